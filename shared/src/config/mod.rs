@@ -1,0 +1,172 @@
+//! Settings, read once at start: environment variables and flags of the same meaning.
+//!
+//! Each program has one struct of settings, made of the concerns below. Values become domain types here, at the edge; a bad
+//! one is a single line that names the variable, the value and what it takes.
+
+mod explain;
+mod redis_url;
+
+use std::convert::Infallible;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+pub use self::explain::{Refused, parse};
+pub use self::redis_url::RedisUrl;
+
+/// What both programs must agree on to find each other's entries.
+#[derive(Debug, Clone, Args)]
+pub struct StoreSettings {
+    /// Redis for jobs, forms and records: redis://, rediss:// or unix://, with user and password if it has any.
+    #[arg(
+        long,
+        env = "HEADROOM_REDIS_URL",
+        value_name = "HEADROOM_REDIS_URL",
+        hide_env_values = true
+    )]
+    pub redis_url: Option<RedisUrl>,
+
+    /// First part of every Redis key.
+    #[arg(long, env = "HEADROOM_NAMESPACE", value_name = "HEADROOM_NAMESPACE", default_value = "headroom", value_parser = namespace)]
+    pub namespace: String,
+
+    /// Life of forms and sent records since their last use, in hours.
+    #[arg(long, env = "HEADROOM_RETENTION_HOURS", value_name = "HEADROOM_RETENTION_HOURS", default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=87_600))]
+    pub retention_hours: u32,
+}
+
+impl StoreSettings {
+    /// [`Self::retention_hours`] as a time.
+    #[must_use]
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.retention_hours) * 3600)
+    }
+}
+
+/// How a program says what it does.
+#[derive(Debug, Clone, Args)]
+pub struct LogSettings {
+    /// What is logged: a tracing filter, such as info or headroom_proxy=debug.
+    #[arg(long = "log", env = "HEADROOM_LOG", value_name = "HEADROOM_LOG", default_value = "info", value_parser = log_filter)]
+    pub filter: String,
+
+    /// How it is logged.
+    #[arg(
+        long = "log-format",
+        env = "HEADROOM_LOG_FORMAT",
+        value_name = "HEADROOM_LOG_FORMAT",
+        default_value = "pretty"
+    )]
+    pub format: LogFormat,
+}
+
+/// A log line's shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How many jobs a process works on at once.
+#[derive(Debug, Clone, Args)]
+pub struct WorkerSettings {
+    /// Threads that compress, one job each. Not a number, or below 1: 1.
+    #[arg(
+        long = "background-compression-workers",
+        env = "HEADROOM_BACKGROUND_COMPRESSION_WORKERS",
+        value_name = "HEADROOM_BACKGROUND_COMPRESSION_WORKERS",
+        default_value = "1",
+        allow_hyphen_values = true
+    )]
+    pub threads: Threads,
+}
+
+/// A number of worker threads: at least 1, at most [`Threads::MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threads(usize);
+
+impl Threads {
+    /// More threads than any machine can use; a larger number is clamped to it.
+    pub const MAX: usize = 1024;
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl FromStr for Threads {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let number = text.trim().parse().unwrap_or(1_i128);
+        let clamped = number.clamp(1, Self::MAX as i128);
+        Ok(Self(usize::try_from(clamped).unwrap_or(1)))
+    }
+}
+
+impl std::fmt::Display for Threads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Reads a switch: off by `0`, `false`, `no` or `off` in any case, on by anything else.
+///
+/// # Errors
+/// None.
+pub fn switch(text: &str) -> Result<bool, Infallible> {
+    let text = text.trim();
+    Ok(!["0", "false", "no", "off"]
+        .iter()
+        .any(|off| text.eq_ignore_ascii_case(off)))
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(good) {
+        return Ok(text.to_owned());
+    }
+    Err("takes 1 to 64 letters, digits, '-', '_', '.' or ':'".to_owned())
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("takes a tracing filter, such as info or headroom_proxy=debug".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_at_least_one() {
+        for (text, threads) in [
+            ("3", 3),
+            ("0", 1),
+            ("-4", 1),
+            ("notanint", 1),
+            ("", 1),
+            (" 2 ", 2),
+            ("99999999999999999999", 1024),
+        ] {
+            assert_eq!(text.parse::<Threads>().unwrap().get(), threads, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_switch_is_off_by_four_words() {
+        for off in ["0", "false", "No", "OFF", " off "] {
+            assert!(!switch(off).unwrap(), "{off:?}");
+        }
+        for on in ["1", "true", "", "yes", "on"] {
+            assert!(switch(on).unwrap(), "{on:?}");
+        }
+    }
+}

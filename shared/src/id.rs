@@ -1,0 +1,187 @@
+//! Names of prefixes, blocks and forms.
+//!
+//! A name is the first 128 bits of a BLAKE3 digest under a key of the deployment, so that it can't be guessed, and under a
+//! key of its own for each tenant, so that one tenant never meets another's records.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A digest's length in bytes.
+const LENGTH: usize = 16;
+
+/// What a text that should be an id turned out to be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not an id: 32 hexadecimal digits are")]
+pub struct NotAnId(String);
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; LENGTH]);
+
+        impl $name {
+            /// The id whose bytes these are.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; LENGTH]) -> Self {
+                Self(bytes)
+            }
+
+            /// The id's bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; LENGTH] {
+                &self.0
+            }
+        }
+
+        impl From<blake3::Hash> for $name {
+            fn from(hash: blake3::Hash) -> Self {
+                let mut bytes = [0; LENGTH];
+                bytes.copy_from_slice(&hash.as_bytes()[..LENGTH]);
+                Self(bytes)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                parse_hex(text).map(Self).ok_or_else(|| NotAnId(text.to_owned()))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+id! {
+    /// Names everything in a request up to and including some message: a rolling digest of its canonical content.
+    PrefixId
+}
+id! {
+    /// Names a block's text, as it stands escaped in the client's body.
+    BlockId
+}
+id! {
+    /// Names a form: one text that is sent in place of one block's.
+    FormId
+}
+
+impl FormId {
+    /// The name of the form with this (escaped) text for this block.
+    ///
+    /// Nobody who does not know the block's keyed digest can guess it, and it needs no key: workers make it too.
+    #[must_use]
+    pub fn of(block: BlockId, text: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(block.as_bytes()).update(text.as_bytes());
+        hasher.finalize().into()
+    }
+}
+
+/// The key under which a tenant's prefixes and blocks are named. Never logged.
+#[derive(Clone)]
+pub struct DigestKey([u8; 32]);
+
+impl DigestKey {
+    /// A fresh secret for a new deployment, from the system's source of randomness.
+    #[must_use]
+    pub fn random() -> Self {
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+        bytes[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+        Self(*blake3::hash(&bytes).as_bytes())
+    }
+
+    /// The key whose bytes these are.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's bytes, for the store alone.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The key of one tenant of this deployment.
+    #[must_use]
+    pub fn for_tenant(&self, tenant: &[u8]) -> Self {
+        Self(*blake3::keyed_hash(&self.0, tenant).as_bytes())
+    }
+
+    /// A hasher under this key.
+    #[must_use]
+    pub fn hasher(&self) -> blake3::Hasher {
+        blake3::Hasher::new_keyed(&self.0)
+    }
+}
+
+impl fmt::Debug for DigestKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DigestKey(secret)")
+    }
+}
+
+fn parse_hex(text: &str) -> Option<[u8; LENGTH]> {
+    let text = text.as_bytes();
+    if text.len() != 2 * LENGTH {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut bytes = [0; LENGTH];
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_survives_its_text() {
+        let id = PrefixId::from(blake3::hash(b"x"));
+        assert_eq!(id.to_string().parse::<PrefixId>().unwrap(), id);
+        assert!("0g".repeat(16).parse::<PrefixId>().is_err());
+        assert!("00".parse::<PrefixId>().is_err());
+        assert!("é0".repeat(11).parse::<PrefixId>().is_err());
+    }
+
+    #[test]
+    fn tenants_never_share_a_key() {
+        let key = DigestKey::random();
+        assert_ne!(
+            key.for_tenant(b"a").as_bytes(),
+            key.for_tenant(b"b").as_bytes()
+        );
+        assert_ne!(key.for_tenant(b"").as_bytes(), key.as_bytes());
+    }
+}

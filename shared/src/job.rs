@@ -1,0 +1,141 @@
+//! What the proxy asks of a worker: compress the blocks of one prefix.
+//!
+//! A job has two parts. The envelope is one short line in the queue that a person can read; it never changes, because the
+//! queue finds it again by its bytes. The payload holds the blocks and is kept under a key of its own.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::id::{BlockId, PrefixId};
+
+/// The version of envelope and payload that this code writes and reads.
+pub const VERSION: u32 = 1;
+
+/// One job as it stands in the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// [`VERSION`] of the program that made it.
+    pub v: u32,
+    /// The job's own id: a `UUIDv7`, so that ids sort by time.
+    pub id: String,
+    /// The prefix to compress.
+    pub prefix: PrefixId,
+    /// The model that the request named.
+    pub model: String,
+    /// Estimated tokens in the request's messages.
+    pub tokens: u64,
+    /// Blocks in the payload.
+    pub blocks: u64,
+    /// Bytes of text in the payload.
+    pub bytes: u64,
+    /// When the job was pushed: milliseconds since 1970 by the proxy's clock.
+    pub enqueued_ms: u64,
+    /// `x-headroom-request-id` of the request that caused it.
+    pub trace: String,
+}
+
+/// The blocks of a job, in the order of the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    /// [`VERSION`] of the program that made it.
+    pub v: u32,
+    /// Whether a form may refer to an earlier block (not where the provider may drop earlier blocks by itself).
+    pub references: bool,
+    /// The blocks.
+    pub blocks: Vec<JobBlock>,
+}
+
+/// One block of a job, with its tool context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobBlock {
+    /// Where it stands.
+    pub place: Place,
+    /// The digest of its text.
+    pub block: BlockId,
+    /// Its text, as the model reads it (not escaped).
+    pub text: String,
+    /// Name of the tool whose output it is, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// The tool call's input as JSON text, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+}
+
+/// Where a block stands in a prefix: message, part of the message, text within the part, each counted from 0.
+///
+/// A content that is a plain string counts as one part, so that a place is the same for both shapes a client may send.
+/// Written `message.part.inner`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// The message.
+    pub message: u32,
+    /// The part of the message's content.
+    pub part: u32,
+    /// The text within the part's own content.
+    pub inner: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.message, self.part, self.inner)
+    }
+}
+
+/// What a text that should be a place turned out to be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not a place: three numbers with dots between them are, such as 12.0.0")]
+pub struct NotAPlace(String);
+
+impl FromStr for Place {
+    type Err = NotAPlace;
+
+    fn from_str(text: &str) -> Result<Self, NotAPlace> {
+        let mut numbers = text.splitn(3, '.').map(|number| number.parse().ok());
+        let mut next = || {
+            numbers
+                .next()
+                .flatten()
+                .ok_or_else(|| NotAPlace(text.to_owned()))
+        };
+        Ok(Self {
+            message: next()?,
+            part: next()?,
+            inner: next()?,
+        })
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_survives_its_text() {
+        let place = Place {
+            message: 12,
+            part: 0,
+            inner: 3,
+        };
+        assert_eq!(place.to_string(), "12.0.3");
+        assert_eq!("12.0.3".parse::<Place>().unwrap(), place);
+        for bad in ["", "1.2", "1.2.3.4", "1..3", "-1.0.0"] {
+            assert!(bad.parse::<Place>().is_err(), "{bad}");
+        }
+    }
+}

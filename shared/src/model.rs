@@ -1,0 +1,129 @@
+//! What is known of the providers' models. A model that is not known gets the careful answer.
+
+/// Facts of one model that decide what may be sent in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Model {
+    /// Whether a thinking block is bound to everything before it, so that nothing before it may ever change.
+    pub binds_thinking: bool,
+    /// Bytes of tool output that make a hundred tokens.
+    pub bytes_per_100_tokens: u64,
+}
+
+/// An unknown model: binding, and as many bytes a token as was measured on Opus and Sonnet 4.5–4.6.
+const UNKNOWN: Model = Model {
+    binds_thinking: true,
+    bytes_per_100_tokens: 285,
+};
+
+/// Families of Claude with the first version that binds thinking, and the first with the denser tokenizer.
+///
+/// Source: Anthropic's documentation of preserved thinking and pricing, November 2026: Fable 5.1 and Opus 5.5 bind, Mythos
+/// 5.1 and all models before Fable 5.1 do not. For Sonnet 5.5 and later releases nothing is said: they count as binding.
+/// Bytes a token: measured on recorded tool output, 2.85 up to 4.6 and 2.2 after.
+const CLAUDE: [(&str, Version, Version); 5] = [
+    ("fable", Version(5, 1), Version(4, 7)),
+    ("opus", Version(5, 5), Version(4, 7)),
+    ("sonnet", Version(5, 1), Version(4, 7)),
+    ("haiku", Version(5, 1), Version(4, 7)),
+    ("mythos", Version(5, 2), Version(4, 7)),
+];
+
+/// OpenAI's names begin with one of these; its reasoning items are not bound to what stands before them.
+const OPENAI: [&str; 6] = ["gpt-", "o1", "o3", "o4", "codex-", "chatgpt-"];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Version(u32, u32);
+
+impl Model {
+    /// The facts of the model with this name, as a request names it (with or without a date, a cloud's prefix or a suffix).
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let bare = name.rsplit('/').next().unwrap_or(name);
+        if OPENAI.iter().any(|prefix| bare.starts_with(prefix)) {
+            return Self {
+                binds_thinking: false,
+                ..UNKNOWN
+            };
+        }
+        let Some((family, version)) = claude(bare) else {
+            return UNKNOWN;
+        };
+        let Some((_, binds_from, dense_from)) = CLAUDE.iter().find(|(known, ..)| *known == family)
+        else {
+            return UNKNOWN;
+        };
+        Self {
+            binds_thinking: version >= *binds_from,
+            bytes_per_100_tokens: if version >= *dense_from {
+                220
+            } else {
+                UNKNOWN.bytes_per_100_tokens
+            },
+        }
+    }
+
+    /// Tokens that `bytes` of a conversation make, about.
+    #[must_use]
+    pub const fn tokens(&self, bytes: usize) -> u64 {
+        (bytes as u64).saturating_mul(100) / self.bytes_per_100_tokens
+    }
+}
+
+/// Family and version in a name such as `claude-opus-4-6`, `anthropic.claude-sonnet-4-5-20250929-v1:0` or
+/// `claude-3-5-haiku-20241022`.
+fn claude(name: &str) -> Option<(&str, Version)> {
+    let rest = &name[name.find("claude-")? + "claude-".len()..];
+    let words: Vec<&str> = rest.split(['-', '@', ':', '[', '.']).collect();
+    let family = words
+        .iter()
+        .find(|word| CLAUDE.iter().any(|(known, ..)| known == *word))?;
+    let mut numbers = words
+        .iter()
+        .filter_map(|word| word.parse::<u32>().ok().filter(|number| *number < 100));
+    let version = Version(numbers.next()?, numbers.next().unwrap_or(0));
+    Some((family, version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_that_bind_are_known() {
+        for name in [
+            "claude-fable-5-1",
+            "claude-opus-5-5",
+            "claude-opus-5-5-20261001",
+            "claude-sonnet-5-5",
+            "claude-opus-6",
+            "claude-zephyr-1",
+            "gemini-3",
+            "",
+            "claude-",
+        ] {
+            assert!(Model::named(name).binds_thinking, "{name}");
+        }
+        for name in [
+            "claude-opus-4-6",
+            "claude-opus-5",
+            "claude-opus-5-20260601",
+            "claude-sonnet-5",
+            "claude-mythos-5-1",
+            "claude-3-5-haiku-20241022",
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "claude-opus-4-6[1m]",
+            "claude-haiku-4-5@20251001",
+            "gpt-6.1-sol",
+            "openai/gpt-5.6",
+            "o3",
+        ] {
+            assert!(!Model::named(name).binds_thinking, "{name}");
+        }
+    }
+
+    #[test]
+    fn newer_models_make_more_tokens_of_the_same_bytes() {
+        assert_eq!(Model::named("claude-opus-4-6").tokens(2850), 1000);
+        assert_eq!(Model::named("claude-opus-5-5").tokens(2200), 1000);
+    }
+}

@@ -1,0 +1,76 @@
+//! What a worker answers: for each block of a prefix that is worth it, a smaller form.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{BlockId, FormId};
+use crate::job::Place;
+
+/// A worker's result for a prefix, as it stands in the store. The texts of the forms are stored beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompressedPrefix {
+    /// The version of this layout: 1.
+    pub v: u32,
+    /// [`crate::compress::VERSION`] of the compressors that made the forms.
+    pub compressor: u32,
+    /// The blocks that got a form, in the order of the conversation.
+    pub blocks: Vec<CompressedBlock>,
+}
+
+/// One block's form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompressedBlock {
+    /// Where the block stands.
+    pub place: Place,
+    /// The digest of its original text.
+    pub block: BlockId,
+    /// Its form.
+    pub form: FormId,
+    /// Bytes of the original text.
+    pub from_bytes: u64,
+    /// Bytes of the form's text.
+    pub to_bytes: u64,
+}
+
+/// A form and its text: what is spliced between the quotes of a JSON string, already escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Form {
+    /// The form's name.
+    pub id: FormId,
+    /// The escaped text.
+    pub text: String,
+}
+
+impl Form {
+    /// The form of `block` that shows `text` (as the model reads it) to the model.
+    #[must_use]
+    pub fn new(block: BlockId, text: &str) -> Self {
+        let quoted = serde_json::Value::from(text).to_string();
+        let text = quoted[1..quoted.len() - 1].to_owned();
+        Self {
+            id: FormId::of(block, &text),
+            text,
+        }
+    }
+}
+
+/// Everything that a finished job leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobResult {
+    /// The compressed prefix.
+    pub compressed: CompressedPrefix,
+    /// The text of every form it names.
+    pub forms: Vec<Form>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_escaped_and_named_by_block_and_text() {
+        let (a, b) = (BlockId::from_bytes([1; 16]), BlockId::from_bytes([2; 16]));
+        let form = Form::new(a, "say \"x\"\n\u{1}é");
+        assert_eq!(form.text, "say \\\"x\\\"\\n\\u0001é");
+        assert_ne!(form.id, Form::new(b, "say \"x\"\n\u{1}é").id);
+    }
+}

@@ -1,0 +1,68 @@
+//! Where jobs live between the proxy that makes them and the worker that does them.
+
+use async_trait::async_trait;
+
+use crate::job::{Envelope, Payload};
+use crate::store::StoreError;
+
+/// What became of a job that was offered to the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It waits in the queue.
+    Queued,
+    /// The same prefix waits already; its payload was replaced by this one.
+    Coalesced,
+    /// The queue is at its bound: the job was dropped and counted.
+    DroppedFull,
+}
+
+/// How many jobs are where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Depth {
+    /// In the list, not claimed.
+    pub waiting: u64,
+    /// Claimed by some worker.
+    pub active: u64,
+    /// Put back for a later attempt.
+    pub delayed: u64,
+    /// Buried.
+    pub dead: u64,
+}
+
+/// What has become of jobs since the deployment began, by the queue's own counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Totals {
+    /// Jobs put into the queue.
+    pub enqueued: u64,
+    /// Offers that only replaced a waiting job's payload.
+    pub coalesced: u64,
+    /// Offers dropped at the bound.
+    pub dropped_full: u64,
+    /// Jobs done.
+    pub done: u64,
+    /// Results of a job that had been done already.
+    pub done_again: u64,
+    /// Attempts put off to later.
+    pub retried: u64,
+    /// Jobs taken back from a dead worker.
+    pub reaped: u64,
+    /// Jobs buried.
+    pub dead: u64,
+}
+
+/// The producer's side of the queue, which the proxy holds.
+#[async_trait]
+pub trait JobQueue: Send + Sync + std::fmt::Debug {
+    /// Offers a job to the queue, in one round trip.
+    ///
+    /// # Errors
+    /// When the queue can't be reached or its memory is full. The job may be there all the same.
+    async fn enqueue(&self, envelope: &Envelope, payload: &Payload)
+    -> Result<Enqueued, StoreError>;
+
+    /// How many jobs are where, and what has become of the others.
+    ///
+    /// # Errors
+    /// When the queue can't be reached.
+    async fn counts(&self) -> Result<(Depth, Totals), StoreError>;
+}

@@ -1,0 +1,53 @@
+//! What was really sent for a prefix.
+//!
+//! A record speaks only of what was new in its request, so the store grows with the new and not with turns × history. The
+//! whole story of a request is the chain of records found at its message boundaries.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::FormId;
+use crate::job::Place;
+
+/// The sent record of a prefix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentRecord {
+    /// The version of this layout: 1.
+    pub v: u32,
+    /// Counts the changes of `forms`. Even: as first sent. Odd: the compressed prefix has landed. A store never replaces a
+    /// record by one of a lower revision.
+    pub rev: u32,
+    /// How many messages the record before this one covers. This one speaks of the messages from there to its own boundary.
+    pub start: u32,
+    /// The compressed blocks among them. A block that is not listed was sent in the original.
+    pub forms: BTreeMap<Place, FormId>,
+    /// When this prefix was last sent as a whole request: milliseconds since 1970.
+    pub sent_ms: u64,
+    /// Until when the provider's cache of this prefix may be alive, counting every request that began with it and was seen:
+    /// milliseconds since 1970; 0 if nothing of it was ever cached.
+    pub warm_until_ms: u64,
+    /// A compressed prefix is in the making, or done and not landed.
+    pub waiting: bool,
+    /// What the provider said of its cache in the answer to this prefix; `None` while that is not known.
+    pub usage: Option<CacheUsage>,
+}
+
+/// What a provider's `usage` said of its cache, in tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CacheUsage {
+    /// Tokens read from the cache.
+    pub read: u64,
+    /// Tokens written to the cache, where the provider says so.
+    pub written: u64,
+    /// All tokens of the request: fresh, read and written.
+    pub total: u64,
+}
+
+impl SentRecord {
+    /// Whether a compressed prefix has landed in this record.
+    #[must_use]
+    pub const fn landed(&self) -> bool {
+        self.rev % 2 == 1
+    }
+}

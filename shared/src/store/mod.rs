@@ -1,0 +1,69 @@
+//! Where forms, compressed prefixes and sent records live.
+//!
+//! A store is a map from [`Key`] to bytes with a life for each entry. It decides nothing: what a record means and what
+//! may follow what is the business of those who call it, so that every store behaves the same.
+
+mod error;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+pub use self::error::StoreError;
+use crate::id::{DigestKey, FormId, PrefixId};
+
+/// What an entry is and which one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// A sent record ([`crate::record::SentRecord`] as JSON).
+    Sent(PrefixId),
+    /// A compressed prefix ([`crate::prefix::CompressedPrefix`] as JSON).
+    Compressed(PrefixId),
+    /// A form's escaped text.
+    Form(FormId),
+}
+
+/// One entry to write.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its key.
+    pub key: Key,
+    /// Its revision. A write is passed over where the store holds a higher one for the key.
+    pub rev: u32,
+    /// Its value.
+    pub value: Bytes,
+}
+
+/// A place for entries, shared by all replicas of a deployment.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// The deployment's secret, made at the first call ever and kept in the store.
+    ///
+    /// # Errors
+    /// When the store can't be reached or holds something else in its place.
+    async fn digest_key(&self) -> Result<DigestKey, StoreError>;
+
+    /// The values under `keys`, in their order, in one round trip.
+    ///
+    /// # Errors
+    /// When the store can't be reached.
+    async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError>;
+
+    /// Writes all `entries` or none, in one round trip, and gives each a full life. When it returns, they outlive a kill of
+    /// this process.
+    ///
+    /// # Errors
+    /// When the store can't be reached or is full. Then the entries may have been written all the same.
+    async fn write(&self, entries: &[Entry]) -> Result<(), StoreError>;
+
+    /// Gives each of `keys` that is there a full life again.
+    ///
+    /// # Errors
+    /// When the store can't be reached.
+    async fn touch(&self, keys: &[Key]) -> Result<(), StoreError>;
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// When it does not, and why.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
