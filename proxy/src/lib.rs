@@ -25,6 +25,8 @@ mod memory;
 mod relay;
 mod reply;
 mod routes;
+#[cfg(test)]
+mod rules_tests;
 pub mod scan;
 mod serve;
 mod settings;
