@@ -18,7 +18,11 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// A conversation of so many messages.
 fn conversation(messages: usize) -> Scan {
     let message = |at: usize| {
-        let role = if at % 2 == 0 { "user" } else { "assistant" };
+        let role = if at.is_multiple_of(2) {
+            "user"
+        } else {
+            "assistant"
+        };
         format!(r#"{{"role":"{role}","content":"{at}"}}"#)
     };
     let messages: Vec<String> = (0..messages).map(message).collect();
