@@ -134,23 +134,23 @@ impl<'a> Earlier<'a> {
         } else if plain.len() < source.text.len() {
             block.stripped = Some(plain.into_owned());
         }
-        block.starts = line_starts(block.text());
-        block.hidden = self.hidden_lines(block.text());
+        let lines = lines(block.text());
+        let (starts, hidden) = (line_starts(&lines), self.hidden_lines(block.text(), &lines));
+        (block.starts, block.hidden) = (starts, hidden);
         block
     }
 
-    fn hidden_lines(&self, text: &str) -> Vec<bool> {
-        let lines = lines(text);
+    fn hidden_lines(&self, text: &str, lines: &[&str]) -> Vec<bool> {
         if search::is_search(text) {
             return vec![true; lines.len()];
         }
         let mut hidden: Vec<bool> = lines.iter().map(|l| l.starts_with(OPENING)).collect();
-        for found in references::find(&lines, self) {
+        for found in references::find(lines, self) {
             hidden[found.lines()].fill(true);
         }
         // Numbered files are not searched for runs.
         if !text.starts_with(OPENING) {
-            for run in runs::find(&lines) {
+            for run in runs::find(lines) {
                 hidden[run.lines()].fill(true);
             }
         }
@@ -171,10 +171,10 @@ impl Block<'_> {
 
     /// The windows whose lines are all shown.
     fn windows(&self) -> Vec<Window> {
-        let lines: Vec<&str> = (0..self.hidden.len())
-            .filter_map(|index| self.line(index))
-            .collect();
-        references::windows(&lines)
+        if self.hidden.is_empty() {
+            return Vec::new();
+        }
+        references::windows(&lines(self.text()))
             .filter(|window| !self.hidden[window.lines()].contains(&true))
             .collect()
     }
@@ -195,11 +195,13 @@ pub(super) fn hash(value: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-fn line_starts(text: &str) -> Vec<u32> {
-    let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
-    std::iter::once(0)
-        .chain(after_breaks)
-        .chain([text.len() + 1])
-        .filter_map(|start| u32::try_from(start).ok())
-        .collect()
+fn line_starts(lines: &[&str]) -> Vec<u32> {
+    let mut starts = Vec::with_capacity(lines.len() + 1);
+    let mut next = 0;
+    starts.push(0);
+    for line in lines {
+        next += line.len() + 1;
+        starts.extend(u32::try_from(next));
+    }
+    starts
 }

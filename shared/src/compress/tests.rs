@@ -307,7 +307,11 @@ fn json() -> impl Strategy<Value = String> {
 }
 
 fn json_text() -> impl Strategy<Value = String> {
-    let document = prop_oneof![json(), text()];
+    let pretty = |text: String| match serde_json::from_str::<serde_json::Value>(&text) {
+        Ok(value) => serde_json::to_string_pretty(&value).unwrap(),
+        Err(_) => text,
+    };
+    let document = prop_oneof![2 => json(), 1 => json().prop_map(pretty), 1 => text()];
     prop::collection::vec((document, space()), 1..4)
         .prop_map(|parts| parts.into_iter().map(|(d, s)| format!("{d}{s}")).collect())
 }
