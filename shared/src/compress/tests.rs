@@ -198,6 +198,7 @@ fn piece() -> impl Strategy<Value = String> {
         "src/b.rs:",
         "\nC:\\x.rs:7:",
         "--\n",
+        "/r/src/a-1-b.rs-4-",
         "# ",
         "\n= ",
         "[×2] ",
