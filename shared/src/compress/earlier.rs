@@ -122,20 +122,26 @@ impl<'a> Earlier<'a> {
         if json::is_json(&plain) || u32::try_from(plain.len()).is_err() {
             return block;
         }
+        let mut numbered = false;
         if let Some(stripped) = gutter::strip(&plain)
             && stripped.text.len() < plain.len()
         {
-            // The header is line `first - 1`.
-            block.first = stripped
-                .first
-                .and_then(|first| i64::try_from(first).ok())
-                .map_or(0, |first| first - 1);
+            let first = stripped.first.and_then(|first| i64::try_from(first).ok());
+            numbered = first.is_some();
+            // The header is the line before the first.
+            block.first = first.unwrap_or(1) - 1;
             block.stripped = Some(stripped.text);
         } else if plain.len() < source.text.len() {
             block.stripped = Some(plain.into_owned());
         }
         let lines = lines(block.text());
-        let (starts, hidden) = (line_starts(&lines), self.hidden_lines(block.text(), &lines));
+        let starts = line_starts(&lines);
+        let mut hidden = self.hidden_lines(block.text(), &lines);
+        if numbered {
+            // Where the count breaks off, lines can no longer be named by their numbers in the file.
+            let end = lines.iter().position(|line| gutter::is_mark(line));
+            hidden[end.unwrap_or(lines.len())..].fill(true);
+        }
         (block.starts, block.hidden) = (starts, hidden);
         block
     }
