@@ -358,7 +358,12 @@ proptest! {
         earlier.push(source(&before));
         let cut = (cut..=before.len()).find(|at| before.is_char_boundary(*at)).unwrap_or(0);
         for text in [before.clone(), format!("{after}{}{after}", &before[cut..]), format!("{}\n{after}", &before[..cut])] {
-            if let Some(form) = compress(source(&text), &earlier) {
+            let form = compress(source(&text), &earlier);
+            let mut again = Earlier::default();
+            again.push(source(&after));
+            again.push(source(&before));
+            prop_assert_eq!(&form, &compress(source(&text), &again));
+            if let Some(form) = form {
                 prop_assert!(form.len() + size::MIN_SAVED_BYTES <= text.len());
                 prop_assert!(same(&text, &expand(&form, &earlier).unwrap()));
             }

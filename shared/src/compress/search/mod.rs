@@ -158,6 +158,7 @@ mod tests {
     fn times_and_addresses_are_no_results() {
         for text in [
             "12:30:01 a\n12:30:02 b",
+            "10.0.0.1:80: a\n10.0.0.1:80: b",
             "http://x/a: b\nhttp://x/a: c",
             "see a.rs:1: b\nsee a.rs:2: c",
         ] {

@@ -134,7 +134,7 @@ fn split_path(line: &str) -> Option<(&str, &str)> {
     let end = from + line.get(from..)?.find(':')?;
     let path = &line[..end];
     let like_a_path = path.contains(['/', '.', '\\'])
-        && path.contains(char::is_alphanumeric)
+        && path.contains(char::is_alphabetic)
         && !path.contains(char::is_whitespace);
     like_a_path.then(|| (path, &line[end + 1..]))
 }
