@@ -69,6 +69,11 @@ impl<'a> Earlier<'a> {
         (self.blocks[index].original == text).then_some(index + 1)
     }
 
+    /// Whether there is no window to be found.
+    pub(super) fn has_no_lines(&self) -> bool {
+        self.windows.is_empty()
+    }
+
     /// The places where a window may stand; the caller compares the lines.
     pub(super) fn find_window(&self, hash: u64) -> impl Iterator<Item = Line> {
         let places = self.windows.get(&hash).map_or([None; 3], |places| places.0);
@@ -195,7 +200,7 @@ impl Places {
 }
 
 /// The hash of lines and texts: the same in every process. What is found by it is always compared.
-pub(super) fn hash(value: &impl Hash) -> u64 {
+pub(super) fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
