@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use headroom_shared::config::Threads;
 use headroom_shared::prefix::CompressedPrefix;
 use headroom_shared::queue::redis::RedisQueue;
 use headroom_shared::queue::{Claimed, Finished, Job, JobQueue, Timing, WorkQueue};
+use headroom_tests::queue_support::breakable::Breakable;
 use headroom_tests::queue_support::jobs::{TEXT, job, prefix, result};
 use headroom_tests::queue_support::processes::{Process, program, quick, scripted, start};
-use headroom_tests::queue_support::server::{RedisServer, keys};
+use headroom_tests::queue_support::server::{RedisServer, keys, worker_at};
 use headroom_tests::queue_support::{SOON, until};
 use headroom_worker::pool::{Pool, Work};
 use headroom_worker::process;
@@ -65,11 +65,40 @@ async fn idle(redis: &RedisServer) {
     .await;
 }
 
+fn often() -> Timing {
+    Timing {
+        beat: Duration::from_millis(200),
+        ..Timing::default()
+    }
+}
+
 fn beats() -> Timing {
     Timing {
         claim: Duration::from_millis(200),
         stale: Duration::from_millis(100),
         ..Timing::default()
+    }
+}
+
+/// A pool that runs inside the test.
+struct Running {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Running {
+    fn start(worker: Arc<dyn WorkQueue>, threads: &str, timing: Timing, work: Work) -> Self {
+        let pool = Pool::new(worker, threads.parse().unwrap(), work).with_timing(timing);
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let until_stopped = stop.clone();
+        tasks.spawn(async move { pool.run(until_stopped).await.unwrap() });
+        Self { stop, tasks }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 }
 
@@ -240,18 +269,8 @@ async fn a_job_whose_payload_went_with_a_newer_one_is_done() {
 #[tokio::test]
 async fn an_element_moved_unseen_is_adopted() {
     let redis = RedisServer::start();
-    let producer = redis.producer(10);
     let worker = redis.worker(Timing::default());
-    let waiting = Arc::clone(&worker);
-    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let timing = Timing {
-        beat: Duration::from_millis(200),
-        ..Timing::default()
-    };
-    let threads: Threads = "1".parse().unwrap();
-    let pool = Pool::new(waiting, threads, process::work()).with_timing(timing);
-    let until_stopped = stop.clone();
-    tasks.spawn(async move { pool.run(until_stopped).await.unwrap() });
+    let running = Running::start(worker.clone(), "1", often(), process::work());
     idle(&redis).await;
     // Redis pushes and moves in one step, so the waiting worker gets no answer for it.
     let (envelope, payload) = job(1, TEXT);
@@ -274,10 +293,7 @@ async fn an_element_moved_unseen_is_adopted() {
         redis.counts().await.1.done == 1
     })
     .await;
-    stop.cancel();
-    tasks.close();
-    tasks.wait().await;
-    drop(producer);
+    running.stop().await;
     empty(&redis).await;
 }
 
@@ -451,14 +467,88 @@ async fn a_job_that_was_held_at_a_death_runs_alone() {
     }
     let crashed = format!("HSET headroom:crashes {} 1", suspect.0.id);
     let _: u64 = redis.run(&crashed).await;
-    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let pool = Pool::new(redis.worker(Timing::default()), "4".parse().unwrap(), work);
-    let until_stopped = stop.clone();
-    tasks.spawn(async move { pool.run(until_stopped).await.unwrap() });
+    let worker = redis.worker(Timing::default());
+    let running = Running::start(worker, "4", Timing::default(), work);
     done(&redis, 6).await;
-    stop.cancel();
-    tasks.close();
-    tasks.wait().await;
+    running.stop().await;
     assert_eq!(beside.load(Ordering::SeqCst), 1);
+    empty(&redis).await;
+}
+
+#[tokio::test]
+async fn a_job_whose_claim_is_cut_off_is_found_and_done() {
+    let redis = RedisServer::start();
+    let producer = redis.producer(10);
+    let proxy = Breakable::before(redis.port()).await;
+    let worker = worker_at(&proxy.url(), Timing::default());
+    let running = Running::start(worker, "1", often(), process::work());
+    idle(&redis).await;
+    proxy.mute();
+    offer(&producer, 1, TEXT).await;
+    held(&redis, 1).await;
+    proxy.cut();
+    done(&redis, 1).await;
+    running.stop().await;
+    empty(&redis).await;
+}
+
+#[tokio::test]
+async fn a_job_whose_claim_is_never_answered_is_found_and_done() {
+    let redis = RedisServer::start();
+    let producer = redis.producer(10);
+    let proxy = Breakable::before(redis.port()).await;
+    let timing = Timing {
+        claim: Duration::from_millis(200),
+        ..often()
+    };
+    let worker = worker_at(&proxy.url(), timing.clone());
+    let running = Running::start(worker, "1", timing, process::work());
+    idle(&redis).await;
+    // Half-open: nothing is closed, and nothing comes. The client's own limits have to end it.
+    proxy.mute();
+    offer(&producer, 1, TEXT).await;
+    until("done", Duration::from_secs(20), async || {
+        redis.counts().await.1.done == 1
+    })
+    .await;
+    running.stop().await;
+    empty(&redis).await;
+}
+
+#[tokio::test]
+async fn threads_that_keep_every_core_busy_are_not_taken_for_dead() {
+    let redis = RedisServer::start();
+    let producer = redis.producer(100);
+    let timing = Timing {
+        beat: Duration::from_millis(600),
+        stale: Duration::from_secs(3),
+        reap: Duration::from_millis(300),
+        ..Timing::default()
+    };
+    let work: Work = Arc::new(|job: &Job| {
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_millis(1500) {
+            std::hint::black_box(process::process(&job.payload));
+        }
+        Ok(process::process(&job.payload))
+    });
+    let busy = Running::start(
+        redis.worker(timing.clone()),
+        "16",
+        timing.clone(),
+        work.clone(),
+    );
+    let other = Running::start(redis.worker(timing.clone()), "16", timing, work);
+    for number in 1..=64 {
+        offer(&producer, number, TEXT).await;
+    }
+    until("done", Duration::from_secs(60), async || {
+        redis.counts().await.1.done == 64
+    })
+    .await;
+    let (_, totals) = redis.counts().await;
+    assert_eq!((totals.reaped, totals.done_again), (0, 0));
+    busy.stop().await;
+    other.stop().await;
     empty(&redis).await;
 }

@@ -1,6 +1,7 @@
 //! What the suites of the queue and the worker share.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod breakable;
 pub mod jobs;
 pub mod memory;
 pub mod processes;

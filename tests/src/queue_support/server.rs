@@ -88,16 +88,7 @@ impl RedisServer {
     }
 
     pub fn worker(&self, timing: Timing) -> Arc<RedisWork> {
-        let url: RedisUrl = self.url().parse().unwrap();
-        let info = WorkerInfo {
-            host: "test".to_owned(),
-            pid: std::process::id(),
-            threads: 1,
-            version: "0".to_owned(),
-            started: 0,
-        };
-        let pool = connect(&url).unwrap();
-        Arc::new(RedisWork::new((pool, url), keys(), &info, bounds(), timing))
+        worker_at(&self.url(), timing)
     }
 
     pub async fn counts(&self) -> (Depth, Totals) {
@@ -109,6 +100,20 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The queue of a worker that reaches Redis by this URL.
+pub fn worker_at(url: &str, timing: Timing) -> Arc<RedisWork> {
+    let url: RedisUrl = url.parse().unwrap();
+    let info = WorkerInfo {
+        host: "test".to_owned(),
+        pid: std::process::id(),
+        threads: 1,
+        version: "0".to_owned(),
+        started: 0,
+    };
+    let pool = connect(&url).unwrap();
+    Arc::new(RedisWork::new((pool, url), keys(), &info, bounds(), timing))
 }
 
 pub fn keys() -> Keys {
