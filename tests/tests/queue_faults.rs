@@ -6,7 +6,7 @@
 )]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use headroom_shared::prefix::CompressedPrefix;
@@ -439,25 +439,36 @@ async fn a_dead_workers_list_is_looked_into_for_long_and_whatever_the_clock_does
     assert_eq!(redis.counts().await.0.dead, 1);
 }
 
+/// A door in a job's work, which says who came to it.
+#[derive(Default)]
+struct Door {
+    open: AtomicBool,
+    came: AtomicUsize,
+}
+
+impl Door {
+    fn pass(&self) {
+        self.came.fetch_add(1, Ordering::SeqCst);
+        while !self.open.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// What must not happen has this long to happen.
+async fn never<F: Future<Output = bool>>(what: &str, happened: impl Fn() -> F) {
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_millis(300) {
+        assert!(!happened().await, "{what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_job_that_was_held_at_a_death_runs_alone() {
     let redis = RedisServer::start();
     let producer = redis.producer(10);
     let suspect = job(3, TEXT);
-    let (running, beside) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (now, seen) = (Arc::clone(&running), Arc::clone(&beside));
-    let work: Work = Arc::new(move |job: &Job| {
-        now.fetch_add(1, Ordering::SeqCst);
-        if job.crashes > 0 {
-            seen.store(now.load(Ordering::SeqCst), Ordering::SeqCst);
-        }
-        let made = process::process(&job.payload);
-        if job.crashes > 0 {
-            seen.fetch_max(now.load(Ordering::SeqCst), Ordering::SeqCst);
-        }
-        now.fetch_sub(1, Ordering::SeqCst);
-        Ok(made)
-    });
     for number in 1..=2 {
         offer(&producer, number, TEXT).await;
     }
@@ -467,11 +478,36 @@ async fn a_job_that_was_held_at_a_death_runs_alone() {
     }
     let crashed = format!("HSET headroom:crashes {} 1", suspect.0.id);
     let _: u64 = redis.run(&crashed).await;
+
+    let (neighbours, alone) = (Arc::new(Door::default()), Arc::new(Door::default()));
+    let doors = (Arc::clone(&neighbours), Arc::clone(&alone));
+    let work: Work = Arc::new(move |job: &Job| {
+        if job.crashes > 0 {
+            doors.1.pass();
+        } else {
+            doors.0.pass();
+        }
+        Ok(process::process(&job.payload))
+    });
     let worker = redis.worker(Timing::default());
     let running = Running::start(worker, "4", Timing::default(), work);
+    held(&redis, 3).await;
+    never("it runs beside others", async || {
+        alone.came.load(Ordering::SeqCst) > 0
+    })
+    .await;
+    neighbours.open.store(true, Ordering::SeqCst);
+    until("it runs", SOON, async || {
+        alone.came.load(Ordering::SeqCst) == 1
+    })
+    .await;
+    never("another is taken beside it", async || {
+        redis.counts().await.0.active > 1 || neighbours.came.load(Ordering::SeqCst) > 2
+    })
+    .await;
+    alone.open.store(true, Ordering::SeqCst);
     done(&redis, 6).await;
     running.stop().await;
-    assert_eq!(beside.load(Ordering::SeqCst), 1);
     empty(&redis).await;
 }
 

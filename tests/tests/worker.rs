@@ -128,19 +128,26 @@ async fn one_thread_runs_one_job_at_a_time_and_holds_no_other() {
 
 #[tokio::test]
 async fn a_job_that_panics_is_buried_and_its_neighbours_finish() {
-    let queue = embedded();
+    let redis = RedisServer::start();
+    let producer = redis.producer(100);
+    // More panics than threads: none of them costs a thread.
     let work: Work = Arc::new(|job: &Job| {
-        assert!(job.envelope.prefix != prefix(2), "as the test wants");
+        assert!(job.envelope.prefix > prefix(3), "secret-text");
         Ok(process::process(&job.payload))
     });
-    let running = Running::start(queue.clone(), "2", work);
-    offer(&*queue, 1..=5, TEXT).await;
-    done(&*queue, 4).await;
-    until("the job that panics buried", SOON, async || {
-        queue.counts().await.unwrap().0.dead == 1
+    let running = Running::start(redis.worker(short()), "2", work);
+    offer(&producer, 1..=6, TEXT).await;
+    done(&producer, 3).await;
+    until("those that panic buried", SOON, async || {
+        producer.counts().await.unwrap().0.dead == 3
     })
     .await;
     running.stop().await;
+    let buried: String = redis.run("LINDEX headroom:dead 0").await;
+    assert!(
+        buried.contains("its work panicked") && !buried.contains("secret-text"),
+        "{buried}"
+    );
 }
 
 #[tokio::test]
