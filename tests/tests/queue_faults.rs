@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use headroom_shared::prefix::CompressedPrefix;
 use headroom_shared::queue::redis::RedisQueue;
 use headroom_shared::queue::{Claimed, Finished, Job, JobQueue, Timing, WorkQueue};
@@ -219,6 +220,55 @@ async fn what_is_no_job_is_buried_and_the_worker_lives() {
     for entry in entries {
         let entry: serde_json::Value = serde_json::from_str(&entry).unwrap();
         assert!(entry["reason"].is_string() && entry["at"].is_u64() && entry["worker"].is_string());
+    }
+    empty(&redis).await;
+}
+
+#[tokio::test]
+async fn the_dead_list_is_bounded() {
+    let redis = RedisServer::start();
+    let junk: Vec<String> = (0..1010).map(|number| format!("junk {number}")).collect();
+    let mut push = vec!["LPUSH".to_owned(), "headroom:jobs".to_owned()];
+    push.extend(junk);
+    let _: u64 = redis.run_args(&push).await;
+    let _worker = start(program(), &redis, 1);
+    until("all buried", SOON, async || {
+        redis.counts().await.1.dead == 1010
+    })
+    .await;
+    assert_eq!(redis.counts().await.0.dead, 1000);
+    let newest: String = redis.run("LINDEX headroom:dead 0").await;
+    assert!(newest.contains("junk 1009"), "{newest}");
+}
+
+#[tokio::test]
+async fn what_a_job_leaves_has_a_life_and_is_announced() {
+    let redis = RedisServer::start();
+    let producer = redis.producer(10);
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut notices = client.get_async_pubsub().await.unwrap();
+    notices.subscribe(keys().done()).await.unwrap();
+    let (envelope, payload) = job(1, TEXT);
+    producer.enqueue(&envelope, &payload).await.unwrap();
+    let hour = 3_600_000;
+    for key in [keys().payload(prefix(1)), keys().pending(prefix(1))] {
+        let life: i64 = redis.run(&format!("PTTL {key}")).await;
+        assert!((1..=hour).contains(&life), "{key}: {life}");
+    }
+    let _worker = start(program(), &redis, 1);
+    let notice = tokio::time::timeout(SOON, notices.on_message().next()).await;
+    let announced: String = notice.unwrap().unwrap().get_payload().unwrap();
+    assert_eq!(announced, prefix(1).to_string());
+    let made = result(&payload);
+    let forms = made.forms.iter().map(|form| keys().form(form.id));
+    for key in forms.chain([keys().compressed(prefix(1))]) {
+        let life: i64 = redis.run(&format!("PTTL {key}")).await;
+        // The program's own retention: a week.
+        assert!((hour..=168 * hour).contains(&life), "{key}: {life}");
+    }
+    for key in ["headroom:stats", "headroom:workers", "headroom:worker-info"] {
+        let life: i64 = redis.run(&format!("PTTL {key}")).await;
+        assert_eq!(life, -1, "{key}");
     }
     empty(&redis).await;
 }

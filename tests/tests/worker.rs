@@ -218,7 +218,7 @@ fn a_bad_setting_is_one_line_and_exit_code_2() {
     assert!(run("UNUSED", "").contains("HEADROOM_REDIS_URL (or --redis-url) is not set"));
     let port = run("HEADROOM_WORKER_PORT", "high");
     assert!(
-        port.contains("HEADROOM_WORKER_PORT (or --worker-port) is \"high\""),
+        port.contains("HEADROOM_WORKER_PORT (or --worker-port) is \"high\": takes a port number"),
         "{port}"
     );
     let url = run("HEADROOM_REDIS_URL", "http://me:hunter2@x");
