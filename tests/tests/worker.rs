@@ -6,41 +6,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use headroom_shared::config::Threads;
 use headroom_shared::queue::embedded::EmbeddedQueue;
 use headroom_shared::queue::{Job, JobQueue, Timing, WorkQueue};
 use headroom_tests::queue_support::jobs::{TEXT, job, prefix};
 use headroom_tests::queue_support::memory::MemoryStore;
 use headroom_tests::queue_support::processes::{program, quick, scripted, spawn, start};
+use headroom_tests::queue_support::running::Running;
 use headroom_tests::queue_support::server::{RedisServer, bounds, free_port, keys};
+use headroom_tests::queue_support::watch::idle;
 use headroom_tests::queue_support::{SOON, until};
-use headroom_worker::pool::{Failure, Pool, Work};
+use headroom_worker::pool::{Failure, Work};
 use headroom_worker::process;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-/// A pool that runs inside the test.
-struct Running {
-    stop: CancellationToken,
-    tasks: TaskTracker,
-}
-
-impl Running {
-    fn start(queue: Arc<dyn WorkQueue>, threads: &str, work: Work) -> Self {
-        let threads: Threads = threads.parse().unwrap();
-        let pool = Pool::new(queue, threads, work).with_timing(short());
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let until = stop.clone();
-        tasks.spawn(async move { pool.run(until).await.unwrap() });
-        Self { stop, tasks }
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        self.tasks.close();
-        tokio::time::timeout(SOON, self.tasks.wait()).await.unwrap();
-    }
-}
 
 fn short() -> Timing {
     Timing {
@@ -76,7 +52,7 @@ async fn three_threads_run_three_jobs_at_once(queue: Arc<dyn WorkQueue>, produce
         barrier.wait();
         Ok(process::process(&job.payload))
     });
-    let running = Running::start(queue, "3", work);
+    let running = Running::start(queue, "3", short(), work);
     offer(producer, 1..=6, TEXT).await;
     done(producer, 6).await;
     running.stop().await;
@@ -107,7 +83,7 @@ async fn one_thread_runs_one_job_at_a_time_and_holds_no_other() {
         now.fetch_sub(1, Ordering::SeqCst);
         Ok(process::process(&job.payload))
     });
-    let running = Running::start(redis.worker(short()), "notanint", work);
+    let running = Running::start(redis.worker(short()), "notanint", short(), work);
     offer(&producer, 1..=3, TEXT).await;
     for finished in 1..=3 {
         until("a job claimed", SOON, async || {
@@ -135,7 +111,7 @@ async fn a_job_that_panics_is_buried_and_its_neighbours_finish() {
         assert!(job.envelope.prefix > prefix(3), "secret-text");
         Ok(process::process(&job.payload))
     });
-    let running = Running::start(redis.worker(short()), "2", work);
+    let running = Running::start(redis.worker(short()), "2", short(), work);
     offer(&producer, 1..=6, TEXT).await;
     done(&producer, 3).await;
     until("those that panic buried", SOON, async || {
@@ -164,7 +140,7 @@ async fn failures_are_tried_again_or_buried_as_they_say() {
         }
         Ok(process::process(&job.payload))
     });
-    let running = Running::start(redis.worker(short()), "1", work);
+    let running = Running::start(redis.worker(short()), "1", short(), work);
     offer(&producer, 1..=2, TEXT).await;
     done(&producer, 1).await;
     let (depth, totals) = producer.counts().await.unwrap();
@@ -307,7 +283,7 @@ async fn a_worker_waits_for_redis_and_tells_when_it_is_ready() {
 async fn an_idle_worker_stops_at_once_and_leaves_nothing_behind() {
     let redis = RedisServer::start();
     let mut worker = start(program(), &redis, 2);
-    until("it waits for a job", SOON, async || blocked(&redis).await).await;
+    idle(&redis).await;
     worker.signal("TERM");
     let (status, took, _) = worker.ended(SOON);
     assert!(status.success());
@@ -360,11 +336,6 @@ async fn a_job_that_outlasts_the_grace_goes_back() {
         ])
         .await;
     assert!(left.is_empty());
-}
-
-async fn blocked(redis: &RedisServer) -> bool {
-    let clients: String = redis.run("CLIENT LIST").await;
-    clients.contains("flags=b")
 }
 
 async fn get(port: u16, path: &str) -> u16 {

@@ -5,7 +5,9 @@ pub mod breakable;
 pub mod jobs;
 pub mod memory;
 pub mod processes;
+pub mod running;
 pub mod server;
+pub mod watch;
 
 use std::time::{Duration, Instant};
 
