@@ -1,1 +1,3 @@
-//! placeholder
+//! The harness of the suites.
+
+pub mod queue_support;
