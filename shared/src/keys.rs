@@ -104,11 +104,10 @@ impl Keys {
         self.name("attempts")
     }
 
-    /// String with a life: the blocks to compress for a prefix. Named by the prefix and not by the envelope, so that a newer
-    /// offer can replace the payload of a job whose envelope it does not know, in one script with declared keys.
+    /// String with a life: the payload of the job with this envelope id.
     #[must_use]
-    pub fn payload(&self, prefix: PrefixId) -> String {
-        self.name(&format!("job:{prefix}"))
+    pub fn payload(&self, id: &str) -> String {
+        self.name(&format!("job:{id}"))
     }
 
     /// String with a life: an envelope of this prefix waits; its value is that envelope's id.

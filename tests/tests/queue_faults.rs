@@ -117,7 +117,7 @@ async fn an_element_moved_unseen_is_adopted() {
     let _: () = redis
         .run_args(&[
             "SET".to_owned(),
-            keys().payload(prefix(1)),
+            keys().payload(&envelope.id),
             serde_json::to_string(&payload).unwrap(),
         ])
         .await;

@@ -1,5 +1,6 @@
 //! What a test sees of a queue over Redis.
 
+use headroom_shared::job::Envelope;
 use headroom_shared::prefix::CompressedPrefix;
 use headroom_shared::queue::JobQueue;
 
@@ -8,9 +9,10 @@ use super::server::{RedisServer, keys};
 use super::{SOON, until};
 
 /// Offers the job with this number.
-pub async fn offer(queue: &dyn JobQueue, number: u8, text: &str) {
+pub async fn offer(queue: &dyn JobQueue, number: u8, text: &str) -> Envelope {
     let (envelope, payload) = job(number, text);
     queue.enqueue(&envelope, &payload).await.unwrap();
+    envelope
 }
 
 /// Waits until so many jobs are done.

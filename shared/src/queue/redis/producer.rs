@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use deadpool_redis::Pool;
+use deadpool_redis::{Connection, Pool};
 
 use super::connect::get;
 use super::scripts;
@@ -12,6 +12,8 @@ use crate::keys::Keys;
 use crate::queue::limits::ms;
 use crate::queue::{Bounds, Depth, Enqueued, JobQueue, Totals};
 use crate::store::StoreError;
+
+const WHAT: &str = "enqueue a job";
 
 /// The queue as the proxy sees it.
 #[derive(Debug)]
@@ -35,6 +37,70 @@ impl RedisQueue {
     }
 }
 
+/// How often a job is offered again that was about to replace one just claimed.
+const OFFERS: usize = 3;
+
+/// A job as it goes over the wire.
+struct Offer<'a> {
+    envelope: &'a Envelope,
+    line: String,
+    payload: Vec<u8>,
+}
+
+/// What became of an offer.
+enum Became {
+    Ended(Enqueued),
+    /// The envelope with this id waits for the same prefix.
+    Pending(String),
+}
+
+impl RedisQueue {
+    async fn offer(
+        &self,
+        connection: &mut Connection,
+        offer: &Offer<'_>,
+    ) -> Result<Became, StoreError> {
+        let became: Vec<String> = scripts::ENQUEUE
+            .key(self.keys.jobs())
+            .key(self.keys.pending(offer.envelope.prefix))
+            .key(self.keys.payload(&offer.envelope.id))
+            .key(self.keys.stats())
+            .arg(&offer.line)
+            .arg(&offer.envelope.id)
+            .arg(&offer.payload)
+            .arg(self.max_queue)
+            .arg(ms(self.bounds.payloads_live))
+            .arg(ms(self.bounds.pending_lives))
+            .invoke_async(connection)
+            .await
+            .map_err(|error| StoreError::redis(WHAT, error))?;
+        Ok(match became.as_slice() {
+            [queued] if queued == "queued" => Became::Ended(Enqueued::Queued),
+            [_, waits] => Became::Pending(waits.clone()),
+            _ => Became::Ended(Enqueued::DroppedFull),
+        })
+    }
+
+    /// Replaces the payload of the job that waits; whether it still waited.
+    async fn coalesce(
+        &self,
+        connection: &mut Connection,
+        offer: &Offer<'_>,
+        waits: &str,
+    ) -> Result<bool, StoreError> {
+        scripts::COALESCE
+            .key(self.keys.pending(offer.envelope.prefix))
+            .key(self.keys.payload(waits))
+            .key(self.keys.stats())
+            .arg(waits)
+            .arg(&offer.payload)
+            .arg(ms(self.bounds.payloads_live))
+            .invoke_async(connection)
+            .await
+            .map_err(|error| StoreError::redis(WHAT, error))
+    }
+}
+
 #[async_trait]
 impl JobQueue for RedisQueue {
     async fn enqueue(
@@ -42,7 +108,6 @@ impl JobQueue for RedisQueue {
         envelope: &Envelope,
         payload: &Payload,
     ) -> Result<Enqueued, StoreError> {
-        const WHAT: &str = "enqueue a job";
         let line =
             serde_json::to_string(envelope).map_err(|error| StoreError::other(WHAT, error))?;
         if line.len() > self.bounds.envelope_bytes {
@@ -50,26 +115,26 @@ impl JobQueue for RedisQueue {
         }
         let payload =
             serde_json::to_vec(payload).map_err(|error| StoreError::other(WHAT, error))?;
+        let offer = Offer {
+            envelope,
+            line,
+            payload,
+        };
         let mut connection = get(&self.pool, WHAT).await?;
-        let became: u32 = scripts::ENQUEUE
-            .key(self.keys.jobs())
-            .key(self.keys.pending(envelope.prefix))
-            .key(self.keys.payload(envelope.prefix))
-            .key(self.keys.stats())
-            .arg(line)
-            .arg(&envelope.id)
-            .arg(payload)
-            .arg(self.max_queue)
-            .arg(ms(self.bounds.payloads_live))
-            .arg(ms(self.bounds.pending_lives))
-            .invoke_async(&mut connection)
-            .await
-            .map_err(|error| StoreError::redis(WHAT, error))?;
-        Ok(match became {
-            0 => Enqueued::Queued,
-            1 => Enqueued::Coalesced,
-            _ => Enqueued::DroppedFull,
-        })
+        // A job that waited may be claimed while its payload is being replaced; then the offer stands for itself.
+        for _ in 0..OFFERS {
+            let waits = match self.offer(&mut connection, &offer).await? {
+                Became::Ended(ended) => return Ok(ended),
+                Became::Pending(waits) => waits,
+            };
+            if self.coalesce(&mut connection, &offer, &waits).await? {
+                return Ok(Enqueued::Coalesced);
+            }
+        }
+        Err(StoreError::other(
+            WHAT,
+            "its prefix comes and goes too fast",
+        ))
     }
 
     async fn counts(&self) -> Result<(Depth, Totals), StoreError> {

@@ -13,6 +13,7 @@ macro_rules! scripts {
 
 scripts! {
     ENQUEUE = "enqueue.lua";
+    COALESCE = "coalesce.lua";
     TAKE = "take.lua";
     FINISH = "finish.lua";
     RETRY = "retry.lua";

@@ -130,7 +130,7 @@ impl RedisWork {
             .key(self.keys.jobs())
             .key(self.keys.paused())
             .key(self.keys.pending(envelope.prefix))
-            .key(self.keys.payload(envelope.prefix))
+            .key(self.keys.payload(&envelope.id))
             .key(self.keys.compressed(envelope.prefix))
             .key(self.keys.crashes())
             .arg(element.bytes())
@@ -149,7 +149,7 @@ impl RedisWork {
             return Ok(None);
         }
         match payload {
-            // Another job of the same prefix was done in the meantime and removed the payload they shared.
+            // What it would make is there: there is nothing left to do.
             None if has_result => {
                 self.end(&element, &envelope, &[]).await?;
                 Ok(None)
@@ -167,8 +167,7 @@ impl RedisWork {
     ) -> Result<Finished, StoreError> {
         let mut script = scripts::FINISH.key(&self.active);
         script
-            .key(self.keys.pending(envelope.prefix))
-            .key(self.keys.payload(envelope.prefix))
+            .key(self.keys.payload(&envelope.id))
             .key(self.keys.crashes())
             .key(self.keys.attempts())
             .key(self.keys.stats())

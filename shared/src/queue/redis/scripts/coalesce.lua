@@ -1,0 +1,10 @@
+-- Replaces the payload of a job that waits by a newer one of the same prefix.
+-- KEYS  1 pending of the prefix  2 payload of the job  3 stats
+-- ARGV  1 id of the job's envelope  2 payload  3 its life, ms
+-- returns 1 replaced, 0 the job waits no more
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+  return 0
+end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+redis.call('HINCRBY', KEYS[3], 'coalesced', 1)
+return 1
