@@ -11,7 +11,9 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(refused) => return refused.report(),
     };
-    telemetry::start(&settings.log);
+    if settings.command.is_none() {
+        telemetry::start(&settings.log);
+    }
     panics::hide_messages();
     let work = async {
         match settings.command {
