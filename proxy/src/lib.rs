@@ -78,7 +78,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<()> {
 /// Serves on `listener` until `stop` is done, and drains then. `started` is given what a person at the terminal wants to know.
 ///
 /// # Errors
-/// When the backend can't be opened or the system has no certificates to trust.
+/// When the backend can't be opened.
 pub async fn run(
     settings: Settings,
     listener: TcpListener,
@@ -87,8 +87,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let address: SocketAddr = listener.local_addr()?;
     let backend = Backend::open(&settings).await?;
-    let upstream = Upstream::new(&settings.upstreams)
-        .context("can't read the certificates that this system trusts")?;
+    let upstream = Upstream::new(&settings.upstreams);
     let memory = Memory::new(
         backend.store.clone(),
         settings.limits.store_budget(),

@@ -6,8 +6,8 @@ use headroom_shared::queue::{Claimed, Job};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::backoff::Backoff;
-use crate::pool::Shared;
 use crate::settle;
+use crate::state::Shared;
 
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut backoff = Backoff::new();

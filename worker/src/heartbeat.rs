@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::pool::Shared;
+use crate::state::Shared;
 
 pub(crate) async fn run(shared: Arc<Shared>, end: CancellationToken) {
     let beat = shared.timing.beat;

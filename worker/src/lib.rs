@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`settings`] | what can be set |
 //! | [`pool`] | the engine, which knows no business: starts and stops the actors below |
+//! | `work`, `state` | what it is given to do, and what its actors share |
 //! | `claim` | the one loop that takes jobs, each for a free thread |
 //! | `threads` | the threads that run jobs, one job each |
 //! | `settle` | what becomes of a job that has run |
@@ -29,8 +30,10 @@ mod reap;
 pub mod settings;
 mod settle;
 mod start;
+mod state;
 pub mod status;
 mod threads;
+mod work;
 
 use std::sync::Arc;
 
@@ -40,8 +43,9 @@ use headroom_shared::queue::{Bounds, Timing};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::pool::{Pool, Work};
+use self::pool::Pool;
 pub use self::settings::Settings;
+use self::work::Work;
 
 /// Does `work` for the jobs of a Redis until `shutdown`, then stops in good order.
 ///

@@ -4,34 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headroom_shared::config::Threads as ThreadCount;
-use headroom_shared::prefix::JobResult;
-use headroom_shared::queue::{Job, Timing, WorkQueue};
+use headroom_shared::queue::{Timing, WorkQueue};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backoff::Backoff;
 use crate::metrics::Metrics;
+use crate::state::Shared;
 use crate::status::Status;
 use crate::threads::Threads;
+pub use crate::work::{Failure, Work};
 use crate::{claim, heartbeat, reap};
 
 /// How long a stop waits for what should be over at once.
 const AT_ONCE: Duration = Duration::from_secs(2);
 /// How long a stop waits for the queue to take back what is not done.
 const GIVE_BACK: Duration = Duration::from_secs(5);
-
-/// What is done with a job, on a thread of its own. A panic in it is this job's failure alone.
-pub type Work = Arc<dyn Fn(&Job) -> Result<JobResult, Failure> + Send + Sync>;
-
-/// Why a job's work made no result. The text must hold nothing of the payload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// The same job may succeed later.
-    Passing(String),
-    /// No further attempt can help.
-    Lasting(String),
-}
 
 /// The engine before it starts.
 pub struct Pool {
@@ -50,25 +39,6 @@ impl std::fmt::Debug for Pool {
             .field("count", &self.count)
             .finish_non_exhaustive()
     }
-}
-
-/// What the actors share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) queue: Arc<dyn WorkQueue>,
-    pub(crate) count: u32,
-    /// One for each free thread.
-    pub(crate) permits: Arc<Semaphore>,
-    pub(crate) threads: Threads,
-    /// The jobs that run.
-    pub(crate) jobs: TaskTracker,
-    pub(crate) timing: Timing,
-    pub(crate) status: Arc<Status>,
-    pub(crate) metrics: Metrics,
-    /// No more claims.
-    pub(crate) stop: CancellationToken,
-    /// The grace for running jobs is over.
-    pub(crate) give_up: CancellationToken,
 }
 
 impl Pool {

@@ -6,7 +6,7 @@ use headroom_shared::compress::{self, Earlier, Source};
 use headroom_shared::job::{JobBlock, Payload};
 use headroom_shared::prefix::{CompressedBlock, CompressedPrefix, Form, JobResult};
 
-use crate::pool::Work;
+use crate::work::Work;
 
 /// What a worker does with its jobs.
 #[must_use]

@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use headroom_shared::queue::Timing;
-use headroom_shared::telemetry;
-use tokio::signal::unix::{SignalKind, signal};
+use headroom_shared::{config, stop, telemetry};
 use tokio_util::sync::CancellationToken;
 
-use crate::pool::Work;
+use crate::work::Work;
 use crate::{Settings, panics};
 
 /// Runs until SIGTERM or SIGINT. 0: stopped in good order; 1: could not work; 2: a setting is missing.
@@ -28,24 +27,17 @@ pub fn run(settings: Settings, work: Work, timing: Timing) -> ExitCode {
         });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => config::fail("headroom-worker", &error),
     }
 }
 
 async fn until_told_to_stop(settings: Settings, work: Work, timing: Timing) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = CancellationToken::new();
-    let running = crate::run(settings, work, timing, stop.clone());
-    let mut running = std::pin::pin!(running);
+    let stopping = CancellationToken::new();
+    let mut running = Box::pin(crate::run(settings, work, timing, stopping.clone()));
     tokio::select! {
         ended = &mut running => return ended,
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = stop::signal() => {}
     }
-    stop.cancel();
+    stopping.cancel();
     running.await
 }

@@ -7,7 +7,7 @@ use headroom_shared::queue::Reaped;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::pool::Shared;
+use crate::state::Shared;
 
 pub(crate) async fn run(shared: Arc<Shared>, end: CancellationToken) {
     while end

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use crate::backoff::Backoff;
 use crate::metrics::Outcome;
-use crate::pool::{Failure, Shared};
+use crate::state::Shared;
 use crate::threads::Ran;
+use crate::work::Failure;
 
 /// Runs a job to its end, or until the grace for a stop is over.
 pub(crate) async fn run(shared: &Shared, job: &Arc<Job>) {

@@ -7,7 +7,7 @@ use headroom_shared::queue::Job;
 use tokio::sync::oneshot;
 
 use crate::panics;
-use crate::pool::{Failure, Work};
+use crate::work::{Failure, Work};
 
 /// How a job's run ended.
 #[derive(Debug)]

@@ -118,7 +118,7 @@ pub(super) fn records(what: &str, count: usize) -> String {
             "status": (["paid", "open", "shipped"][index % 3]),
             "currency": "EUR",
             "total_cents": 1799 + index * 613 % 9_000,
-            "coupon": if index % 4 == 0 { Value::from("WELCOME10") } else { Value::Null },
+            "coupon": if index.is_multiple_of(4) { Value::from("WELCOME10") } else { Value::Null },
             "created_at": format!("2026-11-{:02}T{:02}:{:02}:00Z", 1 + index % 28, index % 24, index * 7 % 60),
             "customer": {"id": 9_000 + index * 11, "country": (["DE", "FR", "NL"][index % 3])},
         })

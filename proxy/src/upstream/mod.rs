@@ -50,30 +50,29 @@ pub(crate) enum Unanswered {
 }
 
 impl Upstream {
-    /// Reads the system's certificates and makes no connection yet.
-    ///
-    /// # Errors
-    /// When the system has no certificates that can be used.
-    pub(crate) fn new(settings: &Upstreams) -> std::io::Result<Self> {
+    /// Reads the certificates that this system trusts (where it has none, Mozilla's list is built in) and makes no connection
+    /// yet.
+    pub(crate) fn new(settings: &Upstreams) -> Self {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         http.set_keepalive(Some(KEEPALIVE));
-        let https = HttpsConnectorBuilder::new()
-            .with_native_roots()?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
+        let builder = HttpsConnectorBuilder::new();
+        let builder = builder.with_native_roots().unwrap_or_else(|error| {
+            tracing::warn!(%error, "this system trusts no certificates: going by Mozilla's list");
+            HttpsConnectorBuilder::new().with_webpki_roots()
+        });
+        let https = builder.https_or_http().enable_http1().wrap_connector(http);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
             .build(https);
-        Ok(Self {
+        Self {
             client,
             anthropic: settings.anthropic.clone(),
             openai: settings.openai.clone(),
-        })
+        }
     }
 
     /// Sends a request to its provider. Dropping the future takes the request back.

@@ -1,0 +1,31 @@
+//! What the actors of one engine share while it runs.
+
+use std::sync::Arc;
+
+use headroom_shared::queue::{Timing, WorkQueue};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::metrics::Metrics;
+use crate::status::Status;
+use crate::threads::Threads;
+
+/// What the actors share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) queue: Arc<dyn WorkQueue>,
+    pub(crate) count: u32,
+    /// One for each free thread.
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) threads: Threads,
+    /// The jobs that run.
+    pub(crate) jobs: TaskTracker,
+    pub(crate) timing: Timing,
+    pub(crate) status: Arc<Status>,
+    pub(crate) metrics: Metrics,
+    /// No more claims.
+    pub(crate) stop: CancellationToken,
+    /// The grace for running jobs is over.
+    pub(crate) give_up: CancellationToken,
+}

@@ -1,0 +1,18 @@
+//! What the engine is given to do.
+
+use std::sync::Arc;
+
+use headroom_shared::prefix::JobResult;
+use headroom_shared::queue::Job;
+
+/// What is done with a job, on a thread of its own. A panic in it is this job's failure alone.
+pub type Work = Arc<dyn Fn(&Job) -> Result<JobResult, Failure> + Send + Sync>;
+
+/// Why a job's work made no result. The text must hold nothing of the payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The same job may succeed later.
+    Passing(String),
+    /// No further attempt can help.
+    Lasting(String),
+}
