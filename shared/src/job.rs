@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::compress::Source;
 use crate::id::{BlockId, PrefixId};
 
 /// The version of envelope and payload that this code writes and reads.
@@ -62,6 +63,18 @@ pub struct JobBlock {
     /// The tool call's input as JSON text, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
+}
+
+impl JobBlock {
+    /// The block as a compressor sees it.
+    #[must_use]
+    pub fn source(&self) -> Source<'_> {
+        Source {
+            text: &self.text,
+            tool: self.tool.as_deref(),
+            input: self.input.as_deref(),
+        }
+    }
 }
 
 /// Where a block stands in a prefix: message, part of the message, text within the part, each counted from 0.

@@ -51,3 +51,11 @@ impl SentRecord {
         self.rev % 2 == 1
     }
 }
+
+impl CacheUsage {
+    /// Whether the cache was neither read nor written.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.read == 0 && self.written == 0
+    }
+}

@@ -13,3 +13,16 @@ pub struct Source<'a> {
     /// The tool call's input as JSON text, when known.
     pub input: Option<&'a str>,
 }
+
+/// Stub.
+#[derive(Debug, Default)]
+pub struct Earlier<'a>(std::marker::PhantomData<&'a ()>);
+impl<'a> Earlier<'a> {
+    /// Stub.
+    pub fn push(&mut self, _block: Source<'a>) {}
+}
+/// Stub.
+#[must_use]
+pub fn compress(block: Source<'_>, _earlier: &Earlier<'_>) -> Option<String> {
+    (block.text.len() > 1000).then(|| block.text[..10].to_owned())
+}

@@ -3,12 +3,16 @@
 //! A store is a map from [`Key`] to bytes with a life for each entry. It decides nothing: what a record means and what
 //! may follow what is the business of those who call it, so that every store behaves the same.
 
+mod embedded;
 mod error;
+mod redis;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use self::embedded::EmbeddedStore;
 pub use self::error::StoreError;
+pub use self::redis::RedisStore;
 use crate::id::{DigestKey, FormId, PrefixId};
 
 /// What an entry is and which one.
@@ -33,6 +37,13 @@ pub struct Entry {
     pub value: Bytes,
 }
 
+impl Entry {
+    /// Whether the key's value is the same at every write, so that no store need compare revisions.
+    pub(crate) const fn is_immutable(&self) -> bool {
+        self.rev == 0 && matches!(self.key, Key::Compressed(_) | Key::Form(_))
+    }
+}
+
 /// A place for entries, shared by all replicas of a deployment.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
@@ -55,7 +66,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// When the store can't be reached or is full. Then the entries may have been written all the same.
     async fn write(&self, entries: &[Entry]) -> Result<(), StoreError>;
 
-    /// Gives each of `keys` that is there a full life again.
+    /// Gives each of `keys` that is there a full life again. What has expired stays so. May be lost with the process.
     ///
     /// # Errors
     /// When the store can't be reached.

@@ -1,0 +1,84 @@
+//! What every request shares: built once, from parts that a test can put in place of the real ones.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use headroom_shared::id::DigestKey;
+use headroom_shared::queue::JobQueue;
+use http::{HeaderMap, HeaderName};
+use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
+
+use crate::counts::Counts;
+use crate::memory::Memory;
+use crate::upstream::Upstream;
+
+/// The application.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) rules: Rules,
+    pub(crate) upstream: Upstream,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) queue: Arc<dyn JobQueue>,
+    pub(crate) counts: Counts,
+    /// Work that goes on after an answer has begun; a stop waits for it.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) draining: AtomicBool,
+    key: OnceCell<DigestKey>,
+}
+
+/// What the settings ask of every request.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub(crate) compress: bool,
+    pub(crate) min_tokens: u64,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) entry_budget: Duration,
+    pub(crate) tenant_header: Option<HeaderName>,
+    /// `embedded` or `redis`.
+    pub(crate) store_name: &'static str,
+}
+
+impl App {
+    pub(crate) fn new(
+        rules: Rules,
+        upstream: Upstream,
+        memory: Memory,
+        queue: Arc<dyn JobQueue>,
+    ) -> Self {
+        Self {
+            rules,
+            upstream,
+            memory: Arc::new(memory),
+            queue,
+            counts: Counts::new(),
+            tasks: TaskTracker::new(),
+            draining: AtomicBool::new(false),
+            key: OnceCell::new(),
+        }
+    }
+
+    /// The key under which this request's tenant has its prefixes named; `None` while the store has not given the deployment's
+    /// secret.
+    pub(crate) async fn digest_key(&self, headers: &HeaderMap) -> Option<DigestKey> {
+        let ask = async || {
+            let mut budget = self.memory.budget();
+            budget
+                .spend("reading the secret", self.memory.store().digest_key())
+                .await
+        };
+        let key = self.key.get_or_try_init(ask).await.ok()?;
+        let tenant = self
+            .rules
+            .tenant_header
+            .as_ref()
+            .and_then(|name| headers.get(name));
+        Some(tenant.map_or_else(|| key.clone(), |tenant| key.for_tenant(tenant.as_bytes())))
+    }
+
+    /// Whether the proxy is about to stop.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}

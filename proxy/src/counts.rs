@@ -1,0 +1,203 @@
+//! What the proxy counts, as `/stats` and `/metrics` show it.
+
+use headroom_shared::queue::{Depth, Totals};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+
+/// What was done with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Sent as it came.
+    Forwarded,
+    /// Sent as it came, and a job pushed.
+    Deferred,
+    /// Sent as it came, and its job dropped because the queue is full.
+    Dropped,
+    /// Sent with at least one form.
+    Compressed,
+    /// Sent as it came because the client asked for that.
+    Bypassed,
+}
+
+impl Decision {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Forwarded,
+        Self::Deferred,
+        Self::Dropped,
+        Self::Compressed,
+        Self::Bypassed,
+    ];
+
+    /// Its name in headers, logs and counts.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::Deferred => "deferred",
+            Self::Dropped => "dropped",
+            Self::Compressed => "compressed",
+            Self::Bypassed => "bypassed",
+        }
+    }
+}
+
+/// The counters of one process.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    decisions: [Counter; 5],
+    /// Bytes of bodies as clients sent them.
+    bytes_in: Counter,
+    /// Bytes of bodies as they went out.
+    bytes_sent: Counter,
+    /// Bytes saved: what would have gone out in the originals, less what did.
+    bytes_saved: Counter,
+    /// Prefixes whose compressed form landed.
+    pub(crate) landed: Counter,
+    /// Requests for which the store did not answer within the budget.
+    pub(crate) store_misses: Counter,
+    /// Blocks sent in the original because the text of their recorded form was gone.
+    pub(crate) forms_missing: Counter,
+}
+
+impl Counts {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts a request of the dialects' paths.
+    pub(crate) fn request(
+        &self,
+        decision: Decision,
+        bytes_in: usize,
+        bytes_sent: usize,
+        bytes_saved: usize,
+    ) {
+        self.decisions[decision as usize].inc();
+        self.bytes_in.inc_by(bytes_in as u64);
+        self.bytes_sent.inc_by(bytes_sent as u64);
+        self.bytes_saved.inc_by(bytes_saved as u64);
+    }
+
+    /// The counts as one JSON document. `queue` is `None` while the queue can't be asked.
+    pub(crate) fn stats(&self, queue: Option<(Depth, Totals)>, store: &str) -> Value {
+        let mut requests = serde_json::Map::new();
+        requests.insert(
+            "total".to_owned(),
+            Decision::ALL
+                .iter()
+                .map(|it| self.decided(*it))
+                .sum::<u64>()
+                .into(),
+        );
+        for decision in Decision::ALL {
+            requests.insert(decision.name().to_owned(), self.decided(decision).into());
+        }
+        let (depth, totals) = queue.unzip();
+        let jobs = totals.map(|totals| {
+            json!({
+                "enqueued": totals.enqueued, "done": totals.done, "failed": totals.dead,
+                "coalesced": totals.coalesced, "dropped": totals.dropped_full, "retried": totals.retried, "reaped": totals.reaped,
+            })
+        });
+        json!({
+            "requests": requests,
+            "bytes": {"in": self.bytes_in.get(), "sent": self.bytes_sent.get(), "saved": self.bytes_saved.get()},
+            "prefixes": {"landed": self.landed.get()},
+            "queue": depth, "jobs": jobs, "store": store,
+            "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
+        })
+    }
+
+    /// The counts as Prometheus reads them.
+    pub(crate) fn metrics(&self, queue: Option<(Depth, Totals)>) -> String {
+        let mut registry = Registry::with_prefix("headroom");
+        for decision in Decision::ALL {
+            let label = [("decision".into(), decision.name().into())].into_iter();
+            registry.sub_registry_with_labels(label).register(
+                "requests",
+                "Requests by what was done with them",
+                self.decisions[decision as usize].clone(),
+            );
+        }
+        for (name, help, counter) in [
+            (
+                "bytes_in",
+                "Bytes of bodies as clients sent them",
+                &self.bytes_in,
+            ),
+            (
+                "bytes_sent",
+                "Bytes of bodies as they went out",
+                &self.bytes_sent,
+            ),
+            (
+                "bytes_saved",
+                "Bytes that did not have to go out",
+                &self.bytes_saved,
+            ),
+            (
+                "prefixes_landed",
+                "Prefixes whose compressed form landed",
+                &self.landed,
+            ),
+            (
+                "store_misses",
+                "Requests the store did not answer in time",
+                &self.store_misses,
+            ),
+            (
+                "forms_missing",
+                "Blocks whose form's text was gone",
+                &self.forms_missing,
+            ),
+        ] {
+            registry.register(name, help, counter.clone());
+        }
+        if let Some((depth, totals)) = queue {
+            queue_metrics(&mut registry, depth, totals);
+        }
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &registry);
+        text
+    }
+
+    fn decided(&self, decision: Decision) -> u64 {
+        self.decisions[decision as usize].get()
+    }
+}
+
+fn queue_metrics(registry: &mut Registry, depth: Depth, totals: Totals) {
+    let states = [
+        ("waiting", depth.waiting),
+        ("active", depth.active),
+        ("delayed", depth.delayed),
+        ("dead", depth.dead),
+    ];
+    for (state, jobs) in states {
+        let gauge: Gauge = Gauge::default();
+        gauge.set(i64::try_from(jobs).unwrap_or(i64::MAX));
+        let label = [("state".into(), state.into())].into_iter();
+        registry.sub_registry_with_labels(label).register(
+            "queue_jobs",
+            "Jobs by where they are",
+            gauge,
+        );
+    }
+    for (name, help, value) in [
+        ("jobs_enqueued", "Jobs put into the queue", totals.enqueued),
+        ("jobs_done", "Jobs done", totals.done),
+        ("jobs_failed", "Jobs buried", totals.dead),
+        (
+            "jobs_dropped",
+            "Jobs dropped because the queue was full",
+            totals.dropped_full,
+        ),
+    ] {
+        let counter: Counter = Counter::default();
+        counter.inc_by(value);
+        registry.register(name, help, counter);
+    }
+}

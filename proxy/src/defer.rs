@@ -1,0 +1,90 @@
+//! Cold starts: when a request is left to a worker, and pushing its job off the request's path.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headroom_shared::clock::now_ms;
+use headroom_shared::job::{Envelope, JobBlock, Payload, VERSION};
+use headroom_shared::model::Model;
+use headroom_shared::queue::Enqueued;
+use tokio::sync::oneshot;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::blocks;
+use crate::counts::Decision;
+use crate::headers::RequestId;
+use crate::memory::Known;
+use crate::scan::Scan;
+
+/// A job on its way to the queue.
+#[derive(Debug)]
+pub(crate) struct Deferral(oneshot::Receiver<Enqueued>);
+
+impl Deferral {
+    /// What became of the job, as far as that is known by now.
+    pub(crate) fn decision(mut self) -> Decision {
+        match self.0.try_recv() {
+            Ok(Enqueued::DroppedFull) => Decision::Dropped,
+            _ => Decision::Deferred,
+        }
+    }
+}
+
+/// Whether a request is a cold start for a worker: no part of its prefix is known, it is large, and something in it is worth
+/// compressing.
+pub(crate) fn is_due(scan: &Scan, known: &Known, min_tokens: u64) -> bool {
+    known.sure && known.frozen == 0 && !scan.blocks.is_empty() && tokens(scan) >= min_tokens
+}
+
+/// Pushes the job of a request, off its path.
+pub(crate) fn push(app: &Arc<App>, body: &Bytes, scan: &Arc<Scan>, trace: RequestId) -> Deferral {
+    let (tell, told) = oneshot::channel();
+    let (queue, body, scan) = (app.queue.clone(), body.clone(), scan.clone());
+    let work = async move {
+        let Some((envelope, payload)) = job(&body, &scan, trace) else {
+            return;
+        };
+        match queue.enqueue(&envelope, &payload).await {
+            Ok(enqueued) => {
+                tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, ?enqueued, "cold start");
+                let _ = tell.send(enqueued);
+            }
+            Err(error) => {
+                tracing::warn!(job.prefix = %envelope.prefix, %error, "could not push the job of a cold start: its session stays uncompressed")
+            }
+        }
+    };
+    app.tasks.spawn(work.in_current_span());
+    Deferral(told)
+}
+
+fn job(body: &Bytes, scan: &Scan, trace: RequestId) -> Option<(Envelope, Payload)> {
+    let blocks: Vec<JobBlock> = blocks::unescaped(body, scan)
+        .map(|(_, block)| block)
+        .collect();
+    let envelope = Envelope {
+        v: VERSION,
+        id: Uuid::now_v7().to_string(),
+        prefix: scan.whole()?,
+        model: scan.model.clone(),
+        tokens: tokens(scan),
+        blocks: blocks.len() as u64,
+        bytes: blocks.iter().map(|block| block.text.len() as u64).sum(),
+        enqueued_ms: now_ms(),
+        trace: trace.to_string(),
+    };
+    Some((
+        envelope,
+        Payload {
+            v: VERSION,
+            references: scan.references,
+            blocks,
+        },
+    ))
+}
+
+fn tokens(scan: &Scan) -> u64 {
+    Model::named(&scan.model).tokens(scan.messages_bytes)
+}

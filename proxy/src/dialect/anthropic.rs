@@ -1,0 +1,100 @@
+//! Anthropic Messages.
+
+use std::time::Duration;
+
+use headroom_shared::record::CacheUsage;
+use memchr::memmem;
+use serde_json::Value;
+
+use super::{Dialect, Provider, count, tool_texts, user_texts};
+use crate::scan::{CacheLife, Call, Draft, Reading, member, string_member};
+
+/// Life of what a marker without `ttl` makes the provider cache.
+const SHORT: Duration = Duration::from_secs(5 * 60);
+/// Life of what a marker with `"ttl":"1h"` makes it cache.
+const LONG: Duration = Duration::from_secs(60 * 60);
+
+#[derive(Debug)]
+pub(super) struct Messages;
+
+impl Dialect for Messages {
+    fn name(&self) -> &'static str {
+        "anthropic.messages"
+    }
+
+    fn path(&self) -> &'static str {
+        "/v1/messages"
+    }
+
+    fn provider(&self) -> Provider {
+        Provider::Anthropic
+    }
+
+    fn messages_member(&self) -> &'static [u8] {
+        b"messages"
+    }
+
+    fn drops_blocks(&self, member: &[u8], value: &[u8]) -> bool {
+        member == b"context_management" && value != b"null"
+    }
+
+    fn hides_history(&self, _member: &[u8]) -> bool {
+        false
+    }
+
+    fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading {
+        let mut reading = Reading {
+            from_model: message.role == b"assistant",
+            ..Reading::default()
+        };
+        for part in &message.parts {
+            match (message.role, part.kind) {
+                (_, b"thinking" | b"redacted_thinking") => reading.thinking = true,
+                (b"user", b"tool_result") => {
+                    let call = string_member(&part.others, "tool_use_id", body);
+                    reading.blocks.extend(tool_texts(part, call.as_ref()));
+                }
+                (b"user", b"text") => reading.blocks.extend(user_texts(part)),
+                (b"assistant", b"tool_use") => reading.calls.extend(call(part, body)),
+                _ => {}
+            }
+        }
+        reading
+    }
+
+    fn cache_life(&self, body: &[u8]) -> CacheLife {
+        let mut life = CacheLife::None;
+        for at in memmem::find_iter(body, b"\"cache_control\"") {
+            let marker = &body[at..];
+            let end = memchr::memchr(b'}', marker).unwrap_or(marker.len());
+            if memmem::find(&marker[..end], b"\"1h\"").is_some() {
+                return CacheLife::Marked(LONG);
+            }
+            life = CacheLife::Marked(SHORT);
+        }
+        life
+    }
+
+    fn usage(&self, document: &Value) -> Option<CacheUsage> {
+        let usage = document
+            .pointer("/message/usage")
+            .or_else(|| document.get("usage"))?;
+        // `message_delta` may leave out what `message_start` has said.
+        usage.get("input_tokens")?;
+        let read = count(usage, "/cache_read_input_tokens");
+        let written = count(usage, "/cache_creation_input_tokens");
+        Some(CacheUsage {
+            read,
+            written,
+            total: count(usage, "/input_tokens") + read + written,
+        })
+    }
+}
+
+fn call(part: &crate::scan::Part<'_>, body: &[u8]) -> Option<Call> {
+    Some(Call {
+        id: string_member(&part.others, "id", body)?,
+        name: string_member(&part.others, "name", body)?,
+        input: member(&part.others, "input")?,
+    })
+}

@@ -1,0 +1,119 @@
+//! `OpenAI` Chat Completions.
+
+use headroom_shared::record::CacheUsage;
+use serde_json::Value;
+
+use super::{Dialect, Provider, automatic_life, count, tool_texts, user_texts};
+use crate::scan::{CacheLife, Call, Cursor, Draft, Reading, member, string_member};
+
+/// Members of an assistant's message in which gateways carry a model's thinking.
+const THINKING: [&str; 4] = [
+    "thinking_blocks",
+    "reasoning_content",
+    "reasoning_details",
+    "reasoning",
+];
+
+#[derive(Debug)]
+pub(super) struct Completions;
+
+impl Dialect for Completions {
+    fn name(&self) -> &'static str {
+        "openai.chat"
+    }
+
+    fn path(&self) -> &'static str {
+        "/v1/chat/completions"
+    }
+
+    fn provider(&self) -> Provider {
+        Provider::OpenAi
+    }
+
+    fn messages_member(&self) -> &'static [u8] {
+        b"messages"
+    }
+
+    fn drops_blocks(&self, _member: &[u8], _value: &[u8]) -> bool {
+        false
+    }
+
+    fn hides_history(&self, _member: &[u8]) -> bool {
+        false
+    }
+
+    fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading {
+        let mut reading = Reading {
+            from_model: message.role == b"assistant",
+            ..Reading::default()
+        };
+        match message.role {
+            b"tool" | b"function" => {
+                let call = string_member(&message.others, "tool_call_id", body);
+                let bare = message.parts.iter().filter(|part| part.is_bare_text());
+                reading
+                    .blocks
+                    .extend(bare.flat_map(|part| tool_texts(part, call.as_ref())));
+            }
+            b"user" => reading
+                .blocks
+                .extend(message.parts.iter().flat_map(user_texts)),
+            b"assistant" => {
+                reading.thinking = THINKING
+                    .iter()
+                    .any(|name| member(&message.others, name).is_some());
+                reading.calls = calls(message, body);
+            }
+            _ => {}
+        }
+        reading
+    }
+
+    fn cache_life(&self, body: &[u8]) -> CacheLife {
+        automatic_life(body)
+    }
+
+    fn usage(&self, document: &Value) -> Option<CacheUsage> {
+        let usage = document.get("usage").filter(|usage| usage.is_object())?;
+        Some(CacheUsage {
+            read: count(usage, "/prompt_tokens_details/cached_tokens"),
+            written: count(usage, "/prompt_tokens_details/cache_write_tokens"),
+            total: count(usage, "/prompt_tokens"),
+        })
+    }
+}
+
+/// The calls in `tool_calls`; none where it is not what it should be.
+fn calls(message: &Draft<'_>, body: &[u8]) -> Vec<Call> {
+    let mut calls = Vec::new();
+    let Some(span) = member(&message.others, "tool_calls") else {
+        return calls;
+    };
+    let read = Cursor::at(body, span.start).array(|cursor| {
+        let (mut id, mut function) = (None, Vec::new());
+        cursor.object(|cursor, name| {
+            match name {
+                b"id" => id = Some(cursor.value()?),
+                b"function" => cursor.object(|cursor, name| {
+                    function.push((name, cursor.value()?));
+                    Ok(())
+                })?,
+                _ => drop(cursor.value()?),
+            }
+            Ok(())
+        })?;
+        let named = string_member(&function, "name", body).zip(member(&function, "arguments"));
+        if let (Some(id), Some((name, input))) = (id.filter(|id| body[id.start] == b'"'), named) {
+            calls.push(Call {
+                id: id.start + 1..id.end - 1,
+                name,
+                input,
+            });
+        }
+        Ok(())
+    });
+    if read.is_err() {
+        calls.clear();
+    }
+    calls
+}

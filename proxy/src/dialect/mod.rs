@@ -1,0 +1,102 @@
+//! The dialects: what each provider's request format means. A new one is a file here and a line in [`DIALECTS`].
+
+mod anthropic;
+mod chat;
+mod responses;
+
+use std::fmt::Debug;
+use std::ops::Range;
+use std::time::Duration;
+
+use headroom_shared::record::CacheUsage;
+use http::HeaderMap;
+use serde_json::Value;
+
+use crate::scan::{CacheLife, Draft, MIN_TOOL_BYTES, MIN_USER_BYTES, Part, Reading, Text};
+
+/// A provider: where requests go, and how it words an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Provider {
+    Anthropic,
+    OpenAi,
+}
+
+/// One request format.
+pub(crate) trait Dialect: Debug + Sync {
+    /// Its name in logs and digests.
+    fn name(&self) -> &'static str;
+    /// The path that takes such requests.
+    fn path(&self) -> &'static str;
+    /// Whose it is.
+    fn provider(&self) -> Provider;
+    /// The member of the body that holds the messages.
+    fn messages_member(&self) -> &'static [u8];
+    /// Whether this member says that the provider may drop earlier messages by itself.
+    fn drops_blocks(&self, member: &[u8], value: &[u8]) -> bool;
+    /// Whether this member names a history that the request does not carry.
+    fn hides_history(&self, member: &[u8]) -> bool;
+    /// What a message is and what in it may be replaced.
+    fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading;
+    /// How long the provider keeps what this body makes it cache.
+    fn cache_life(&self, body: &[u8]) -> CacheLife;
+    /// What a JSON document of the answer (the whole of it, or one event's data) says of the cache.
+    fn usage(&self, document: &Value) -> Option<CacheUsage>;
+}
+
+/// Every dialect.
+pub(crate) static DIALECTS: [&dyn Dialect; 3] = [
+    &anthropic::Messages,
+    &chat::Completions,
+    &responses::Responses,
+];
+
+impl Provider {
+    /// Whose a request is that is in no dialect of ours: told by its path and by the headers its clients always send.
+    pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
+        let anthropic_path = ["/api/", "/v1/messages", "/v1/complete", "/v1/organizations"];
+        let by_path = anthropic_path.iter().any(|start| path.starts_with(start));
+        let by_header = headers.contains_key("anthropic-version")
+            || headers.contains_key("anthropic-beta")
+            || headers.contains_key("x-api-key");
+        if by_header || by_path {
+            Self::Anthropic
+        } else {
+            Self::OpenAi
+        }
+    }
+}
+
+/// The texts of a part that answers a tool call, each long enough to be a block.
+fn tool_texts<'a>(
+    part: &'a Part<'_>,
+    call: Option<&'a Range<usize>>,
+) -> impl Iterator<Item = (Text, Option<Range<usize>>)> + 'a {
+    let long = part
+        .texts
+        .iter()
+        .filter(|text| text.span.len() >= MIN_TOOL_BYTES);
+    long.map(move |text| (text.clone(), call.cloned()))
+}
+
+/// The text of a user's part, if it is long enough to be a block.
+fn user_texts<'a>(part: &'a Part<'_>) -> impl Iterator<Item = (Text, Option<Range<usize>>)> + 'a {
+    let long = part
+        .texts
+        .iter()
+        .filter(|text| text.span.len() >= MIN_USER_BYTES);
+    long.filter(|_| part.is_bare_text())
+        .map(|text| (text.clone(), None))
+}
+
+/// How long `OpenAI` may keep a prefix: an hour, or a day where the request asks for it (FACTS: 5 to 10 minutes or `24h` on
+/// earlier models, at least 30 minutes on later ones).
+fn automatic_life(body: &[u8]) -> CacheLife {
+    let asks = memchr::memmem::find(body, b"\"prompt_cache_retention\"").is_some();
+    let hours = if asks { 24 } else { 1 };
+    CacheLife::Automatic(Duration::from_secs(hours * 3600))
+}
+
+/// The number at `path` in a document; 0 where there is none.
+fn count(document: &Value, path: &str) -> u64 {
+    document.pointer(path).and_then(Value::as_u64).unwrap_or(0)
+}

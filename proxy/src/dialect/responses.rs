@@ -1,0 +1,87 @@
+//! `OpenAI` Responses.
+
+use headroom_shared::record::CacheUsage;
+use serde_json::Value;
+
+use super::{Dialect, Provider, automatic_life, count, tool_texts, user_texts};
+use crate::scan::{CacheLife, Call, Draft, Reading, member, string_member};
+
+#[derive(Debug)]
+pub(super) struct Responses;
+
+impl Dialect for Responses {
+    fn name(&self) -> &'static str {
+        "openai.responses"
+    }
+
+    fn path(&self) -> &'static str {
+        "/v1/responses"
+    }
+
+    fn provider(&self) -> Provider {
+        Provider::OpenAi
+    }
+
+    fn messages_member(&self) -> &'static [u8] {
+        b"input"
+    }
+
+    fn drops_blocks(&self, member: &[u8], value: &[u8]) -> bool {
+        member == b"truncation" && value == b"\"auto\""
+            || member == b"context_management" && value != b"null"
+    }
+
+    fn hides_history(&self, member: &[u8]) -> bool {
+        matches!(member, b"previous_response_id" | b"conversation")
+    }
+
+    fn read(&self, item: &Draft<'_>, body: &[u8]) -> Reading {
+        let mut reading = Reading::default();
+        match item.kind {
+            b"message" | b"" if item.role == b"assistant" => reading.from_model = true,
+            b"message" | b"" if item.role == b"user" => {
+                reading
+                    .blocks
+                    .extend(item.parts.iter().flat_map(user_texts));
+            }
+            b"message" | b"" => {}
+            b"function_call_output" | b"custom_tool_call_output" => {
+                let call = string_member(&item.others, "call_id", body);
+                let bare = item.parts.iter().filter(|part| part.is_bare_text());
+                reading
+                    .blocks
+                    .extend(bare.flat_map(|part| tool_texts(part, call.as_ref())));
+            }
+            kind => {
+                reading.from_model = !kind.ends_with(b"_output");
+                reading.thinking = matches!(kind, b"reasoning" | b"compaction");
+                reading.calls.extend(call(item, body));
+            }
+        }
+        reading
+    }
+
+    fn cache_life(&self, body: &[u8]) -> CacheLife {
+        automatic_life(body)
+    }
+
+    fn usage(&self, document: &Value) -> Option<CacheUsage> {
+        let usage = document
+            .pointer("/response/usage")
+            .or_else(|| document.get("usage"))?;
+        usage.get("input_tokens")?;
+        Some(CacheUsage {
+            read: count(usage, "/input_tokens_details/cached_tokens"),
+            written: count(usage, "/input_tokens_details/cache_write_tokens"),
+            total: count(usage, "/input_tokens"),
+        })
+    }
+}
+
+fn call(item: &Draft<'_>, body: &[u8]) -> Option<Call> {
+    Some(Call {
+        id: string_member(&item.others, "call_id", body)?,
+        name: string_member(&item.others, "name", body)?,
+        input: member(&item.others, "arguments").or_else(|| member(&item.others, "input"))?,
+    })
+}

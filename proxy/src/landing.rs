@@ -1,0 +1,100 @@
+//! When a waiting compressed prefix may land: change blocks that were sent in the original to their compressed forms.
+//!
+//! It does so as a whole, once, and only where no thinking is bound to what changes and the provider's cache of the prefix
+//! is certainly cold, so that nothing that was paid for is thrown away.
+
+use std::collections::HashMap;
+
+use headroom_shared::job::Place;
+use headroom_shared::model::Model;
+use headroom_shared::prefix::CompressedPrefix;
+use headroom_shared::record::{CacheUsage, SentRecord};
+
+use crate::memory::{Known, Waiting};
+use crate::scan::{Block, CacheLife, Scan};
+
+/// Added to a marker's life before its cache counts as gone: clocks and networks are not exact.
+const MARGIN_MS: u64 = 60_000;
+/// For how long a request whose answer said nothing of the cache may have left something there: the longest life of a marker.
+pub(crate) const UNKNOWN_LIFE_MS: u64 = 3_600_000 + MARGIN_MS;
+/// A prefix of so many tokens is always cached by a provider that caches by itself (FACTS: from 1,024 on).
+const SURELY_CACHED_TOKENS: u64 = 2_048;
+
+/// The waiting prefix, if it may land in this request.
+pub(crate) fn ready<'a>(
+    scan: &Scan,
+    known: &'a Known,
+    now_ms: u64,
+) -> Option<(&'a Waiting, &'a CompressedPrefix)> {
+    let waiting = known.waiting.as_ref()?;
+    let compressed = waiting.compressed.as_ref()?;
+    let first = compressed
+        .blocks
+        .iter()
+        .map(|block| block.place.message as usize)
+        .min()?;
+    let bound = Model::named(&scan.model).binds_thinking
+        && scan
+            .last_thinking()
+            .is_some_and(|thinking| thinking >= first);
+    let fits = known.sure && same_blocks(scan, compressed);
+    (fits && !bound && certainly_cold(scan.cache, known, waiting, now_ms))
+        .then_some((waiting, compressed))
+}
+
+/// Until when the provider may keep what a request that began at `now_ms` made it cache: 0 if it keeps nothing.
+pub(crate) fn warm_until_ms(cache: CacheLife, now_ms: u64) -> u64 {
+    let ms = |life: std::time::Duration| u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
+    match cache {
+        CacheLife::None => 0,
+        CacheLife::Marked(life) => now_ms.saturating_add(ms(life)).saturating_add(MARGIN_MS),
+        CacheLife::Automatic(life) => now_ms.saturating_add(ms(life)),
+    }
+}
+
+/// Whether the provider has certainly nothing of the waiting prefix in its cache.
+fn certainly_cold(cache: CacheLife, known: &Known, waiting: &Waiting, now_ms: u64) -> bool {
+    let Some(last) = known.last() else {
+        return false;
+    };
+    let expired = now_ms > waiting.record.warm_until_ms;
+    match cache {
+        CacheLife::Marked(_) => expired,
+        CacheLife::Automatic(_) => expired || never_cached(known),
+        // Without a marker nothing should have been cached; the answer must have said so, or be long ago.
+        CacheLife::None => {
+            expired
+                && match last.usage {
+                    Some(usage) => usage.is_none(),
+                    None => now_ms > last.sent_ms.saturating_add(UNKNOWN_LIFE_MS),
+                }
+        }
+    }
+}
+
+/// Whether a provider that caches by itself has shown that it does not: each request that went on from a long prefix was
+/// answered without a token from the cache. One that only began a prefix proves nothing: it wrote what the next would read.
+fn never_cached(known: &Known) -> bool {
+    let shows = |record: &SentRecord| {
+        record.start > 0
+            && record
+                .usage
+                .is_some_and(|usage| usage.total >= SURELY_CACHED_TOKENS)
+    };
+    let none = |record: &SentRecord| record.usage.is_none_or(CacheUsage::is_none);
+    known.last().is_some_and(shows) && known.chain.iter().all(|(_, record)| none(record))
+}
+
+/// Whether each compressed block stands where the result says, with the text it was made from.
+fn same_blocks(scan: &Scan, compressed: &CompressedPrefix) -> bool {
+    let blocks: HashMap<Place, &Block> = scan
+        .blocks
+        .iter()
+        .map(|block| (block.place, block))
+        .collect();
+    compressed.blocks.iter().all(|made| {
+        blocks
+            .get(&made.place)
+            .is_some_and(|block| block.id == made.block)
+    })
+}

@@ -1,0 +1,109 @@
+//! The local cache: what this process has lately read or written, bounded in bytes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use headroom_shared::id::{FormId, PrefixId};
+use headroom_shared::record::SentRecord;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache as Bounded;
+
+/// Bytes of records that are kept, about.
+const RECORD_BYTES: u64 = 16 << 20;
+/// Bytes of forms that are kept.
+const FORM_BYTES: u64 = 64 << 20;
+
+#[derive(Debug)]
+pub(super) struct Cache {
+    records: Bounded<PrefixId, Held, Weights>,
+    forms: Bounded<FormId, Bytes, Weights>,
+}
+
+/// A record, and when it was last given a full life in the store by this process.
+#[derive(Debug, Clone)]
+struct Held {
+    record: Arc<SentRecord>,
+    touched: Option<Instant>,
+}
+
+#[derive(Debug, Clone)]
+struct Weights;
+
+impl Weighter<PrefixId, Held> for Weights {
+    fn weight(&self, _: &PrefixId, held: &Held) -> u64 {
+        160 + 64 * held.record.forms.len() as u64
+    }
+}
+
+impl Weighter<FormId, Bytes> for Weights {
+    fn weight(&self, _: &FormId, text: &Bytes) -> u64 {
+        64 + text.len() as u64
+    }
+}
+
+impl Cache {
+    pub(super) fn new() -> Self {
+        Self {
+            records: Bounded::with_weighter(1024, RECORD_BYTES, Weights),
+            forms: Bounded::with_weighter(1024, FORM_BYTES, Weights),
+        }
+    }
+
+    pub(super) fn record(&self, prefix: PrefixId) -> Option<Arc<SentRecord>> {
+        self.records.get(&prefix).map(|held| held.record)
+    }
+
+    /// Keeps a record unless a later revision of it is there, and gives the one that is there afterwards. `touched`: it has
+    /// just been given a full life.
+    pub(super) fn keep_record(
+        &self,
+        prefix: PrefixId,
+        record: Arc<SentRecord>,
+        touched: bool,
+    ) -> Arc<SentRecord> {
+        let held = self.records.get(&prefix);
+        let touched = if touched {
+            Some(Instant::now())
+        } else {
+            held.as_ref().and_then(|held| held.touched)
+        };
+        let record = match held {
+            Some(held) if held.record.rev > record.rev => held.record,
+            _ => record,
+        };
+        self.records.insert(
+            prefix,
+            Held {
+                record: record.clone(),
+                touched,
+            },
+        );
+        record
+    }
+
+    pub(super) fn form(&self, id: FormId) -> Option<Bytes> {
+        self.forms.get(&id)
+    }
+
+    pub(super) fn keep_form(&self, id: FormId, text: Bytes) {
+        self.forms.insert(id, text);
+    }
+
+    /// Those of the records that were last given a full life longer ago than `after`, or by another process.
+    pub(super) fn due(
+        &self,
+        chain: &[(PrefixId, Arc<SentRecord>)],
+        after: Duration,
+    ) -> Vec<(PrefixId, Arc<SentRecord>)> {
+        let fresh = |prefix: &PrefixId| {
+            let touched = self.records.get(prefix).and_then(|held| held.touched);
+            touched.is_some_and(|touched| touched.elapsed() < after)
+        };
+        chain
+            .iter()
+            .filter(|(prefix, _)| !fresh(prefix))
+            .cloned()
+            .collect()
+    }
+}

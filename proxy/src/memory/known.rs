@@ -1,0 +1,74 @@
+//! The story that the records at a request's boundaries tell together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headroom_shared::id::{FormId, PrefixId};
+use headroom_shared::job::Place;
+use headroom_shared::prefix::CompressedPrefix;
+use headroom_shared::record::SentRecord;
+
+use super::{Found, link};
+use crate::scan::Scan;
+
+/// What is known of a request's prefix.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// Whether the store has answered; if not, there may be more than this.
+    pub(crate) sure: bool,
+    /// How many messages were sent before: the length of the longest prefix with a sent record.
+    pub(crate) frozen: usize,
+    /// The form of each block among them that was sent compressed.
+    pub(crate) forms: HashMap<Place, FormId>,
+    /// The texts of those forms, as far as they were found.
+    pub(crate) texts: HashMap<FormId, Bytes>,
+    /// The records, longest prefix first.
+    pub(crate) chain: Vec<(PrefixId, Arc<SentRecord>)>,
+    /// The compressed prefix that has not landed, if there is one.
+    pub(crate) waiting: Option<Waiting>,
+}
+
+/// A prefix that was deferred and has not landed.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    /// The prefix.
+    pub(crate) prefix: PrefixId,
+    /// Its sent record.
+    pub(crate) record: Arc<SentRecord>,
+    /// A worker's result, if there is one yet.
+    pub(crate) compressed: Option<CompressedPrefix>,
+}
+
+impl Known {
+    pub(super) fn of(scan: &Scan, found: &Found, sure: bool) -> Self {
+        let mut known = Self {
+            sure,
+            ..Self::default()
+        };
+        let mut next = found.records.last_key_value().map(|(last, _)| *last);
+        known.frozen = next.map_or(0, |last| last + 1);
+        while let Some((last, record)) = next.and_then(|last| found.records.get_key_value(&last)) {
+            let prefix = scan.messages[*last].boundary;
+            known
+                .forms
+                .extend(record.forms.iter().map(|(place, form)| (*place, *form)));
+            known.chain.push((prefix, record.clone()));
+            if record.start == 0 && record.waiting {
+                let record = record.clone();
+                known.waiting = Some(Waiting {
+                    prefix,
+                    record,
+                    compressed: None,
+                });
+            }
+            next = link(*last, record);
+        }
+        known
+    }
+
+    /// The record of the longest known prefix.
+    pub(crate) fn last(&self) -> Option<&SentRecord> {
+        self.chain.first().map(|(_, record)| record.as_ref())
+    }
+}

@@ -1,0 +1,271 @@
+//! What is known of a request's prefix: sent records, compressed prefixes and forms, from the local cache first and then from
+//! the store, within the request's budget.
+
+mod cache;
+mod known;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use headroom_shared::id::{FormId, PrefixId};
+use headroom_shared::prefix::CompressedPrefix;
+use headroom_shared::record::SentRecord;
+use headroom_shared::store::{Entry, Key, Store, StoreError};
+
+use self::cache::Cache;
+pub(crate) use self::known::{Known, Waiting};
+use crate::scan::Scan;
+
+/// The store as requests use it: a local cache in front, and never waited for longer than the budget.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    store: Arc<dyn Store>,
+    cache: Cache,
+    budget: Duration,
+    /// An entry that was given a full life this long ago is given one again when it is used.
+    touch_after: Duration,
+}
+
+/// How long a request may still wait for the store.
+#[derive(Debug)]
+pub(crate) struct Budget(Duration);
+
+impl Memory {
+    /// A memory over this store.
+    pub(crate) fn new(store: Arc<dyn Store>, budget: Duration, retention: Duration) -> Self {
+        Self {
+            store,
+            cache: Cache::new(),
+            budget,
+            touch_after: retention / 8,
+        }
+    }
+
+    /// The store itself.
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The budget of one request.
+    pub(crate) const fn budget(&self) -> Budget {
+        Budget(self.budget)
+    }
+
+    /// What is known of the prefixes of a request.
+    pub(crate) async fn recall(&self, scan: &Scan, budget: &mut Budget) -> Known {
+        let mut found = self.found_locally(scan);
+        let mut asked = Vec::new();
+        let mut sure = true;
+        // The first round asks for all that is new; another is needed only where a record names one that was not in it.
+        while let Some(keys) = missing(scan, &found, &asked) {
+            match self.read(&keys, budget).await {
+                Ok(values) => self.take(scan, &keys, &values, &mut found),
+                Err(_) => {
+                    sure = false;
+                    break;
+                }
+            }
+            asked.extend(keys);
+        }
+        let mut known = Known::of(scan, &found, sure);
+        if let Some(waiting) = &mut known.waiting {
+            waiting.compressed = found.compressed;
+        }
+        self.fetch_forms(&mut known, budget).await;
+        known
+    }
+
+    /// The texts of these forms, as far as they can be had.
+    pub(crate) async fn forms(
+        &self,
+        ids: impl Iterator<Item = FormId>,
+        budget: &mut Budget,
+    ) -> Result<HashMap<FormId, Bytes>, StoreError> {
+        let mut texts = HashMap::new();
+        let mut away = Vec::new();
+        for id in ids {
+            match self.cache.form(id) {
+                Some(text) => drop(texts.insert(id, text)),
+                None => away.push(id),
+            }
+        }
+        if away.is_empty() {
+            return Ok(texts);
+        }
+        let keys: Vec<Key> = away.iter().map(|id| Key::Form(*id)).collect();
+        let values = self.read(&keys, budget).await?;
+        for (id, value) in away.into_iter().zip(values) {
+            if let Some(text) = value {
+                self.cache.keep_form(id, text.clone());
+                texts.insert(id, text);
+            }
+        }
+        Ok(texts)
+    }
+
+    /// Keeps a record in the local cache.
+    pub(crate) fn keep(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
+        self.cache.keep_record(prefix, Arc::new(record), true)
+    }
+
+    /// Keeps a form's text in the local cache.
+    pub(crate) fn keep_form(&self, id: FormId, text: Bytes) {
+        self.cache.keep_form(id, text);
+    }
+
+    /// Writes entries within a request's budget.
+    pub(crate) async fn write(
+        &self,
+        entries: &[Entry],
+        budget: &mut Budget,
+    ) -> Result<(), StoreError> {
+        budget
+            .spend("writing forms", self.store.write(entries))
+            .await
+    }
+
+    /// Gives what a request used a full life again, where that is due.
+    pub(crate) async fn touch(&self, known: &Known) {
+        let due = self.cache.due(&known.chain, self.touch_after);
+        if due.is_empty() {
+            return;
+        }
+        let mut keys = Vec::new();
+        for (prefix, record) in &due {
+            keys.push(Key::Sent(*prefix));
+            keys.extend(record.waiting.then_some(Key::Compressed(*prefix)));
+            keys.extend(record.forms.values().map(|form| Key::Form(*form)));
+        }
+        if self.store.touch(&keys).await.is_ok() {
+            for (prefix, record) in due {
+                self.cache.keep_record(prefix, record, true);
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        keys: &[Key],
+        budget: &mut Budget,
+    ) -> Result<Vec<Option<Bytes>>, StoreError> {
+        budget.spend("reading", self.store.read(keys)).await
+    }
+
+    fn found_locally(&self, scan: &Scan) -> Found {
+        let mut records = BTreeMap::new();
+        let mut next = scan
+            .messages
+            .iter()
+            .rposition(|message| self.cache.record(message.boundary).is_some());
+        while let Some(last) = next {
+            let Some(record) = self.cache.record(scan.messages[last].boundary) else {
+                break;
+            };
+            next = link(last, &record);
+            records.insert(last, record);
+        }
+        Found {
+            records,
+            compressed: None,
+        }
+    }
+
+    fn take(&self, scan: &Scan, keys: &[Key], values: &[Option<Bytes>], found: &mut Found) {
+        for (key, value) in keys.iter().zip(values) {
+            let Some(value) = value else { continue };
+            match key {
+                Key::Sent(prefix) => {
+                    let Some(last) = scan
+                        .messages
+                        .iter()
+                        .rposition(|message| message.boundary == *prefix)
+                    else {
+                        continue;
+                    };
+                    match serde_json::from_slice::<SentRecord>(value) {
+                        Ok(record) => drop(found.records.insert(
+                            last,
+                            self.cache.keep_record(*prefix, Arc::new(record), false),
+                        )),
+                        Err(error) => {
+                            tracing::warn!(record.prefix = %prefix, %error, "passed over a sent record that can't be read")
+                        }
+                    }
+                }
+                Key::Compressed(prefix) => {
+                    match serde_json::from_slice::<CompressedPrefix>(value) {
+                        Ok(compressed) => found.compressed = Some(compressed),
+                        Err(error) => {
+                            tracing::warn!(record.prefix = %prefix, %error, "passed over a compressed prefix that can't be read")
+                        }
+                    }
+                }
+                Key::Form(_) => {}
+            }
+        }
+    }
+
+    async fn fetch_forms(&self, known: &mut Known, budget: &mut Budget) {
+        let ids: Vec<FormId> = known.forms.values().copied().collect();
+        match self.forms(ids.into_iter(), budget).await {
+            Ok(texts) => known.texts = texts,
+            Err(_) => known.sure = false,
+        }
+    }
+}
+
+/// Records by the position of their last message, and the compressed prefix of the first.
+#[derive(Debug)]
+struct Found {
+    records: BTreeMap<usize, Arc<SentRecord>>,
+    compressed: Option<CompressedPrefix>,
+}
+
+/// The position of the last message of the record before this one, whose own last message is at `last`.
+fn link(last: usize, record: &SentRecord) -> Option<usize> {
+    let before = (record.start as usize).checked_sub(1)?;
+    (before < last).then_some(before)
+}
+
+/// The keys to ask the store for: what is new since the longest prefix found, links that were not found, and whatever may
+/// still change. `None` when there is nothing that was not asked for.
+fn missing(scan: &Scan, found: &Found, asked: &[Key]) -> Option<Vec<Key>> {
+    let boundary = |at: usize| scan.messages[at].boundary;
+    let longest = found.records.last_key_value().map(|(last, _)| *last);
+    let mut keys: Vec<Key> = (longest.map_or(0, |last| last + 1)..scan.messages.len())
+        .map(|at| Key::Sent(boundary(at)))
+        .collect();
+    let mut next = longest;
+    while let Some(last) = next {
+        let Some(record) = found.records.get(&last) else {
+            keys.extend((0..=last).map(|at| Key::Sent(boundary(at))));
+            break;
+        };
+        if record.start == 0 && record.waiting {
+            keys.extend([Key::Sent(boundary(last)), Key::Compressed(boundary(last))]);
+        }
+        next = link(last, record);
+    }
+    keys.retain(|key| !asked.contains(key));
+    (!keys.is_empty()).then_some(keys)
+}
+
+impl Budget {
+    /// Waits for `work` as long as the budget lasts.
+    ///
+    /// # Errors
+    /// Those of the work, or a timeout.
+    pub(crate) async fn spend<T>(
+        &mut self,
+        what: &'static str,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        let result = tokio::time::timeout(self.0, work).await;
+        let spent = began.elapsed();
+        self.0 = self.0.saturating_sub(spent);
+        result.unwrap_or_else(|_| Err(StoreError::timeout(what, spent)))
+    }
+}

@@ -1,0 +1,41 @@
+//! Requests in no dialect of ours: streamed to their provider and back, untouched.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use http::{Response, StatusCode};
+
+use crate::app::App;
+use crate::dialect::Provider;
+use crate::headers::{self, RequestId};
+use crate::reply;
+use crate::upstream::Unanswered;
+
+/// Relays a request of any method to any path.
+pub(crate) async fn relay(app: Arc<App>, request: Request) -> Response<Body> {
+    let id = RequestId::new();
+    let (mut parts, body) = request.into_parts();
+    let provider = Provider::of(parts.uri.path(), &parts.headers);
+    let Some(target) = parts.uri.path_and_query() else {
+        let message = format!("{} is not a path that can be forwarded", parts.uri);
+        return id.on(reply::error(provider, StatusCode::BAD_REQUEST, &message));
+    };
+    headers::outgoing(&mut parts.headers);
+    let answer = app
+        .upstream
+        .send(provider, (parts.method, target), parts.headers, body)
+        .await;
+    id.on(match answer {
+        Ok(answer) => {
+            let (mut parts, body) = answer.into_parts();
+            headers::end_to_end(&mut parts.headers);
+            Response::from_parts(parts, Body::new(body))
+        }
+        Err(error @ Unanswered::Target(_)) => reply::error(provider, StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(error) => {
+            tracing::warn!(%id, path = parts.uri.path(), %error, "a request got no answer from its provider");
+            reply::error(provider, StatusCode::BAD_GATEWAY, &error.to_string())
+        }
+    })
+}

@@ -1,0 +1,49 @@
+//! Answers of our own, in the shape that the provider's clients understand.
+
+use axum::body::Body;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+
+use crate::dialect::Provider;
+
+/// An error of ours in the provider's shape.
+pub(crate) fn error(provider: Provider, status: StatusCode, message: &str) -> Response<Body> {
+    let message = format!("headroom-proxy: {message}");
+    let document = match provider {
+        Provider::Anthropic => {
+            json!({"type": "error", "error": {"type": anthropic_kind(status), "message": message}})
+        }
+        Provider::OpenAi => {
+            let kind = if status.is_client_error() {
+                "invalid_request_error"
+            } else {
+                "server_error"
+            };
+            json!({"error": {"message": message, "type": kind, "param": null, "code": openai_code(status)}})
+        }
+    };
+    let mut response = Response::new(Body::from(document.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+/// Anthropic's word for a status (its documentation of API errors).
+const fn anthropic_kind(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "request_too_large",
+        status if status.as_u16() < 500 => "invalid_request_error",
+        _ => "api_error",
+    }
+}
+
+fn openai_code(status: StatusCode) -> Option<&'static str> {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Some("request_too_large"),
+        StatusCode::BAD_GATEWAY => Some("bad_gateway"),
+        _ => None,
+    }
+}

@@ -1,0 +1,97 @@
+//! Which path leads where.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use headroom_shared::queue::{Depth, Totals};
+use http::{StatusCode, header};
+use serde_json::json;
+
+use crate::app::App;
+use crate::dialect::DIALECTS;
+use crate::{relay, turn};
+
+/// How long a look at the counts may wait for the queue.
+const COUNTS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The routes: ours by name, the dialects' by their paths, and everything else to its provider.
+pub(crate) fn routes(app: Arc<App>) -> Router {
+    let mut router = Router::new()
+        .route(
+            "/livez",
+            get(async || json_text(StatusCode::OK, &json!({"status": "alive"}))),
+        )
+        .route("/readyz", get(readyz))
+        .route("/stats", get(stats))
+        .route("/metrics", get(metrics));
+    for dialect in DIALECTS {
+        let work = async move |State(app): State<Arc<App>>, request: Request| {
+            turn::answer(app, dialect, request).await
+        };
+        router = router.route(dialect.path(), post(work).fallback(pass));
+    }
+    router
+        .fallback(pass)
+        .layer(DefaultBodyLimit::disable())
+        .with_state(app)
+}
+
+async fn pass(State(app): State<Arc<App>>, request: Request) -> impl IntoResponse {
+    relay::relay(app, request).await
+}
+
+async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
+    if app.is_draining() {
+        return json_text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &json!({"status": "draining"}),
+        );
+    }
+    let ping = tokio::time::timeout(COUNTS_TIMEOUT, app.memory.store().ping()).await;
+    let reason = match ping {
+        Ok(Ok(())) => return json_text(StatusCode::OK, &json!({"status": "ready"})),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer within 1 s".to_owned(),
+    };
+    let document = json!({"status": "store away", "reason": reason, "note": "requests are forwarded uncompressed"});
+    json_text(StatusCode::SERVICE_UNAVAILABLE, &document)
+}
+
+async fn stats(State(app): State<Arc<App>>) -> impl IntoResponse {
+    json_text(
+        StatusCode::OK,
+        &app.counts
+            .stats(queue_counts(&app).await, app.rules.store_name),
+    )
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
+    let text = app.counts.metrics(queue_counts(&app).await);
+    (
+        [(
+            header::CONTENT_TYPE,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
+        text,
+    )
+}
+
+async fn queue_counts(app: &App) -> Option<(Depth, Totals)> {
+    tokio::time::timeout(COUNTS_TIMEOUT, app.queue.counts())
+        .await
+        .ok()?
+        .ok()
+}
+
+fn json_text(status: StatusCode, document: &serde_json::Value) -> axum::response::Response {
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/json")],
+        document.to_string(),
+    )
+        .into_response()
+}

@@ -1,0 +1,291 @@
+//! A cursor over the raw bytes of a JSON document: it finds spans and builds nothing.
+//!
+//! It follows the grammar of RFC 8259 for everything but the inside of numbers, and nests without recursion. All spans are
+//! byte ranges of the document; a string's span lies between its quotes and is still escaped.
+
+use std::ops::Range;
+
+use memchr::memchr2;
+
+/// The document is not what the reader expected at some place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unlike;
+
+/// A place in a document.
+#[derive(Debug, Clone)]
+pub(crate) struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// What a value begins as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    String,
+    Array,
+    Object,
+    Scalar,
+}
+
+impl<'a> Cursor<'a> {
+    /// Stands at the start of `bytes`.
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// Stands at `at` in `bytes`.
+    pub(crate) const fn at(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    /// The bytes of a span.
+    pub(crate) fn slice(&self, span: &Range<usize>) -> &'a [u8] {
+        &self.bytes[span.clone()]
+    }
+
+    /// What the next value is.
+    pub(crate) fn kind(&mut self) -> Result<Kind, Unlike> {
+        match self.peek().ok_or(Unlike)? {
+            b'"' => Ok(Kind::String),
+            b'[' => Ok(Kind::Array),
+            b'{' => Ok(Kind::Object),
+            _ => Ok(Kind::Scalar),
+        }
+    }
+
+    /// Reads a string and gives the span between its quotes.
+    pub(crate) fn string(&mut self) -> Result<Range<usize>, Unlike> {
+        self.expect(b'"')?;
+        let start = self.at;
+        loop {
+            let found = memchr2(b'"', b'\\', &self.bytes[self.at..]).ok_or(Unlike)?;
+            self.at += found;
+            if self.bytes[self.at] == b'"' {
+                self.at += 1;
+                return Ok(start..self.at - 1);
+            }
+            // A backslash and the byte it escapes; the document may end in between.
+            self.at += 2;
+            if self.at > self.bytes.len() {
+                return Err(Unlike);
+            }
+        }
+    }
+
+    /// Reads an object; `member` is given each key (escaped, without quotes) and must read the value.
+    pub(crate) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &'a [u8]) -> Result<(), Unlike>,
+    ) -> Result<(), Unlike> {
+        self.expect(b'{')?;
+        if self.peek() == Some(b'}') {
+            return self.expect(b'}');
+        }
+        loop {
+            let key = self.string()?;
+            self.expect(b':')?;
+            member(self, &self.bytes[key])?;
+            if self.ends(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads an array; `element` must read one value a call.
+    pub(crate) fn array(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), Unlike>,
+    ) -> Result<(), Unlike> {
+        self.expect(b'[')?;
+        if self.peek() == Some(b']') {
+            return self.expect(b']');
+        }
+        loop {
+            element(self)?;
+            if self.ends(b']')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Passes over one value of any kind and gives its span.
+    pub(crate) fn value(&mut self) -> Result<Range<usize>, Unlike> {
+        self.peek();
+        let start = self.at;
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            match self.peek().ok_or(Unlike)? {
+                b'"' => drop(self.string()?),
+                b'{' => {
+                    self.at += 1;
+                    if self.peek() != Some(b'}') {
+                        self.key()?;
+                        open.push(b'}');
+                        continue;
+                    }
+                    self.at += 1;
+                }
+                b'[' => {
+                    self.at += 1;
+                    if self.peek() != Some(b']') {
+                        open.push(b']');
+                        continue;
+                    }
+                    self.at += 1;
+                }
+                _ => self.scalar()?,
+            }
+            if !self.close(&mut open)? {
+                return Ok(start..self.at);
+            }
+        }
+    }
+
+    /// Passes over white space to the end of the document.
+    pub(crate) fn end(&mut self) -> Result<(), Unlike> {
+        if self.peek().is_none() {
+            Ok(())
+        } else {
+            Err(Unlike)
+        }
+    }
+
+    /// After a value inside `open`: closes what ends here; whether another value follows.
+    fn close(&mut self, open: &mut Vec<u8>) -> Result<bool, Unlike> {
+        while let Some(closer) = open.last().copied() {
+            if self.ends(closer)? {
+                open.pop();
+                continue;
+            }
+            if closer == b'}' {
+                self.key()?;
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn key(&mut self) -> Result<(), Unlike> {
+        self.string()?;
+        self.expect(b':')
+    }
+
+    /// Reads `,` (false) or `closer` (true).
+    fn ends(&mut self, closer: u8) -> Result<bool, Unlike> {
+        let byte = self.peek().ok_or(Unlike)?;
+        self.at += 1;
+        match byte {
+            b',' => Ok(false),
+            byte if byte == closer => Ok(true),
+            _ => Err(Unlike),
+        }
+    }
+
+    fn scalar(&mut self) -> Result<(), Unlike> {
+        let rest = &self.bytes[self.at..];
+        let inside = |byte: &u8| !matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
+        let length = rest.iter().take_while(|byte| inside(byte)).count();
+        let word = &rest[..length];
+        let number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let good = matches!(word, b"true" | b"false" | b"null")
+            || word.iter().all(number) && word.iter().any(u8::is_ascii_digit);
+        self.at += length;
+        if good { Ok(()) } else { Err(Unlike) }
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Unlike> {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            return Ok(());
+        }
+        Err(Unlike)
+    }
+
+    fn peek(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.bytes.get(self.at) {
+            self.at += 1;
+        }
+        self.bytes.get(self.at).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reads(text: &str) -> bool {
+        let mut cursor = Cursor::new(text.as_bytes());
+        cursor.value().and_then(|_| cursor.end()).is_ok()
+    }
+
+    #[test]
+    fn a_value_is_read_to_its_end() {
+        for good in [
+            "{}",
+            "[]",
+            " [ ] ",
+            "1",
+            "-1.5e+7",
+            "null",
+            "\"a\\\"b\"",
+            "{\"a\":[1,{\"b\":{}}],\"a\":\"\\u00e9\"}",
+            "[[],[[]],{}]",
+            "\"\"",
+        ] {
+            assert!(reads(good), "{good}");
+        }
+        for bad in [
+            "",
+            "{",
+            "[",
+            "\"",
+            "\"\\",
+            "\"\\\"",
+            "{\"a\"}",
+            "{\"a\":}",
+            "[1,]",
+            "{\"a\":1,}",
+            "[1 2]",
+            "{1:2}",
+            "nul",
+            "[1}",
+            "{\"a\":1]",
+            "1 2",
+            "[1]]",
+            "{} {}",
+            "-",
+            "tru e",
+        ] {
+            assert!(!reads(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_needs_no_stack() {
+        let depth = 1_000_000;
+        assert!(reads(&format!(
+            "{}{}",
+            "[".repeat(depth),
+            "]".repeat(depth)
+        )));
+        assert!(!reads(&"[".repeat(depth)));
+    }
+
+    #[test]
+    fn spans_are_exact() {
+        let text = br#" { "k" : [ 1 , "x\"y" ] } "#;
+        let mut cursor = Cursor::new(text);
+        let mut seen = Vec::new();
+        cursor
+            .object(|cursor, key| {
+                seen.push(key.to_vec());
+                cursor.array(|cursor| {
+                    let span = cursor.value()?;
+                    seen.push(cursor.slice(&span).to_vec());
+                    Ok(())
+                })
+            })
+            .unwrap();
+        assert_eq!(seen, [b"k".to_vec(), b"1".to_vec(), br#""x\"y""#.to_vec()]);
+    }
+}

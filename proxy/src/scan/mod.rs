@@ -1,0 +1,246 @@
+//! One pass over a request's raw bytes: where its blocks stand, and which prefixes it is made of.
+//!
+//! The scan knows JSON and the common frame of the dialects (an array of messages, each with a content of parts); what in
+//! that frame is a block, a tool call or a thought is the dialect's to say.
+
+mod digest;
+mod draft;
+pub(crate) mod json;
+#[cfg(test)]
+mod properties;
+
+use std::ops::Range;
+use std::time::Duration;
+
+use headroom_shared::id::{BlockId, DigestKey, PrefixId};
+use headroom_shared::job::Place;
+
+use self::digest::Chain;
+pub(crate) use self::draft::{Draft, Part, Text, member, string_member};
+use self::json::Kind;
+pub(crate) use self::json::{Cursor, Unlike};
+use crate::dialect::Dialect;
+
+/// Smallest tool output that is a block, in bytes of escaped text. A form must save 200 bytes, so less is not worth a look.
+pub const MIN_TOOL_BYTES: usize = 512;
+
+/// Smallest user text that is a block, in bytes of escaped text. What a person typed is rarely this long.
+pub const MIN_USER_BYTES: usize = 2048;
+
+/// What a scan found in a request.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    /// The model it names; empty if none.
+    pub(crate) model: String,
+    /// Its messages, in order.
+    pub(crate) messages: Vec<Message>,
+    /// Its blocks, in order.
+    pub(crate) blocks: Vec<Block>,
+    /// Its tool calls, in order.
+    pub(crate) calls: Vec<Call>,
+    /// Bytes of its array of messages.
+    pub(crate) messages_bytes: usize,
+    /// How long the provider may keep what this request makes it cache.
+    pub(crate) cache: CacheLife,
+    /// Whether a block can count on the blocks before it being in the model's sight.
+    pub(crate) references: bool,
+}
+
+/// One message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Message {
+    /// Names the prefix that ends with this message.
+    pub(crate) boundary: PrefixId,
+    /// Whether the model wrote it.
+    pub(crate) from_model: bool,
+    /// Whether thinking that may be bound to what stands before it is in it.
+    pub(crate) thinking: bool,
+}
+
+/// One block.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
+    /// Where it stands in the conversation.
+    pub(crate) place: Place,
+    /// Where its text stands in the body: between the quotes, escaped.
+    pub(crate) span: Range<usize>,
+    /// The digest of that text.
+    pub(crate) id: BlockId,
+    /// Where the id of the tool call stands whose output it is.
+    pub(crate) call: Option<Range<usize>>,
+}
+
+/// One tool call; the spans of its texts.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    /// Its id.
+    pub(crate) id: Range<usize>,
+    /// The tool's name.
+    pub(crate) name: Range<usize>,
+    /// The input: JSON, or a string that holds JSON (with its quotes).
+    pub(crate) input: Range<usize>,
+}
+
+/// How long a provider keeps what a request makes it cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CacheLife {
+    /// Nothing is cached: the request carries no marker and the provider caches only by markers.
+    None,
+    /// At least this long after the start of the request that last used it.
+    Marked(Duration),
+    /// Cached without being asked, for at most this long.
+    Automatic(Duration),
+}
+
+/// What a dialect says of one message.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    /// Whether the model wrote it.
+    pub(crate) from_model: bool,
+    /// Whether thinking is in it.
+    pub(crate) thinking: bool,
+    /// Its texts that may be replaced, each with the id of the tool call it answers.
+    pub(crate) blocks: Vec<(Text, Option<Range<usize>>)>,
+    /// The tool calls in it.
+    pub(crate) calls: Vec<Call>,
+}
+
+/// Scans a body.
+///
+/// # Errors
+/// When it is not what the dialect says.
+pub(crate) fn scan(body: &[u8], dialect: &dyn Dialect, key: &DigestKey) -> Result<Scan, Unlike> {
+    let mut scanner = Scanner::new(body, dialect, key);
+    let mut cursor = Cursor::new(body);
+    let mut messages = None;
+    let mut seed = Chain::new(key, dialect.name());
+    cursor.object(|cursor, name| {
+        if name == b"model" && cursor.kind()? == Kind::String {
+            let span = cursor.string()?;
+            scanner.scan.model = String::from_utf8_lossy(cursor.slice(&span)).into_owned();
+        } else if name == dialect.messages_member() {
+            let before = messages.replace(cursor.value()?);
+            return if before.is_none() {
+                Ok(())
+            } else {
+                Err(Unlike)
+            };
+        } else {
+            let value = cursor.value()?;
+            let value = cursor.slice(&value);
+            scanner.scan.references &= !dialect.drops_blocks(name, value);
+            if dialect.hides_history(name) && value != b"null" {
+                seed = seed.clone().history(name, value);
+            }
+        }
+        Ok(())
+    })?;
+    cursor.end()?;
+    let messages = messages.ok_or(Unlike)?;
+    scanner.scan.messages_bytes = messages.len();
+    scanner.messages(messages.start, seed)?;
+    scanner.scan.cache = dialect.cache_life(body);
+    Ok(scanner.scan)
+}
+
+/// The scan of one body as it is being made.
+struct Scanner<'a> {
+    body: &'a [u8],
+    dialect: &'a dyn Dialect,
+    key: &'a DigestKey,
+    scan: Scan,
+}
+
+impl<'a> Scanner<'a> {
+    fn new(body: &'a [u8], dialect: &'a dyn Dialect, key: &'a DigestKey) -> Self {
+        let scan = Scan {
+            model: String::new(),
+            messages: Vec::new(),
+            blocks: Vec::new(),
+            calls: Vec::new(),
+            messages_bytes: 0,
+            cache: CacheLife::None,
+            references: true,
+        };
+        Self {
+            body,
+            dialect,
+            key,
+            scan,
+        }
+    }
+
+    fn messages(&mut self, start: usize, mut chain: Chain) -> Result<(), Unlike> {
+        let mut cursor = Cursor::at(self.body, start);
+        match cursor.kind()? {
+            Kind::String => {
+                let draft = Draft::of_string(&mut cursor, self.key)?;
+                self.message(&draft, &mut chain)
+            }
+            Kind::Array => cursor.array(|cursor| {
+                let draft = Draft::read(cursor, self.key)?;
+                self.message(&draft, &mut chain)
+            }),
+            Kind::Object | Kind::Scalar => Err(Unlike),
+        }
+    }
+
+    fn message(&mut self, draft: &Draft<'_>, chain: &mut Chain) -> Result<(), Unlike> {
+        let message = u32::try_from(self.scan.messages.len()).map_err(|_| Unlike)?;
+        let reading = self.dialect.read(draft, self.body);
+        let boundary = chain.append(draft);
+        let Reading {
+            from_model,
+            thinking,
+            blocks,
+            calls,
+        } = reading;
+        self.scan.messages.push(Message {
+            boundary,
+            from_model,
+            thinking,
+        });
+        self.scan.calls.extend(calls);
+        for (
+            Text {
+                part,
+                inner,
+                span,
+                id,
+            },
+            call,
+        ) in blocks
+        {
+            let Some(id) = id else { continue };
+            let place = Place {
+                message,
+                part,
+                inner,
+            };
+            self.scan.blocks.push(Block {
+                place,
+                span,
+                id,
+                call,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Scan {
+    /// The position of the last message that the model wrote.
+    pub(crate) fn last_from_model(&self) -> Option<usize> {
+        self.messages.iter().rposition(|message| message.from_model)
+    }
+
+    /// The position of the last message with thinking.
+    pub(crate) fn last_thinking(&self) -> Option<usize> {
+        self.messages.iter().rposition(|message| message.thinking)
+    }
+
+    /// The prefix that is the whole request; `None` if it has no messages.
+    pub(crate) fn whole(&self) -> Option<PrefixId> {
+        self.messages.last().map(|message| message.boundary)
+    }
+}

@@ -1,0 +1,205 @@
+//! The proxy's settings: flags and environment variables of the same meaning.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use headroom_shared::config::{LogSettings, StoreSettings, WorkerSettings, switch};
+use url::Url;
+
+/// Stands between a coding agent and its LLM provider and sends less.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "headroom-proxy",
+    version,
+    args_conflicts_with_subcommands = true
+)]
+pub struct Settings {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Address to listen on.
+    #[arg(long, env = "HEADROOM_HOST", value_name = "HEADROOM_HOST", default_value = "127.0.0.1", value_parser = host)]
+    pub host: String,
+
+    /// Port to listen on; 0 takes any free one.
+    #[arg(long, env = "HEADROOM_PORT", value_name = "HEADROOM_PORT", default_value = "8787", value_parser = port)]
+    pub port: u16,
+
+    #[command(flatten)]
+    pub store: StoreSettings,
+
+    #[command(flatten)]
+    pub limits: Limits,
+
+    #[command(flatten)]
+    pub background: Background,
+
+    #[command(flatten)]
+    pub upstreams: Upstreams,
+
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+/// What the program can do instead of serving.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Play an agent's session through a proxy against a scripted provider, both on loopback.
+    Demo,
+}
+
+/// Where things are kept, and how much a request may take.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Limits {
+    /// Folder of the embedded store's file [default: the platform's folder for user data].
+    #[arg(long, env = "HEADROOM_DATA_DIR", value_name = "HEADROOM_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Header whose value separates tenants [default: one tenant].
+    #[arg(long, env = "HEADROOM_TENANT_HEADER", value_name = "HEADROOM_TENANT_HEADER", value_parser = header)]
+    pub tenant_header: Option<http::HeaderName>,
+
+    /// Largest request body, in bytes; above it 413.
+    #[arg(long, env = "HEADROOM_MAX_BODY_BYTES", value_name = "HEADROOM_MAX_BODY_BYTES", default_value_t = 64 << 20, value_parser = number::<usize>)]
+    pub max_body_bytes: usize,
+
+    /// How long a request may wait for the store, in milliseconds.
+    #[arg(long, env = "HEADROOM_STORE_BUDGET_MS", value_name = "HEADROOM_STORE_BUDGET_MS", default_value_t = 20, value_parser = number::<u64>)]
+    pub store_budget_ms: u64,
+
+    /// CPU time for compressing a request's new blocks before it goes out, in milliseconds; 0 is none.
+    #[arg(long, env = "HEADROOM_ENTRY_BUDGET_MS", value_name = "HEADROOM_ENTRY_BUDGET_MS", default_value_t = 20, value_parser = number::<u64>)]
+    pub entry_budget_ms: u64,
+}
+
+/// What is compressed off the path of a request, and by whom.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Background {
+    /// Compress at all; 0, false, no or off: forward only.
+    #[arg(long = "background-compression", env = "HEADROOM_BACKGROUND_COMPRESSION", value_name = "HEADROOM_BACKGROUND_COMPRESSION", default_value = "on", value_parser = switch, action = clap::ArgAction::Set)]
+    pub on: bool,
+
+    /// Smallest cold start that is deferred to a worker, in tokens of its messages. Not a number: 50000.
+    #[arg(long = "background-compression-min-tokens", env = "HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", value_name = "HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", default_value = "50000", value_parser = min_tokens, allow_hyphen_values = true)]
+    pub min_tokens: u64,
+
+    /// Jobs that may wait; above it a job is dropped and counted.
+    #[arg(long = "background-compression-max-queue", env = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", value_name = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", default_value_t = 256, value_parser = number::<u64>)]
+    pub max_queue: u64,
+
+    #[command(flatten)]
+    pub workers: WorkerSettings,
+}
+
+/// Where requests go.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Upstreams {
+    /// Base URL of Anthropic's API.
+    #[arg(long = "anthropic-target-api-url", env = "ANTHROPIC_TARGET_API_URL", value_name = "ANTHROPIC_TARGET_API_URL", default_value = "https://api.anthropic.com", value_parser = base_url)]
+    pub anthropic: Url,
+
+    /// Base URL of `OpenAI`'s API.
+    #[arg(long = "openai-target-api-url", env = "OPENAI_TARGET_API_URL", value_name = "OPENAI_TARGET_API_URL", default_value = "https://api.openai.com", value_parser = base_url)]
+    pub openai: Url,
+}
+
+impl Limits {
+    /// [`Self::store_budget_ms`] as a time.
+    pub(crate) const fn store_budget(&self) -> Duration {
+        Duration::from_millis(self.store_budget_ms)
+    }
+
+    /// [`Self::entry_budget_ms`] as a time.
+    pub(crate) const fn entry_budget(&self) -> Duration {
+        Duration::from_millis(self.entry_budget_ms)
+    }
+}
+
+fn host(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return Err("takes an address or a host name, such as 127.0.0.1 or ::1".to_owned());
+    }
+    Ok(text.trim_matches(['[', ']']).to_owned())
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .map_err(|_| "takes a port number from 0 to 65535".to_owned())
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|_| "takes a whole number, 0 or more".to_owned())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the parser's interface")]
+fn min_tokens(text: &str) -> Result<u64, std::convert::Infallible> {
+    let number = text.trim().parse().unwrap_or(50_000_i128);
+    Ok(u64::try_from(number.max(0)).unwrap_or(u64::MAX))
+}
+
+fn header(text: &str) -> Result<http::HeaderName, String> {
+    text.parse()
+        .map_err(|_| "takes the name of a request header, such as x-tenant".to_owned())
+}
+
+fn base_url(text: &str) -> Result<Url, String> {
+    let takes = || "takes a base URL, such as https://api.example.com".to_owned();
+    let url: Url = text.parse().map_err(|_| takes())?;
+    let good = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
+    if good && url.username().is_empty() && url.password().is_none() {
+        Ok(url)
+    } else {
+        Err(takes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use headroom_shared::config::parse;
+
+    #[test]
+    fn defaults_are_the_contract_s() {
+        let settings: Settings = parse(["headroom-proxy"]).unwrap();
+        assert_eq!((settings.host.as_str(), settings.port), ("127.0.0.1", 8787));
+        assert_eq!(settings.limits.max_body_bytes, 64 * 1024 * 1024);
+        assert_eq!(
+            (settings.background.on, settings.background.min_tokens),
+            (true, 50_000)
+        );
+        assert_eq!(settings.background.max_queue, 256);
+        assert_eq!(
+            settings.upstreams.anthropic.as_str(),
+            "https://api.anthropic.com/"
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_number_of_tokens_is_the_default() {
+        for (text, tokens) in [("7", 7), ("many", 50_000), ("", 50_000), ("-3", 0)] {
+            assert_eq!(min_tokens(text).unwrap(), tokens, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_setting_names_variable_value_and_what_it_takes() {
+        for (flag, value, line) in [
+            (
+                "--port",
+                "99999",
+                "HEADROOM_PORT (or --port) is \"99999\": takes a port number from 0 to 65535",
+            ),
+            (
+                "--anthropic-target-api-url",
+                "nonsense",
+                "ANTHROPIC_TARGET_API_URL (or --anthropic-target-api-url) is \"nonsense\": takes a base URL, such as https://api.example.com",
+            ),
+        ] {
+            let refused = parse::<Settings>(["headroom-proxy", flag, value]).unwrap_err();
+            assert_eq!(refused.line(), format!("error: {line}"));
+        }
+    }
+}

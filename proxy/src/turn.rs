@@ -1,0 +1,257 @@
+//! The way of one request of a dialect: read, scan, recall, choose the forms, splice, send, and listen to the answer.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use bytes::Bytes;
+use headroom_shared::clock::now_ms;
+use headroom_shared::record::CacheUsage;
+use http::request::Parts;
+use http::{HeaderMap, Response, StatusCode, header};
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+use tracing::Instrument;
+
+use crate::answer::Overheard;
+use crate::app::App;
+use crate::body::{self, Unread};
+use crate::choose::{Choosing, Chosen};
+use crate::counts::Decision;
+use crate::defer::{self, Deferral};
+use crate::dialect::Dialect;
+use crate::headers::{self, RequestId};
+use crate::ledger::Ledger;
+use crate::reply;
+use crate::scan::scan;
+use crate::splice::Rope;
+use crate::upstream::Unanswered;
+
+/// Answers a request of a dialect.
+pub(crate) async fn answer(
+    app: Arc<App>,
+    dialect: &'static dyn Dialect,
+    request: Request,
+) -> Response<Body> {
+    let id = RequestId::new();
+    let session = headers::session(request.headers());
+    let span = tracing::info_span!("request", %id, dialect = dialect.name(), session);
+    let turn = Turn { app, dialect, id };
+    id.on(turn.run(request).instrument(span).await)
+}
+
+struct Turn {
+    app: Arc<App>,
+    dialect: &'static dyn Dialect,
+    id: RequestId,
+}
+
+/// A body that is ready to go out.
+struct Outgoing {
+    rope: Rope,
+    decision: Decision,
+    bytes_saved: usize,
+    /// The job that was pushed for it.
+    deferral: Option<Deferral>,
+    /// Takes what the answer says of the provider's cache.
+    usage: Option<oneshot::Sender<Option<CacheUsage>>>,
+}
+
+impl Turn {
+    async fn run(&self, request: Request) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        let limit = self.app.rules.max_body_bytes;
+        let received = match body::read(body, limit).await {
+            Ok(received) => received,
+            Err(unread) => return self.refuse(&unread, limit),
+        };
+        let outgoing = self.prepare(&parts.headers, &received).await;
+        if outgoing.decision == Decision::Compressed {
+            // It was decoded to be spliced, and goes out as it is now.
+            parts.headers.remove(header::CONTENT_ENCODING);
+        }
+        self.send(parts, outgoing, received.len()).await
+    }
+
+    /// Chooses what goes out for a body.
+    async fn prepare(&self, headers: &HeaderMap, received: &Bytes) -> Outgoing {
+        if headers::bypass(headers) {
+            return Outgoing::as_received(received, Decision::Bypassed);
+        }
+        match self.rewrite(headers, received).await {
+            Some(outgoing) => outgoing,
+            None => Outgoing::as_received(received, Decision::Forwarded),
+        }
+    }
+
+    /// What goes out for a body that can be understood; `None` where it can't, or nothing is known for sure about it.
+    async fn rewrite(&self, headers: &HeaderMap, received: &Bytes) -> Option<Outgoing> {
+        let rules = &self.app.rules;
+        if !rules.compress {
+            return None;
+        }
+        let body = body::decoded(received, headers, rules.max_body_bytes)?;
+        let key = self.app.digest_key(headers).await?;
+        let scan = match scan(&body, self.dialect, &key) {
+            Ok(scan) => Arc::new(scan),
+            Err(_) => {
+                tracing::debug!("the body is not what the dialect says: it goes out as it came");
+                return None;
+            }
+        };
+        let mut budget = self.app.memory.budget();
+        let known = self.app.memory.recall(&scan, &mut budget).await;
+        if !known.sure {
+            self.app.counts.store_misses.inc();
+        }
+        if !known.sure && known.frozen == 0 {
+            return None;
+        }
+        let now = now_ms();
+        let mut ledger = Ledger::open(self.app.memory.clone(), &scan, &known, now)?;
+        let due = defer::is_due(&scan, &known, rules.min_tokens);
+        let chosen = if due {
+            ledger.own().waiting = true;
+            Chosen::new()
+        } else {
+            let app = &self.app;
+            Choosing {
+                app,
+                body: &body,
+                scan: &scan,
+                known: &known,
+                budget,
+            }
+            .all(&mut ledger, now)
+            .await
+        };
+        ledger.keep();
+        let (usage, told) = oneshot::channel();
+        self.app
+            .tasks
+            .spawn(ledger.follow(scan.cache, known, told).in_current_span());
+        let mut outgoing = if chosen.is_empty() {
+            Outgoing::as_received(received, Decision::Forwarded)
+        } else {
+            let spans = chosen
+                .into_iter()
+                .map(|(index, text)| (scan.blocks[index].span.clone(), text));
+            Outgoing::spliced(&body, Rope::splice(&body, spans))
+        };
+        outgoing.usage = Some(usage);
+        outgoing.deferral = due.then(|| defer::push(&self.app, &body, &scan, self.id));
+        Some(outgoing)
+    }
+
+    async fn send(&self, mut parts: Parts, outgoing: Outgoing, bytes_in: usize) -> Response<Body> {
+        let Outgoing {
+            rope,
+            decision,
+            bytes_saved,
+            deferral,
+            usage,
+        } = outgoing;
+        let provider = self.dialect.provider();
+        let bytes_sent = rope.len();
+        headers::outgoing(&mut parts.headers);
+        parts
+            .headers
+            .insert(header::CONTENT_LENGTH, bytes_sent.into());
+        let target = parts
+            .uri
+            .path_and_query()
+            .cloned()
+            .unwrap_or_else(|| http::uri::PathAndQuery::from_static("/"));
+        let answer = self
+            .app
+            .upstream
+            .send(
+                provider,
+                (parts.method, &target),
+                parts.headers,
+                Body::new(rope),
+            )
+            .await;
+        let decision = deferral.map_or(decision, Deferral::decision);
+        self.app
+            .counts
+            .request(decision, bytes_in, bytes_sent, bytes_saved);
+        let mut response = match answer {
+            Ok(answer) => self.listen(answer, usage),
+            Err(error) => self.unanswered(&error),
+        };
+        let status = response.status().as_u16();
+        tracing::debug!(
+            decision = decision.name(),
+            bytes.r#in = bytes_in,
+            bytes.sent = bytes_sent,
+            status,
+            "answered"
+        );
+        headers::decided(response.headers_mut(), decision, bytes_saved);
+        response
+    }
+
+    /// Passes an answer on and listens to it.
+    fn listen(
+        &self,
+        answer: Response<Incoming>,
+        usage: Option<oneshot::Sender<Option<CacheUsage>>>,
+    ) -> Response<Body> {
+        let (mut parts, body) = answer.into_parts();
+        headers::end_to_end(&mut parts.headers);
+        let Some(usage) = usage else {
+            return Response::from_parts(parts, Body::new(body));
+        };
+        let done = Box::new(|said| drop(usage.send(said)));
+        let body = Overheard::new(body, &parts.headers, self.dialect, done);
+        Response::from_parts(parts, Body::new(body))
+    }
+
+    fn unanswered(&self, error: &Unanswered) -> Response<Body> {
+        tracing::warn!(%error, "a request got no answer from its provider");
+        reply::error(
+            self.dialect.provider(),
+            StatusCode::BAD_GATEWAY,
+            &error.to_string(),
+        )
+    }
+
+    fn refuse(&self, unread: &Unread, limit: usize) -> Response<Body> {
+        let (status, message) = match unread {
+            Unread::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the request body is larger than {limit} bytes (HEADROOM_MAX_BODY_BYTES)"),
+            ),
+            Unread::Broken => (
+                StatusCode::BAD_REQUEST,
+                "the request body ended before all of it had come".to_owned(),
+            ),
+        };
+        reply::error(self.dialect.provider(), status, &message)
+    }
+}
+
+impl Outgoing {
+    fn as_received(received: &Bytes, decision: Decision) -> Self {
+        let rope = Rope::from(received.clone());
+        Self {
+            rope,
+            decision,
+            bytes_saved: 0,
+            deferral: None,
+            usage: None,
+        }
+    }
+
+    fn spliced(body: &Bytes, rope: Rope) -> Self {
+        let bytes_saved = body.len().saturating_sub(rope.len());
+        Self {
+            rope,
+            decision: Decision::Compressed,
+            bytes_saved,
+            deferral: None,
+            usage: None,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Which headers go from one hop to the next (RFC 9110, section 7.6.1).
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Headers that speak of one connection only, whether or not `Connection` names them.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+/// The same, but without a constant of their own.
+const HOP_BY_HOP_NAMES: [&str; 2] = ["keep-alive", "proxy-connection"];
+
+/// Leaves the headers that are meant for the other end, in their order and as often as they stand there. `Expect` is answered
+/// by this hop's own server.
+pub(crate) fn end_to_end(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    let trailers = headers.get_all(header::TE).iter().any(accepts_trailers);
+    for name in HOP_BY_HOP.iter().chain(&named) {
+        headers.remove(name);
+    }
+    for name in HOP_BY_HOP_NAMES {
+        headers.remove(name);
+    }
+    headers.remove(header::EXPECT);
+    if trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+fn accepts_trailers(value: &HeaderValue) -> bool {
+    value
+        .to_str()
+        .is_ok_and(|value| value.split(',').any(|word| word.trim() == "trailers"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_speaks_of_the_connection_stays_behind() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Secret-Hop"),
+            ("x-secret-hop", "1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers, deflate"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("x-multi", "a"),
+            ("x-multi", "b"),
+            ("authorization", "Bearer t"),
+        ] {
+            headers.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        end_to_end(&mut headers);
+        let left: Vec<(&str, &[u8])> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        assert_eq!(left.len(), 4, "{left:?}");
+        assert_eq!(headers.get_all("x-multi").iter().count(), 2);
+        assert_eq!(headers["te"], "trailers");
+        assert_eq!(headers["authorization"], "Bearer t");
+    }
+}

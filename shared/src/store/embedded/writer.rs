@@ -1,0 +1,158 @@
+//! The thread that writes: it takes what waits, and commits it as one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use redb::{Database, Durability, ReadableTable};
+use tokio::sync::{mpsc, oneshot};
+
+use super::layout::{FileKey, USED, VALUES, file_key, stored_revision};
+use crate::clock::now_ms;
+use crate::store::{Entry, StoreError};
+
+/// How many changes may wait, and how many are committed as one.
+pub(super) const WAITING: usize = 256;
+/// How many entries one step of a sweep looks at: a few milliseconds of other writers' time.
+const STEP: usize = 1_000;
+
+/// One change of the file.
+pub(super) enum Change {
+    Write(Vec<Entry>),
+    Touch(Vec<FileKey>),
+    /// Look at the entries after this one, or from the first, and delete the expired.
+    Sweep(Option<FileKey>),
+}
+
+/// What a step of a sweep has done.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Swept {
+    pub(super) deleted: usize,
+    /// The last entry it looked at; none when no more follow.
+    pub(super) last: Option<FileKey>,
+}
+
+/// A change on its way, and where its outcome goes.
+pub(super) struct Order {
+    pub(super) change: Change,
+    pub(super) done: oneshot::Sender<Result<Swept, StoreError>>,
+}
+
+/// Runs until nobody can order any more.
+pub(super) fn run(database: &Arc<Database>, retention_ms: u64, mut orders: mpsc::Receiver<Order>) {
+    let mut batch = Vec::with_capacity(WAITING);
+    while orders.blocking_recv_many(&mut batch, WAITING) > 0 {
+        let outcome = catch_unwind(AssertUnwindSafe(|| commit(database, retention_ms, &batch)));
+        let failure = match outcome {
+            Ok(Ok(swept)) => {
+                for (order, swept) in batch.drain(..).zip(swept) {
+                    // Nobody waits any more: the change is made all the same.
+                    let _ = order.done.send(Ok(swept));
+                }
+                continue;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the database panicked: its file may be damaged".to_owned(),
+        };
+        for order in batch.drain(..) {
+            let error = StoreError::other("writing to the embedded store", &failure);
+            let _ = order.done.send(Err(error));
+        }
+    }
+}
+
+fn commit(
+    database: &Database,
+    retention_ms: u64,
+    batch: &[Order],
+) -> Result<Vec<Swept>, redb::Error> {
+    let mut transaction = database.begin_write()?;
+    if batch
+        .iter()
+        .all(|order| matches!(order.change, Change::Touch(_)))
+    {
+        // What a touch changes may be lost with the process: the next write carries it to the disk.
+        transaction.set_durability(Durability::None)?;
+    }
+    let now = now_ms();
+    let mut outcomes = Vec::with_capacity(batch.len());
+    {
+        let mut file = Tables {
+            values: transaction.open_table(VALUES)?,
+            used: transaction.open_table(USED)?,
+            now,
+            // Used before this: expired.
+            expired: now.saturating_sub(retention_ms),
+        };
+        for order in batch {
+            let mut swept = Swept::default();
+            match &order.change {
+                Change::Write(entries) => entries.iter().try_for_each(|entry| file.write(entry))?,
+                Change::Touch(keys) => keys.iter().try_for_each(|key| file.touch(key))?,
+                Change::Sweep(after) => swept = file.sweep(after.as_ref())?,
+            }
+            outcomes.push(swept);
+        }
+    }
+    transaction.commit()?;
+    Ok(outcomes)
+}
+
+/// The tables of one transaction.
+struct Tables<'t> {
+    values: redb::Table<'t, &'static FileKey, &'static [u8]>,
+    used: redb::Table<'t, &'static FileKey, u64>,
+    now: u64,
+    expired: u64,
+}
+
+impl Tables<'_> {
+    fn alive(&self, key: &FileKey) -> Result<bool, redb::Error> {
+        let used = self.used.get(key)?;
+        Ok(used.is_some_and(|used| used.value() > self.expired))
+    }
+
+    fn write(&mut self, entry: &Entry) -> Result<(), redb::Error> {
+        let key = &file_key(entry.key);
+        if !entry.is_immutable() && self.alive(key)? {
+            let stored = self.values.get(key)?;
+            if stored.is_some_and(|stored| stored_revision(stored.value()) > f64::from(entry.rev)) {
+                return Ok(());
+            }
+        }
+        self.values.insert(key, &entry.value[..])?;
+        self.used.insert(key, self.now)?;
+        Ok(())
+    }
+
+    fn touch(&mut self, key: &FileKey) -> Result<(), redb::Error> {
+        if self.alive(key)? {
+            self.used.insert(key, self.now)?;
+        }
+        Ok(())
+    }
+
+    fn sweep(&mut self, after: Option<&FileKey>) -> Result<Swept, redb::Error> {
+        use std::ops::Bound::{Excluded, Unbounded};
+
+        let mut looked = 0;
+        let mut last = None;
+        let mut expired = Vec::new();
+        let from = after.map_or(Unbounded, Excluded);
+        for item in self.used.range::<&FileKey>((from, Unbounded))?.take(STEP) {
+            let (key, used) = item?;
+            looked += 1;
+            last = Some(*key.value());
+            if used.value() <= self.expired {
+                expired.push(*key.value());
+            }
+        }
+        for key in &expired {
+            self.used.remove(key)?;
+            self.values.remove(key)?;
+        }
+        Ok(Swept {
+            deleted: expired.len(),
+            last: last.filter(|_| looked == STEP),
+        })
+    }
+}

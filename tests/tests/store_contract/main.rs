@@ -1,0 +1,85 @@
+//! What every store promises, run over each of them, and the faults each must survive.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod cases;
+mod file_faults;
+mod redis_faults;
+#[path = "../support/redis.rs"]
+mod redis_server;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use headroom_shared::id::{FormId, PrefixId};
+use headroom_shared::keys::Keys;
+use headroom_shared::store::{EmbeddedStore, Entry, Key, RedisStore, Store};
+
+use self::redis_server::RedisServer;
+
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Where stores are opened, one after the other, on the same data.
+trait Place {
+    fn open(&self, retention: Duration) -> Arc<dyn Store>;
+}
+
+impl Place for RedisServer {
+    fn open(&self, retention: Duration) -> Arc<dyn Store> {
+        Arc::new(redis_store(self, retention))
+    }
+}
+
+impl Place for tempfile::TempDir {
+    fn open(&self, retention: Duration) -> Arc<dyn Store> {
+        Arc::new(EmbeddedStore::open(self.path(), retention).unwrap())
+    }
+}
+
+fn redis_store(server: &RedisServer, retention: Duration) -> RedisStore {
+    RedisStore::new(&server.url(), Keys::new("headroom"), retention).unwrap()
+}
+
+fn form(name: &str) -> Key {
+    Key::Form(FormId::from_bytes(id(name)))
+}
+
+fn sent(name: &str) -> Key {
+    Key::Sent(PrefixId::from_bytes(id(name)))
+}
+
+fn compressed(name: &str) -> Key {
+    Key::Compressed(PrefixId::from_bytes(id(name)))
+}
+
+fn id(name: &str) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..name.len()].copy_from_slice(name.as_bytes());
+    bytes
+}
+
+fn entry(key: Key, rev: u32, value: impl Into<Bytes>) -> Entry {
+    Entry {
+        key,
+        rev,
+        value: value.into(),
+    }
+}
+
+/// A record of this revision, as far as a store looks into it.
+fn record(name: &str, rev: u32) -> Entry {
+    entry(sent(name), rev, format!(r#"{{"v":1,"rev":{rev}}}"#))
+}
+
+async fn read_one(store: &dyn Store, key: Key) -> Option<Bytes> {
+    store.read(&[key]).await.unwrap().remove(0)
+}
+
+/// Polls until `condition` holds, for at most 20 seconds.
+async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,186 @@
+//! What may happen to a Redis and to the way there.
+
+use tokio::time::timeout;
+
+use super::*;
+
+const BUDGET: Duration = Duration::from_millis(20);
+
+async fn returns(store: &RedisStore) {
+    eventually("Redis is back", async || store.ping().await.is_ok()).await;
+}
+
+/// Until calls fail at once instead of using up their budget.
+async fn known_to_be_away(store: &RedisStore) {
+    eventually("Redis counts as away", async || {
+        matches!(timeout(BUDGET, store.ping()).await, Ok(Err(_)))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_comes_late_is_found() {
+    let mut server = RedisServer::absent();
+    let store = redis_store(&server, WEEK);
+    let error = store.digest_key().await.unwrap_err();
+    assert!(error.is_passing(), "{error}");
+    known_to_be_away(&store).await;
+    server.start().await;
+    returns(&store).await;
+    store.digest_key().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_survives_a_crash_under_load() {
+    let mut server = RedisServer::started().await;
+    let store = Arc::new(redis_store(&server, WEEK));
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..4 {
+        let store = Arc::clone(&store);
+        writers.spawn(async move {
+            let mut written = Vec::new();
+            loop {
+                let name = format!("{writer}-{}", written.len());
+                if store.write(&[record(&name, 1)]).await.is_err() {
+                    return written;
+                }
+                written.push(sent(&name));
+            }
+        });
+    }
+    eventually("much is written", async || {
+        store
+            .read(&[sent("0-200"), sent("3-200")])
+            .await
+            .unwrap()
+            .iter()
+            .all(Option::is_some)
+    })
+    .await;
+    server.kill();
+    let written = writers.join_all().await.concat();
+    known_to_be_away(&store).await;
+    server.start().await;
+    returns(&store).await;
+    let found = store.read(&written).await.unwrap();
+    assert!(found.iter().all(Option::is_some));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_redis_costs_the_budget_then_nothing() {
+    let server = RedisServer::started().await;
+    let store = redis_store(&server, WEEK);
+    store.write(&[record("a", 1)]).await.unwrap();
+    server.signal("-STOP");
+    let started = Instant::now();
+    assert!(timeout(BUDGET, store.read(&[sent("a")])).await.is_err());
+    assert!(started.elapsed() < Duration::from_secs(1));
+    known_to_be_away(&store).await;
+    server.signal("-CONT");
+    returns(&store).await;
+    assert!(read_one(&store, sent("a")).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_slow_answer_is_not_an_absence() {
+    let server = RedisServer::started().await;
+    let store = redis_store(&server, WEEK);
+    store.ping().await.unwrap();
+    server.signal("-STOP");
+    let stopped = Instant::now();
+    while stopped.elapsed() < Duration::from_millis(700) {
+        let answer = timeout(BUDGET, store.ping()).await;
+        assert!(answer.is_err(), "it failed before its budget was spent");
+    }
+    server.signal("-CONT");
+    eventually("an answer", async || {
+        timeout(BUDGET, store.ping())
+            .await
+            .is_ok_and(|answer| answer.map(|()| true).unwrap())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn futures_given_up_leave_the_answers_in_order() {
+    let server = RedisServer::started().await;
+    let store = redis_store(&server, WEEK);
+    let big = vec![b'x'; 1_000_000];
+    store
+        .write(&[entry(form("big"), 0, big), record("a", 1)])
+        .await
+        .unwrap();
+    for micros in 0..200 {
+        let budget = Duration::from_micros(micros * 10);
+        let _ = timeout(budget, store.read(&[form("big")])).await;
+        let found = read_one(&store, sent("a")).await;
+        assert_eq!(found, Some(record("a", 1).value));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_connection_and_a_lost_script_mend_themselves() {
+    let server = RedisServer::started().await;
+    let store = redis_store(&server, WEEK);
+    store.write(&[record("a", 1)]).await.unwrap();
+    server.command(&["SCRIPT", "FLUSH"]).await.unwrap();
+    store.write(&[record("a", 2)]).await.unwrap();
+    server
+        .command(&["CLIENT", "KILL", "TYPE", "normal"])
+        .await
+        .unwrap();
+    returns(&store).await;
+    assert_eq!(
+        read_one(&store, sent("a")).await,
+        Some(record("a", 2).value)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_redis_refuses_writes_and_serves_reads() {
+    let server = RedisServer::started().await;
+    let store = redis_store(&server, WEEK);
+    store.write(&[record("a", 1)]).await.unwrap();
+    let secret = store.digest_key().await.unwrap();
+    let full = ["CONFIG", "SET", "maxmemory", "1"];
+    server.command(&full).await.unwrap();
+    let more = [entry(form("b"), 0, "more"), record("a", 2)];
+    let error = store.write(&more).await.unwrap_err();
+    assert!(error.to_string().contains("OOM"), "{error}");
+    let found = store.read(&[sent("a"), form("b")]).await.unwrap();
+    assert_eq!(found, [Some(record("a", 1).value), None]);
+    store.touch(&[sent("a")]).await.unwrap();
+    let again = store.digest_key().await.unwrap();
+    assert_eq!(again.as_bytes(), secret.as_bytes());
+
+    server
+        .command(&["CONFIG", "SET", "maxmemory", "0"])
+        .await
+        .unwrap();
+    store.write(&more).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_of_another_type_is_replaced() {
+    let server = RedisServer::started().await;
+    let store = redis_store(&server, WEEK);
+    let name = Keys::new("headroom").entry(sent("a"));
+    server.command(&["LPUSH", &name, "x"]).await.unwrap();
+    assert!(read_one(&store, sent("a")).await.is_none());
+    store.write(&[record("a", 0)]).await.unwrap();
+    assert!(read_one(&store, sent("a")).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_secret_is_refused_and_not_shown() {
+    let server = RedisServer::started().await;
+    let store = redis_store(&server, WEEK);
+    let name = Keys::new("headroom").secret();
+    server.command(&["SET", &name, "hunter2"]).await.unwrap();
+    let error = store.digest_key().await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "reading the deployment's secret: headroom:secret does not hold the 64 hexadecimal digits it should"
+    );
+    assert!(!format!("{store:?}").contains("hunter2"));
+}
