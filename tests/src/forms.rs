@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use headroom_proxy::scan::{MIN_TOOL_BYTES, MIN_USER_BYTES};
+use headroom_shared::compress::{Earlier, Source, expand, same};
 use headroom_shared::model::Model;
 
 use crate::audit;
-use crate::conversation::{Body, Conversation, Kind};
-
-/// The smallest escaped texts that the product replaces.
-const TOOL_MINIMUM: usize = 512;
-const USER_MINIMUM: usize = 2048;
+use crate::conversation::{Block, Body, Conversation, Kind, Message, unescape};
 
 /// A block's place: everything before it, and which of its message's blocks it is.
 type Place = (u64, usize);
@@ -24,6 +22,57 @@ pub struct Forms {
     pub entered: usize,
     /// How many blocks changed from the original.
     pub landed: usize,
+}
+
+/// Expands forms, each with the originals of the blocks that stand before it in the request.
+///
+/// # Errors
+/// When a form does not expand, or to something else than its original.
+pub fn check_expansion(
+    conversation: &Conversation,
+    sent: &Body,
+    new: &[NewForm],
+) -> Result<(), String> {
+    let Some(last) = new.iter().map(|form| form.block).max() else {
+        return Ok(());
+    };
+    let mut earlier = Earlier::default();
+    for (at, block) in sent.blocks.iter().enumerate().take(last + 1) {
+        let source = source(conversation, block);
+        if let Some(form) = new.iter().find(|form| form.block == at) {
+            let text = unescape(&form.text).map_err(|error| error.to_string())?;
+            let here = format!("message {} block {}", block.message, block.nth);
+            let expanded = expand(&text, &earlier).map_err(|error| {
+                format!(
+                    "{here}: {error}
+--- form\n{text}"
+                )
+            })?;
+            if !same(source.text, &expanded) {
+                return Err(format!(
+                    "{here} expands to something else\n--- form\n{text}\n--- expanded\n{expanded}\n--- original\n{}",
+                    source.text
+                ));
+            }
+        }
+        if block.range.len() >= minimum(block.kind) {
+            earlier.push(source);
+        }
+    }
+    Ok(())
+}
+
+/// A block as a compressor sees it.
+fn source<'a>(conversation: &'a Conversation, block: &Block) -> Source<'a> {
+    let call = block
+        .answers
+        .as_ref()
+        .and_then(|id| conversation.calls.get(id));
+    Source {
+        text: &conversation.messages[block.message].originals()[block.nth],
+        tool: call.map(|(name, _)| name.as_str()),
+        input: call.map(|(_, input)| input.as_str()),
+    }
 }
 
 /// A form that was never sent before, to be checked against its original.
@@ -97,8 +146,8 @@ impl Forms {
 #[must_use]
 pub fn minimum(kind: Kind) -> usize {
     match kind {
-        Kind::Tool => TOOL_MINIMUM,
-        Kind::User => USER_MINIMUM,
+        Kind::Tool => MIN_TOOL_BYTES,
+        Kind::User => MIN_USER_BYTES,
     }
 }
 
@@ -119,9 +168,6 @@ fn bound_until(conversation: &Conversation) -> usize {
     if !Model::named(&conversation.model).binds_thinking {
         return 0;
     }
-    let last = conversation
-        .messages
-        .iter()
-        .rposition(super::conversation::Message::thinks);
+    let last = conversation.messages.iter().rposition(Message::thinks);
     last.unwrap_or(0)
 }

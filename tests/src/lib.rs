@@ -8,6 +8,7 @@
 //! | [`raw`] | a provider of one connection, for answers that no HTTP library would write |
 //! | [`tcp_proxy`] | a TCP proxy that slows, stalls or cuts |
 //! | [`http`] | one HTTP call over a connection of its own |
+//! | [`client`] | an agent that sends a conversation and checks what becomes of it |
 //! | [`conversation`] | conversations, recorded or made up, and how clients write them |
 //! | [`audit`] | what was replaced in a body, found without the product's own code |
 //! | [`forms`] | the life of each block's form over a session |
@@ -21,6 +22,7 @@
 )]
 
 pub mod audit;
+pub mod client;
 pub mod conversation;
 pub mod forms;
 pub mod http;

@@ -1,0 +1,229 @@
+//! Recorded sessions through the real proxy and worker on a real redis-server, each turn as the client would have sent it.
+//!
+//! After each turn: the provider got a valid body; outside the replaced blocks it is the client's, byte for byte; no form
+//! ever changed except by landing; every replaced block expands to its original; nothing changed before bound thinking.
+
+use std::sync::Arc;
+
+use headroom_tests::client::Client;
+use headroom_tests::conversation::Dialect;
+use headroom_tests::conversation::recorded::{Session, Step, sessions};
+use headroom_tests::process::Launch;
+use headroom_tests::stage::Stage;
+use tokio::task::JoinSet;
+
+/// How the sessions are replayed.
+#[derive(Debug, Clone, Copy)]
+struct Variant {
+    name: &'static str,
+    /// The client marks what shall be cached, and the provider caches.
+    cached: bool,
+    /// Every Claude session asks this model.
+    model: Option<&'static str>,
+    /// The share of each session, in percent, that happened before the proxy came.
+    before: usize,
+    min_tokens: &'static str,
+}
+
+#[derive(Debug, Default)]
+struct Outcome {
+    id: String,
+    turns: usize,
+    bytes_in: usize,
+    bytes_sent: usize,
+    deferred: usize,
+    entered: usize,
+    landed: usize,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_clients_send_them() {
+    let variant = Variant {
+        name: "as clients send them",
+        cached: true,
+        model: None,
+        before: 0,
+        min_tokens: "50000",
+    };
+    let Some(total) = replay_all(variant).await else {
+        return;
+    };
+    assert_eq!(total.landed, 0, "nothing lands on a warm prefix");
+    assert!(total.entered > 100, "new blocks are compressed: {total:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn resumed_and_uncached() {
+    let variant = Variant {
+        name: "resumed in the middle, never cached",
+        cached: false,
+        model: None,
+        before: 40,
+        min_tokens: "2000",
+    };
+    let Some(total) = replay_all(variant).await else {
+        return;
+    };
+    assert!(total.deferred > 10, "cold starts are deferred: {total:?}");
+    assert!(
+        total.landed > 50,
+        "results land on cold prefixes: {total:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_model_that_binds_thinking() {
+    let variant = Variant {
+        name: "claude-opus-5-5, resumed, never cached",
+        cached: false,
+        model: Some("claude-opus-5-5"),
+        before: 40,
+        min_tokens: "2000",
+    };
+    replay_all(variant).await;
+}
+
+/// Replays all sessions, a few at a time, and prints the table; `None` where there are no recordings.
+#[expect(
+    clippy::print_stdout,
+    reason = "the table is what a reader of the test's output wants"
+)]
+async fn replay_all(variant: Variant) -> Option<Outcome> {
+    let Some(sessions) = sessions() else {
+        println!("SKIPPED: no recorded sessions beside the checkout (../shared/corpus/sessions)");
+        return None;
+    };
+    let set = |launch: Launch| {
+        launch
+            .set(
+                "HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS",
+                variant.min_tokens,
+            )
+            // No turn may miss the store on a loaded machine: what is lost to the budget is not under test here.
+            .set("HEADROOM_STORE_BUDGET_MS", "5000")
+    };
+    let mut stage = Stage::with_redis(set).await;
+    stage.start_worker().await;
+    if !variant.cached {
+        stage.provider.cache(|cache| cache.turn_off());
+    }
+    let stage = Arc::new(stage);
+    let mut running = JoinSet::new();
+    let mut outcomes = Vec::new();
+    for session in sessions {
+        if running.len() == 4 {
+            outcomes.extend(
+                running
+                    .join_next()
+                    .await
+                    .map(|outcome| outcome.expect("a replay")),
+            );
+        }
+        running.spawn(replay(session, variant, Arc::clone(&stage)));
+    }
+    outcomes.extend(running.join_all().await);
+    outcomes.sort_by(|a, b| a.id.cmp(&b.id));
+    let total = sum(&outcomes);
+    println!(
+        "{}\n{:<44} {:>6} {:>11} {:>11} {:>6} {:>8} {:>7} {:>6}",
+        variant.name,
+        "session",
+        "turns",
+        "bytes in",
+        "bytes sent",
+        "saved",
+        "deferred",
+        "entered",
+        "landed"
+    );
+    for outcome in outcomes.iter().chain([&total]) {
+        let saved = 100.0 * (1.0 - outcome.bytes_sent as f64 / outcome.bytes_in as f64);
+        println!(
+            "{:<44} {:>6} {:>11} {:>11} {saved:>5.1}% {:>8} {:>7} {:>6}",
+            outcome.id,
+            outcome.turns,
+            outcome.bytes_in,
+            outcome.bytes_sent,
+            outcome.deferred,
+            outcome.entered,
+            outcome.landed
+        );
+    }
+    let stats = stage.stats().await;
+    assert_eq!(stats["bytes"]["in"], total.bytes_in, "{stats}");
+    assert_eq!(stats["bytes"]["sent"], total.bytes_sent, "{stats}");
+    assert_eq!(stats["requests"]["total"], total.turns, "{stats}");
+    Some(total)
+}
+
+fn sum(outcomes: &[Outcome]) -> Outcome {
+    let mut total = Outcome {
+        id: format!("{} sessions", outcomes.len()),
+        ..Outcome::default()
+    };
+    for outcome in outcomes {
+        total.turns += outcome.turns;
+        total.bytes_in += outcome.bytes_in;
+        total.bytes_sent += outcome.bytes_sent;
+        total.deferred += outcome.deferred;
+        total.entered += outcome.entered;
+        total.landed += outcome.landed;
+    }
+    total
+}
+
+async fn replay(session: Session, variant: Variant, stage: Arc<Stage>) -> Outcome {
+    let mut client = Client::new(session.begin());
+    client.conversation.marked = variant.cached;
+    client.may_land = !variant.cached;
+    let turns = session
+        .steps
+        .iter()
+        .filter(|step| matches!(step, Step::Turn(_)))
+        .count();
+    let mut before = turns * variant.before / 100;
+    let mut outcome = Outcome {
+        id: session.id.clone(),
+        ..Outcome::default()
+    };
+    for step in session.steps {
+        match step {
+            Step::Message(element) => client.conversation.push(element),
+            Step::Reset(keep) => client.conversation.messages.truncate(keep),
+            Step::Turn(_) if before > 0 => before -= 1,
+            Step::Turn(recorded) => {
+                let model = match session.dialect {
+                    Dialect::Messages => variant.model.map(str::to_owned).or(recorded),
+                    Dialect::Chat | Dialect::Responses => recorded,
+                };
+                if let Some(model) = model {
+                    client.conversation.model = model;
+                }
+                one_turn(&mut client, &stage, &mut outcome).await;
+            }
+        }
+    }
+    outcome.entered = client.forms.entered;
+    outcome.landed = client.forms.landed;
+    outcome
+}
+
+async fn one_turn(client: &mut Client, stage: &Stage, outcome: &mut Outcome) {
+    let turn = client.turn(stage).await;
+    outcome.turns += 1;
+    outcome.bytes_in += turn.sent.bytes.len();
+    outcome.bytes_sent += turn.got.len();
+    if turn.decision == "deferred" {
+        outcome.deferred += 1;
+        stage
+            .until("the job to be done", |stats| {
+                let count = |of: &str, name: &str| stats[of][name].as_u64().unwrap_or_default();
+                let offered = count("jobs", "enqueued")
+                    + count("jobs", "coalesced")
+                    + count("jobs", "dropped");
+                offered >= count("requests", "deferred")
+                    && count("jobs", "done") + count("jobs", "failed") >= count("jobs", "enqueued")
+            })
+            .await;
+    }
+}
