@@ -9,11 +9,13 @@
 
 mod answer;
 mod app;
+mod backend;
 mod blocks;
 mod body;
 mod choose;
 mod counts;
 mod defer;
+pub mod demo;
 mod dialect;
 mod entry;
 mod headers;
@@ -29,5 +31,70 @@ mod settings;
 mod splice;
 mod turn;
 mod upstream;
+mod welcome;
 
-pub use settings::{Command, Settings};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use self::app::{App, Rules};
+use self::backend::Backend;
+use self::memory::Memory;
+use self::upstream::Upstream;
+
+pub use self::settings::{Command, Settings};
+
+/// The program: listens where the settings say, tells how to use it, and serves until it is told to stop.
+///
+/// # Errors
+/// When it can't listen there, or can't begin to serve ([`run`]).
+pub async fn start(settings: Settings) -> anyhow::Result<()> {
+    welcome::log(&settings);
+    let listener = TcpListener::bind((settings.host.as_str(), settings.port)).await.with_context(|| {
+        format!("can't listen on {} port {} (HEADROOM_HOST, HEADROOM_PORT)", settings.host, settings.port)
+    })?;
+    let show = |text: String| {
+        #[expect(clippy::print_stdout, reason = "this is for the person at the terminal, not for the log")]
+        {
+            println!("{text}");
+        }
+    };
+    run(settings, listener, show, headroom_shared::stop::signal()).await
+}
+
+/// Serves on `listener` until `stop` is done, and drains then. `started` is given what a person at the terminal wants to know.
+///
+/// # Errors
+/// When the backend can't be opened or the system has no certificates to trust.
+pub async fn run(
+    settings: Settings,
+    listener: TcpListener,
+    started: impl FnOnce(String),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let address: SocketAddr = listener.local_addr()?;
+    let backend = Backend::open(&settings).await?;
+    let upstream = Upstream::new(&settings.upstreams).context("can't read the certificates that this system trusts")?;
+    let memory = Memory::new(backend.store.clone(), settings.limits.store_budget(), settings.store.retention());
+    let rules = Rules {
+        compress: settings.background.on,
+        min_tokens: settings.background.min_tokens,
+        max_body_bytes: settings.limits.max_body_bytes,
+        entry_budget: settings.limits.entry_budget(),
+        tenant_header: settings.limits.tenant_header.clone(),
+        store_name: backend.name,
+    };
+    let app = Arc::new(App::new(rules, upstream, memory, backend.queue.clone()));
+    let stopping = CancellationToken::new();
+    let background = tokio_util::task::TaskTracker::new();
+    backend.start(&settings, &background, &stopping);
+    started(welcome::text(&settings, &backend, address));
+    serve::serve(app.clone(), routes::routes(app), listener, stop).await;
+    stopping.cancel();
+    background.close();
+    background.wait().await;
+    Ok(())
+}

@@ -14,7 +14,7 @@
 //! | [`queue`] | where jobs live |
 //! | [`compress`] | the compressors, each with its inverse |
 //! | [`model`] | what is known of the providers' models |
-//! | [`config`], [`telemetry`] | settings and logs, the same way in both programs |
+//! | [`config`], [`telemetry`], [`stop`] | settings, logs and the signal to stop, the same way in both programs |
 //!
 //! Not here: anything about HTTP or a provider's request format (that is the proxy's), and anything about threads and
 //! claims (that is the worker's).
@@ -30,5 +30,6 @@ pub mod model;
 pub mod prefix;
 pub mod queue;
 pub mod record;
+pub mod stop;
 pub mod store;
 pub mod telemetry;

@@ -77,6 +77,18 @@ impl Refused {
     }
 }
 
+/// Prints why a program ends, in one line, and gives the code to exit with: 1.
+#[must_use]
+pub fn fail(program: &str, error: &dyn AsRef<dyn std::error::Error + 'static>) -> ExitCode {
+    let chain = std::iter::successors(Some(error.as_ref()), |error| error.source());
+    let line: Vec<String> = chain.map(ToString::to_string).collect();
+    #[expect(clippy::print_stderr, reason = "the last word of a program that may log nothing")]
+    {
+        eprintln!("{program}: error: {}", line.join(": "));
+    }
+    ExitCode::FAILURE
+}
+
 /// Reads a program's settings from flags and environment.
 ///
 /// # Errors

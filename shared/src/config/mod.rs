@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-pub use self::explain::{Refused, parse};
+pub use self::explain::{Refused, fail, parse};
 pub use self::redis_url::RedisUrl;
 
 /// What both programs must agree on to find each other's entries.
@@ -47,7 +47,7 @@ impl StoreSettings {
 /// How a program says what it does.
 #[derive(Debug, Clone, Args)]
 pub struct LogSettings {
-    /// What is logged: a tracing filter, such as info or headroom_proxy=debug.
+    /// What is logged: a tracing filter, such as info or `headroom_proxy=debug`.
     #[arg(long = "log", env = "HEADROOM_LOG", value_name = "HEADROOM_LOG", default_value = "info", value_parser = log_filter)]
     pub filter: String,
 

@@ -1,0 +1,122 @@
+//! Where jobs, forms and records live: in Redis, or in this process and a file of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use headroom_shared::keys::Keys;
+use headroom_shared::queue::redis::{RedisQueue, Unfit, connect, refuse_eviction};
+use headroom_shared::queue::{Bounds, EmbeddedQueue, JobQueue, Timing};
+use headroom_shared::store::{EmbeddedStore, RedisStore, Store};
+use headroom_worker::pool::Pool;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::settings::Settings;
+
+/// How often what has outlived its retention is deleted from the embedded store.
+const SWEEP: Duration = Duration::from_secs(3600);
+
+/// Store and queue, and what of them runs in this process.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    /// `embedded` or `redis`.
+    pub(crate) name: &'static str,
+    /// Where it is, for people.
+    pub(crate) place: String,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) queue: Arc<dyn JobQueue>,
+    /// The queue's worker side and the store's sweeper, where this process is the worker.
+    embedded: Option<(Arc<EmbeddedQueue>, Arc<EmbeddedStore>)>,
+}
+
+impl Backend {
+    /// The backend that the settings name.
+    ///
+    /// # Errors
+    /// When the embedded file can't be opened, or Redis would evict what must not be lost. A Redis that is away is no error.
+    pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let retention = settings.store.retention();
+        let bounds = Bounds::new(retention);
+        let max_queue = settings.background.max_queue;
+        let Some(url) = &settings.store.redis_url else {
+            return Self::embedded(settings, bounds).await;
+        };
+        let keys = Keys::new(&settings.store.namespace);
+        let pool = connect(url)?;
+        match refuse_eviction(&pool).await {
+            Err(unfit @ Unfit::Evicting { .. }) => return Err(unfit.into()),
+            Err(Unfit::Store(error)) => tracing::warn!(%error, "Redis is away: requests are forwarded uncompressed until it is there"),
+            Ok(()) => {}
+        }
+        Ok(Self {
+            name: "redis",
+            place: format!("Redis at {url}"),
+            store: Arc::new(RedisStore::new(url, keys.clone(), retention)?),
+            queue: Arc::new(RedisQueue::new(pool, keys, max_queue, bounds)),
+            embedded: None,
+        })
+    }
+
+    async fn embedded(settings: &Settings, bounds: Bounds) -> anyhow::Result<Self> {
+        let dir = data_dir(settings)?;
+        let (place, retention) = (dir.display().to_string(), settings.store.retention());
+        let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&dir, retention)).await?;
+        let store = Arc::new(opened?);
+        let queue = EmbeddedQueue::new(store.clone(), settings.background.max_queue, bounds, Timing::default());
+        let queue = Arc::new(queue);
+        Ok(Self {
+            name: "embedded",
+            place,
+            store: store.clone(),
+            queue: queue.clone(),
+            embedded: Some((queue, store)),
+        })
+    }
+
+    /// Starts what of the backend runs in this process: the worker's threads and the store's sweeper.
+    pub(crate) fn start(&self, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
+        let Some((queue, store)) = &self.embedded else { return };
+        if settings.background.on {
+            let work = headroom_worker::process::work();
+            let pool = Pool::new(queue.clone(), settings.background.workers.threads, work);
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                if let Err(error) = pool.run(stop).await {
+                    tracing::error!(%error, "could not start the worker's threads: cold starts stay uncompressed");
+                }
+            });
+        }
+        tasks.spawn(stop.clone().run_until_cancelled_owned(sweep(store.clone())));
+    }
+
+    /// Who compresses cold starts.
+    pub(crate) fn workers_in_words(&self, settings: &Settings) -> String {
+        match (&self.embedded, settings.background.workers.threads.get()) {
+            (None, _) => "headroom-worker".to_owned(),
+            (Some(_), 1) => "a thread of this process".to_owned(),
+            (Some(_), threads) => format!("{threads} threads of this process"),
+        }
+    }
+}
+
+async fn sweep(store: Arc<EmbeddedStore>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        match store.sweep().await {
+            Ok(deleted) => tracing::debug!(deleted, "deleted what had outlived its retention"),
+            Err(error) => tracing::warn!(%error, "could not delete what has outlived its retention"),
+        }
+    }
+}
+
+/// The folder of the embedded store: as set, or the platform's for user data.
+fn data_dir(settings: &Settings) -> anyhow::Result<PathBuf> {
+    if let Some(dir) = &settings.limits.data_dir {
+        return Ok(dir.clone());
+    }
+    let dirs = directories::ProjectDirs::from("", "", "headroom");
+    let dirs = dirs.context("this user has no home folder to keep data in: set HEADROOM_DATA_DIR to a folder")?;
+    Ok(dirs.data_dir().to_owned())
+}

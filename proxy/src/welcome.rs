@@ -1,0 +1,56 @@
+//! What the program says when it has started: where it listens, how to point a client at it, what it will do.
+
+use std::net::SocketAddr;
+
+use crate::backend::Backend;
+use crate::settings::Settings;
+
+/// The few lines for a person at the terminal.
+pub(crate) fn text(settings: &Settings, backend: &Backend, address: SocketAddr) -> String {
+    let url = format!("http://{address}");
+    let does = if settings.background.on {
+        format!(
+            "Tool output is compressed without loss: small requests at once, cold starts from {} tokens on by {}.",
+            settings.background.min_tokens,
+            backend.workers_in_words(settings)
+        )
+    } else {
+        "Compression is off: requests are forwarded as they come.".to_owned()
+    };
+    format!(
+        "headroom-proxy listens on {url}\n\
+         \n\
+         \x20 Claude Code    ANTHROPIC_BASE_URL={url} claude\n\
+         \x20 Codex          OPENAI_BASE_URL={url}/v1 codex\n\
+         \x20 SDKs           set ANTHROPIC_BASE_URL={url} or OPENAI_BASE_URL={url}/v1\n\
+         \n\
+         {does}\n\
+         Forms and sent records: {}. Counts: {url}/stats. Stop with Ctrl-C.",
+        backend.place
+    )
+}
+
+/// Logs every setting once.
+pub(crate) fn log(settings: &Settings) {
+    let Settings { command: _, host, port, store, limits, background, upstreams, log } = settings;
+    tracing::info!(
+        host,
+        port,
+        redis = store.redis_url.as_ref().map(tracing::field::display),
+        namespace = store.namespace,
+        retention.hours = store.retention_hours,
+        data.dir = limits.data_dir.as_ref().map(|dir| tracing::field::display(dir.display())),
+        tenant.header = limits.tenant_header.as_ref().map(tracing::field::display),
+        body.max_bytes = limits.max_body_bytes,
+        store.budget_ms = limits.store_budget_ms,
+        entry.budget_ms = limits.entry_budget_ms,
+        compression = background.on,
+        compression.min_tokens = background.min_tokens,
+        compression.max_queue = background.max_queue,
+        compression.workers = background.workers.threads.get(),
+        upstream.anthropic = %upstreams.anthropic,
+        upstream.openai = %upstreams.openai,
+        log = log.filter,
+        "settings"
+    );
+}
