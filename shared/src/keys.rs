@@ -55,4 +55,83 @@ impl Keys {
     pub fn form(&self, form: FormId) -> String {
         self.name(&format!("form:{form}"))
     }
+
+    /// List: envelopes of waiting jobs, newest left, claimed from the right.
+    #[must_use]
+    pub fn jobs(&self) -> String {
+        self.name("jobs")
+    }
+
+    /// List: what one worker process holds now.
+    #[must_use]
+    pub fn active(&self, worker: &str) -> String {
+        self.name(&format!("active:{worker}"))
+    }
+
+    /// Sorted set: worker id by its last heartbeat, in Redis's own milliseconds.
+    #[must_use]
+    pub fn workers(&self) -> String {
+        self.name("workers")
+    }
+
+    /// Hash: worker id to a JSON description of the worker.
+    #[must_use]
+    pub fn worker_info(&self) -> String {
+        self.name("worker-info")
+    }
+
+    /// Sorted set: envelopes that failed for a passing reason, by the time of their next attempt.
+    #[must_use]
+    pub fn delayed(&self) -> String {
+        self.name("delayed")
+    }
+
+    /// List: buried jobs with their reasons, newest first.
+    #[must_use]
+    pub fn dead(&self) -> String {
+        self.name("dead")
+    }
+
+    /// Hash: envelope id to how often its worker died holding it.
+    #[must_use]
+    pub fn crashes(&self) -> String {
+        self.name("crashes")
+    }
+
+    /// Hash: envelope id to how often it failed for a passing reason.
+    #[must_use]
+    pub fn attempts(&self) -> String {
+        self.name("attempts")
+    }
+
+    /// String with a life: the blocks to compress for a prefix. Named by the prefix and not by the envelope, so that a newer
+    /// offer can replace the payload of a job whose envelope it does not know, in one script with declared keys.
+    #[must_use]
+    pub fn payload(&self, prefix: PrefixId) -> String {
+        self.name(&format!("job:{prefix}"))
+    }
+
+    /// String with a life: an envelope of this prefix waits; its value is that envelope's id.
+    #[must_use]
+    pub fn pending(&self, prefix: PrefixId) -> String {
+        self.name(&format!("pending:{prefix}"))
+    }
+
+    /// Hash: the queue's counters.
+    #[must_use]
+    pub fn stats(&self) -> String {
+        self.name("stats")
+    }
+
+    /// String: while it is there, nothing is claimed.
+    #[must_use]
+    pub fn paused(&self) -> String {
+        self.name("paused")
+    }
+
+    /// Channel: prefixes whose compressed prefix has been stored.
+    #[must_use]
+    pub fn done(&self) -> String {
+        self.name("done")
+    }
 }

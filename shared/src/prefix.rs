@@ -25,9 +25,9 @@ pub struct CompressedBlock {
     pub block: BlockId,
     /// Its form.
     pub form: FormId,
-    /// Bytes of the original text.
+    /// Bytes of the original text as the model reads it, not escaped.
     pub from_bytes: u64,
-    /// Bytes of the form's text.
+    /// Bytes of the form's text as the model reads it, not escaped.
     pub to_bytes: u64,
 }
 

@@ -1,1 +1,98 @@
-//! placeholder
+//! The worker: pops jobs from the queue, compresses prefixes, writes them back.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`settings`] | what can be set |
+//! | [`pool`] | the engine, which knows no business: starts and stops the actors below |
+//! | `claim` | the one loop that takes jobs, each for a free thread |
+//! | `threads` | the threads that run jobs, one job each |
+//! | `settle` | what becomes of a job that has run |
+//! | `heartbeat`, `reap` | says that this worker lives; takes back what dead ones held |
+//! | [`process`] | the business: from a payload to a compressed prefix |
+//! | `start` | waits for Redis and refuses an unfit one |
+//! | [`status`], [`metrics`], `http` | what operators see |
+//!
+//! Not here: how the queue does its steps (that is `headroom_shared::queue`'s), and anything about requests.
+
+mod backoff;
+mod claim;
+mod heartbeat;
+mod host;
+mod http;
+pub mod metrics;
+pub mod panics;
+pub mod pool;
+pub mod process;
+mod reap;
+pub mod settings;
+mod settle;
+mod start;
+pub mod status;
+mod threads;
+
+use std::sync::Arc;
+
+use headroom_shared::keys::Keys;
+use headroom_shared::queue::redis::{RedisQueue, RedisWork, WorkerInfo, connect};
+use headroom_shared::queue::{Bounds, Timing};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::pool::{Pool, Work};
+pub use self::settings::Settings;
+
+/// Works until `shutdown`, then stops in good order.
+///
+/// # Errors
+/// When a setting is missing, the port is taken, or Redis refuses this worker or is unfit. A Redis that is away is waited for.
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    run_with(settings, process::work(), Timing::default(), shutdown).await
+}
+
+/// The same with other work and other times.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    settings: Settings,
+    work: Work,
+    timing: Timing,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let url = settings.redis_url()?;
+    settings.log();
+    let threads = settings.worker.threads;
+    let keys = Keys::new(&settings.store.namespace);
+    let bounds = Bounds::new(settings.store.retention());
+    let connections = connect(&url)?;
+    let info = WorkerInfo {
+        host: host::name(),
+        pid: std::process::id(),
+        threads: threads.get(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: headroom_shared::clock::now_ms(),
+    };
+    let queue = RedisWork::new(
+        (connections.clone(), url),
+        keys.clone(),
+        &info,
+        bounds.clone(),
+        timing.clone(),
+    );
+    tracing::info!(worker.id = queue.id(), "this worker's id");
+    let pool = Pool::new(Arc::new(queue), threads, work).with_timing(timing);
+
+    let background = TaskTracker::new();
+    let listening = CancellationToken::new();
+    let _stop_listening = listening.clone().drop_guard();
+    if let Some(port) = settings.port {
+        let counts = RedisQueue::new(connections.clone(), keys, 0, bounds);
+        let seen = http::Seen::new(pool.status(), pool.metrics(), Arc::new(counts));
+        let listener = http::bind(&settings.host, port).await?;
+        background.spawn(http::serve(listener, seen, listening));
+    }
+    if start::redis_is_up(&connections, &pool.status(), &shutdown).await? {
+        pool.run(shutdown).await?;
+    }
+    Ok(())
+}

@@ -14,15 +14,34 @@ pub struct Source<'a> {
     pub input: Option<&'a str>,
 }
 
-/// Stub.
+/// The blocks of the same conversation before this one.
 #[derive(Debug, Default)]
-pub struct Earlier<'a>(std::marker::PhantomData<&'a ()>);
-impl<'a> Earlier<'a> {
-    /// Stub.
-    pub fn push(&mut self, _block: Source<'a>) {}
+pub struct Earlier<'a> {
+    blocks: Vec<Source<'a>>,
 }
-/// Stub.
+
+impl<'a> Earlier<'a> {
+    /// Adds the next block.
+    pub fn push(&mut self, block: Source<'a>) {
+        self.blocks.push(block);
+    }
+}
+
+/// A smaller form of a block, if there is one: runs of equal lines become one line and a count.
 #[must_use]
 pub fn compress(block: Source<'_>, _earlier: &Earlier<'_>) -> Option<String> {
-    (block.text.len() > 1000).then(|| block.text[..10].to_owned())
+    let mut lines = block.text.lines().peekable();
+    let mut form = String::new();
+    while let Some(line) = lines.next() {
+        let mut times = 1;
+        while lines.next_if_eq(&line).is_some() {
+            times += 1;
+        }
+        form.push_str(line);
+        if times > 1 {
+            form.push_str(&format!("\n[{times} times]"));
+        }
+        form.push('\n');
+    }
+    (form.len() < block.text.len()).then_some(form)
 }

@@ -1,7 +1,18 @@
 //! Where jobs live between the proxy that makes them and the worker that does them.
+//!
+//! A job runs **at least once**: a worker that dies or stalls loses its jobs to another, and a job that ran twice leaves the
+//! same bytes as one that ran once. The queue is bounded, and what it drops it counts.
+
+mod dead;
+pub mod embedded;
+mod limits;
+pub mod redis;
+mod work;
 
 use async_trait::async_trait;
 
+pub use self::limits::{Bounds, Timing};
+pub use self::work::{Claimed, Element, Finished, Job, Reaped, Retried, WorkQueue};
 use crate::job::{Envelope, Payload};
 use crate::store::StoreError;
 

@@ -1,0 +1,225 @@
+//! The queue in the memory of one process, for the proxy that runs its own worker threads. What waits in it is lost with
+//! the process, which costs savings and never a request.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use super::{
+    Bounds, Claimed, Depth, Element, Enqueued, Finished, Job, JobQueue, Reaped, Retried, Timing,
+    Totals, WorkQueue,
+};
+use crate::job::{Envelope, Payload};
+use crate::prefix::JobResult;
+use crate::store::{Entry, Key, Store, StoreError};
+
+/// The queue, both sides of it. There is one worker, and it is this process.
+#[derive(Debug)]
+pub struct EmbeddedQueue {
+    store: Arc<dyn Store>,
+    max_queue: u64,
+    bounds: Bounds,
+    timing: Timing,
+    state: Mutex<State>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Oldest first.
+    waiting: VecDeque<Arc<Job>>,
+    active: HashMap<Element, Arc<Job>>,
+    delayed: Vec<(Instant, Arc<Job>)>,
+    attempts: HashMap<Element, u32>,
+    totals: Totals,
+}
+
+impl State {
+    fn waiting_bytes(&self) -> u64 {
+        self.waiting.iter().map(|job| job.envelope.bytes).sum()
+    }
+
+    fn bury(&mut self, element: &Element) {
+        self.attempts.remove(element);
+        self.totals.dead += 1;
+    }
+}
+
+impl EmbeddedQueue {
+    /// A queue where at most `max_queue` jobs may wait (0: none is taken), and whose results go to `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, max_queue: u64, bounds: Bounds, timing: Timing) -> Self {
+        Self {
+            store,
+            max_queue,
+            bounds,
+            timing,
+            state: Mutex::default(),
+            arrived: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> Option<Claimed> {
+        let mut state = self.state();
+        let job = state.waiting.pop_front()?;
+        state.active.insert(job.element.clone(), Arc::clone(&job));
+        Some(Claimed::Job(job))
+    }
+}
+
+#[async_trait]
+impl JobQueue for EmbeddedQueue {
+    async fn enqueue(
+        &self,
+        envelope: &Envelope,
+        payload: &Payload,
+    ) -> Result<Enqueued, StoreError> {
+        let line = serde_json::to_vec(envelope)
+            .map_err(|error| StoreError::other("enqueue a job", error))?;
+        let mut state = self.state();
+        let same = |job: &&mut Arc<Job>| job.envelope.prefix == envelope.prefix;
+        if let Some(job) = state.waiting.iter_mut().find(same) {
+            Arc::make_mut(job).payload = payload.clone();
+            state.totals.coalesced += 1;
+            return Ok(Enqueued::Coalesced);
+        }
+        if state.waiting.len() as u64 >= self.max_queue
+            || state.waiting_bytes().saturating_add(envelope.bytes) > self.bounds.embedded_bytes
+        {
+            state.totals.dropped_full += 1;
+            return Ok(Enqueued::DroppedFull);
+        }
+        state.waiting.push_back(Arc::new(Job {
+            element: Element::new(line.into()),
+            envelope: envelope.clone(),
+            payload: payload.clone(),
+            crashes: 0,
+        }));
+        state.totals.enqueued += 1;
+        drop(state);
+        self.arrived.notify_waiters();
+        Ok(Enqueued::Queued)
+    }
+
+    async fn counts(&self) -> Result<(Depth, Totals), StoreError> {
+        let state = self.state();
+        let depth = Depth {
+            waiting: state.waiting.len() as u64,
+            active: state.active.len() as u64,
+            delayed: state.delayed.len() as u64,
+            dead: state.totals.dead.min(self.bounds.dead.into()),
+        };
+        Ok((depth, state.totals))
+    }
+}
+
+#[async_trait]
+impl WorkQueue for EmbeddedQueue {
+    async fn register(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn claim(&self) -> Result<Option<Claimed>, StoreError> {
+        let mut arrived = std::pin::pin!(self.arrived.notified());
+        arrived.as_mut().enable();
+        if let Some(claimed) = self.next() {
+            return Ok(Some(claimed));
+        }
+        let _ = tokio::time::timeout(self.timing.claim, arrived).await;
+        Ok(self.next())
+    }
+
+    async fn interrupt(&self) {
+        self.arrived.notify_waiters();
+    }
+
+    async fn finish(&self, job: &Job, result: &JobResult) -> Result<Finished, StoreError> {
+        let compressed = serde_json::to_vec(&result.compressed)
+            .map_err(|error| StoreError::other("finish a job", error))?;
+        let entry = |key, value| Entry { key, rev: 0, value };
+        let mut entries = vec![entry(
+            Key::Compressed(job.envelope.prefix),
+            compressed.into(),
+        )];
+        let forms = result.forms.iter();
+        entries.extend(forms.map(|form| entry(Key::Form(form.id), form.text.clone().into())));
+        self.store.write(&entries).await?;
+        let mut state = self.state();
+        if state.active.remove(&job.element).is_none() {
+            state.totals.done_again += 1;
+            return Ok(Finished::DoneAgain);
+        }
+        state.attempts.remove(&job.element);
+        state.totals.done += 1;
+        Ok(Finished::Done)
+    }
+
+    async fn retry(&self, job: &Job, _reason: &str) -> Result<Retried, StoreError> {
+        let mut state = self.state();
+        let Some(held) = state.active.remove(&job.element) else {
+            return Ok(Retried::NotHeld);
+        };
+        let attempts = state.attempts.entry(job.element.clone()).or_default();
+        *attempts += 1;
+        let attempts = *attempts;
+        if attempts >= self.bounds.attempts {
+            state.bury(&job.element);
+            return Ok(Retried::Buried);
+        }
+        let delay = self
+            .timing
+            .retry
+            .saturating_mul(1 << (attempts - 1).min(20))
+            .min(self.timing.retry_most);
+        state.delayed.push((Instant::now() + delay, held));
+        state.totals.retried += 1;
+        Ok(Retried::Later(delay))
+    }
+
+    async fn bury(&self, element: &Element, _reason: &str) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.active.remove(element).is_some() {
+            state.bury(element);
+        }
+        Ok(())
+    }
+
+    async fn heartbeat(&self) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    async fn reap(&self) -> Result<Reaped, StoreError> {
+        let now = Instant::now();
+        let mut state = self.state();
+        let (due, later) = std::mem::take(&mut state.delayed)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(at, _)| *at <= now);
+        state.delayed = later;
+        let promoted = due.len() as u64;
+        state.waiting.extend(due.into_iter().map(|(_, job)| job));
+        drop(state);
+        self.arrived.notify_waiters();
+        Ok(Reaped {
+            promoted,
+            ..Reaped::default()
+        })
+    }
+
+    async fn leave(&self) -> Result<u64, StoreError> {
+        let mut state = self.state();
+        let mut back: Vec<_> = state.active.drain().map(|(_, job)| job).collect();
+        back.sort_by(|a, b| b.envelope.id.cmp(&a.envelope.id));
+        let count = back.len() as u64;
+        for job in back {
+            state.waiting.push_front(job);
+        }
+        Ok(count)
+    }
+}

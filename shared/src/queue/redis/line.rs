@@ -1,0 +1,122 @@
+//! The one connection that blocks until a job comes.
+//!
+//! It is never shared, never taken from a pool and never dropped while it waits: Redis would go on and move a job for a
+//! client that no longer listens.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use deadpool_redis::Pool;
+use redis::aio::MultiplexedConnection;
+use tokio::sync::Mutex;
+
+use super::connect::{get, limits, tuned};
+use crate::config::RedisUrl;
+use crate::queue::Element;
+use crate::store::StoreError;
+
+const WHAT: &str = "wait for a job";
+/// How much longer than the server's wait the client waits for the answer, so that it never gives up first.
+const MARGIN: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) struct Line {
+    url: RedisUrl,
+    wait: Duration,
+    connection: Mutex<Option<MultiplexedConnection>>,
+    /// The connection's id at the server; 0 when there is none.
+    id: AtomicU64,
+    waiting: AtomicBool,
+    broken: std::sync::Mutex<Option<Instant>>,
+}
+
+impl Line {
+    pub(super) fn new(url: RedisUrl, wait: Duration) -> Self {
+        Self {
+            url,
+            wait,
+            connection: Mutex::default(),
+            id: AtomicU64::new(0),
+            waiting: AtomicBool::new(false),
+            broken: std::sync::Mutex::default(),
+        }
+    }
+
+    /// Moves the oldest element of `from` to `to`, and waits for one if there is none.
+    pub(super) async fn pop(&self, from: &str, to: &str) -> Result<Option<Element>, StoreError> {
+        let mut slot = self.connection.lock().await;
+        let mut connection = match slot.take() {
+            Some(connection) => connection,
+            None => self.open().await?,
+        };
+        self.waiting.store(true, Ordering::SeqCst);
+        let popped: Result<Option<Vec<u8>>, _> = redis::cmd("BLMOVE")
+            .arg(from)
+            .arg(to)
+            .arg("RIGHT")
+            .arg("LEFT")
+            .arg(self.wait.as_secs_f64())
+            .query_async(&mut connection)
+            .await;
+        self.waiting.store(false, Ordering::SeqCst);
+        match popped {
+            Ok(popped) => {
+                *slot = Some(connection);
+                Ok(popped.map(|bytes| Element::new(bytes.into())))
+            }
+            Err(error) => {
+                // A multiplexed connection never comes back by itself: the next call opens another.
+                self.id.store(0, Ordering::SeqCst);
+                *self.lock_broken() = Some(Instant::now());
+                Err(StoreError::redis(WHAT, error))
+            }
+        }
+    }
+
+    /// Ends a wait at the server, by another connection.
+    pub(super) async fn interrupt(&self, pool: &Pool) {
+        let id = self.id.load(Ordering::SeqCst);
+        if id == 0 || !self.waiting.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok(mut connection) = get(pool, WHAT).await else {
+            return;
+        };
+        let unblocked: Result<i64, _> = redis::cmd("CLIENT")
+            .arg("UNBLOCK")
+            .arg(id)
+            .query_async(&mut connection)
+            .await;
+        if let Err(error) = unblocked {
+            tracing::debug!(error.message = %error, "could not end the wait for a job; it ends by itself");
+        }
+    }
+
+    /// Whether the server may still move an element for this worker although nobody asks for one any more.
+    pub(super) fn may_move_late(&self) -> bool {
+        let lately = |broken: Instant| broken.elapsed() < self.wait + MARGIN;
+        self.waiting.load(Ordering::SeqCst) || self.lock_broken().is_some_and(lately)
+    }
+
+    async fn open(&self) -> Result<MultiplexedConnection, StoreError> {
+        let failed = |error| StoreError::redis("connect", error);
+        let client = redis::Client::open(tuned(&self.url)).map_err(failed)?;
+        let mut connection = client
+            .get_multiplexed_async_connection_with_config(&limits(self.wait + MARGIN))
+            .await
+            .map_err(failed)?;
+        let id = redis::cmd("CLIENT")
+            .arg("ID")
+            .query_async(&mut connection)
+            .await
+            .map_err(failed)?;
+        self.id.store(id, Ordering::SeqCst);
+        Ok(connection)
+    }
+
+    fn lock_broken(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.broken
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,24 @@
+//! The scripts. Each says in its head what it is given and what it returns; all of its keys are declared.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(super) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(include_str!(concat!("scripts/", $file))));)*
+    };
+}
+
+scripts! {
+    ENQUEUE = "enqueue.lua";
+    TAKE = "take.lua";
+    FINISH = "finish.lua";
+    RETRY = "retry.lua";
+    BURY = "bury.lua";
+    BEAT = "beat.lua";
+    REAP = "reap.lua";
+    PROMOTE = "promote.lua";
+    GIVE_BACK = "give_back.lua";
+}

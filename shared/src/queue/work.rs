@@ -1,0 +1,153 @@
+//! The worker's side of the queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::job::{Envelope, Payload};
+use crate::prefix::JobResult;
+use crate::store::StoreError;
+
+/// One element of the queue, by its bytes: an envelope, or whatever else was put there.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Element(Bytes);
+
+impl Element {
+    /// The element with these bytes.
+    #[must_use]
+    pub const fn new(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Element {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Element({} bytes)", self.0.len())
+    }
+}
+
+/// A job that this worker holds.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// What stands in the queue.
+    pub element: Element,
+    /// What it says.
+    pub envelope: Envelope,
+    /// The blocks.
+    pub payload: Payload,
+    /// How often a worker died while it held this job. Above 0 it has to run alone in its process, so that a further death
+    /// can't be blamed on its neighbours.
+    pub crashes: u32,
+}
+
+/// What a claim brought.
+#[derive(Debug, Clone)]
+pub enum Claimed {
+    /// A job to do.
+    Job(Arc<Job>),
+    /// An element that is no job, or whose payload is gone: to be buried.
+    Unusable {
+        /// What stood in the queue.
+        element: Element,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// What became of a job that was finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finished {
+    /// It is done.
+    Done,
+    /// This worker did not hold it any more: it runs or ran elsewhere too. The result was written all the same.
+    DoneAgain,
+}
+
+/// What became of a job that failed for a passing reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    /// It will be tried again after this time.
+    Later(Duration),
+    /// It had no attempt left and was buried.
+    Buried,
+    /// This worker did not hold it any more.
+    NotHeld,
+}
+
+/// What a look for dead workers and due retries found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reaped {
+    /// Jobs taken back from dead workers.
+    pub reaped: u64,
+    /// Jobs buried because they were held at too many deaths.
+    pub buried: u64,
+    /// Jobs whose next attempt was due.
+    pub promoted: u64,
+}
+
+/// The worker's side of the queue, for one worker process.
+///
+/// What is claimed is held until it is finished, put off, buried or given back by [`Self::leave`].
+#[async_trait]
+pub trait WorkQueue: Send + Sync + std::fmt::Debug {
+    /// Makes this worker known. Before that it must not claim: what an unknown worker holds is looked for by nobody.
+    ///
+    /// # Errors
+    /// When the queue can't be reached.
+    async fn register(&self) -> Result<(), StoreError>;
+
+    /// Waits for a job, at most [`super::Timing::claim`]. One call at a time, and never drop it half-way: a job that is
+    /// just coming would be found only after two heartbeats.
+    ///
+    /// # Errors
+    /// When the queue can't be reached. What was on its way then is found later.
+    async fn claim(&self) -> Result<Option<Claimed>, StoreError>;
+
+    /// Lets a claim that waits now come back at once. One that is just about to wait may miss it: call again.
+    async fn interrupt(&self);
+
+    /// Ends a job and stores its result; after that this worker holds it no more. May be repeated after an error.
+    ///
+    /// # Errors
+    /// When queue or store can't be reached. The result may be written all the same.
+    async fn finish(&self, job: &Job, result: &JobResult) -> Result<Finished, StoreError>;
+
+    /// Puts a job that failed for a passing reason off to a later attempt.
+    ///
+    /// # Errors
+    /// When the queue can't be reached.
+    async fn retry(&self, job: &Job, reason: &str) -> Result<Retried, StoreError>;
+
+    /// Moves an element that no further attempt can help to the dead list. The reason must hold nothing of the payload.
+    ///
+    /// # Errors
+    /// When the queue can't be reached.
+    async fn bury(&self, element: &Element, reason: &str) -> Result<(), StoreError>;
+
+    /// Says that this worker lives, and gives the number of elements found that it holds without knowing of them; the next
+    /// claims bring those.
+    ///
+    /// # Errors
+    /// When the queue can't be reached.
+    async fn heartbeat(&self) -> Result<usize, StoreError>;
+
+    /// Takes back what dead workers hold, and jobs whose next attempt is due.
+    ///
+    /// # Errors
+    /// When the queue can't be reached.
+    async fn reap(&self) -> Result<Reaped, StoreError>;
+
+    /// Gives back what this worker still holds and makes it unknown. Returns how many jobs went back.
+    ///
+    /// # Errors
+    /// When the queue can't be reached. What it holds is then taken back as from a dead worker.
+    async fn leave(&self) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,204 @@
+//! The engine: takes jobs from a queue and runs `threads` of them at once. What a job does is given to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headroom_shared::config::Threads as ThreadCount;
+use headroom_shared::prefix::JobResult;
+use headroom_shared::queue::{Job, Timing, WorkQueue};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backoff::Backoff;
+use crate::metrics::Metrics;
+use crate::status::Status;
+use crate::threads::Threads;
+use crate::{claim, heartbeat, reap};
+
+/// How long a stop waits for what should be over at once.
+const AT_ONCE: Duration = Duration::from_secs(2);
+/// How long a stop waits for the queue to take back what is not done.
+const GIVE_BACK: Duration = Duration::from_secs(5);
+
+/// What is done with a job, on a thread of its own. A panic in it is this job's failure alone.
+pub type Work = Arc<dyn Fn(&Job) -> Result<JobResult, Failure> + Send + Sync>;
+
+/// Why a job's work made no result. The text must hold nothing of the payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The same job may succeed later.
+    Passing(String),
+    /// No further attempt can help.
+    Lasting(String),
+}
+
+/// The engine before it starts.
+pub struct Pool {
+    queue: Arc<dyn WorkQueue>,
+    count: ThreadCount,
+    work: Work,
+    timing: Timing,
+    status: Arc<Status>,
+    metrics: Metrics,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool")
+            .field("queue", &self.queue)
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the actors share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) queue: Arc<dyn WorkQueue>,
+    pub(crate) count: u32,
+    /// One for each free thread.
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) threads: Threads,
+    /// The jobs that run.
+    pub(crate) jobs: TaskTracker,
+    pub(crate) timing: Timing,
+    pub(crate) status: Arc<Status>,
+    pub(crate) metrics: Metrics,
+    /// No more claims.
+    pub(crate) stop: CancellationToken,
+    /// The grace for running jobs is over.
+    pub(crate) give_up: CancellationToken,
+}
+
+impl Pool {
+    /// An engine that does `work` for the jobs of `queue`, `threads` at once.
+    #[must_use]
+    pub fn new(queue: Arc<dyn WorkQueue>, threads: ThreadCount, work: Work) -> Self {
+        Self {
+            queue,
+            count: threads,
+            work,
+            timing: Timing::default(),
+            status: Arc::default(),
+            metrics: Metrics::new(threads.get()),
+        }
+    }
+
+    /// The same with other times.
+    #[must_use]
+    pub fn with_timing(self, timing: Timing) -> Self {
+        Self { timing, ..self }
+    }
+
+    /// Whether it is ready; may be asked while it runs.
+    #[must_use]
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.status)
+    }
+
+    /// What it counts; may be read while it runs.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+
+    /// Works until `stop`. Then it claims no more, lets running jobs finish for the grace, gives the rest back, and returns.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
+        let shared = Arc::new(Shared {
+            count: u32::try_from(self.count.get()).unwrap_or(1),
+            permits: Arc::new(Semaphore::new(self.count.get())),
+            threads: Threads::start(self.count.get(), &self.work)?,
+            queue: self.queue,
+            jobs: TaskTracker::new(),
+            timing: self.timing,
+            status: self.status,
+            metrics: self.metrics,
+            stop,
+            give_up: CancellationToken::new(),
+        });
+        if !register(&shared).await {
+            return Ok(());
+        }
+        shared.status.started();
+        let end = CancellationToken::new();
+        let actors = TaskTracker::new();
+        actors.spawn(heartbeat::run(Arc::clone(&shared), end.clone()));
+        actors.spawn(reap::run(Arc::clone(&shared), end.clone()));
+        let claims = TaskTracker::new();
+        claims.spawn(claim::run(Arc::clone(&shared)));
+        claims.close();
+        actors.close();
+        shared.stop.cancelled().await;
+        shared.status.stopping();
+        tracing::info!("stops: no more claims, running jobs may finish");
+        end_claims(&shared, &claims).await;
+        drain(&shared).await;
+        end.cancel();
+        let _ = tokio::time::timeout(AT_ONCE, actors.wait()).await;
+        leave(&shared).await;
+        Ok(())
+    }
+}
+
+/// Makes this worker known; false if it was told to stop before that was possible.
+async fn register(shared: &Shared) -> bool {
+    let mut backoff = Backoff::new();
+    loop {
+        match shared.queue.register().await {
+            Ok(()) => {
+                shared.status.works("register");
+                return true;
+            }
+            Err(error) => shared.status.failed("register", &error),
+        }
+        if !backoff.wait(&shared.stop).await {
+            return false;
+        }
+    }
+}
+
+/// Wakes the claim that waits, and again if it was only about to wait. It is never dropped in the middle.
+async fn end_claims(shared: &Shared, claims: &TaskTracker) {
+    let waking = async {
+        loop {
+            shared.queue.interrupt().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        () = claims.wait() => {}
+        () = waking => {}
+        () = tokio::time::sleep(AT_ONCE) => {}
+    }
+}
+
+async fn drain(shared: &Shared) {
+    shared.jobs.close();
+    let in_time = tokio::time::timeout(shared.timing.grace, shared.jobs.wait()).await;
+    if in_time.is_err() {
+        tracing::warn!(
+            jobs.running = shared.jobs.len(),
+            "jobs outlast the grace and go back to the queue"
+        );
+        shared.give_up.cancel();
+        shared.jobs.wait().await;
+    }
+}
+
+async fn leave(shared: &Shared) {
+    match tokio::time::timeout(GIVE_BACK, shared.queue.leave()).await {
+        Ok(Ok(jobs)) => tracing::info!(jobs.given_back = jobs, "stopped"),
+        Ok(Err(error)) => {
+            tracing::warn!(error.message = %error, "stopped without giving jobs back; another worker will take them");
+        }
+        Err(_) => {
+            tracing::warn!(
+                "stopped without giving jobs back in time; another worker will take them"
+            );
+        }
+    }
+}

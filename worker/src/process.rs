@@ -1,0 +1,56 @@
+//! The business: from a job's payload to a compressed prefix, which is a function of the payload and the compressors alone.
+
+use std::sync::Arc;
+
+use headroom_shared::compress::{self, Earlier, Source};
+use headroom_shared::job::{JobBlock, Payload};
+use headroom_shared::prefix::{CompressedBlock, CompressedPrefix, Form, JobResult};
+
+use crate::pool::Work;
+
+/// What a worker does with its jobs.
+#[must_use]
+pub fn work() -> Work {
+    Arc::new(|job| Ok(process(&job.payload)))
+}
+
+/// Compresses the blocks, in the order of the conversation.
+#[must_use]
+pub fn process(payload: &Payload) -> JobResult {
+    let mut earlier = Earlier::default();
+    let mut blocks = Vec::new();
+    let mut forms = Vec::new();
+    for block in &payload.blocks {
+        let source = source(block);
+        if let Some(text) = compress::compress(source, &earlier) {
+            let form = Form::new(block.block, &text);
+            blocks.push(CompressedBlock {
+                place: block.place,
+                block: block.block,
+                form: form.id,
+                from_bytes: block.text.len() as u64,
+                to_bytes: text.len() as u64,
+            });
+            forms.push(form);
+        }
+        if payload.references {
+            earlier.push(source);
+        }
+    }
+    JobResult {
+        compressed: CompressedPrefix {
+            v: 1,
+            compressor: compress::VERSION,
+            blocks,
+        },
+        forms,
+    }
+}
+
+fn source(block: &JobBlock) -> Source<'_> {
+    Source {
+        text: &block.text,
+        tool: block.tool.as_deref(),
+        input: block.input.as_deref(),
+    }
+}

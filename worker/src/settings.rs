@@ -1,0 +1,80 @@
+//! What can be set.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use headroom_shared::config::{LogSettings, RedisUrl, StoreSettings, WorkerSettings};
+
+/// Pops compression jobs from Redis, compresses prefixes, and writes them back.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "headroom-worker", version)]
+pub struct Settings {
+    #[command(flatten)]
+    pub store: StoreSettings,
+    #[command(flatten)]
+    pub worker: WorkerSettings,
+
+    /// Address to listen on, if a port is set.
+    #[arg(
+        long,
+        env = "HEADROOM_HOST",
+        value_name = "HEADROOM_HOST",
+        default_value = "127.0.0.1"
+    )]
+    pub host: String,
+
+    /// Port of /livez, /readyz and /metrics. Unset: no listener.
+    #[arg(
+        long = "worker-port",
+        env = "HEADROOM_WORKER_PORT",
+        value_name = "HEADROOM_WORKER_PORT"
+    )]
+    pub port: Option<u16>,
+
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+/// A worker without a Redis has nothing to work on.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "error: HEADROOM_REDIS_URL (or --redis-url) is not set: set it to the Redis of your proxies; a proxy without it compresses \
+     by itself and needs no worker"
+)]
+pub struct NoRedis;
+
+impl NoRedis {
+    /// Prints the one line and gives the exit code of a bad setting.
+    #[must_use]
+    pub fn report(&self) -> ExitCode {
+        #[expect(clippy::print_stderr, reason = "there is no log yet")]
+        {
+            eprintln!("{self}");
+        }
+        ExitCode::from(2)
+    }
+}
+
+impl Settings {
+    /// Where Redis is.
+    ///
+    /// # Errors
+    /// When that is not set.
+    pub fn redis_url(&self) -> Result<RedisUrl, NoRedis> {
+        self.store.redis_url.clone().ok_or(NoRedis)
+    }
+
+    pub(crate) fn log(&self) {
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            redis = self.store.redis_url.as_ref().map(tracing::field::display),
+            namespace = self.store.namespace,
+            retention_hours = self.store.retention_hours,
+            threads = self.worker.threads.get(),
+            host = self.host,
+            port = self.port,
+            log = self.log.filter,
+            "headroom-worker starts"
+        );
+    }
+}

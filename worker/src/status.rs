@@ -1,0 +1,99 @@
+//! Whether this worker is ready, and why not. It is also where trouble with the queue is logged: once when it begins and
+//! once when it is over, however many actors meet it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use headroom_shared::store::StoreError;
+
+/// A worker's state, shared by all that change it and all that ask for it.
+#[derive(Debug, Default)]
+pub struct Status {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    phase: Phase,
+    /// Steps that failed when they were last tried, with their errors.
+    troubles: BTreeMap<&'static str, String>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Starting,
+    Working,
+    Stopping,
+}
+
+impl Status {
+    /// Nothing if jobs are being taken, or why they are not.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn ready(&self) -> Result<(), String> {
+        let state = self.state();
+        if let Some((step, error)) = state.troubles.iter().next() {
+            return Err(format!("{step}: {error}"));
+        }
+        match state.phase {
+            Phase::Working => Ok(()),
+            Phase::Starting => Err("starting".to_owned()),
+            Phase::Stopping => Err("stopping".to_owned()),
+        }
+    }
+
+    pub(crate) fn started(&self) {
+        self.state().phase = Phase::Working;
+    }
+
+    pub(crate) fn stopping(&self) {
+        self.state().phase = Phase::Stopping;
+    }
+
+    pub(crate) fn failed(&self, step: &'static str, error: &StoreError) {
+        let mut state = self.state();
+        let first = state.troubles.is_empty();
+        let known = state.troubles.insert(step, error.to_string()).is_some();
+        drop(state);
+        if first {
+            tracing::warn!(queue.step = step, error.message = %error, "the queue is in trouble: tries again");
+        } else if !known {
+            tracing::debug!(queue.step = step, error.message = %error, "the queue is in trouble");
+        }
+    }
+
+    pub(crate) fn works(&self, step: &'static str) {
+        let mut state = self.state();
+        let over = state.troubles.remove(step).is_some() && state.troubles.is_empty();
+        drop(state);
+        if over {
+            tracing::info!("the queue works again");
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_ready_when_every_step_works_again() {
+        let status = Status::default();
+        assert_eq!(status.ready().unwrap_err(), "starting");
+        status.started();
+        status.failed("claim", &StoreError::other("wait", "away"));
+        status.failed("reap", &StoreError::other("look", "away"));
+        status.works("claim");
+        assert_eq!(status.ready().unwrap_err(), "reap: look: away");
+        status.works("reap");
+        assert_eq!(status.ready(), Ok(()));
+        status.stopping();
+        assert!(status.ready().is_err());
+    }
+}

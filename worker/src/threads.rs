@@ -1,0 +1,67 @@
+//! The threads that run jobs, one job each: compression is work for a processor, not for an async task.
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use headroom_shared::prefix::JobResult;
+use headroom_shared::queue::Job;
+use tokio::sync::oneshot;
+
+use crate::panics;
+use crate::pool::{Failure, Work};
+
+/// How a job's run ended.
+#[derive(Debug)]
+pub(crate) enum Ran {
+    Made(JobResult),
+    Failed(Failure),
+    /// With the place of the panic, where it is known.
+    Panicked(Option<String>),
+}
+
+struct Task {
+    job: Arc<Job>,
+    ran: oneshot::Sender<Ran>,
+}
+
+/// The threads. They end when this is dropped and their jobs are over.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    tasks: mpsc::Sender<Task>,
+}
+
+impl Threads {
+    /// Starts `count` threads.
+    pub(crate) fn start(count: usize, work: &Work) -> std::io::Result<Self> {
+        let (tasks, waiting) = mpsc::channel::<Task>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        for number in 0..count {
+            let (waiting, work) = (Arc::clone(&waiting), Arc::clone(work));
+            std::thread::Builder::new()
+                .name(format!("job-{number}"))
+                .spawn(move || {
+                    while let Some(task) = next(&waiting) {
+                        let ran = match panics::caught(|| work(&task.job)) {
+                            Ok(Ok(result)) => Ran::Made(result),
+                            Ok(Err(failure)) => Ran::Failed(failure),
+                            Err(place) => Ran::Panicked(place),
+                        };
+                        // Nobody waits any more when the grace for a stop is over.
+                        let _ = task.ran.send(ran);
+                    }
+                })?;
+        }
+        Ok(Self { tasks })
+    }
+
+    /// Runs a job on a free thread. The answer never comes if the threads are gone.
+    pub(crate) fn run(&self, job: Arc<Job>) -> oneshot::Receiver<Ran> {
+        let (ran, answer) = oneshot::channel();
+        let _ = self.tasks.send(Task { job, ran });
+        answer
+    }
+}
+
+fn next(waiting: &Mutex<mpsc::Receiver<Task>>) -> Option<Task> {
+    let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    waiting.recv().ok()
+}
