@@ -85,6 +85,11 @@ pub struct NewForm {
 }
 
 impl Forms {
+    /// Takes over what another client of the same conversation has sent.
+    pub fn assume(&mut self, other: &Self) {
+        self.sent.extend(other.sent.clone());
+    }
+
     /// Takes in one request: what the client sent and what the provider got.
     ///
     /// # Errors

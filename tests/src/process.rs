@@ -198,6 +198,14 @@ impl Process {
     /// When it does not stop.
     pub async fn terminate(&mut self) -> ExitStatus {
         self.signal("TERM");
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Panics
+    /// When it goes on.
+    pub async fn ended(&mut self) -> ExitStatus {
         let child = std::cell::RefCell::new(&mut self.child);
         wait::eventually("a program to stop", || async {
             child.borrow_mut().try_wait().expect("its state is known")
