@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use headroom_shared::keys::Keys;
+use headroom_shared::queue::embedded::EmbeddedQueue;
 use headroom_shared::queue::redis::{RedisQueue, Unfit, connect, refuse_eviction};
-use headroom_shared::queue::{Bounds, EmbeddedQueue, JobQueue, Timing};
+use headroom_shared::queue::{Bounds, JobQueue, Timing};
 use headroom_shared::store::{EmbeddedStore, RedisStore, Store};
 use headroom_worker::pool::Pool;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +48,9 @@ impl Backend {
         let pool = connect(url)?;
         match refuse_eviction(&pool).await {
             Err(unfit @ Unfit::Evicting { .. }) => return Err(unfit.into()),
-            Err(Unfit::Store(error)) => tracing::warn!(%error, "Redis is away: requests are forwarded uncompressed until it is there"),
+            Err(Unfit::Store(error)) => {
+                tracing::warn!(%error, "Redis is away: requests are forwarded uncompressed until it is there")
+            }
             Ok(()) => {}
         }
         Ok(Self {
@@ -62,9 +65,15 @@ impl Backend {
     async fn embedded(settings: &Settings, bounds: Bounds) -> anyhow::Result<Self> {
         let dir = data_dir(settings)?;
         let (place, retention) = (dir.display().to_string(), settings.store.retention());
-        let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&dir, retention)).await?;
+        let opened =
+            tokio::task::spawn_blocking(move || EmbeddedStore::open(&dir, retention)).await?;
         let store = Arc::new(opened?);
-        let queue = EmbeddedQueue::new(store.clone(), settings.background.max_queue, bounds, Timing::default());
+        let queue = EmbeddedQueue::new(
+            store.clone(),
+            settings.background.max_queue,
+            bounds,
+            Timing::default(),
+        );
         let queue = Arc::new(queue);
         Ok(Self {
             name: "embedded",
@@ -77,7 +86,9 @@ impl Backend {
 
     /// Starts what of the backend runs in this process: the worker's threads and the store's sweeper.
     pub(crate) fn start(&self, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
-        let Some((queue, store)) = &self.embedded else { return };
+        let Some((queue, store)) = &self.embedded else {
+            return;
+        };
         if settings.background.on {
             let work = headroom_worker::process::work();
             let pool = Pool::new(queue.clone(), settings.background.workers.threads, work);
@@ -106,7 +117,9 @@ async fn sweep(store: Arc<EmbeddedStore>) {
         tokio::time::sleep(SWEEP).await;
         match store.sweep().await {
             Ok(deleted) => tracing::debug!(deleted, "deleted what had outlived its retention"),
-            Err(error) => tracing::warn!(%error, "could not delete what has outlived its retention"),
+            Err(error) => {
+                tracing::warn!(%error, "could not delete what has outlived its retention")
+            }
         }
     }
 }
@@ -117,6 +130,8 @@ fn data_dir(settings: &Settings) -> anyhow::Result<PathBuf> {
         return Ok(dir.clone());
     }
     let dirs = directories::ProjectDirs::from("", "", "headroom");
-    let dirs = dirs.context("this user has no home folder to keep data in: set HEADROOM_DATA_DIR to a folder")?;
+    let dirs = dirs.context(
+        "this user has no home folder to keep data in: set HEADROOM_DATA_DIR to a folder",
+    )?;
     Ok(dirs.data_dir().to_owned())
 }

@@ -25,6 +25,8 @@ mod memory;
 mod relay;
 mod reply;
 mod routes;
+#[cfg(test)]
+mod rules_tests;
 pub mod scan;
 mod serve;
 mod settings;
@@ -53,11 +55,19 @@ pub use self::settings::{Command, Settings};
 /// When it can't listen there, or can't begin to serve ([`run`]).
 pub async fn start(settings: Settings) -> anyhow::Result<()> {
     welcome::log(&settings);
-    let listener = TcpListener::bind((settings.host.as_str(), settings.port)).await.with_context(|| {
-        format!("can't listen on {} port {} (HEADROOM_HOST, HEADROOM_PORT)", settings.host, settings.port)
-    })?;
+    let listener = TcpListener::bind((settings.host.as_str(), settings.port))
+        .await
+        .with_context(|| {
+            format!(
+                "can't listen on {} port {} (HEADROOM_HOST, HEADROOM_PORT)",
+                settings.host, settings.port
+            )
+        })?;
     let show = |text: String| {
-        #[expect(clippy::print_stdout, reason = "this is for the person at the terminal, not for the log")]
+        #[expect(
+            clippy::print_stdout,
+            reason = "this is for the person at the terminal, not for the log"
+        )]
         {
             println!("{text}");
         }
@@ -77,8 +87,13 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let address: SocketAddr = listener.local_addr()?;
     let backend = Backend::open(&settings).await?;
-    let upstream = Upstream::new(&settings.upstreams).context("can't read the certificates that this system trusts")?;
-    let memory = Memory::new(backend.store.clone(), settings.limits.store_budget(), settings.store.retention());
+    let upstream = Upstream::new(&settings.upstreams)
+        .context("can't read the certificates that this system trusts")?;
+    let memory = Memory::new(
+        backend.store.clone(),
+        settings.limits.store_budget(),
+        settings.store.retention(),
+    );
     let rules = Rules {
         compress: settings.background.on,
         min_tokens: settings.background.min_tokens,

@@ -19,8 +19,13 @@ fn main() -> ExitCode {
             None => headroom_proxy::start(settings).await,
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(work)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    match runtime
+        .map_err(Into::into)
+        .and_then(|runtime| runtime.block_on(work))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => config::fail("headroom-proxy", &error),
     }

@@ -203,7 +203,8 @@ impl Turn {
         let Some(usage) = usage else {
             return Response::from_parts(parts, Body::new(body));
         };
-        let done = Box::new(|said| drop(usage.send(said)));
+        // Nobody may be listening any more.
+        let done = Box::new(|said| usage.send(said).unwrap_or_default());
         let body = Overheard::new(body, &parts.headers, self.dialect, done);
         Response::from_parts(parts, Body::new(body))
     }

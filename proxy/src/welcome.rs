@@ -32,7 +32,16 @@ pub(crate) fn text(settings: &Settings, backend: &Backend, address: SocketAddr) 
 
 /// Logs every setting once.
 pub(crate) fn log(settings: &Settings) {
-    let Settings { command: _, host, port, store, limits, background, upstreams, log } = settings;
+    let Settings {
+        command: _,
+        host,
+        port,
+        store,
+        limits,
+        background,
+        upstreams,
+        log,
+    } = settings;
     tracing::info!(
         host,
         port,

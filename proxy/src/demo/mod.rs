@@ -3,4 +3,6 @@
 ///
 /// # Errors
 /// None yet.
-pub async fn play() -> anyhow::Result<()> { Ok(()) }
+pub async fn play() -> anyhow::Result<()> {
+    Ok(())
+}

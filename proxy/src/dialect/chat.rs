@@ -98,7 +98,9 @@ fn calls(message: &Draft<'_>, body: &[u8]) -> Vec<Call> {
                     function.push((name, cursor.value()?));
                     Ok(())
                 })?,
-                _ => drop(cursor.value()?),
+                _ => {
+                    cursor.value()?;
+                }
             }
             Ok(())
         })?;

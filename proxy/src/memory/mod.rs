@@ -3,6 +3,8 @@
 
 mod cache;
 mod known;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

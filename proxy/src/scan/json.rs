@@ -115,7 +115,9 @@ impl<'a> Cursor<'a> {
         let mut open: Vec<u8> = Vec::new();
         loop {
             match self.peek().ok_or(Unlike)? {
-                b'"' => drop(self.string()?),
+                b'"' => {
+                    self.string()?;
+                }
                 b'{' => {
                     self.at += 1;
                     if self.peek() != Some(b'}') {

@@ -1,7 +1,62 @@
 //! The compressors: each makes a text smaller and has an inverse.
+//!
+//! A form is a text that a language model reads in place of the original. It opens with one header line for every
+//! compressor that had a part in it, outermost first, and each header says how to read what follows it:
+//!
+//! ```text
+//! [headroom: line numbers removed ("   251→"); the next line is line 251]
+//! ```
+//!
+//! [`expand`] takes the headers off again, one after the other. A text that itself begins like a header gets no form, so what
+//! is left when no header stands first is the original.
+//!
+//! Compressors are put together by the plans below: every plan is tried, and the smallest outcome is the form if it is worth it.
+//! Each compressor is linear in its text and keeps at most a few words of memory a line or JSON value, which bounds the whole at
+//! 64 MiB for a block of 1 MiB.
+
+mod ansi;
+mod duplicate;
+mod earlier;
+mod gutter;
+mod json;
+mod label;
+mod references;
+mod runs;
+mod same;
+mod search;
+mod size;
+#[cfg(test)]
+mod testing;
+
+use std::borrow::Cow;
+
+pub use earlier::Earlier;
+pub use same::same;
+
+use size::{escaped_len, is_worth};
 
 /// Version of the forms that [`compress`] makes. It changes whenever the same block may get another form.
 pub const VERSION: u32 = 1;
+
+/// What every header begins with.
+const OPENING: &str = "[headroom: ";
+
+/// More headers than any plan can stack.
+const MAX_HEADERS: usize = 8;
+
+/// The compressors of each plan, in the order in which they are applied. Whole numbered files and JSON stay out of [`runs`] and
+/// [`search`]: their lines are code that an agent quotes to the letter.
+const PLANS: [&[&dyn Compressor]; 4] = [
+    &[&duplicate::Duplicate],
+    &[&ansi::Ansi, &json::Json],
+    &[&ansi::Ansi, &gutter::Gutter, &references::References],
+    &[
+        &ansi::Ansi,
+        &references::References,
+        &search::Search,
+        &runs::Runs,
+    ],
+];
 
 /// A block as a compressor sees it.
 #[derive(Debug, Clone, Copy)]
@@ -14,34 +69,103 @@ pub struct Source<'a> {
     pub input: Option<&'a str>,
 }
 
-/// The blocks of the same conversation before this one.
-#[derive(Debug, Default)]
-pub struct Earlier<'a> {
-    blocks: Vec<Source<'a>>,
+/// Why a text could not be expanded.
+#[derive(Debug, thiserror::Error)]
+pub enum ExpandError {
+    /// It does not begin with a header.
+    #[error("not a form: no header stands first")]
+    NotAForm,
+    /// No compressor can undo what its outermost header says: another version's form, a damaged one, or one made with
+    /// another `earlier`.
+    #[error("no compressor can undo {0:?}")]
+    Broken(String),
 }
 
-impl<'a> Earlier<'a> {
-    /// Adds the next block.
-    pub fn push(&mut self, block: Source<'a>) {
-        self.blocks.push(block);
-    }
+/// One way to say a text shorter, with its inverse.
+trait Compressor: Sync {
+    /// The text with a header line before it, or `None` where this compressor has nothing to do. It need not be smaller.
+    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String>;
+
+    /// The text that [`Compressor::compress`] turned into `header` (without its brackets) and `body`, up to what [`same`] allows.
+    /// `None` where the header is another compressor's, or does not fit the body.
+    fn expand(&self, header: &str, body: &str, earlier: &Earlier<'_>) -> Option<String>;
 }
 
-/// A smaller form of a block, if there is one: runs of equal lines become one line and a count.
+/// The form of a block as the model shall read it (unescaped), or `None` if no form is worth it: at least 10 % and 200 bytes
+/// smaller, both as plain text and as the text of a JSON string.
+///
+/// A form is taken only if expanding it has given the original again.
 #[must_use]
-pub fn compress(block: Source<'_>, _earlier: &Earlier<'_>) -> Option<String> {
-    let mut lines = block.text.lines().peekable();
-    let mut form = String::new();
-    while let Some(line) = lines.next() {
-        let mut times = 1;
-        while lines.next_if_eq(&line).is_some() {
-            times += 1;
-        }
-        form.push_str(line);
-        if times > 1 {
-            form.push_str(&format!("\n[{times} times]"));
-        }
-        form.push('\n');
+pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Option<String> {
+    let text = block.text;
+    if text.len() < size::MIN_SAVED_BYTES || text.starts_with(OPENING) {
+        return None;
     }
-    (form.len() < block.text.len()).then_some(form)
+    let form = PLANS
+        .iter()
+        .filter_map(|plan| apply(plan, text, earlier))
+        .min_by_key(|form| escaped_len(form))?;
+    let expands = || expand(&form, earlier).is_ok_and(|expanded| same(text, &expanded));
+    (is_worth(text, &form) && expands()).then_some(form)
 }
+
+/// The text whose form is `form`, given the same `earlier` as [`compress`] was: the original, up to what [`same`] allows.
+///
+/// # Errors
+///
+/// If `form` is not a form, or not one of this version and this `earlier`.
+pub fn expand(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> {
+    let mut text = Cow::Borrowed(form);
+    for _ in 0..MAX_HEADERS {
+        let Some((header, body)) = split_header(&text) else {
+            break;
+        };
+        let expanded = PLANS
+            .iter()
+            .copied()
+            .flatten()
+            .find_map(|compressor| compressor.expand(header, body, earlier))
+            .ok_or_else(|| ExpandError::Broken(header.to_owned()))?;
+        text = Cow::Owned(expanded);
+    }
+    match text {
+        Cow::Borrowed(_) => Err(ExpandError::NotAForm),
+        Cow::Owned(text) => Ok(text),
+    }
+}
+
+/// What a plan makes of a text. A compressor that does not make it smaller is passed over.
+fn apply(plan: &[&dyn Compressor], text: &str, earlier: &Earlier<'_>) -> Option<String> {
+    let mut form: Option<String> = None;
+    for compressor in plan {
+        let current = form.as_deref().unwrap_or(text);
+        if let Some(next) = compressor.compress(current, earlier)
+            && escaped_len(&next) < escaped_len(current)
+        {
+            form = Some(next);
+        }
+    }
+    form
+}
+
+/// The lines of a text. Joined by line breaks they are the text again, so one that ends with a break has an empty last line.
+fn lines(text: &str) -> Vec<&str> {
+    // A block may be a million empty lines: no growing by doubling.
+    let mut lines = Vec::with_capacity(text.matches('\n').count() + 1);
+    lines.extend(text.split('\n'));
+    lines
+}
+
+/// A header line and, on the next line, what it describes.
+fn with_header(header: &str, body: &str) -> String {
+    format!("{OPENING}{header}]\n{body}")
+}
+
+/// The outermost header, without its brackets, and what it describes.
+fn split_header(form: &str) -> Option<(&str, &str)> {
+    let (line, body) = form.strip_prefix(OPENING)?.split_once('\n')?;
+    Some((line.strip_suffix(']')?, body))
+}
+
+#[cfg(test)]
+mod tests;

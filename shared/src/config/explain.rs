@@ -82,7 +82,10 @@ impl Refused {
 pub fn fail(program: &str, error: &dyn AsRef<dyn std::error::Error + 'static>) -> ExitCode {
     let chain = std::iter::successors(Some(error.as_ref()), |error| error.source());
     let line: Vec<String> = chain.map(ToString::to_string).collect();
-    #[expect(clippy::print_stderr, reason = "the last word of a program that may log nothing")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "the last word of a program that may log nothing"
+    )]
     {
         eprintln!("{program}: error: {}", line.join(": "));
     }

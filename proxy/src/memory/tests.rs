@@ -1,0 +1,220 @@
+//! Recalling prefixes from a real embedded store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use headroom_shared::id::{DigestKey, FormId};
+use headroom_shared::job::Place;
+use headroom_shared::record::SentRecord;
+use headroom_shared::store::{EmbeddedStore, Entry, Key, Store, StoreError};
+
+use super::{Known, Memory};
+use crate::dialect::DIALECTS;
+use crate::scan::{Scan, scan};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A conversation of so many messages.
+fn conversation(messages: usize) -> Scan {
+    let message = |at: usize| {
+        let role = if at.is_multiple_of(2) {
+            "user"
+        } else {
+            "assistant"
+        };
+        format!(r#"{{"role":"{role}","content":"{at}"}}"#)
+    };
+    let messages: Vec<String> = (0..messages).map(message).collect();
+    let body = format!(r#"{{"model":"m","messages":[{}]}}"#, messages.join(","));
+    scan(
+        body.as_bytes(),
+        DIALECTS[0],
+        &DigestKey::from_bytes([1; 32]),
+    )
+    .unwrap()
+}
+
+fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
+    let forms = forms.iter().map(|(message, form)| {
+        (
+            Place {
+                message: *message,
+                part: 0,
+                inner: 0,
+            },
+            FormId::from_bytes([*form; 16]),
+        )
+    });
+    SentRecord {
+        v: 1,
+        rev: 0,
+        start,
+        forms: forms.collect(),
+        sent_ms: 0,
+        warm_until_ms: 0,
+        waiting: false,
+        usage: None,
+    }
+}
+
+struct Fixture {
+    _dir: tempfile::TempDir,
+    store: Arc<dyn Store>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(EmbeddedStore::open(dir.path(), DAY).unwrap());
+        Self { _dir: dir, store }
+    }
+
+    /// A process that knows nothing yet.
+    fn memory(&self) -> Memory {
+        Memory::new(self.store.clone(), Duration::from_secs(10), DAY)
+    }
+
+    /// Writes the record of the first `covers` messages.
+    async fn sent(&self, covers: usize, record: &SentRecord) {
+        let key = Key::Sent(conversation(covers).whole().unwrap());
+        let value = Bytes::from(serde_json::to_vec(record).unwrap());
+        self.store
+            .write(&[Entry {
+                key,
+                rev: record.rev,
+                value,
+            }])
+            .await
+            .unwrap();
+    }
+
+    async fn form(&self, form: u8) {
+        let (key, value) = (
+            Key::Form(FormId::from_bytes([form; 16])),
+            Bytes::from_static(b"text"),
+        );
+        self.store
+            .write(&[Entry { key, rev: 0, value }])
+            .await
+            .unwrap();
+    }
+}
+
+async fn recall(memory: &Memory, messages: usize) -> Known {
+    memory
+        .recall(&conversation(messages), &mut memory.budget())
+        .await
+}
+
+fn forms(known: &Known) -> Vec<u32> {
+    let mut messages: Vec<u32> = known.forms.keys().map(|place| place.message).collect();
+    messages.sort_unstable();
+    messages
+}
+
+#[tokio::test]
+async fn the_records_of_all_turns_tell_one_story() {
+    let fixture = Fixture::new();
+    fixture.sent(1, &record(0, &[(0, 1)])).await;
+    fixture.sent(3, &record(1, &[])).await;
+    fixture.sent(5, &record(3, &[(4, 2)])).await;
+    fixture.form(1).await;
+    let memory = fixture.memory();
+    // From the store, and then from the local cache.
+    for _ in 0..2 {
+        let known = recall(&memory, 7).await;
+        assert_eq!((known.sure, known.frozen, known.chain.len()), (true, 5, 3));
+        assert_eq!(forms(&known), [0, 4]);
+        assert_eq!(known.texts.len(), 1, "one form's text is gone");
+    }
+    let fork = recall(&memory, 3).await;
+    assert_eq!((fork.frozen, forms(&fork)), (3, vec![0]));
+    assert_eq!(recall(&fixture.memory(), 0).await.frozen, 0);
+}
+
+#[tokio::test]
+async fn a_gap_in_the_story_is_taken_as_sent_in_the_original() {
+    let fixture = Fixture::new();
+    fixture.sent(1, &record(0, &[(0, 1)])).await;
+    fixture.sent(5, &record(3, &[(4, 2)])).await;
+    let known = recall(&fixture.memory(), 5).await;
+    assert_eq!((known.frozen, forms(&known)), (5, vec![4]));
+}
+
+#[tokio::test]
+async fn what_another_replica_landed_is_seen_although_the_record_is_known_here() {
+    let fixture = Fixture::new();
+    let waiting = SentRecord {
+        waiting: true,
+        ..record(0, &[])
+    };
+    fixture.sent(3, &waiting).await;
+    let memory = fixture.memory();
+    assert!(recall(&memory, 3).await.waiting.is_some());
+    fixture
+        .sent(
+            3,
+            &SentRecord {
+                rev: 1,
+                ..record(0, &[(2, 3)])
+            },
+        )
+        .await;
+    let known = recall(&memory, 5).await;
+    assert!(known.waiting.is_none());
+    assert_eq!(forms(&known), [2]);
+    // And an older one does not come back.
+    memory.keep(conversation(3).whole().unwrap(), waiting);
+    assert_eq!(forms(&recall(&memory, 5).await), [2]);
+}
+
+/// A store that takes every question and never answers.
+#[derive(Debug)]
+struct Hanging;
+
+#[async_trait::async_trait]
+impl Store for Hanging {
+    async fn digest_key(&self) -> Result<DigestKey, StoreError> {
+        std::future::pending().await
+    }
+    async fn read(&self, _: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        std::future::pending().await
+    }
+    async fn write(&self, _: &[Entry]) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+    async fn touch(&self, _: &[Key]) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+    async fn ping(&self) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_leaves_what_is_known_here() {
+    let memory = Memory::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
+    let known = recall(&memory, 3).await;
+    assert_eq!((known.sure, known.frozen), (false, 0));
+    memory.keep(conversation(1).whole().unwrap(), record(0, &[]));
+    let known = recall(&memory, 3).await;
+    assert_eq!((known.sure, known.frozen), (false, 1));
+}
+
+#[tokio::test]
+async fn a_record_that_can_t_be_read_is_passed_over() {
+    let fixture = Fixture::new();
+    let key = Key::Sent(conversation(1).whole().unwrap());
+    fixture
+        .store
+        .write(&[Entry {
+            key,
+            rev: 0,
+            value: Bytes::from_static(b"{nonsense"),
+        }])
+        .await
+        .unwrap();
+    let known = recall(&fixture.memory(), 1).await;
+    assert_eq!((known.sure, known.frozen), (true, 0));
+}

@@ -1,0 +1,234 @@
+//! The rules of entry and landing, case by case.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headroom_shared::id::{BlockId, FormId, PrefixId};
+use headroom_shared::job::Place;
+use headroom_shared::prefix::{CompressedBlock, CompressedPrefix};
+use headroom_shared::record::{CacheUsage, SentRecord};
+
+use crate::entry::first_new;
+use crate::landing::{ready, warm_until_ms};
+use crate::memory::{Known, Waiting};
+use crate::scan::{Block, CacheLife, Message, Scan};
+
+const HOUR_MS: u64 = 3_600_000;
+const NOW: u64 = 100 * HOUR_MS;
+const MARKED: CacheLife = CacheLife::Marked(Duration::from_secs(300));
+const AUTOMATIC: CacheLife = CacheLife::Automatic(Duration::from_secs(3600));
+
+/// A conversation written as one letter a message: `u`ser, `a`ssistant, `t`hinking assistant; each user message is a block.
+fn scan(story: &str, model: &str, cache: CacheLife) -> Scan {
+    let messages = story.bytes().map(|letter| Message {
+        boundary: PrefixId::from_bytes([letter; 16]),
+        from_model: letter != b'u',
+        thinking: letter == b't',
+    });
+    let users = story
+        .bytes()
+        .enumerate()
+        .filter(|(_, letter)| *letter == b'u');
+    let blocks = users.map(|(message, _)| Block {
+        place: place(message),
+        span: 0..0,
+        id: block(message),
+        call: None,
+    });
+    Scan {
+        model: model.to_owned(),
+        messages: messages.collect(),
+        blocks: blocks.collect(),
+        calls: Vec::new(),
+        messages_bytes: 0,
+        cache,
+        references: true,
+    }
+}
+
+fn place(message: usize) -> Place {
+    Place {
+        message: u32::try_from(message).unwrap(),
+        part: 0,
+        inner: 0,
+    }
+}
+
+fn block(message: usize) -> BlockId {
+    BlockId::from_bytes([u8::try_from(message).unwrap(); 16])
+}
+
+fn record(start: u32, usage: Option<CacheUsage>) -> SentRecord {
+    SentRecord {
+        v: 1,
+        rev: 0,
+        start,
+        forms: [].into(),
+        sent_ms: NOW - 10_000,
+        warm_until_ms: 0,
+        waiting: start == 0,
+        usage,
+    }
+}
+
+/// A deferred first turn of `aua…` that a worker has done, and these records after it.
+fn known(frozen: usize, root: SentRecord, later: &[SentRecord]) -> Known {
+    let compressed = CompressedPrefix {
+        v: 1,
+        compressor: 1,
+        blocks: vec![CompressedBlock {
+            place: place(1),
+            block: block(1),
+            form: FormId::from_bytes([9; 16]),
+            from_bytes: 2,
+            to_bytes: 1,
+        }],
+    };
+    let prefix = PrefixId::from_bytes([1; 16]);
+    let root = Arc::new(root);
+    let mut chain: Vec<_> = later
+        .iter()
+        .rev()
+        .map(|record| (prefix, Arc::new(record.clone())))
+        .collect();
+    chain.push((prefix, root.clone()));
+    let waiting = Some(Waiting {
+        prefix,
+        record: root,
+        compressed: Some(compressed),
+    });
+    Known {
+        sure: true,
+        frozen,
+        chain,
+        waiting,
+        ..Known::default()
+    }
+}
+
+const SILENT: Option<CacheUsage> = Some(CacheUsage {
+    read: 0,
+    written: 0,
+    total: 60_000,
+});
+const CACHED: Option<CacheUsage> = Some(CacheUsage {
+    read: 50_000,
+    written: 0,
+    total: 60_000,
+});
+
+#[track_caller]
+fn lands(expected: bool, scan: &Scan, known: &Known) {
+    assert_eq!(ready(scan, known, NOW).is_some(), expected);
+}
+
+#[test]
+fn without_markers_it_lands_when_the_answer_showed_no_cache() {
+    let turn = scan("auau", "claude-opus-4-6", CacheLife::None);
+    lands(true, &turn, &known(2, record(0, SILENT), &[]));
+    lands(false, &turn, &known(2, record(0, CACHED), &[]));
+    lands(false, &turn, &known(2, record(0, None), &[]));
+    let warm = SentRecord {
+        warm_until_ms: NOW + 1,
+        ..record(0, SILENT)
+    };
+    lands(false, &turn, &known(2, warm, &[]));
+    let unanswered_long_ago = SentRecord {
+        sent_ms: NOW - 2 * HOUR_MS,
+        ..record(0, None)
+    };
+    lands(true, &turn, &known(2, unanswered_long_ago, &[]));
+}
+
+#[test]
+fn with_markers_it_lands_when_the_longest_has_run_out() {
+    let turn = scan("auau", "claude-opus-4-6", MARKED);
+    let sent = |ago| SentRecord {
+        warm_until_ms: warm_until_ms(MARKED, NOW - ago),
+        ..record(0, CACHED)
+    };
+    lands(false, &turn, &known(2, sent(0), &[]));
+    lands(false, &turn, &known(2, sent(360_000), &[]));
+    lands(true, &turn, &known(2, sent(360_001), &[]));
+    // No marker ever, and then one: nothing of it is in any cache yet.
+    lands(true, &turn, &known(2, record(0, SILENT), &[]));
+}
+
+#[test]
+fn where_caching_needs_no_marker_one_silent_answer_proves_nothing() {
+    let turn = scan("auauau", "gpt-6.1-sol", AUTOMATIC);
+    let root = |ago| SentRecord {
+        warm_until_ms: warm_until_ms(AUTOMATIC, NOW - ago),
+        ..record(0, SILENT)
+    };
+    lands(false, &turn, &known(2, root(0), &[]));
+    lands(true, &turn, &known(4, root(0), &[record(2, SILENT)]));
+    lands(false, &turn, &known(4, root(0), &[record(2, CACHED)]));
+    lands(false, &turn, &known(4, root(0), &[record(2, None)]));
+    lands(
+        false,
+        &turn,
+        &known(6, root(0), &[record(2, CACHED), record(4, SILENT)]),
+    );
+    lands(true, &turn, &known(2, root(HOUR_MS + 1), &[]));
+}
+
+#[test]
+fn it_never_lands_before_thinking_that_is_bound() {
+    let silent = || known(2, record(0, SILENT), &[]);
+    for (story, model, expected) in [
+        ("autu", "claude-opus-5-5", false),
+        ("autu", "claude-fable-5-1", false),
+        ("autu", "some-new-model", false),
+        ("autu", "", false),
+        ("autu", "claude-opus-4-6", true),
+        ("autu", "claude-mythos-5-1", true),
+        ("auau", "claude-opus-5-5", true),
+        ("tuau", "claude-opus-5-5", true),
+    ] {
+        lands(expected, &scan(story, model, CacheLife::None), &silent());
+    }
+}
+
+#[test]
+fn it_lands_only_on_the_blocks_it_was_made_from_and_a_sure_store() {
+    let mut turn = scan("auau", "claude-opus-4-6", CacheLife::None);
+    let unsure = Known {
+        sure: false,
+        ..known(2, record(0, SILENT), &[])
+    };
+    lands(false, &turn, &unsure);
+    turn.blocks[0].id = block(77);
+    lands(false, &turn, &known(2, record(0, SILENT), &[]));
+}
+
+#[test]
+fn a_block_is_new_after_the_model_s_last_word() {
+    let unknown = || Known {
+        sure: true,
+        ..Known::default()
+    };
+    let first = |story, cache, known: &Known| {
+        let scan = scan(story, "claude-opus-4-6", cache);
+        scan.blocks
+            .get(first_new(&scan, known))
+            .map(|block| block.place.message)
+    };
+    assert_eq!(first("u", MARKED, &unknown()), Some(0));
+    // A conversation that began elsewhere: its cache may be warm, unless nothing was ever cached.
+    assert_eq!(first("uauau", MARKED, &unknown()), Some(4));
+    assert_eq!(first("uauau", AUTOMATIC, &unknown()), Some(4));
+    assert_eq!(first("uauau", CacheLife::None, &unknown()), Some(0));
+    assert_eq!(first("utuau", CacheLife::None, &unknown()), Some(2));
+    // Known up to the second message; the fourth was sent by somebody else.
+    let frozen = |frozen| Known {
+        sure: true,
+        frozen,
+        ..Known::default()
+    };
+    assert_eq!(first("uauauu", CacheLife::None, &frozen(2)), Some(4));
+    assert_eq!(first("uu", CacheLife::None, &frozen(1)), Some(1));
+    assert_eq!(first("ua", CacheLife::None, &frozen(1)), None);
+    // The store is away: nothing is known to be new.
+    assert_eq!(first("uau", CacheLife::None, &Known::default()), None);
+}

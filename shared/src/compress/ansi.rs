@@ -1,0 +1,68 @@
+//! ANSI colour: the escape sequences that set a terminal's colours are left out.
+
+use std::borrow::Cow;
+
+use super::{Compressor, Earlier, with_header};
+
+const HEADER: &str = "terminal colours removed";
+
+pub(super) struct Ansi;
+
+impl Compressor for Ansi {
+    fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
+        match without_colour(text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(plain) => Some(with_header(HEADER, &plain)),
+        }
+    }
+
+    fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
+        (header == HEADER).then(|| body.to_owned())
+    }
+}
+
+/// The text without its colour sequences: `ESC [ … m` and, since `grep` sends it with every colour, `ESC [ … K`. What moves the
+/// cursor stays, for it says something.
+pub(super) fn without_colour(text: &str) -> Cow<'_, str> {
+    let mut plain = String::new();
+    let mut kept = 0;
+    for (at, _) in text.match_indices('\x1b') {
+        if let Some(len) = colour_len(&text[at..]) {
+            plain.push_str(&text[kept..at]);
+            kept = at + len;
+        }
+    }
+    if kept == 0 {
+        return Cow::Borrowed(text);
+    }
+    plain.push_str(&text[kept..]);
+    Cow::Owned(plain)
+}
+
+/// Bytes of the colour sequence that `text`, an escape character first, begins with.
+fn colour_len(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix("\x1b[")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':')?;
+    matches!(rest.as_bytes()[end], b'm' | b'K').then_some(end + 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_go_and_everything_else_stays() {
+        let coloured =
+            "\x1b[1;31merror\x1b[0m: \x1b[38:5:9mx\x1b[m\x1b[K é\x1b[2J\x1b]8;;u\x07\x1b[";
+        assert_eq!(
+            without_colour(coloured),
+            "error: x é\x1b[2J\x1b]8;;u\x07\x1b["
+        );
+    }
+
+    #[test]
+    fn a_text_without_colour_is_left_alone() {
+        assert!(matches!(without_colour("plain\x1b[2J"), Cow::Borrowed(_)));
+        assert_eq!(Ansi.compress("plain", &Earlier::default()), None);
+    }
+}

@@ -1,0 +1,56 @@
+//! A block whose whole text stands earlier in the same prefix.
+
+use super::{Compressor, Earlier, with_header};
+
+const BEFORE: &str = "the same text, word for word, as block #";
+
+pub(super) struct Duplicate;
+
+impl Compressor for Duplicate {
+    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String> {
+        let number = earlier.find_whole(text)?;
+        let label = earlier.label(number)?;
+        let (lines, bytes) = (text.split('\n').count(), text.len());
+        let header = format!("{BEFORE}{number} of this conversation: {label}");
+        Some(with_header(
+            &header,
+            &format!("({lines} lines, {bytes} bytes)"),
+        ))
+    }
+
+    fn expand(&self, header: &str, _: &str, earlier: &Earlier<'_>) -> Option<String> {
+        let (number, _) = header.strip_prefix(BEFORE)?.split_once(' ')?;
+        earlier
+            .original(number.parse().ok()?)
+            .map(ToOwned::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compress::Source;
+
+    #[test]
+    fn a_repeated_text_names_the_first_block_that_has_it() {
+        let mut earlier = Earlier::default();
+        for text in ["other", "same\ntext", "same\ntext"] {
+            earlier.push(Source {
+                text,
+                tool: Some("Bash"),
+                input: Some(r#"{"command":"ls ]"}"#),
+            });
+        }
+        let form = Duplicate.compress("same\ntext", &earlier).unwrap();
+        assert!(
+            form.contains("#2 of this conversation: Bash ls ]]\n"),
+            "{form}"
+        );
+        let (header, body) = crate::compress::split_header(&form).unwrap();
+        assert_eq!(
+            Duplicate.expand(header, body, &earlier).unwrap(),
+            "same\ntext"
+        );
+        assert_eq!(Duplicate.compress("same\ntext\n", &earlier), None);
+    }
+}

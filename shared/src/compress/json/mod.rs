@@ -1,0 +1,55 @@
+//! JSON: white space goes, and an array of like objects becomes a table that says the keys once.
+//!
+//! ```text
+//! table{"id","user":{"login"},"tags":[{"name"}],"state"="open"}[[1,["bob"],[["x"],["y"]]]
+//! [2,null,]]
+//! ```
+//!
+//! A table stands where an array stood and is told from it by its first letter. Its rows stand on lines of their own. A place is empty
+//! where the object has no such key, so a missing key is not a `null`. An object that does not fit its table is written out.
+
+mod parse;
+mod read;
+mod shape;
+mod write;
+
+use super::{Compressor, Earlier, with_header};
+use parse::Document;
+
+const ONE: &str = "JSON without white space";
+const MANY: &str = "JSON values, one a line, without white space";
+const TABLES: &str = "; table{keys}[rows] is an array of objects: a row (one a line) holds an object's values in the order of the keys, nothing where it lacks the key; \"key\"=value is the same in all rows; \"key\":{keys} is a row within the row, \"key\":[{keys}] rows";
+
+pub(super) struct Json;
+
+impl Compressor for Json {
+    fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
+        let document = Document::parse(text)?;
+        let (body, tables) = write::with_tables(&document);
+        let kind = if document.is_one() { ONE } else { MANY };
+        let tables = if tables { TABLES } else { "" };
+        Some(with_header(&format!("{kind}{tables}"), &body))
+    }
+
+    fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
+        match (header.strip_suffix(TABLES), header) {
+            (Some(ONE), _) => read::one(body),
+            (Some(MANY), _) => read::many(body),
+            (None, ONE | MANY) => Some(body.to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a text is JSON: an object or array, or several.
+pub(super) fn is_json(text: &str) -> bool {
+    Document::parse(text).is_some()
+}
+
+/// The text without white space, if it is JSON: two texts that give the same are equal values.
+pub(super) fn minified(text: &str) -> Option<String> {
+    Some(write::minified(&Document::parse(text)?))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+use super::*;
+use crate::compress::testing::round_trip;
+
+fn body(text: &str) -> String {
+    let form = round_trip(&Json, text).unwrap();
+    form.split_once('\n').unwrap().1.to_owned()
+}
+
+#[test]
+fn white_space_goes_and_all_else_stays() {
+    assert_eq!(
+        body("{ \"a\" : [ 1.0 , 1e5, -0 ],\r\n\t\"a\":\"\\u00e9 \\/ \\ud83d\", \"b\" : { } }\n"),
+        "{\"a\":[1.0,1e5,-0],\"a\":\"\\u00e9 \\/ \\ud83d\",\"b\":{}}"
+    );
+}
+
+#[test]
+fn like_objects_become_a_table() {
+    let text = r#"{"items":[
+        {"number":1,"title":"a","owner":{"login":"x","site_admin":false},"tags":[{"name":"p"},{"name":"q"}],"state":"open"},
+        {"number":2,"owner":{"login":"y","site_admin":false},"tags":[{"name":"r"},{"name":"s"}],"state":"open"},
+        {"number":3,"title":null,"owner":null,"tags":[],"state":"open"},
+        {"state":"odd","number":4}, null]}"#;
+    assert_eq!(
+        body(text),
+        concat!(
+            r#"{"items":table{"number","title","owner":{"login","site_admin"=false},"tags":[{"name"}],"state"="open"}"#,
+            r#"[[1,"a",["x"],[["p"],["q"]]]"#,
+            "\n",
+            r#"[2,,["y"],[["r"],["s"]]]"#,
+            "\n",
+            r#"[3,null,null,[]]"#,
+            "\n",
+            r#"{"state":"odd","number":4}"#,
+            "\n",
+            r#"null]}"#
+        )
+    );
+}
+
+#[test]
+fn several_values_become_a_table_too() {
+    let text = "{\"time\": 1, \"message\": \"a\"}\n{\"time\": 2, \"message\": \"b\"}\n\n{\"time\": 3, \"message\": \"c\"}\n";
+    let form = round_trip(&Json, text).unwrap();
+    assert!(form.starts_with("[headroom: JSON values, one a line"));
+    assert_eq!(
+        body(text),
+        "table{\"time\",\"message\"}[[1,\"a\"]\n[2,\"b\"]\n[3,\"c\"]]"
+    );
+    let tables = format!("[{0},{0},{0}]\n[{0},{0},{0}]", r#"{"some long key":1}"#);
+    assert!(body(&tables).contains("]\ntable{"));
+}
+
+#[test]
+fn objects_that_repeat_a_key_are_written_out() {
+    let text = format!(
+        "[{0},{0},{0},{1}]",
+        r#"{"key number one":1,"key number two":2}"#, r#"{"key number one":1,"key number one":2}"#
+    );
+    assert!(body(&text).ends_with("\n{\"key number one\":1,\"key number one\":2}]"));
+}
+
+#[test]
+fn what_is_not_json_is_left_alone() {
+    for text in [
+        "",
+        " ",
+        "1",
+        "\"x\"",
+        "{",
+        "[",
+        "]",
+        "[1,]",
+        "[,1]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{a:1}",
+        "[01]",
+        "[1.]",
+        "[.5]",
+        "[1e]",
+        "[+1]",
+        "[\"\n\"]",
+        "[\"\\x\"]",
+        "[\"\\u12\"]",
+        "[nul]",
+        "[1}",
+        "{\"a\":1]",
+        "[1] x",
+        "[1],[2]",
+        "[\"",
+        "[-]",
+        "{\"a\":1 \"b\":2}",
+        "{1:2}",
+    ] {
+        assert_eq!(round_trip(&Json, text), None, "{text:?}");
+    }
+}
+
+#[test]
+fn deep_texts_are_refused_without_recursion() {
+    let deep = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    assert!(round_trip(&Json, &deep(parse::MAX_DEPTH)).is_some());
+    assert_eq!(round_trip(&Json, &deep(parse::MAX_DEPTH + 1)), None);
+    assert_eq!(round_trip(&Json, &deep(100_000)), None);
+    assert!(read::one(&"table{\"a\":".repeat(100_000)).is_none());
+    assert!(read::one(&"[".repeat(100_000)).is_none());
+}

@@ -1,0 +1,166 @@
+//! Writing a document: as it is but for the white space, or with tables.
+
+use super::parse::{Document, Index, Kind};
+use super::shape::{self, Cells, Column};
+
+/// The document without white space, its values on lines of their own.
+pub(super) fn minified(document: &Document<'_>) -> String {
+    let mut writer = Writer::new(document, false);
+    writer.join(document.top(), '\n', Writer::value);
+    writer.text
+}
+
+/// The same, with tables where they pay, and whether there is any.
+pub(super) fn with_tables(document: &Document<'_>) -> (String, bool) {
+    let mut writer = Writer::new(document, true);
+    let top: Vec<Index> = document.top().collect();
+    match shape::table(document, &top) {
+        Some(columns) => writer.table(&top, &columns),
+        None => writer.join(top.into_iter(), '\n', Writer::value),
+    }
+    (writer.text, writer.tables)
+}
+
+struct Writer<'a> {
+    document: &'a Document<'a>,
+    text: String,
+    /// Whether arrays are looked at.
+    looks: bool,
+    /// Whether a table was written.
+    tables: bool,
+}
+
+impl<'a> Writer<'a> {
+    fn new(document: &'a Document<'a>, looks: bool) -> Self {
+        Self {
+            document,
+            text: String::new(),
+            looks,
+            tables: false,
+        }
+    }
+
+    fn value(&mut self, value: Index) {
+        let document = self.document;
+        match document.kind(value) {
+            Kind::Scalar => self.text.push_str(document.text(value)),
+            Kind::Object => {
+                self.text.push('{');
+                for (n, (key, value)) in document.members(value).enumerate() {
+                    if n > 0 {
+                        self.text.push(',');
+                    }
+                    self.text.push_str(document.text(key));
+                    self.text.push(':');
+                    self.value(value);
+                }
+                self.text.push('}');
+            }
+            Kind::Array if self.looks => self.array(value),
+            Kind::Array => self.bracketed(document.children(value), ',', Self::value),
+        }
+    }
+
+    fn array(&mut self, array: Index) {
+        let elements: Vec<Index> = self.document.children(array).collect();
+        match shape::table(self.document, &elements) {
+            Some(columns) => self.table(&elements, &columns),
+            None => self.bracketed(elements.into_iter(), ',', Self::value),
+        }
+    }
+
+    fn table(&mut self, elements: &[Index], columns: &[Column]) {
+        self.tables = true;
+        self.text.push_str("table");
+        self.columns(columns);
+        self.bracketed(elements.iter().copied(), '\n', |writer, element| {
+            writer.row(element, columns);
+        });
+    }
+
+    fn columns(&mut self, columns: &[Column]) {
+        self.text.push('{');
+        for (n, column) in columns.iter().enumerate() {
+            if n > 0 {
+                self.text.push(',');
+            }
+            self.text.push_str(self.document.text(column.key));
+            match &column.cells {
+                Cells::Plain => {}
+                Cells::Constant(value) => {
+                    self.text.push('=');
+                    self.value(*value);
+                }
+                Cells::Row(columns) => {
+                    self.text.push(':');
+                    self.columns(columns);
+                }
+                Cells::Rows(columns) => {
+                    self.text.push_str(":[");
+                    self.columns(columns);
+                    self.text.push(']');
+                }
+            }
+        }
+        self.text.push('}');
+    }
+
+    /// An element of a table: its row, or itself if it is none of the table's objects.
+    fn row(&mut self, element: Index, columns: &[Column]) {
+        let document = self.document;
+        let keys = columns.iter().map(|column| document.text(column.key));
+        let places = match document.kind(element) {
+            Kind::Object => shape::places(document, element, keys),
+            Kind::Array | Kind::Scalar => None,
+        };
+        let Some(places) = places else {
+            return self.value(element);
+        };
+        let cells = columns
+            .iter()
+            .zip(places)
+            .filter(|(column, _)| !matches!(column.cells, Cells::Constant(_)));
+        self.bracketed(cells, ',', |writer, (column, value)| {
+            if let Some(value) = value {
+                writer.cell(value, &column.cells);
+            }
+        });
+    }
+
+    fn cell(&mut self, value: Index, cells: &Cells) {
+        match cells {
+            Cells::Row(columns) => self.row(value, columns),
+            Cells::Rows(columns) if self.document.kind(value) == Kind::Array => {
+                self.bracketed(self.document.children(value), ',', |writer, element| {
+                    writer.row(element, columns);
+                });
+            }
+            Cells::Rows(_) | Cells::Plain | Cells::Constant(_) => self.value(value),
+        }
+    }
+
+    fn bracketed<T>(
+        &mut self,
+        items: impl Iterator<Item = T>,
+        between: char,
+        write: impl FnMut(&mut Self, T),
+    ) {
+        self.text.push('[');
+        self.join(items, between, write);
+        self.text.push(']');
+    }
+
+    fn join<T>(
+        &mut self,
+        items: impl Iterator<Item = T>,
+        between: char,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        for (n, item) in items.enumerate() {
+            if n > 0 {
+                self.text.push(between);
+            }
+            write(self, item);
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Runs of equal lines, and of lines that differ only in one field: what they share is said once.
+
+use std::fmt::Write;
+use std::ops::Range;
+
+use super::references::is_mark;
+use super::{Compressor, Earlier, OPENING, lines, with_header};
+
+const HEADER: &str = "\"[×N] line\" = N such lines; \"[×N] a‹›b\" = N lines a…b, and the next N lines are what stands at ‹›";
+
+const MARK: &str = "[×";
+
+const FIELD: &str = "‹›";
+
+/// What lines must share besides spaces to be like lines: indentation alone says nothing.
+const MIN_SHARED_BYTES: usize = 8;
+
+/// Bytes that a template line costs beyond what it shares.
+const TEMPLATE_BYTES: usize = 14;
+
+/// Bytes that a run must save.
+const MIN_GAIN_BYTES: usize = 20;
+
+/// More than any form of ours expands to: stops a damaged count.
+const MAX_EXPANDED_BYTES: usize = 1 << 30;
+
+pub(super) struct Runs;
+
+impl Compressor for Runs {
+    fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
+        let lines = lines(text);
+        let runs = find(&lines);
+        if runs.is_empty() || lines.iter().any(|line| line.starts_with(MARK)) {
+            return None;
+        }
+        let mut body = String::new();
+        let mut at = 0;
+        for run in runs {
+            push_lines(&mut body, &lines[at..run.at]);
+            run.write(&mut body, &lines[run.lines()]);
+            at = run.lines().end;
+        }
+        push_lines(&mut body, &lines[at..]);
+        body.pop();
+        Some(with_header(HEADER, &body))
+    }
+
+    fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
+        if header != HEADER {
+            return None;
+        }
+        let mut text = String::with_capacity(body.len());
+        let mut lines = body.split('\n');
+        while let Some(line) = lines.next() {
+            let Some(mark) = line.strip_prefix(MARK) else {
+                push_lines(&mut text, &[line]);
+                continue;
+            };
+            let (count, template) = mark.split_once("] ")?;
+            let count: usize = count.parse().ok()?;
+            if count.checked_mul(template.len() + 1)? > MAX_EXPANDED_BYTES - text.len() {
+                return None;
+            }
+            for _ in 0..count {
+                match template.split_once(FIELD) {
+                    Some((prefix, suffix)) => {
+                        push_lines(&mut text, &[&[prefix, lines.next()?, suffix].concat()]);
+                    }
+                    None => push_lines(&mut text, &[template]),
+                }
+            }
+        }
+        text.pop();
+        Some(text)
+    }
+}
+
+/// A run of lines that have beginning and end in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    at: usize,
+    count: usize,
+    shared: Shared,
+}
+
+/// Bytes that the lines of a run have in common at each end. In equal lines the beginning is the whole line.
+#[derive(Debug, Clone, Copy)]
+struct Shared {
+    prefix: usize,
+    suffix: usize,
+    equal: bool,
+}
+
+impl Run {
+    /// The lines of the text that it covers.
+    pub(super) fn lines(&self) -> Range<usize> {
+        self.at..self.at + self.count
+    }
+
+    fn gain(&self) -> usize {
+        ((self.count - 1) * self.shared.bytes()).saturating_sub(TEMPLATE_BYTES)
+    }
+
+    fn write(&self, body: &mut String, lines: &[&str]) {
+        let Shared {
+            prefix,
+            suffix,
+            equal,
+        } = self.shared;
+        let (first, count) = (lines[0], self.count);
+        // Writing to a `String` cannot fail.
+        if equal {
+            let _ = writeln!(body, "{MARK}{count}] {first}");
+            return;
+        }
+        let (start, end) = (&first[..prefix], &first[first.len() - suffix..]);
+        let _ = writeln!(body, "{MARK}{count}] {start}{FIELD}{end}");
+        for line in lines {
+            push_lines(body, &[&line[prefix..line.len() - suffix]]);
+        }
+    }
+}
+
+impl Shared {
+    fn bytes(self) -> usize {
+        self.prefix + self.suffix + usize::from(self.equal)
+    }
+}
+
+/// The runs that are worth it, from the first line on, each as long as it gains. Linear: a run that is not worth it has at most a
+/// few lines, and every other line is compared with its run's first line only.
+pub(super) fn find(lines: &[&str]) -> Vec<Run> {
+    let mut runs = Vec::new();
+    let mut at = 0;
+    while at < lines.len() {
+        let run = run_at(lines, at);
+        if run.gain() >= MIN_GAIN_BYTES && (run.shared.equal || run.count > 2) {
+            at = run.lines().end;
+            runs.push(run);
+        } else {
+            at += 1;
+        }
+    }
+    runs
+}
+
+/// The run that begins at a line; it may be of one line.
+fn run_at(lines: &[&str], at: usize) -> Run {
+    let first = lines[at];
+    let mut run = Run {
+        at,
+        count: 1,
+        shared: Shared {
+            prefix: first.len(),
+            suffix: 0,
+            equal: true,
+        },
+    };
+    let set_apart = first.contains(FIELD) || first.starts_with(OPENING) || is_mark(first);
+    if set_apart {
+        return run;
+    }
+    // What they share before it is cut back to whole words.
+    let mut common = (first.len(), first.len());
+    let mut shortest = first.len();
+    for (next, line) in lines.iter().enumerate().skip(at + 1) {
+        if run.shared.equal && *line == first {
+            run.count += 1;
+            continue;
+        }
+        // Three equal lines say more as a run of their own.
+        if lines[next..].get(..3).is_some_and(all_equal) {
+            break;
+        }
+        shortest = shortest.min(line.len());
+        common = narrow(common, shortest, first, line);
+        let shared = whole_words(first, common);
+        let lost = run.count * run.shared.bytes().saturating_sub(shared.bytes());
+        let pays = run.count == 1 || lost <= shared.bytes() + TEMPLATE_BYTES;
+        if !says_enough(first, shared) || !pays || is_mark(line) {
+            break;
+        }
+        run.shared = shared;
+        run.count += 1;
+    }
+    run
+}
+
+fn all_equal(lines: &[&str]) -> bool {
+    lines.windows(2).all(|pair| pair[0] == pair[1])
+}
+
+/// The beginning and end that `line` has in common with `first` and all the lines before it.
+fn narrow(
+    (prefix, suffix): (usize, usize),
+    shortest: usize,
+    first: &str,
+    line: &str,
+) -> (usize, usize) {
+    let equal = |(a, b): &(u8, u8)| a == b;
+    let ahead = first.bytes().zip(line.bytes()).take(prefix);
+    let prefix = ahead.take_while(equal).count();
+    let back = first.bytes().rev().zip(line.bytes().rev());
+    let back = back.take(suffix.min(shortest - prefix));
+    (prefix, back.take_while(equal).count())
+}
+
+/// Cuts what is shared back to where the field begins and ends with whole words, so that it reads as a name or a number. Only
+/// ASCII sets words apart, so the cuts are between characters.
+fn whole_words(line: &str, (prefix, suffix): (usize, usize)) -> Shared {
+    let apart = |byte: &u8| byte.is_ascii() && !byte.is_ascii_alphanumeric() && *byte != b'_';
+    let bytes = line.as_bytes();
+    let prefix = bytes[..prefix].iter().rposition(apart).map_or(0, |p| p + 1);
+    let end = &bytes[bytes.len() - suffix..];
+    let suffix = end.iter().position(apart).map_or(0, |p| suffix - p);
+    Shared {
+        prefix,
+        suffix,
+        equal: false,
+    }
+}
+
+fn says_enough(line: &str, shared: Shared) -> bool {
+    let bytes = line.as_bytes();
+    let start = bytes[..shared.prefix].iter();
+    let end = bytes[bytes.len() - shared.suffix..].iter();
+    start
+        .chain(end)
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .nth(MIN_SHARED_BYTES - 1)
+        .is_some()
+}
+
+fn push_lines(text: &mut String, lines: &[&str]) {
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compress::testing::round_trip;
+
+    fn body(text: &str) -> String {
+        let form = round_trip(&Runs, text).unwrap();
+        form.split_once('\n').unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn equal_lines_are_counted() {
+        assert_eq!(
+            body(
+                "a\nCloning the database...\nCloning the database...\nCloning the database...\nb\n"
+            ),
+            "a\n[×3] Cloning the database...\nb\n"
+        );
+        assert_eq!(body(&"\n".repeat(99)), "[×100] ");
+    }
+
+    #[test]
+    fn one_field_is_taken_out_in_whole_words() {
+        assert_eq!(
+            body(
+                "/srv/app/src/main.rs\n/srv/app/src/map.rs\n/srv/app/src/é.rs\n/srv/app/src/x_y.rs\n"
+            ),
+            "[×4] /srv/app/src/‹›.rs\nmain\nmap\né\nx_y\n"
+        );
+    }
+
+    #[test]
+    fn a_field_may_be_empty_and_lines_may_overlap() {
+        assert_eq!(
+            body("the download: -aa-aa-\nthe download: -aa-\nthe download: -aa-aa-\n"),
+            "[×3] the download: -aa-‹›\naa-\n\naa-\n"
+        );
+    }
+
+    #[test]
+    fn equal_lines_are_a_run_of_their_own() {
+        let text = "Creating the database...\nCloning the database...\n".to_owned()
+            + &"Cloning the database...\n".repeat(3);
+        assert_eq!(
+            body(&text),
+            "Creating the database...\n[×4] Cloning the database...\n"
+        );
+    }
+
+    #[test]
+    fn indentation_is_no_run() {
+        let code = format!("{0}a\n{0}b\n{0}c\n{0}d\n", " ".repeat(40));
+        assert_eq!(round_trip(&Runs, &code), None);
+    }
+
+    #[test]
+    fn a_text_that_holds_our_marks_is_left_alone() {
+        let run = "the same line again\n".repeat(9);
+        assert_eq!(round_trip(&Runs, &format!("{run}[×2] x")), None);
+        assert_eq!(round_trip(&Runs, &"a line with ‹› in it\n".repeat(9)), None);
+        assert!(
+            Runs.expand(HEADER, "[×99999999999] x", &Earlier::default())
+                .is_none()
+        );
+        assert!(
+            Runs.expand(HEADER, "[×3] x‹›\n1", &Earlier::default())
+                .is_none()
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! What the compressors save on recorded tool outputs and sessions, and that nothing is lost on any of them.
+//!
+//! The corpus is no part of the repository: where it is absent these tests say so and pass.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests, which print what they measure"
+)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use headroom_shared::compress::{Earlier, Source, compress, expand, same};
+use serde_json::Value;
+
+#[derive(Default)]
+struct Row {
+    items: usize,
+    forms: usize,
+    bytes_in: usize,
+    bytes_out: usize,
+}
+
+impl Row {
+    /// Compresses a block, checks that nothing is lost, and counts.
+    fn add(&mut self, block: Source<'_>, earlier: &Earlier<'_>) {
+        self.items += 1;
+        self.bytes_in += block.text.len();
+        let Some(form) = compress(block, earlier) else {
+            self.bytes_out += block.text.len();
+            return;
+        };
+        let expanded = expand(&form, earlier).expect("a form expands");
+        assert!(
+            same(block.text, &expanded),
+            "lost something of {:?}",
+            block.text
+        );
+        self.forms += 1;
+        self.bytes_out += form.len();
+    }
+}
+
+#[test]
+fn recorded_tool_outputs_lose_nothing() {
+    let Some(files) = corpus("tool_outputs") else {
+        return;
+    };
+    let mut table = BTreeMap::new();
+    for file in files {
+        let row: &mut Row = table.entry(name(&file)).or_default();
+        for line in json_lines(&file) {
+            let block = Source {
+                text: line["text"].as_str().unwrap(),
+                tool: line["tool"].as_str(),
+                input: None,
+            };
+            row.add(block, &Earlier::default());
+        }
+    }
+    print("tool outputs, each by itself", &table);
+}
+
+#[test]
+fn recorded_sessions_lose_nothing() {
+    let Some(files) = corpus("sessions") else {
+        return;
+    };
+    let (mut alone, mut within) = (BTreeMap::new(), BTreeMap::new());
+    for file in files {
+        let blocks = tool_results(&json_lines(&file));
+        let alone: &mut Row = alone.entry(name(&file)).or_default();
+        let within: &mut Row = within.entry(name(&file)).or_default();
+        let mut earlier = Earlier::default();
+        for (call, text) in &blocks {
+            let block = Source {
+                text,
+                tool: call.as_ref().map(|(tool, _)| tool.as_str()),
+                input: call.as_ref().map(|(_, input)| input.as_str()),
+            };
+            alone.add(block, &Earlier::default());
+            within.add(block, &earlier);
+            earlier.push(block);
+        }
+    }
+    print("sessions, each block by itself", &alone);
+    print("sessions, with what stands earlier", &within);
+}
+
+type Call = (String, String);
+
+/// The texts of a session's tool results, with the calls they answer. What a compaction removed is left in: the session before
+/// and after it are one long prefix here.
+fn tool_results(lines: &[Value]) -> Vec<(Option<Call>, String)> {
+    let mut calls: HashMap<String, Call> = HashMap::new();
+    let mut results = Vec::new();
+    for message in lines.iter().filter(|line| line["k"] == "msg") {
+        for item in parts(&message["m"]) {
+            match item["type"].as_str() {
+                Some("tool_use") => {
+                    let call = (text_of(&item["name"]), item["input"].to_string());
+                    calls.insert(text_of(&item["id"]), call);
+                }
+                Some("function_call") => {
+                    let call = (text_of(&item["name"]), text_of(&item["arguments"]));
+                    calls.insert(text_of(&item["call_id"]), call);
+                }
+                Some("tool_result") => {
+                    let call = calls.get(&text_of(&item["tool_use_id"])).cloned();
+                    results.extend(texts(&item["content"]).map(|text| (call.clone(), text)));
+                }
+                Some("function_call_output") => {
+                    let call = calls.get(&text_of(&item["call_id"])).cloned();
+                    results.extend(texts(&item["output"]).map(|text| (call.clone(), text)));
+                }
+                _ if item["role"] == "tool" || item["role"] == "user" => {
+                    results.extend(texts(&item["content"]).map(|text| (None, text)));
+                }
+                _ => {}
+            }
+        }
+    }
+    results
+}
+
+/// The blocks of a message, or the message itself where its content is a string.
+fn parts(message: &Value) -> Vec<&Value> {
+    match message["content"].as_array() {
+        Some(parts) => parts.iter().collect(),
+        None => vec![message],
+    }
+}
+
+fn texts(content: &Value) -> impl Iterator<Item = String> {
+    let own = content.as_str().map(ToOwned::to_owned);
+    let parts = content.as_array().into_iter().flatten();
+    own.into_iter()
+        .chain(parts.filter_map(|part| Some(part["text"].as_str()?.to_owned())))
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn corpus(folder: &str) -> Option<Vec<PathBuf>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
+    let Ok(entries) = fs::read_dir(root.join(folder)) else {
+        println!("skipped: there is no corpus here");
+        return None;
+    };
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    Some(files)
+}
+
+fn json_lines(file: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn name(file: &Path) -> String {
+    file.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+fn print(title: &str, table: &BTreeMap<String, Row>) {
+    println!(
+        "\n{title}\n{:32} {:>6} {:>6} {:>9} {:>9} {:>6}",
+        "", "items", "forms", "bytes in", "out", "saved"
+    );
+    let mut all = Row::default();
+    for (name, row) in table {
+        print_row(name, row);
+        all.items += row.items;
+        all.forms += row.forms;
+        all.bytes_in += row.bytes_in;
+        all.bytes_out += row.bytes_out;
+    }
+    print_row("all", &all);
+}
+
+fn print_row(name: &str, row: &Row) {
+    let Row {
+        items,
+        forms,
+        bytes_in,
+        bytes_out,
+    } = row;
+    let saved = 100 * (bytes_in - bytes_out) / bytes_in.max(&1);
+    println!("{name:32} {items:>6} {forms:>6} {bytes_in:>9} {bytes_out:>9} {saved:>4} %");
+}

@@ -1,0 +1,95 @@
+//! How much memory compressing a block of 1 MiB takes: a counting allocator sees every byte.
+#![expect(clippy::print_stdout, reason = "a test, which prints what it measures")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use headroom_shared::compress::{Earlier, Source, compress};
+
+const MIB: usize = 1 << 20;
+
+/// What a block of 1 MiB may take besides its own text.
+const LIMIT: usize = 64 * MIB;
+
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged.
+#[expect(unsafe_code, reason = "an allocator cannot be written without")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();
+        PEAK.fetch_max(now, Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// One test, so that no other allocates meanwhile. The default `realloc` takes new memory before it frees the old, so growth is
+/// counted at its worst.
+#[test]
+fn a_block_of_one_mebibyte_stays_below_the_limit() {
+    for unit in [
+        "\n",
+        "[[],[]],",
+        "{}\n",
+        "{\"a\":1,\"b\":[{\"c\":2},{\"c\":3}]}\n",
+        "a/b.rs:1:x\na/b.rs-2-y\n",
+        "     1→x\n",
+        "ten bytes\n",
+        "x",
+    ] {
+        check(unit, &unit.repeat(MIB / unit.len()));
+    }
+    check("one array", &format!("[{}1]", "1,".repeat(MIB / 2 - 2)));
+    check(
+        "many objects",
+        &format!("[{}{{}}]", "{},".repeat(MIB / 3 - 2)),
+    );
+    check("different lines", &different_lines(1));
+    check("different files", &different_lines(7));
+}
+
+fn check(name: &str, text: &str) {
+    let block = Source {
+        text,
+        tool: None,
+        input: None,
+    };
+    let mut earlier = Earlier::default();
+    let pushing = peak_of(|| earlier.push(block));
+    let compressing = peak_of(|| drop(compress(block, &earlier)));
+    println!("{name:?}: {pushing} bytes to push, {compressing} to compress after itself");
+    assert!(pushing.max(compressing) < LIMIT, "{name:?}");
+}
+
+fn peak_of(work: impl FnOnce()) -> usize {
+    let before = NOW.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    work();
+    PEAK.load(Relaxed) - before
+}
+
+/// Lines of a few bytes, no two alike; `step` spreads them over that many files.
+fn different_lines(step: usize) -> String {
+    let mut text = String::new();
+    for n in 0.. {
+        let line = format!("{}/{n}.c:{n}:\n", n % step);
+        if text.len() + line.len() > MIB {
+            break;
+        }
+        text.push_str(&line);
+    }
+    text
+}
