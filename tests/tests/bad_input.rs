@@ -1,4 +1,5 @@
 //! Bad bodies, bad settings, and servers that are away.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::http::Call;

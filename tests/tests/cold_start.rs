@@ -1,4 +1,5 @@
 //! Large cold starts: sent untouched at once, compressed by a worker, and sent smaller from a later turn on.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};

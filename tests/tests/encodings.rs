@@ -1,4 +1,5 @@
 //! Bodies that the client sent compressed (gzip, brotli, deflate, zstd).
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::io::Write as _;
 

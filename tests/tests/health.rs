@@ -1,4 +1,9 @@
 //! What an operator and an orchestrator see: /livez, /readyz, /stats, /metrics.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 use std::collections::HashSet;
 

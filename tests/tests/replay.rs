@@ -10,6 +10,7 @@ use headroom_tests::conversation::Dialect;
 use headroom_tests::conversation::recorded::{Session, Step, sessions};
 use headroom_tests::process::Launch;
 use headroom_tests::stage::Stage;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// How the sessions are replayed.
@@ -25,7 +26,7 @@ struct Variant {
     min_tokens: &'static str,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Outcome {
     id: String,
     turns: usize,
@@ -84,13 +85,9 @@ async fn on_a_model_that_binds_thinking() {
 }
 
 /// Replays all sessions, a few at a time, and prints the table; `None` where there are no recordings.
-#[expect(
-    clippy::print_stdout,
-    reason = "the table is what a reader of the test's output wants"
-)]
 async fn replay_all(variant: Variant) -> Option<Outcome> {
     let Some(sessions) = sessions() else {
-        println!("SKIPPED: no recorded sessions beside the checkout (../shared/corpus/sessions)");
+        say("SKIPPED: no recorded sessions beside the checkout (../shared/corpus/sessions)");
         return None;
     };
     let set = |launch: Launch| {
@@ -108,24 +105,48 @@ async fn replay_all(variant: Variant) -> Option<Outcome> {
         stage.provider.cache(|cache| cache.turn_off());
     }
     let stage = Arc::new(stage);
-    let mut running = JoinSet::new();
-    let mut outcomes = Vec::new();
-    for session in sessions {
-        if running.len() == 4 {
-            outcomes.extend(
-                running
-                    .join_next()
-                    .await
-                    .map(|outcome| outcome.expect("a replay")),
-            );
-        }
-        running.spawn(replay(session, variant, Arc::clone(&stage)));
-    }
-    outcomes.extend(running.join_all().await);
+    let replays = sessions
+        .into_iter()
+        .map(|session| replay(session, variant, Arc::clone(&stage)));
+    let mut outcomes = a_few_at_a_time(replays).await;
     outcomes.sort_by(|a, b| a.id.cmp(&b.id));
     let total = sum(&outcomes);
-    println!(
-        "{}\n{:<44} {:>6} {:>11} {:>11} {:>6} {:>8} {:>7} {:>6}",
+    outcomes.push(total.clone());
+    say(&table(variant, &outcomes));
+    let stats = stage.stats().await;
+    assert_eq!(stats["bytes"]["in"], total.bytes_in, "{stats}");
+    assert_eq!(stats["bytes"]["sent"], total.bytes_sent, "{stats}");
+    assert_eq!(stats["requests"]["total"], total.turns, "{stats}");
+    Some(total)
+}
+
+async fn a_few_at_a_time<F>(replays: impl Iterator<Item = F>) -> Vec<Outcome>
+where
+    F: Future<Output = Outcome> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(4));
+    let mut running = JoinSet::new();
+    for replay in replays {
+        let places = Arc::clone(&places);
+        running.spawn(async move {
+            let _place = places.acquire().await;
+            replay.await
+        });
+    }
+    running.join_all().await
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the table is what a reader of the test's output wants"
+)]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+fn table(variant: Variant, outcomes: &[Outcome]) -> String {
+    let mut text = format!(
+        "{}\n{:<36} {:>6} {:>11} {:>11} {:>6} {:>8} {:>7} {:>6}",
         variant.name,
         "session",
         "turns",
@@ -136,10 +157,10 @@ async fn replay_all(variant: Variant) -> Option<Outcome> {
         "entered",
         "landed"
     );
-    for outcome in outcomes.iter().chain([&total]) {
+    for outcome in outcomes {
         let saved = 100.0 * (1.0 - outcome.bytes_sent as f64 / outcome.bytes_in as f64);
-        println!(
-            "{:<44} {:>6} {:>11} {:>11} {saved:>5.1}% {:>8} {:>7} {:>6}",
+        text.push_str(&format!(
+            "\n{:<36} {:>6} {:>11} {:>11} {saved:>5.1}% {:>8} {:>7} {:>6}",
             outcome.id,
             outcome.turns,
             outcome.bytes_in,
@@ -147,13 +168,9 @@ async fn replay_all(variant: Variant) -> Option<Outcome> {
             outcome.deferred,
             outcome.entered,
             outcome.landed
-        );
+        ));
     }
-    let stats = stage.stats().await;
-    assert_eq!(stats["bytes"]["in"], total.bytes_in, "{stats}");
-    assert_eq!(stats["bytes"]["sent"], total.bytes_sent, "{stats}");
-    assert_eq!(stats["requests"]["total"], total.turns, "{stats}");
-    Some(total)
+    text
 }
 
 fn sum(outcomes: &[Outcome]) -> Outcome {
