@@ -12,7 +12,7 @@ const MIN_TOKENS: &str = "HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS";
 
 /// A conversation that was long before the proxy came.
 fn long(dialect: Dialect, id: &str) -> Conversation {
-    let conversation = Conversation::new(dialect, id).user("Find the bug.");
+    let conversation = Conversation::new(dialect, id).user(&format!("Find the bug {id}."));
     (0..4)
         .fold(conversation, |it, seed| it.reads(seed, 20_000))
         .assistant("Found it.")
@@ -83,7 +83,7 @@ async fn the_job_waits(stage: &Stage, model: &str, request: &str) {
     );
     assert!(number("enqueued_ms") > 1_700_000_000_000, "{line}");
     for key in [
-        format!("headroom:job:{}", text("id")),
+        format!("headroom:job:{}", text("prefix")),
         format!("headroom:pending:{}", text("prefix")),
     ] {
         let life: i64 = stage.redis().command(&["TTL", &key]).await;

@@ -3,6 +3,7 @@
 //! After each turn: the provider got a valid body; outside the replaced blocks it is the client's, byte for byte; no form
 //! ever changed except by landing; every replaced block expands to its original; nothing changed before bound thinking.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use headroom_tests::client::Client;
@@ -86,7 +87,7 @@ async fn on_a_model_that_binds_thinking() {
 
 /// Replays all sessions, a few at a time, and prints the table; `None` where there are no recordings.
 async fn replay_all(variant: Variant) -> Option<Outcome> {
-    let Some(sessions) = sessions() else {
+    let Some(mut sessions) = sessions() else {
         say("SKIPPED: no recorded sessions beside the checkout (../shared/corpus/sessions)");
         return None;
     };
@@ -96,8 +97,9 @@ async fn replay_all(variant: Variant) -> Option<Outcome> {
                 "HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS",
                 variant.min_tokens,
             )
-            // No turn may miss the store on a loaded machine: what is lost to the budget is not under test here.
-            .set("HEADROOM_STORE_BUDGET_MS", "5000")
+            // No turn may miss the store or a form on a loaded machine: what is lost to budgets is not under test here.
+            .set("HEADROOM_STORE_BUDGET_MS", 5000)
+            .set("HEADROOM_ENTRY_BUDGET_MS", 2000)
     };
     let mut stage = Stage::with_redis(set).await;
     stage.start_worker().await;
@@ -105,6 +107,8 @@ async fn replay_all(variant: Variant) -> Option<Outcome> {
         stage.provider.cache(|cache| cache.turn_off());
     }
     let stage = Arc::new(stage);
+    // The longest first, so that none is left to run alone at the end.
+    sessions.sort_by_key(|session| Reverse(session.steps.len()));
     let replays = sessions
         .into_iter()
         .map(|session| replay(session, variant, Arc::clone(&stage)));
