@@ -62,6 +62,7 @@ impl Choosing<'_> {
                 ledger.stored();
                 if !landed.is_empty() {
                     self.app.counts.landed.inc();
+                    tracing::info!(blocks = landed.len(), "a compressed prefix landed");
                 }
                 for (index, form) in entered {
                     let text = Bytes::from(form.text);
@@ -121,7 +122,6 @@ impl Choosing<'_> {
             .iter()
             .map(|made| (made.place, made.form))
             .collect();
-        tracing::info!(prefix = %prefix, blocks = chosen.len(), "a compressed prefix lands");
         chosen
     }
 

@@ -1,10 +1,12 @@
 //! The way of one request of a dialect: read, scan, recall, choose the forms, splice, send, and listen to the answer.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use headroom_shared::clock::now_ms;
 use headroom_shared::record::CacheUsage;
 use http::request::Parts;
@@ -78,9 +80,13 @@ impl Turn {
         if headers::bypass(headers) {
             return Outgoing::as_received(received, Decision::Bypassed);
         }
-        match self.rewrite(headers, received).await {
-            Some(outgoing) => outgoing,
-            None => Outgoing::as_received(received, Decision::Forwarded),
+        // A panic of ours costs savings, never the request; its message is not shown, because it may quote a prompt.
+        let rewritten = AssertUnwindSafe(self.rewrite(headers, received))
+            .catch_unwind()
+            .await;
+        match rewritten {
+            Ok(Some(outgoing)) => outgoing,
+            Ok(None) | Err(_) => Outgoing::as_received(received, Decision::Forwarded),
         }
     }
 

@@ -7,7 +7,7 @@ use memchr::memmem;
 use serde_json::Value;
 
 use super::{Dialect, Provider, count, tool_texts, user_texts};
-use crate::scan::{CacheLife, Call, Draft, Reading, member, string_member};
+use crate::scan::{CacheLife, Call, Draft, Grammar, Reading, member, string_member};
 
 /// Life of what a marker without `ttl` makes the provider cache.
 const SHORT: Duration = Duration::from_secs(5 * 60);
@@ -17,17 +17,9 @@ const LONG: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub(super) struct Messages;
 
-impl Dialect for Messages {
+impl Grammar for Messages {
     fn name(&self) -> &'static str {
         "anthropic.messages"
-    }
-
-    fn path(&self) -> &'static str {
-        "/v1/messages"
-    }
-
-    fn provider(&self) -> Provider {
-        Provider::Anthropic
     }
 
     fn messages_member(&self) -> &'static [u8] {
@@ -73,6 +65,16 @@ impl Dialect for Messages {
             life = CacheLife::Marked(SHORT);
         }
         life
+    }
+}
+
+impl Dialect for Messages {
+    fn path(&self) -> &'static str {
+        "/v1/messages"
+    }
+
+    fn provider(&self) -> Provider {
+        Provider::Anthropic
     }
 
     fn usage(&self, document: &Value) -> Option<CacheUsage> {

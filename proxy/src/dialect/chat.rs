@@ -4,7 +4,7 @@ use headroom_shared::record::CacheUsage;
 use serde_json::Value;
 
 use super::{Dialect, Provider, automatic_life, count, tool_texts, user_texts};
-use crate::scan::{CacheLife, Call, Cursor, Draft, Reading, member, string_member};
+use crate::scan::{CacheLife, Call, Cursor, Draft, Grammar, Reading, member, string_member};
 
 /// Members of an assistant's message in which gateways carry a model's thinking.
 const THINKING: [&str; 4] = [
@@ -17,17 +17,9 @@ const THINKING: [&str; 4] = [
 #[derive(Debug)]
 pub(super) struct Completions;
 
-impl Dialect for Completions {
+impl Grammar for Completions {
     fn name(&self) -> &'static str {
         "openai.chat"
-    }
-
-    fn path(&self) -> &'static str {
-        "/v1/chat/completions"
-    }
-
-    fn provider(&self) -> Provider {
-        Provider::OpenAi
     }
 
     fn messages_member(&self) -> &'static [u8] {
@@ -71,6 +63,16 @@ impl Dialect for Completions {
 
     fn cache_life(&self, body: &[u8]) -> CacheLife {
         automatic_life(body)
+    }
+}
+
+impl Dialect for Completions {
+    fn path(&self) -> &'static str {
+        "/v1/chat/completions"
+    }
+
+    fn provider(&self) -> Provider {
+        Provider::OpenAi
     }
 
     fn usage(&self, document: &Value) -> Option<CacheUsage> {

@@ -4,7 +4,6 @@ mod anthropic;
 mod chat;
 mod responses;
 
-use std::fmt::Debug;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use headroom_shared::record::CacheUsage;
 use http::HeaderMap;
 use serde_json::Value;
 
-use crate::scan::{CacheLife, Draft, MIN_TOOL_BYTES, MIN_USER_BYTES, Part, Reading, Text};
+use crate::scan::{CacheLife, Grammar, MIN_TOOL_BYTES, MIN_USER_BYTES, Part, Text};
 
 /// A provider: where requests go, and how it words an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,24 +20,12 @@ pub(crate) enum Provider {
     OpenAi,
 }
 
-/// One request format.
-pub(crate) trait Dialect: Debug + Sync {
-    /// Its name in logs and digests.
-    fn name(&self) -> &'static str;
+/// One request format: what its documents are made of, whose it is, and how its answers speak of the cache.
+pub(crate) trait Dialect: Grammar {
     /// The path that takes such requests.
     fn path(&self) -> &'static str;
     /// Whose it is.
     fn provider(&self) -> Provider;
-    /// The member of the body that holds the messages.
-    fn messages_member(&self) -> &'static [u8];
-    /// Whether this member says that the provider may drop earlier messages by itself.
-    fn drops_blocks(&self, member: &[u8], value: &[u8]) -> bool;
-    /// Whether this member names a history that the request does not carry.
-    fn hides_history(&self, member: &[u8]) -> bool;
-    /// What a message is and what in it may be replaced.
-    fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading;
-    /// How long the provider keeps what this body makes it cache.
-    fn cache_life(&self, body: &[u8]) -> CacheLife;
     /// What a JSON document of the answer (the whole of it, or one event's data) says of the cache.
     fn usage(&self, document: &Value) -> Option<CacheUsage>;
 }

@@ -4,22 +4,14 @@ use headroom_shared::record::CacheUsage;
 use serde_json::Value;
 
 use super::{Dialect, Provider, automatic_life, count, tool_texts, user_texts};
-use crate::scan::{CacheLife, Call, Draft, Reading, member, string_member};
+use crate::scan::{CacheLife, Call, Draft, Grammar, Reading, member, string_member};
 
 #[derive(Debug)]
 pub(super) struct Responses;
 
-impl Dialect for Responses {
+impl Grammar for Responses {
     fn name(&self) -> &'static str {
         "openai.responses"
-    }
-
-    fn path(&self) -> &'static str {
-        "/v1/responses"
-    }
-
-    fn provider(&self) -> Provider {
-        Provider::OpenAi
     }
 
     fn messages_member(&self) -> &'static [u8] {
@@ -63,6 +55,16 @@ impl Dialect for Responses {
 
     fn cache_life(&self, body: &[u8]) -> CacheLife {
         automatic_life(body)
+    }
+}
+
+impl Dialect for Responses {
+    fn path(&self) -> &'static str {
+        "/v1/responses"
+    }
+
+    fn provider(&self) -> Provider {
+        Provider::OpenAi
     }
 
     fn usage(&self, document: &Value) -> Option<CacheUsage> {

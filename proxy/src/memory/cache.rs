@@ -54,23 +54,12 @@ impl Cache {
         self.records.get(&prefix).map(|held| held.record)
     }
 
-    /// Keeps a record unless a later revision of it is there, and gives the one that is there afterwards. `touched`: it has
-    /// just been given a full life.
-    pub(super) fn keep_record(
-        &self,
-        prefix: PrefixId,
-        record: Arc<SentRecord>,
-        touched: bool,
-    ) -> Arc<SentRecord> {
-        let held = self.records.get(&prefix);
-        let touched = if touched {
-            Some(Instant::now())
-        } else {
-            held.as_ref().and_then(|held| held.touched)
-        };
-        let record = match held {
-            Some(held) if held.record.rev > record.rev => held.record,
-            _ => record,
+    /// Keeps a record unless a later revision of it is there, and gives the one that is there afterwards.
+    pub(super) fn keep_record(&self, prefix: PrefixId, record: Arc<SentRecord>) -> Arc<SentRecord> {
+        let (record, touched) = match self.records.get(&prefix) {
+            Some(held) if held.record.rev > record.rev => (held.record, held.touched),
+            Some(held) => (record, held.touched),
+            None => (record, None),
         };
         self.records.insert(
             prefix,
@@ -80,6 +69,21 @@ impl Cache {
             },
         );
         record
+    }
+
+    /// Notes that these records have just been given a full life.
+    pub(super) fn touched(&self, prefixes: impl Iterator<Item = PrefixId>) {
+        for prefix in prefixes {
+            if let Some(held) = self.records.get(&prefix) {
+                self.records.insert(
+                    prefix,
+                    Held {
+                        touched: Some(Instant::now()),
+                        ..held
+                    },
+                );
+            }
+        }
     }
 
     pub(super) fn form(&self, id: FormId) -> Option<Bytes> {

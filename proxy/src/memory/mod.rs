@@ -109,7 +109,7 @@ impl Memory {
 
     /// Keeps a record in the local cache.
     pub(crate) fn keep(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
-        self.cache.keep_record(prefix, Arc::new(record), true)
+        self.cache.keep_record(prefix, Arc::new(record))
     }
 
     /// Keeps a form's text in the local cache.
@@ -141,9 +141,7 @@ impl Memory {
             keys.extend(record.forms.values().map(|form| Key::Form(*form)));
         }
         if self.store.touch(&keys).await.is_ok() {
-            for (prefix, record) in due {
-                self.cache.keep_record(prefix, record, true);
-            }
+            self.cache.touched(due.iter().map(|(prefix, _)| *prefix));
         }
     }
 
@@ -187,10 +185,11 @@ impl Memory {
                         continue;
                     };
                     match serde_json::from_slice::<SentRecord>(value) {
-                        Ok(record) => drop(found.records.insert(
-                            last,
-                            self.cache.keep_record(*prefix, Arc::new(record), false),
-                        )),
+                        Ok(record) => drop(
+                            found
+                                .records
+                                .insert(last, self.cache.keep_record(*prefix, Arc::new(record))),
+                        ),
                         Err(error) => {
                             tracing::warn!(record.prefix = %prefix, %error, "passed over a sent record that can't be read")
                         }

@@ -8,6 +8,7 @@ mod draft;
 pub(crate) mod json;
 #[cfg(test)]
 mod properties;
+mod read;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -19,7 +20,6 @@ use self::digest::Chain;
 pub(crate) use self::draft::{Draft, Part, Text, member, string_member};
 use self::json::Kind;
 pub(crate) use self::json::{Cursor, Unlike};
-use crate::dialect::Dialect;
 
 /// Smallest tool output that is a block, in bytes of escaped text. A form must save 200 bytes, so less is not worth a look.
 pub const MIN_TOOL_BYTES: usize = 512;
@@ -92,6 +92,22 @@ pub(crate) enum CacheLife {
     Automatic(Duration),
 }
 
+/// What a dialect's documents are made of.
+pub(crate) trait Grammar: std::fmt::Debug + Sync {
+    /// The dialect's name, in logs and digests.
+    fn name(&self) -> &'static str;
+    /// The member of the body that holds the messages.
+    fn messages_member(&self) -> &'static [u8];
+    /// Whether this member says that the provider may drop earlier messages by itself.
+    fn drops_blocks(&self, member: &[u8], value: &[u8]) -> bool;
+    /// Whether this member names a history that the request does not carry.
+    fn hides_history(&self, member: &[u8]) -> bool;
+    /// What a message is and what in it may be replaced.
+    fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading;
+    /// How long the provider keeps what this body makes it cache.
+    fn cache_life(&self, body: &[u8]) -> CacheLife;
+}
+
 /// What a dialect says of one message.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
@@ -109,16 +125,16 @@ pub(crate) struct Reading {
 ///
 /// # Errors
 /// When it is not what the dialect says.
-pub(crate) fn scan(body: &[u8], dialect: &dyn Dialect, key: &DigestKey) -> Result<Scan, Unlike> {
-    let mut scanner = Scanner::new(body, dialect, key);
+pub(crate) fn scan(body: &[u8], grammar: &dyn Grammar, key: &DigestKey) -> Result<Scan, Unlike> {
+    let mut scanner = Scanner::new(body, grammar, key);
     let mut cursor = Cursor::new(body);
     let mut messages = None;
-    let mut seed = Chain::new(key, dialect.name());
+    let mut seed = Chain::new(key, grammar.name());
     cursor.object(|cursor, name| {
         if name == b"model" && cursor.kind()? == Kind::String {
             let span = cursor.string()?;
             scanner.scan.model = String::from_utf8_lossy(cursor.slice(&span)).into_owned();
-        } else if name == dialect.messages_member() {
+        } else if name == grammar.messages_member() {
             let before = messages.replace(cursor.value()?);
             return if before.is_none() {
                 Ok(())
@@ -128,8 +144,8 @@ pub(crate) fn scan(body: &[u8], dialect: &dyn Dialect, key: &DigestKey) -> Resul
         } else {
             let value = cursor.value()?;
             let value = cursor.slice(&value);
-            scanner.scan.references &= !dialect.drops_blocks(name, value);
-            if dialect.hides_history(name) && value != b"null" {
+            scanner.scan.references &= !grammar.drops_blocks(name, value);
+            if grammar.hides_history(name) && value != b"null" {
                 seed = seed.clone().history(name, value);
             }
         }
@@ -139,20 +155,20 @@ pub(crate) fn scan(body: &[u8], dialect: &dyn Dialect, key: &DigestKey) -> Resul
     let messages = messages.ok_or(Unlike)?;
     scanner.scan.messages_bytes = messages.len();
     scanner.messages(messages.start, seed)?;
-    scanner.scan.cache = dialect.cache_life(body);
+    scanner.scan.cache = grammar.cache_life(body);
     Ok(scanner.scan)
 }
 
 /// The scan of one body as it is being made.
 struct Scanner<'a> {
     body: &'a [u8],
-    dialect: &'a dyn Dialect,
+    grammar: &'a dyn Grammar,
     key: &'a DigestKey,
     scan: Scan,
 }
 
 impl<'a> Scanner<'a> {
-    fn new(body: &'a [u8], dialect: &'a dyn Dialect, key: &'a DigestKey) -> Self {
+    fn new(body: &'a [u8], grammar: &'a dyn Grammar, key: &'a DigestKey) -> Self {
         let scan = Scan {
             model: String::new(),
             messages: Vec::new(),
@@ -164,7 +180,7 @@ impl<'a> Scanner<'a> {
         };
         Self {
             body,
-            dialect,
+            grammar,
             key,
             scan,
         }
@@ -187,7 +203,7 @@ impl<'a> Scanner<'a> {
 
     fn message(&mut self, draft: &Draft<'_>, chain: &mut Chain) -> Result<(), Unlike> {
         let message = u32::try_from(self.scan.messages.len()).map_err(|_| Unlike)?;
-        let reading = self.dialect.read(draft, self.body);
+        let reading = self.grammar.read(draft, self.body);
         let boundary = chain.append(draft);
         let Reading {
             from_model,
