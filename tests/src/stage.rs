@@ -11,8 +11,8 @@ use crate::wait;
 /// A proxy before a scripted provider, with Redis and a worker or with the embedded store.
 #[derive(Debug)]
 pub struct Stage {
-    /// The proxy.
-    pub proxy: Process,
+    addr: String,
+    proxy: Option<Process>,
     /// The worker process, where there is one.
     pub worker: Option<Process>,
     /// The provider.
@@ -27,7 +27,8 @@ impl Stage {
         let provider = Provider::start().await;
         let proxy = set(Launch::proxy(&provider)).start().await;
         Self {
-            proxy,
+            addr: proxy.addr(),
+            proxy: Some(proxy),
             worker: None,
             provider,
             redis: None,
@@ -41,11 +42,38 @@ impl Stage {
         let launch = Launch::proxy(&provider).set("HEADROOM_REDIS_URL", redis.url());
         let proxy = set(launch).start().await;
         Self {
-            proxy,
+            addr: proxy.addr(),
+            proxy: Some(proxy),
             worker: None,
             provider,
             redis: Some(redis),
         }
+    }
+
+    /// A proxy that something else started.
+    #[must_use]
+    pub fn elsewhere(addr: &str, provider: Provider) -> Self {
+        Self {
+            addr: addr.to_owned(),
+            proxy: None,
+            worker: None,
+            provider,
+            redis: None,
+        }
+    }
+
+    /// Host and port where the proxy listens.
+    #[must_use]
+    pub fn addr(&self) -> String {
+        self.proxy.as_ref().map_or(self.addr.clone(), Process::addr)
+    }
+
+    /// The proxy's process.
+    ///
+    /// # Panics
+    /// When something else started it.
+    pub fn proxy(&mut self) -> &mut Process {
+        self.proxy.as_mut().expect("this stage started its proxy")
     }
 
     /// Starts a worker process.
@@ -65,7 +93,7 @@ impl Stage {
 
     /// Sends a call to the proxy.
     pub async fn send(&self, call: &Call) -> Answer {
-        call.send(&self.proxy.addr()).await
+        call.send(&self.addr()).await
     }
 
     /// Sends a call to the proxy, reads the whole answer, and gives the decision and the body that the provider got.

@@ -104,7 +104,7 @@ async fn a_length_that_lies_reaches_nobody() {
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{{\"messages\":"
         );
-        let mut stream = TcpStream::connect(stage.proxy.addr()).await.unwrap();
+        let mut stream = TcpStream::connect(stage.addr()).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
         let mut answer = String::new();
@@ -132,7 +132,7 @@ async fn a_length_that_lies_reaches_nobody() {
 
 /// Sends bytes and reads what comes back until the connection closes or the answer's head is there.
 async fn raw(stage: &Stage, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(stage.proxy.addr()).await.unwrap();
+    let mut stream = TcpStream::connect(stage.addr()).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut answer = vec![0; 64 * 1024];
     let length = wait::soon("an answer", stream.read(&mut answer))

@@ -65,7 +65,7 @@ async fn metrics_are_what_prometheus_reads() {
         .await;
     let worker = stage.worker.as_ref().unwrap().addr();
     for (addr, must) in [
-        (stage.proxy.addr(), "headroom_requests_total"),
+        (stage.addr(), "headroom_requests_total"),
         (worker, "headroom"),
     ] {
         let answer = Call::get("/metrics").send(&addr).await;
@@ -124,7 +124,7 @@ fn assert_prometheus(text: &str) -> HashSet<String> {
 async fn ready_says_whether_the_store_is_there_and_alive_does_not() {
     let mut stage = Stage::with_redis(|launch| launch).await;
     stage.start_worker().await;
-    let both = [stage.proxy.addr(), stage.worker.as_ref().unwrap().addr()];
+    let both = [stage.addr(), stage.worker.as_ref().unwrap().addr()];
     for addr in &both {
         assert_eq!(Call::get("/livez").send(addr).await.status(), 200);
         assert_eq!(Call::get("/readyz").send(addr).await.status(), 200);
@@ -167,11 +167,11 @@ async fn a_stop_lets_streams_end() {
         .await;
     gate.send("data: 1\n\n").await;
     assert_eq!(answer.chunk().await.unwrap(), "data: 1\n\n");
-    stage.proxy.signal("TERM");
+    stage.proxy().signal("TERM");
     gate.send("data: 2\n\n").await;
     assert_eq!(answer.chunk().await.unwrap(), "data: 2\n\n");
     drop(gate);
     assert_eq!(answer.chunk().await, None);
     drop(answer);
-    assert!(stage.proxy.ended().await.success());
+    assert!(stage.proxy().ended().await.success());
 }

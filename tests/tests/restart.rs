@@ -45,12 +45,12 @@ async fn the_embedded_store_outlives_a_kill() {
         assert_eq!(client.turn(&stage).await.decision, "compressed");
         for _ in 0..3 {
             // Killed the moment an answer is there: what it sent must be known to its successor.
-            stage.proxy.kill();
-            stage.proxy.start_again().await;
+            stage.proxy().kill();
+            stage.proxy().start_again().await;
             next_turn(&mut client, &stage).await;
         }
-        assert!(stage.proxy.terminate().await.success());
-        stage.proxy.start_again().await;
+        assert!(stage.proxy().terminate().await.success());
+        stage.proxy().start_again().await;
         next_turn(&mut client, &stage).await;
     }
 }
@@ -64,8 +64,8 @@ async fn a_landed_prefix_outlives_a_kill() {
     stage.until_done(1).await;
     client.until_compressed(&stage).await;
     for _ in 0..2 {
-        stage.proxy.kill();
-        stage.proxy.start_again().await;
+        stage.proxy().kill();
+        stage.proxy().start_again().await;
         next_turn(&mut client, &stage).await;
     }
 }
@@ -76,8 +76,8 @@ async fn a_job_outlives_a_kill_of_the_one_process() {
     stage.provider.cache(|cache| cache.turn_off());
     let mut client = long(Dialect::Chat);
     assert_eq!(client.turn(&stage).await.decision, "deferred");
-    stage.proxy.kill();
-    stage.proxy.start_again().await;
+    stage.proxy().kill();
+    stage.proxy().start_again().await;
     // The job may be lost with the process, but not what was sent, and never a later request.
     for step in 0..3 {
         client.grow(|it| it.assistant("Yes.").user(&format!("Go on {step}.")));
@@ -95,8 +95,8 @@ async fn redis_proxy_and_worker_may_go_and_come() {
     stage.until_done(1).await;
     client.until_compressed(&stage).await;
 
-    stage.proxy.kill();
-    stage.proxy.start_again().await;
+    stage.proxy().kill();
+    stage.proxy().start_again().await;
     next_turn(&mut client, &stage).await;
 
     let redis = stage.redis.as_mut().unwrap();
@@ -123,7 +123,7 @@ async fn another_replica_sends_the_same_bytes() {
     let mut client = short(Dialect::Messages);
     client.turn(&stage).await;
     for _ in 0..4 {
-        std::mem::swap(&mut stage.proxy, &mut second);
+        std::mem::swap(stage.proxy(), &mut second);
         next_turn(&mut client, &stage).await;
     }
 }

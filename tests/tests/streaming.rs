@@ -62,7 +62,7 @@ async fn a_client_that_leaves_before_the_answer_too() {
     let stage = Stage::embedded(|launch| launch).await;
     for call in calls() {
         stage.provider.script(Reply::Hang);
-        let addr = stage.proxy.addr();
+        let addr = stage.addr();
         let mut waiting = JoinSet::new();
         waiting.spawn(async move { call.try_send(&addr).await.is_ok() });
         let received = stage.provider.next().await;

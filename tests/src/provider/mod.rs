@@ -76,7 +76,15 @@ impl Provider {
     /// # Panics
     /// When no port is free.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::start_on("127.0.0.1").await
+    }
+
+    /// Starts one on another address of this machine.
+    ///
+    /// # Panics
+    /// When no port is free there.
+    pub async fn start_on(host: &str) -> Self {
+        let listener = TcpListener::bind((host, 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("its address"));
         let shared = Arc::new(Shared::default());
         let mut accept = JoinSet::new();
