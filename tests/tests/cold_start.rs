@@ -140,7 +140,11 @@ async fn nothing_lands_before_bound_thinking() {
 
 #[tokio::test]
 async fn a_small_cold_start_is_compressed_at_entry() {
-    let stage = Stage::embedded(|launch| launch.set("HEADROOM_ENTRY_BUDGET_MS", 5000)).await;
+    let patient = |it: Launch| {
+        it.set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+            .set("HEADROOM_STORE_BUDGET_MS", 5000)
+    };
+    let stage = Stage::embedded(patient).await;
     for dialect in Dialect::ALL {
         let conversation = Conversation::new(dialect, "small")
             .user("Read it.")

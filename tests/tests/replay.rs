@@ -1,7 +1,8 @@
 //! Recorded sessions through the real proxy and worker on a real redis-server, each turn as the client would have sent it.
 //!
 //! After each turn: the provider got a valid body; outside the replaced blocks it is the client's, byte for byte; no form
-//! ever changed except by landing; every replaced block expands to its original; nothing changed before bound thinking.
+//! ever changed except by landing; every replaced block expands to its original; nothing changed before bound thinking. After
+//! each session: it cost no more than going direct.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use headroom_tests::client::Client;
 use headroom_tests::conversation::Dialect;
 use headroom_tests::conversation::recorded::{Session, Step, sessions};
 use headroom_tests::process::Launch;
+use headroom_tests::provider::cache::PromptCache;
 use headroom_tests::stage::Stage;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -36,6 +38,16 @@ struct Outcome {
     deferred: usize,
     entered: usize,
     landed: usize,
+    /// What the provider bills, and what it would have billed for the client's own bytes.
+    bill: f64,
+    direct: f64,
+}
+
+/// Two accounts at a provider that caches: one gets what the proxy sends, the other what the client sent.
+#[derive(Debug, Default)]
+struct Bills {
+    sent: PromptCache,
+    direct: PromptCache,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -150,7 +162,7 @@ fn say(text: &str) {
 
 fn table(variant: Variant, outcomes: &[Outcome]) -> String {
     let mut text = format!(
-        "{}\n{:<36} {:>6} {:>11} {:>11} {:>6} {:>8} {:>7} {:>6}",
+        "{}\n{:<36} {:>6} {:>11} {:>11} {:>6} {:>8} {:>7} {:>6} {:>6}",
         variant.name,
         "session",
         "turns",
@@ -159,12 +171,14 @@ fn table(variant: Variant, outcomes: &[Outcome]) -> String {
         "saved",
         "deferred",
         "entered",
-        "landed"
+        "landed",
+        "bill"
     );
     for outcome in outcomes {
         let saved = 100.0 * (1.0 - outcome.bytes_sent as f64 / outcome.bytes_in as f64);
+        let bill = 100.0 * outcome.bill / outcome.direct;
         text.push_str(&format!(
-            "\n{:<36} {:>6} {:>11} {:>11} {saved:>5.1}% {:>8} {:>7} {:>6}",
+            "\n{:<36} {:>6} {:>11} {:>11} {saved:>5.1}% {:>8} {:>7} {:>6} {bill:>5.1}%",
             outcome.id,
             outcome.turns,
             outcome.bytes_in,
@@ -189,6 +203,8 @@ fn sum(outcomes: &[Outcome]) -> Outcome {
         total.deferred += outcome.deferred;
         total.entered += outcome.entered;
         total.landed += outcome.landed;
+        total.bill += outcome.bill;
+        total.direct += outcome.direct;
     }
     total
 }
@@ -220,17 +236,24 @@ async fn replay(session: Session, variant: Variant, stage: Arc<Stage>) -> Outcom
                 if let Some(model) = model {
                     client.conversation.model = model;
                 }
-                one_turn(&mut client, &stage, &mut outcome).await;
+                one_turn(&mut client, &stage, &mut bills, &mut outcome).await;
             }
         }
     }
+    assert!(
+        outcome.bill <= outcome.direct,
+        "dearer than going direct: {outcome:?}"
+    );
     outcome.entered = client.forms.entered;
     outcome.landed = client.forms.landed;
     outcome
 }
 
-async fn one_turn(client: &mut Client, stage: &Stage, outcome: &mut Outcome) {
+async fn one_turn(client: &mut Client, stage: &Stage, bills: &mut Bills, outcome: &mut Outcome) {
     let turn = client.turn(stage).await;
+    let path = client.conversation.dialect.path();
+    outcome.bill += bills.sent.serve(path, &turn.got).cost();
+    outcome.direct += bills.direct.serve(path, &turn.sent.bytes).cost();
     outcome.turns += 1;
     outcome.bytes_in += turn.sent.bytes.len();
     outcome.bytes_sent += turn.got.len();

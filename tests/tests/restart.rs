@@ -130,7 +130,7 @@ async fn another_replica_sends_the_same_bytes() {
 
 #[tokio::test]
 async fn without_redis_requests_go_on_and_no_form_is_lost() {
-    let mut stage = Stage::with_redis(|it| patient(it).set("HEADROOM_STORE_BUDGET_MS", 50)).await;
+    let mut stage = Stage::with_redis(|it| patient(it).set("HEADROOM_STORE_BUDGET_MS", 500)).await;
     let mut client = short(Dialect::Messages);
     assert_eq!(client.turn(&stage).await.decision, "compressed");
     stage.redis.as_mut().unwrap().kill();

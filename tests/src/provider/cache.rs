@@ -35,6 +35,13 @@ impl Usage {
     pub fn total(&self) -> u64 {
         self.fresh + self.read + self.written
     }
+
+    /// What it costs, in fresh tokens, at the prices most models have: a write 1.25, for an hour 2, a read 0.1.
+    #[must_use]
+    pub fn cost(&self) -> f64 {
+        let short = (self.written - self.written_long) as f64;
+        self.fresh as f64 + 1.25 * short + 2.0 * self.written_long as f64 + 0.1 * self.read as f64
+    }
 }
 
 #[derive(Debug)]
