@@ -51,8 +51,9 @@ pub(crate) fn forms(
             let text = compress(block.source(), &earlier);
             forms.extend(text.map(|text| (*index, Form::new(block.block, &text))));
         }
-        // References count blocks from the first one on: when one is left out, so are all that follow.
-        complete &= !left().is_zero();
+        // A long history may take no more than half of the budget. References count blocks from the first one on: when one is
+        // left out, so are all that follow.
+        complete &= left() > budget / 2 || *index >= first;
         if complete {
             earlier.push(block.source());
         }

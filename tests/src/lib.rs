@@ -12,6 +12,7 @@
 //! | [`conversation`] | conversations, recorded or made up, and how clients write them |
 //! | [`audit`] | what was replaced in a body, found without the product's own code |
 //! | [`forms`] | the life of each block's form over a session |
+//! | [`queue_support`] | what the queue's own suites share |
 //! | [`stage`] | provider, Redis, proxy and worker together |
 //!
 //! Everything that is started here ends when it is dropped.
@@ -29,6 +30,7 @@ pub mod http;
 pub mod ports;
 pub mod process;
 pub mod provider;
+pub mod queue_support;
 pub mod raw;
 pub mod redis_server;
 pub mod stage;

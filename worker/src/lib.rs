@@ -8,6 +8,7 @@
 //! | `threads` | the threads that run jobs, one job each |
 //! | `settle` | what becomes of a job that has run |
 //! | `heartbeat`, `reap` | says that this worker lives; takes back what dead ones held |
+//! | [`program`] | the program around it all: log, signals, exit code |
 //! | [`process`] | the business: from a payload to a compressed prefix |
 //! | `start` | waits for Redis and refuses an unfit one |
 //! | [`status`], [`metrics`], `http` | what operators see |
@@ -23,6 +24,7 @@ pub mod metrics;
 pub mod panics;
 pub mod pool;
 pub mod process;
+pub mod program;
 mod reap;
 pub mod settings;
 mod settle;
@@ -41,19 +43,11 @@ use tokio_util::task::TaskTracker;
 use self::pool::{Pool, Work};
 pub use self::settings::Settings;
 
-/// Works until `shutdown`, then stops in good order.
+/// Does `work` for the jobs of a Redis until `shutdown`, then stops in good order.
 ///
 /// # Errors
 /// When a setting is missing, the port is taken, or Redis refuses this worker or is unfit. A Redis that is away is waited for.
-pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    run_with(settings, process::work(), Timing::default(), shutdown).await
-}
-
-/// The same with other work and other times.
-///
-/// # Errors
-/// As [`run`].
-pub async fn run_with(
+pub async fn run(
     settings: Settings,
     work: Work,
     timing: Timing,

@@ -125,6 +125,7 @@ impl Pool {
         }
         shared.status.started();
         let end = CancellationToken::new();
+        let _ended_if_dropped = end.clone().drop_guard();
         let actors = TaskTracker::new();
         actors.spawn(heartbeat::run(Arc::clone(&shared), end.clone()));
         actors.spawn(reap::run(Arc::clone(&shared), end.clone()));

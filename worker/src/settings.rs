@@ -27,7 +27,8 @@ pub struct Settings {
     #[arg(
         long = "worker-port",
         env = "HEADROOM_WORKER_PORT",
-        value_name = "HEADROOM_WORKER_PORT"
+        value_name = "HEADROOM_WORKER_PORT",
+        value_parser = port
     )]
     pub port: Option<u16>,
 
@@ -76,5 +77,12 @@ impl Settings {
             log = self.log.filter,
             "headroom-worker starts"
         );
+    }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(port @ 1..) => Ok(port),
+        _ => Err("takes a port number, 1 to 65535".to_owned()),
     }
 }

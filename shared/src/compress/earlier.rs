@@ -69,6 +69,11 @@ impl<'a> Earlier<'a> {
         (self.blocks[index].original == text).then_some(index + 1)
     }
 
+    /// Whether there is no window to be found.
+    pub(super) fn has_no_lines(&self) -> bool {
+        self.windows.is_empty()
+    }
+
     /// The places where a window may stand; the caller compares the lines.
     pub(super) fn find_window(&self, hash: u64) -> impl Iterator<Item = Line> {
         let places = self.windows.get(&hash).map_or([None; 3], |places| places.0);
@@ -122,35 +127,41 @@ impl<'a> Earlier<'a> {
         if json::is_json(&plain) || u32::try_from(plain.len()).is_err() {
             return block;
         }
+        let mut numbered = false;
         if let Some(stripped) = gutter::strip(&plain)
             && stripped.text.len() < plain.len()
         {
-            // The header is line `first - 1`.
-            block.first = stripped
-                .first
-                .and_then(|first| i64::try_from(first).ok())
-                .map_or(0, |first| first - 1);
+            let first = stripped.first.and_then(|first| i64::try_from(first).ok());
+            numbered = first.is_some();
+            // The header is the line before the first.
+            block.first = first.unwrap_or(1) - 1;
             block.stripped = Some(stripped.text);
         } else if plain.len() < source.text.len() {
             block.stripped = Some(plain.into_owned());
         }
-        block.starts = line_starts(block.text());
-        block.hidden = self.hidden_lines(block.text());
+        let lines = lines(block.text());
+        let starts = line_starts(&lines);
+        let mut hidden = self.hidden_lines(block.text(), &lines);
+        if numbered {
+            // Where the count breaks off, lines can no longer be named by their numbers in the file.
+            let end = lines.iter().position(|line| gutter::is_mark(line));
+            hidden[end.unwrap_or(lines.len())..].fill(true);
+        }
+        (block.starts, block.hidden) = (starts, hidden);
         block
     }
 
-    fn hidden_lines(&self, text: &str) -> Vec<bool> {
-        let lines = lines(text);
+    fn hidden_lines(&self, text: &str, lines: &[&str]) -> Vec<bool> {
         if search::is_search(text) {
             return vec![true; lines.len()];
         }
         let mut hidden: Vec<bool> = lines.iter().map(|l| l.starts_with(OPENING)).collect();
-        for found in references::find(&lines, self) {
+        for found in references::find(lines, self) {
             hidden[found.lines()].fill(true);
         }
         // Numbered files are not searched for runs.
         if !text.starts_with(OPENING) {
-            for run in runs::find(&lines) {
+            for run in runs::find(lines) {
                 hidden[run.lines()].fill(true);
             }
         }
@@ -171,10 +182,10 @@ impl Block<'_> {
 
     /// The windows whose lines are all shown.
     fn windows(&self) -> Vec<Window> {
-        let lines: Vec<&str> = (0..self.hidden.len())
-            .filter_map(|index| self.line(index))
-            .collect();
-        references::windows(&lines)
+        if self.hidden.is_empty() {
+            return Vec::new();
+        }
+        references::windows(&lines(self.text()))
             .filter(|window| !self.hidden[window.lines()].contains(&true))
             .collect()
     }
@@ -189,17 +200,19 @@ impl Places {
 }
 
 /// The hash of lines and texts: the same in every process. What is found by it is always compared.
-pub(super) fn hash(value: &impl Hash) -> u64 {
+pub(super) fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
 }
 
-fn line_starts(text: &str) -> Vec<u32> {
-    let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
-    std::iter::once(0)
-        .chain(after_breaks)
-        .chain([text.len() + 1])
-        .filter_map(|start| u32::try_from(start).ok())
-        .collect()
+fn line_starts(lines: &[&str]) -> Vec<u32> {
+    let mut starts = Vec::with_capacity(lines.len() + 1);
+    let mut next = 0;
+    starts.push(0);
+    for line in lines {
+        next += line.len() + 1;
+        starts.extend(u32::try_from(next));
+    }
+    starts
 }

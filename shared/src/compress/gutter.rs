@@ -68,7 +68,7 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
             None if next.is_some() => writeln!(body, "{UNNUMBERED}").ok()?,
             _ => {}
         }
-        if rest == UNNUMBERED || read_marker(rest).is_some() {
+        if is_mark(rest) {
             return None;
         }
         body.push_str(rest);
@@ -84,6 +84,11 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
         text: with_header(&header(style, first, &body), &body),
         first: starts_numbered.map(|(number, _)| number),
     })
+}
+
+/// Whether a text is shorter without its line numbers.
+pub(super) fn is_numbered(text: &str) -> bool {
+    strip(text).is_some_and(|stripped| stripped.text.len() < text.len())
 }
 
 /// How a number is written: right-aligned to `width` bytes, then a separator.
@@ -140,10 +145,7 @@ fn split_digits(text: &str) -> Option<(&str, &str)> {
 fn header(style: Style, first: u64, body: &str) -> String {
     let mut sample = String::new();
     style.write(&mut sample, first);
-    let markers = if body
-        .split('\n')
-        .any(|l| l == UNNUMBERED || read_marker(l).is_some())
-    {
+    let markers = if body.split('\n').any(is_mark) {
         MARKERS
     } else {
         ""
@@ -151,7 +153,8 @@ fn header(style: Style, first: u64, body: &str) -> String {
     format!("line numbers removed (\"{sample}\"); the next line is line {first}{markers}")
 }
 
-const MARKERS: &str = ", after [line N] line N; after [unnumbered] lines had none";
+const MARKERS: &str =
+    "; [line N]: the next line is line N; [unnumbered]: these lines had no number";
 
 fn read_header(header: &str) -> Option<(Style, u64)> {
     let rest = header.strip_prefix("line numbers removed (\"")?;
@@ -159,6 +162,11 @@ fn read_header(header: &str) -> Option<(Style, u64)> {
     let (style, first) = Style::of(sample)?;
     let stated: u64 = rest.strip_suffix(MARKERS).unwrap_or(rest).parse().ok()?;
     (stated == first).then_some((style, first))
+}
+
+/// Whether a line is one that [`Gutter`] puts in where the count breaks off.
+pub(super) fn is_mark(line: &str) -> bool {
+    line == UNNUMBERED || read_marker(line).is_some()
 }
 
 fn read_marker(line: &str) -> Option<u64> {

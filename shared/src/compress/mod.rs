@@ -44,8 +44,7 @@ const OPENING: &str = "[headroom: ";
 /// More headers than any plan can stack.
 const MAX_HEADERS: usize = 8;
 
-/// The compressors of each plan, in the order in which they are applied. Whole numbered files and JSON stay out of [`runs`] and
-/// [`search`]: their lines are code that an agent quotes to the letter.
+/// The compressors of each plan, in the order in which they are applied.
 const PLANS: [&[&dyn Compressor]; 4] = [
     &[&duplicate::Duplicate],
     &[&ansi::Ansi, &json::Json],

@@ -107,6 +107,9 @@ impl Reference {
 /// short is given up after a bounded number of bytes, and one that is taken is not looked at again.
 pub(super) fn find(lines: &[&str], earlier: &Earlier<'_>) -> Vec<Reference> {
     let mut found = Vec::new();
+    if earlier.has_no_lines() {
+        return found;
+    }
     let mut done = 0;
     for window in windows(lines) {
         if window.line < done {
@@ -179,7 +182,8 @@ impl Window {
 
 /// Every window of a text: any three lines that say enough, and any long line by itself. At most one for every ten bytes.
 pub(super) fn windows(lines: &[&str]) -> impl Iterator<Item = Window> {
-    (0..lines.len()).filter_map(|line| {
+    let hashes: Vec<u64> = lines.iter().map(hash).collect();
+    (0..lines.len()).filter_map(move |line| {
         let alone = lines[line].len() >= LONG_LINE_BYTES;
         let count = if alone { 1 } else { WINDOW };
         let window = lines.get(line..line + count)?;
@@ -188,7 +192,7 @@ pub(super) fn windows(lines: &[&str]) -> impl Iterator<Item = Window> {
         (bytes >= MIN_WINDOW_BYTES && !header).then(|| Window {
             line,
             count,
-            hash: hash(&window),
+            hash: hash(&hashes[line..line + count]),
         })
     })
 }

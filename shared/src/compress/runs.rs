@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use super::references::is_mark;
-use super::{Compressor, Earlier, OPENING, lines, with_header};
+use super::{Compressor, Earlier, OPENING, gutter, lines, with_header};
 
 const HEADER: &str = "\"[×N] line\" = N such lines; \"[×N] a‹›b\" = N lines a…b, and the next N lines are what stands at ‹›";
 
@@ -28,6 +28,10 @@ pub(super) struct Runs;
 
 impl Compressor for Runs {
     fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
+        // The lines of a numbered file are code that an agent quotes to the letter.
+        if gutter::is_numbered(text) {
+            return None;
+        }
         let lines = lines(text);
         let runs = find(&lines);
         if runs.is_empty() || lines.iter().any(|line| line.starts_with(MARK)) {
@@ -291,6 +295,14 @@ mod tests {
     fn indentation_is_no_run() {
         let code = format!("{0}a\n{0}b\n{0}c\n{0}d\n", " ".repeat(40));
         assert_eq!(round_trip(&Runs, &code), None);
+    }
+
+    #[test]
+    fn numbered_files_are_left_alone() {
+        let text: String = (1..9)
+            .map(|n| format!("{n:6}→use some::module::name_{n};\n"))
+            .collect();
+        assert_eq!(round_trip(&Runs, &text), None);
     }
 
     #[test]

@@ -8,12 +8,14 @@
 //! A table stands where an array stood and is told from it by its first letter. Its rows stand on lines of their own. A place is empty
 //! where the object has no such key, so a missing key is not a `null`. An object that does not fit its table is written out.
 
+mod layout;
 mod parse;
 mod read;
 mod shape;
 mod write;
 
 use super::{Compressor, Earlier, with_header};
+use layout::Layout;
 use parse::Document;
 
 const ONE: &str = "JSON without white space";
@@ -28,15 +30,24 @@ impl Compressor for Json {
         let (body, tables) = write::with_tables(&document);
         let kind = if document.is_one() { ONE } else { MANY };
         let tables = if tables { TABLES } else { "" };
-        Some(with_header(&format!("{kind}{tables}"), &body))
+        let layout = Layout::of(&document).map_or(String::new(), Layout::describe);
+        Some(with_header(&format!("{kind}{tables}{layout}"), &body))
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
-        match (header.strip_suffix(TABLES), header) {
-            (Some(ONE), _) => read::one(body),
-            (Some(MANY), _) => read::many(body),
-            (None, ONE | MANY) => Some(body.to_owned()),
-            _ => None,
+        let (header, layout) = match Layout::read(header) {
+            Some((header, layout)) => (header, Some(layout)),
+            None => (header, None),
+        };
+        let json = match (header.strip_suffix(TABLES), header) {
+            (Some(ONE), _) => read::one(body)?,
+            (Some(MANY), _) => read::many(body)?,
+            (None, ONE | MANY) => body.to_owned(),
+            _ => return None,
+        };
+        match layout {
+            Some(layout) => layout.apply(&json),
+            None => Some(json),
         }
     }
 }

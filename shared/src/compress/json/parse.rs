@@ -54,6 +54,11 @@ impl<'a> Document<'a> {
         (!values.is_empty()).then_some(Self { text, values })
     }
 
+    /// All of the text.
+    pub(super) fn whole(&self) -> &'a str {
+        self.text
+    }
+
     /// Whether it is one value and not several.
     pub(super) fn is_one(&self) -> bool {
         self.values[0].next as usize == self.values.len()

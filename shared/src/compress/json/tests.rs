@@ -39,6 +39,28 @@ fn like_objects_become_a_table() {
 }
 
 #[test]
+fn the_usual_layout_comes_back_to_the_letter() {
+    let tabs = "[\n\t{\n\t\t\"a\": {},\n\t\t\"b\": []\n\t}\n]";
+    let spaces =
+        "{\n    \"a\": [\n        1,\n        {\n            \"b\": \"c\"\n        }\n    ]\n}\n";
+    for text in [tabs, spaces, "{\n  \"a\": 1\n}", "[\n 1\n]\n"] {
+        let form = round_trip(&Json, text).unwrap();
+        let (header, body) = crate::compress::split_header(&form).unwrap();
+        assert!(header.contains(" (it was indented by "), "{header}");
+        let expanded = Json.expand(header, body, &Earlier::default());
+        assert_eq!(expanded.as_deref(), Some(text));
+    }
+    for text in [
+        "{\n  \"a\":1\n}",
+        "[\n  1\n]\n\n",
+        "[1,\n  2]",
+        "{\n  \"a\": { }\n}",
+    ] {
+        assert!(!round_trip(&Json, text).unwrap().contains("indented"));
+    }
+}
+
+#[test]
 fn several_values_become_a_table_too() {
     let text = "{\"time\": 1, \"message\": \"a\"}\n{\"time\": 2, \"message\": \"b\"}\n\n{\"time\": 3, \"message\": \"c\"}\n";
     let form = round_trip(&Json, text).unwrap();

@@ -11,6 +11,7 @@ use crate::store::StoreError;
 
 const CONNECT: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(5);
+const PING: Duration = Duration::from_secs(1);
 const CONNECTIONS: usize = 16;
 
 /// A pool of connections for commands that do not block. It connects when it is first used.
@@ -25,6 +26,8 @@ pub fn connect(url: &RedisUrl) -> Result<Pool, StoreError> {
         .max_size(CONNECTIONS)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(ANSWER))
+        // A connection that does not answer even a PING is not waited for: another is made.
+        .recycle_timeout(Some(PING))
         .build()
         .map_err(|error| StoreError::other("connect", error))
 }

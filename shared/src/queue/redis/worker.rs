@@ -1,6 +1,6 @@
 //! The worker's side over Redis.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,11 +10,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::connect::get;
+use super::element::{claimed, read};
 use super::held::Held;
 use super::line::Line;
 use super::scripts;
 use crate::config::RedisUrl;
-use crate::job::{self, Envelope, Payload};
+use crate::job::Envelope;
 use crate::keys::Keys;
 use crate::prefix::JobResult;
 use crate::queue::limits::ms;
@@ -348,6 +349,7 @@ impl WorkQueue for RedisWork {
         let mut script = scripts::GIVE_BACK.key(&self.active);
         script.key(self.keys.jobs());
         let back = self.run(WHAT, &script).await?;
+        *self.held() = Held::default();
         // The entry has to stay for the reapers as long as something may still arrive in the list.
         if !self.line.may_move_late() {
             let mut connection = get(&self.pool, WHAT).await?;
@@ -360,65 +362,5 @@ impl WorkQueue for RedisWork {
                 .map_err(|error| StoreError::redis(WHAT, error))?;
         }
         Ok(back)
-    }
-}
-
-/// The envelope in an element, or why it holds none.
-fn read(element: &Element, longest: usize) -> Result<Envelope, String> {
-    let length = element.bytes().len();
-    if length > longest {
-        return Err(format!(
-            "an envelope has at most {longest} bytes, this has {length}"
-        ));
-    }
-    let envelope: Envelope = serde_json::from_slice(element.bytes())
-        .map_err(|error| format!("not an envelope: {}", malformed(&error)))?;
-    if envelope.v != job::VERSION {
-        return Err(format!(
-            "an envelope of version {}, this worker reads {}",
-            envelope.v,
-            job::VERSION
-        ));
-    }
-    Ok(envelope)
-}
-
-/// What is wrong with a JSON text. The parser's own message may quote the text.
-fn malformed(error: &serde_json::Error) -> String {
-    let what = if error.is_data() {
-        "wrong fields"
-    } else {
-        "no JSON"
-    };
-    format!("{what} at line {} column {}", error.line(), error.column())
-}
-
-/// What to do with an element whose envelope is good.
-fn claimed(
-    element: Element,
-    envelope: Envelope,
-    payload: Option<Vec<u8>>,
-    crashes: u32,
-) -> Claimed {
-    let payload = match payload {
-        None => Err("its payload is gone".to_owned()),
-        Some(payload) => match serde_json::from_slice::<Payload>(&payload) {
-            Ok(payload) if payload.v == job::VERSION => Ok(payload),
-            Ok(payload) => Err(format!(
-                "a payload of version {}, this worker reads {}",
-                payload.v,
-                job::VERSION
-            )),
-            Err(error) => Err(format!("not a payload: {}", malformed(&error))),
-        },
-    };
-    match payload {
-        Ok(payload) => Claimed::Job(Arc::new(Job {
-            element,
-            envelope,
-            payload,
-            crashes,
-        })),
-        Err(reason) => Claimed::Unusable { element, reason },
     }
 }

@@ -1,19 +1,18 @@
 //! Search results, `path:line:text`, grouped by file. Context lines, `path-line-text`, and lines without a number, `path:text`, go with
 //! their file.
 
-use std::collections::HashMap;
+mod paths;
 
 use super::{Compressor, Earlier, with_header};
+use paths::Paths;
 
 const BEFORE: &str = "search results by file";
 const BELOW: &str = ", all below ";
+const ROOT: &str = ", their surroundings below ";
 const AFTER: &str = "; \"# path\", then line:text of a match, line-text of its surroundings; \"= \" stands before any other line";
 
 const HEADING: &str = "# ";
 const OTHER: &str = "= ";
-
-/// How many places in a line are tried as the end of a path.
-const MAX_TRIES: usize = 8;
 
 pub(super) struct Search;
 
@@ -39,17 +38,18 @@ impl Compressor for Search {
             }
         }
         body.pop();
-        let below = if below.is_empty() {
-            String::new()
-        } else {
-            format!("{BELOW}{below}")
+        let said = |what: &str, path: &str| match path {
+            "" => String::new(),
+            path => format!("{what}{path}"),
         };
-        (found > 1).then(|| with_header(&format!("{BEFORE}{below}{AFTER}"), &body))
+        let (below, root) = (said(BELOW, below), said(ROOT, paths.root()));
+        (found > 1).then(|| with_header(&format!("{BEFORE}{below}{root}{AFTER}"), &body))
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
         let middle = header.strip_prefix(BEFORE)?.strip_suffix(AFTER)?;
-        let below = middle.strip_prefix(BELOW).unwrap_or("");
+        let (below, root) = middle.split_once(ROOT).unwrap_or((middle, ""));
+        let below = below.strip_prefix(BELOW).unwrap_or("");
         let mut text = String::with_capacity(body.len() * 2);
         let mut current = "";
         for line in body.split('\n') {
@@ -61,12 +61,15 @@ impl Compressor for Search {
                 Some(other) => push_line(&mut text, "", other),
                 None if stands_as_it_is(line) => push_line(&mut text, "", line),
                 None => {
-                    text.push_str(below);
                     // A result without a number is `path:text`, and so begins with its colon.
-                    let separator = line.chars().find(|c| !c.is_ascii_digit());
+                    let separator = line.chars().find(|c| !c.is_ascii_digit())?;
+                    if separator == '-' {
+                        text.push_str(root);
+                    }
+                    text.push_str(below);
                     text.push_str(current);
                     if !line.starts_with(':') {
-                        text.push(separator?);
+                        text.push(separator);
                     }
                     push_line(&mut text, "", line);
                 }
@@ -86,113 +89,6 @@ pub(super) fn is_search(text: &str) -> bool {
         found += usize::from(paths.split(line).is_some());
     }
     found * 2 > all
-}
-
-/// What a text has results of, if these are indeed files.
-struct Paths<'a>(HashMap<&'a str, Seen>);
-
-/// In how many lines a path stands.
-#[derive(Default)]
-struct Seen {
-    /// As a match with its line number.
-    numbered: usize,
-    /// Without a number, or as a line around a match.
-    others: usize,
-}
-
-impl Seen {
-    /// One line that begins like `path:text` may be anything; several are results.
-    fn is_file(&self) -> bool {
-        self.numbered > 0 || self.others > 1
-    }
-}
-
-impl<'a> Paths<'a> {
-    fn of(text: &'a str) -> Self {
-        let mut paths: HashMap<&str, Seen> = HashMap::new();
-        for line in text.split('\n') {
-            match split_path(line) {
-                Some((path, rest)) if numbered_by(rest, ':') => {
-                    paths.entry(path).or_default().numbered += 1;
-                }
-                Some((path, _)) if path.contains('/') => paths.entry(path).or_default().others += 1,
-                _ => {}
-            }
-            for (path, _) in surroundings(line).filter(|(path, _)| names_a_file(path)) {
-                paths.entry(path).or_default().others += 1;
-            }
-        }
-        Self(paths)
-    }
-
-    /// The path of a result and what stands after the separator; of a result without a number the separator too.
-    fn split<'t>(&self, line: &'t str) -> Option<(&'t str, &'t str)> {
-        if let Some((path, rest)) = split_path(line)
-            && let Some(seen) = self.0.get(path)
-        {
-            if numbered_by(rest, ':') {
-                return Some((path, rest));
-            }
-            if seen.is_file() && path.contains('/') {
-                return Some((path, &line[path.len()..]));
-            }
-        }
-        surroundings(line).find(|(path, _)| self.0.get(path).is_some_and(Seen::is_file))
-    }
-
-    /// The folder that all paths are in, with its last `/`; empty where saying it would save nothing.
-    fn common_folder(&self) -> &'a str {
-        let files = self.0.iter().filter(|(_, seen)| seen.is_file());
-        let mut paths = files.map(|(path, _)| *path);
-        let Some(first) = paths.next() else {
-            return "";
-        };
-        let mut others = paths.peekable();
-        if others.peek().is_none() {
-            return "";
-        }
-        let common = others.fold(first.len(), |common, path| {
-            let bytes = first.bytes().zip(path.bytes()).take(common);
-            bytes.take_while(|(a, b)| a == b).count()
-        });
-        let folder = first.as_bytes()[..common].iter().rposition(|b| *b == b'/');
-        match folder {
-            Some(at) => &first[..=at],
-            None => "",
-        }
-    }
-}
-
-/// A line up to its first colon, if that looks like a path, and the rest of it.
-fn split_path(line: &str) -> Option<(&str, &str)> {
-    let drive = line.as_bytes().get(1..3) == Some(b":\\");
-    let from = if drive { 2 } else { 0 };
-    let end = from + line.get(from..)?.find(':')?;
-    let path = &line[..end];
-    let like_a_path = path.contains(['/', '.', '\\'])
-        && path.contains(char::is_alphanumeric)
-        && !path.contains(char::is_whitespace);
-    like_a_path.then(|| (path, &line[end + 1..]))
-}
-
-/// The ways to read a line as `path-line-text`: a path may itself hold such numbers.
-fn surroundings(line: &str) -> impl Iterator<Item = (&str, &str)> {
-    line.match_indices('-')
-        .take(MAX_TRIES)
-        .map(|(at, _)| (&line[..at], &line[at + 1..]))
-        .filter(|(_, rest)| numbered_by(rest, '-'))
-}
-
-/// Whether a path, met only before surroundings, has folders and a file's ending.
-fn names_a_file(path: &str) -> bool {
-    let file = path.rsplit_once('/').map(|(_, file)| file);
-    file.is_some_and(|file| file.contains('.')) && !path.contains(char::is_whitespace)
-}
-
-/// Whether a text begins with a number and then `separator`.
-fn numbered_by(text: &str, separator: char) -> bool {
-    let after = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    after.len() < text.len() && after.starts_with(separator)
 }
 
 /// Whether a line that is no result is told from results and headings without a mark.
@@ -232,9 +128,15 @@ mod tests {
     }
 
     #[test]
-    fn surroundings_may_name_their_file_otherwise() {
-        let (_, body) = parts("b.go:7:y\n/a/b.go-8-z\n/a/b.go-9-\n--\nx-1-y");
-        assert_eq!(body, "# b.go\n7:y\n# /a/b.go\n8-z\n9-\n--\nx-1-y");
+    fn surroundings_may_have_longer_paths() {
+        let (header, body) = parts("b.go:7:y\n/a/b.go-8-z\n/a/c.go-9-\n--\nb.go-1-y\n/a/c.go-10-");
+        assert!(
+            header.contains("by file, their surroundings below /a/;"),
+            "{header}"
+        );
+        assert_eq!(body, "# b.go\n7:y\n8-z\n# c.go\n9-\n--\nb.go-1-y\n10-");
+        let (_, body) = parts("b.go:7:y\n/a/c.go-8-z\n/a/c.go-9-");
+        assert_eq!(body, "# b.go\n7:y\n# /a/c.go\n8-z\n9-");
     }
 
     #[test]
@@ -256,6 +158,7 @@ mod tests {
     fn times_and_addresses_are_no_results() {
         for text in [
             "12:30:01 a\n12:30:02 b",
+            "10.0.0.1:80: a\n10.0.0.1:80: b",
             "http://x/a: b\nhttp://x/a: c",
             "see a.rs:1: b\nsee a.rs:2: c",
         ] {

@@ -1,0 +1,160 @@
+//! Which files a text has search results of.
+
+use std::collections::HashMap;
+
+/// How many places in a line are tried as the end of a path.
+const MAX_TRIES: usize = 8;
+
+/// How many folders of a path are tried as the root.
+const MAX_FOLDERS: usize = 16;
+
+/// How many paths are tried in search of the root.
+const MAX_ROOT_TRIES: usize = 64;
+
+/// What a text has results of, if these are indeed files.
+pub(super) struct Paths<'a> {
+    files: HashMap<&'a str, Seen>,
+    root: &'a str,
+}
+
+/// In how many lines a path stands.
+#[derive(Default)]
+struct Seen {
+    /// As a match with its line number.
+    numbered: usize,
+    /// Without a number, or as a line around a match.
+    others: usize,
+}
+
+impl Seen {
+    /// One line that begins like `path:text` may be anything; several are results.
+    fn is_file(&self) -> bool {
+        self.numbered > 0 || self.others > 1
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.numbered += other.numbered;
+        self.others += other.others;
+    }
+}
+
+impl<'a> Paths<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        let mut paths: HashMap<&str, Seen> = HashMap::new();
+        for line in text.split('\n') {
+            match split_path(line) {
+                Some((path, rest)) if numbered_by(rest, ':') => {
+                    paths.entry(path).or_default().numbered += 1;
+                }
+                Some((path, _)) if path.contains('/') => paths.entry(path).or_default().others += 1,
+                _ => {}
+            }
+            for (path, _) in surroundings(line).filter(|(path, _)| names_a_file(path)) {
+                paths.entry(path).or_default().others += 1;
+            }
+        }
+        let root = find_root(text, &paths);
+        let mut files: HashMap<&str, Seen> = HashMap::with_capacity(paths.len());
+        for (path, seen) in paths {
+            let file = path.strip_prefix(root).unwrap_or(path);
+            files.entry(file).or_default().add(&seen);
+        }
+        Self { files, root }
+    }
+
+    /// What the paths of surroundings begin with where those of matches do not; empty if they are the same.
+    pub(super) fn root(&self) -> &'a str {
+        self.root
+    }
+
+    /// The path of a result and what stands after the separator; of a result without a number the separator too.
+    pub(super) fn split<'t>(&self, line: &'t str) -> Option<(&'t str, &'t str)> {
+        if let Some((path, rest)) = split_path(line)
+            && let Some(seen) = self.files.get(path)
+        {
+            if numbered_by(rest, ':') {
+                return Some((path, rest));
+            }
+            if seen.is_file() && path.contains('/') {
+                return Some((path, &line[path.len()..]));
+            }
+        }
+        surroundings(line).find_map(|(path, rest)| {
+            let path = path.strip_prefix(self.root)?;
+            let seen = self.files.get(path)?;
+            seen.is_file().then_some((path, rest))
+        })
+    }
+
+    /// The folder that all paths are in, with its last `/`; empty where saying it would save nothing.
+    pub(super) fn common_folder(&self) -> &'a str {
+        let files = self.files.iter().filter(|(_, seen)| seen.is_file());
+        let mut paths = files.map(|(path, _)| *path);
+        let Some(first) = paths.next() else {
+            return "";
+        };
+        let mut others = paths.peekable();
+        if others.peek().is_none() {
+            return "";
+        }
+        let common = others.fold(first.len(), |common, path| {
+            let bytes = first.bytes().zip(path.bytes()).take(common);
+            bytes.take_while(|(a, b)| a == b).count()
+        });
+        let folder = first.as_bytes()[..common].iter().rposition(|b| *b == b'/');
+        match folder {
+            Some(at) => &first[..=at],
+            None => "",
+        }
+    }
+}
+
+/// Some tools shorten the paths of matches to the working folder but not those of their surroundings: this is that folder, with
+/// its last `/`, as the first line tells it that can.
+fn find_root<'a>(text: &'a str, paths: &HashMap<&str, Seen>) -> &'a str {
+    let is_match = |path: &str| paths.get(path).is_some_and(|seen| seen.numbered > 0);
+    let lines = text.split('\n').flat_map(surroundings);
+    let absolute = lines.filter(|(path, _)| path.starts_with('/') && names_a_file(path));
+    absolute
+        .take(MAX_ROOT_TRIES)
+        .take_while(|(path, _)| !is_match(path))
+        .find_map(|(path, _)| {
+            let folders = path.match_indices('/').take(MAX_FOLDERS);
+            let mut ends = folders.map(|(at, _)| at + 1);
+            ends.find(|end| is_match(&path[*end..]))
+                .map(|end| &path[..end])
+        })
+        .unwrap_or("")
+}
+
+/// A line up to its first colon, if that looks like a path, and the rest of it.
+fn split_path(line: &str) -> Option<(&str, &str)> {
+    let drive = line.as_bytes().get(1..3) == Some(b":\\");
+    let from = if drive { 2 } else { 0 };
+    let end = from + line.get(from..)?.find(':')?;
+    let path = &line[..end];
+    let like_a_path = path.contains(['/', '.', '\\'])
+        && path.contains(char::is_alphabetic)
+        && !path.contains(char::is_whitespace);
+    like_a_path.then(|| (path, &line[end + 1..]))
+}
+
+/// The ways to read a line as `path-line-text`: a path may itself hold such numbers.
+fn surroundings(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    line.match_indices('-')
+        .take(MAX_TRIES)
+        .map(|(at, _)| (&line[..at], &line[at + 1..]))
+        .filter(|(_, rest)| numbered_by(rest, '-'))
+}
+
+/// Whether a path, met only before surroundings, has folders and a file's ending.
+fn names_a_file(path: &str) -> bool {
+    let file = path.rsplit_once('/').map(|(_, file)| file);
+    file.is_some_and(|file| file.contains('.')) && !path.contains(char::is_whitespace)
+}
+
+/// Whether a text begins with a number and then `separator`.
+fn numbered_by(text: &str, separator: char) -> bool {
+    let after = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    after.len() < text.len() && after.starts_with(separator)
+}

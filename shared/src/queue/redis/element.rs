@@ -1,0 +1,66 @@
+//! What an element of the queue says.
+
+use std::sync::Arc;
+
+use crate::job::{self, Envelope, Payload};
+use crate::queue::{Claimed, Element, Job};
+
+/// The envelope in an element, or why it holds none.
+pub(super) fn read(element: &Element, longest: usize) -> Result<Envelope, String> {
+    let length = element.bytes().len();
+    if length > longest {
+        return Err(format!(
+            "an envelope has at most {longest} bytes, this has {length}"
+        ));
+    }
+    let envelope: Envelope = serde_json::from_slice(element.bytes())
+        .map_err(|error| format!("not an envelope: {}", malformed(&error)))?;
+    if envelope.v != job::VERSION {
+        return Err(format!(
+            "an envelope of version {}, this worker reads {}",
+            envelope.v,
+            job::VERSION
+        ));
+    }
+    Ok(envelope)
+}
+
+/// What is wrong with a JSON text. The parser's own message may quote the text.
+fn malformed(error: &serde_json::Error) -> String {
+    let what = if error.is_data() {
+        "wrong fields"
+    } else {
+        "no JSON"
+    };
+    format!("{what} at line {} column {}", error.line(), error.column())
+}
+
+/// What to do with an element whose envelope is good.
+pub(super) fn claimed(
+    element: Element,
+    envelope: Envelope,
+    payload: Option<Vec<u8>>,
+    crashes: u32,
+) -> Claimed {
+    let payload = match payload {
+        None => Err("its payload is gone".to_owned()),
+        Some(payload) => match serde_json::from_slice::<Payload>(&payload) {
+            Ok(payload) if payload.v == job::VERSION => Ok(payload),
+            Ok(payload) => Err(format!(
+                "a payload of version {}, this worker reads {}",
+                payload.v,
+                job::VERSION
+            )),
+            Err(error) => Err(format!("not a payload: {}", malformed(&error))),
+        },
+    };
+    match payload {
+        Ok(payload) => Claimed::Job(Arc::new(Job {
+            element,
+            envelope,
+            payload,
+            crashes,
+        })),
+        Err(reason) => Claimed::Unusable { element, reason },
+    }
+}

@@ -1,0 +1,59 @@
+//! The real worker with work that a test scripts: the first block's text says what the job does.
+//!
+//! | text | what |
+//! |---|---|
+//! | `until <path>` | runs until that file exists |
+//! | `abort` | takes its process down |
+//! | anything else | what the real worker does |
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headroom_shared::config;
+use headroom_shared::queue::{Job, Timing};
+use headroom_worker::pool::Work;
+use headroom_worker::{Settings, process, program};
+
+fn main() -> ExitCode {
+    let timing = if std::env::var_os("SCRIPTED_QUICK").is_some() {
+        quick()
+    } else {
+        Timing::default()
+    };
+    match config::parse::<Settings>(std::env::args_os()) {
+        Ok(settings) => program::run(settings, work(), timing),
+        Err(refused) => refused.report(),
+    }
+}
+
+/// The real times, a tenth as long.
+fn quick() -> Timing {
+    Timing {
+        beat: Duration::from_millis(300),
+        stale: Duration::from_millis(1500),
+        reap: Duration::from_millis(500),
+        grace: Duration::from_secs(1),
+        ..Timing::default()
+    }
+}
+
+fn work() -> Work {
+    Arc::new(|job: &Job| {
+        let text = job
+            .payload
+            .blocks
+            .first()
+            .map_or("", |block| block.text.as_str());
+        match text.split_once(' ') {
+            Some(("until", path)) => {
+                while !std::path::Path::new(path).exists() {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+            _ if text == "abort" => std::process::abort(),
+            _ => {}
+        }
+        Ok(process::process(&job.payload))
+    })
+}

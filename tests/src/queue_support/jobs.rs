@@ -1,0 +1,66 @@
+//! Jobs to play with.
+
+use headroom_shared::clock::now_ms;
+use headroom_shared::id::{BlockId, PrefixId};
+use headroom_shared::job::{Envelope, JobBlock, Payload, Place, VERSION};
+use headroom_shared::prefix::JobResult;
+use headroom_worker::process;
+use uuid::Uuid;
+
+/// A compressible text.
+pub const TEXT: &str = "same\nsame\nsame\nsame\nsame\nsame\nsame\nsame\nother\n";
+
+/// The prefix with this number.
+pub fn prefix(number: u8) -> PrefixId {
+    PrefixId::from_bytes([number; 16])
+}
+
+/// A job for the prefix with this number.
+pub fn job(number: u8, text: &str) -> (Envelope, Payload) {
+    job_for(prefix(number), text)
+}
+
+pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
+    let block = |part: u32, text: &str| JobBlock {
+        place: Place {
+            message: 1,
+            part,
+            inner: 0,
+        },
+        block: block_id(text),
+        text: text.to_owned(),
+        tool: Some("Bash".to_owned()),
+        input: None,
+    };
+    let payload = Payload {
+        v: VERSION,
+        references: true,
+        blocks: vec![block(0, text), block(1, TEXT)],
+    };
+    let envelope = Envelope {
+        v: VERSION,
+        id: Uuid::now_v7().to_string(),
+        prefix,
+        model: "claude-opus-4-6".to_owned(),
+        tokens: 60_000,
+        blocks: 2,
+        bytes: payload.blocks.iter().map(|b| b.text.len() as u64).sum(),
+        enqueued_ms: now_ms(),
+        trace: "trace".to_owned(),
+    };
+    (envelope, payload)
+}
+
+/// What must come of it.
+pub fn result(payload: &Payload) -> JobResult {
+    process::process(payload)
+}
+
+/// Some id that differs for different texts.
+fn block_id(text: &str) -> BlockId {
+    let mut bytes = [7; 16];
+    for (index, byte) in text.bytes().enumerate() {
+        bytes[index % 16] ^= byte.rotate_left((index % 7) as u32);
+    }
+    BlockId::from_bytes(bytes)
+}

@@ -1,0 +1,280 @@
+//! The contract of the queue, the same over Redis and in memory.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use headroom_shared::prefix::CompressedPrefix;
+use headroom_shared::queue::embedded::EmbeddedQueue;
+use headroom_shared::queue::{
+    Claimed, Enqueued, Finished, Job, JobQueue, Retried, Timing, WorkQueue,
+};
+use headroom_shared::store::{Key, Store};
+use headroom_tests::queue_support::jobs::{TEXT, job, prefix, result};
+use headroom_tests::queue_support::memory::MemoryStore;
+use headroom_tests::queue_support::server::{RedisServer, bounds, keys};
+
+struct Subject {
+    producer: Arc<dyn JobQueue>,
+    worker: Arc<dyn WorkQueue>,
+    results: Results,
+}
+
+enum Results {
+    Redis(RedisServer),
+    Memory(Arc<MemoryStore>),
+}
+
+impl Subject {
+    fn redis(max_queue: u64) -> Self {
+        let server = RedisServer::start();
+        Self {
+            producer: Arc::new(server.producer(max_queue)),
+            worker: server.worker(timing()),
+            results: Results::Redis(server),
+        }
+    }
+
+    fn embedded(max_queue: u64) -> Self {
+        let store = Arc::new(MemoryStore::default());
+        let queue = EmbeddedQueue::new(store.clone(), max_queue, bounds(), timing());
+        let queue = Arc::new(queue);
+        Self {
+            producer: queue.clone(),
+            worker: queue,
+            results: Results::Memory(store),
+        }
+    }
+
+    async fn offer(&self, number: u8, text: &str) -> Enqueued {
+        let (envelope, payload) = job(number, text);
+        self.producer.enqueue(&envelope, &payload).await.unwrap()
+    }
+
+    async fn claim(&self) -> Arc<Job> {
+        match self.worker.claim().await.unwrap() {
+            Some(Claimed::Job(job)) => job,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn stored(&self, key: Key) -> Option<Vec<u8>> {
+        match &self.results {
+            Results::Redis(server) => {
+                server
+                    .run_args(&["GET".to_owned(), keys().entry(key)])
+                    .await
+            }
+            Results::Memory(store) => {
+                let values = store.read(&[key]).await.unwrap();
+                values[0].as_ref().map(|bytes| bytes.to_vec())
+            }
+        }
+    }
+}
+
+fn timing() -> Timing {
+    Timing {
+        claim: Duration::from_millis(300),
+        retry: Duration::from_millis(20),
+        ..Timing::default()
+    }
+}
+
+macro_rules! contract {
+    ($($name:ident)*) => {
+        mod over_redis {
+            $(#[tokio::test] async fn $name() { super::$name(super::Subject::redis).await; })*
+        }
+        mod in_memory {
+            $(#[tokio::test] async fn $name() { super::$name(super::Subject::embedded).await; })*
+        }
+    };
+}
+
+contract! {
+    jobs_come_in_order_and_leave_their_results
+    a_newer_offer_replaces_the_payload_of_a_waiting_job
+    the_queue_is_bounded_and_counts_what_it_drops
+    a_claim_waits_a_bounded_time
+    a_waiting_claim_gets_a_job_that_comes
+    a_waiting_claim_can_be_interrupted
+    a_second_finish_is_counted_and_changes_nothing
+    a_passing_failure_is_tried_again_until_its_attempts_are_used_up
+    a_buried_job_is_gone_and_counted_once
+    leaving_gives_back_what_is_held_in_its_order
+}
+
+type Make = fn(u64) -> Subject;
+
+async fn jobs_come_in_order_and_leave_their_results(make: Make) {
+    let queue = make(10);
+    queue.worker.register().await.unwrap();
+    assert_eq!(queue.offer(1, TEXT).await, Enqueued::Queued);
+    assert_eq!(queue.offer(2, TEXT).await, Enqueued::Queued);
+    let (first, second) = (queue.claim().await, queue.claim().await);
+    assert_eq!(first.envelope.prefix, prefix(1));
+    assert_eq!(second.envelope.prefix, prefix(2));
+    assert_eq!(first.crashes, 0);
+    let (depth, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.waiting, depth.active, totals.enqueued), (0, 2, 2));
+
+    let made = result(&first.payload);
+    assert!(!made.forms.is_empty());
+    assert_eq!(
+        queue.worker.finish(&first, &made).await.unwrap(),
+        Finished::Done
+    );
+    let stored = queue.stored(Key::Compressed(prefix(1))).await.unwrap();
+    let stored: CompressedPrefix = serde_json::from_slice(&stored).unwrap();
+    assert_eq!(stored, made.compressed);
+    for form in &made.forms {
+        let text = queue.stored(Key::Form(form.id)).await.unwrap();
+        assert_eq!(text, form.text.as_bytes());
+    }
+    let (depth, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.active, totals.done, totals.done_again), (1, 1, 0));
+}
+
+async fn a_newer_offer_replaces_the_payload_of_a_waiting_job(make: Make) {
+    let queue = make(10);
+    queue.worker.register().await.unwrap();
+    queue.offer(1, "old").await;
+    assert_eq!(queue.offer(1, "new").await, Enqueued::Coalesced);
+    let claimed = queue.claim().await;
+    assert_eq!(claimed.payload.blocks[0].text, "new");
+    // What is in work is not replaced any more: a newer offer is a job of its own, and keeps its payload.
+    assert_eq!(queue.offer(1, "newest").await, Enqueued::Queued);
+    queue
+        .worker
+        .finish(&claimed, &result(&claimed.payload))
+        .await
+        .unwrap();
+    assert_eq!(queue.claim().await.payload.blocks[0].text, "newest");
+    let (depth, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.waiting, depth.active), (0, 1));
+    assert_eq!((totals.enqueued, totals.coalesced), (2, 1));
+}
+
+async fn the_queue_is_bounded_and_counts_what_it_drops(make: Make) {
+    let queue = make(2);
+    queue.worker.register().await.unwrap();
+    queue.offer(1, "a").await;
+    queue.offer(2, "b").await;
+    assert_eq!(queue.offer(3, "c").await, Enqueued::DroppedFull);
+    assert_eq!(queue.offer(1, "d").await, Enqueued::Coalesced);
+    queue.claim().await;
+    assert_eq!(queue.offer(3, "c").await, Enqueued::Queued);
+    let (depth, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.waiting, totals.dropped_full), (2, 1));
+
+    let none = make(0);
+    assert_eq!(none.offer(1, "a").await, Enqueued::DroppedFull);
+}
+
+async fn a_claim_waits_a_bounded_time(make: Make) {
+    let queue = make(10);
+    queue.worker.register().await.unwrap();
+    let since = Instant::now();
+    assert!(queue.worker.claim().await.unwrap().is_none());
+    assert!(since.elapsed() >= timing().claim * 9 / 10);
+}
+
+async fn a_waiting_claim_gets_a_job_that_comes(make: Make) {
+    let queue = make(10);
+    queue.worker.register().await.unwrap();
+    let (claimed, offered) = tokio::join!(queue.claim(), queue.offer(1, "a"));
+    assert_eq!(offered, Enqueued::Queued);
+    assert_eq!(claimed.envelope.prefix, prefix(1));
+}
+
+async fn a_waiting_claim_can_be_interrupted(make: Make) {
+    let queue = make(10);
+    queue.worker.register().await.unwrap();
+    let waking = async {
+        loop {
+            queue.worker.interrupt().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let since = Instant::now();
+    tokio::select! {
+        claimed = queue.worker.claim() => assert!(claimed.unwrap().is_none()),
+        () = waking => {}
+    }
+    assert!(since.elapsed() < timing().claim * 9 / 10);
+}
+
+async fn a_second_finish_is_counted_and_changes_nothing(make: Make) {
+    let queue = make(10);
+    queue.worker.register().await.unwrap();
+    queue.offer(1, TEXT).await;
+    let claimed = queue.claim().await;
+    let made = result(&claimed.payload);
+    let first = queue.worker.finish(&claimed, &made).await.unwrap();
+    let stored = queue.stored(Key::Compressed(prefix(1))).await;
+    let again = queue.worker.finish(&claimed, &made).await.unwrap();
+    assert_eq!((first, again), (Finished::Done, Finished::DoneAgain));
+    assert_eq!(queue.stored(Key::Compressed(prefix(1))).await, stored);
+    let (_, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!((totals.done, totals.done_again), (1, 1));
+}
+
+async fn a_passing_failure_is_tried_again_until_its_attempts_are_used_up(make: Make) {
+    let queue = make(10);
+    queue.worker.register().await.unwrap();
+    queue.offer(1, "a").await;
+    for attempt in 1..bounds().attempts {
+        let claimed = queue.claim().await;
+        let retried = queue.worker.retry(&claimed, "away").await.unwrap();
+        assert_eq!(
+            retried,
+            Retried::Later(timing().retry * 2_u32.pow(attempt - 1))
+        );
+        assert_eq!(queue.producer.counts().await.unwrap().0.delayed, 1);
+        while queue.worker.reap().await.unwrap().promoted == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    let claimed = queue.claim().await;
+    let last = queue.worker.retry(&claimed, "away").await.unwrap();
+    assert_eq!(last, Retried::Buried);
+    let unheld = queue.worker.retry(&claimed, "away").await.unwrap();
+    assert_eq!(unheld, Retried::NotHeld);
+    let (depth, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.waiting, depth.delayed, depth.active), (0, 0, 0));
+    assert_eq!((depth.dead, totals.dead, totals.retried), (1, 1, 4));
+}
+
+async fn a_buried_job_is_gone_and_counted_once(make: Make) {
+    let queue = make(10);
+    queue.worker.register().await.unwrap();
+    queue.offer(1, "a").await;
+    let claimed = queue.claim().await;
+    for _ in 0..2 {
+        queue.worker.bury(&claimed.element, "bad").await.unwrap();
+    }
+    let (depth, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.active, depth.dead, totals.dead), (0, 1, 1));
+}
+
+async fn leaving_gives_back_what_is_held_in_its_order(make: Make) {
+    let queue = make(10);
+    queue.worker.register().await.unwrap();
+    for number in 1..=3 {
+        queue.offer(number, "a").await;
+    }
+    queue.claim().await;
+    queue.claim().await;
+    assert_eq!(queue.worker.leave().await.unwrap(), 2);
+    let (depth, _) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.waiting, depth.active), (3, 0));
+    queue.worker.register().await.unwrap();
+    for number in 1..=3 {
+        assert_eq!(queue.claim().await.envelope.prefix, prefix(number));
+    }
+}

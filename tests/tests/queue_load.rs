@@ -1,0 +1,114 @@
+//! A load of jobs while workers, connections and Redis itself are killed: nothing is lost, nothing is wrong.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headroom_shared::id::PrefixId;
+use headroom_shared::job::{Envelope, Payload};
+use headroom_shared::prefix::CompressedPrefix;
+use headroom_shared::queue::JobQueue;
+use headroom_shared::queue::redis::RedisQueue;
+use headroom_tests::queue_support::jobs::{TEXT, job_for, result};
+use headroom_tests::queue_support::processes::{Process, quick, start};
+use headroom_tests::queue_support::server::{RedisServer, keys};
+use headroom_tests::queue_support::{SOON, until};
+use tokio_util::task::TaskTracker;
+
+const JOBS: u32 = 4000;
+const PRODUCERS: u32 = 4;
+const FAULTS: usize = 16;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_no_fault_loses_a_job_or_changes_a_result() {
+    let mut redis = RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let producer = Arc::new(redis.producer(u64::from(JOBS)));
+    let producing = TaskTracker::new();
+    for part in 0..PRODUCERS {
+        producing.spawn(produce(Arc::clone(&producer), part));
+    }
+    producing.close();
+    let mut workers: Vec<Process> = (0..3).map(|_| start(quick(), &redis, 3)).collect();
+    for fault in 0..FAULTS {
+        // Some progress between two faults, so that each hits work.
+        let before = progress(&redis).await;
+        until("progress", SOON, async || {
+            progress(&redis).await >= before + 100 || progress(&redis).await >= u64::from(JOBS)
+        })
+        .await;
+        match fault % 4 {
+            0 => workers[fault / 4 % 3].signal("KILL"),
+            1 => workers[fault / 4 % 3].signal("TERM"),
+            2 => {
+                let _: u64 = redis.run("CLIENT KILL TYPE normal SKIPME yes").await;
+            }
+            _ => {
+                redis.stop();
+                redis.start_again();
+            }
+        }
+        for worker in &mut workers {
+            if worker.has_ended() {
+                *worker = start(quick(), &redis, 3);
+            }
+        }
+    }
+    producing.wait().await;
+    until("all done", Duration::from_secs(60), async || {
+        let (depth, _) = redis.counts().await;
+        depth.waiting + depth.active + depth.delayed == 0
+    })
+    .await;
+    everything_is_right(&redis).await;
+}
+
+async fn progress(redis: &RedisServer) -> u64 {
+    let (_, totals) = redis.counts().await;
+    totals.done
+}
+
+fn numbered(number: u32) -> (Envelope, Payload) {
+    let mut prefix = [0; 16];
+    prefix[..4].copy_from_slice(&number.to_be_bytes());
+    job_for(PrefixId::from_bytes(prefix), &format!("{number}\n{TEXT}"))
+}
+
+/// Offers its part of the jobs, each until Redis has said that it has it.
+async fn produce(producer: Arc<RedisQueue>, part: u32) {
+    for number in (part..JOBS).step_by(PRODUCERS as usize) {
+        let (envelope, payload) = numbered(number);
+        while producer.enqueue(&envelope, &payload).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+async fn everything_is_right(redis: &RedisServer) {
+    let (depth, totals) = redis.counts().await;
+    assert_eq!(depth.dead, 0);
+    assert!(totals.done >= u64::from(JOBS), "{totals:?}");
+    let mut connection = redis.connection().await;
+    for number in 0..JOBS {
+        let (envelope, payload) = numbered(number);
+        let made = result(&payload);
+        let stored: String = redis::cmd("GET")
+            .arg(keys().compressed(envelope.prefix))
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        let stored: CompressedPrefix = serde_json::from_str(&stored).unwrap();
+        assert_eq!(stored, made.compressed);
+        for form in &made.forms {
+            let text: String = redis::cmd("GET")
+                .arg(keys().form(form.id))
+                .query_async(&mut connection)
+                .await
+                .unwrap();
+            assert_eq!(text, form.text);
+        }
+    }
+    for left in ["headroom:pending:*", "headroom:job:*", "headroom:crashes"] {
+        let left: Vec<String> = redis.run(&format!("KEYS {left}")).await;
+        assert!(left.is_empty(), "{left:?}");
+    }
+}

@@ -1,0 +1,51 @@
+//! The program around [`crate::run`]: log, signals, and an exit code.
+
+use std::process::ExitCode;
+
+use headroom_shared::queue::Timing;
+use headroom_shared::telemetry;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::pool::Work;
+use crate::{Settings, panics};
+
+/// Runs until SIGTERM or SIGINT. 0: stopped in good order; 1: could not work; 2: a setting is missing.
+#[must_use]
+pub fn run(settings: Settings, work: Work, timing: Timing) -> ExitCode {
+    if let Err(missing) = settings.redis_url() {
+        return missing.report();
+    }
+    telemetry::start(&settings.log);
+    panics::hide_messages();
+    let ended = tokio::runtime::Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| {
+            let ended = runtime.block_on(until_told_to_stop(settings, work, timing));
+            // A job that outlived the grace is somebody else's now: nothing waits for it.
+            runtime.shutdown_background();
+            ended
+        });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn until_told_to_stop(settings: Settings, work: Work, timing: Timing) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = CancellationToken::new();
+    let running = crate::run(settings, work, timing, stop.clone());
+    let mut running = std::pin::pin!(running);
+    tokio::select! {
+        ended = &mut running => return ended,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    stop.cancel();
+    running.await
+}
