@@ -213,6 +213,11 @@ async fn replay(session: Session, variant: Variant, stage: Arc<Stage>) -> Outcom
     let mut client = Client::new(session.begin());
     client.conversation.marked = variant.cached;
     client.may_land = !variant.cached;
+    let mut bills = Bills::default();
+    if !variant.cached {
+        bills.sent.turn_off();
+        bills.direct.turn_off();
+    }
     let turns = session
         .steps
         .iter()
