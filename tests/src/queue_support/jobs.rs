@@ -7,8 +7,8 @@ use headroom_shared::prefix::JobResult;
 use headroom_worker::process;
 use uuid::Uuid;
 
-/// A compressible text.
-pub const TEXT: &str = "same\nsame\nsame\nsame\nsame\nsame\nsame\nsame\nother\n";
+/// A text that any compressor makes smaller.
+pub const TEXT: &str = include_str!("repeats.txt");
 
 /// The prefix with this number.
 pub fn prefix(number: u8) -> PrefixId {
