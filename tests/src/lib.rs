@@ -1,3 +1,38 @@
-//! The harness of the suites.
+//! The harness of the end-to-end suites: real programs, a real redis-server, a scripted provider.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`process`] | the two programs as child processes |
+//! | [`redis_server`] | a throw-away redis-server |
+//! | [`provider`] | a provider that answers as the test says, keeps what it got, and models a prompt cache |
+//! | [`raw`] | a provider of one connection, for answers that no HTTP library would write |
+//! | [`tcp_proxy`] | a TCP proxy that slows, stalls or cuts |
+//! | [`http`] | one HTTP call over a connection of its own |
+//! | [`client`] | an agent that sends a conversation and checks what becomes of it |
+//! | [`conversation`] | conversations, recorded or made up, and how clients write them |
+//! | [`audit`] | what was replaced in a body, found without the product's own code |
+//! | [`forms`] | the life of each block's form over a session |
+//! | [`queue_support`] | what the queue's own suites share |
+//! | [`stage`] | provider, Redis, proxy and worker together |
+//!
+//! Everything that is started here ends when it is dropped.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "this crate is test code: a panic is how it says that a test failed"
+)]
 
+pub mod audit;
+pub mod client;
+pub mod conversation;
+pub mod forms;
+pub mod http;
+pub mod ports;
+pub mod process;
+pub mod provider;
 pub mod queue_support;
+pub mod raw;
+pub mod redis_server;
+pub mod stage;
+pub mod tcp_proxy;
+pub mod wait;

@@ -1,0 +1,275 @@
+//! The project's two programs as child processes, set up by environment variables alone.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
+
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::http::Call;
+use crate::ports::free_port;
+use crate::provider::Provider;
+use crate::wait;
+
+/// How to start a program.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    program: &'static str,
+    env: BTreeMap<String, String>,
+    port: u16,
+    ready: &'static str,
+    folder: Arc<TempDir>,
+}
+
+impl Launch {
+    fn new(program: &'static str, port_variable: &str) -> Self {
+        let folder = Arc::new(TempDir::new().expect("a temporary folder"));
+        let port = free_port();
+        let launch = Self {
+            program,
+            env: BTreeMap::new(),
+            port,
+            ready: "/readyz",
+            folder,
+        };
+        launch.set(port_variable, port).set("HEADROOM_LOG", "info")
+    }
+
+    /// The proxy before `provider`, with a data folder of its own and the embedded store.
+    #[must_use]
+    pub fn proxy(provider: &Provider) -> Self {
+        Self::proxy_to(&provider.url())
+    }
+
+    /// The proxy before the provider at `url`.
+    #[must_use]
+    pub fn proxy_to(url: &str) -> Self {
+        let launch = Self::new("headroom-proxy", "HEADROOM_PORT");
+        let folder = launch.folder.path().display().to_string();
+        launch
+            .set("HEADROOM_DATA_DIR", folder)
+            .set("ANTHROPIC_TARGET_API_URL", url)
+            .set("OPENAI_TARGET_API_URL", url)
+    }
+
+    /// A worker of the Redis at `url`.
+    #[must_use]
+    pub fn worker(url: &str) -> Self {
+        Self::new("headroom-worker", "HEADROOM_WORKER_PORT").set("HEADROOM_REDIS_URL", url)
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: impl ToString) -> Self {
+        self.env.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Removes an environment variable.
+    #[must_use]
+    pub fn unset(mut self, name: &str) -> Self {
+        self.env.remove(name);
+        self
+    }
+
+    /// Takes the program as started when it is alive, even if it is not ready.
+    #[must_use]
+    pub fn alive_is_enough(mut self) -> Self {
+        self.ready = "/livez";
+        self
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(program_path(self.program));
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path())
+            .envs(&self.env)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the program and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not become ready; the message holds what it logged.
+    pub async fn start(&self) -> Process {
+        let process = self.spawn();
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// Starts the program and does not wait.
+    ///
+    /// # Panics
+    /// When it can't be started.
+    #[must_use]
+    pub fn spawn(&self) -> Process {
+        let log = NamedTempFile::new().expect("a file for the log");
+        let stderr = log.reopen().expect("the log file opens twice");
+        let child = self
+            .command()
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .expect("the program starts");
+        Process {
+            child,
+            log,
+            launch: self.clone(),
+        }
+    }
+
+    /// Runs the program to its end, for a start that must fail.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn run(&self) -> Output {
+        let mut command = tokio::process::Command::from(self.command());
+        command.kill_on_drop(true);
+        wait::soon("the program to end", command.output())
+            .await
+            .expect("the program runs")
+    }
+}
+
+/// A program that runs. It is killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    log: NamedTempFile,
+    launch: Launch,
+}
+
+impl Process {
+    /// Host and port where it listens.
+    #[must_use]
+    pub fn addr(&self) -> String {
+        format!("127.0.0.1:{}", self.launch.port)
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it logged so far.
+    ///
+    /// # Panics
+    /// When the log can't be read.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let mut bytes = Vec::new();
+        let mut file = File::open(self.log.path()).expect("the log is there");
+        file.read_to_end(&mut bytes).expect("the log is readable");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    async fn wait_until_ready(&self) {
+        let path = self.launch.ready;
+        let ready = wait::within(wait::DEADLINE, || async {
+            let answer = Call::get(path).try_send(&self.addr()).await.ok()?;
+            (answer.status() == 200).then_some(())
+        });
+        assert!(
+            ready.await.is_some(),
+            "{} is not ready; its log:\n{}",
+            self.launch.program,
+            self.log()
+        );
+    }
+
+    /// Sends it a signal, such as `TERM` or `STOP`.
+    ///
+    /// # Panics
+    /// When the signal can't be sent.
+    pub fn signal(&self, name: &str) {
+        signal(self.pid(), name);
+    }
+
+    /// Asks it to stop and waits until it has.
+    ///
+    /// # Panics
+    /// When it does not stop.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Panics
+    /// When it goes on.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let child = std::cell::RefCell::new(&mut self.child);
+        wait::eventually("a program to stop", || async {
+            child.borrow_mut().try_wait().expect("its state is known")
+        })
+        .await
+    }
+
+    /// Kills it where it stands.
+    ///
+    /// # Panics
+    /// When it can't be killed.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Starts it again, after it was ended, with the same settings and data.
+    pub async fn start_again(&mut self) {
+        *self = self.launch.start().await;
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail = log.len().saturating_sub(4000);
+            let tail = log.get(tail..).unwrap_or(&log);
+            eprintln_log(self.launch.program, tail);
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "what a program logged belongs to the failed test's output"
+)]
+fn eprintln_log(program: &str, log: &str) {
+    eprintln!("--- log of {program} ---\n{log}");
+}
+
+/// Sends a signal to one process.
+///
+/// # Panics
+/// When it can't be sent.
+pub fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill")
+        .args([format!("-{name}"), pid.to_string()])
+        .status()
+        .expect("kill runs");
+    assert!(status.success(), "SIG{name} to {pid}");
+}
+
+/// The programs stand beside the folder of the test executables: target/<profile>/deps/<test>.
+fn program_path(program: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    let profile = test.parent().and_then(std::path::Path::parent);
+    let path = profile.expect("target/<profile>").join(program);
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build --workspace --bins` (with the test's profile) first",
+        path.display()
+    );
+    path
+}

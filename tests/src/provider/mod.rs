@@ -1,0 +1,239 @@
+//! A provider on loopback that speaks the three dialects, answers as the test says, and keeps what it got.
+
+mod answer;
+pub mod cache;
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use self::answer::Body;
+pub use self::answer::{Gate, Reply};
+use self::cache::PromptCache;
+use crate::wait;
+
+/// A request as it arrived.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Its method.
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, byte for byte.
+    pub body: Bytes,
+    /// Cancelled when the answer is over or the other side has gone.
+    pub over: CancellationToken,
+}
+
+impl Received {
+    /// All values of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Vec<&str> {
+        let values = self.headers.get_all(name).iter();
+        values
+            .map(|value| value.to_str().unwrap_or("(not text)"))
+            .collect()
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    replies: VecDeque<Reply>,
+    received: Vec<Received>,
+    cache: PromptCache,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    arrived: Notify,
+}
+
+/// The provider. It ends when dropped.
+#[derive(Debug)]
+pub struct Provider {
+    url: String,
+    shared: Arc<Shared>,
+    _accept: JoinSet<()>,
+}
+
+impl Provider {
+    /// Starts one that answers every request well.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub async fn start() -> Self {
+        Self::start_on("127.0.0.1").await
+    }
+
+    /// Starts one on another address of this machine.
+    ///
+    /// # Panics
+    /// When no port is free there.
+    pub async fn start_on(host: &str) -> Self {
+        let listener = TcpListener::bind((host, 0)).await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        let shared = Arc::new(Shared::default());
+        let mut accept = JoinSet::new();
+        accept.spawn(serve(listener, Arc::clone(&shared)));
+        Self {
+            url,
+            shared,
+            _accept: accept,
+        }
+    }
+
+    /// Its URL, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Answers the next request that has no answer yet like this.
+    ///
+    /// # Panics
+    /// When the provider panicked before.
+    pub fn script(&self, reply: Reply) {
+        self.shared
+            .state
+            .lock()
+            .expect("no panic")
+            .replies
+            .push_back(reply);
+    }
+
+    /// Changes the model of the prompt cache.
+    ///
+    /// # Panics
+    /// When the provider panicked before.
+    pub fn cache<T>(&self, change: impl FnOnce(&mut PromptCache) -> T) -> T {
+        change(&mut self.shared.state.lock().expect("no panic").cache)
+    }
+
+    /// Takes the oldest request that was not taken yet, and waits for it if there is none.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn next(&self) -> Received {
+        self.take("a request to arrive", |_| true).await
+    }
+
+    /// Takes the request that carries this value of `x-test-id`.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn with_id(&self, id: &str) -> Received {
+        self.take("the request with an id", |request| {
+            request.header("x-test-id") == [id]
+        })
+        .await
+    }
+
+    /// How many requests arrived that were not taken.
+    ///
+    /// # Panics
+    /// When the provider panicked before.
+    #[must_use]
+    pub fn untaken(&self) -> usize {
+        self.shared.state.lock().expect("no panic").received.len()
+    }
+
+    async fn take(&self, what: &str, wanted: impl Fn(&Received) -> bool) -> Received {
+        wait::soon(what, async {
+            loop {
+                // Registered before looking, so that no arrival is missed.
+                let arrived = self.shared.arrived.notified();
+                {
+                    let received = &mut self.shared.state.lock().expect("no panic").received;
+                    if let Some(at) = received.iter().position(&wanted) {
+                        return received.remove(at);
+                    }
+                }
+                arrived.await;
+            }
+        })
+        .await
+    }
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let _ = stream.set_nodelay(true);
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            let hang_up = CancellationToken::new();
+            let service = service_fn(|request| handle(request, &shared, &hang_up));
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service);
+            tokio::select! {
+                _ = connection => {}
+                () = hang_up.cancelled() => {}
+            }
+        });
+    }
+}
+
+async fn handle(
+    request: Request<Incoming>,
+    shared: &Shared,
+    hang_up: &CancellationToken,
+) -> Result<Response<Body>, Infallible> {
+    let (head, body) = request.into_parts();
+    let over = CancellationToken::new();
+    let guard = over.clone().drop_guard();
+    let Ok(body) = body.collect().await else {
+        hang_up.cancel();
+        return std::future::pending().await;
+    };
+    let received = Received {
+        method: head.method,
+        target: head.uri.to_string(),
+        headers: head.headers,
+        body: body.to_bytes(),
+        over,
+    };
+    let (reply, usage) = {
+        let mut state = shared.state.lock().expect("no panic");
+        let usage = state.cache.serve(&received.target, &received.body);
+        state.received.push(received.clone());
+        (state.replies.pop_front().unwrap_or(Reply::Auto), usage)
+    };
+    shared.arrived.notify_waiters();
+    Ok(respond(reply, &received, usage, hang_up, guard).await)
+}
+
+async fn respond(
+    reply: Reply,
+    received: &Received,
+    usage: cache::Usage,
+    hang_up: &CancellationToken,
+    guard: DropGuard,
+) -> Response<Body> {
+    match reply {
+        Reply::Auto => answer::well(received, usage),
+        Reply::Fixed(response) => response.map(|bytes| answer::whole(Bytes::from(bytes))),
+        Reply::Gated(response) => response.map(|pieces| answer::gated(pieces, guard)),
+        Reply::Hang => {
+            let _held = guard;
+            std::future::pending().await
+        }
+        Reply::HangUp => {
+            hang_up.cancel();
+            std::future::pending().await
+        }
+    }
+}

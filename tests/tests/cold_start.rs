@@ -1,0 +1,225 @@
+//! Large cold starts: sent untouched at once, compressed by a worker, and sent smaller from a later turn on.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use headroom_tests::client::Client;
+use headroom_tests::conversation::{Conversation, Dialect};
+use headroom_tests::process::Launch;
+use headroom_tests::stage::Stage;
+use headroom_tests::wait;
+use serde_json::Value;
+
+const MIN_TOKENS: &str = "HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS";
+
+/// A conversation that was long before the proxy came.
+fn long(dialect: Dialect, id: &str) -> Conversation {
+    let conversation = Conversation::new(dialect, id).user(&format!("Find the bug {id}."));
+    (0..4)
+        .fold(conversation, |it, seed| it.reads(seed, 20_000))
+        .assistant("Found it.")
+        .user("Fix it.")
+}
+
+fn deferring(launch: Launch) -> Launch {
+    launch
+        .set(MIN_TOKENS, 5000)
+        .set("HEADROOM_STORE_BUDGET_MS", 5000)
+}
+
+#[tokio::test]
+async fn deferred_untouched_then_compressed_by_a_worker() {
+    let mut stage = Stage::with_redis(deferring).await;
+    stage.provider.cache(|cache| cache.turn_off());
+    for (done, dialect) in (1..).zip(Dialect::ALL) {
+        let mut client = Client::uncached(long(dialect, &format!("deferred-{dialect:?}")));
+        let first = client.turn(&stage).await;
+        assert_eq!(first.decision, "deferred");
+        assert_eq!(first.got, first.sent.bytes);
+        if stage.worker.is_none() {
+            the_job_waits(&stage, &client.conversation.model, &first.request).await;
+            stage.start_worker().await;
+        }
+        stage.until_done(done).await;
+        let later = client.until_compressed(&stage).await;
+        assert!(
+            later.got.len() < later.sent.bytes.len() * 9 / 10,
+            "{dialect:?}: {} of {}",
+            later.got.len(),
+            later.sent.bytes.len()
+        );
+        assert!(
+            client.forms.landed >= 2,
+            "{dialect:?}: {:?}",
+            client.forms.landed
+        );
+    }
+    let lists: (u64, u64) = (
+        stage.redis().command(&["LLEN", "headroom:jobs"]).await,
+        stage.redis().command(&["LLEN", "headroom:dead"]).await,
+    );
+    assert_eq!(lists, (0, 0));
+}
+
+/// What an operator sees with redis-cli while no worker runs.
+async fn the_job_waits(stage: &Stage, model: &str, request: &str) {
+    let line = wait::eventually("the job to be pushed", || async {
+        stage
+            .redis()
+            .command::<Option<String>>(&["LINDEX", "headroom:jobs", "-1"])
+            .await
+    })
+    .await;
+    assert!(!line.contains('\n'));
+    let envelope: Value = line.parse().unwrap();
+    let text = |name: &str| envelope[name].as_str().unwrap().to_owned();
+    let number = |name: &str| envelope[name].as_u64().unwrap();
+    assert_eq!((number("v"), number("blocks")), (1, 4), "{line}");
+    assert_eq!(
+        (text("model"), text("trace")),
+        (model.to_owned(), request.to_owned())
+    );
+    assert!(
+        number("tokens") > 20_000 && number("bytes") > 80_000,
+        "{line}"
+    );
+    assert!(number("enqueued_ms") > 1_700_000_000_000, "{line}");
+    for key in [
+        format!("headroom:job:{}", text("prefix")),
+        format!("headroom:pending:{}", text("prefix")),
+    ] {
+        let life: i64 = stage.redis().command(&["TTL", &key]).await;
+        assert!(life > 0, "{key} lives {life}");
+    }
+    let stats = stage.stats().await;
+    assert_eq!(stats["queue"]["waiting"], 1, "{stats}");
+    assert_eq!(stats["jobs"]["enqueued"], 1, "{stats}");
+}
+
+#[tokio::test]
+async fn one_process_alone_does_the_whole_job() {
+    let stage = Stage::embedded(deferring).await;
+    stage.provider.cache(|cache| cache.turn_off());
+    for (done, dialect) in (1..).zip(Dialect::ALL) {
+        let mut client = Client::uncached(long(dialect, &format!("alone-{dialect:?}")));
+        assert_eq!(client.turn(&stage).await.decision, "deferred");
+        stage.until_done(done).await;
+        client.until_compressed(&stage).await;
+    }
+    assert_eq!(stage.stats().await["store"], "embedded");
+}
+
+#[tokio::test]
+async fn a_warm_prefix_is_left_as_it_is() {
+    let stage = Stage::embedded(deferring).await;
+    let mut client = Client::new(long(Dialect::Messages, "warm"));
+    assert_eq!(client.turn(&stage).await.decision, "deferred");
+    stage.until_done(1).await;
+    for step in 0..6 {
+        client.grow(|it| it.assistant("Yes.").user(&format!("Go on {step}.")));
+        assert_eq!(client.turn(&stage).await.decision, "forwarded");
+    }
+    assert_eq!(client.forms.landed, 0);
+}
+
+#[tokio::test]
+async fn nothing_lands_before_bound_thinking() {
+    let stage = Stage::embedded(deferring).await;
+    for (done, model) in (1..).zip(["claude-opus-5-5", "claude-fable-5-1", "nobody-knows-1"]) {
+        let mut conversation = long(Dialect::Messages, model)
+            .thinking("Hm.")
+            .user("Go on.");
+        model.clone_into(&mut conversation.model);
+        let mut client = Client::uncached(conversation);
+        assert_eq!(client.turn(&stage).await.decision, "deferred", "{model}");
+        stage.until_done(done).await;
+        for step in 0..6 {
+            client.grow(|it| it.assistant("Yes.").user(&format!("Go on {step}.")));
+            assert_eq!(client.turn(&stage).await.decision, "forwarded", "{model}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_small_cold_start_is_compressed_at_entry() {
+    let patient = |it: Launch| {
+        it.set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+            .set("HEADROOM_STORE_BUDGET_MS", 5000)
+    };
+    let stage = Stage::embedded(patient).await;
+    for dialect in Dialect::ALL {
+        let conversation = Conversation::new(dialect, "small")
+            .user("Read it.")
+            .reads(1, 20_000);
+        let mut client = Client::new(conversation);
+        let first = client.turn(&stage).await;
+        assert_eq!(first.decision, "compressed", "{dialect:?}");
+        client.grow(|it| it.reads(2, 9000));
+        assert_eq!(
+            client.turn(&stage).await.decision,
+            "compressed",
+            "{dialect:?}"
+        );
+        assert_eq!(
+            (client.forms.entered, client.forms.landed),
+            (2, 0),
+            "{dialect:?}"
+        );
+    }
+    assert_eq!(stage.stats().await["jobs"]["enqueued"], 0);
+}
+
+#[tokio::test]
+async fn switched_off_it_only_forwards() {
+    for off in ["0", "false", "no", "off"] {
+        let stage =
+            Stage::embedded(|it| deferring(it).set("HEADROOM_BACKGROUND_COMPRESSION", off)).await;
+        let mut client = Client::uncached(long(Dialect::Messages, off));
+        for _ in 0..2 {
+            assert_eq!(client.turn(&stage).await.decision, "forwarded");
+            client.grow(|it| it.reads(9, 9000));
+        }
+        assert_eq!(stage.stats().await["jobs"]["enqueued"], 0);
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_drops_and_counts() {
+    let set = |it| deferring(it).set("HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", 2);
+    let stage = Stage::with_redis(set).await;
+    // What became of an offer is known only once the queue has answered, and no request waits for that.
+    let mut session = 0;
+    wait::eventually("a dropped job to be told to the client", || {
+        session += 1;
+        let mut client = Client::new(long(Dialect::Messages, &format!("full-{session}")));
+        let stage = &stage;
+        async move {
+            let turn = client.turn(stage).await;
+            assert_eq!(turn.got, turn.sent.bytes);
+            (turn.decision == "dropped").then_some(())
+        }
+    })
+    .await;
+    let stats = stage.stats().await;
+    assert_eq!(stats["queue"]["waiting"], 2, "{stats}");
+    assert!(stats["requests"]["dropped"].as_u64() >= Some(1), "{stats}");
+    let dropped: u64 = stage
+        .redis()
+        .command(&["HGET", "headroom:stats", "dropped_full"])
+        .await;
+    assert!(dropped >= 1);
+}
+
+#[tokio::test]
+async fn tenants_do_not_meet() {
+    let stage = Stage::embedded(|it| deferring(it).set("HEADROOM_TENANT_HEADER", "x-tenant")).await;
+    let conversation = long(Dialect::Messages, "same").unmarked();
+    for (tenant, decision) in [("a", "deferred"), ("b", "deferred")] {
+        let answer = stage
+            .send(&conversation.call().header("x-tenant", tenant))
+            .await;
+        assert_eq!(answer.decision(), decision, "{tenant}");
+        answer.bytes().await;
+    }
+    stage
+        .until("two jobs", |stats| stats["jobs"]["enqueued"] == 2)
+        .await;
+}

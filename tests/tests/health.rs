@@ -1,0 +1,177 @@
+//! What an operator and an orchestrator see: /livez, /readyz, /stats, /metrics.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
+use std::collections::HashSet;
+
+use headroom_tests::conversation::{Conversation, Dialect};
+use headroom_tests::http::Call;
+use headroom_tests::stage::Stage;
+use headroom_tests::wait;
+
+#[tokio::test]
+async fn stats_have_every_field() {
+    let mut stage = Stage::with_redis(|launch| launch).await;
+    stage.start_worker().await;
+    let hi = |dialect| Conversation::new(dialect, "stats").user("hi");
+    for dialect in Dialect::ALL {
+        stage.exchange(&hi(dialect).call()).await;
+    }
+    stage
+        .exchange(&hi(Dialect::Chat).call().header("x-headroom-bypass", "1"))
+        .await;
+    let stats = stage.stats().await;
+    for name in [
+        "total",
+        "forwarded",
+        "deferred",
+        "dropped",
+        "compressed",
+        "bypassed",
+    ] {
+        assert!(stats["requests"][name].is_u64(), "requests.{name}: {stats}");
+    }
+    for (of, names) in [
+        ("bytes", &["in", "sent", "saved"][..]),
+        ("queue", &["waiting", "active", "delayed", "dead"]),
+        ("jobs", &["enqueued", "done", "failed"]),
+    ] {
+        for name in names {
+            assert!(stats[of][name].is_u64(), "{of}.{name}: {stats}");
+        }
+    }
+    assert_eq!(stats["requests"]["total"], 4, "{stats}");
+    assert_eq!(stats["requests"]["forwarded"], 3, "{stats}");
+    assert_eq!(stats["requests"]["bypassed"], 1, "{stats}");
+    let bytes: usize = Dialect::ALL
+        .into_iter()
+        .chain([Dialect::Chat])
+        .map(|dialect| hi(dialect).body().bytes.len())
+        .sum();
+    assert_eq!(stats["bytes"]["in"], bytes, "{stats}");
+    assert_eq!(stats["bytes"]["sent"], bytes, "{stats}");
+    assert_eq!(stats["store"], "redis");
+}
+
+#[tokio::test]
+async fn metrics_are_what_prometheus_reads() {
+    let mut stage = Stage::with_redis(|launch| launch).await;
+    stage.start_worker().await;
+    stage
+        .exchange(&Conversation::new(Dialect::Messages, "m").user("hi").call())
+        .await;
+    let worker = stage.worker.as_ref().unwrap().addr();
+    for (addr, must) in [
+        (stage.addr(), "headroom_requests_total"),
+        (worker, "headroom"),
+    ] {
+        let answer = Call::get("/metrics").send(&addr).await;
+        assert_eq!(answer.status(), 200);
+        let text = String::from_utf8(answer.bytes().await.to_vec()).unwrap();
+        let names = assert_prometheus(&text);
+        assert!(names.iter().any(|name| name.starts_with(must)), "{text}");
+    }
+}
+
+/// Checks the text format line by line and gives the names of the samples.
+fn assert_prometheus(text: &str) -> HashSet<String> {
+    let mut typed = HashSet::new();
+    let mut names = HashSet::new();
+    let mut families = HashSet::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(
+                [
+                    "counter",
+                    "gauge",
+                    "histogram",
+                    "summary",
+                    "info",
+                    "unknown"
+                ]
+                .contains(&kind),
+                "{line}"
+            );
+            assert!(families.insert(name.to_owned()), "declared twice: {line}");
+            typed.insert(name.to_owned());
+        } else if !line.starts_with('#') {
+            let (series, value) = line
+                .rsplit_once(' ')
+                .unwrap_or_else(|| panic!("no sample: {line:?}"));
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            let name = series.split('{').next().unwrap_or_default();
+            assert!(
+                name.chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':'),
+                "{line}"
+            );
+            assert!(series == name || series.ends_with('}'), "{line}");
+            assert!(
+                typed.iter().any(|family| name.starts_with(family.as_str())),
+                "no TYPE before {line}"
+            );
+            names.insert(name.to_owned());
+        }
+    }
+    names
+}
+
+#[tokio::test]
+async fn ready_says_whether_the_store_is_there_and_alive_does_not() {
+    let mut stage = Stage::with_redis(|launch| launch).await;
+    stage.start_worker().await;
+    let both = [stage.addr(), stage.worker.as_ref().unwrap().addr()];
+    for addr in &both {
+        assert_eq!(Call::get("/livez").send(addr).await.status(), 200);
+        assert_eq!(Call::get("/readyz").send(addr).await.status(), 200);
+    }
+    stage.redis.as_mut().unwrap().kill();
+    for addr in &both {
+        let reason = wait::eventually("a 503", || async {
+            let answer = Call::get("/readyz").send(addr).await;
+            if answer.status() == 503 {
+                Some(answer.bytes().await)
+            } else {
+                None
+            }
+        })
+        .await;
+        assert!(!reason.is_empty(), "the reason is said");
+        assert_eq!(Call::get("/livez").send(addr).await.status(), 200);
+    }
+    stage.redis.as_mut().unwrap().start_again().await;
+    for addr in &both {
+        wait::eventually("a 200 again", || async {
+            (Call::get("/readyz").send(addr).await.status() == 200).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_stop_lets_streams_end() {
+    let mut stage = Stage::embedded(|launch| launch).await;
+    let (gate, reply) =
+        headroom_tests::provider::Reply::gated(200, &[("content-type", "text/event-stream")]);
+    stage.provider.script(reply);
+    let mut answer = stage
+        .send(
+            &Conversation::new(Dialect::Messages, "stop")
+                .user("hi")
+                .call(),
+        )
+        .await;
+    gate.send("data: 1\n\n").await;
+    assert_eq!(answer.chunk().await.unwrap(), "data: 1\n\n");
+    stage.proxy().signal("TERM");
+    gate.send("data: 2\n\n").await;
+    assert_eq!(answer.chunk().await.unwrap(), "data: 2\n\n");
+    drop(gate);
+    assert_eq!(answer.chunk().await, None);
+    drop(answer);
+    assert!(stage.proxy().ended().await.success());
+}

@@ -1,0 +1,157 @@
+//! Whatever is restarted, every block keeps its form. The client checks that at every turn.
+
+use headroom_tests::client::Client;
+use headroom_tests::conversation::{Conversation, Dialect};
+use headroom_tests::http::Call;
+use headroom_tests::process::Launch;
+use headroom_tests::stage::Stage;
+use headroom_tests::wait;
+
+fn patient(launch: Launch) -> Launch {
+    launch
+        .set("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", 5000)
+        .set("HEADROOM_STORE_BUDGET_MS", 5000)
+        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+}
+
+fn short(dialect: Dialect) -> Client {
+    Client::new(
+        Conversation::new(dialect, "restart")
+            .user("Read.")
+            .reads(1, 9000),
+    )
+}
+
+fn long(dialect: Dialect) -> Client {
+    let conversation = Conversation::new(dialect, "restart-long").user("Read.");
+    let conversation = (0..4).fold(conversation, |it, seed| it.reads(seed, 20_000));
+    Client::uncached(conversation.assistant("Done.").user("Go on."))
+}
+
+/// A turn with a new block, which is compressed at entry, behind blocks that have their forms already.
+async fn next_turn(client: &mut Client, stage: &Stage) {
+    let before = client.forms.entered;
+    let seed = 100 + client.conversation.messages.len();
+    client.grow(|it| it.reads(seed, 9000));
+    assert_eq!(client.turn(stage).await.decision, "compressed");
+    assert_eq!(client.forms.entered, before + 1);
+}
+
+#[tokio::test]
+async fn the_embedded_store_outlives_a_kill() {
+    let mut stage = Stage::embedded(patient).await;
+    for dialect in Dialect::ALL {
+        let mut client = short(dialect);
+        assert_eq!(client.turn(&stage).await.decision, "compressed");
+        for _ in 0..3 {
+            // Killed the moment an answer is there: what it sent must be known to its successor.
+            stage.proxy().kill();
+            stage.proxy().start_again().await;
+            next_turn(&mut client, &stage).await;
+        }
+        assert!(stage.proxy().terminate().await.success());
+        stage.proxy().start_again().await;
+        next_turn(&mut client, &stage).await;
+    }
+}
+
+#[tokio::test]
+async fn a_landed_prefix_outlives_a_kill() {
+    let mut stage = Stage::embedded(patient).await;
+    stage.provider.cache(|cache| cache.turn_off());
+    let mut client = long(Dialect::Messages);
+    assert_eq!(client.turn(&stage).await.decision, "deferred");
+    stage.until_done(1).await;
+    client.until_compressed(&stage).await;
+    for _ in 0..2 {
+        stage.proxy().kill();
+        stage.proxy().start_again().await;
+        next_turn(&mut client, &stage).await;
+    }
+}
+
+#[tokio::test]
+async fn a_job_outlives_a_kill_of_the_one_process() {
+    let mut stage = Stage::embedded(patient).await;
+    stage.provider.cache(|cache| cache.turn_off());
+    let mut client = long(Dialect::Chat);
+    assert_eq!(client.turn(&stage).await.decision, "deferred");
+    stage.proxy().kill();
+    stage.proxy().start_again().await;
+    // The job may be lost with the process, but not what was sent, and never a later request.
+    for step in 0..3 {
+        client.grow(|it| it.assistant("Yes.").user(&format!("Go on {step}.")));
+        client.turn(&stage).await;
+    }
+}
+
+#[tokio::test]
+async fn redis_proxy_and_worker_may_go_and_come() {
+    let mut stage = Stage::with_redis(patient).await;
+    stage.provider.cache(|cache| cache.turn_off());
+    stage.start_worker().await;
+    let mut client = long(Dialect::Responses);
+    assert_eq!(client.turn(&stage).await.decision, "deferred");
+    stage.until_done(1).await;
+    client.until_compressed(&stage).await;
+
+    stage.proxy().kill();
+    stage.proxy().start_again().await;
+    next_turn(&mut client, &stage).await;
+
+    let redis = stage.redis.as_mut().unwrap();
+    redis.kill();
+    redis.start_again().await;
+    ready_again(&stage).await;
+    next_turn(&mut client, &stage).await;
+
+    let worker = stage.worker.as_mut().unwrap();
+    assert!(worker.terminate().await.success());
+    worker.start_again().await;
+    let mut other = long(Dialect::Messages);
+    assert_eq!(other.turn(&stage).await.decision, "deferred");
+    stage.until_done(2).await;
+    other.until_compressed(&stage).await;
+    next_turn(&mut client, &stage).await;
+}
+
+#[tokio::test]
+async fn another_replica_sends_the_same_bytes() {
+    let mut stage = Stage::with_redis(patient).await;
+    let second = Launch::proxy(&stage.provider).set("HEADROOM_REDIS_URL", stage.redis().url());
+    let mut second = patient(second).start().await;
+    let mut client = short(Dialect::Messages);
+    client.turn(&stage).await;
+    for _ in 0..4 {
+        std::mem::swap(stage.proxy(), &mut second);
+        next_turn(&mut client, &stage).await;
+    }
+}
+
+#[tokio::test]
+async fn without_redis_requests_go_on_and_no_form_is_lost() {
+    let mut stage = Stage::with_redis(|it| patient(it).set("HEADROOM_STORE_BUDGET_MS", 500)).await;
+    let mut client = short(Dialect::Messages);
+    assert_eq!(client.turn(&stage).await.decision, "compressed");
+    stage.redis.as_mut().unwrap().kill();
+    for step in 0..3 {
+        // What the proxy itself remembers it still sends; what is new goes out in the original.
+        client.grow(|it| it.reads(50 + step, 9000));
+        client.turn(&stage).await;
+        assert_eq!(client.forms.entered, 1);
+    }
+    stage.redis.as_mut().unwrap().start_again().await;
+    ready_again(&stage).await;
+    for step in 0..3 {
+        client.grow(|it| it.reads(60 + step, 9000));
+        client.turn(&stage).await;
+    }
+}
+
+async fn ready_again(stage: &Stage) {
+    wait::eventually("the proxy to find Redis again", || async {
+        let answer = stage.send(&Call::get("/readyz")).await;
+        (answer.status() == 200).then_some(())
+    })
+    .await;
+}

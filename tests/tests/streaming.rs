@@ -1,0 +1,86 @@
+//! Streams pass piece by piece as they arrive, and end where either side ends them.
+
+use headroom_tests::conversation::{Conversation, Dialect};
+use headroom_tests::http::Call;
+use headroom_tests::provider::Reply;
+use headroom_tests::stage::Stage;
+use headroom_tests::wait;
+use tokio::task::JoinSet;
+
+const SSE: [(&str, &str); 2] = [
+    ("content-type", "text/event-stream"),
+    ("cache-control", "no-cache"),
+];
+
+fn calls() -> Vec<Call> {
+    let talk = |dialect| Conversation::new(dialect, "stream").user("hi").call();
+    let mut calls: Vec<Call> = Dialect::ALL.into_iter().map(talk).collect();
+    calls.push(Call::get("/v1/responses/resp_1?stream=true"));
+    calls
+}
+
+#[tokio::test]
+async fn each_piece_arrives_before_the_next_is_sent() {
+    let stage = Stage::embedded(|launch| launch).await;
+    for call in calls() {
+        let (gate, reply) = Reply::gated(200, &SSE);
+        stage.provider.script(reply);
+        let mut answer = stage.send(&call).await;
+        assert_eq!(answer.header("content-type"), "text/event-stream");
+        let events = [
+            "event: message_start\ndata: {}\n\n",
+            "event: ping\ndata: {\"type\":\"ping\"}\n\n",
+            ": comment\n\n",
+            "data: half an ev",
+            "ent\n\n",
+        ];
+        for event in events {
+            gate.send(event).await;
+            assert_eq!(answer.chunk().await.unwrap(), event);
+        }
+        drop(gate);
+        assert_eq!(answer.chunk().await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_ends_the_provider_s_work() {
+    let stage = Stage::embedded(|launch| launch).await;
+    for call in calls() {
+        let (gate, reply) = Reply::gated(200, &SSE);
+        stage.provider.script(reply);
+        let mut answer = stage.send(&call).await;
+        gate.send("data: 1\n\n").await;
+        answer.chunk().await.unwrap();
+        drop(answer);
+        gate.gone().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_the_answer_too() {
+    let stage = Stage::embedded(|launch| launch).await;
+    for call in calls() {
+        stage.provider.script(Reply::Hang);
+        let addr = stage.addr();
+        let mut waiting = JoinSet::new();
+        waiting.spawn(async move { call.try_send(&addr).await.is_ok() });
+        let received = stage.provider.next().await;
+        drop(waiting);
+        wait::soon("the provider to be let go", received.over.cancelled()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_does_not_look_finished() {
+    let stage = Stage::embedded(|launch| launch).await;
+    for call in calls() {
+        let (gate, reply) = Reply::gated(200, &SSE);
+        stage.provider.script(reply);
+        let mut answer = stage.send(&call).await;
+        gate.send("data: 1\n\n").await;
+        answer.chunk().await.unwrap();
+        gate.break_off().await;
+        assert!(answer.try_bytes().await.is_err());
+    }
+}
