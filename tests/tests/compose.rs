@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::process::{Command, Output, Stdio};
 
 use headroom_tests::client::Client;
@@ -82,17 +83,28 @@ fn docker(words: &[&str]) -> String {
     printed(output, &words.join(" "))
 }
 
+/// The gateway of Docker's own bridge, read in a container: old engines do not tell it otherwise.
+fn host_seen_from_containers() -> String {
+    let routes = docker(&[
+        "run",
+        "--rm",
+        "debian:bookworm-slim",
+        "cat",
+        "/proc/net/route",
+    ]);
+    let default = routes
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .find(|route| route.get(1) == Some(&"00000000"))
+        .expect("a default route");
+    let gateway = u32::from_str_radix(default[2], 16).expect("a hexadecimal address");
+    Ipv4Addr::from(gateway.swap_bytes()).to_string()
+}
+
 #[tokio::test]
 #[ignore = "needs a Docker engine: ./scripts/compose-test runs it"]
 async fn a_cold_start_is_compressed_by_a_worker_in_a_container() {
-    // The host as containers see it: the gateway of Docker's own bridge.
-    let host = docker(&[
-        "network",
-        "inspect",
-        "bridge",
-        "--format",
-        "{{(index .IPAM.Config 0).Gateway}}",
-    ]);
+    let host = host_seen_from_containers();
     let provider = Provider::start_on(&host).await;
     provider.cache(|cache| cache.turn_off());
     let port = free_port();
