@@ -1,6 +1,7 @@
 //! Reading a request's body whole, and looking into an encoded one.
 
 use std::io::Read;
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -17,8 +18,33 @@ pub(crate) enum Unread {
     Broken,
 }
 
+/// How long what is left of a body that is too large is read on, and how many times the bound of it: a client reads an answer
+/// only when it has sent its request, and a connection that is closed before takes the answer with it.
+const DISCARD: (Duration, usize) = (Duration::from_secs(30), 4);
+
 /// Reads a body of at most `limit` bytes into one piece.
 pub(crate) async fn read(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
+    let whole = read_at_most(&mut body, limit).await;
+    if matches!(whole, Err(Unread::TooLarge)) {
+        let (time, times) = DISCARD;
+        let _ = tokio::time::timeout(time, discard(body, limit.saturating_mul(times))).await;
+    }
+    whole
+}
+
+/// Reads on and keeps nothing, up to `most` bytes.
+async fn discard(mut body: Body, most: usize) {
+    let mut left = most;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
+async fn read_at_most(body: &mut Body, limit: usize) -> Result<Bytes, Unread> {
     let announced = body.size_hint();
     if announced.lower() > limit as u64 {
         return Err(Unread::TooLarge);

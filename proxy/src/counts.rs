@@ -3,6 +3,7 @@
 use headroom_shared::queue::{Depth, Totals};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -43,10 +44,13 @@ impl Decision {
     }
 }
 
+/// One label: its name and its value.
+type Label = [(&'static str, &'static str); 1];
+
 /// The counters of one process.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    decisions: [Counter; 5],
+    decisions: Family<Label, Counter>,
     /// Bytes of bodies as clients sent them.
     bytes_in: Counter,
     /// Bytes of bodies as they went out.
@@ -63,7 +67,12 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn new() -> Self {
-        Self::default()
+        let counts = Self::default();
+        // A count that is still 0 is shown too.
+        for decision in Decision::ALL {
+            counts.decided(decision);
+        }
+        counts
     }
 
     /// Counts a request of the dialects' paths.
@@ -74,7 +83,7 @@ impl Counts {
         bytes_sent: usize,
         bytes_saved: usize,
     ) {
-        self.decisions[decision as usize].inc();
+        self.decided(decision).inc();
         self.bytes_in.inc_by(bytes_in as u64);
         self.bytes_sent.inc_by(bytes_sent as u64);
         self.bytes_saved.inc_by(bytes_saved as u64);
@@ -87,12 +96,15 @@ impl Counts {
             "total".to_owned(),
             Decision::ALL
                 .iter()
-                .map(|it| self.decided(*it))
+                .map(|it| self.decided(*it).get())
                 .sum::<u64>()
                 .into(),
         );
         for decision in Decision::ALL {
-            requests.insert(decision.name().to_owned(), self.decided(decision).into());
+            requests.insert(
+                decision.name().to_owned(),
+                self.decided(decision).get().into(),
+            );
         }
         let (depth, totals) = queue.unzip();
         let jobs = totals.map(|totals| {
@@ -113,14 +125,11 @@ impl Counts {
     /// The counts as Prometheus reads them.
     pub(crate) fn metrics(&self, queue: Option<(Depth, Totals)>) -> String {
         let mut registry = Registry::with_prefix("headroom");
-        for decision in Decision::ALL {
-            let label = [("decision".into(), decision.name().into())].into_iter();
-            registry.sub_registry_with_labels(label).register(
-                "requests",
-                "Requests by what was done with them",
-                self.decisions[decision as usize].clone(),
-            );
-        }
+        registry.register(
+            "requests",
+            "Requests by what was done with them",
+            self.decisions.clone(),
+        );
         for (name, help, counter) in [
             (
                 "bytes_in",
@@ -164,8 +173,9 @@ impl Counts {
         text
     }
 
-    fn decided(&self, decision: Decision) -> u64 {
-        self.decisions[decision as usize].get()
+    fn decided(&self, decision: Decision) -> Counter {
+        self.decisions
+            .get_or_create_owned(&[("decision", decision.name())])
     }
 }
 
@@ -176,16 +186,12 @@ fn queue_metrics(registry: &mut Registry, depth: Depth, totals: Totals) {
         ("delayed", depth.delayed),
         ("dead", depth.dead),
     ];
+    let gauges: Family<Label, Gauge> = Family::default();
     for (state, jobs) in states {
-        let gauge: Gauge = Gauge::default();
-        gauge.set(i64::try_from(jobs).unwrap_or(i64::MAX));
-        let label = [("state".into(), state.into())].into_iter();
-        registry.sub_registry_with_labels(label).register(
-            "queue_jobs",
-            "Jobs by where they are",
-            gauge,
-        );
+        let jobs = i64::try_from(jobs).unwrap_or(i64::MAX);
+        gauges.get_or_create(&[("state", state)]).set(jobs);
     }
+    registry.register("queue_jobs", "Jobs by where they are", gauges);
     for (name, help, value) in [
         ("jobs_enqueued", "Jobs put into the queue", totals.enqueued),
         ("jobs_done", "Jobs done", totals.done),
