@@ -22,8 +22,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept: less than common servers and load balancers do (60 s and more), so that ours is the
 /// side that closes.
 const IDLE: Duration = Duration::from_secs(50);
-/// After this long without traffic the system asks whether the peer is still there.
+/// After this long without traffic the system asks whether the peer is still there, and gives it up after a few silent
+/// intervals: an answer may take long, but a dead connection is not waited on.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_RETRIES: u32 = 3;
 
 /// The providers' APIs.
 #[derive(Debug, Clone)]
@@ -58,6 +61,8 @@ impl Upstream {
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         http.set_keepalive(Some(KEEPALIVE));
+        http.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
+        http.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
         let builder = HttpsConnectorBuilder::new();
         let builder = builder.with_native_roots().unwrap_or_else(|error| {
             tracing::warn!(%error, "this system trusts no certificates: going by Mozilla's list");
