@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
 use crate::counts::Counts;
-use crate::memory::Memory;
+use crate::memory::{Budget, Memory};
 use crate::upstream::Upstream;
 
 /// The application.
@@ -61,14 +61,14 @@ impl App {
 
     /// The key under which this request's tenant has its prefixes named; `None` while the store has not given the deployment's
     /// secret.
-    pub(crate) async fn digest_key(&self, headers: &HeaderMap) -> Option<DigestKey> {
-        let ask = async || {
-            let mut budget = self.memory.budget();
-            budget
-                .spend("reading the secret", self.memory.store().digest_key())
-                .await
-        };
-        let key = self.key.get_or_try_init(ask).await.ok()?;
+    pub(crate) async fn digest_key(
+        &self,
+        headers: &HeaderMap,
+        budget: &mut Budget,
+    ) -> Option<DigestKey> {
+        let ask = || self.memory.store().digest_key();
+        let known = self.key.get_or_try_init(ask);
+        let key = budget.spend("reading the secret", known).await.ok()?;
         let tenant = self
             .rules
             .tenant_header

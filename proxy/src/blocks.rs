@@ -6,6 +6,9 @@ use headroom_shared::job::JobBlock;
 
 use crate::scan::{Block, Call, Scan};
 
+/// A longer input of a tool call is no help in naming its output, and is not repeated for every block of it.
+const LONGEST_INPUT: usize = 4096;
+
 /// The blocks of a request as a job or a compressor takes them, in order. One whose text is no Unicode (a lone surrogate) is
 /// left out: it can't be handed on.
 pub(crate) fn unescaped<'a>(
@@ -35,6 +38,9 @@ fn unescape(body: &[u8], block: &Block, call: Option<&Call>) -> Option<JobBlock>
         |call: &Call| serde_json::from_slice(&body[call.name.start - 1..call.name.end + 1]).ok();
     let input = |call: &Call| {
         let raw = &body[call.input.clone()];
+        if raw.len() > LONGEST_INPUT {
+            return None;
+        }
         // `arguments` is JSON in a string; `input` is JSON as it stands.
         serde_json::from_slice::<String>(raw)
             .or_else(|_| String::from_utf8(raw.to_vec()))

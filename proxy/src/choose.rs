@@ -89,9 +89,7 @@ impl Choosing<'_> {
             return Vec::new();
         };
         let ids = compressed.blocks.iter().map(|block| block.form);
-        let Ok(texts) = self.app.memory.forms(ids, &mut self.budget).await else {
-            return Vec::new();
-        };
+        let (texts, _) = self.app.memory.forms(ids, &mut self.budget).await;
         let text = |place| {
             compressed
                 .blocks
@@ -136,15 +134,18 @@ impl Choosing<'_> {
         let work = move || entry::forms(&body, &scan, first, budget);
         let forms = match tokio::task::spawn_blocking(work).await {
             Ok(forms) => forms,
-            Err(error) => {
-                tracing::warn!(%error, "a compressor failed on new blocks: the originals go out");
+            Err(_) => {
+                // The error is not shown: a panic's message may quote a prompt.
+                tracing::warn!("a compressor failed on new blocks: the originals go out");
                 Vec::new()
             }
         };
         let noted = forms
             .iter()
             .map(|(index, form)| (self.scan.blocks[*index].place, form.id));
-        ledger.own().forms.extend(noted);
+        if let Some(own) = ledger.own() {
+            own.forms.extend(noted);
+        }
         forms
     }
 }

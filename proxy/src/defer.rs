@@ -43,7 +43,8 @@ pub(crate) fn push(app: &Arc<App>, body: &Bytes, scan: &Arc<Scan>, trace: Reques
     let (tell, told) = oneshot::channel();
     let (queue, body, scan) = (app.queue.clone(), body.clone(), scan.clone());
     let work = async move {
-        let Some((envelope, payload)) = job(&body, &scan, trace) else {
+        let made = tokio::task::spawn_blocking(move || job(&body, &scan, trace)).await;
+        let Ok(Some((envelope, payload))) = made else {
             return;
         };
         match queue.enqueue(&envelope, &payload).await {
@@ -86,5 +87,5 @@ fn job(body: &Bytes, scan: &Scan, trace: RequestId) -> Option<(Envelope, Payload
 }
 
 fn tokens(scan: &Scan) -> u64 {
-    Model::named(&scan.model).tokens(scan.messages_bytes)
+    Model::named(&scan.model).tokens(scan.text_bytes)
 }

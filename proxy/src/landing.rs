@@ -33,13 +33,28 @@ pub(crate) fn ready<'a>(
         .iter()
         .map(|block| block.place.message as usize)
         .min()?;
-    let bound = Model::named(&scan.model).binds_thinking
-        && scan
-            .last_thinking()
-            .is_some_and(|thinking| thinking >= first);
-    let fits = known.sure && same_blocks(scan, compressed);
+    let bound = waiting.record.bound || thinking_after(scan, first);
+    let references = scan.references || !compressed.references;
+    let fits = known.sure && references && same_blocks(scan, compressed);
     (fits && !bound && certainly_cold(scan.cache, known, waiting, now_ms))
         .then_some((waiting, compressed))
+}
+
+/// Whether thinking may follow a request's first block that its model binds to it: it stands there already, or the answer may
+/// begin with it.
+pub(crate) fn binds(scan: &Scan) -> bool {
+    let Some(first) = scan.blocks.first() else {
+        return false;
+    };
+    let asks = scan.asks_thinking && Model::named(&scan.model).binds_thinking;
+    asks || thinking_after(scan, first.place.message as usize)
+}
+
+fn thinking_after(scan: &Scan, first: usize) -> bool {
+    Model::named(&scan.model).binds_thinking
+        && scan
+            .last_thinking()
+            .is_some_and(|thinking| thinking >= first)
 }
 
 /// Until when the provider may keep what a request that began at `now_ms` made it cache: 0 if it keeps nothing.

@@ -13,79 +13,89 @@ use crate::landing;
 use crate::memory::{Known, Memory};
 use crate::scan::{CacheLife, Scan};
 
-/// The record of a request on its way, and the deferred record it goes on from.
+/// The records that a request on its way changes: its own, and that of a deferred prefix it goes on from, which must know how
+/// long the provider's cache of it may live and whether thinking is bound to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     memory: Arc<Memory>,
     /// Whether the records as they are now stand in the store.
     stored: bool,
-    own: (PrefixId, SentRecord),
-    /// The record of a prefix that has not landed: it must know how long the provider's cache of it may live.
-    waiting: Option<(PrefixId, SentRecord)>,
+    sent_ms: u64,
+    own: PrefixId,
+    records: Vec<(PrefixId, SentRecord)>,
 }
 
 impl Ledger {
-    /// The record of a request that goes out at `now_ms`; `None` for a request without messages.
+    /// The records of a request that goes out at `now_ms`; `None` for a request without messages.
     pub(crate) fn open(
         memory: Arc<Memory>,
         scan: &Scan,
         known: &Known,
         now_ms: u64,
     ) -> Option<Self> {
-        let prefix = scan.whole()?;
-        let warm_until_ms = landing::warm_until_ms(scan.cache, now_ms);
-        let again = known.last().filter(|_| known.frozen == scan.messages.len());
-        let mut record = again.cloned().unwrap_or_else(|| SentRecord {
-            v: 1,
-            rev: 0,
-            start: u32::try_from(known.frozen).unwrap_or(u32::MAX),
-            forms: BTreeMap::new(),
-            sent_ms: now_ms,
-            warm_until_ms,
-            waiting: false,
-            usage: None,
-        });
-        record.sent_ms = now_ms;
-        record.warm_until_ms = record.warm_until_ms.max(warm_until_ms);
-        record.usage = None;
-        let waiting = known
-            .waiting
-            .as_ref()
-            .filter(|waiting| waiting.prefix != prefix)
-            .map(|waiting| {
-                let mut record = SentRecord::clone(&waiting.record);
-                record.warm_until_ms = record.warm_until_ms.max(warm_until_ms);
-                (waiting.prefix, record)
+        let mut ledger = Self::observing(memory, scan, known, now_ms)?;
+        let own = scan.whole()?;
+        if ledger.records.iter().all(|(prefix, _)| *prefix != own) {
+            let again = known.last().filter(|_| known.frozen == scan.messages.len());
+            let record = again.cloned().unwrap_or_else(|| SentRecord {
+                v: 1,
+                rev: 0,
+                start: u32::try_from(known.frozen).unwrap_or(u32::MAX),
+                forms: BTreeMap::new(),
+                sent_ms: now_ms,
+                warm_until_ms: 0,
+                waiting: false,
+                bound: false,
+                usage: None,
             });
+            ledger.records.push((own, seen(record, scan, now_ms)));
+        }
+        if let Some(own) = ledger.own() {
+            own.sent_ms = now_ms;
+            own.usage = None;
+        }
+        Some(ledger)
+    }
+
+    /// The records of a request that is sent in the original whatever was sent before: it has none of its own, but the
+    /// provider's cache takes note of it. `None` where there is nothing to note.
+    pub(crate) fn observing(
+        memory: Arc<Memory>,
+        scan: &Scan,
+        known: &Known,
+        now_ms: u64,
+    ) -> Option<Self> {
+        let own = scan.whole()?;
+        let waiting = known.waiting.as_ref().map(|waiting| {
+            (
+                waiting.prefix,
+                seen(SentRecord::clone(&waiting.record), scan, now_ms),
+            )
+        });
         Some(Self {
             memory,
             stored: false,
-            own: (prefix, record),
-            waiting,
+            sent_ms: now_ms,
+            own,
+            records: waiting.into_iter().collect(),
         })
     }
 
-    /// The record of this request.
-    pub(crate) fn own(&mut self) -> &mut SentRecord {
-        &mut self.own.1
+    /// The record of this request, if it has one.
+    pub(crate) fn own(&mut self) -> Option<&mut SentRecord> {
+        self.record(self.own)
     }
 
-    /// The record of `prefix`, which is this request's or the waiting one.
+    /// The record of `prefix`, if the request changes it.
     pub(crate) fn record(&mut self, prefix: PrefixId) -> Option<&mut SentRecord> {
-        let waiting = self
-            .waiting
-            .as_mut()
-            .map(|(waiting, record)| (*waiting, record));
-        let own = (self.own.0, &mut self.own.1);
-        std::iter::once(own)
-            .chain(waiting)
+        let mut records = self.records.iter_mut();
+        records
             .find(|(known, _)| *known == prefix)
             .map(|(_, record)| record)
     }
 
     /// The records as entries of the store.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        let records = std::iter::once(&self.own).chain(&self.waiting);
         let entry = |(prefix, record): &(PrefixId, SentRecord)| {
             let value = Bytes::from(serde_json::to_vec(record).ok()?);
             Some(Entry {
@@ -94,7 +104,7 @@ impl Ledger {
                 value,
             })
         };
-        records.filter_map(entry).collect()
+        self.records.iter().filter_map(entry).collect()
     }
 
     /// Notes that the records stand in the store as they are.
@@ -106,19 +116,17 @@ impl Ledger {
     /// a higher revision.
     pub(crate) fn withdraw(&mut self, before: Self) {
         let noted = std::mem::replace(self, before);
-        let records = std::iter::once(&mut self.own).chain(&mut self.waiting);
-        let noted = std::iter::once(&noted.own).chain(&noted.waiting);
-        for ((_, record), (_, noted)) in records.zip(noted) {
+        for ((_, record), (_, noted)) in self.records.iter_mut().zip(&noted.records) {
             if record != noted {
                 record.rev += 2;
             }
         }
     }
 
-    /// Keeps the records in the local cache, so that the next request knows them.
-    pub(crate) fn keep(&self) {
-        for (prefix, record) in std::iter::once(&self.own).chain(&self.waiting) {
-            self.memory.keep(*prefix, record.clone());
+    /// Keeps the records in the local cache, so that the next request knows them, and takes over what others noted there.
+    pub(crate) fn keep(&mut self) {
+        for (prefix, record) in &mut self.records {
+            *record = SentRecord::clone(&self.memory.keep(*prefix, record.clone()));
         }
     }
 
@@ -141,6 +149,9 @@ impl Ledger {
     }
 
     async fn write(&self) {
+        if self.records.is_empty() {
+            return;
+        }
         if let Err(error) = self.memory.store().write(&self.entries()).await {
             tracing::debug!(%error, "could not write a sent record: the next turn may be sent uncompressed");
         }
@@ -148,15 +159,24 @@ impl Ledger {
 
     /// Notes what the answer said of the provider's cache.
     fn answered(&mut self, usage: CacheUsage, cache: CacheLife) {
-        let (_, own) = &mut self.own;
-        own.usage = Some(usage);
-        if cache == CacheLife::None && !usage.is_none() {
-            // It was cached without a marker: by whose rules is not known, so for as long as any.
-            let until = own.sent_ms.saturating_add(landing::UNKNOWN_LIFE_MS);
-            own.warm_until_ms = own.warm_until_ms.max(until);
-            if let Some((_, waiting)) = &mut self.waiting {
-                waiting.warm_until_ms = waiting.warm_until_ms.max(until);
+        let own = self.own;
+        for (prefix, record) in &mut self.records {
+            if *prefix == own {
+                record.usage = Some(usage);
+            }
+            if cache == CacheLife::None && !usage.is_none() {
+                // It was cached without a marker: by whose rules is not known, so for as long as any.
+                let until = self.sent_ms.saturating_add(landing::UNKNOWN_LIFE_MS);
+                record.warm_until_ms = record.warm_until_ms.max(until);
             }
         }
     }
+}
+
+/// A record after a request that begins with its prefix has gone out.
+fn seen(mut record: SentRecord, scan: &Scan, now_ms: u64) -> SentRecord {
+    let warm_until_ms = landing::warm_until_ms(scan.cache, now_ms);
+    record.warm_until_ms = record.warm_until_ms.max(warm_until_ms);
+    record.bound |= landing::binds(scan);
+    record
 }

@@ -40,7 +40,8 @@ fn scan(story: &str, model: &str, cache: CacheLife) -> Scan {
         messages: messages.collect(),
         blocks: blocks.collect(),
         calls: Vec::new(),
-        messages_bytes: 0,
+        text_bytes: 0,
+        asks_thinking: false,
         cache,
         references: true,
     }
@@ -67,6 +68,7 @@ fn record(start: u32, usage: Option<CacheUsage>) -> SentRecord {
         sent_ms: NOW - 10_000,
         warm_until_ms: 0,
         waiting: start == 0,
+        bound: false,
         usage,
     }
 }
@@ -76,6 +78,7 @@ fn known(frozen: usize, root: SentRecord, later: &[SentRecord]) -> Known {
     let compressed = CompressedPrefix {
         v: 1,
         compressor: 1,
+        references: true,
         blocks: vec![CompressedBlock {
             place: place(1),
             block: block(1),

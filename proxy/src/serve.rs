@@ -14,8 +14,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 
-/// How long a client may take to send a request's headers.
-const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send the next request's headers. It counts from the end of the one before, so it is longer than
+/// clients keep idle connections (90 s is common).
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(150);
 /// How long requests that are on their way may take to end after a stop.
 const DRAIN: Duration = Duration::from_secs(25);
 /// How long to wait when the system can't accept a connection (too many open files).

@@ -24,8 +24,9 @@ use crate::defer::{self, Deferral};
 use crate::dialect::Dialect;
 use crate::headers::{self, RequestId};
 use crate::ledger::Ledger;
+use crate::memory::{Budget, Known};
 use crate::reply;
-use crate::scan::scan;
+use crate::scan::{CacheLife, Scan, scan};
 use crate::splice::Rope;
 use crate::upstream::Unanswered;
 
@@ -42,10 +43,21 @@ pub(crate) async fn answer(
     id.on(turn.run(request).instrument(span).await)
 }
 
+#[derive(Clone)]
 struct Turn {
     app: Arc<App>,
     dialect: &'static dyn Dialect,
     id: RequestId,
+}
+
+/// A body that was understood, and what is known of it.
+struct Understood {
+    /// The body without its content encoding.
+    body: Bytes,
+    scan: Arc<Scan>,
+    known: Known,
+    /// What is left of the request's time for the store.
+    budget: Budget,
 }
 
 /// A body that is ready to go out.
@@ -78,6 +90,8 @@ impl Turn {
     /// Chooses what goes out for a body.
     async fn prepare(&self, headers: &HeaderMap, received: &Bytes) -> Outgoing {
         if headers::bypass(headers) {
+            let observed = self.clone().observe(headers.clone(), received.clone());
+            self.app.tasks.spawn(observed.in_current_span());
             return Outgoing::as_received(received, Decision::Bypassed);
         }
         // A panic of ours costs savings, never the request; its message is not shown, because it may quote a prompt.
@@ -90,52 +104,66 @@ impl Turn {
         }
     }
 
-    /// What goes out for a body that can be understood; `None` where it can't, or nothing is known for sure about it.
-    async fn rewrite(&self, headers: &HeaderMap, received: &Bytes) -> Option<Outgoing> {
+    /// Reads a body and finds out what is known of it; `None` where it can't be understood.
+    async fn understand(&self, headers: &HeaderMap, received: &Bytes) -> Option<Understood> {
         let rules = &self.app.rules;
         if !rules.compress {
             return None;
         }
         let body = body::decoded(received, headers, rules.max_body_bytes)?;
-        let key = self.app.digest_key(headers).await?;
-        let scan = match scan(&body, self.dialect, &key) {
-            Ok(scan) => Arc::new(scan),
-            Err(_) => {
-                tracing::debug!("the body is not what the dialect says: it goes out as it came");
-                return None;
-            }
-        };
         let mut budget = self.app.memory.budget();
+        let key = self.app.digest_key(headers, &mut budget).await?;
+        let Ok(scan) = scan(&body, self.dialect, &key) else {
+            tracing::debug!("the body is not what the dialect says: it goes out as it came");
+            return None;
+        };
         let known = self.app.memory.recall(&scan, &mut budget).await;
         if !known.sure {
             self.app.counts.store_misses.inc();
         }
-        if !known.sure && known.frozen == 0 {
-            return None;
-        }
+        let scan = Arc::new(scan);
+        Some(Understood {
+            body,
+            scan,
+            known,
+            budget,
+        })
+    }
+
+    /// What goes out for a body; `None` where nothing is to be done about it.
+    async fn rewrite(&self, headers: &HeaderMap, received: &Bytes) -> Option<Outgoing> {
+        let Understood {
+            body,
+            scan,
+            known,
+            budget,
+        } = self.understand(headers, received).await?;
         let now = now_ms();
-        let mut ledger = Ledger::open(self.app.memory.clone(), &scan, &known, now)?;
-        let due = defer::is_due(&scan, &known, rules.min_tokens);
-        let chosen = if due {
-            ledger.own().waiting = true;
-            Chosen::new()
-        } else {
-            let app = &self.app;
-            Choosing {
-                app,
-                body: &body,
-                scan: &scan,
-                known: &known,
-                budget,
-            }
-            .all(&mut ledger, now)
-            .await
+        let due = defer::is_due(&scan, &known, self.app.rules.min_tokens);
+        let (app, memory) = (&self.app, self.app.memory.clone());
+        let mut choosing = Choosing {
+            app,
+            body: &body,
+            scan: &scan,
+            known: &known,
+            budget,
         };
-        ledger.keep();
-        let (usage, told) = oneshot::channel();
-        self.app
-            .tasks
-            .spawn(ledger.follow(scan.cache, known, told).in_current_span());
+        let (chosen, ledger) = if !known.sure {
+            // There may be more than is known here, so nothing new is chosen, and no record tells a shorter story.
+            let ledger = Ledger::observing(memory, &scan, &known, now)?;
+            (choosing.recorded(), ledger)
+        } else {
+            let mut ledger = Ledger::open(memory, &scan, &known, now)?;
+            if let Some(own) = ledger.own() {
+                own.waiting |= due;
+            }
+            let chosen = if due {
+                Chosen::new()
+            } else {
+                choosing.all(&mut ledger, now).await
+            };
+            (chosen, ledger)
+        };
         let mut outgoing = if chosen.is_empty() {
             Outgoing::as_received(received, Decision::Forwarded)
         } else {
@@ -144,9 +172,37 @@ impl Turn {
                 .map(|(index, text)| (scan.blocks[index].span.clone(), text));
             Outgoing::spliced(&body, Rope::splice(&body, spans))
         };
-        outgoing.usage = Some(usage);
+        outgoing.usage = Some(self.follow(ledger, scan.cache, known));
         outgoing.deferral = due.then(|| defer::push(&self.app, &body, &scan, self.id));
         Some(outgoing)
+    }
+
+    /// Keeps a request's records and sees to it that they reach the store; what the answer says of the cache goes into what is
+    /// given back.
+    fn follow(
+        &self,
+        mut ledger: Ledger,
+        cache: CacheLife,
+        known: Known,
+    ) -> oneshot::Sender<Option<CacheUsage>> {
+        ledger.keep();
+        let (usage, told) = oneshot::channel();
+        self.app
+            .tasks
+            .spawn(ledger.follow(cache, known, told).in_current_span());
+        usage
+    }
+
+    /// Notes that a request goes out in the original whatever was sent before: the provider's cache of its prefix may be warm.
+    async fn observe(self, headers: HeaderMap, received: Bytes) {
+        let Some(Understood { scan, known, .. }) = self.understand(&headers, &received).await
+        else {
+            return;
+        };
+        let ledger = Ledger::observing(self.app.memory.clone(), &scan, &known, now_ms());
+        if let Some(ledger) = ledger {
+            drop(self.follow(ledger, scan.cache, known));
+        }
     }
 
     async fn send(&self, mut parts: Parts, outgoing: Outgoing, bytes_in: usize) -> Response<Body> {

@@ -12,6 +12,8 @@ pub struct CompressedPrefix {
     pub v: u32,
     /// [`crate::compress::VERSION`] of the compressors that made the forms.
     pub compressor: u32,
+    /// Whether a form may refer to an earlier block.
+    pub references: bool,
     /// The blocks that got a form, in the order of the conversation.
     pub blocks: Vec<CompressedBlock>,
 }

@@ -29,6 +29,9 @@ pub struct SentRecord {
     pub warm_until_ms: u64,
     /// A compressed prefix is in the making, or done and not landed.
     pub waiting: bool,
+    /// Thinking of a model that binds it may follow: what was sent must stay as it is.
+    #[serde(default)]
+    pub bound: bool,
     /// What the provider said of its cache in the answer to this prefix; `None` while that is not known.
     pub usage: Option<CacheUsage>,
 }
@@ -45,6 +48,17 @@ pub struct CacheUsage {
 }
 
 impl SentRecord {
+    /// This record with what another one of the same prefix and revision knows besides.
+    #[must_use]
+    pub fn merged(mut self, other: &Self) -> Self {
+        self.warm_until_ms = self.warm_until_ms.max(other.warm_until_ms);
+        self.bound |= other.bound;
+        if other.sent_ms > self.sent_ms {
+            (self.sent_ms, self.usage) = (other.sent_ms, other.usage);
+        }
+        self
+    }
+
     /// Whether a compressed prefix has landed in this record.
     #[must_use]
     pub const fn landed(&self) -> bool {

@@ -39,6 +39,7 @@ pub fn process(payload: &Payload) -> JobResult {
     }
     JobResult {
         compressed: CompressedPrefix {
+            references: payload.references,
             v: 1,
             compressor: compress::VERSION,
             blocks,

@@ -34,6 +34,10 @@ impl Grammar for Messages {
         false
     }
 
+    fn asks_thinking(&self, member: &[u8], value: &[u8]) -> bool {
+        member == b"thinking" && value != b"null" && memmem::find(value, b"\"disabled\"").is_none()
+    }
+
     fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading {
         let mut reading = Reading {
             from_model: message.role == b"assistant",

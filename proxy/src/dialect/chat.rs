@@ -34,6 +34,10 @@ impl Grammar for Completions {
         false
     }
 
+    fn asks_thinking(&self, _member: &[u8], _value: &[u8]) -> bool {
+        false
+    }
+
     fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading {
         let mut reading = Reading {
             from_model: message.role == b"assistant",

@@ -27,6 +27,10 @@ impl Grammar for Responses {
         matches!(member, b"previous_response_id" | b"conversation")
     }
 
+    fn asks_thinking(&self, _member: &[u8], _value: &[u8]) -> bool {
+        false
+    }
+
     fn read(&self, item: &Draft<'_>, body: &[u8]) -> Reading {
         let mut reading = Reading::default();
         match item.kind {

@@ -1,6 +1,6 @@
 //! The local cache: what this process has lately read or written, bounded in bytes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,6 +18,8 @@ const FORM_BYTES: u64 = 64 << 20;
 pub(super) struct Cache {
     records: Bounded<PrefixId, Held, Weights>,
     forms: Bounded<FormId, Bytes, Weights>,
+    /// Held while a record is changed by what it was.
+    change: Mutex<()>,
 }
 
 /// A record, and when it was last given a full life in the store by this process.
@@ -47,17 +49,28 @@ impl Cache {
         Self {
             records: Bounded::with_weighter(1024, RECORD_BYTES, Weights),
             forms: Bounded::with_weighter(1024, FORM_BYTES, Weights),
+            change: Mutex::new(()),
         }
+    }
+
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.change.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn record(&self, prefix: PrefixId) -> Option<Arc<SentRecord>> {
         self.records.get(&prefix).map(|held| held.record)
     }
 
-    /// Keeps a record unless a later revision of it is there, and gives the one that is there afterwards.
+    /// Keeps a record unless a later revision of it is there, together with what the one that was there knew, and gives what is
+    /// there afterwards.
     pub(super) fn keep_record(&self, prefix: PrefixId, record: Arc<SentRecord>) -> Arc<SentRecord> {
+        let _alone = self.alone();
         let (record, touched) = match self.records.get(&prefix) {
             Some(held) if held.record.rev > record.rev => (held.record, held.touched),
+            Some(held) if held.record.rev == record.rev => {
+                let merged = SentRecord::clone(&record).merged(&held.record);
+                (Arc::new(merged), held.touched)
+            }
             Some(held) => (record, held.touched),
             None => (record, None),
         };
@@ -73,6 +86,7 @@ impl Cache {
 
     /// Notes that these records have just been given a full life.
     pub(super) fn touched(&self, prefixes: impl Iterator<Item = PrefixId>) {
+        let _alone = self.alone();
         for prefix in prefixes {
             if let Some(held) = self.records.get(&prefix) {
                 self.records.insert(

@@ -48,7 +48,11 @@ impl Known {
         };
         let mut next = found.records.last_key_value().map(|(last, _)| *last);
         known.frozen = next.map_or(0, |last| last + 1);
-        while let Some((last, record)) = next.and_then(|last| found.records.get_key_value(&last)) {
+        // Where a record is gone, the one before it goes on with the story; what only the lost one knew counts as sent in the
+        // original.
+        while let Some((last, record)) =
+            next.and_then(|last| found.records.range(..=last).next_back())
+        {
             let prefix = scan.messages[*last].boundary;
             known
                 .forms

@@ -6,7 +6,7 @@ mod known;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -58,7 +58,7 @@ impl Memory {
     /// What is known of the prefixes of a request.
     pub(crate) async fn recall(&self, scan: &Scan, budget: &mut Budget) -> Known {
         let mut found = self.found_locally(scan);
-        let mut asked = Vec::new();
+        let mut asked = HashSet::new();
         let mut sure = true;
         // The first round asks for all that is new; another is needed only where a record names one that was not in it.
         while let Some(keys) = missing(scan, &found, &asked) {
@@ -79,12 +79,12 @@ impl Memory {
         known
     }
 
-    /// The texts of these forms, as far as they can be had.
+    /// The texts of these forms, as far as they can be had, and whether the store was of any help that was needed.
     pub(crate) async fn forms(
         &self,
         ids: impl Iterator<Item = FormId>,
         budget: &mut Budget,
-    ) -> Result<HashMap<FormId, Bytes>, StoreError> {
+    ) -> (HashMap<FormId, Bytes>, bool) {
         let mut texts = HashMap::new();
         let mut away = Vec::new();
         for id in ids {
@@ -94,17 +94,19 @@ impl Memory {
             }
         }
         if away.is_empty() {
-            return Ok(texts);
+            return (texts, true);
         }
         let keys: Vec<Key> = away.iter().map(|id| Key::Form(*id)).collect();
-        let values = self.read(&keys, budget).await?;
+        let Ok(values) = self.read(&keys, budget).await else {
+            return (texts, false);
+        };
         for (id, value) in away.into_iter().zip(values) {
             if let Some(text) = value {
                 self.cache.keep_form(id, text.clone());
                 texts.insert(id, text);
             }
         }
-        Ok(texts)
+        (texts, true)
     }
 
     /// Keeps a record in the local cache.
@@ -210,10 +212,9 @@ impl Memory {
 
     async fn fetch_forms(&self, known: &mut Known, budget: &mut Budget) {
         let ids: Vec<FormId> = known.forms.values().copied().collect();
-        match self.forms(ids.into_iter(), budget).await {
-            Ok(texts) => known.texts = texts,
-            Err(_) => known.sure = false,
-        }
+        let (texts, answered) = self.forms(ids.into_iter(), budget).await;
+        known.texts = texts;
+        known.sure &= answered;
     }
 }
 
@@ -232,10 +233,13 @@ fn link(last: usize, record: &SentRecord) -> Option<usize> {
 
 /// The keys to ask the store for: what is new since the longest prefix found, links that were not found, and whatever may
 /// still change. `None` when there is nothing that was not asked for.
-fn missing(scan: &Scan, found: &Found, asked: &[Key]) -> Option<Vec<Key>> {
+fn missing(scan: &Scan, found: &Found, asked: &HashSet<Key>) -> Option<Vec<Key>> {
     let boundary = |at: usize| scan.messages[at].boundary;
+    // A request ends with something for the model to answer, or with the beginning of its answer.
+    let ends = |at: &usize| !scan.messages[*at].from_model || at + 1 == scan.messages.len();
     let longest = found.records.last_key_value().map(|(last, _)| *last);
     let mut keys: Vec<Key> = (longest.map_or(0, |last| last + 1)..scan.messages.len())
+        .filter(ends)
         .map(|at| Key::Sent(boundary(at)))
         .collect();
     let mut next = longest;

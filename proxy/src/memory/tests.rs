@@ -54,6 +54,7 @@ fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
         sent_ms: 0,
         warm_until_ms: 0,
         waiting: false,
+        bound: false,
         usage: None,
     }
 }
@@ -134,12 +135,12 @@ async fn the_records_of_all_turns_tell_one_story() {
 }
 
 #[tokio::test]
-async fn a_gap_in_the_story_is_taken_as_sent_in_the_original() {
+async fn a_gap_in_the_story_hides_nothing_of_what_stands_before_it() {
     let fixture = Fixture::new();
     fixture.sent(1, &record(0, &[(0, 1)])).await;
     fixture.sent(5, &record(3, &[(4, 2)])).await;
     let known = recall(&fixture.memory(), 5).await;
-    assert_eq!((known.frozen, forms(&known)), (5, vec![4]));
+    assert_eq!((known.frozen, forms(&known)), (5, vec![0, 4]));
 }
 
 #[tokio::test]

@@ -41,7 +41,13 @@ impl Chain {
         *self = self.clone().step(|hasher| {
             hasher.update(message.others_digest.as_bytes());
             field(hasher, b'r', message.role);
-            field(hasher, b't', message.kind);
+            // An item of the Responses API that has a role is a message, whether or not it says so.
+            let untyped = message.kind.is_empty() && !message.role.is_empty();
+            field(
+                hasher,
+                b't',
+                if untyped { b"message" } else { message.kind },
+            );
             parts(hasher, &message.parts);
         });
         blake3::Hash::from_bytes(self.state).into()

@@ -19,6 +19,33 @@ pub(crate) struct Draft<'a> {
     pub(super) others_digest: Hash,
 }
 
+/// Members that a model reads as text beside the texts themselves: thoughts, and the inputs of tool calls.
+const READ_AS_TEXT: [&[u8]; 6] = [
+    b"thinking",
+    b"reasoning_content",
+    b"input",
+    b"arguments",
+    b"tool_calls",
+    b"name",
+];
+
+impl Draft<'_> {
+    /// Bytes that a model reads as text.
+    pub(super) fn text_bytes(&self) -> usize {
+        let parts = self.parts.iter();
+        let texts = parts
+            .clone()
+            .flat_map(|part| &part.texts)
+            .map(|text| text.span.len());
+        let members = self
+            .others
+            .iter()
+            .chain(parts.flat_map(|part| &part.others));
+        let members = members.filter(|(name, _)| READ_AS_TEXT.contains(name));
+        texts.chain(members.map(|(_, span)| span.len())).sum()
+    }
+}
+
 /// One part of a content.
 #[derive(Debug)]
 pub(crate) struct Part<'a> {

@@ -38,8 +38,10 @@ pub(crate) struct Scan {
     pub(crate) blocks: Vec<Block>,
     /// Its tool calls, in order.
     pub(crate) calls: Vec<Call>,
-    /// Bytes of its array of messages.
-    pub(crate) messages_bytes: usize,
+    /// Bytes in its messages that the model reads as text: not images, documents, signatures and the like.
+    pub(crate) text_bytes: usize,
+    /// Whether the model may think before it answers.
+    pub(crate) asks_thinking: bool,
     /// How long the provider may keep what this request makes it cache.
     pub(crate) cache: CacheLife,
     /// Whether a block can count on the blocks before it being in the model's sight.
@@ -102,6 +104,8 @@ pub(crate) trait Grammar: std::fmt::Debug + Sync {
     fn drops_blocks(&self, member: &[u8], value: &[u8]) -> bool;
     /// Whether this member names a history that the request does not carry.
     fn hides_history(&self, member: &[u8]) -> bool;
+    /// Whether this member lets the model think before it answers, in blocks that it may bind.
+    fn asks_thinking(&self, member: &[u8], value: &[u8]) -> bool;
     /// What a message is and what in it may be replaced.
     fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading;
     /// How long the provider keeps what this body makes it cache.
@@ -144,6 +148,7 @@ pub(crate) fn scan(body: &[u8], grammar: &dyn Grammar, key: &DigestKey) -> Resul
         } else {
             let value = cursor.value()?;
             let value = cursor.slice(&value);
+            scanner.scan.asks_thinking |= grammar.asks_thinking(name, value);
             scanner.scan.references &= !grammar.drops_blocks(name, value);
             if grammar.hides_history(name) && value != b"null" {
                 seed = seed.clone().history(name, value);
@@ -153,7 +158,6 @@ pub(crate) fn scan(body: &[u8], grammar: &dyn Grammar, key: &DigestKey) -> Resul
     })?;
     cursor.end()?;
     let messages = messages.ok_or(Unlike)?;
-    scanner.scan.messages_bytes = messages.len();
     scanner.messages(messages.start, seed)?;
     scanner.scan.cache = grammar.cache_life(body);
     Ok(scanner.scan)
@@ -174,7 +178,8 @@ impl<'a> Scanner<'a> {
             messages: Vec::new(),
             blocks: Vec::new(),
             calls: Vec::new(),
-            messages_bytes: 0,
+            text_bytes: 0,
+            asks_thinking: false,
             cache: CacheLife::None,
             references: true,
         };
@@ -205,6 +210,7 @@ impl<'a> Scanner<'a> {
         let message = u32::try_from(self.scan.messages.len()).map_err(|_| Unlike)?;
         let reading = self.grammar.read(draft, self.body);
         let boundary = chain.append(draft);
+        self.scan.text_bytes += draft.text_bytes();
         let Reading {
             from_model,
             thinking,

@@ -3,12 +3,11 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Headers that speak of one connection only, whether or not `Connection` names them.
-const HOP_BY_HOP: [HeaderName; 7] = [
+const HOP_BY_HOP: [HeaderName; 6] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
     header::TE,
-    header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];

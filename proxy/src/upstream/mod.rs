@@ -1,5 +1,6 @@
 //! The way to the providers: warm connections, headers by the book, and nothing else.
 
+mod connect;
 mod headers;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::Url;
 
+use self::connect::Timed;
 pub(crate) use self::headers::end_to_end;
 use crate::dialect::Provider;
 use crate::settings::Upstreams;
@@ -31,7 +33,7 @@ const KEEPALIVE_RETRIES: u32 = 3;
 /// The providers' APIs.
 #[derive(Debug, Clone)]
 pub(crate) struct Upstream {
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+    client: Client<Timed<HttpsConnector<HttpConnector>>, Body>,
     anthropic: Url,
     openai: Url,
 }
@@ -59,7 +61,6 @@ impl Upstream {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
-        http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         http.set_keepalive(Some(KEEPALIVE));
         http.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
         http.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
@@ -72,7 +73,7 @@ impl Upstream {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
-            .build(https);
+            .build(Timed::new(https, CONNECT_TIMEOUT));
         Self {
             client,
             anthropic: settings.anthropic.clone(),

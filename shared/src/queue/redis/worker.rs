@@ -150,10 +150,13 @@ impl RedisWork {
         }
         match payload {
             // What it would make is there: there is nothing left to do.
-            None if has_result => {
-                self.end(&element, &envelope, &[]).await?;
-                Ok(None)
-            }
+            None if has_result => match self.end(&element, &envelope, &[]).await {
+                Ok(_) => Ok(None),
+                Err(error) => {
+                    self.held().put_off(element);
+                    Err(error)
+                }
+            },
             payload => Ok(Some(claimed(element, envelope, payload, crashes))),
         }
     }
