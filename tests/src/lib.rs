@@ -2,17 +2,18 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`process`] | the two programs as child processes |
+//! | [`process`] | the project's programs as child processes |
 //! | [`redis_server`] | a throw-away redis-server |
 //! | [`provider`] | a provider that answers as the test says, keeps what it got, and models a prompt cache |
 //! | [`raw`] | a provider of one connection, for answers that no HTTP library would write |
 //! | [`tcp_proxy`] | a TCP proxy that slows, stalls or cuts |
+//! | [`ports`], [`wait`] | free ports, and waiting with a limit |
 //! | [`http`] | one HTTP call over a connection of its own |
 //! | [`client`] | an agent that sends a conversation and checks what becomes of it |
 //! | [`conversation`] | conversations, recorded or made up, and how clients write them |
 //! | [`audit`] | what was replaced in a body, found without the product's own code |
 //! | [`forms`] | the life of each block's form over a session |
-//! | [`queue_support`] | what the queue's own suites share |
+//! | [`queue`] | what only the suites of the queue and the worker share: jobs, results, running pools |
 //! | [`stage`] | provider, Redis, proxy and worker together |
 //!
 //! Everything that is started here ends when it is dropped.
@@ -30,7 +31,7 @@ pub mod http;
 pub mod ports;
 pub mod process;
 pub mod provider;
-pub mod queue_support;
+pub mod queue;
 pub mod raw;
 pub mod redis_server;
 pub mod stage;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::future::ready;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::{NamedTempFile, TempDir};
 
@@ -59,6 +61,13 @@ impl Launch {
     #[must_use]
     pub fn worker(url: &str) -> Self {
         Self::new("headroom-worker", "HEADROOM_WORKER_PORT").set("HEADROOM_REDIS_URL", url)
+    }
+
+    /// Takes another program for the same settings.
+    #[must_use]
+    pub fn program(mut self, name: &'static str) -> Self {
+        self.program = name;
+        self
     }
 
     /// Sets an environment variable.
@@ -172,12 +181,12 @@ impl Process {
 
     async fn wait_until_ready(&self) {
         let path = self.launch.ready;
-        let ready = wait::within(wait::DEADLINE, || async {
+        let answers = wait::within(wait::DEADLINE, || async {
             let answer = Call::get(path).try_send(&self.addr()).await.ok()?;
             (answer.status() == 200).then_some(())
         });
         assert!(
-            ready.await.is_some(),
+            answers.await.is_some(),
             "{} is not ready; its log:\n{}",
             self.launch.program,
             self.log()
@@ -195,22 +204,31 @@ impl Process {
     /// Asks it to stop and waits until it has.
     ///
     /// # Panics
-    /// When it does not stop.
-    pub async fn terminate(&mut self) -> ExitStatus {
+    /// When it goes on longer than `limit`.
+    pub async fn terminate(&mut self, limit: Duration) -> ExitStatus {
         self.signal("TERM");
-        self.ended().await
+        self.ended(limit).await
     }
 
     /// Waits until it has ended.
     ///
     /// # Panics
-    /// When it goes on.
-    pub async fn ended(&mut self) -> ExitStatus {
-        let child = std::cell::RefCell::new(&mut self.child);
-        wait::eventually("a program to stop", || async {
-            child.borrow_mut().try_wait().expect("its state is known")
-        })
-        .await
+    /// When it goes on longer than `limit`.
+    pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
+        match wait::within(limit, || ready(self.status())).await {
+            Some(status) => status,
+            None => panic!("{} goes on after {limit:?}", self.launch.program),
+        }
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn has_ended(&mut self) -> bool {
+        self.status().is_some()
+    }
+
+    fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("its state is known")
     }
 
     /// Kills it where it stands.

@@ -1,18 +1,23 @@
 //! A throw-away redis-server.
 
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use redis::FromRedisValue;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, FromRedisValue, RedisResult, ToRedisArgs};
 use tempfile::TempDir;
 
 use crate::ports::free_port;
 use crate::process::signal;
 use crate::wait;
 
+/// Redis itself is slow to answer on a loaded machine, and the client's own limit is half a second.
+const ANSWER: Duration = Duration::from_secs(10);
+
 /// A redis-server of one test. It is killed and its data removed when dropped.
 #[derive(Debug)]
 pub struct RedisServer {
-    child: Child,
+    child: Option<Child>,
     folder: TempDir,
     port: u16,
     persistent: bool,
@@ -21,32 +26,31 @@ pub struct RedisServer {
 impl RedisServer {
     /// Starts one that keeps nothing.
     pub async fn start() -> Self {
-        Self::with(false).await
+        let mut server = Self::absent();
+        server.start_again().await;
+        server
     }
 
     /// Starts one with an append-only file, written at every command, that outlives a kill.
     pub async fn persistent() -> Self {
-        Self::with(true).await
-    }
-
-    async fn with(persistent: bool) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let port = free_port();
-        let server = Self {
-            child: spawn(&folder, port, persistent),
-            folder,
-            port,
-            persistent,
-        };
-        server.wait_until_ready().await;
+        let mut server = Self::absent();
+        server.persistent = true;
+        server.start_again().await;
         server
     }
 
-    async fn wait_until_ready(&self) {
-        wait::eventually("redis-server to answer", || async {
-            self.try_command::<String>(&["PING"]).await.ok()
-        })
-        .await;
+    /// One that keeps nothing and does not run until [`Self::start_again`].
+    ///
+    /// # Panics
+    /// When there is no port or folder for it.
+    #[must_use]
+    pub fn absent() -> Self {
+        Self {
+            child: None,
+            folder: TempDir::new().expect("a temporary folder"),
+            port: free_port(),
+            persistent: false,
+        }
     }
 
     /// Its TCP port on 127.0.0.1.
@@ -61,56 +65,89 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Runs one command, as `redis-cli` would.
+    /// Runs one command, as `redis-cli` would, on a connection of its own.
     ///
     /// # Panics
     /// When it fails.
-    pub async fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
+    pub async fn command<T: FromRedisValue>(&self, words: &[impl ToRedisArgs]) -> T {
         match self.try_command(words).await {
             Ok(value) => value,
-            Err(error) => panic!("{words:?}: {error}"),
+            Err(error) => panic!("{:?}: {error}", command(words)),
         }
     }
 
-    async fn try_command<T: FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
-        let client = redis::Client::open(self.url())?;
-        let mut connection = client.get_multiplexed_async_connection().await?;
-        let mut command = redis::cmd(words[0]);
-        command.arg(&words[1..]);
-        command.query_async(&mut connection).await
+    async fn try_command<T: FromRedisValue>(&self, words: &[impl ToRedisArgs]) -> RedisResult<T> {
+        let mut connection = self.try_connection().await?;
+        command(words).query_async(&mut connection).await
+    }
+
+    /// A connection for many commands.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn connection(&self) -> MultiplexedConnection {
+        self.try_connection().await.expect("a connection to Redis")
+    }
+
+    async fn try_connection(&self) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER));
+        redis::Client::open(self.url())?
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
     }
 
     /// Kills it where it stands.
     ///
     /// # Panics
-    /// When it can't be killed.
+    /// When it does not run or can't be killed.
     pub fn kill(&mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("it ends");
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
     }
 
-    /// Starts it again on the same port, with what it had kept.
+    /// Starts it on its port, with what it had kept, and waits until it answers.
+    ///
+    /// # Panics
+    /// When it can't be started.
     pub async fn start_again(&mut self) {
-        self.child = spawn(&self.folder, self.port, self.persistent);
-        self.wait_until_ready().await;
+        self.child = Some(spawn(&self.folder, self.port, self.persistent));
+        wait::eventually("redis-server to answer", || async {
+            self.try_command::<String>(&["PING"]).await.ok()
+        })
+        .await;
     }
 
     /// Stops it without closing its connections, until [`Self::resume`].
     pub fn pause(&self) {
-        signal(self.child.id(), "STOP");
+        self.signal("STOP");
     }
 
     /// Lets it go on.
     pub fn resume(&self) {
-        signal(self.child.id(), "CONT");
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        signal(self.child.as_ref().expect("it runs").id(), name);
     }
 }
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
+}
+
+fn command(words: &[impl ToRedisArgs]) -> redis::Cmd {
+    let mut command = redis::Cmd::new();
+    for word in words {
+        command.arg(word);
+    }
+    command
 }
 
 fn spawn(folder: &TempDir, port: u16, persistent: bool) -> Child {

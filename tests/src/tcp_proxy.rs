@@ -1,5 +1,6 @@
 //! A TCP proxy that a test can break: real outages instead of mocks.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -8,25 +9,34 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// What the line does with what passes.
+/// What a line does with what passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Line {
     /// Passes it on at once.
     Good,
     /// Passes each piece on after this time.
     Slow(Duration),
-    /// Closes all connections and refuses new ones.
+    /// Closes connections and refuses new ones.
     Cut,
     /// Takes connections and bytes and passes nothing on, as after a power failure at the far end.
     HalfOpen,
+    /// The same for the server's answers alone: what it is told still gets there.
+    Mute,
 }
 
-/// A TCP line to some server.
+/// A TCP line to some server. It ends when it is dropped.
 #[derive(Debug)]
 pub struct TcpProxy {
     port: u16,
-    line: watch::Sender<Line>,
+    lines: Arc<Mutex<Lines>>,
     _accept: JoinSet<()>,
+}
+
+/// The state of each open connection, and of those to come.
+#[derive(Debug)]
+struct Lines {
+    open: Vec<watch::Sender<Line>>,
+    next: Line,
 }
 
 impl TcpProxy {
@@ -37,12 +47,15 @@ impl TcpProxy {
     pub async fn start(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        let (line, state) = watch::channel(Line::Good);
+        let lines = Arc::new(Mutex::new(Lines {
+            open: Vec::new(),
+            next: Line::Good,
+        }));
         let mut accept = JoinSet::new();
-        accept.spawn(serve(listener, to, state));
+        accept.spawn(serve(listener, to, Arc::clone(&lines)));
         Self {
             port,
-            line,
+            lines,
             _accept: accept,
         }
     }
@@ -53,32 +66,52 @@ impl TcpProxy {
         self.port
     }
 
-    /// Changes what the line does, for open connections too.
+    /// Changes the line for all connections, open or to come.
     pub fn set(&self, line: Line) {
-        self.line.send_replace(line);
+        lock(&self.lines).next = line;
+        self.set_open(line);
+    }
+
+    /// Changes the line for the connections that are open, and not for those to come.
+    pub fn set_open(&self, line: Line) {
+        for open in &lock(&self.lines).open {
+            open.send_replace(line);
+        }
     }
 }
 
-async fn serve(listener: TcpListener, to: u16, line: watch::Receiver<Line>) {
+fn lock(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {
+    lines.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn serve(listener: TcpListener, to: u16, lines: Arc<Mutex<Lines>>) {
     let mut connections = JoinSet::new();
     while let Ok((near, _)) = listener.accept().await {
-        if *line.borrow() == Line::Cut {
-            continue;
-        }
-        let line = line.clone();
-        connections.spawn(async move {
-            let Ok(far) = TcpStream::connect(("127.0.0.1", to)).await else {
-                return;
-            };
-            let _ = (near.set_nodelay(true), far.set_nodelay(true));
-            let (near_read, near_write) = near.into_split();
-            let (far_read, far_write) = far.into_split();
-            tokio::select! {
-                () = carry(near_read, far_write, line.clone()) => {}
-                () = carry(far_read, near_write, line.clone()) => {}
-                () = until_cut(line) => {}
+        let line = {
+            let mut lines = lock(&lines);
+            if lines.next == Line::Cut {
+                continue;
             }
-        });
+            lines.open.retain(|open| !open.is_closed());
+            let (open, line) = watch::channel(lines.next);
+            lines.open.push(open);
+            line
+        };
+        connections.spawn(connect(near, to, line));
+    }
+}
+
+async fn connect(near: TcpStream, to: u16, line: watch::Receiver<Line>) {
+    let Ok(far) = TcpStream::connect(("127.0.0.1", to)).await else {
+        return;
+    };
+    let _ = (near.set_nodelay(true), far.set_nodelay(true));
+    let (near_read, near_write) = near.into_split();
+    let (far_read, far_write) = far.into_split();
+    tokio::select! {
+        () = carry(near_read, far_write, &line, &[Line::HalfOpen]) => {}
+        () = carry(far_read, near_write, &line, &[Line::HalfOpen, Line::Mute]) => {}
+        () = until_cut(line.clone()) => {}
     }
 }
 
@@ -86,20 +119,24 @@ async fn until_cut(mut line: watch::Receiver<Line>) {
     let _ = line.wait_for(|line| *line == Line::Cut).await;
 }
 
-async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut line: watch::Receiver<Line>) {
+/// Carries one direction's bytes, and in the states of `swallows` none.
+async fn carry(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    line: &watch::Receiver<Line>,
+    swallows: &[Line],
+) {
     let mut piece = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut piece).await {
-        // What a half-open line has swallowed is lost, and the connection never comes back.
         let state = *line.borrow();
-        match state {
-            Line::HalfOpen => {
-                until_cut(line.clone()).await;
-                return;
-            }
-            Line::Slow(time) => tokio::time::sleep(time).await,
-            Line::Good | Line::Cut => {}
+        if swallows.contains(&state) {
+            // What was swallowed is lost, so the connection never comes back.
+            until_cut(line.clone()).await;
+            return;
         }
-        line.mark_unchanged();
+        if let Line::Slow(time) = state {
+            tokio::time::sleep(time).await;
+        }
         if to.write_all(&piece[..length]).await.is_err() {
             return;
         }

@@ -1,11 +1,29 @@
-//! Waiting for something to become true, with a deadline.
+//! Waiting for something to become true, with a limit.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// Longer than anything takes on a loaded machine.
+/// Longer than anything takes on a loaded machine: for what must come and has no limit of its own.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(10);
+
+/// Asks `condition` again and again until it holds.
+///
+/// # Panics
+/// When it does not hold before `limit` has passed; `what` says what was waited for.
+pub async fn until<F>(what: &str, limit: Duration, mut condition: impl FnMut() -> F)
+where
+    F: Future<Output = bool>,
+{
+    let holds = within(limit, || {
+        let holds = condition();
+        async { holds.await.then_some(()) }
+    });
+    assert!(
+        holds.await.is_some(),
+        "waited {limit:?} in vain until {what}"
+    );
+}
 
 /// Asks `probe` again and again until it gives a value.
 ///
@@ -17,7 +35,7 @@ where
 {
     match within(DEADLINE, probe).await {
         Some(value) => value,
-        None => panic!("waited {} s in vain for {what}", DEADLINE.as_secs()),
+        None => panic!("waited {DEADLINE:?} in vain for {what}"),
     }
 }
 
@@ -45,6 +63,6 @@ where
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(DEADLINE, future).await {
         Ok(value) => value,
-        Err(_) => panic!("waited {} s in vain for {what}", DEADLINE.as_secs()),
+        Err(_) => panic!("waited {DEADLINE:?} in vain for {what}"),
     }
 }

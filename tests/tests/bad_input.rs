@@ -267,7 +267,7 @@ async fn a_password_is_never_shown() {
         .start()
         .await;
     Call::get("/readyz").send(&proxy.addr()).await.bytes().await;
-    proxy.terminate().await;
+    proxy.terminate(wait::DEADLINE).await;
     assert!(!proxy.log().contains("hunter2"));
 }
 

@@ -83,7 +83,7 @@ async fn the_job_waits(stage: &Stage, model: &str, request: &str) {
     );
     assert!(number("enqueued_ms") > 1_700_000_000_000, "{line}");
     for key in [
-        format!("headroom:job:{}", text("prefix")),
+        format!("headroom:job:{}", text("id")),
         format!("headroom:pending:{}", text("prefix")),
     ] {
         let life: i64 = stage.redis().command(&["TTL", &key]).await;

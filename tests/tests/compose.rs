@@ -179,9 +179,9 @@ async fn everything_is_as_the_file_says(compose: &Compose, addr: &str) {
 
 async fn all_are_healthy(compose: &Compose) {
     let label = format!("label=com.docker.compose.project={}", compose.project);
-    wait::eventually("four healthy containers", || async {
+    wait::until("four containers are healthy", wait::DEADLINE, async || {
         let states = docker(&["ps", "--filter", &label, "--format", "{{.Status}}"]);
-        (states.matches("(healthy)").count() == 4).then_some(())
+        states.matches("(healthy)").count() == 4
     })
     .await;
 }

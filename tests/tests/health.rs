@@ -145,8 +145,8 @@ async fn ready_says_whether_the_store_is_there_and_alive_does_not() {
     }
     stage.redis.as_mut().unwrap().start_again().await;
     for addr in &both {
-        wait::eventually("a 200 again", || async {
-            (Call::get("/readyz").send(addr).await.status() == 200).then_some(())
+        wait::until("it is ready again", wait::DEADLINE, async || {
+            Call::get("/readyz").send(addr).await.status() == 200
         })
         .await;
     }
@@ -173,5 +173,5 @@ async fn a_stop_lets_streams_end() {
     drop(gate);
     assert_eq!(answer.chunk().await, None);
     drop(answer);
-    assert!(stage.proxy().ended().await.success());
+    assert!(stage.proxy().ended(wait::DEADLINE).await.success());
 }

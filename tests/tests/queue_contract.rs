@@ -1,22 +1,20 @@
 //! The contract of the queue, the same over Redis and in memory.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headroom_shared::prefix::CompressedPrefix;
 use headroom_shared::queue::embedded::EmbeddedQueue;
-use headroom_shared::queue::{
-    Claimed, Enqueued, Finished, Job, JobQueue, Retried, Timing, WorkQueue,
-};
+use headroom_shared::queue::{Enqueued, Finished, Job, JobQueue, Retried, Timing, WorkQueue};
 use headroom_shared::store::{Key, Store};
-use headroom_tests::queue_support::jobs::{TEXT, job, prefix, result};
-use headroom_tests::queue_support::memory::MemoryStore;
-use headroom_tests::queue_support::server::{RedisServer, bounds, keys};
+use headroom_tests::queue::SOON;
+use headroom_tests::queue::jobs::{TEXT, job, prefix, result};
+use headroom_tests::queue::memory::MemoryStore;
+use headroom_tests::queue::over_redis::{bounds, keys};
+use headroom_tests::queue::watch;
+use headroom_tests::redis_server::RedisServer;
+use headroom_tests::wait::until;
 
 struct Subject {
     producer: Arc<dyn JobQueue>,
@@ -30,8 +28,8 @@ enum Results {
 }
 
 impl Subject {
-    fn redis(max_queue: u64) -> Self {
-        let server = RedisServer::start();
+    async fn redis(max_queue: u64) -> Self {
+        let server = RedisServer::start().await;
         Self {
             producer: Arc::new(server.producer(max_queue)),
             worker: server.worker(timing()),
@@ -56,19 +54,12 @@ impl Subject {
     }
 
     async fn claim(&self) -> Arc<Job> {
-        match self.worker.claim().await.unwrap() {
-            Some(Claimed::Job(job)) => job,
-            other => panic!("{other:?}"),
-        }
+        watch::claim(&*self.worker).await
     }
 
     async fn stored(&self, key: Key) -> Option<Vec<u8>> {
         match &self.results {
-            Results::Redis(server) => {
-                server
-                    .run_args(&["GET".to_owned(), keys().entry(key)])
-                    .await
-            }
+            Results::Redis(server) => server.command(&["GET".to_owned(), keys().entry(key)]).await,
             Results::Memory(store) => {
                 let values = store.read(&[key]).await.unwrap();
                 values[0].as_ref().map(|bytes| bytes.to_vec())
@@ -91,7 +82,7 @@ macro_rules! contract {
             $(#[tokio::test] async fn $name() { super::$name(super::Subject::redis).await; })*
         }
         mod in_memory {
-            $(#[tokio::test] async fn $name() { super::$name(super::Subject::embedded).await; })*
+            $(#[tokio::test] async fn $name() { super::$name(async |most| super::Subject::embedded(most)).await; })*
         }
     };
 }
@@ -109,10 +100,8 @@ contract! {
     leaving_gives_back_what_is_held_in_its_order
 }
 
-type Make = fn(u64) -> Subject;
-
-async fn jobs_come_in_order_and_leave_their_results(make: Make) {
-    let queue = make(10);
+async fn jobs_come_in_order_and_leave_their_results(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
     queue.worker.register().await.unwrap();
     assert_eq!(queue.offer(1, TEXT).await, Enqueued::Queued);
     assert_eq!(queue.offer(2, TEXT).await, Enqueued::Queued);
@@ -140,8 +129,8 @@ async fn jobs_come_in_order_and_leave_their_results(make: Make) {
     assert_eq!((depth.active, totals.done, totals.done_again), (1, 1, 0));
 }
 
-async fn a_newer_offer_replaces_the_payload_of_a_waiting_job(make: Make) {
-    let queue = make(10);
+async fn a_newer_offer_replaces_the_payload_of_a_waiting_job(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
     queue.worker.register().await.unwrap();
     queue.offer(1, "old").await;
     assert_eq!(queue.offer(1, "new").await, Enqueued::Coalesced);
@@ -160,8 +149,8 @@ async fn a_newer_offer_replaces_the_payload_of_a_waiting_job(make: Make) {
     assert_eq!((totals.enqueued, totals.coalesced), (2, 1));
 }
 
-async fn the_queue_is_bounded_and_counts_what_it_drops(make: Make) {
-    let queue = make(2);
+async fn the_queue_is_bounded_and_counts_what_it_drops(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(2).await;
     queue.worker.register().await.unwrap();
     queue.offer(1, "a").await;
     queue.offer(2, "b").await;
@@ -172,28 +161,28 @@ async fn the_queue_is_bounded_and_counts_what_it_drops(make: Make) {
     let (depth, totals) = queue.producer.counts().await.unwrap();
     assert_eq!((depth.waiting, totals.dropped_full), (2, 1));
 
-    let none = make(0);
+    let none = make(0).await;
     assert_eq!(none.offer(1, "a").await, Enqueued::DroppedFull);
 }
 
-async fn a_claim_waits_a_bounded_time(make: Make) {
-    let queue = make(10);
+async fn a_claim_waits_a_bounded_time(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
     queue.worker.register().await.unwrap();
     let since = Instant::now();
     assert!(queue.worker.claim().await.unwrap().is_none());
     assert!(since.elapsed() >= timing().claim * 9 / 10);
 }
 
-async fn a_waiting_claim_gets_a_job_that_comes(make: Make) {
-    let queue = make(10);
+async fn a_waiting_claim_gets_a_job_that_comes(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
     queue.worker.register().await.unwrap();
     let (claimed, offered) = tokio::join!(queue.claim(), queue.offer(1, "a"));
     assert_eq!(offered, Enqueued::Queued);
     assert_eq!(claimed.envelope.prefix, prefix(1));
 }
 
-async fn a_waiting_claim_can_be_interrupted(make: Make) {
-    let queue = make(10);
+async fn a_waiting_claim_can_be_interrupted(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
     queue.worker.register().await.unwrap();
     let waking = async {
         loop {
@@ -209,8 +198,8 @@ async fn a_waiting_claim_can_be_interrupted(make: Make) {
     assert!(since.elapsed() < timing().claim * 9 / 10);
 }
 
-async fn a_second_finish_is_counted_and_changes_nothing(make: Make) {
-    let queue = make(10);
+async fn a_second_finish_is_counted_and_changes_nothing(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
     queue.worker.register().await.unwrap();
     queue.offer(1, TEXT).await;
     let claimed = queue.claim().await;
@@ -224,8 +213,10 @@ async fn a_second_finish_is_counted_and_changes_nothing(make: Make) {
     assert_eq!((totals.done, totals.done_again), (1, 1));
 }
 
-async fn a_passing_failure_is_tried_again_until_its_attempts_are_used_up(make: Make) {
-    let queue = make(10);
+async fn a_passing_failure_is_tried_again_until_its_attempts_are_used_up(
+    make: impl AsyncFn(u64) -> Subject,
+) {
+    let queue = make(10).await;
     queue.worker.register().await.unwrap();
     queue.offer(1, "a").await;
     for attempt in 1..bounds().attempts {
@@ -236,9 +227,10 @@ async fn a_passing_failure_is_tried_again_until_its_attempts_are_used_up(make: M
             Retried::Later(timing().retry * 2_u32.pow(attempt - 1))
         );
         assert_eq!(queue.producer.counts().await.unwrap().0.delayed, 1);
-        while queue.worker.reap().await.unwrap().promoted == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until("it is promoted", SOON, async || {
+            queue.worker.reap().await.unwrap().promoted > 0
+        })
+        .await;
     }
     let claimed = queue.claim().await;
     let last = queue.worker.retry(&claimed, "away").await.unwrap();
@@ -250,8 +242,8 @@ async fn a_passing_failure_is_tried_again_until_its_attempts_are_used_up(make: M
     assert_eq!((depth.dead, totals.dead, totals.retried), (1, 1, 4));
 }
 
-async fn a_buried_job_is_gone_and_counted_once(make: Make) {
-    let queue = make(10);
+async fn a_buried_job_is_gone_and_counted_once(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
     queue.worker.register().await.unwrap();
     queue.offer(1, "a").await;
     let claimed = queue.claim().await;
@@ -262,8 +254,8 @@ async fn a_buried_job_is_gone_and_counted_once(make: Make) {
     assert_eq!((depth.active, depth.dead, totals.dead), (0, 1, 1));
 }
 
-async fn leaving_gives_back_what_is_held_in_its_order(make: Make) {
-    let queue = make(10);
+async fn leaving_gives_back_what_is_held_in_its_order(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
     queue.worker.register().await.unwrap();
     for number in 1..=3 {
         queue.offer(number, "a").await;

@@ -1,20 +1,16 @@
 //! What stands in the queue's keys, good or bad, and how long.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use headroom_shared::queue::{Claimed, Finished, Job, JobQueue, Timing, WorkQueue};
-use headroom_tests::queue_support::jobs::{TEXT, job, prefix, result};
-use headroom_tests::queue_support::processes::{program, start};
-use headroom_tests::queue_support::server::{RedisServer, keys};
-use headroom_tests::queue_support::watch::{done, empty, idle, offer, stored};
-use headroom_tests::queue_support::{SOON, until};
+use headroom_shared::queue::{Finished, JobQueue, Timing, WorkQueue};
+use headroom_tests::queue::SOON;
+use headroom_tests::queue::jobs::{TEXT, job, prefix, result};
+use headroom_tests::queue::over_redis::keys;
+use headroom_tests::queue::watch::{claim, done, empty, idle, offer, stored};
+use headroom_tests::queue::workers::real;
+use headroom_tests::redis_server::RedisServer;
+use headroom_tests::wait::until;
 
 fn beats() -> Timing {
     Timing {
@@ -24,18 +20,11 @@ fn beats() -> Timing {
     }
 }
 
-async fn claim(worker: &dyn WorkQueue) -> Arc<Job> {
-    match worker.claim().await.unwrap() {
-        Some(Claimed::Job(job)) => job,
-        other => panic!("{other:?}"),
-    }
-}
-
 #[tokio::test]
 async fn what_is_no_job_is_buried_and_the_worker_lives() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
-    let _worker = start(program(), &redis, 1);
+    let _worker = real(&redis, 1).spawn();
     idle(&redis).await;
     let (other_version, _) = job(1, TEXT);
     let other_version = serde_json::to_string(&other_version).unwrap();
@@ -48,11 +37,11 @@ async fn what_is_no_job_is_buried_and_the_worker_lives() {
     ];
     for element in &bad {
         let push = [b"LPUSH".as_slice(), b"headroom:jobs", element];
-        let _: u64 = redis.run_args(&push).await;
+        let _: u64 = redis.command(&push).await;
     }
     offer(&producer, 9, TEXT).await;
-    done(&redis, 1).await;
-    let entries: Vec<String> = redis.run("LRANGE headroom:dead 0 -1").await;
+    done(&producer, 1).await;
+    let entries: Vec<String> = redis.command(&["LRANGE", "headroom:dead", "0", "-1"]).await;
     assert_eq!(entries.len(), bad.len());
     for entry in entries {
         let entry: serde_json::Value = serde_json::from_str(&entry).unwrap();
@@ -63,24 +52,24 @@ async fn what_is_no_job_is_buried_and_the_worker_lives() {
 
 #[tokio::test]
 async fn the_dead_list_is_bounded() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let junk: Vec<String> = (0..1010).map(|number| format!("junk {number}")).collect();
     let mut push = vec!["LPUSH".to_owned(), "headroom:jobs".to_owned()];
     push.extend(junk);
-    let _: u64 = redis.run_args(&push).await;
-    let _worker = start(program(), &redis, 1);
+    let _: u64 = redis.command(&push).await;
+    let _worker = real(&redis, 1).spawn();
     until("all buried", SOON, async || {
         redis.counts().await.1.dead == 1010
     })
     .await;
     assert_eq!(redis.counts().await.0.dead, 1000);
-    let newest: String = redis.run("LINDEX headroom:dead 0").await;
+    let newest: String = redis.command(&["LINDEX", "headroom:dead", "0"]).await;
     assert!(newest.contains("junk 1009"), "{newest}");
 }
 
 #[tokio::test]
 async fn what_a_job_leaves_has_a_life_and_is_announced() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
     let client = redis::Client::open(redis.url()).unwrap();
     let mut notices = client.get_async_pubsub().await.unwrap();
@@ -89,22 +78,22 @@ async fn what_a_job_leaves_has_a_life_and_is_announced() {
     producer.enqueue(&envelope, &payload).await.unwrap();
     let hour = 3_600_000;
     for key in [keys().payload(&envelope.id), keys().pending(prefix(1))] {
-        let life: i64 = redis.run(&format!("PTTL {key}")).await;
+        let life: i64 = redis.command(&["PTTL", &key]).await;
         assert!((1..=hour).contains(&life), "{key}: {life}");
     }
-    let _worker = start(program(), &redis, 1);
+    let _worker = real(&redis, 1).spawn();
     let notice = tokio::time::timeout(SOON, notices.on_message().next()).await;
     let announced: String = notice.unwrap().unwrap().get_payload().unwrap();
     assert_eq!(announced, prefix(1).to_string());
     let made = result(&payload);
     let forms = made.forms.iter().map(|form| keys().form(form.id));
     for key in forms.chain([keys().compressed(prefix(1))]) {
-        let life: i64 = redis.run(&format!("PTTL {key}")).await;
+        let life: i64 = redis.command(&["PTTL", &key]).await;
         // The program's own retention: a week.
         assert!((hour..=168 * hour).contains(&life), "{key}: {life}");
     }
     for key in ["headroom:stats", "headroom:workers", "headroom:worker-info"] {
-        let life: i64 = redis.run(&format!("PTTL {key}")).await;
+        let life: i64 = redis.command(&["PTTL", key]).await;
         assert_eq!(life, -1, "{key}");
     }
     empty(&redis).await;
@@ -112,15 +101,15 @@ async fn what_a_job_leaves_has_a_life_and_is_announced() {
 
 #[tokio::test]
 async fn a_job_whose_payload_is_gone_or_malformed_is_buried() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
     let gone = keys().payload(&offer(&producer, 1, TEXT).await.id);
     let malformed = keys().payload(&offer(&producer, 2, TEXT).await.id);
-    let _: () = redis.run(&format!("DEL {gone}")).await;
-    let _: () = redis.run(&format!("SET {malformed} {{\"secret-text")).await;
-    let _worker = start(program(), &redis, 1);
+    let _: () = redis.command(&["DEL", &gone]).await;
+    let _: () = redis.command(&["SET", &malformed, "{\"secret-text"]).await;
+    let _worker = real(&redis, 1).spawn();
     until("buried", SOON, async || redis.counts().await.0.dead == 2).await;
-    let entries: Vec<String> = redis.run("LRANGE headroom:dead 0 -1").await;
+    let entries: Vec<String> = redis.command(&["LRANGE", "headroom:dead", "0", "-1"]).await;
     assert!(entries[1].contains("its payload is gone"), "{entries:?}");
     assert!(entries[0].contains("not a payload"), "{entries:?}");
     assert!(!entries[0].contains("secret"), "{entries:?}");
@@ -128,7 +117,7 @@ async fn a_job_whose_payload_is_gone_or_malformed_is_buried() {
 
 #[tokio::test]
 async fn a_job_whose_payload_is_gone_but_whose_result_is_there_is_done() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
     let worker = redis.worker(beats());
     worker.register().await.unwrap();
@@ -141,9 +130,7 @@ async fn a_job_whose_payload_is_gone_but_whose_result_is_there_is_done() {
         .await
         .unwrap();
     assert_eq!(held.envelope.id, older.id);
-    let _: () = redis
-        .run(&format!("DEL {}", keys().payload(&older.id)))
-        .await;
+    let _: () = redis.command(&["DEL", &keys().payload(&older.id)]).await;
     worker.leave().await.unwrap();
     worker.register().await.unwrap();
     assert_eq!(redis.counts().await.0.waiting, 1);
@@ -155,63 +142,61 @@ async fn a_job_whose_payload_is_gone_but_whose_result_is_there_is_done() {
 
 #[tokio::test]
 async fn a_pause_stops_claims_and_keeps_jobs() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
-    let _worker = start(program(), &redis, 1);
+    let _worker = real(&redis, 1).spawn();
     idle(&redis).await;
     // The worker waits already: what comes to it now goes back.
-    let _: () = redis.run("SET headroom:paused 1").await;
+    let _: () = redis.command(&["SET", "headroom:paused", "1"]).await;
     offer(&producer, 1, TEXT).await;
     until("given back", SOON, async || {
         let (depth, _) = redis.counts().await;
-        let clients: String = redis.run("CLIENT LIST").await;
+        let clients: String = redis.command(&["CLIENT", "LIST"]).await;
         depth.waiting == 1 && !clients.contains("flags=b")
     })
     .await;
     assert_eq!(redis.counts().await.1.done, 0);
-    let _: () = redis.run("DEL headroom:paused").await;
-    done(&redis, 1).await;
+    let _: () = redis.command(&["DEL", "headroom:paused"]).await;
+    done(&producer, 1).await;
 }
 
 #[tokio::test]
 async fn a_dead_workers_list_is_looked_into_for_long_and_whatever_the_clock_does() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
     let (gone, reaper) = (redis.worker(beats()), redis.worker(beats()));
     gone.register().await.unwrap();
     until("dead", SOON, async || {
         reaper.reap().await.unwrap();
         let score: f64 = redis
-            .run(&format!("ZSCORE headroom:workers {}", gone.id()))
+            .command(&["ZSCORE", "headroom:workers", gone.id()])
             .await;
         score > 0.0
     })
     .await;
     // A move that comes late.
     offer(&producer, 1, TEXT).await;
-    let late = format!(
-        "LMOVE headroom:jobs {} RIGHT LEFT",
-        keys().active(gone.id())
-    );
-    let _: String = redis.run(&late).await;
+    let active = keys().active(gone.id());
+    let late = ["LMOVE", "headroom:jobs", &active, "RIGHT", "LEFT"];
+    let _: String = redis.command(&late).await;
     until("reaped", SOON, async || {
         reaper.reap().await.unwrap().reaped == 1
     })
     .await;
     // The clock is put back, so the last heartbeat is in the future.
-    let _: String = redis.run(&late).await;
-    let future = format!("ZADD headroom:workers 99999999999999 {}", gone.id());
-    let _: u64 = redis.run(&future).await;
+    let _: String = redis.command(&late).await;
+    let future = ["ZADD", "headroom:workers", "99999999999999", gone.id()];
+    let _: u64 = redis.command(&future).await;
     until("reaped", SOON, async || {
         reaper.reap().await.unwrap().reaped == 1
     })
     .await;
     // After long it is forgotten, and its list before it.
-    let _: String = redis.run(&late).await;
-    let past = format!("ZADD headroom:workers 1 {}", gone.id());
-    let _: u64 = redis.run(&past).await;
+    let _: String = redis.command(&late).await;
+    let past = ["ZADD", "headroom:workers", "1", gone.id()];
+    let _: u64 = redis.command(&past).await;
     reaper.reap().await.unwrap();
-    let left: Vec<String> = redis.run("KEYS headroom:worker*").await;
+    let left: Vec<String> = redis.command(&["KEYS", "headroom:worker*"]).await;
     assert!(left.is_empty(), "{left:?}");
     // Three deaths.
     assert_eq!(redis.counts().await.0.dead, 1);
@@ -219,13 +204,13 @@ async fn a_dead_workers_list_is_looked_into_for_long_and_whatever_the_clock_does
 
 #[tokio::test]
 async fn a_full_redis_takes_results_and_heartbeats_all_the_same() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
     let worker = redis.worker(beats());
     worker.register().await.unwrap();
     offer(&producer, 1, TEXT).await;
     let claimed = claim(&*worker).await;
-    let _: () = redis.run("CONFIG SET maxmemory 1").await;
+    let _: () = redis.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
     let (envelope, payload) = job(2, TEXT);
     let refused = producer.enqueue(&envelope, &payload).await.unwrap_err();
     assert!(refused.is_passing(), "{refused}");
@@ -234,11 +219,11 @@ async fn a_full_redis_takes_results_and_heartbeats_all_the_same() {
     assert_eq!(finished.unwrap(), Finished::Done);
     assert!(stored(&redis, 1).await.is_some());
     assert!(worker.claim().await.unwrap_err().is_passing());
-    let _: () = redis.run("CONFIG SET maxmemory 0").await;
+    let _: () = redis.command(&["CONFIG", "SET", "maxmemory", "0"]).await;
     offer(&producer, 2, TEXT).await;
     claim(&*worker).await;
     // A dead worker's job is saved even from a full Redis.
-    let _: () = redis.run("CONFIG SET maxmemory 1").await;
+    let _: () = redis.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
     let other = redis.worker(beats());
     until("reaped", SOON, async || {
         other.reap().await.unwrap().reaped == 1

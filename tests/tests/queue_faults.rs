@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use headroom_shared::queue::{Job, JobQueue, Timing};
-use headroom_tests::queue_support::breakable::Breakable;
-use headroom_tests::queue_support::jobs::{TEXT, job, prefix};
-use headroom_tests::queue_support::processes::{Process, program, quick, scripted, start};
-use headroom_tests::queue_support::running::Running;
-use headroom_tests::queue_support::server::{RedisServer, keys, worker_at};
-use headroom_tests::queue_support::watch::{done, empty, held, idle, offer, stored};
-use headroom_tests::queue_support::{SOON, until};
+use headroom_tests::queue::SOON;
+use headroom_tests::queue::jobs::{TEXT, job, prefix};
+use headroom_tests::queue::over_redis::{keys, worker_at};
+use headroom_tests::queue::running::Running;
+use headroom_tests::queue::watch::{done, empty, held, idle, offer, stored};
+use headroom_tests::queue::workers::{Latch, quick, real, scripted};
+use headroom_tests::redis_server::RedisServer;
+use headroom_tests::tcp_proxy::{Line, TcpProxy};
+use headroom_tests::wait::until;
 use headroom_worker::pool::Work;
 use headroom_worker::process;
 
@@ -24,19 +26,18 @@ fn often() -> Timing {
 
 #[tokio::test]
 async fn a_killed_workers_job_is_done_by_another_within_twenty_seconds() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
-    let folder = tempfile::tempdir().unwrap();
-    let go = folder.path().join("go");
-    offer(&producer, 1, &format!("until {}", go.display())).await;
-    let mut first = start(scripted(), &redis, 1);
-    held(&redis, 1).await;
-    let _second = start(scripted(), &redis, 1);
+    let latch = Latch::closed();
+    offer(&producer, 1, &latch.job()).await;
+    let mut first = scripted(&redis, 1).spawn();
+    held(&producer, 1).await;
+    let _second = scripted(&redis, 1).spawn();
     idle(&redis).await;
     first.signal("KILL");
     let killed = Instant::now();
-    first.ended(SOON);
-    std::fs::write(&go, "").unwrap();
+    first.ended(SOON).await;
+    latch.open();
     until("done", Duration::from_secs(20), async || {
         redis.counts().await.1.done == 1
     })
@@ -48,18 +49,17 @@ async fn a_killed_workers_job_is_done_by_another_within_twenty_seconds() {
 
 #[tokio::test]
 async fn a_stalled_worker_does_its_job_again_with_the_same_result() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
-    let folder = tempfile::tempdir().unwrap();
-    let go = folder.path().join("go");
-    offer(&producer, 1, &format!("until {}", go.display())).await;
-    let first = start(quick(), &redis, 1);
-    held(&redis, 1).await;
+    let latch = Latch::closed();
+    offer(&producer, 1, &latch.job()).await;
+    let first = quick(&redis, 1).spawn();
+    held(&producer, 1).await;
     first.signal("STOP");
-    let _second = start(quick(), &redis, 1);
+    let _second = quick(&redis, 1).spawn();
     until("reaped", SOON, async || redis.counts().await.1.reaped == 1).await;
-    std::fs::write(&go, "").unwrap();
-    done(&redis, 1).await;
+    latch.open();
+    done(&producer, 1).await;
     let before = stored(&redis, 1).await;
     assert!(before.is_some());
     first.signal("CONT");
@@ -74,31 +74,34 @@ async fn a_stalled_worker_does_its_job_again_with_the_same_result() {
 
 #[tokio::test]
 async fn a_job_that_takes_its_process_down_ends_dead_and_its_neighbours_done() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
-    let mut worker = start(quick(), &redis, 7);
+    let mut worker = quick(&redis, 7).spawn();
     idle(&redis).await;
     // All seven are held at once, so the first crash blames all.
-    let folder = tempfile::tempdir().unwrap();
-    let go = folder.path().join("go");
+    let latch = Latch::closed();
     for number in 1..=6 {
-        offer(&producer, number, &format!("until {}", go.display())).await;
+        offer(&producer, number, &latch.job()).await;
     }
-    held(&redis, 6).await;
+    held(&producer, 6).await;
     offer(&producer, 7, "abort").await;
-    worker.ended(SOON);
-    std::fs::write(&go, "").unwrap();
+    worker.ended(SOON).await;
+    latch.open();
 
-    let since = Instant::now();
-    let mut worker: Process = start(quick(), &redis, 7);
-    while redis.counts().await.1.done < 6 || redis.counts().await.0.dead < 1 {
-        assert!(since.elapsed() < Duration::from_secs(40));
+    let mut worker = quick(&redis, 7).spawn();
+    let limit = Duration::from_secs(40);
+    until("six are done and one is dead", limit, || {
         if worker.has_ended() {
-            worker = start(quick(), &redis, 7);
+            worker = quick(&redis, 7).spawn();
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let buried: String = redis.run("LINDEX headroom:dead 0").await;
+        let counts = redis.counts();
+        async {
+            let (depth, totals) = counts.await;
+            totals.done >= 6 && depth.dead >= 1
+        }
+    })
+    .await;
+    let buried: String = redis.command(&["LINDEX", "headroom:dead", "0"]).await;
     assert!(buried.contains(&prefix(7).to_string()), "{buried}");
     assert!(buried.contains("3 workers died"), "{buried}");
     let (depth, totals) = redis.counts().await;
@@ -108,26 +111,18 @@ async fn a_job_that_takes_its_process_down_ends_dead_and_its_neighbours_done() {
 
 #[tokio::test]
 async fn an_element_moved_unseen_is_adopted() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let worker = redis.worker(Timing::default());
     let running = Running::start(worker.clone(), "1", often(), process::work());
     idle(&redis).await;
     // Redis pushes and moves in one step, so the waiting worker gets no answer for it.
     let (envelope, payload) = job(1, TEXT);
-    let _: () = redis
-        .run_args(&[
-            "SET".to_owned(),
-            keys().payload(&envelope.id),
-            serde_json::to_string(&payload).unwrap(),
-        ])
-        .await;
-    let _: u64 = redis
-        .run_args(&[
-            "LPUSH".to_owned(),
-            keys().active(worker.id()),
-            serde_json::to_string(&envelope).unwrap(),
-        ])
-        .await;
+    let payload = serde_json::to_string(&payload).unwrap();
+    let set = ["SET", &keys().payload(&envelope.id), &payload];
+    let _: () = redis.command(&set).await;
+    let envelope = serde_json::to_string(&envelope).unwrap();
+    let push = ["LPUSH", &keys().active(worker.id()), &envelope];
+    let _: u64 = redis.command(&push).await;
     // Well before the wait for a job would end by itself.
     until("adopted and done", Duration::from_secs(3), async || {
         redis.counts().await.1.done == 1
@@ -139,50 +134,52 @@ async fn an_element_moved_unseen_is_adopted() {
 
 #[tokio::test]
 async fn scripts_may_be_flushed_at_any_time() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
-    let _worker = start(program(), &redis, 1);
+    let _worker = real(&redis, 1).spawn();
     for number in 1..=5 {
-        let _: () = redis.run("SCRIPT FLUSH").await;
+        let _: () = redis.command(&["SCRIPT", "FLUSH"]).await;
         offer(&producer, number, TEXT).await;
-        done(&redis, number.into()).await;
+        done(&producer, number.into()).await;
     }
     empty(&redis).await;
 }
 
 #[tokio::test]
 async fn a_killed_connection_is_made_anew() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
-    let _worker = start(program(), &redis, 1);
+    let _worker = real(&redis, 1).spawn();
     for number in 1..=3 {
         idle(&redis).await;
-        let killed: u64 = redis.run("CLIENT KILL TYPE normal SKIPME yes").await;
+        let killed: u64 = redis
+            .command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
+            .await;
         assert!(killed >= 1);
         offer(&producer, number, TEXT).await;
-        done(&redis, number.into()).await;
+        done(&producer, number.into()).await;
     }
     empty(&redis).await;
 }
 
 #[tokio::test]
 async fn a_redis_that_restarts_under_an_idle_worker_is_found_again() {
-    let mut redis = RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut redis = RedisServer::persistent().await;
     let producer = redis.producer(10);
-    let mut worker = start(program(), &redis, 1);
+    let mut worker = real(&redis, 1).spawn();
     idle(&redis).await;
-    redis.stop();
-    redis.start_again();
+    redis.kill();
+    redis.start_again().await;
     offer(&producer, 1, TEXT).await;
-    done(&redis, 1).await;
+    done(&producer, 1).await;
     // The job outlives a Redis that is killed while nobody works.
     worker.signal("TERM");
-    worker.ended(SOON);
+    worker.ended(SOON).await;
     offer(&producer, 2, TEXT).await;
-    redis.stop();
-    redis.start_again();
-    let _worker = start(program(), &redis, 1);
-    done(&redis, 2).await;
+    redis.kill();
+    redis.start_again().await;
+    let _worker = real(&redis, 1).spawn();
+    done(&producer, 2).await;
     empty(&redis).await;
 }
 
@@ -213,7 +210,7 @@ async fn never<F: Future<Output = bool>>(what: &str, happened: impl Fn() -> F) {
 
 #[tokio::test]
 async fn a_job_that_was_held_at_a_death_runs_alone() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
     let suspect = job(3, TEXT);
     for number in 1..=2 {
@@ -223,8 +220,8 @@ async fn a_job_that_was_held_at_a_death_runs_alone() {
     for number in 4..=6 {
         offer(&producer, number, TEXT).await;
     }
-    let crashed = format!("HSET headroom:crashes {} 1", suspect.0.id);
-    let _: u64 = redis.run(&crashed).await;
+    let crashed = ["HSET", "headroom:crashes", &suspect.0.id, "1"];
+    let _: u64 = redis.command(&crashed).await;
 
     let (neighbours, alone) = (Arc::new(Door::default()), Arc::new(Door::default()));
     let doors = (Arc::clone(&neighbours), Arc::clone(&alone));
@@ -238,7 +235,7 @@ async fn a_job_that_was_held_at_a_death_runs_alone() {
     });
     let worker = redis.worker(Timing::default());
     let running = Running::start(worker, "4", Timing::default(), work);
-    held(&redis, 3).await;
+    held(&producer, 3).await;
     never("it runs beside others", async || {
         alone.came.load(Ordering::SeqCst) > 0
     })
@@ -253,42 +250,47 @@ async fn a_job_that_was_held_at_a_death_runs_alone() {
     })
     .await;
     alone.open.store(true, Ordering::SeqCst);
-    done(&redis, 6).await;
+    done(&producer, 6).await;
     running.stop().await;
     empty(&redis).await;
 }
 
+/// Redis, reached by way of this proxy.
+fn through(proxy: &TcpProxy) -> String {
+    format!("redis://127.0.0.1:{}", proxy.port())
+}
+
 #[tokio::test]
 async fn a_job_whose_claim_is_cut_off_is_found_and_done() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
-    let proxy = Breakable::before(redis.port()).await;
-    let worker = worker_at(&proxy.url(), Timing::default());
+    let proxy = TcpProxy::start(redis.port()).await;
+    let worker = worker_at(&through(&proxy), Timing::default());
     let running = Running::start(worker, "1", often(), process::work());
     idle(&redis).await;
-    proxy.mute();
+    proxy.set_open(Line::Mute);
     offer(&producer, 1, TEXT).await;
-    held(&redis, 1).await;
-    proxy.cut();
-    done(&redis, 1).await;
+    held(&producer, 1).await;
+    proxy.set_open(Line::Cut);
+    done(&producer, 1).await;
     running.stop().await;
     empty(&redis).await;
 }
 
 #[tokio::test]
 async fn a_job_whose_claim_is_never_answered_is_found_and_done() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(10);
-    let proxy = Breakable::before(redis.port()).await;
+    let proxy = TcpProxy::start(redis.port()).await;
     let timing = Timing {
         claim: Duration::from_millis(200),
         ..often()
     };
-    let worker = worker_at(&proxy.url(), timing.clone());
+    let worker = worker_at(&through(&proxy), timing.clone());
     let running = Running::start(worker, "1", timing, process::work());
     idle(&redis).await;
     // Half-open: nothing is closed, and nothing comes. The client's own limits have to end it.
-    proxy.mute();
+    proxy.set_open(Line::Mute);
     offer(&producer, 1, TEXT).await;
     until("done", Duration::from_secs(20), async || {
         redis.counts().await.1.done == 1
@@ -300,7 +302,7 @@ async fn a_job_whose_claim_is_never_answered_is_found_and_done() {
 
 #[tokio::test]
 async fn threads_that_keep_every_core_busy_are_not_taken_for_dead() {
-    let redis = RedisServer::start();
+    let redis = RedisServer::start().await;
     let producer = redis.producer(100);
     let timing = Timing {
         beat: Duration::from_millis(600),

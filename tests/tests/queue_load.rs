@@ -9,10 +9,14 @@ use headroom_shared::job::{Envelope, Payload};
 use headroom_shared::prefix::CompressedPrefix;
 use headroom_shared::queue::JobQueue;
 use headroom_shared::queue::redis::RedisQueue;
-use headroom_tests::queue_support::jobs::{TEXT, job_for, result};
-use headroom_tests::queue_support::processes::{Process, quick, start};
-use headroom_tests::queue_support::server::{RedisServer, keys};
-use headroom_tests::queue_support::{SOON, until};
+use headroom_tests::process::Process;
+use headroom_tests::queue::SOON;
+use headroom_tests::queue::jobs::{TEXT, job_for, result};
+use headroom_tests::queue::over_redis::keys;
+use headroom_tests::queue::watch::empty;
+use headroom_tests::queue::workers::quick;
+use headroom_tests::redis_server::RedisServer;
+use headroom_tests::wait::until;
 use tokio_util::task::TaskTracker;
 
 const JOBS: u32 = 4000;
@@ -21,14 +25,14 @@ const FAULTS: usize = 16;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_no_fault_loses_a_job_or_changes_a_result() {
-    let mut redis = RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut redis = RedisServer::persistent().await;
     let producer = Arc::new(redis.producer(u64::from(JOBS)));
     let producing = TaskTracker::new();
     for part in 0..PRODUCERS {
         producing.spawn(produce(Arc::clone(&producer), part));
     }
     producing.close();
-    let mut workers: Vec<Process> = (0..3).map(|_| start(quick(), &redis, 3)).collect();
+    let mut workers: Vec<Process> = (0..3).map(|_| quick(&redis, 3).spawn()).collect();
     for fault in 0..FAULTS {
         // Some progress between two faults, so that each hits work.
         let before = progress(&redis).await;
@@ -40,16 +44,18 @@ async fn under_load_no_fault_loses_a_job_or_changes_a_result() {
             0 => workers[fault / 4 % 3].signal("KILL"),
             1 => workers[fault / 4 % 3].signal("TERM"),
             2 => {
-                let _: u64 = redis.run("CLIENT KILL TYPE normal SKIPME yes").await;
+                let _: u64 = redis
+                    .command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
+                    .await;
             }
             _ => {
-                redis.stop();
-                redis.start_again();
+                redis.kill();
+                redis.start_again().await;
             }
         }
         for worker in &mut workers {
             if worker.has_ended() {
-                *worker = start(quick(), &redis, 3);
+                *worker = quick(&redis, 3).spawn();
             }
         }
     }
@@ -107,8 +113,5 @@ async fn everything_is_right(redis: &RedisServer) {
             assert_eq!(text, form.text);
         }
     }
-    for left in ["headroom:pending:*", "headroom:job:*", "headroom:crashes"] {
-        let left: Vec<String> = redis.run(&format!("KEYS {left}")).await;
-        assert!(left.is_empty(), "{left:?}");
-    }
+    empty(redis).await;
 }

@@ -6,6 +6,7 @@ use headroom_tests::http::Call;
 use headroom_tests::process::Launch;
 use headroom_tests::stage::Stage;
 use headroom_tests::wait;
+use serde_json::Value;
 
 fn patient(launch: Launch) -> Launch {
     launch
@@ -49,7 +50,7 @@ async fn the_embedded_store_outlives_a_kill() {
             stage.proxy().start_again().await;
             next_turn(&mut client, &stage).await;
         }
-        assert!(stage.proxy().terminate().await.success());
+        assert!(stage.proxy().terminate(wait::DEADLINE).await.success());
         stage.proxy().start_again().await;
         next_turn(&mut client, &stage).await;
     }
@@ -71,14 +72,49 @@ async fn a_landed_prefix_outlives_a_kill() {
 }
 
 #[tokio::test]
-async fn a_job_outlives_a_kill_of_the_one_process() {
+async fn a_job_outlives_a_kill_of_proxy_and_redis() {
+    let mut stage = Stage::with_redis(patient).await;
+    stage.provider.cache(|cache| cache.turn_off());
+    let mut client = long(Dialect::Chat);
+    assert_eq!(client.turn(&stage).await.decision, "deferred");
+    let waits = |stats: &Value| stats["queue"]["waiting"] == 1;
+    stage.until("the job to wait", waits).await;
+    let job = the_only_job(&stage).await;
+    stage.proxy().kill();
+    stage.redis.as_mut().unwrap().kill();
+    stage.redis.as_mut().unwrap().start_again().await;
+    stage.proxy().start_again().await;
+    ready_again(&stage).await;
+    assert_eq!(the_only_job(&stage).await, job);
+
+    stage.start_worker().await;
+    stage.until_done(1).await;
+    client.until_compressed(&stage).await;
+    assert!(client.forms.landed >= 2, "{}", client.forms.landed);
+    // No second job has done it.
+    let stats = stage.stats().await;
+    assert_eq!(stats["jobs"]["enqueued"], 1, "{stats}");
+}
+
+/// The job that waits, as it stands in Redis.
+async fn the_only_job(stage: &Stage) -> String {
+    let jobs: Vec<String> = stage
+        .redis()
+        .command(&["LRANGE", "headroom:jobs", "0", "-1"])
+        .await;
+    assert_eq!(jobs.len(), 1, "{jobs:?}");
+    jobs.concat()
+}
+
+/// The one process keeps its queue in memory: a kill may lose a job, but not what was sent, and never a later request.
+#[tokio::test]
+async fn a_kill_of_the_one_process_may_lose_a_job_and_no_form() {
     let mut stage = Stage::embedded(patient).await;
     stage.provider.cache(|cache| cache.turn_off());
     let mut client = long(Dialect::Chat);
     assert_eq!(client.turn(&stage).await.decision, "deferred");
     stage.proxy().kill();
     stage.proxy().start_again().await;
-    // The job may be lost with the process, but not what was sent, and never a later request.
     for step in 0..3 {
         client.grow(|it| it.assistant("Yes.").user(&format!("Go on {step}.")));
         client.turn(&stage).await;
@@ -106,7 +142,7 @@ async fn redis_proxy_and_worker_may_go_and_come() {
     next_turn(&mut client, &stage).await;
 
     let worker = stage.worker.as_mut().unwrap();
-    assert!(worker.terminate().await.success());
+    assert!(worker.terminate(wait::DEADLINE).await.success());
     worker.start_again().await;
     let mut other = long(Dialect::Messages);
     assert_eq!(other.turn(&stage).await.decision, "deferred");
@@ -149,9 +185,8 @@ async fn without_redis_requests_go_on_and_no_form_is_lost() {
 }
 
 async fn ready_again(stage: &Stage) {
-    wait::eventually("the proxy to find Redis again", || async {
-        let answer = stage.send(&Call::get("/readyz")).await;
-        (answer.status() == 200).then_some(())
+    wait::until("the proxy finds Redis again", wait::DEADLINE, async || {
+        stage.send(&Call::get("/readyz")).await.status() == 200
     })
     .await;
 }

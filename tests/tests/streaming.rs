@@ -1,8 +1,9 @@
 //! Streams pass piece by piece as they arrive, and end where either side ends them.
+#![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use headroom_tests::conversation::{Conversation, Dialect};
-use headroom_tests::http::Call;
-use headroom_tests::provider::Reply;
+use headroom_tests::http::{Answer, Call};
+use headroom_tests::provider::{Gate, Reply};
 use headroom_tests::stage::Stage;
 use headroom_tests::wait;
 use tokio::task::JoinSet;
@@ -17,6 +18,16 @@ fn calls() -> Vec<Call> {
     let mut calls: Vec<Call> = Dialect::ALL.into_iter().map(talk).collect();
     calls.push(Call::get("/v1/responses/resp_1?stream=true"));
     calls
+}
+
+/// A stream of which one piece has arrived.
+async fn begun(stage: &Stage, call: &Call) -> (Gate, Answer) {
+    let (gate, reply) = Reply::gated(200, &SSE);
+    stage.provider.script(reply);
+    let mut answer = stage.send(call).await;
+    gate.send("data: 1\n\n").await;
+    answer.chunk().await.expect("a piece");
+    (gate, answer)
 }
 
 #[tokio::test]
@@ -47,11 +58,7 @@ async fn each_piece_arrives_before_the_next_is_sent() {
 async fn a_client_that_leaves_ends_the_provider_s_work() {
     let stage = Stage::embedded(|launch| launch).await;
     for call in calls() {
-        let (gate, reply) = Reply::gated(200, &SSE);
-        stage.provider.script(reply);
-        let mut answer = stage.send(&call).await;
-        gate.send("data: 1\n\n").await;
-        answer.chunk().await.unwrap();
+        let (gate, answer) = begun(&stage, &call).await;
         drop(answer);
         gate.gone().await;
     }
@@ -75,11 +82,7 @@ async fn a_client_that_leaves_before_the_answer_too() {
 async fn a_stream_that_breaks_does_not_look_finished() {
     let stage = Stage::embedded(|launch| launch).await;
     for call in calls() {
-        let (gate, reply) = Reply::gated(200, &SSE);
-        stage.provider.script(reply);
-        let mut answer = stage.send(&call).await;
-        gate.send("data: 1\n\n").await;
-        answer.chunk().await.unwrap();
+        let (gate, answer) = begun(&stage, &call).await;
         gate.break_off().await;
         assert!(answer.try_bytes().await.is_err());
     }

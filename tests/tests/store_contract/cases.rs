@@ -7,7 +7,7 @@ macro_rules! over_both {
         mod on_redis {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $case() {
-                super::$case(&super::RedisServer::started().await).await;
+                super::$case(&super::RedisServer::start().await).await;
             })*
         }
         mod on_file {
@@ -167,7 +167,7 @@ async fn a_touch_gives_a_full_life_and_revives_nothing(place: &dyn Place) {
         .unwrap();
     assert_eq!(found, [Some(record("a", 9).value), None, None]);
 
-    eventually("an entry expires", async || {
+    until("an entry expires", IN_TIME, async || {
         read_one(&*store, sent("a")).await.is_none()
     })
     .await;

@@ -88,7 +88,7 @@ async fn a_sweep_deletes_the_expired_and_only_these() {
         .map(|i| entry(form(&i.to_string()), 0, "old"))
         .collect();
     store.write(&old).await.unwrap();
-    eventually("the old expire", async || {
+    until("the old expire", IN_TIME, async || {
         read_one(&store, form("0")).await.is_none()
     })
     .await;

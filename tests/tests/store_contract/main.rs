@@ -1,11 +1,9 @@
 //! What every store promises, run over each of them, and the faults each must survive.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cases;
 mod file_faults;
 mod redis_faults;
-#[path = "../support/redis.rs"]
-mod redis_server;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,9 +12,11 @@ use bytes::Bytes;
 use headroom_shared::id::{FormId, PrefixId};
 use headroom_shared::keys::Keys;
 use headroom_shared::store::{EmbeddedStore, Entry, Key, RedisStore, Store};
+use headroom_tests::redis_server::RedisServer;
+use headroom_tests::wait::until;
 
-use self::redis_server::RedisServer;
-
+/// Long enough for Redis to count as away or back, and for an entry to expire.
+const IN_TIME: Duration = Duration::from_secs(20);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Where stores are opened, one after the other, on the same data.
@@ -37,7 +37,12 @@ impl Place for tempfile::TempDir {
 }
 
 fn redis_store(server: &RedisServer, retention: Duration) -> RedisStore {
-    RedisStore::new(&server.url(), Keys::new("headroom"), retention).unwrap()
+    RedisStore::new(
+        &server.url().parse().unwrap(),
+        Keys::new("headroom"),
+        retention,
+    )
+    .unwrap()
 }
 
 fn form(name: &str) -> Key {
@@ -73,13 +78,4 @@ fn record(name: &str, rev: u32) -> Entry {
 
 async fn read_one(store: &dyn Store, key: Key) -> Option<Bytes> {
     store.read(&[key]).await.unwrap().remove(0)
-}
-
-/// Polls until `condition` holds, for at most 20 seconds.
-async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !condition().await {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }

@@ -7,12 +7,15 @@ use super::*;
 const BUDGET: Duration = Duration::from_millis(20);
 
 async fn returns(store: &RedisStore) {
-    eventually("Redis is back", async || store.ping().await.is_ok()).await;
+    until("Redis is back", IN_TIME, async || {
+        store.ping().await.is_ok()
+    })
+    .await;
 }
 
 /// Until calls fail at once instead of using up their budget.
 async fn known_to_be_away(store: &RedisStore) {
-    eventually("Redis counts as away", async || {
+    until("Redis counts as away", IN_TIME, async || {
         matches!(timeout(BUDGET, store.ping()).await, Ok(Err(_)))
     })
     .await;
@@ -25,14 +28,14 @@ async fn a_redis_that_comes_late_is_found() {
     let error = store.digest_key().await.unwrap_err();
     assert!(error.is_passing(), "{error}");
     known_to_be_away(&store).await;
-    server.start().await;
+    server.start_again().await;
     returns(&store).await;
     store.digest_key().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_written_survives_a_crash_under_load() {
-    let mut server = RedisServer::started().await;
+    let mut server = RedisServer::persistent().await;
     let store = Arc::new(redis_store(&server, WEEK));
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..4 {
@@ -48,7 +51,7 @@ async fn what_was_written_survives_a_crash_under_load() {
             }
         });
     }
-    eventually("much is written", async || {
+    until("much is written", IN_TIME, async || {
         store
             .read(&[sent("0-200"), sent("3-200")])
             .await
@@ -60,7 +63,7 @@ async fn what_was_written_survives_a_crash_under_load() {
     server.kill();
     let written = writers.join_all().await.concat();
     known_to_be_away(&store).await;
-    server.start().await;
+    server.start_again().await;
     returns(&store).await;
     let found = store.read(&written).await.unwrap();
     assert!(found.iter().all(Option::is_some));
@@ -68,32 +71,32 @@ async fn what_was_written_survives_a_crash_under_load() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_redis_costs_the_budget_then_nothing() {
-    let server = RedisServer::started().await;
+    let server = RedisServer::start().await;
     let store = redis_store(&server, WEEK);
     store.write(&[record("a", 1)]).await.unwrap();
-    server.signal("-STOP");
+    server.pause();
     let started = Instant::now();
     assert!(timeout(BUDGET, store.read(&[sent("a")])).await.is_err());
     assert!(started.elapsed() < Duration::from_secs(1));
     known_to_be_away(&store).await;
-    server.signal("-CONT");
+    server.resume();
     returns(&store).await;
     assert!(read_one(&store, sent("a")).await.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_slow_answer_is_not_an_absence() {
-    let server = RedisServer::started().await;
+    let server = RedisServer::start().await;
     let store = redis_store(&server, WEEK);
     store.ping().await.unwrap();
-    server.signal("-STOP");
+    server.pause();
     let stopped = Instant::now();
     while stopped.elapsed() < Duration::from_millis(700) {
         let answer = timeout(BUDGET, store.ping()).await;
         assert!(answer.is_err(), "it failed before its budget was spent");
     }
-    server.signal("-CONT");
-    eventually("an answer", async || {
+    server.resume();
+    until("an answer", IN_TIME, async || {
         timeout(BUDGET, store.ping())
             .await
             .is_ok_and(|answer| answer.map(|()| true).unwrap())
@@ -103,7 +106,7 @@ async fn one_slow_answer_is_not_an_absence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn futures_given_up_leave_the_answers_in_order() {
-    let server = RedisServer::started().await;
+    let server = RedisServer::start().await;
     let store = redis_store(&server, WEEK);
     let big = vec![b'x'; 1_000_000];
     store
@@ -120,15 +123,12 @@ async fn futures_given_up_leave_the_answers_in_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_connection_and_a_lost_script_mend_themselves() {
-    let server = RedisServer::started().await;
+    let server = RedisServer::start().await;
     let store = redis_store(&server, WEEK);
     store.write(&[record("a", 1)]).await.unwrap();
-    server.command(&["SCRIPT", "FLUSH"]).await.unwrap();
+    let _: redis::Value = server.command(&["SCRIPT", "FLUSH"]).await;
     store.write(&[record("a", 2)]).await.unwrap();
-    server
-        .command(&["CLIENT", "KILL", "TYPE", "normal"])
-        .await
-        .unwrap();
+    let _: redis::Value = server.command(&["CLIENT", "KILL", "TYPE", "normal"]).await;
     returns(&store).await;
     assert_eq!(
         read_one(&store, sent("a")).await,
@@ -138,12 +138,12 @@ async fn a_cut_connection_and_a_lost_script_mend_themselves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_redis_refuses_writes_and_serves_reads() {
-    let server = RedisServer::started().await;
+    let server = RedisServer::start().await;
     let store = redis_store(&server, WEEK);
     store.write(&[record("a", 1)]).await.unwrap();
     let secret = store.digest_key().await.unwrap();
     let full = ["CONFIG", "SET", "maxmemory", "1"];
-    server.command(&full).await.unwrap();
+    let _: redis::Value = server.command(&full).await;
     let more = [entry(form("b"), 0, "more"), record("a", 2)];
     let error = store.write(&more).await.unwrap_err();
     assert!(error.to_string().contains("OOM"), "{error}");
@@ -153,19 +153,16 @@ async fn a_full_redis_refuses_writes_and_serves_reads() {
     let again = store.digest_key().await.unwrap();
     assert_eq!(again.as_bytes(), secret.as_bytes());
 
-    server
-        .command(&["CONFIG", "SET", "maxmemory", "0"])
-        .await
-        .unwrap();
+    let _: redis::Value = server.command(&["CONFIG", "SET", "maxmemory", "0"]).await;
     store.write(&more).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_of_another_type_is_replaced() {
-    let server = RedisServer::started().await;
+    let server = RedisServer::start().await;
     let store = redis_store(&server, WEEK);
     let name = Keys::new("headroom").entry(sent("a"));
-    server.command(&["LPUSH", &name, "x"]).await.unwrap();
+    let _: redis::Value = server.command(&["LPUSH", &name, "x"]).await;
     assert!(read_one(&store, sent("a")).await.is_none());
     store.write(&[record("a", 0)]).await.unwrap();
     assert!(read_one(&store, sent("a")).await.is_some());
@@ -173,10 +170,10 @@ async fn a_value_of_another_type_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_secret_is_refused_and_not_shown() {
-    let server = RedisServer::started().await;
+    let server = RedisServer::start().await;
     let store = redis_store(&server, WEEK);
     let name = Keys::new("headroom").secret();
-    server.command(&["SET", &name, "hunter2"]).await.unwrap();
+    let _: redis::Value = server.command(&["SET", &name, "hunter2"]).await;
     let error = store.digest_key().await.unwrap_err().to_string();
     assert_eq!(
         error,

@@ -1,12 +1,16 @@
-//! What a test sees of a queue over Redis.
+//! What a test gives to a queue and sees of it.
+
+use std::sync::Arc;
 
 use headroom_shared::job::Envelope;
 use headroom_shared::prefix::CompressedPrefix;
-use headroom_shared::queue::JobQueue;
+use headroom_shared::queue::{Claimed, Job, JobQueue, WorkQueue};
 
+use super::SOON;
 use super::jobs::{job, prefix};
-use super::server::{RedisServer, keys};
-use super::{SOON, until};
+use super::over_redis::keys;
+use crate::redis_server::RedisServer;
+use crate::wait::until;
 
 /// Offers the job with this number.
 pub async fn offer(queue: &dyn JobQueue, number: u8, text: &str) -> Envelope {
@@ -15,18 +19,26 @@ pub async fn offer(queue: &dyn JobQueue, number: u8, text: &str) -> Envelope {
     envelope
 }
 
+/// Takes the next job.
+pub async fn claim(worker: &dyn WorkQueue) -> Arc<Job> {
+    match worker.claim().await.unwrap() {
+        Some(Claimed::Job(job)) => job,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Waits until so many jobs are done.
-pub async fn done(redis: &RedisServer, jobs: u64) {
-    until("jobs done", SOON, async || {
-        redis.counts().await.1.done >= jobs
+pub async fn done(queue: &dyn JobQueue, jobs: u64) {
+    until("jobs are done", SOON, async || {
+        queue.counts().await.unwrap().1.done >= jobs
     })
     .await;
 }
 
 /// Waits until so many jobs are held.
-pub async fn held(redis: &RedisServer, jobs: u64) {
-    until("jobs held", SOON, async || {
-        redis.counts().await.0.active == jobs
+pub async fn held(queue: &dyn JobQueue, jobs: u64) {
+    until("jobs are held", SOON, async || {
+        queue.counts().await.unwrap().0.active == jobs
     })
     .await;
 }
@@ -34,7 +46,7 @@ pub async fn held(redis: &RedisServer, jobs: u64) {
 /// The compressed prefix with this number.
 pub async fn stored(redis: &RedisServer, number: u8) -> Option<CompressedPrefix> {
     let key = keys().compressed(prefix(number));
-    let json: Option<String> = redis.run(&format!("GET {key}")).await;
+    let json: Option<String> = redis.command(&["GET", &key]).await;
     json.map(|json| serde_json::from_str(&json).unwrap())
 }
 
@@ -43,7 +55,7 @@ pub async fn empty(redis: &RedisServer) {
     let (depth, _) = redis.counts().await;
     assert_eq!((depth.waiting, depth.active, depth.delayed), (0, 0, 0));
     for left in ["headroom:pending:*", "headroom:job:*", "headroom:crashes"] {
-        let left: Vec<String> = redis.run(&format!("KEYS {left}")).await;
+        let left: Vec<String> = redis.command(&["KEYS", left]).await;
         assert!(left.is_empty(), "{left:?}");
     }
 }
@@ -51,7 +63,7 @@ pub async fn empty(redis: &RedisServer) {
 /// Waits until a worker waits for a job.
 pub async fn idle(redis: &RedisServer) {
     until("a worker waits for a job", SOON, async || {
-        let clients: String = redis.run("CLIENT LIST").await;
+        let clients: String = redis.command(&["CLIENT", "LIST"]).await;
         clients.contains("flags=b")
     })
     .await;

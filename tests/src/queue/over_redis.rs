@@ -1,0 +1,53 @@
+//! Both sides of a queue over a test's Redis.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headroom_shared::config::RedisUrl;
+use headroom_shared::keys::Keys;
+use headroom_shared::queue::redis::{RedisQueue, RedisWork, WorkerInfo, connect};
+use headroom_shared::queue::{Bounds, Depth, JobQueue, Timing, Totals};
+
+use crate::redis_server::RedisServer;
+
+impl RedisServer {
+    /// Offers jobs.
+    pub fn producer(&self, max_queue: u64) -> RedisQueue {
+        let url: RedisUrl = self.url().parse().unwrap();
+        RedisQueue::new(connect(&url).unwrap(), keys(), max_queue, bounds())
+    }
+
+    /// Takes jobs.
+    pub fn worker(&self, timing: Timing) -> Arc<RedisWork> {
+        worker_at(&self.url(), timing)
+    }
+
+    /// What the queue counts, asked anew.
+    pub async fn counts(&self) -> (Depth, Totals) {
+        self.producer(0).counts().await.unwrap()
+    }
+}
+
+/// The queue of a worker that reaches Redis by this URL.
+pub fn worker_at(url: &str, timing: Timing) -> Arc<RedisWork> {
+    let url: RedisUrl = url.parse().unwrap();
+    let info = WorkerInfo {
+        host: "test".to_owned(),
+        pid: std::process::id(),
+        threads: 1,
+        version: "0".to_owned(),
+        started: 0,
+    };
+    let pool = connect(&url).unwrap();
+    Arc::new(RedisWork::new((pool, url), keys(), &info, bounds(), timing))
+}
+
+/// The names of the keys in Redis.
+pub fn keys() -> Keys {
+    Keys::new("headroom")
+}
+
+/// An hour's retention.
+pub fn bounds() -> Bounds {
+    Bounds::new(Duration::from_secs(3600))
+}
