@@ -9,7 +9,7 @@ use headroom_shared::prefix::{CompressedBlock, CompressedPrefix};
 use headroom_shared::record::{CacheUsage, SentRecord};
 
 use crate::entry::first_new;
-use crate::landing::{ready, warm_until_ms};
+use crate::landing::{binds, ready, warm_until_ms};
 use crate::memory::{Known, Waiting};
 use crate::scan::{Block, CacheLife, Message, Scan};
 
@@ -191,6 +191,36 @@ fn it_never_lands_before_thinking_that_is_bound() {
     ] {
         lands(expected, &scan(story, model, CacheLife::None), &silent());
     }
+}
+
+#[test]
+fn thinking_seen_on_any_branch_binds_the_prefix_for_every_model() {
+    // The session thought on a model that binds, and goes on for a while on one that does not.
+    let turn = scan("auau", "claude-opus-4-6", CacheLife::None);
+    let bound = SentRecord {
+        bound: true,
+        ..record(0, SILENT)
+    };
+    lands(false, &turn, &known(2, bound, &[]));
+    for (story, model, asks, expected) in [
+        ("autu", "claude-opus-5-5", false, true),
+        ("tu", "claude-opus-5-5", false, false),
+        ("au", "claude-opus-5-5", true, true),
+        ("au", "claude-opus-5-5", false, false),
+        ("autu", "claude-opus-4-6", true, false),
+        ("a", "claude-opus-5-5", true, false),
+    ] {
+        let mut request = scan(story, model, CacheLife::None);
+        request.asks_thinking = asks;
+        assert_eq!(binds(&request), expected, "{story} {model} {asks}");
+    }
+}
+
+#[test]
+fn it_does_not_land_on_references_where_blocks_may_be_dropped() {
+    let mut turn = scan("auau", "claude-opus-4-6", CacheLife::None);
+    turn.references = false;
+    lands(false, &turn, &known(2, record(0, SILENT), &[]));
 }
 
 #[test]

@@ -54,7 +54,7 @@ async fn a_stalled_worker_does_its_job_again_with_the_same_result() {
     let latch = Latch::closed();
     offer(&producer, 1, &latch.job()).await;
     let first = quick(&redis, 1).spawn();
-    held(&producer, 1).await;
+    until("in work", SOON, async || latch.is_waited_for()).await;
     first.signal("STOP");
     let _second = quick(&redis, 1).spawn();
     until("reaped", SOON, async || redis.counts().await.1.reaped == 1).await;

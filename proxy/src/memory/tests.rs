@@ -204,6 +204,43 @@ async fn a_store_that_does_not_answer_leaves_what_is_known_here() {
 }
 
 #[tokio::test]
+async fn forms_that_are_here_need_no_store() {
+    let memory = Memory::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
+    let (here, away) = (FormId::from_bytes([1; 16]), FormId::from_bytes([2; 16]));
+    memory.keep_form(here, Bytes::from_static(b"text"));
+    let (texts, answered) = memory
+        .forms([here, away].into_iter(), &mut memory.budget())
+        .await;
+    assert_eq!(
+        (texts.contains_key(&here), texts.len(), answered),
+        (true, 1, false)
+    );
+}
+
+#[tokio::test]
+async fn what_overlapping_requests_know_of_a_prefix_adds_up() {
+    let memory = Fixture::new().memory();
+    let prefix = conversation(1).whole().unwrap();
+    let later = SentRecord {
+        sent_ms: 2,
+        warm_until_ms: 20,
+        ..record(0, &[])
+    };
+    let earlier = SentRecord {
+        sent_ms: 1,
+        warm_until_ms: 10,
+        bound: true,
+        ..record(0, &[])
+    };
+    memory.keep(prefix, later);
+    let both = memory.keep(prefix, earlier);
+    assert_eq!(
+        (both.sent_ms, both.warm_until_ms, both.bound),
+        (2, 20, true)
+    );
+}
+
+#[tokio::test]
 async fn a_record_that_can_t_be_read_is_passed_over() {
     let fixture = Fixture::new();
     let key = Key::Sent(conversation(1).whole().unwrap());

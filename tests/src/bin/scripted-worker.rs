@@ -2,7 +2,7 @@
 //!
 //! | text | what |
 //! |---|---|
-//! | `until <path>` | runs until that file exists |
+//! | `until <path>` | says so in `<path>.waited-for`, and runs until that file exists |
 //! | `abort` | takes its process down |
 //! | anything else | what the real worker does |
 
@@ -47,6 +47,7 @@ fn work() -> Work {
             .map_or("", |block| block.text.as_str());
         match text.split_once(' ') {
             Some(("until", path)) => {
+                let _ = std::fs::write(format!("{path}.waited-for"), "");
                 while !std::path::Path::new(path).exists() {
                     std::thread::sleep(Duration::from_millis(10));
                 }

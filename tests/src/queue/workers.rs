@@ -37,6 +37,11 @@ impl Latch {
         format!("until {}", self.0.path().join("open").display())
     }
 
+    /// Whether a job waits for it, or did: a worker may hold one and not have read it yet.
+    pub fn is_waited_for(&self) -> bool {
+        self.0.path().join("open.waited-for").exists()
+    }
+
     /// Lets all go that wait, and all that come.
     pub fn open(&self) {
         std::fs::write(self.0.path().join("open"), "").unwrap();
