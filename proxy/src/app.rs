@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
 use crate::counts::Counts;
+use crate::defer::Offers;
 use crate::memory::{Budget, Memory};
 use crate::upstream::Upstream;
 
@@ -25,6 +26,7 @@ pub(crate) struct App {
     /// Work that goes on after an answer has begun; a stop waits for it.
     pub(crate) tasks: TaskTracker,
     pub(crate) draining: AtomicBool,
+    pub(crate) offers: Offers,
     key: OnceCell<DigestKey>,
 }
 
@@ -55,6 +57,7 @@ impl App {
             counts: Counts::new(),
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
+            offers: Offers::new(),
             key: OnceCell::new(),
         }
     }

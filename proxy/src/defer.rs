@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use headroom_shared::clock::now_ms;
+use headroom_shared::id::PrefixId;
 use headroom_shared::job::{Envelope, JobBlock, Payload, VERSION};
 use headroom_shared::model::Model;
 use headroom_shared::queue::Enqueued;
+use quick_cache::sync::Cache;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -15,8 +17,16 @@ use crate::app::App;
 use crate::blocks;
 use crate::counts::Decision;
 use crate::headers::RequestId;
-use crate::memory::Known;
+use crate::memory::{Known, Waiting};
 use crate::scan::Scan;
+
+/// A deferred prefix that has no result after this long may have none in the making: its job was dropped or buried, or lost with
+/// a process that kept its queue in memory.
+const OVERDUE_MS: u64 = 60_000;
+/// How long this process waits before it offers the same prefix once more.
+const OFFER_AGAIN_MS: u64 = 600_000;
+/// How many offers are remembered.
+const OFFERS: usize = 4096;
 
 /// A job on its way to the queue.
 #[derive(Debug)]
@@ -38,22 +48,51 @@ pub(crate) fn is_due(scan: &Scan, known: &Known, min_tokens: u64) -> bool {
     known.sure && known.frozen == 0 && !scan.blocks.is_empty() && tokens(scan) >= min_tokens
 }
 
-/// Pushes the job of a request, off its path.
-pub(crate) fn push(app: &Arc<App>, body: &Bytes, scan: &Arc<Scan>, trace: RequestId) -> Deferral {
+/// When this process last offered a deferred prefix again.
+#[derive(Debug)]
+pub(crate) struct Offers(Cache<PrefixId, u64>);
+
+impl Offers {
+    pub(crate) fn new() -> Self {
+        Self(Cache::new(OFFERS))
+    }
+
+    /// Whether the job of a deferred prefix should be pushed again, and if so, notes that it is.
+    pub(crate) fn again(&self, waiting: &Waiting, now_ms: u64) -> bool {
+        let is_over = |since: u64, limit| now_ms.saturating_sub(since) > limit;
+        let offered = self.0.get(&waiting.prefix);
+        let again = waiting.compressed.is_none()
+            && is_over(waiting.record.sent_ms, OVERDUE_MS)
+            && offered.is_none_or(|offered| is_over(offered, OFFER_AGAIN_MS));
+        if again {
+            self.0.insert(waiting.prefix, now_ms);
+        }
+        again
+    }
+}
+
+/// Pushes the job of a request, off its path: of all of it, or of the first messages, which `prefix` ends.
+pub(crate) fn push(
+    app: &Arc<App>,
+    body: &Bytes,
+    scan: &Arc<Scan>,
+    prefix: PrefixId,
+    trace: RequestId,
+) -> Deferral {
     let (tell, told) = oneshot::channel();
     let (queue, body, scan) = (app.queue.clone(), body.clone(), scan.clone());
     let work = async move {
-        let made = tokio::task::spawn_blocking(move || job(&body, &scan, trace)).await;
+        let made = tokio::task::spawn_blocking(move || job(&body, &scan, prefix, trace)).await;
         let Ok(Some((envelope, payload))) = made else {
             return;
         };
         match queue.enqueue(&envelope, &payload).await {
             Ok(enqueued) => {
-                tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, ?enqueued, "cold start");
+                tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, ?enqueued, "a cold start's job");
                 let _ = tell.send(enqueued);
             }
             Err(error) => {
-                tracing::warn!(job.prefix = %envelope.prefix, %error, "could not push the job of a cold start: its session stays uncompressed")
+                tracing::warn!(job.prefix = %envelope.prefix, %error, "could not push the job of a cold start: its session stays uncompressed for a while")
             }
         }
     };
@@ -61,14 +100,22 @@ pub(crate) fn push(app: &Arc<App>, body: &Bytes, scan: &Arc<Scan>, trace: Reques
     Deferral(told)
 }
 
-fn job(body: &Bytes, scan: &Scan, trace: RequestId) -> Option<(Envelope, Payload)> {
+fn job(
+    body: &Bytes,
+    scan: &Scan,
+    prefix: PrefixId,
+    trace: RequestId,
+) -> Option<(Envelope, Payload)> {
+    let mut messages = scan.messages.iter();
+    let last = messages.position(|message| message.boundary == prefix)?;
     let blocks: Vec<JobBlock> = blocks::unescaped(body, scan)
         .map(|(_, block)| block)
+        .take_while(|block| block.place.message as usize <= last)
         .collect();
     let envelope = Envelope {
         v: VERSION,
         id: Uuid::now_v7().to_string(),
-        prefix: scan.whole()?,
+        prefix,
         model: scan.model.clone(),
         tokens: tokens(scan),
         blocks: blocks.len() as u64,
@@ -88,4 +135,28 @@ fn job(body: &Bytes, scan: &Scan, trace: RequestId) -> Option<(Envelope, Payload
 
 fn tokens(scan: &Scan) -> u64 {
     Model::named(&scan.model).tokens(scan.text_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::DIALECTS;
+    use headroom_shared::id::DigestKey;
+
+    #[test]
+    fn a_job_holds_the_blocks_of_its_prefix_and_no_later_ones() {
+        let user =
+            |letter: &str| format!(r#"{{"role":"user","content":"{}"}}"#, letter.repeat(3000));
+        let answer = r#"{"role":"assistant","content":"ok"}"#;
+        let messages = [user("a"), answer.to_owned(), user("b")].join(",");
+        let body = Bytes::from(format!(r#"{{"model":"m","messages":[{messages}]}}"#));
+        let scan = crate::scan::scan(&body, DIALECTS[0], &DigestKey::from_bytes([1; 32])).unwrap();
+        for (last, blocks) in [(0, 1), (1, 1), (2, 2)] {
+            let prefix = scan.messages[last].boundary;
+            let (envelope, payload) = job(&body, &scan, prefix, RequestId::new()).unwrap();
+            assert_eq!((envelope.prefix, envelope.blocks), (prefix, blocks));
+            assert_eq!(payload.blocks.len() as u64, blocks);
+            assert_eq!(envelope.bytes, blocks * 3000);
+        }
+    }
 }

@@ -8,6 +8,7 @@ use headroom_shared::job::Place;
 use headroom_shared::prefix::{CompressedBlock, CompressedPrefix};
 use headroom_shared::record::{CacheUsage, SentRecord};
 
+use crate::defer::Offers;
 use crate::entry::first_new;
 use crate::landing::{binds, ready, warm_until_ms};
 use crate::memory::{Known, Waiting};
@@ -213,6 +214,33 @@ fn thinking_seen_on_any_branch_binds_the_prefix_for_every_model() {
         let mut request = scan(story, model, CacheLife::None);
         request.asks_thinking = asks;
         assert_eq!(binds(&request), expected, "{story} {model} {asks}");
+    }
+}
+
+#[test]
+fn a_deferred_prefix_that_gets_no_result_is_offered_again_now_and_then() {
+    let minute = 60_000;
+    let mut waiting = known(2, record(0, SILENT), &[]).waiting.unwrap();
+    let sent = waiting.record.sent_ms;
+    let offers = Offers::new();
+    assert!(
+        !offers.again(&waiting, sent + 10 * minute),
+        "it has a result"
+    );
+    waiting.compressed = None;
+    for (minutes, again) in [
+        (0, false),
+        (1, false),
+        (2, true),
+        (3, false),
+        (12, false),
+        (13, true),
+    ] {
+        assert_eq!(
+            offers.again(&waiting, sent + minutes * minute),
+            again,
+            "{minutes}"
+        );
     }
 }
 

@@ -172,8 +172,16 @@ impl Turn {
                 .map(|(index, text)| (scan.blocks[index].span.clone(), text));
             Outgoing::spliced(&body, Rope::splice(&body, spans))
         };
+        let push = |prefix| defer::push(&self.app, &body, &scan, prefix, self.id);
+        if due {
+            outgoing.deferral = scan.whole().map(push);
+        } else if let Some(waiting) = &known.waiting
+            && known.sure
+            && self.app.offers.again(waiting, now)
+        {
+            push(waiting.prefix);
+        }
         outgoing.usage = Some(self.follow(ledger, scan.cache, known));
-        outgoing.deferral = due.then(|| defer::push(&self.app, &body, &scan, self.id));
         Some(outgoing)
     }
 
