@@ -7,12 +7,15 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+
+/// Why a connection ended early.
+type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long a client may take to send the next request's headers. It counts from the end of the one before, so it is longer than
 /// clients keep idle connections (90 s is common).
@@ -22,7 +25,8 @@ const DRAIN: Duration = Duration::from_secs(25);
 /// How long to wait when the system can't accept a connection (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` is done and what was on its way has ended, or the drain time is over.
+/// Serves until `stop` is done and what was on its way has ended, or the drain time is over. While it drains it still answers, so
+/// that `/readyz` can say so.
 pub(crate) async fn serve(
     app: Arc<App>,
     routes: Router,
@@ -31,41 +35,46 @@ pub(crate) async fn serve(
 ) {
     let graceful = GracefulShutdown::new();
     let connections = TaskTracker::new();
-    let mut stop = std::pin::pin!(stop);
+    let accept = async || loop {
+        let stream = accepted(&listener).await;
+        connections.spawn(log(graceful.watch(connection(stream, routes.clone()))));
+    };
+    tokio::select! {
+        () = accept() => {}
+        () = stop => {}
+    }
+    app.draining.store(true, Ordering::Relaxed);
+    let drained = async {
+        graceful.shutdown().await;
+        app.tasks.close();
+        app.tasks.wait().await;
+    };
+    let accept = async || loop {
+        let stream = accepted(&listener).await;
+        connections.spawn(log(connection(stream, routes.clone())));
+    };
+    tokio::select! {
+        () = accept() => {}
+        drained = tokio::time::timeout(DRAIN, drained) => if drained.is_err() {
+            tracing::warn!(seconds = DRAIN.as_secs(), "some requests did not end in time and are cut off");
+        }
+    }
+}
+
+async fn accepted(listener: &TcpListener) -> TcpStream {
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut stop => break,
-        };
-        match accepted {
-            Ok((stream, _)) => connection(stream, &routes, &graceful, &connections),
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
             Err(error) => {
                 tracing::warn!(%error, "could not accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
-    app.draining.store(true, Ordering::Relaxed);
-    drop(listener);
-    let drained = async {
-        graceful.shutdown().await;
-        app.tasks.close();
-        app.tasks.wait().await;
-    };
-    if tokio::time::timeout(DRAIN, drained).await.is_err() {
-        tracing::warn!(
-            seconds = DRAIN.as_secs(),
-            "some requests did not end in time and are cut off"
-        );
-    }
 }
 
-fn connection(
-    stream: TcpStream,
-    routes: &Router,
-    graceful: &GracefulShutdown,
-    connections: &TaskTracker,
-) {
+/// Serves one connection.
+fn connection(stream: TcpStream, routes: Router) -> impl GracefulConnection<Error = Failed> + Send {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not turn off Nagle's algorithm");
     }
@@ -75,14 +84,14 @@ fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_TIMEOUT);
     builder.http2().timer(TokioTimer::new());
-    let service = TowerToHyperService::new(routes.clone());
-    let served = builder
+    let service = TowerToHyperService::new(routes);
+    builder
         .serve_connection_with_upgrades(TokioIo::new(stream), service)
-        .into_owned();
-    let served = graceful.watch(served);
-    connections.spawn(async move {
-        if let Err(error) = served.await {
-            tracing::debug!(%error, "a connection ended early");
-        }
-    });
+        .into_owned()
+}
+
+async fn log(served: impl Future<Output = Result<(), Failed>>) {
+    if let Err(error) = served.await {
+        tracing::debug!(%error, "a connection ended early");
+    }
 }

@@ -151,27 +151,3 @@ async fn ready_says_whether_the_store_is_there_and_alive_does_not() {
         .await;
     }
 }
-
-#[tokio::test]
-async fn a_stop_lets_streams_end() {
-    let mut stage = Stage::embedded(|launch| launch).await;
-    let (gate, reply) =
-        headroom_tests::provider::Reply::gated(200, &[("content-type", "text/event-stream")]);
-    stage.provider.script(reply);
-    let mut answer = stage
-        .send(
-            &Conversation::new(Dialect::Messages, "stop")
-                .user("hi")
-                .call(),
-        )
-        .await;
-    gate.send("data: 1\n\n").await;
-    assert_eq!(answer.chunk().await.unwrap(), "data: 1\n\n");
-    stage.proxy().signal("TERM");
-    gate.send("data: 2\n\n").await;
-    assert_eq!(answer.chunk().await.unwrap(), "data: 2\n\n");
-    drop(gate);
-    assert_eq!(answer.chunk().await, None);
-    drop(answer);
-    assert!(stage.proxy().ended(wait::DEADLINE).await.success());
-}

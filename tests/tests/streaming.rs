@@ -87,3 +87,22 @@ async fn a_stream_that_breaks_does_not_look_finished() {
         assert!(answer.try_bytes().await.is_err());
     }
 }
+
+#[tokio::test]
+async fn a_proxy_told_to_stop_lets_streams_end_and_says_that_it_drains() {
+    let mut stage = Stage::embedded(|launch| launch).await;
+    let (gate, mut answer) = begun(&stage, &calls()[0]).await;
+    stage.proxy().signal("TERM");
+    let ready = Call::get("/readyz");
+    wait::until("readyz to say so", wait::DEADLINE, async || {
+        ready.send(&stage.addr()).await.status() == 503
+    })
+    .await;
+    let said = ready.send(&stage.addr()).await.json().await;
+    assert_eq!(said["status"], "draining");
+    gate.send("data: 2\n\n").await;
+    assert_eq!(answer.chunk().await.unwrap(), "data: 2\n\n");
+    drop(gate);
+    assert_eq!(answer.chunk().await, None);
+    assert!(stage.proxy().ended(wait::DEADLINE).await.success());
+}
