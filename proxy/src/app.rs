@@ -11,8 +11,8 @@ use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
 use crate::counts::Counts;
-use crate::defer::Offers;
 use crate::memory::{Budget, Memory};
+use crate::offers::Offers;
 use crate::upstream::Upstream;
 
 /// The application.

@@ -22,6 +22,7 @@ mod headers;
 mod landing;
 mod ledger;
 mod memory;
+mod offers;
 mod relay;
 mod reply;
 mod routes;

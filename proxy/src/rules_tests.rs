@@ -8,10 +8,10 @@ use headroom_shared::job::Place;
 use headroom_shared::prefix::{CompressedBlock, CompressedPrefix};
 use headroom_shared::record::{CacheUsage, SentRecord};
 
-use crate::defer::Offers;
 use crate::entry::first_new;
 use crate::landing::{binds, ready, warm_until_ms};
 use crate::memory::{Known, Waiting};
+use crate::offers::Offers;
 use crate::scan::{Block, CacheLife, Message, Scan};
 
 const HOUR_MS: u64 = 3_600_000;
