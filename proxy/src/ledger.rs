@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use headroom_shared::id::PrefixId;
 use headroom_shared::record::{CacheUsage, SentRecord};
-use headroom_shared::store::{Entry, Key};
+use headroom_shared::store::Entry;
 use tokio::sync::oneshot;
 
 use crate::landing;
-use crate::memory::{Known, Memory};
+use crate::memory::{Known, Memory, record_entries};
 use crate::scan::{CacheLife, Scan};
 
 /// The records that a request on its way changes: its own, and that of a deferred prefix it goes on from, which must know how
@@ -96,15 +95,7 @@ impl Ledger {
 
     /// The records as entries of the store.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        let entry = |(prefix, record): &(PrefixId, SentRecord)| {
-            let value = Bytes::from(serde_json::to_vec(record).ok()?);
-            Some(Entry {
-                key: Key::Sent(*prefix),
-                rev: record.rev,
-                value,
-            })
-        };
-        self.records.iter().filter_map(entry).collect()
+        record_entries(&self.records)
     }
 
     /// Notes that the records stand in the store as they are.
@@ -137,23 +128,22 @@ impl Ledger {
         known: Known,
         answer: oneshot::Receiver<Option<CacheUsage>>,
     ) {
-        if !self.stored {
-            self.write().await;
+        if self.stored {
+            self.memory.written(&self.records);
+        } else {
+            self.write(&known).await;
         }
         if let Ok(Some(usage)) = answer.await {
             self.answered(usage, cache);
             self.keep();
-            self.write().await;
+            self.write(&known).await;
         }
         self.memory.touch(&known).await;
     }
 
-    async fn write(&self) {
-        if self.records.is_empty() {
-            return;
-        }
-        if let Err(error) = self.memory.store().write(&self.entries()).await {
-            tracing::debug!(%error, "could not write a sent record: the next turn may be sent uncompressed");
+    async fn write(&self, known: &Known) {
+        if let Err(error) = self.memory.write_records(&self.records, &known.chain).await {
+            tracing::debug!(%error, "could not write a sent record: it is tried again with the next turn");
         }
     }
 

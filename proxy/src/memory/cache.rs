@@ -22,10 +22,13 @@ pub(super) struct Cache {
     change: Mutex<()>,
 }
 
-/// A record, and when it was last given a full life in the store by this process.
+/// A record, and what this process knows of it in the store.
 #[derive(Debug, Clone)]
 struct Held {
     record: Arc<SentRecord>,
+    /// Whether the store has it.
+    stored: bool,
+    /// When this process last gave it a full life there.
     touched: Option<Instant>,
 }
 
@@ -61,27 +64,68 @@ impl Cache {
         self.records.get(&prefix).map(|held| held.record)
     }
 
-    /// Keeps a record unless a later revision of it is there, together with what the one that was there knew, and gives what is
-    /// there afterwards.
-    pub(super) fn keep_record(&self, prefix: PrefixId, record: Arc<SentRecord>) -> Arc<SentRecord> {
-        let _alone = self.alone();
-        let (record, touched) = match self.records.get(&prefix) {
-            Some(held) if held.record.rev > record.rev => (held.record, held.touched),
-            Some(held) if held.record.rev == record.rev => {
-                let merged = SentRecord::clone(&record).merged(&held.record);
-                (Arc::new(merged), held.touched)
-            }
-            Some(held) => (record, held.touched),
-            None => (record, None),
-        };
-        self.records.insert(
+    /// Keeps a record of this process's own making.
+    pub(super) fn keep_record(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
+        self.put(
             prefix,
             Held {
-                record: record.clone(),
-                touched,
+                record: Arc::new(record),
+                stored: false,
+                touched: None,
             },
-        );
+        )
+    }
+
+    /// Keeps a record that was found in the store.
+    pub(super) fn found_record(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
+        self.put(
+            prefix,
+            Held {
+                record: Arc::new(record),
+                stored: true,
+                touched: None,
+            },
+        )
+    }
+
+    /// Keeps a record unless a later revision of it is there, together with what the one that was there knew, and gives what is
+    /// there afterwards.
+    fn put(&self, prefix: PrefixId, mut new: Held) -> Arc<SentRecord> {
+        let _alone = self.alone();
+        if let Some(held) = self.records.get(&prefix) {
+            if held.record.rev > new.record.rev {
+                return held.record;
+            }
+            new.touched = held.touched;
+            if held.record.rev == new.record.rev {
+                let merged = SentRecord::clone(&new.record).merged(&held.record);
+                new.stored &= merged == *new.record;
+                new.record = Arc::new(merged);
+            }
+        }
+        let record = new.record.clone();
+        self.records.insert(prefix, new);
         record
+    }
+
+    /// Notes that the store has these records, each with a full life.
+    pub(super) fn stored<'a>(&self, records: impl Iterator<Item = &'a (PrefixId, SentRecord)>) {
+        let _alone = self.alone();
+        for (prefix, record) in records {
+            if let Some(held) = self.records.get(prefix)
+                && *held.record == *record
+            {
+                let touched = Some(Instant::now());
+                self.records.insert(
+                    *prefix,
+                    Held {
+                        stored: true,
+                        touched,
+                        ..held
+                    },
+                );
+            }
+        }
     }
 
     /// Notes that these records have just been given a full life.
@@ -89,15 +133,24 @@ impl Cache {
         let _alone = self.alone();
         for prefix in prefixes {
             if let Some(held) = self.records.get(&prefix) {
-                self.records.insert(
-                    prefix,
-                    Held {
-                        touched: Some(Instant::now()),
-                        ..held
-                    },
-                );
+                let touched = Some(Instant::now());
+                self.records.insert(prefix, Held { touched, ..held });
             }
         }
+    }
+
+    /// Those of the records that did not reach the store, as they are now.
+    pub(super) fn unstored(
+        &self,
+        chain: &[(PrefixId, Arc<SentRecord>)],
+    ) -> Vec<(PrefixId, SentRecord)> {
+        let held = chain
+            .iter()
+            .filter_map(|(prefix, _)| Some((*prefix, self.records.get(prefix)?)));
+        let unstored = held.filter(|(_, held)| !held.stored);
+        unstored
+            .map(|(prefix, held)| (prefix, SentRecord::clone(&held.record)))
+            .collect()
     }
 
     pub(super) fn form(&self, id: FormId) -> Option<Bytes> {

@@ -111,12 +111,34 @@ impl Memory {
 
     /// Keeps a record in the local cache.
     pub(crate) fn keep(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
-        self.cache.keep_record(prefix, Arc::new(record))
+        self.cache.keep_record(prefix, record)
     }
 
     /// Keeps a form's text in the local cache.
     pub(crate) fn keep_form(&self, id: FormId, text: Bytes) {
         self.cache.keep_form(id, text);
+    }
+
+    /// Writes records, however long that takes, and with them those of `chain` that did not reach the store before.
+    pub(crate) async fn write_records(
+        &self,
+        records: &[(PrefixId, SentRecord)],
+        chain: &[(PrefixId, Arc<SentRecord>)],
+    ) -> Result<(), StoreError> {
+        let among = |prefix: &PrefixId| records.iter().any(|(written, _)| written == prefix);
+        let mut all = self.cache.unstored(chain);
+        all.retain(|(prefix, _)| !among(prefix));
+        all.extend_from_slice(records);
+        if !all.is_empty() {
+            self.store.write(&record_entries(&all)).await?;
+            self.cache.stored(all.iter());
+        }
+        Ok(())
+    }
+
+    /// Notes that these records were written with others.
+    pub(crate) fn written(&self, records: &[(PrefixId, SentRecord)]) {
+        self.cache.stored(records.iter());
     }
 
     /// Writes entries within a request's budget.
@@ -190,7 +212,7 @@ impl Memory {
                         Ok(record) => drop(
                             found
                                 .records
-                                .insert(last, self.cache.keep_record(*prefix, Arc::new(record))),
+                                .insert(last, self.cache.found_record(*prefix, record)),
                         ),
                         Err(error) => {
                             tracing::warn!(record.prefix = %prefix, %error, "passed over a sent record that can't be read")
@@ -216,6 +238,19 @@ impl Memory {
         known.texts = texts;
         known.sure &= answered;
     }
+}
+
+/// Records as entries of the store.
+pub(crate) fn record_entries(records: &[(PrefixId, SentRecord)]) -> Vec<Entry> {
+    let entry = |(prefix, record): &(PrefixId, SentRecord)| {
+        let value = Bytes::from(serde_json::to_vec(record).ok()?);
+        Some(Entry {
+            key: Key::Sent(*prefix),
+            rev: record.rev,
+            value,
+        })
+    };
+    records.iter().filter_map(entry).collect()
 }
 
 /// Records by the position of their last message, and the compressed prefix of the first.

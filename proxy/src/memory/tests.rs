@@ -218,6 +218,20 @@ async fn forms_that_are_here_need_no_store() {
 }
 
 #[tokio::test]
+async fn a_record_that_did_not_reach_the_store_goes_with_the_next_one() {
+    let fixture = Fixture::new();
+    let memory = fixture.memory();
+    let prefix = |messages| conversation(messages).whole().unwrap();
+    memory.keep(prefix(1), record(0, &[(0, 1)]));
+    let known = recall(&memory, 3).await;
+    let next = [(prefix(3), record(1, &[]))];
+    memory.keep(prefix(3), next[0].1.clone());
+    memory.write_records(&next, &known.chain).await.unwrap();
+    let elsewhere = recall(&fixture.memory(), 3).await;
+    assert_eq!((elsewhere.chain.len(), forms(&elsewhere)), (2, vec![0]));
+}
+
+#[tokio::test]
 async fn what_overlapping_requests_know_of_a_prefix_adds_up() {
     let memory = Fixture::new().memory();
     let prefix = conversation(1).whole().unwrap();
