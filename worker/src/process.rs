@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use headroom_shared::compress::{self, Earlier, Source};
-use headroom_shared::job::{JobBlock, Payload};
+use headroom_shared::compress::{self, Earlier};
+use headroom_shared::job::Payload;
 use headroom_shared::prefix::{CompressedBlock, CompressedPrefix, Form, JobResult};
 
 use crate::work::Work;
@@ -21,7 +21,7 @@ pub fn process(payload: &Payload) -> JobResult {
     let mut blocks = Vec::new();
     let mut forms = Vec::new();
     for block in &payload.blocks {
-        let source = source(block);
+        let source = block.source();
         if let Some(text) = compress::compress(source, &earlier) {
             let form = Form::new(block.block, &text);
             blocks.push(CompressedBlock {
@@ -45,13 +45,5 @@ pub fn process(payload: &Payload) -> JobResult {
             blocks,
         },
         forms,
-    }
-}
-
-fn source(block: &JobBlock) -> Source<'_> {
-    Source {
-        text: &block.text,
-        tool: block.tool.as_deref(),
-        input: block.input.as_deref(),
     }
 }
