@@ -180,14 +180,8 @@ impl Counts {
 }
 
 fn queue_metrics(registry: &mut Registry, depth: Depth, totals: Totals) {
-    let states = [
-        ("waiting", depth.waiting),
-        ("active", depth.active),
-        ("delayed", depth.delayed),
-        ("dead", depth.dead),
-    ];
     let gauges: Family<Label, Gauge> = Family::default();
-    for (state, jobs) in states {
+    for (state, jobs) in depth.by_state() {
         let jobs = i64::try_from(jobs).unwrap_or(i64::MAX);
         gauges.get_or_create(&[("state", state)]).set(jobs);
     }

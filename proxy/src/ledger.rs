@@ -57,7 +57,7 @@ impl Ledger {
     }
 
     /// The records of a request that is sent in the original whatever was sent before: it has none of its own, but the
-    /// provider's cache takes note of it. `None` where there is nothing to note.
+    /// provider's cache takes note of it. `None` for a request without messages.
     pub(crate) fn observing(
         memory: Arc<Memory>,
         scan: &Scan,

@@ -10,12 +10,12 @@ use crate::app::App;
 use crate::dialect::Provider;
 use crate::headers::{self, RequestId};
 use crate::reply;
-use crate::upstream::Unanswered;
 
 /// Relays a request of any method to any path.
 pub(crate) async fn relay(app: Arc<App>, request: Request) -> Response<Body> {
     let id = RequestId::new();
     let (mut parts, body) = request.into_parts();
+    let span = tracing::info_span!("request", %id, path = parts.uri.path());
     let provider = Provider::of(parts.uri.path(), &parts.headers);
     let Some(target) = parts.uri.path_and_query() else {
         let message = format!("{} is not a path that can be forwarded", parts.uri);
@@ -32,10 +32,6 @@ pub(crate) async fn relay(app: Arc<App>, request: Request) -> Response<Body> {
             headers::end_to_end(&mut parts.headers);
             Response::from_parts(parts, Body::new(body))
         }
-        Err(error @ Unanswered::Target(_)) => reply::error(provider, StatusCode::BAD_REQUEST, &error.to_string()),
-        Err(error) => {
-            tracing::warn!(%id, path = parts.uri.path(), %error, "a request got no answer from its provider");
-            reply::error(provider, StatusCode::BAD_GATEWAY, &error.to_string())
-        }
+        Err(error) => span.in_scope(|| reply::unanswered(provider, &error)),
     })
 }

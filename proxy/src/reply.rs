@@ -5,6 +5,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 use crate::dialect::Provider;
+use crate::upstream::Unanswered;
 
 /// An error of ours in the provider's shape.
 pub(crate) fn error(provider: Provider, status: StatusCode, message: &str) -> Response<Body> {
@@ -29,6 +30,16 @@ pub(crate) fn error(provider: Provider, status: StatusCode, message: &str) -> Re
         HeaderValue::from_static("application/json"),
     );
     response
+}
+
+/// The answer to a request that got none from its provider.
+pub(crate) fn unanswered(provider: Provider, error: &Unanswered) -> Response<Body> {
+    tracing::warn!(%error, "a request got no answer from its provider");
+    let status = match error {
+        Unanswered::Target(_) => StatusCode::BAD_REQUEST,
+        Unanswered::Failed { .. } => StatusCode::BAD_GATEWAY,
+    };
+    self::error(provider, status, &error.to_string())
 }
 
 /// Anthropic's word for a status (its documentation of API errors).

@@ -28,7 +28,6 @@ use crate::memory::{Budget, Known};
 use crate::reply;
 use crate::scan::{CacheLife, Scan, scan};
 use crate::splice::Rope;
-use crate::upstream::Unanswered;
 
 /// Answers a request of a dialect.
 pub(crate) async fn answer(
@@ -248,7 +247,7 @@ impl Turn {
             .request(decision, bytes_in, bytes_sent, bytes_saved);
         let mut response = match answer {
             Ok(answer) => self.listen(answer, usage),
-            Err(error) => self.unanswered(&error),
+            Err(error) => reply::unanswered(provider, &error),
         };
         let status = response.status().as_u16();
         tracing::debug!(
@@ -277,15 +276,6 @@ impl Turn {
         let done = Box::new(|said| usage.send(said).unwrap_or_default());
         let body = Overheard::new(body, &parts.headers, self.dialect, done);
         Response::from_parts(parts, Body::new(body))
-    }
-
-    fn unanswered(&self, error: &Unanswered) -> Response<Body> {
-        tracing::warn!(%error, "a request got no answer from its provider");
-        reply::error(
-            self.dialect.provider(),
-            StatusCode::BAD_GATEWAY,
-            &error.to_string(),
-        )
     }
 
     fn refuse(&self, unread: &Unread, limit: usize) -> Response<Body> {

@@ -55,12 +55,7 @@ impl Seen {
     }
 
     fn show(&self, depth: Depth) {
-        for (state, jobs) in [
-            ("waiting", depth.waiting),
-            ("active", depth.active),
-            ("delayed", depth.delayed),
-            ("dead", depth.dead),
-        ] {
+        for (state, jobs) in depth.by_state() {
             self.waiting
                 .get_or_create(&[("state", state)])
                 .set(i64::try_from(jobs).unwrap_or(i64::MAX));

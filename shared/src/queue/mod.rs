@@ -40,6 +40,19 @@ pub struct Depth {
     pub dead: u64,
 }
 
+impl Depth {
+    /// Each count with its name, as metrics label it.
+    #[must_use]
+    pub const fn by_state(self) -> [(&'static str, u64); 4] {
+        [
+            ("waiting", self.waiting),
+            ("active", self.active),
+            ("delayed", self.delayed),
+            ("dead", self.dead),
+        ]
+    }
+}
+
 /// What has become of jobs since the deployment began, by the queue's own counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Totals {
