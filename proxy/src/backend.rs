@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use headroom_shared::keys::Keys;
 use headroom_shared::queue::embedded::EmbeddedQueue;
-use headroom_shared::queue::redis::{RedisQueue, Unfit, connect, refuse_eviction};
+use headroom_shared::queue::redis::{self, RedisQueue, Unfit, refuse_unfit};
 use headroom_shared::queue::{Bounds, JobQueue, Timing};
 use headroom_shared::store::{EmbeddedStore, RedisStore, Store};
 use headroom_worker::pool::Pool;
@@ -36,7 +35,7 @@ impl Backend {
     /// The backend that the settings name.
     ///
     /// # Errors
-    /// When the embedded file can't be opened, or Redis would evict what must not be lost. A Redis that is away is no error.
+    /// When the embedded file can't be opened, or Redis is unfit. A Redis that is away is no error.
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let retention = settings.store.retention();
         let bounds = Bounds::new(retention);
@@ -44,20 +43,19 @@ impl Backend {
         let Some(url) = &settings.store.redis_url else {
             return Self::embedded(settings, bounds).await;
         };
-        let keys = Keys::new(&settings.store.namespace);
-        let pool = connect(url)?;
-        match refuse_eviction(&pool).await {
-            Err(unfit @ Unfit::Evicting { .. }) => return Err(unfit.into()),
-            Err(Unfit::Store(error)) => {
+        let keys = settings.store.keys();
+        let link = Arc::new(redis::link(url, &keys));
+        match refuse_unfit(&link).await {
+            Err(Unfit::Store(error)) if error.is_passing() => {
                 tracing::warn!(%error, "Redis is away: requests are forwarded uncompressed until it is there")
             }
-            Ok(()) => {}
+            fit => fit?,
         }
         Ok(Self {
             name: "redis",
             place: format!("Redis at {url}"),
-            store: Arc::new(RedisStore::new(url, keys.clone(), retention)?),
-            queue: Arc::new(RedisQueue::new(pool, keys, max_queue, bounds)),
+            store: Arc::new(RedisStore::new(url, keys.clone(), retention)),
+            queue: Arc::new(RedisQueue::new(link, keys, max_queue, bounds)),
             embedded: None,
         })
     }

@@ -6,7 +6,8 @@ use crate::store::Key;
 /// Names the keys of one deployment: they all begin with its namespace.
 #[derive(Debug, Clone)]
 pub struct Keys {
-    namespace: String,
+    /// What every name begins with.
+    first: String,
 }
 
 impl Keys {
@@ -14,12 +15,26 @@ impl Keys {
     #[must_use]
     pub fn new(namespace: &str) -> Self {
         Self {
-            namespace: namespace.to_owned(),
+            first: namespace.to_owned(),
         }
     }
 
+    /// The same for a cluster: the namespace is a hash tag, which puts all keys of a deployment into one slot. A job's end
+    /// and what it leaves in the store is one step, so the store's keys are among them.
+    #[must_use]
+    pub fn in_one_slot(namespace: &str) -> Self {
+        Self {
+            first: format!("{{{namespace}}}"),
+        }
+    }
+
+    /// What a cluster's node can be asked the slot of.
+    pub(crate) fn tag(&self) -> &str {
+        &self.first
+    }
+
     fn name(&self, rest: &str) -> String {
-        format!("{}:{rest}", self.namespace)
+        format!("{}:{rest}", self.first)
     }
 
     /// The key of an entry of the store.

@@ -12,7 +12,7 @@ use headroom_tests::queue::SOON;
 use headroom_tests::queue::jobs::{TEXT, job, prefix, result};
 use headroom_tests::queue::memory::MemoryStore;
 use headroom_tests::queue::over_redis::{bounds, keys};
-use headroom_tests::queue::watch;
+use headroom_tests::queue::watch::{self, finish};
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::wait::until;
 
@@ -95,6 +95,9 @@ contract! {
     a_waiting_claim_gets_a_job_that_comes
     a_waiting_claim_can_be_interrupted
     a_second_finish_is_counted_and_changes_nothing
+    a_finish_may_claim_the_next_element
+    the_queue_is_bounded_by_bytes_too
+    a_released_element_is_claimed_next
     a_passing_failure_is_tried_again_until_its_attempts_are_used_up
     a_buried_job_is_gone_and_counted_once
     leaving_gives_back_what_is_held_in_its_order
@@ -114,10 +117,7 @@ async fn jobs_come_in_order_and_leave_their_results(make: impl AsyncFn(u64) -> S
 
     let made = result(&first.payload);
     assert!(!made.forms.is_empty());
-    assert_eq!(
-        queue.worker.finish(&first, &made).await.unwrap(),
-        Finished::Done
-    );
+    assert_eq!(finish(&*queue.worker, &first, &made).await, Finished::Done);
     let stored = queue.stored(Key::Compressed(prefix(1))).await.unwrap();
     let stored: CompressedPrefix = serde_json::from_slice(&stored).unwrap();
     assert_eq!(stored, made.compressed);
@@ -138,11 +138,7 @@ async fn a_newer_offer_replaces_the_payload_of_a_waiting_job(make: impl AsyncFn(
     assert_eq!(claimed.payload.blocks[0].text, "new");
     // What is in work is not replaced any more: a newer offer is a job of its own, and keeps its payload.
     assert_eq!(queue.offer(1, "newest").await, Enqueued::Queued);
-    queue
-        .worker
-        .finish(&claimed, &result(&claimed.payload))
-        .await
-        .unwrap();
+    finish(&*queue.worker, &claimed, &result(&claimed.payload)).await;
     assert_eq!(queue.claim().await.payload.blocks[0].text, "newest");
     let (depth, totals) = queue.producer.counts().await.unwrap();
     assert_eq!((depth.waiting, depth.active), (0, 1));
@@ -204,13 +200,59 @@ async fn a_second_finish_is_counted_and_changes_nothing(make: impl AsyncFn(u64) 
     queue.offer(1, TEXT).await;
     let claimed = queue.claim().await;
     let made = result(&claimed.payload);
-    let first = queue.worker.finish(&claimed, &made).await.unwrap();
+    let first = finish(&*queue.worker, &claimed, &made).await;
     let stored = queue.stored(Key::Compressed(prefix(1))).await;
-    let again = queue.worker.finish(&claimed, &made).await.unwrap();
+    let again = finish(&*queue.worker, &claimed, &made).await;
     assert_eq!((first, again), (Finished::Done, Finished::DoneAgain));
     assert_eq!(queue.stored(Key::Compressed(prefix(1))).await, stored);
     let (_, totals) = queue.producer.counts().await.unwrap();
     assert_eq!((totals.done, totals.done_again), (1, 1));
+}
+
+async fn a_finish_may_claim_the_next_element(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    queue.offer(1, TEXT).await;
+    queue.offer(2, TEXT).await;
+    let first = queue.claim().await;
+    let made = result(&first.payload);
+    let (finished, next) = queue.worker.finish(&first, &made, true).await.unwrap();
+    assert_eq!(finished, Finished::Done);
+    let second = watch::take(&*queue.worker, next).await;
+    assert_eq!(second.envelope.prefix, prefix(2));
+    let made = result(&second.payload);
+    let (finished, next) = queue.worker.finish(&second, &made, true).await.unwrap();
+    assert_eq!((finished, next), (Finished::Done, None));
+    let (depth, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.waiting, depth.active, totals.done), (0, 0, 2));
+}
+
+async fn the_queue_is_bounded_by_bytes_too(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    let huge = |number| {
+        let (mut envelope, payload) = job(number, TEXT);
+        envelope.bytes = bounds().queued_bytes;
+        (envelope, payload)
+    };
+    let offer = async |number| {
+        let (envelope, payload) = huge(number);
+        queue.producer.enqueue(&envelope, &payload).await.unwrap()
+    };
+    assert_eq!(offer(1).await, Enqueued::Queued, "nothing else waits");
+    assert_eq!(queue.offer(2, TEXT).await, Enqueued::DroppedFull);
+    let claimed = queue.claim().await;
+    finish(&*queue.worker, &claimed, &result(&claimed.payload)).await;
+    assert_eq!(queue.offer(2, TEXT).await, Enqueued::Queued);
+    assert_eq!(queue.offer(3, TEXT).await, Enqueued::Queued);
+    assert_eq!(offer(4).await, Enqueued::DroppedFull);
+    // What is buried or used up counts no more.
+    let (second, third) = (queue.claim().await, queue.claim().await);
+    queue.worker.bury(&second.element, "a test").await.unwrap();
+    finish(&*queue.worker, &third, &result(&third.payload)).await;
+    assert_eq!(queue.offer(5, TEXT).await, Enqueued::Queued);
+    let (_, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!(totals.dropped_full, 2);
 }
 
 async fn a_passing_failure_is_tried_again_until_its_attempts_are_used_up(
@@ -252,6 +294,19 @@ async fn a_buried_job_is_gone_and_counted_once(make: impl AsyncFn(u64) -> Subjec
     }
     let (depth, totals) = queue.producer.counts().await.unwrap();
     assert_eq!((depth.active, depth.dead, totals.dead), (0, 1, 1));
+}
+
+async fn a_released_element_is_claimed_next(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    queue.offer(1, TEXT).await;
+    queue.offer(2, TEXT).await;
+    let claimed = queue.claim().await;
+    queue.worker.release(&claimed.element).await.unwrap();
+    queue.worker.release(&claimed.element).await.unwrap();
+    let (depth, _) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.waiting, depth.active), (2, 0));
+    assert_eq!(queue.claim().await.envelope.id, claimed.envelope.id);
 }
 
 async fn leaving_gives_back_what_is_held_in_its_order(make: impl AsyncFn(u64) -> Subject) {

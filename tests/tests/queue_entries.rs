@@ -7,7 +7,7 @@ use headroom_shared::queue::{Finished, JobQueue, Timing, WorkQueue};
 use headroom_tests::queue::SOON;
 use headroom_tests::queue::jobs::{TEXT, job, prefix, result};
 use headroom_tests::queue::over_redis::keys;
-use headroom_tests::queue::watch::{claim, done, empty, idle, offer, stored};
+use headroom_tests::queue::watch::{claim, done, empty, finish, idle, offer, stored};
 use headroom_tests::queue::workers::real;
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::wait::until;
@@ -125,16 +125,14 @@ async fn a_job_whose_payload_is_gone_but_whose_result_is_there_is_done() {
     let held = claim(&*worker).await;
     offer(&producer, 1, TEXT).await;
     let newer = claim(&*worker).await;
-    worker
-        .finish(&newer, &result(&newer.payload))
-        .await
-        .unwrap();
+    finish(&*worker, &newer, &result(&newer.payload)).await;
     assert_eq!(held.envelope.id, older.id);
     let _: () = redis.command(&["DEL", &keys().payload(&older.id)]).await;
     worker.leave().await.unwrap();
     worker.register().await.unwrap();
     assert_eq!(redis.counts().await.0.waiting, 1);
-    assert!(worker.claim().await.unwrap().is_none());
+    let element = worker.claim().await.unwrap().unwrap();
+    assert!(worker.take(&element).await.unwrap().is_none());
     let (depth, totals) = redis.counts().await;
     assert_eq!((depth.active, depth.dead, totals.done), (0, 0, 2));
     empty(&redis).await;
@@ -215,8 +213,8 @@ async fn a_full_redis_takes_results_and_heartbeats_all_the_same() {
     let refused = producer.enqueue(&envelope, &payload).await.unwrap_err();
     assert!(refused.is_passing(), "{refused}");
     worker.heartbeat().await.unwrap();
-    let finished = worker.finish(&claimed, &result(&claimed.payload)).await;
-    assert_eq!(finished.unwrap(), Finished::Done);
+    let finished = finish(&*worker, &claimed, &result(&claimed.payload)).await;
+    assert_eq!(finished, Finished::Done);
     assert!(stored(&redis, 1).await.is_some());
     assert!(worker.claim().await.unwrap_err().is_passing());
     let _: () = redis.command(&["CONFIG", "SET", "maxmemory", "0"]).await;

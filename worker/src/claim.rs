@@ -1,8 +1,8 @@
-//! The one loop that takes jobs. It takes a free thread first, so that this process never holds more than it can run.
+//! The one loop that waits for jobs. It takes a free thread first, so that this process never holds more than it can run; a
+//! thread that ends a job takes the next one along by itself ([`settle`]).
 
 use std::sync::Arc;
 
-use headroom_shared::queue::{Claimed, Job};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::backoff::Backoff;
@@ -11,13 +11,17 @@ use crate::state::Shared;
 
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut backoff = Backoff::new();
-    while let Some(thread) = permits(&shared, 1).await {
+    while let Some(thread) = free_thread(&shared).await {
         match shared.queue.claim().await {
             Ok(claimed) => {
                 shared.status.works("claim");
                 backoff.reset();
-                if let Some(claimed) = claimed {
-                    begin(&shared, claimed, thread).await;
+                if let Some(element) = claimed {
+                    let (jobs, shared) = (shared.jobs.clone(), Arc::clone(&shared));
+                    jobs.spawn(async move {
+                        settle::run(&shared, element).await;
+                        drop(thread);
+                    });
                 }
             }
             Err(error) => {
@@ -28,40 +32,13 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Waits for free threads; none when told to stop.
-async fn permits(shared: &Shared, count: u32) -> Option<OwnedSemaphorePermit> {
-    let permits = Arc::clone(&shared.permits).acquire_many_owned(count);
+/// Waits for a free thread; none when told to stop.
+async fn free_thread(shared: &Shared) -> Option<OwnedSemaphorePermit> {
+    let thread = Arc::clone(&shared.permits).acquire_owned();
     // Biased: a stop wins over a free thread.
     tokio::select! {
         biased;
         () = shared.stop.cancelled() => None,
-        permits = permits => permits.ok(),
+        thread = thread => thread.ok(),
     }
-}
-
-/// Begins with what was claimed, unless a stop came: then the queue gets it back when this worker leaves.
-async fn begin(shared: &Arc<Shared>, claimed: Claimed, mut thread: OwnedSemaphorePermit) {
-    if shared.stop.is_cancelled() {
-        return;
-    }
-    let job: Arc<Job> = match claimed {
-        Claimed::Job(job) => job,
-        Claimed::Unusable { element, reason } => {
-            settle::bury(shared, &element, &reason).await;
-            return;
-        }
-    };
-    if job.crashes > 0 && shared.count > 1 {
-        // It may be what killed a worker: alone, it can harm no neighbour and blame none.
-        let Some(others) = permits(shared, shared.count - 1).await else {
-            return;
-        };
-        thread.merge(others);
-    }
-    let shared = Arc::clone(shared);
-    let jobs = shared.jobs.clone();
-    jobs.spawn(async move {
-        settle::run(&shared, &job).await;
-        drop(thread);
-    });
 }

@@ -37,8 +37,7 @@ mod work;
 
 use std::sync::Arc;
 
-use headroom_shared::keys::Keys;
-use headroom_shared::queue::redis::{RedisQueue, RedisWork, WorkerInfo, connect};
+use headroom_shared::queue::redis::{self, RedisQueue, RedisWork, WorkerInfo};
 use headroom_shared::queue::{Bounds, Timing};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,9 +59,9 @@ pub async fn run(
     let url = settings.redis_url()?;
     settings.log();
     let threads = settings.worker.threads;
-    let keys = Keys::new(&settings.store.namespace);
+    let keys = settings.store.keys();
     let bounds = Bounds::new(settings.store.retention());
-    let connections = connect(&url)?;
+    let link = Arc::new(redis::link(&url, &keys));
     let info = WorkerInfo {
         host: host::name(),
         pid: std::process::id(),
@@ -71,7 +70,7 @@ pub async fn run(
         started: headroom_shared::clock::now_ms(),
     };
     let queue = RedisWork::new(
-        (connections.clone(), url),
+        Arc::clone(&link),
         keys.clone(),
         &info,
         bounds.clone(),
@@ -84,12 +83,12 @@ pub async fn run(
     let listening = CancellationToken::new();
     let _stop_listening = listening.clone().drop_guard();
     if let Some(port) = settings.port {
-        let counts = RedisQueue::new(connections.clone(), keys, 0, bounds);
+        let counts = RedisQueue::new(Arc::clone(&link), keys, 0, bounds);
         let seen = http::Seen::new(pool.status(), pool.metrics(), Arc::new(counts));
         let listener = http::bind(&settings.host, port).await?;
         background.spawn(http::serve(listener, seen, listening));
     }
-    if start::redis_is_up(&connections, &pool.status(), &shutdown).await? {
+    if start::redis_is_up(&link, &pool.status(), &shutdown).await? {
         pool.run(shutdown).await?;
     }
     Ok(())

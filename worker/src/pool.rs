@@ -79,8 +79,9 @@ impl Pool {
     /// When the system gives no threads.
     pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
         let shared = Arc::new(Shared {
-            count: u32::try_from(self.count.get()).unwrap_or(1),
             permits: Arc::new(Semaphore::new(self.count.get())),
+            count: u32::try_from(self.count.get()).unwrap_or(1),
+            alone: Semaphore::new(1),
             threads: Threads::start(self.count.get(), &self.work)?,
             queue: self.queue,
             jobs: TaskTracker::new(),

@@ -4,9 +4,10 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use headroom_shared::prefix::JobResult;
-use headroom_shared::queue::{Element, Finished, Job, Retried};
+use headroom_shared::queue::{Claimed, Element, Finished, Job, Retried};
 use headroom_shared::store::StoreError;
 use std::sync::Arc;
+use tokio::sync::SemaphorePermit;
 
 use crate::backoff::Backoff;
 use crate::metrics::Outcome;
@@ -14,16 +15,54 @@ use crate::state::Shared;
 use crate::threads::Ran;
 use crate::work::Failure;
 
+/// How long a job that has to run alone waits before it asks again for the thread of a claim that waits.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Does what was claimed, and what comes with its end, until nothing waits. What is left at a stop the queue gets back.
+pub(crate) async fn run(shared: &Shared, claimed: Element) {
+    let mut next = Some(claimed);
+    while let Some(element) = next
+        && !shared.stop.is_cancelled()
+    {
+        next = one(shared, &element).await;
+    }
+}
+
+/// Does one element; the next one, if it came with this one's end.
+async fn one(shared: &Shared, element: &Element) -> Option<Element> {
+    match persist(shared, "take", || shared.queue.take(element)).await? {
+        Ok(Some(Claimed::Job(job))) => work(shared, &job).await,
+        Ok(Some(Claimed::Unusable { element, reason })) => {
+            bury(shared, &element, &reason).await;
+            None
+        }
+        Ok(None) => None,
+        Err(error) => {
+            bury(
+                shared,
+                element,
+                &format!("it could not be taken up: {error}"),
+            )
+            .await;
+            None
+        }
+    }
+}
+
 /// Runs a job to its end, or until the grace for a stop is over.
-pub(crate) async fn run(shared: &Shared, job: &Arc<Job>) {
+async fn work(shared: &Shared, job: &Arc<Job>) -> Option<Element> {
+    let _alone = match job.crashes {
+        0 => None,
+        _ => Some(alone(shared, job).await?),
+    };
     let since = Instant::now();
     let _busy = shared.metrics.busy();
     let ran = tokio::select! {
         ran = shared.threads.run(Arc::clone(job)) => ran,
-        () = shared.give_up.cancelled() => return,
+        () = shared.give_up.cancelled() => return None,
     };
     match ran {
-        Ok(Ran::Made(result)) => finish(shared, job, &result, since.elapsed()).await,
+        Ok(Ran::Made(result)) => return finish(shared, job, &result, since.elapsed()).await,
         Ok(Ran::Failed(Failure::Passing(reason))) => retry(shared, job, &reason).await,
         Ok(Ran::Failed(Failure::Lasting(reason))) => bury(shared, &job.element, &reason).await,
         Ok(Ran::Panicked(place)) => {
@@ -32,12 +71,42 @@ pub(crate) async fn run(shared: &Shared, job: &Arc<Job>) {
         }
         Err(_) => bury(shared, &job.element, "its thread ended").await,
     }
+    None
 }
 
-async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) {
-    let finished = persist(shared, "finish", || shared.queue.finish(job, result)).await;
-    match finished {
-        Some(Ok(finished)) => {
+/// Makes room for a job that may be what killed a worker: while it runs, this process holds no other, so that it can harm no
+/// neighbour and blame none. Where another such job has that right, it goes back to the queue.
+async fn alone<'a>(
+    shared: &'a Shared,
+    job: &Job,
+) -> Option<(SemaphorePermit<'a>, SemaphorePermit<'a>)> {
+    let Ok(alone) = shared.alone.try_acquire() else {
+        persist(shared, "release", || shared.queue.release(&job.element)).await;
+        return None;
+    };
+    // The claim that waits for an element has a thread for it: it has to come back for that.
+    let ask_for_it = async {
+        loop {
+            shared.queue.interrupt().await;
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = shared.stop.cancelled() => None,
+        others = shared.permits.acquire_many(shared.count - 1) => others.ok().map(|others| (alone, others)),
+        () = ask_for_it => None,
+    }
+}
+
+async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) -> Option<Element> {
+    let finish = || {
+        shared
+            .queue
+            .finish(job, result, !shared.stop.is_cancelled())
+    };
+    match persist(shared, "finish", finish).await? {
+        Ok((finished, next)) => {
             let outcome = match finished {
                 Finished::Done => Outcome::Done,
                 Finished::DoneAgain => Outcome::DoneAgain,
@@ -59,12 +128,13 @@ async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) 
                 job.again = finished == Finished::DoneAgain,
                 "job done"
             );
+            next
         }
-        Some(Err(error)) => {
+        Err(error) => {
             let reason = format!("its result could not be stored: {error}");
             bury(shared, &job.element, &reason).await;
+            None
         }
-        None => {}
     }
 }
 

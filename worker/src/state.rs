@@ -15,9 +15,12 @@ use crate::threads::Threads;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) queue: Arc<dyn WorkQueue>,
-    pub(crate) count: u32,
-    /// One for each free thread.
+    /// One for each thread that holds no element.
     pub(crate) permits: Arc<Semaphore>,
+    /// As many.
+    pub(crate) count: u32,
+    /// Taken by the one job that runs alone, or waits for that.
+    pub(crate) alone: Semaphore,
     pub(crate) threads: Threads,
     /// The jobs that run.
     pub(crate) jobs: TaskTracker,

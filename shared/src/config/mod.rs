@@ -4,7 +4,6 @@
 //! one is a single line that names the variable, the value and what it takes.
 
 mod explain;
-mod redis_url;
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -12,13 +11,16 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::keys::Keys;
+pub use crate::link::RedisUrl;
+
 pub use self::explain::{Refused, fail, parse};
-pub use self::redis_url::RedisUrl;
 
 /// What both programs must agree on to find each other's entries.
 #[derive(Debug, Clone, Args)]
 pub struct StoreSettings {
-    /// Redis for jobs, forms and records: redis://, rediss:// or unix://, with user and password if it has any.
+    /// Redis for jobs, forms and records: redis://, rediss:// or unix://, redis-sentinel:// or redis-cluster://, with user and
+    /// password if it has any.
     #[arg(
         long,
         env = "HEADROOM_REDIS_URL",
@@ -41,6 +43,15 @@ impl StoreSettings {
     #[must_use]
     pub fn retention(&self) -> Duration {
         Duration::from_secs(u64::from(self.retention_hours) * 3600)
+    }
+
+    /// The names of the deployment's keys.
+    #[must_use]
+    pub fn keys(&self) -> Keys {
+        match &self.redis_url {
+            Some(url) if url.is_cluster() => Keys::in_one_slot(&self.namespace),
+            _ => Keys::new(&self.namespace),
+        }
     }
 }
 

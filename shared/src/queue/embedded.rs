@@ -38,8 +38,20 @@ struct State {
 }
 
 impl State {
-    fn waiting_bytes(&self) -> u64 {
-        self.waiting.iter().map(|job| job.envelope.bytes).sum()
+    fn has_room_for(&self, bytes: u64, most: u64) -> bool {
+        let jobs = self.waiting.iter().chain(self.active.values());
+        let queued: u64 = jobs.map(|job| job.envelope.bytes).sum();
+        self.waiting.is_empty() || queued.saturating_add(bytes) <= most
+    }
+
+    fn end(&mut self, element: &Element) -> Finished {
+        if self.active.remove(element).is_none() {
+            self.totals.done_again += 1;
+            return Finished::DoneAgain;
+        }
+        self.attempts.remove(element);
+        self.totals.done += 1;
+        Finished::Done
     }
 
     fn bury(&mut self, element: &Element) {
@@ -66,11 +78,12 @@ impl EmbeddedQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self) -> Option<Claimed> {
+    fn next(&self) -> Option<Element> {
         let mut state = self.state();
         let job = state.waiting.pop_front()?;
-        state.active.insert(job.element.clone(), Arc::clone(&job));
-        Some(Claimed::Job(job))
+        let element = job.element.clone();
+        state.active.insert(element.clone(), job);
+        Some(element)
     }
 }
 
@@ -91,7 +104,7 @@ impl JobQueue for EmbeddedQueue {
             return Ok(Enqueued::Coalesced);
         }
         if state.waiting.len() as u64 >= self.max_queue
-            || state.waiting_bytes().saturating_add(envelope.bytes) > self.bounds.embedded_bytes
+            || !state.has_room_for(envelope.bytes, self.bounds.queued_bytes)
         {
             state.totals.dropped_full += 1;
             return Ok(Enqueued::DroppedFull);
@@ -126,21 +139,38 @@ impl WorkQueue for EmbeddedQueue {
         Ok(())
     }
 
-    async fn claim(&self) -> Result<Option<Claimed>, StoreError> {
+    async fn claim(&self) -> Result<Option<Element>, StoreError> {
         let mut arrived = std::pin::pin!(self.arrived.notified());
         arrived.as_mut().enable();
-        if let Some(claimed) = self.next() {
-            return Ok(Some(claimed));
+        if let Some(element) = self.next() {
+            return Ok(Some(element));
         }
         let _ = tokio::time::timeout(self.timing.claim, arrived).await;
         Ok(self.next())
+    }
+
+    async fn take(&self, element: &Element) -> Result<Option<Claimed>, StoreError> {
+        Ok(self.state().active.get(element).cloned().map(Claimed::Job))
+    }
+
+    async fn release(&self, element: &Element) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if let Some(job) = state.active.remove(element) {
+            state.waiting.push_front(job);
+        }
+        Ok(())
     }
 
     async fn interrupt(&self) {
         self.arrived.notify_waiters();
     }
 
-    async fn finish(&self, job: &Job, result: &JobResult) -> Result<Finished, StoreError> {
+    async fn finish(
+        &self,
+        job: &Job,
+        result: &JobResult,
+        and_claim: bool,
+    ) -> Result<(Finished, Option<Element>), StoreError> {
         let compressed = serde_json::to_vec(&result.compressed)
             .map_err(|error| StoreError::other("finish a job", error))?;
         let entry = |key, value| Entry { key, rev: 0, value };
@@ -151,14 +181,8 @@ impl WorkQueue for EmbeddedQueue {
         let forms = result.forms.iter();
         entries.extend(forms.map(|form| entry(Key::Form(form.id), form.text.clone().into())));
         self.store.write(&entries).await?;
-        let mut state = self.state();
-        if state.active.remove(&job.element).is_none() {
-            state.totals.done_again += 1;
-            return Ok(Finished::DoneAgain);
-        }
-        state.attempts.remove(&job.element);
-        state.totals.done += 1;
-        Ok(Finished::Done)
+        let finished = self.state().end(&job.element);
+        Ok((finished, and_claim.then(|| self.next()).flatten()))
     }
 
     async fn retry(&self, job: &Job, _reason: &str) -> Result<Retried, StoreError> {

@@ -22,8 +22,13 @@ pub struct Bounds {
     pub deaths: u32,
     /// Longest envelope, in bytes.
     pub envelope_bytes: usize,
-    /// Bytes of text that may wait in the embedded queue, which has only this process's memory.
-    pub embedded_bytes: u64,
+    /// Bytes of text in the payloads of all jobs that are not done. A job that finds nothing waiting is taken whatever its size.
+    pub queued_bytes: u64,
+    /// How full Redis may be, in percent of its `maxmemory`, for a job of [`Self::large_bytes`] to be taken: what is left is for
+    /// results, records and heartbeats.
+    pub memory_percent: u64,
+    /// Bytes of text from which a job counts as large.
+    pub large_bytes: u64,
 }
 
 impl Bounds {
@@ -38,7 +43,9 @@ impl Bounds {
             attempts: 5,
             deaths: 3,
             envelope_bytes: 16 * 1024,
-            embedded_bytes: 256 * 1024 * 1024,
+            queued_bytes: 256 * 1024 * 1024,
+            memory_percent: 80,
+            large_bytes: 64 * 1024,
         }
     }
 }

@@ -48,7 +48,7 @@ pub struct Job {
     pub crashes: u32,
 }
 
-/// What a claim brought.
+/// What an element that was claimed turned out to be.
 #[derive(Debug, Clone)]
 pub enum Claimed {
     /// A job to do.
@@ -104,21 +104,42 @@ pub trait WorkQueue: Send + Sync + std::fmt::Debug {
     /// When the queue can't be reached.
     async fn register(&self) -> Result<(), StoreError>;
 
-    /// Waits for a job, at most [`super::Timing::claim`]. One call at a time, and never drop it half-way: a job that is
-    /// just coming would be found only after two heartbeats.
+    /// Waits for an element, at most [`super::Timing::claim`]. One call at a time, and never drop it half-way: an element that
+    /// is just coming would be found only after two heartbeats.
     ///
     /// # Errors
     /// When the queue can't be reached. What was on its way then is found later.
-    async fn claim(&self) -> Result<Option<Claimed>, StoreError>;
+    async fn claim(&self) -> Result<Option<Element>, StoreError>;
+
+    /// Takes up an element that was claimed: its job, or what is wrong with it. Nothing where there is nothing to do: it is
+    /// taken up already, somebody else has it by now, it is done, or the queue is paused and has it back. May be repeated after
+    /// an error.
+    ///
+    /// # Errors
+    /// When the queue can't be reached. The element is still held.
+    async fn take(&self, element: &Element) -> Result<Option<Claimed>, StoreError>;
+
+    /// Gives one element back, to the front of the queue.
+    ///
+    /// # Errors
+    /// When the queue can't be reached. The element is still held.
+    async fn release(&self, element: &Element) -> Result<(), StoreError>;
 
     /// Lets a claim that waits now come back at once. One that is just about to wait may miss it: call again.
     async fn interrupt(&self);
 
-    /// Ends a job and stores its result; after that this worker holds it no more. May be repeated after an error.
+    /// Ends a job and stores its result; after that this worker holds it no more. With `and_claim` the same step claims the
+    /// next element, if one waits. May be repeated after an error.
     ///
     /// # Errors
-    /// When queue or store can't be reached. The result may be written all the same.
-    async fn finish(&self, job: &Job, result: &JobResult) -> Result<Finished, StoreError>;
+    /// When queue or store can't be reached. The result may be written all the same, and an element claimed with it is found
+    /// later.
+    async fn finish(
+        &self,
+        job: &Job,
+        result: &JobResult,
+        and_claim: bool,
+    ) -> Result<(Finished, Option<Element>), StoreError>;
 
     /// Puts a job that failed for a passing reason off to a later attempt.
     ///

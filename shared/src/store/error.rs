@@ -69,6 +69,14 @@ impl StoreError {
         }
     }
 
+    /// Whether the connection broke under the call, which may have been done or not.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        match &self.cause {
+            Cause::Redis(error) => error.is_unrecoverable_error() && !error.is_timeout(),
+            Cause::Timeout(_) | Cause::File(_) | Cause::Other(_) => false,
+        }
+    }
+
     /// Whether the same call may succeed later without anybody mending anything in the data.
     #[must_use]
     pub fn is_passing(&self) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use headroom_shared::config::RedisUrl;
 use headroom_shared::keys::Keys;
-use headroom_shared::queue::redis::{RedisQueue, RedisWork, WorkerInfo, connect};
+use headroom_shared::queue::redis::{RedisQueue, RedisWork, WorkerInfo, link};
 use headroom_shared::queue::{Bounds, Depth, JobQueue, Timing, Totals};
 
 use crate::redis_server::RedisServer;
@@ -14,7 +14,7 @@ impl RedisServer {
     /// Offers jobs.
     pub fn producer(&self, max_queue: u64) -> RedisQueue {
         let url: RedisUrl = self.url().parse().unwrap();
-        RedisQueue::new(connect(&url).unwrap(), keys(), max_queue, bounds())
+        RedisQueue::new(Arc::new(link(&url, &keys())), keys(), max_queue, bounds())
     }
 
     /// Takes jobs.
@@ -38,8 +38,8 @@ pub fn worker_at(url: &str, timing: Timing) -> Arc<RedisWork> {
         version: "0".to_owned(),
         started: 0,
     };
-    let pool = connect(&url).unwrap();
-    Arc::new(RedisWork::new((pool, url), keys(), &info, bounds(), timing))
+    let link = Arc::new(link(&url, &keys()));
+    Arc::new(RedisWork::new(link, keys(), &info, bounds(), timing))
 }
 
 /// The names of the keys in Redis.

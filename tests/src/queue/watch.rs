@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use headroom_shared::job::Envelope;
-use headroom_shared::prefix::CompressedPrefix;
-use headroom_shared::queue::{Claimed, Job, JobQueue, WorkQueue};
+use headroom_shared::prefix::{CompressedPrefix, JobResult};
+use headroom_shared::queue::{Claimed, Element, Finished, Job, JobQueue, WorkQueue};
 
 use super::SOON;
 use super::jobs::{job, prefix};
@@ -21,10 +21,23 @@ pub async fn offer(queue: &dyn JobQueue, number: u8, text: &str) -> Envelope {
 
 /// Takes the next job.
 pub async fn claim(worker: &dyn WorkQueue) -> Arc<Job> {
-    match worker.claim().await.unwrap() {
+    let claimed = worker.claim().await.unwrap();
+    take(worker, claimed).await
+}
+
+/// Takes up the job that was claimed.
+pub async fn take(worker: &dyn WorkQueue, claimed: Option<Element>) -> Arc<Job> {
+    match worker.take(&claimed.unwrap()).await.unwrap() {
         Some(Claimed::Job(job)) => job,
         other => panic!("{other:?}"),
     }
+}
+
+/// Ends a job and claims no other.
+pub async fn finish(worker: &dyn WorkQueue, job: &Job, result: &JobResult) -> Finished {
+    let (finished, next) = worker.finish(job, result, false).await.unwrap();
+    assert!(next.is_none());
+    finished
 }
 
 /// Waits until so many jobs are done.

@@ -42,7 +42,6 @@ fn redis_store(server: &RedisServer, retention: Duration) -> RedisStore {
         Keys::new("headroom"),
         retention,
     )
-    .unwrap()
 }
 
 fn form(name: &str) -> Key {

@@ -1,17 +1,16 @@
 //! The one connection that blocks until a job comes.
 //!
-//! It is never shared, never taken from a pool and never dropped while it waits: Redis would go on and move a job for a
+//! It is never shared and never dropped while it waits: Redis would go on and move a job for a
 //! client that no longer listens.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use deadpool_redis::Pool;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex;
 
-use super::connect::{get, limits, tuned};
-use crate::config::RedisUrl;
+use crate::link::Link;
 use crate::queue::Element;
 use crate::store::StoreError;
 
@@ -21,7 +20,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Line {
-    url: RedisUrl,
+    link: Arc<Link>,
     wait: Duration,
     connection: Mutex<Option<MultiplexedConnection>>,
     /// The connection's id at the server; 0 when there is none.
@@ -31,9 +30,9 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(url: RedisUrl, wait: Duration) -> Self {
+    pub(super) fn new(link: Arc<Link>, wait: Duration) -> Self {
         Self {
-            url,
+            link,
             wait,
             connection: Mutex::default(),
             id: AtomicU64::new(0),
@@ -74,20 +73,19 @@ impl Line {
     }
 
     /// Ends a wait at the server, by another connection.
-    pub(super) async fn interrupt(&self, pool: &Pool) {
+    pub(super) async fn interrupt(&self) {
         let id = self.id.load(Ordering::SeqCst);
         if id == 0 || !self.waiting.load(Ordering::SeqCst) {
             return;
         }
-        let Ok(mut connection) = get(pool, WHAT).await else {
-            return;
-        };
-        let unblocked: Result<i64, _> = redis::cmd("CLIENT")
-            .arg("UNBLOCK")
-            .arg(id)
-            .query_async(&mut connection)
-            .await;
-        if let Err(error) = unblocked {
+        let unblocked = self
+            .link
+            .call("end the wait for a job", |mut connection| async move {
+                let mut unblock = redis::cmd("CLIENT");
+                unblock.arg("UNBLOCK").arg(id);
+                unblock.exec_async(&mut connection).await
+            });
+        if let Err(error) = unblocked.await {
             tracing::debug!(error.message = %error, "could not end the wait for a job; it ends by itself");
         }
     }
@@ -100,11 +98,8 @@ impl Line {
 
     async fn open(&self) -> Result<MultiplexedConnection, StoreError> {
         let failed = |error| StoreError::redis("connect", error);
-        let client = redis::Client::open(tuned(&self.url)).map_err(failed)?;
-        let mut connection = client
-            .get_multiplexed_async_connection_with_config(&limits(self.wait + MARGIN))
-            .await
-            .map_err(failed)?;
+        let connection = self.link.another(self.wait + MARGIN).await;
+        let mut connection = connection.map_err(failed)?;
         let id = redis::cmd("CLIENT")
             .arg("ID")
             .query_async(&mut connection)

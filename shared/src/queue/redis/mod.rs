@@ -2,27 +2,42 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `connect` | connections, with their time limits |
-//! | `eviction` | refuses a Redis that may evict the queue's own keys |
+//! | `fit` | refuses a Redis that can't hold the queue |
+//! | `pressure` | how full Redis is |
 //! | `producer` | [`RedisQueue`]: offers and counts |
 //! | `element` | what an element of the queue says, or what is wrong with it |
 //! | `line` | the one connection that blocks until a job comes |
 //! | `held` | what this worker knows that it holds, and what it holds without knowing |
-//! | `worker` | [`RedisWork`]: claim, finish, put off, bury, beat, reap, leave |
+//! | `worker` | [`RedisWork`]: claim, take up, finish, put off, bury, beat, leave |
+//! | `reap` | takes back what dead workers hold |
 //! | `scripts` | every step over several keys, as a script |
 
-mod connect;
 mod element;
-mod eviction;
+mod fit;
 mod held;
 mod line;
+mod pressure;
 mod producer;
+mod reap;
 mod scripts;
 mod worker;
 
-pub use deadpool_redis::Pool;
+use std::time::Duration;
 
-pub use self::connect::connect;
-pub use self::eviction::{Unfit, refuse_eviction};
+use crate::config::RedisUrl;
+use crate::keys::Keys;
+use crate::link::Link;
+
+pub use self::fit::{Unfit, refuse_unfit};
 pub use self::producer::RedisQueue;
 pub use self::worker::{RedisWork, WorkerInfo};
+
+/// How long an answer may take: enough for the largest payload over a slow line.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// The queue's way to Redis. It is not the store's, so that no large job holds up a request. Must be called within a tokio
+/// runtime.
+#[must_use]
+pub fn link(url: &RedisUrl, keys: &Keys) -> Link {
+    Link::new("queue", url, keys, ANSWER)
+}

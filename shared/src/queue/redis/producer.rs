@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use async_trait::async_trait;
-use deadpool_redis::{Connection, Pool};
+use std::sync::Arc;
 
-use super::connect::get;
+use async_trait::async_trait;
+
+use super::pressure::Pressure;
 use super::scripts;
 use crate::job::{Envelope, Payload};
 use crate::keys::Keys;
+use crate::link::Link;
 use crate::queue::limits::ms;
 use crate::queue::{Bounds, Depth, Enqueued, JobQueue, Totals};
 use crate::store::StoreError;
@@ -18,21 +20,23 @@ const WHAT: &str = "enqueue a job";
 /// The queue as the proxy sees it.
 #[derive(Debug)]
 pub struct RedisQueue {
-    pool: Pool,
+    link: Arc<Link>,
     keys: Keys,
     max_queue: u64,
     bounds: Bounds,
+    pressure: Pressure,
 }
 
 impl RedisQueue {
     /// The queue under these keys, where at most `max_queue` jobs may wait (0: none is taken).
     #[must_use]
-    pub const fn new(pool: Pool, keys: Keys, max_queue: u64, bounds: Bounds) -> Self {
+    pub fn new(link: Arc<Link>, keys: Keys, max_queue: u64, bounds: Bounds) -> Self {
         Self {
-            pool,
+            link,
             keys,
             max_queue,
             bounds,
+            pressure: Pressure::default(),
         }
     }
 }
@@ -55,13 +59,9 @@ enum Became {
 }
 
 impl RedisQueue {
-    async fn offer(
-        &self,
-        connection: &mut Connection,
-        offer: &Offer<'_>,
-    ) -> Result<Became, StoreError> {
-        let became: Vec<String> = scripts::ENQUEUE
-            .key(self.keys.jobs())
+    async fn offer(&self, offer: &Offer<'_>) -> Result<Became, StoreError> {
+        let mut script = scripts::ENQUEUE.key(self.keys.jobs());
+        script
             .key(self.keys.pending(offer.envelope.prefix))
             .key(self.keys.payload(&offer.envelope.id))
             .key(self.keys.stats())
@@ -71,9 +71,9 @@ impl RedisQueue {
             .arg(self.max_queue)
             .arg(ms(self.bounds.payloads_live))
             .arg(ms(self.bounds.pending_lives))
-            .invoke_async(connection)
-            .await
-            .map_err(|error| StoreError::redis(WHAT, error))?;
+            .arg(offer.envelope.bytes)
+            .arg(self.bounds.queued_bytes);
+        let became: Vec<String> = self.link.run(WHAT, &script).await?;
         Ok(match became.as_slice() {
             [queued] if queued == "queued" => Became::Ended(Enqueued::Queued),
             [_, waits] => Became::Pending(waits.clone()),
@@ -82,22 +82,30 @@ impl RedisQueue {
     }
 
     /// Replaces the payload of the job that waits; whether it still waited.
-    async fn coalesce(
-        &self,
-        connection: &mut Connection,
-        offer: &Offer<'_>,
-        waits: &str,
-    ) -> Result<bool, StoreError> {
-        scripts::COALESCE
-            .key(self.keys.pending(offer.envelope.prefix))
+    async fn coalesce(&self, offer: &Offer<'_>, waits: &str) -> Result<bool, StoreError> {
+        let mut script = scripts::COALESCE.key(self.keys.pending(offer.envelope.prefix));
+        script
             .key(self.keys.payload(waits))
             .key(self.keys.stats())
             .arg(waits)
             .arg(&offer.payload)
-            .arg(ms(self.bounds.payloads_live))
-            .invoke_async(connection)
-            .await
-            .map_err(|error| StoreError::redis(WHAT, error))
+            .arg(ms(self.bounds.payloads_live));
+        self.link.run(WHAT, &script).await
+    }
+
+    /// Counts a job that is not even offered.
+    async fn drop_unoffered(&self) -> Result<Enqueued, StoreError> {
+        let stats = self.keys.stats();
+        let count = async |mut connection| {
+            redis::cmd("HINCRBY")
+                .arg(stats)
+                .arg("dropped_full")
+                .arg(1)
+                .exec_async(&mut connection)
+                .await
+        };
+        self.link.call(WHAT, count).await?;
+        Ok(Enqueued::DroppedFull)
     }
 }
 
@@ -113,6 +121,14 @@ impl JobQueue for RedisQueue {
         if line.len() > self.bounds.envelope_bytes {
             return Err(StoreError::other(WHAT, "its envelope is too long"));
         }
+        if envelope.bytes >= self.bounds.large_bytes
+            && self
+                .pressure
+                .is_high(&self.link, self.bounds.memory_percent)
+                .await?
+        {
+            return self.drop_unoffered().await;
+        }
         let payload =
             serde_json::to_vec(payload).map_err(|error| StoreError::other(WHAT, error))?;
         let offer = Offer {
@@ -120,14 +136,13 @@ impl JobQueue for RedisQueue {
             line,
             payload,
         };
-        let mut connection = get(&self.pool, WHAT).await?;
         // A job that waited may be claimed while its payload is being replaced; then the offer stands for itself.
         for _ in 0..OFFERS {
-            let waits = match self.offer(&mut connection, &offer).await? {
+            let waits = match self.offer(&offer).await? {
                 Became::Ended(ended) => return Ok(ended),
                 Became::Pending(waits) => waits,
             };
-            if self.coalesce(&mut connection, &offer, &waits).await? {
+            if self.coalesce(&offer, &waits).await? {
                 return Ok(Enqueued::Coalesced);
             }
         }
@@ -139,18 +154,20 @@ impl JobQueue for RedisQueue {
 
     async fn counts(&self) -> Result<(Depth, Totals), StoreError> {
         const WHAT: &str = "count the queue's jobs";
-        let failed = |error| StoreError::redis(WHAT, error);
-        let mut connection = get(&self.pool, WHAT).await?;
-        let (waiting, delayed, dead, stats, workers): (_, _, _, HashMap<String, u64>, Vec<String>) =
-            redis::pipe()
-                .llen(self.keys.jobs())
-                .zcard(self.keys.delayed())
-                .llen(self.keys.dead())
-                .hgetall(self.keys.stats())
-                .zrange(self.keys.workers(), 0, -1)
-                .query_async(&mut connection)
-                .await
-                .map_err(failed)?;
+        let mut first = redis::pipe();
+        first
+            .llen(self.keys.jobs())
+            .zcard(self.keys.delayed())
+            .llen(self.keys.dead())
+            .hgetall(self.keys.stats())
+            .zrange(self.keys.workers(), 0, -1);
+        let first = &first;
+        let (waiting, delayed, dead, stats, workers): (_, _, _, HashMap<String, i64>, Vec<String>) =
+            self.link
+                .repeat(WHAT, |mut connection| async move {
+                    first.query_async(&mut connection).await
+                })
+                .await?;
         let mut lengths = redis::pipe();
         for worker in &workers {
             lengths.llen(self.keys.active(worker));
@@ -158,7 +175,12 @@ impl JobQueue for RedisQueue {
         let active: Vec<u64> = if workers.is_empty() {
             Vec::new()
         } else {
-            lengths.query_async(&mut connection).await.map_err(failed)?
+            let lengths = &lengths;
+            self.link
+                .repeat(WHAT, |mut connection| async move {
+                    lengths.query_async(&mut connection).await
+                })
+                .await?
         };
         let depth = Depth {
             waiting,
@@ -170,8 +192,12 @@ impl JobQueue for RedisQueue {
     }
 }
 
-fn totals(stats: &HashMap<String, u64>) -> Totals {
-    let count = |name: &str| stats.get(name).copied().unwrap_or(0);
+fn totals(stats: &HashMap<String, i64>) -> Totals {
+    let count = |name: &str| {
+        stats
+            .get(name)
+            .map_or(0, |count| u64::try_from(*count).unwrap_or(0))
+    };
     Totals {
         enqueued: count("enqueued"),
         coalesced: count("coalesced"),

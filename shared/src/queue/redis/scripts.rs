@@ -21,5 +21,6 @@ scripts! {
     BEAT = "beat.lua";
     REAP = "reap.lua";
     PROMOTE = "promote.lua";
+    RELEASE = "release.lua";
     GIVE_BACK = "give_back.lua";
 }

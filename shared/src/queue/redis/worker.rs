@@ -1,22 +1,21 @@
 //! The worker's side over Redis.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_redis::Pool;
-use redis::{FromRedisValue, ScriptInvocation};
+use redis::cmd;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::connect::get;
 use super::element::{claimed, read};
 use super::held::Held;
 use super::line::Line;
 use super::scripts;
-use crate::config::RedisUrl;
 use crate::job::Envelope;
 use crate::keys::Keys;
+use crate::link::Link;
 use crate::prefix::JobResult;
 use crate::queue::limits::ms;
 use crate::queue::{
@@ -26,7 +25,7 @@ use crate::store::{Key, StoreError};
 
 /// How many due retries one look brings back.
 const PROMOTE: usize = 100;
-/// How long a claim waits while the queue is paused.
+/// How long a claim waits while the queue is paused, before it looks again.
 const PAUSED: Duration = Duration::from_millis(500);
 
 /// What `headroom:worker-info` tells of a worker.
@@ -47,22 +46,24 @@ pub struct WorkerInfo {
 /// The queue as one worker process sees it.
 #[derive(Debug)]
 pub struct RedisWork {
-    pool: Pool,
-    keys: Keys,
+    pub(super) link: Arc<Link>,
+    pub(super) keys: Keys,
     id: String,
     active: String,
     info: String,
-    bounds: Bounds,
-    timing: Timing,
+    pub(super) bounds: Bounds,
+    pub(super) timing: Timing,
     line: Line,
     held: Mutex<Held>,
+    /// Whether the queue was paused when it was last seen.
+    paused: AtomicBool,
 }
 
 impl RedisWork {
-    /// The queue under these keys, for the worker that `info` describes. `pool` and `url` must lead to the same Redis.
+    /// The queue under these keys, for the worker that `info` describes.
     #[must_use]
     pub fn new(
-        (pool, url): (Pool, RedisUrl),
+        link: Arc<Link>,
         keys: Keys,
         info: &WorkerInfo,
         bounds: Bounds,
@@ -71,11 +72,12 @@ impl RedisWork {
         // In a container the pid is always the same, and the host's name may outlive a restart.
         let id = format!("{}:{}:{}", info.host, info.pid, Uuid::new_v4());
         Self {
-            line: Line::new(url, timing.claim),
+            line: Line::new(Arc::clone(&link), timing.claim),
             active: keys.active(&id),
             info: serde_json::to_string(info).unwrap_or_default(),
             held: Mutex::default(),
-            pool,
+            paused: AtomicBool::new(false),
+            link,
             keys,
             id,
             bounds,
@@ -93,151 +95,70 @@ impl RedisWork {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn run<T: FromRedisValue>(
-        &self,
-        what: &'static str,
-        script: &ScriptInvocation<'_>,
-    ) -> Result<T, StoreError> {
-        let mut connection = get(&self.pool, what).await?;
-        script
-            .invoke_async(&mut connection)
+    async fn is_paused(&self) -> Result<bool, StoreError> {
+        let exists = cmd("EXISTS").arg(self.keys.paused()).to_owned();
+        let asked = async |mut connection| exists.query_async(&mut connection).await;
+        self.link
+            .call("see whether the queue is paused", asked)
             .await
-            .map_err(|error| StoreError::redis(what, error))
     }
 
-    async fn paused(&self) -> Result<bool, StoreError> {
-        const WHAT: &str = "see whether the queue is paused";
-        let mut connection = get(&self.pool, WHAT).await?;
-        redis::cmd("EXISTS")
-            .arg(self.keys.paused())
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| StoreError::redis(WHAT, error))
-    }
-
-    /// Takes up an element that stands in the active list.
-    async fn take(&self, element: Element) -> Result<Option<Claimed>, StoreError> {
-        if !self.held().take(&element) {
-            return Ok(None);
-        }
-        let envelope = match read(&element, self.bounds.envelope_bytes) {
-            Ok(envelope) => envelope,
-            Err(reason) => return Ok(Some(Claimed::Unusable { element, reason })),
-        };
-        let script = &scripts::TAKE;
-        let mut script = script.key(&self.active);
-        script
-            .key(self.keys.jobs())
-            .key(self.keys.paused())
-            .key(self.keys.pending(envelope.prefix))
-            .key(self.keys.payload(&envelope.id))
-            .key(self.keys.compressed(envelope.prefix))
-            .key(self.keys.crashes())
-            .arg(element.bytes())
-            .arg(&envelope.id);
-        let taken = self.run("take up a job", &script).await;
-        let (state, payload, has_result, crashes): (String, Option<Vec<u8>>, bool, u32) =
-            match taken {
-                Ok(taken) => taken,
-                Err(error) => {
-                    self.held().put_off(element);
-                    return Err(error);
-                }
-            };
-        if state != "taken" {
-            self.held().settle(&element);
-            return Ok(None);
-        }
-        match payload {
-            // What it would make is there: there is nothing left to do.
-            None if has_result => match self.end(&element, &envelope, &[]).await {
-                Ok(_) => Ok(None),
-                Err(error) => {
-                    self.held().put_off(element);
-                    Err(error)
-                }
-            },
-            payload => Ok(Some(claimed(element, envelope, payload, crashes))),
-        }
-    }
-
-    /// Ends a job, and writes what it leaves in the store.
+    /// Ends a job, writes what it leaves in the store, and claims the next element if `and_claim` says so.
     async fn end(
         &self,
-        element: &Element,
-        envelope: &Envelope,
+        (element, envelope): (&Element, &Envelope),
         entries: &[(Key, &[u8])],
-    ) -> Result<Finished, StoreError> {
+        and_claim: bool,
+    ) -> Result<(Finished, Option<Element>), StoreError> {
+        let found = and_claim.then(|| self.held().next_found()).flatten();
         let mut script = scripts::FINISH.key(&self.active);
         script
             .key(self.keys.payload(&envelope.id))
             .key(self.keys.crashes())
             .key(self.keys.attempts())
             .key(self.keys.stats())
+            .key(self.keys.jobs())
+            .key(self.keys.paused())
             .arg(element.bytes())
             .arg(&envelope.id)
             .arg(self.keys.done())
             .arg(envelope.prefix.to_string())
+            .arg(minus(envelope.bytes))
+            .arg(u8::from(and_claim && found.is_none()))
             .arg(ms(self.bounds.results_live));
         for (key, value) in entries {
             script.key(self.keys.entry(*key)).arg(*value);
         }
-        let mine: bool = self.run("finish a job", &script).await?;
+        let ended = self.link.run("finish a job", &script).await;
+        let (mine, paused, claimed): (bool, bool, Option<Vec<u8>>) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                found
+                    .into_iter()
+                    .for_each(|found| self.held().put_off(found));
+                return Err(error);
+            }
+        };
         self.held().settle(element);
-        Ok(if mine {
-            Finished::Done
-        } else {
-            Finished::DoneAgain
-        })
+        if paused {
+            self.paused.store(true, Ordering::Relaxed);
+        }
+        let next = claimed.map(|bytes| Element::new(bytes.into())).or(found);
+        let next = next.filter(|element| self.held().take(element));
+        Ok((
+            if mine {
+                Finished::Done
+            } else {
+                Finished::DoneAgain
+            },
+            next,
+        ))
     }
+}
 
-    async fn reap_one(&self, worker: &str) -> Result<(u64, u64), StoreError> {
-        let reason = format!(
-            "{} workers died or stalled while they held it",
-            self.bounds.deaths
-        );
-        let mut script = scripts::REAP.key(self.keys.workers());
-        script
-            .key(self.keys.worker_info())
-            .key(self.keys.active(worker))
-            .key(self.keys.jobs())
-            .key(self.keys.dead())
-            .key(self.keys.crashes())
-            .key(self.keys.attempts())
-            .key(self.keys.stats())
-            .arg(worker)
-            .arg(ms(self.timing.stale))
-            .arg(ms(self.timing.forget))
-            .arg(self.bounds.deaths)
-            .arg(self.bounds.dead)
-            .arg(dead::head(&reason, worker));
-        self.run("take back a dead worker's jobs", &script).await
-    }
-
-    /// Workers whose heartbeat is old, or from a time that is yet to come. The script looks again.
-    async fn suspects(&self) -> Result<Vec<String>, StoreError> {
-        const WHAT: &str = "look for dead workers";
-        let mut connection = get(&self.pool, WHAT).await?;
-        let ((seconds, micros), scores): ((u64, u64), Vec<(String, f64)>) = redis::pipe()
-            .cmd("TIME")
-            .zrange_withscores(self.keys.workers(), 0, -1)
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| StoreError::redis(WHAT, error))?;
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "milliseconds fit for 285,000 years"
-        )]
-        let (now, stale) = (
-            (seconds * 1000 + micros / 1000) as f64,
-            ms(self.timing.stale) as f64,
-        );
-        Ok(scores
-            .into_iter()
-            .filter(|(worker, score)| *worker != self.id && (now - score >= stale || *score > now))
-            .map(|(worker, _)| worker)
-            .collect())
-    }
+/// Bytes of text as the scripts take them away from their count.
+fn minus(bytes: u64) -> i64 {
+    -i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 #[async_trait]
@@ -246,33 +167,84 @@ impl WorkQueue for RedisWork {
         self.heartbeat().await.map(|_| ())
     }
 
-    async fn claim(&self) -> Result<Option<Claimed>, StoreError> {
-        if self.paused().await? {
-            tokio::time::sleep(PAUSED.min(self.timing.claim)).await;
-            return Ok(None);
+    async fn claim(&self) -> Result<Option<Element>, StoreError> {
+        if self.paused.load(Ordering::Relaxed) {
+            if self.is_paused().await? {
+                tokio::time::sleep(PAUSED.min(self.timing.claim)).await;
+                return Ok(None);
+            }
+            self.paused.store(false, Ordering::Relaxed);
         }
         let found = self.held().next_found();
         let element = match found {
             Some(element) => Some(element),
             None => self.line.pop(&self.keys.jobs(), &self.active).await?,
         };
-        match element {
-            Some(element) => self.take(element).await,
-            None => Ok(None),
+        Ok(element.filter(|element| self.held().take(element)))
+    }
+
+    async fn take(&self, element: &Element) -> Result<Option<Claimed>, StoreError> {
+        let envelope = match read(element, self.bounds.envelope_bytes) {
+            Ok(envelope) => envelope,
+            Err(reason) => {
+                let element = element.clone();
+                return Ok(Some(Claimed::Unusable { element, reason }));
+            }
+        };
+        let keys = [
+            self.active.clone(),
+            self.keys.jobs(),
+            self.keys.paused(),
+            self.keys.pending(envelope.prefix),
+            self.keys.compressed(envelope.prefix),
+            self.keys.crashes(),
+        ];
+        let args = [element.bytes(), envelope.id.as_bytes()];
+        // Outside the script, which would copy it once more. Nobody replaces the payload of a job that waits no more.
+        let payload = cmd("GET").arg(self.keys.payload(&envelope.id)).to_owned();
+        let taken = self
+            .link
+            .run_and("take up a job", (&scripts::TAKE, &keys, &args), &payload);
+        let ((state, has_result, crashes), payload): ((String, bool, u32), Option<Vec<u8>>) =
+            taken.await?;
+        if state != "taken" {
+            self.paused.fetch_or(state == "paused", Ordering::Relaxed);
+            self.held().settle(element);
+            return Ok(None);
         }
+        if payload.is_none() && has_result {
+            // What it would make is there: there is nothing left to do.
+            self.end((element, &envelope), &[], false).await?;
+            return Ok(None);
+        }
+        Ok(Some(claimed(element.clone(), envelope, payload, crashes)))
+    }
+
+    async fn release(&self, element: &Element) -> Result<(), StoreError> {
+        let mut script = scripts::RELEASE.key(&self.active);
+        script.key(self.keys.jobs()).arg(element.bytes());
+        let _: bool = self.link.run("give a job back", &script).await?;
+        self.held().settle(element);
+        Ok(())
     }
 
     async fn interrupt(&self) {
-        self.line.interrupt(&self.pool).await;
+        self.line.interrupt().await;
     }
 
-    async fn finish(&self, job: &Job, result: &JobResult) -> Result<Finished, StoreError> {
+    async fn finish(
+        &self,
+        job: &Job,
+        result: &JobResult,
+        and_claim: bool,
+    ) -> Result<(Finished, Option<Element>), StoreError> {
         let compressed = serde_json::to_vec(&result.compressed)
             .map_err(|error| StoreError::other("finish a job", error))?;
         let mut entries = vec![(Key::Compressed(job.envelope.prefix), compressed.as_slice())];
         let forms = result.forms.iter();
         entries.extend(forms.map(|form| (Key::Form(form.id), form.text.as_bytes())));
-        self.end(&job.element, &job.envelope, &entries).await
+        self.end((&job.element, &job.envelope), &entries, and_claim)
+            .await
     }
 
     async fn retry(&self, job: &Job, reason: &str) -> Result<Retried, StoreError> {
@@ -290,8 +262,9 @@ impl WorkQueue for RedisWork {
             .arg(ms(self.timing.retry_most))
             .arg(self.bounds.attempts)
             .arg(self.bounds.dead)
-            .arg(entry);
-        let became: i64 = self.run("put a job off", &script).await?;
+            .arg(entry)
+            .arg(minus(job.envelope.bytes));
+        let became: i64 = self.link.run("put a job off", &script).await?;
         self.held().settle(&job.element);
         Ok(match u64::try_from(became) {
             Ok(0) => Retried::Buried,
@@ -302,7 +275,8 @@ impl WorkQueue for RedisWork {
 
     async fn bury(&self, element: &Element, reason: &str) -> Result<(), StoreError> {
         let entry = dead::entry(reason, &self.id, element, self.bounds.envelope_bytes);
-        let id = read(element, self.bounds.envelope_bytes).map_or_else(|_| String::new(), |e| e.id);
+        let envelope = read(element, self.bounds.envelope_bytes).ok();
+        let (id, bytes) = envelope.map_or_else(Default::default, |it| (it.id, it.bytes));
         let mut script = scripts::BURY.key(&self.active);
         script
             .key(self.keys.dead())
@@ -311,9 +285,10 @@ impl WorkQueue for RedisWork {
             .key(self.keys.stats())
             .arg(element.bytes())
             .arg(id)
+            .arg(minus(bytes))
             .arg(self.bounds.dead)
             .arg(entry);
-        let _: bool = self.run("bury a job", &script).await?;
+        let _: bool = self.link.run("bury a job", &script).await?;
         self.held().settle(element);
         Ok(())
     }
@@ -325,7 +300,7 @@ impl WorkQueue for RedisWork {
             .key(&self.active)
             .arg(&self.id)
             .arg(&self.info);
-        let listed: Vec<Vec<u8>> = self.run("send a heartbeat", &script).await?;
+        let listed: Vec<Vec<u8>> = self.link.run("send a heartbeat", &script).await?;
         let listed = listed
             .into_iter()
             .map(|bytes| Element::new(bytes.into()))
@@ -342,7 +317,7 @@ impl WorkQueue for RedisWork {
         }
         let mut script = scripts::PROMOTE.key(self.keys.delayed());
         script.key(self.keys.jobs()).arg(PROMOTE);
-        all.promoted = self.run("bring back due jobs", &script).await?;
+        all.promoted = self.link.run("bring back due jobs", &script).await?;
         Ok(all)
     }
 
@@ -350,18 +325,20 @@ impl WorkQueue for RedisWork {
         const WHAT: &str = "give jobs back";
         let mut script = scripts::GIVE_BACK.key(&self.active);
         script.key(self.keys.jobs());
-        let back = self.run(WHAT, &script).await?;
+        let back = self.link.run(WHAT, &script).await?;
         *self.held() = Held::default();
         // The entry has to stay for the reapers as long as something may still arrive in the list.
         if !self.line.may_move_late() {
-            let mut connection = get(&self.pool, WHAT).await?;
-            let _: () = redis::pipe()
+            let mut forget = redis::pipe();
+            forget
                 .atomic()
                 .zrem(self.keys.workers(), &self.id)
-                .hdel(self.keys.worker_info(), &self.id)
-                .query_async(&mut connection)
-                .await
-                .map_err(|error| StoreError::redis(WHAT, error))?;
+                .hdel(self.keys.worker_info(), &self.id);
+            self.link
+                .call(WHAT, async |mut connection| {
+                    forget.exec_async(&mut connection).await
+                })
+                .await?;
         }
         Ok(back)
     }

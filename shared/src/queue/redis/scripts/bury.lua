@@ -1,15 +1,20 @@
--- Moves an element that no further attempt can help to the dead list.
+-- Moves an element that no further attempt can help to the dead list. LTRIM comes first: it changes nothing and needs no
+-- memory, and after a first write a script may complete even where Redis is full.
 -- KEYS  1 active  2 dead  3 crashes  4 attempts  5 stats
--- ARGV  1 element  2 its id, or nothing  3 length of the dead list  4 its entry there, still open for the time
+-- ARGV  1 element  2 its id, or nothing  3 minus its bytes of text  4 length of the dead list
+--       5 its entry there, still open for the time
 -- returns 1 buried, 0 not this worker's any more
-if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then
+if not redis.call('LPOS', KEYS[1], ARGV[1]) then
   return 0
 end
+redis.call('LTRIM', KEYS[1], 0, -1)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('LPUSH', KEYS[2], ARGV[4] .. ',"at":' .. string.format('%.0f', now) .. '}')
-redis.call('LTRIM', KEYS[2], 0, ARGV[3] - 1)
-redis.call('HDEL', KEYS[3], ARGV[2])
-redis.call('HDEL', KEYS[4], ARGV[2])
-redis.call('HINCRBY', KEYS[5], 'dead', 1)
+redis.call('LPUSH', KEYS[2], ARGV[5] .. ',"at":' .. string.format('%.0f', now) .. '}')
+redis.call('LTRIM', KEYS[2], 0, ARGV[4] - 1)
+redis.call('LREM', KEYS[1], 1, ARGV[1])
+redis.pcall('HDEL', KEYS[3], ARGV[2])
+redis.pcall('HDEL', KEYS[4], ARGV[2])
+redis.pcall('HINCRBY', KEYS[5], 'queued_bytes', ARGV[3])
+redis.pcall('HINCRBY', KEYS[5], 'dead', 1)
 return 1

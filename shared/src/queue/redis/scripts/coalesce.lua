@@ -6,5 +6,5 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
 end
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
-redis.call('HINCRBY', KEYS[3], 'coalesced', 1)
+redis.pcall('HINCRBY', KEYS[3], 'coalesced', 1)
 return 1

@@ -19,28 +19,32 @@ end
 if now - score < tonumber(ARGV[2]) then
   return {0, 0}
 end
+-- LTRIM changes nothing and needs no memory, and after a first write a script may complete even where Redis is full.
+redis.call('LTRIM', KEYS[3], 0, -1)
 local back, dead = 0, 0
 while true do
-  local element = redis.call('LPOP', KEYS[3])
+  local element = redis.call('LINDEX', KEYS[3], 0)
   if not element then
     break
   end
   local parsed, envelope = pcall(cjson.decode, element)
   local id = parsed and type(envelope) == 'table' and type(envelope.id) == 'string' and envelope.id
-  local deaths = id and redis.call('HINCRBY', KEYS[6], id, 1) or 1
+  local deaths = id and tonumber(redis.pcall('HINCRBY', KEYS[6], id, 1)) or 1
   if deaths >= tonumber(ARGV[4]) then
     local entry = ARGV[6] .. ',"envelope":' .. element .. ',"at":' .. string.format('%.0f', now) .. '}'
     redis.call('LPUSH', KEYS[5], entry)
     redis.call('LTRIM', KEYS[5], 0, ARGV[5] - 1)
-    redis.call('HDEL', KEYS[6], id)
-    redis.call('HDEL', KEYS[7], id)
-    redis.call('HINCRBY', KEYS[8], 'dead', 1)
+    redis.pcall('HDEL', KEYS[6], id)
+    redis.pcall('HDEL', KEYS[7], id)
+    redis.pcall('HINCRBY', KEYS[8], 'queued_bytes', string.format('%.0f', 0 - (tonumber(envelope.bytes) or 0)))
+    redis.pcall('HINCRBY', KEYS[8], 'dead', 1)
     dead = dead + 1
   else
     redis.call(deaths == 1 and 'RPUSH' or 'LPUSH', KEYS[4], element)
-    redis.call('HINCRBY', KEYS[8], 'reaped', 1)
+    redis.pcall('HINCRBY', KEYS[8], 'reaped', 1)
     back = back + 1
   end
+  redis.call('LPOP', KEYS[3])
 end
 if now - score >= tonumber(ARGV[3]) then
   redis.call('ZREM', KEYS[1], ARGV[1])

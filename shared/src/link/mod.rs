@@ -1,27 +1,41 @@
-//! The one connection to Redis: made, watched and remade in the background.
+//! The way to Redis.
+//!
+//! | file | what |
+//! |---|---|
+//! | `url` | where it is, how to log in there |
+//! | `server` | which server that is now, where sentinels or a cluster's nodes have to be asked |
+//! | here | [`Link`]: one connection to it, made, watched and remade in the background |
+//!
+//! There is no pool: one connection carries the commands of any number of tasks at once, and a pool would ask before each use
+//! whether the connection still lives, which is a second round trip for every step.
 
+mod server;
+mod url;
+
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind, cmd,
+    Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, Script, ScriptInvocation,
+    ServerErrorKind, cmd, pipe,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::config::RedisUrl;
+use crate::keys::Keys;
 use crate::store::StoreError;
 
-/// How long making a connection may take, with its handshake.
-const CONNECT: Duration = Duration::from_secs(2);
-/// How long an answer may take where the caller sets no shorter budget: enough for 5 MB over a slow line.
-const RESPONSE: Duration = Duration::from_secs(2);
+pub(crate) use self::server::connect;
+pub use self::url::RedisUrl;
+
+/// How long a call whose connection broke waits for the next one.
+const REMADE: Duration = Duration::from_millis(500);
 /// How often an idle connection is tried.
 const PING_EVERY: Duration = Duration::from_secs(1);
 /// How long an answer to a ping may take.
@@ -32,9 +46,6 @@ const UNANSWERED: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between two attempts to connect.
 const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// When the system's own probes of a silent peer begin, and their distance.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-
 /// What is known of Redis.
 #[derive(Clone)]
 enum State {
@@ -52,49 +63,65 @@ enum Doubt {
     Replaced(RedisError),
 }
 
-/// A connection to Redis that mends itself. While Redis is away, calls fail at once.
-pub(super) struct Link {
+/// A connection to Redis that mends itself, and follows where sentinels and clusters move the deployment. While Redis is away,
+/// calls fail at once; before the first attempt to connect has ended, a call waits for it.
+pub struct Link {
+    url: RedisUrl,
+    tag: String,
     state: watch::Receiver<State>,
     doubts: mpsc::Sender<Doubt>,
     answers: Arc<AtomicU64>,
+    /// Of the connection: how many there were.
+    number: Arc<AtomicU64>,
     _end: DropGuard,
 }
 
 impl Link {
-    /// Begins to connect. Must be called within a runtime.
-    pub(super) fn new(url: &RedisUrl) -> Result<Self, StoreError> {
-        let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(
-            TcpKeepalive::new()
-                .with_time(KEEPALIVE)
-                .with_interval(KEEPALIVE),
-        );
-        let info = url.connection_info().clone().set_tcp_settings(tcp);
-        let client =
-            Client::open(info).map_err(|error| StoreError::redis("setting up Redis", error))?;
+    /// Begins to connect to where `keys` are, for what the log calls `purpose`; an answer may take as long as `answer` where the caller sets no shorter budget.
+    /// Redis need not be there yet. Must be called within a tokio runtime, which runs the connection.
+    #[must_use]
+    pub fn new(purpose: &'static str, url: &RedisUrl, keys: &Keys, answer: Duration) -> Self {
         let (published, state) = watch::channel(State::Connecting);
         let (doubts, doubted) = mpsc::channel(1);
-        let answers = Arc::new(AtomicU64::new(0));
+        let (answers, number) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let end = CancellationToken::new();
         let watcher = Watcher {
-            client,
+            purpose,
             url: url.clone(),
+            tag: keys.tag().to_owned(),
+            answer,
             published,
             doubted,
             answers: Arc::clone(&answers),
+            number: Arc::clone(&number),
         };
         let tasks = TaskTracker::new();
         tasks.spawn(end.clone().run_until_cancelled_owned(watcher.run()));
         tasks.close();
-        Ok(Self {
+        Self {
+            url: url.clone(),
+            tag: keys.tag().to_owned(),
             state,
             doubts,
             answers,
+            number,
             _end: end.drop_guard(),
-        })
+        }
+    }
+
+    /// Where it leads.
+    #[must_use]
+    pub const fn url(&self) -> &RedisUrl {
+        &self.url
+    }
+
+    /// A connection of its own to the same place, for commands that block; nobody mends it.
+    pub(crate) async fn another(&self, answer: Duration) -> RedisResult<MultiplexedConnection> {
+        connect(&self.url, &self.tag, answer).await
     }
 
     /// Runs one call. The future may be dropped at any time: the connection skips the answer.
-    pub(super) async fn call<T, F>(
+    pub(crate) async fn call<T, F>(
         &self,
         what: &'static str,
         run: impl FnOnce(MultiplexedConnection) -> F,
@@ -112,9 +139,7 @@ impl Link {
         };
         let result = run(connection).await;
         waiting.doubt = match &result {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) => {
-                Some(Doubt::Replaced(error.clone()))
-            }
+            Err(error) if has_moved(error) => Some(Doubt::Replaced(error.clone())),
             Err(error) if error.is_timeout() || error.is_unrecoverable_error() => {
                 Some(Doubt::Unanswered)
             }
@@ -124,6 +149,74 @@ impl Link {
             }
         };
         result.map_err(|error| StoreError::redis(what, error))
+    }
+
+    /// Runs one call that may be repeated: if its connection breaks, it is tried once more over the next one.
+    pub(crate) async fn repeat<T, F>(
+        &self,
+        what: &'static str,
+        run: impl Fn(MultiplexedConnection) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let before = self.number.load(Ordering::Relaxed);
+        match self.call(what, &run).await {
+            Err(error) if error.is_cut_off() && self.is_remade(before).await => {
+                self.call(what, &run).await
+            }
+            ended => ended,
+        }
+    }
+
+    /// Waits a moment for a connection that is not the one of this number.
+    async fn is_remade(&self, before: u64) -> bool {
+        let mut state = self.state.clone();
+        let is_new = |state: &State| {
+            matches!(state, State::Up(_)) && self.number.load(Ordering::Relaxed) != before
+        };
+        timeout(REMADE, state.wait_for(is_new))
+            .await
+            .is_ok_and(|remade| remade.is_ok())
+    }
+
+    /// Runs one script. It may be repeated.
+    pub(crate) async fn run<T: FromRedisValue>(
+        &self,
+        what: &'static str,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, StoreError> {
+        self.repeat(what, |mut connection| async move {
+            script.invoke_async(&mut connection).await
+        })
+        .await
+    }
+
+    /// Runs one script and one command after it, in one round trip. Both may be repeated.
+    pub(crate) async fn run_and<T: FromRedisValue>(
+        &self,
+        what: &'static str,
+        (script, keys, args): (&Script, &[String], &[&[u8]]),
+        then: &Cmd,
+    ) -> Result<T, StoreError> {
+        let mut both = pipe();
+        both.cmd("EVALSHA")
+            .arg(script.get_hash())
+            .arg(keys.len())
+            .arg(keys)
+            .arg(args);
+        both.add_command(then.clone());
+        let both = &both;
+        self.repeat(what, |mut connection| async move {
+            match both.query_async(&mut connection).await {
+                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                    script.prepare_invoke().load_async(&mut connection).await?;
+                    both.query_async(&mut connection).await
+                }
+                ended => ended,
+            }
+        })
+        .await
     }
 
     async fn connection(&self) -> RedisResult<MultiplexedConnection> {
@@ -139,6 +232,22 @@ impl Link {
                 Err((ErrorKind::Io, "the runtime is shutting down").into())
             }
         }
+    }
+}
+
+/// Whether this server is no longer the one that holds the keys and takes writes.
+fn has_moved(error: &RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::Moved)
+    )
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -159,11 +268,14 @@ impl Drop for Waiting<'_> {
 
 /// Makes the connection, tries it, and makes it again.
 struct Watcher {
-    client: Client,
+    purpose: &'static str,
     url: RedisUrl,
+    tag: String,
+    answer: Duration,
     published: watch::Sender<State>,
     doubted: mpsc::Receiver<Doubt>,
     answers: Arc<AtomicU64>,
+    number: Arc<AtomicU64>,
 }
 
 impl Watcher {
@@ -172,8 +284,9 @@ impl Watcher {
         loop {
             match self.connect().await {
                 Ok(connection) => {
-                    tracing::info!(redis.address = %self.url, "Redis answers");
+                    tracing::info!(redis.link = self.purpose, redis.address = %self.url, "Redis answers");
                     let since = Instant::now();
+                    self.number.fetch_add(1, Ordering::Relaxed);
                     self.published.send_replace(State::Up(connection.clone()));
                     let cause = self.watch(connection).await;
                     self.away(cause);
@@ -189,13 +302,7 @@ impl Watcher {
     }
 
     async fn connect(&self) -> RedisResult<MultiplexedConnection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(RESPONSE));
-        let mut connection = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
+        let mut connection = connect(&self.url, &self.tag, self.answer).await?;
         // A server that is loading its data accepts connections too.
         cmd("PING").exec_async(&mut connection).await?;
         Ok(connection)
@@ -205,7 +312,7 @@ impl Watcher {
     fn away(&self, cause: RedisError) {
         let before = self.published.send_replace(State::Away(cause.clone()));
         if !matches!(before, State::Away(_)) {
-            tracing::warn!(redis.address = %self.url, error = %cause, "Redis is away");
+            tracing::warn!(redis.link = self.purpose, redis.address = %self.url, error = %cause, "Redis is away");
         }
     }
 

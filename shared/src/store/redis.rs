@@ -1,7 +1,5 @@
 //! A store in Redis, shared by every proxy and worker of a deployment.
 
-mod link;
-
 use std::fmt;
 use std::time::Duration;
 
@@ -9,19 +7,19 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redis::{RedisResult, Script, cmd, pipe};
 
-use self::link::Link;
 use super::{Entry, Key, Store, StoreError};
-use crate::config::RedisUrl;
 use crate::id::DigestKey;
 use crate::keys::Keys;
+use crate::link::{Link, RedisUrl};
+
+/// How long an answer may take where the caller sets no shorter budget: enough for 5 MB over a slow line.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// A store in Redis.
 ///
-/// It has one connection, made and remade in the background. While Redis is known to be away every call fails at once;
-/// before the first attempt to connect has ended, a call waits for it. Any call's future may be dropped half-way.
+/// It has a [`Link`] of its own, so that no large job holds up a request. Any call's future may be dropped half-way.
 pub struct RedisStore {
     link: Link,
-    url: RedisUrl,
     keys: Keys,
     retention_ms: u64,
     write: Script,
@@ -30,19 +28,16 @@ pub struct RedisStore {
 impl RedisStore {
     /// The store in the Redis at `url`, under the names of `keys`, whose entries live for `retention` (at least 1 ms) since
     /// their last use. Redis need not be there yet. Must be called within a tokio runtime, which runs the connection.
-    ///
-    /// # Errors
-    /// When `url` can't be used, such as `rediss://` without a usable certificate store.
-    pub fn new(url: &RedisUrl, keys: Keys, retention: Duration) -> Result<Self, StoreError> {
-        Ok(Self {
-            link: Link::new(url)?,
-            url: url.clone(),
+    #[must_use]
+    pub fn new(url: &RedisUrl, keys: Keys, retention: Duration) -> Self {
+        Self {
+            link: Link::new("store", url, &keys, ANSWER),
             keys,
             retention_ms: u64::try_from(retention.as_millis())
                 .unwrap_or(u64::MAX)
                 .max(1),
             write: Script::new(include_str!("write.lua")),
-        })
+        }
     }
 
     fn names(&self, keys: &[Key]) -> Vec<String> {
@@ -154,7 +149,7 @@ impl Store for RedisStore {
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("url", &self.url)
+            .field("link", &self.link)
             .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,56 @@
+//! How full Redis is, so that the last of its memory is not spent on jobs.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::cmd;
+
+use super::fit::{ask, field};
+use crate::link::Link;
+use crate::store::StoreError;
+
+/// How old a reading may be that is still used.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What was last read, and when.
+#[derive(Debug, Default)]
+pub(super) struct Pressure(Mutex<Option<(Instant, bool)>>);
+
+impl Pressure {
+    /// Whether Redis has used more than so many percent of its `maxmemory`. False where it has none, or does not tell.
+    pub(super) async fn is_high(&self, link: &Link, percent: u64) -> Result<bool, StoreError> {
+        if let Some((at, high)) = *self.last()
+            && at.elapsed() < FRESH
+        {
+            return Ok(high);
+        }
+        let info: Option<String> = ask(link, cmd("INFO").arg("memory")).await?;
+        let number = |name| -> u64 {
+            info.as_deref()
+                .and_then(|info| field(info, name)?.parse().ok())
+                .unwrap_or(0)
+        };
+        let (used, most) = (number("used_memory"), number("maxmemory"));
+        let high = most > 0 && used.saturating_mul(100) >= most.saturating_mul(percent);
+        let before = self.last().replace((Instant::now(), high));
+        let was_high = before.is_some_and(|(_, high)| high);
+        if high && !was_high {
+            tracing::warn!(
+                redis.used_bytes = used,
+                redis.maxmemory_bytes = most,
+                "Redis is {percent} % full: large jobs are dropped until it has room; give it more maxmemory or shorten HEADROOM_RETENTION_HOURS"
+            );
+        } else if was_high && !high {
+            tracing::info!(
+                redis.used_bytes = used,
+                redis.maxmemory_bytes = most,
+                "Redis has room again"
+            );
+        }
+        Ok(high)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<(Instant, bool)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
