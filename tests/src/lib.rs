@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`process`] | the project's programs as child processes |
 //! | [`redis_server`] | a throw-away redis-server |
+//! | [`redis_kinds`] | Redis as users run it: with TLS, behind a sentinel, as a cluster |
 //! | [`provider`] | a provider that answers as the test says, keeps what it got, and models a prompt cache |
 //! | [`raw`] | a provider of one connection, for answers that no HTTP library would write |
 //! | [`tcp_proxy`] | a TCP proxy that slows, stalls or cuts |
@@ -33,6 +34,7 @@ pub mod process;
 pub mod provider;
 pub mod queue;
 pub mod raw;
+pub mod redis_kinds;
 pub mod redis_server;
 pub mod stage;
 pub mod tcp_proxy;

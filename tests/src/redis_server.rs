@@ -21,6 +21,7 @@ pub struct RedisServer {
     folder: TempDir,
     port: u16,
     persistent: bool,
+    args: Vec<String>,
 }
 
 impl RedisServer {
@@ -39,6 +40,15 @@ impl RedisServer {
         server
     }
 
+    /// Starts one with an append-only file and these arguments more.
+    pub async fn with(args: &[&str]) -> Self {
+        let mut server = Self::absent();
+        server.persistent = true;
+        server.args = args.iter().map(|&arg| arg.to_owned()).collect();
+        server.start_again().await;
+        server
+    }
+
     /// One that keeps nothing and does not run until [`Self::start_again`].
     ///
     /// # Panics
@@ -50,6 +60,7 @@ impl RedisServer {
             folder: TempDir::new().expect("a temporary folder"),
             port: free_port(),
             persistent: false,
+            args: Vec::new(),
         }
     }
 
@@ -76,7 +87,14 @@ impl RedisServer {
         }
     }
 
-    async fn try_command<T: FromRedisValue>(&self, words: &[impl ToRedisArgs]) -> RedisResult<T> {
+    /// The same, with what Redis said if it refused.
+    ///
+    /// # Errors
+    /// What Redis said.
+    pub async fn try_command<T: FromRedisValue>(
+        &self,
+        words: &[impl ToRedisArgs],
+    ) -> RedisResult<T> {
         let mut connection = self.try_connection().await?;
         command(words).query_async(&mut connection).await
     }
@@ -111,11 +129,26 @@ impl RedisServer {
     /// # Panics
     /// When it can't be started.
     pub async fn start_again(&mut self) {
-        self.child = Some(spawn(&self.folder, self.port, self.persistent));
+        self.child = Some(self.spawn());
         wait::eventually("redis-server to answer", || async {
             self.try_command::<String>(&["PING"]).await.ok()
         })
         .await;
+    }
+
+    fn spawn(&self) -> Child {
+        let aof = if self.persistent { "yes" } else { "no" };
+        let port = self.port.to_string();
+        Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--port", &port, "--save", ""])
+            .args(["--appendonly", aof, "--appendfsync", "always"])
+            .arg("--dir")
+            .arg(self.folder.path())
+            .args(&self.args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server starts: ./scripts/test installs it or says how")
     }
 
     /// Stops it without closing its connections, until [`Self::resume`].
@@ -148,18 +181,4 @@ fn command(words: &[impl ToRedisArgs]) -> redis::Cmd {
         command.arg(word);
     }
     command
-}
-
-fn spawn(folder: &TempDir, port: u16, persistent: bool) -> Child {
-    let aof = if persistent { "yes" } else { "no" };
-    let port = port.to_string();
-    Command::new("redis-server")
-        .args(["--bind", "127.0.0.1", "--port", &port, "--save", ""])
-        .args(["--appendonly", aof, "--appendfsync", "always"])
-        .arg("--dir")
-        .arg(folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("redis-server starts: ./scripts/test installs it or says how")
 }

@@ -50,6 +50,20 @@ impl Stage {
         }
     }
 
+    /// A proxy and a worker over the Redis that this URL leads to.
+    pub async fn over(url: &str, set: impl FnOnce(Launch) -> Launch) -> Self {
+        let provider = Provider::start().await;
+        let launch = Launch::proxy(&provider).set("HEADROOM_REDIS_URL", url);
+        let proxy = set(launch).start().await;
+        Self {
+            addr: proxy.addr(),
+            proxy: Some(proxy),
+            worker: Some(Launch::worker(url).start().await),
+            provider,
+            redis: None,
+        }
+    }
+
     /// A proxy that something else started.
     #[must_use]
     pub fn elsewhere(addr: &str, provider: Provider) -> Self {

@@ -151,7 +151,7 @@ impl Link {
         result.map_err(|error| StoreError::redis(what, error))
     }
 
-    /// Runs one call that may be repeated: if its connection breaks, it is tried once more over the next one.
+    /// Runs one call that may be repeated: if it needs another connection, it is tried once more over the next one.
     pub(crate) async fn repeat<T, F>(
         &self,
         what: &'static str,
@@ -162,7 +162,7 @@ impl Link {
     {
         let before = self.number.load(Ordering::Relaxed);
         match self.call(what, &run).await {
-            Err(error) if error.is_cut_off() && self.is_remade(before).await => {
+            Err(error) if error.needs_another_connection() && self.is_remade(before).await => {
                 self.call(what, &run).await
             }
             ended => ended,
@@ -236,7 +236,7 @@ impl Link {
 }
 
 /// Whether this server is no longer the one that holds the keys and takes writes.
-fn has_moved(error: &RedisError) -> bool {
+pub(crate) fn has_moved(error: &RedisError) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::Moved)

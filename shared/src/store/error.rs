@@ -1,5 +1,7 @@
 //! The one error of stores and queues.
 
+use crate::link::has_moved;
+
 /// Why a store or a queue did not do what it was asked.
 ///
 /// Its text names the step and the cause, and never a password: the clients below put none into their errors.
@@ -69,10 +71,13 @@ impl StoreError {
         }
     }
 
-    /// Whether the connection broke under the call, which may have been done or not.
-    pub(crate) fn is_cut_off(&self) -> bool {
+    /// Whether the call needs another connection: this one broke under it, or leads to a server that no longer holds the keys
+    /// and takes writes. It may have been done or not.
+    pub(crate) fn needs_another_connection(&self) -> bool {
         match &self.cause {
-            Cause::Redis(error) => error.is_unrecoverable_error() && !error.is_timeout(),
+            Cause::Redis(error) => {
+                has_moved(error) || error.is_unrecoverable_error() && !error.is_timeout()
+            }
             Cause::Timeout(_) | Cause::File(_) | Cause::Other(_) => false,
         }
     }

@@ -200,12 +200,13 @@ impl WorkQueue for RedisWork {
             self.keys.crashes(),
         ];
         let args = [element.bytes(), envelope.id.as_bytes()];
-        // Outside the script, which would copy it once more. Nobody replaces the payload of a job that waits no more.
-        let payload = cmd("GET").arg(self.keys.payload(&envelope.id)).to_owned();
+        // Outside the script, which would copy it once more. Nobody replaces the payload of a job that waits no more. MGET, to
+        // which a key of another type is none.
+        let payload = cmd("MGET").arg(self.keys.payload(&envelope.id)).to_owned();
         let taken = self
             .link
             .run_and("take up a job", (&scripts::TAKE, &keys, &args), &payload);
-        let ((state, has_result, crashes), payload): ((String, bool, u32), Option<Vec<u8>>) =
+        let ((state, has_result, crashes), [payload]): ((String, bool, u32), [Option<Vec<u8>>; 1]) =
             taken.await?;
         if state != "taken" {
             self.paused.fetch_or(state == "paused", Ordering::Relaxed);
