@@ -9,7 +9,7 @@ use clap::Parser;
 use crate::figures::{Kind, enough_sessions};
 use crate::role::Role;
 
-/// Sends the cold starts of many sessions at the same moment and measures how soon the queue is empty again.
+/// Sends the cold starts of many sessions at the same moment and measures how soon workers have compressed them.
 #[derive(Debug, Parser)]
 #[command(
     name = "burst",

@@ -37,6 +37,8 @@ pub(crate) struct Measured {
     pub(crate) waits: Vec<Duration>,
     /// Turns after the cold starts that went out uncompressed.
     pub(crate) uncompressed_turns: usize,
+    /// How many cores were to be had just before and just after, in the mean.
+    pub(crate) free_cores: f64,
 }
 
 /// All runs, the base of the speed-up first.
@@ -61,6 +63,8 @@ pub(crate) struct Run {
     pub(crate) uncompressed_turns: usize,
     /// How long the cold starts themselves took.
     pub(crate) sending_s: f64,
+    /// How many cores were to be had just before and just after, in the mean.
+    pub(crate) free_cores: f64,
 }
 
 impl Report {
@@ -85,6 +89,7 @@ impl Report {
             wait_last_s: wait(100),
             uncompressed_turns: measured.uncompressed_turns,
             sending_s: measured.sending.as_secs_f64(),
+            free_cores: measured.free_cores,
         });
     }
 }
@@ -120,6 +125,7 @@ mod tests {
             sending: Duration::from_millis(500),
             waits: seconds(waits),
             uncompressed_turns: 3,
+            free_cores: 2.0,
         }
     }
 

@@ -2,19 +2,15 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Subcommand;
 use headroom_shared::queue::{Job, Timing};
 use headroom_shared::{config, telemetry};
 use headroom_worker::pool::Work;
 use headroom_worker::{panics, process, program};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::args::Added;
-
-/// How often the busy work looks at the clock: once in so many steps.
-const STEPS: u64 = 10_000;
+use crate::cpu::use_up;
 
 /// What this process is.
 #[derive(Debug, Subcommand)]
@@ -65,31 +61,7 @@ fn work(added: Added) -> Work {
     let real = process::work();
     Arc::new(move |job: &Job| {
         std::thread::sleep(added.sleep());
-        be_busy(added.work());
+        use_up(added.work());
         real(job)
     })
-}
-
-/// Uses so much CPU time of this thread; time in which another has the core does not count.
-fn be_busy(time: Duration) {
-    let used = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
-    let until = used() + time;
-    while used() < until {
-        std::hint::black_box((0..STEPS).fold(0, |sum: u64, step| {
-            std::hint::black_box(sum.rotate_left(5) ^ step)
-        }));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Instant;
-
-    #[test]
-    fn busy_time_is_at_least_what_was_asked_for() {
-        let since = Instant::now();
-        be_busy(Duration::from_millis(20));
-        assert!(since.elapsed() >= Duration::from_millis(20));
-    }
 }

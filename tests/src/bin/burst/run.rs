@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
+use crate::cpu::free_cores;
 use crate::figures::{Kind, Measured};
 use crate::sessions::{Session, Source};
 use crate::watch::{Notices, drained};
@@ -34,6 +35,7 @@ const PAUSE_MORE: Duration = Duration::from_secs(2);
 /// When a cold start is not deferred, or the queue stands still.
 pub(crate) async fn run(args: &Args, source: &Source, workers: u32) -> anyhow::Result<Measured> {
     let bar = bar(args, workers);
+    let free_before = tokio::task::spawn_blocking(free_cores).await?;
     let stage = Arc::new(stage(args.sessions).await);
     let processes = start_workers(args, &stage, workers).await;
     let notices = Notices::listen(stage.redis()).await;
@@ -60,12 +62,14 @@ pub(crate) async fn run(args: &Args, source: &Source, workers: u32) -> anyhow::R
     let wait = |one: &Played| there[&one.request].saturating_duration_since(one.sent);
     let first = played.iter().map(|one| one.sent).min().unwrap_or(at);
     let answered = played.iter().map(|one| one.answered).max().unwrap_or(at);
+    let free_after = tokio::task::spawn_blocking(free_cores).await?;
     bar.finish_and_clear();
     Ok(Measured {
         drain: at - first,
         sending: answered - first,
         waits: played.iter().map(wait).collect(),
         uncompressed_turns: played.iter().map(|one| one.uncompressed).sum(),
+        free_cores: f64::midpoint(free_before, free_after),
     })
 }
 

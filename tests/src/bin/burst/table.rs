@@ -3,10 +3,11 @@
 use comfy_table::{CellAlignment, LineStyle, Table, presets};
 
 use crate::args::Args;
+use crate::cpu::cores;
 use crate::figures::{Report, Run, best_speedup};
 use crate::sessions::Source;
 
-const HEADER: [&str; 11] = [
+const HEADER: [&str; 12] = [
     "workers",
     "empty after",
     "speed-up",
@@ -16,15 +17,17 @@ const HEADER: [&str; 11] = [
     "p50",
     "p99",
     "last",
-    "uncompressed turns",
+    "uncompressed",
     "sent in",
+    "free cores",
 ];
 
 const FOOTER: &str = "\
 empty after         from the first cold start sent until the queue is empty
 wait                from a session's cold start until its compressed prefix is in the store
-uncompressed turns  turns after the cold starts that went out as they came, before the queue was empty
+uncompressed        turns after the cold starts that went out as they came, before the queue was empty
 sent in             until the last cold start was answered; a part of \"empty after\"
+free cores          what threads of ours could have just before and after; all that runs in between shares them
 * jobs run in rounds of one a worker, so a multiple of the workers as --sessions, 15 times or more, shows them at their best";
 
 /// The table, with what was measured above it and what a reader should know below it.
@@ -50,17 +53,17 @@ pub(crate) fn of(report: &Report, args: &Args, source: &Source) -> String {
 }
 
 fn heading(args: &Args, source: &Source) -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
-        "{} sessions at once ({}), {} ms of CPU and {} ms of sleep added to a job, {cores} cores for all that runs here",
+        "{} sessions at once ({}), {} ms of CPU and {} ms of sleep added to a job, {} cores",
         args.sessions,
         source.name(),
         args.added.work().as_millis(),
         args.added.sleep().as_millis(),
+        cores(),
     )
 }
 
-fn row(run: &Run, sessions: u32) -> [String; 11] {
+fn row(run: &Run, sessions: u32) -> [String; 12] {
     let seconds = |value: f64| format!("{value:.3} s");
     [
         format!("{} {}", run.workers, run.kind.name(run.workers)),
@@ -74,6 +77,7 @@ fn row(run: &Run, sessions: u32) -> [String; 11] {
         seconds(run.wait_last_s),
         run.uncompressed_turns.to_string(),
         seconds(run.sending_s),
+        format!("{:.2}", run.free_cores),
     ]
 }
 
@@ -94,6 +98,7 @@ mod tests {
                 sending: Duration::from_millis(10),
                 waits: vec![Duration::from_millis(200); 5],
                 uncompressed_turns: 0,
+                free_cores: 1.5,
             };
             report.add(workers, Kind::Processes, &measured);
         }

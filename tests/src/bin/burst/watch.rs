@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 /// Between two looks at the queue.
-const LOOK: Duration = Duration::from_millis(2);
+const LOOK: Duration = Duration::from_millis(4);
 
 /// Waits until so many jobs are done and every list is empty, and gives the moment of the look that found it so.
 ///
