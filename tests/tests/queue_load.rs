@@ -115,7 +115,8 @@ impl Load {
         say(&format!("{self:?}, seed of the faults {SEED}"));
         let begun = Instant::now();
         let ended = tokio::time::timeout(self.limit, self.run()).await;
-        let (redis, faults) = ended.unwrap_or_else(|_| panic!("not over after {:?}", self.limit));
+        assert!(ended.is_ok(), "not over after {:?}", self.limit);
+        let (redis, faults) = ended.unwrap();
         let took = begun.elapsed().as_secs_f64();
         let (_, totals) = redis.counts().await;
         say(&format!(
