@@ -20,3 +20,12 @@ compose-test:
 replay:
     cargo build --workspace --bins --locked
     cargo test --package headroom-tests --test replay --locked -- --nocapture
+
+# How soon a burst of cold starts is compressed, with one worker and with more; arguments go to it (--help).
+burst *args:
+    cargo run --release --package headroom-tests --bin burst --locked -- {{args}}
+
+# 20,000 jobs while workers, connections and redis-server are killed.
+faults:
+    cargo build --workspace --bins --locked
+    cargo test --package headroom-tests --test queue_load --locked -- --ignored --nocapture

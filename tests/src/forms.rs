@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use headroom_proxy::scan::{MIN_TOOL_BYTES, MIN_USER_BYTES};
-use headroom_shared::compress::{Earlier, Source, expand, same};
+use headroom_shared::compress::{Earlier, Source, compress, expand, same};
 use headroom_shared::model::Model;
 
 use crate::audit;
@@ -60,6 +60,16 @@ pub fn check_expansion(
         }
     }
     Ok(())
+}
+
+/// Whether a compressor makes any block of a request smaller.
+#[must_use]
+pub fn shrinks(conversation: &Conversation, sent: &Body) -> bool {
+    let mut blocks = sent.blocks.iter();
+    blocks.any(|block| {
+        block.range.len() >= minimum(block.kind)
+            && compress(source(conversation, block), &Earlier::default()).is_some()
+    })
 }
 
 /// A block as a compressor sees it.

@@ -16,10 +16,41 @@ use crate::ports::free_port;
 use crate::provider::Provider;
 use crate::wait;
 
+/// What is started.
+#[derive(Debug, Clone)]
+enum Program {
+    /// A program that the workspace builds.
+    Built(&'static str),
+    /// The running program itself, in the role that its arguments name.
+    Itself(Vec<String>),
+}
+
+impl Program {
+    fn command(&self) -> Command {
+        match self {
+            Self::Built(name) => Command::new(program_path(name)),
+            Self::Itself(role) => {
+                let mut command = Command::new(own_path());
+                command.args(role);
+                command
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Built(name) => f.write_str(name),
+            Self::Itself(role) => f.write_str(&role.join(" ")),
+        }
+    }
+}
+
 /// How to start a program.
 #[derive(Debug, Clone)]
 pub struct Launch {
-    program: &'static str,
+    program: Program,
     env: BTreeMap<String, String>,
     port: u16,
     ready: &'static str,
@@ -31,7 +62,7 @@ impl Launch {
         let folder = Arc::new(TempDir::new().expect("a temporary folder"));
         let port = free_port();
         let launch = Self {
-            program,
+            program: Program::Built(program),
             env: BTreeMap::new(),
             port,
             ready: "/readyz",
@@ -66,7 +97,14 @@ impl Launch {
     /// Takes another program for the same settings.
     #[must_use]
     pub fn program(mut self, name: &'static str) -> Self {
-        self.program = name;
+        self.program = Program::Built(name);
+        self
+    }
+
+    /// Takes the running program itself, in the role that these arguments name, for the same settings.
+    #[must_use]
+    pub fn itself(mut self, role: &[impl ToString]) -> Self {
+        self.program = Program::Itself(role.iter().map(ToString::to_string).collect());
         self
     }
 
@@ -92,7 +130,7 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(program_path(self.program));
+        let mut command = self.program.command();
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -254,7 +292,7 @@ impl Drop for Process {
             let log = self.log();
             let tail = log.len().saturating_sub(4000);
             let tail = log.get(tail..).unwrap_or(&log);
-            eprintln_log(self.launch.program, tail);
+            eprintln_log(&self.launch.program, tail);
         }
     }
 }
@@ -263,7 +301,7 @@ impl Drop for Process {
     clippy::print_stderr,
     reason = "what a program logged belongs to the failed test's output"
 )]
-fn eprintln_log(program: &str, log: &str) {
+fn eprintln_log(program: &Program, log: &str) {
     eprintln!("--- log of {program} ---\n{log}");
 }
 
@@ -281,7 +319,7 @@ pub fn signal(pid: u32, name: &str) {
 
 /// The programs stand beside the folder of the test executables: target/<profile>/deps/<test>.
 fn program_path(program: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the test's own path");
+    let test = own_path();
     let profile = test.parent().and_then(std::path::Path::parent);
     let path = profile.expect("target/<profile>").join(program);
     assert!(
@@ -290,4 +328,8 @@ fn program_path(program: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+fn own_path() -> PathBuf {
+    std::env::current_exe().expect("the running program's own path")
 }

@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, FromRedisValue, RedisResult, ToRedisArgs};
 use tempfile::TempDir;
 
@@ -105,6 +105,17 @@ impl RedisServer {
     /// When there is none.
     pub async fn connection(&self) -> MultiplexedConnection {
         self.try_connection().await.expect("a connection to Redis")
+    }
+
+    /// What is published on a channel from now on.
+    ///
+    /// # Panics
+    /// When Redis does not answer.
+    pub async fn subscribe(&self, channel: &str) -> PubSub {
+        let client = redis::Client::open(self.url()).expect("a good URL");
+        let mut published = client.get_async_pubsub().await.expect("a connection");
+        published.subscribe(channel).await.expect("a subscription");
+        published
     }
 
     async fn try_connection(&self) -> RedisResult<MultiplexedConnection> {

@@ -37,8 +37,12 @@ impl Stage {
 
     /// The proxy over a persistent Redis, and no worker yet.
     pub async fn with_redis(set: impl FnOnce(Launch) -> Launch) -> Self {
+        Self::over(RedisServer::persistent().await, set).await
+    }
+
+    /// The proxy over this Redis, and no worker yet.
+    pub async fn over(redis: RedisServer, set: impl FnOnce(Launch) -> Launch) -> Self {
         let provider = Provider::start().await;
-        let redis = RedisServer::persistent().await;
         let launch = Launch::proxy(&provider).set("HEADROOM_REDIS_URL", redis.url());
         let proxy = set(launch).start().await;
         Self {
@@ -51,7 +55,7 @@ impl Stage {
     }
 
     /// A proxy and a worker over the Redis that this URL leads to.
-    pub async fn over(url: &str, set: impl FnOnce(Launch) -> Launch) -> Self {
+    pub async fn at(url: &str, set: impl FnOnce(Launch) -> Launch) -> Self {
         let provider = Provider::start().await;
         let launch = Launch::proxy(&provider).set("HEADROOM_REDIS_URL", url);
         let proxy = set(launch).start().await;

@@ -41,7 +41,7 @@ async fn ready(stage: &Stage) {
 }
 
 async fn over(url: &str) -> Stage {
-    let stage = Stage::over(url, small).await;
+    let stage = Stage::at(url, small).await;
     stage.provider.cache(|cache| cache.turn_off());
     stage
 }

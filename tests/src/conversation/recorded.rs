@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Conversation, Dialect};
 
 /// What happens next in a session.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Step {
     /// The conversation grows by this element.
     Message(Value),

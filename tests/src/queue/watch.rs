@@ -75,9 +75,14 @@ pub async fn empty(redis: &RedisServer) {
 
 /// Waits until a worker waits for a job.
 pub async fn idle(redis: &RedisServer) {
-    until("a worker waits for a job", SOON, async || {
+    all_idle(redis, 1).await;
+}
+
+/// Waits until so many workers wait for a job.
+pub async fn all_idle(redis: &RedisServer, workers: usize) {
+    until("workers wait for a job", SOON, async || {
         let clients: String = redis.command(&["CLIENT", "LIST"]).await;
-        clients.contains("flags=b")
+        clients.matches("flags=b").count() >= workers
     })
     .await;
 }

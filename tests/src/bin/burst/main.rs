@@ -1,0 +1,107 @@
+//! The cold starts of many sessions at the same moment, through real programs: how soon is the queue empty again, and how much
+//! sooner with more workers?
+//!
+//! For each count of workers: a fresh redis-server (that keeps nothing on disk), scripted provider, proxy and worker
+//! processes; the proxy and the workers are this program itself in those roles, so that they are always the same build. When
+//! every worker waits for a job, all sessions send their cold starts at once. Then each goes on with its next turns at a human
+//! pace until one goes out compressed; one that has none by the time the queue is empty sends turns until one does, so that
+//! every run also shows that all its results are used.
+//!
+//! The clock runs from the first cold start that is sent, to the first look (every 4 ms) that finds as many jobs done as there
+//! are sessions, and every list empty. So the time that proxy and provider take for the cold starts is part of it, and nothing
+//! is held back to leave it out; the table says how long all of them took. A session waits from its own cold start until its
+//! compressed prefix is announced.
+//!
+//! | file | what |
+//! |---|---|
+//! | `args` | what can be asked for |
+//! | `role` | the proxy and the worker, and the work that is added to each job |
+//! | `sessions` | the sessions, recorded or generated |
+//! | `run` | one run with one count of workers |
+//! | `cpu` | CPU time: using it, and how much is to be had |
+//! | `watch` | when the queue is empty, and when each session's result was there |
+//! | `figures` | percentiles, speed-ups, and the JSON report |
+//! | `table` | the report for people |
+
+mod args;
+mod cpu;
+mod figures;
+mod role;
+mod run;
+mod sessions;
+mod table;
+mod watch;
+
+use std::fs::File;
+use std::io::Write as _;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, bail};
+use headroom_shared::{config, stop};
+
+use self::args::Args;
+use self::figures::Report;
+use self::sessions::Source;
+
+const NAME: &str = "burst";
+
+fn main() -> ExitCode {
+    let args = match config::parse::<Args>(std::env::args_os()) {
+        Ok(args) => args,
+        Err(refused) => return refused.report(),
+    };
+    if let Some(role) = args.role {
+        return role.play();
+    }
+    let ended = tokio::runtime::Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(until_told_to_stop(&args)));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => config::fail(NAME, &error),
+    }
+}
+
+/// What is dropped here takes its child processes with it.
+async fn until_told_to_stop(args: &Args) -> anyhow::Result<()> {
+    // Biased: Ctrl-C stops redis-server too, and that is no failure to speak of.
+    tokio::select! {
+        biased;
+        () = stop::signal() => bail!("interrupted; all that it started has ended"),
+        ended = Box::pin(measure(args)) => ended,
+    }
+}
+
+async fn measure(args: &Args) -> anyhow::Result<()> {
+    redis_is_installed()?;
+    let json = match &args.json {
+        Some(path) => {
+            let file = File::create(path);
+            Some(file.with_context(|| format!("can't write --json {}", path.display()))?)
+        }
+        None => None,
+    };
+    let source = Source::find();
+    let mut report = Report::default();
+    for workers in args.counts() {
+        let measured = run::run(args, &source, workers).await;
+        let measured = measured.with_context(|| format!("--workers {workers}"))?;
+        report.add(workers, args.kind(), &measured);
+    }
+    if let Some(mut file) = json {
+        serde_json::to_writer_pretty(&file, &report)?;
+        writeln!(file)?;
+    }
+    writeln!(std::io::stdout(), "{}", table::of(&report, args, &source))?;
+    Ok(())
+}
+
+fn redis_is_installed() -> anyhow::Result<()> {
+    let asked = Command::new("redis-server")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    asked.map(drop).context(
+        "redis-server does not run: install it with `apt-get install redis-server` or `brew install redis`, or let ./scripts/test do it",
+    )
+}

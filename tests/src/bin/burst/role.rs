@@ -1,0 +1,67 @@
+//! The other programs that this one can be, each in a process of its own, set up by environment variables as they always are.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Subcommand;
+use headroom_shared::queue::{Job, Timing};
+use headroom_shared::{config, telemetry};
+use headroom_worker::pool::Work;
+use headroom_worker::{panics, process, program};
+
+use crate::args::Added;
+use crate::cpu::use_up;
+
+/// What this process is.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Role {
+    /// The proxy.
+    #[command(hide = true)]
+    Proxy,
+    /// The worker, with something added to every job.
+    #[command(hide = true)]
+    Worker(Added),
+}
+
+impl Role {
+    /// Does what the program of this name does.
+    pub(crate) fn play(self) -> ExitCode {
+        match self {
+            Self::Proxy => proxy(),
+            Self::Worker(added) => worker(added),
+        }
+    }
+}
+
+fn proxy() -> ExitCode {
+    let settings: headroom_proxy::Settings = match config::parse(["headroom-proxy"]) {
+        Ok(settings) => settings,
+        Err(refused) => return refused.report(),
+    };
+    telemetry::start(&settings.log);
+    panics::hide_messages();
+    let ended = tokio::runtime::Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(headroom_proxy::start(settings)));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => config::fail("headroom-proxy", &error),
+    }
+}
+
+fn worker(added: Added) -> ExitCode {
+    match config::parse(["headroom-worker"]) {
+        Ok(settings) => program::run(settings, work(added), Timing::default()),
+        Err(refused) => refused.report(),
+    }
+}
+
+/// What the real worker does, and what is added.
+fn work(added: Added) -> Work {
+    let real = process::work();
+    Arc::new(move |job: &Job| {
+        std::thread::sleep(added.sleep());
+        use_up(added.work());
+        real(job)
+    })
+}

@@ -1,0 +1,190 @@
+//! The sessions, each from its cold start on.
+//!
+//! All are in the dialect Messages and without cache marks: there a provider caches only what is marked, so a result may be
+//! used on the very next turn, and a turn that goes out uncompressed is one that the queue was too late for.
+
+use std::vec::IntoIter;
+
+use headroom_tests::client::{Client, Turn};
+use headroom_tests::conversation::recorded::{self, Step};
+use headroom_tests::conversation::{Conversation, Dialect};
+use headroom_tests::forms::shrinks;
+use headroom_tests::stage::Stage;
+use serde_json::{Value, json};
+
+/// The share of a recorded session, in percent of its turns, that happened before its cold start.
+const BEFORE: usize = 40;
+/// Recorded cold starts above that are left out: here the queue is under test, and not how fast one machine moves bytes
+/// between all that runs on it.
+const LARGEST: usize = 64_000;
+/// Files that a generated session has read before its cold start, and about how long each is, in bytes.
+const FILES: usize = 4;
+const FILE_BYTES: usize = 10_000;
+
+/// Where the sessions come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// From real agents.
+    Recorded(Vec<recorded::Session>),
+    /// From nowhere: there are no recordings beside the checkout.
+    Generated,
+}
+
+impl Source {
+    /// The recorded sessions that fit, or the generated ones.
+    pub(crate) fn find() -> Self {
+        let mut found = recorded::sessions().unwrap_or_default();
+        found.retain(|session| {
+            session.dialect == Dialect::Messages && Session::recorded(session, 0).fits()
+        });
+        if found.is_empty() {
+            Self::Generated
+        } else {
+            Self::Recorded(found)
+        }
+    }
+
+    /// What it is, for people.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Recorded(sessions) => format!("{} recorded ones, in turn", sessions.len()),
+            Self::Generated => "generated ones".to_owned(),
+        }
+    }
+
+    /// The session with this number. No two have a prefix in common.
+    pub(crate) fn session(&self, number: usize) -> Session {
+        match self {
+            Self::Recorded(sessions) => {
+                Session::recorded(&sessions[number % sessions.len()], number)
+            }
+            Self::Generated => Session::generated(number),
+        }
+    }
+}
+
+/// An agent that is about to send its cold start.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    /// What was recorded after the cold start.
+    rest: IntoIter<Step>,
+    /// Turns since the cold start.
+    turns: usize,
+}
+
+impl Session {
+    fn generated(number: usize) -> Self {
+        let conversation = Conversation::new(Dialect::Messages, &format!("session-{number}"))
+            .user(&format!("Find bug {number}."));
+        let files = number * FILES..(number + 1) * FILES;
+        let conversation = files
+            .fold(conversation, |it, file| it.reads(file, FILE_BYTES))
+            .assistant("Found it.")
+            .user("Fix it.");
+        Self::new(conversation, Vec::new())
+    }
+
+    fn recorded(recorded: &recorded::Session, number: usize) -> Self {
+        let is_turn = |step: &&Step| matches!(step, Step::Turn(_));
+        let turns = recorded.steps.iter().filter(is_turn).count();
+        let mut before = turns * BEFORE / 100;
+        let mut conversation = recorded.begin();
+        conversation.id = format!("{}-{number}", recorded.id);
+        let mut steps = recorded.steps.clone().into_iter();
+        for step in steps.by_ref() {
+            match step {
+                Step::Message(element) if conversation.messages.is_empty() => {
+                    conversation.push(numbered(element, number));
+                }
+                Step::Message(element) => conversation.push(element),
+                Step::Reset(keep) => conversation.messages.truncate(keep),
+                Step::Turn(_) if before > 0 => before -= 1,
+                Step::Turn(model) => {
+                    conversation.model = model.unwrap_or(conversation.model);
+                    break;
+                }
+            }
+        }
+        // A compaction would begin another prefix, and so another cold start.
+        let is_kept = |step: &Step| !matches!(step, Step::Reset(_));
+        Self::new(conversation, steps.take_while(is_kept).collect())
+    }
+
+    fn new(conversation: Conversation, rest: Vec<Step>) -> Self {
+        // What was written once is written again at once, when the clock runs.
+        let _ = conversation.body();
+        Self {
+            client: Client::uncached(conversation),
+            rest: rest.into_iter(),
+            turns: 0,
+        }
+    }
+
+    /// Whether the cold start is not too large, and a worker makes something of it.
+    fn fits(&self) -> bool {
+        let conversation = &self.client.conversation;
+        let body = conversation.body();
+        body.bytes.len() <= LARGEST && shrinks(conversation, &body)
+    }
+
+    /// Sends the next turn: the recorded one, or small talk when the recording is over.
+    pub(crate) async fn next_turn(&mut self, stage: &Stage) -> Turn {
+        self.turns += 1;
+        if !self.recorded_turn() {
+            let turn = self.turns;
+            self.client
+                .grow(|it| it.assistant("Done.").user(&format!("Go on, part {turn}.")));
+        }
+        self.client.turn(stage).await
+    }
+
+    /// Adds what was recorded up to the next turn; false if the recording has no further one.
+    fn recorded_turn(&mut self) -> bool {
+        let conversation = &mut self.client.conversation;
+        let before = conversation.messages.len();
+        for step in self.rest.by_ref() {
+            match step {
+                Step::Message(element) => conversation.push(element),
+                Step::Turn(_) => return true,
+                Step::Reset(_) => break,
+            }
+        }
+        conversation.messages.truncate(before);
+        false
+    }
+}
+
+/// A first message with a line of its own, so that no prefix of one session is one of another.
+fn numbered(mut message: Value, number: usize) -> Value {
+    let line = format!("This is session {number}.\n");
+    match &mut message["content"] {
+        Value::String(text) => text.insert_str(0, &line),
+        Value::Array(parts) => parts.insert(0, json!({"type": "text", "text": line})),
+        _ => {}
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_have_no_prefix_in_common() {
+        let first = |number| {
+            let session = Source::Generated.session(number);
+            session.client.conversation.messages[0].value.clone()
+        };
+        assert_ne!(first(0), first(1));
+        for content in [json!("Hello."), json!([{"type": "text", "text": "Hello."}])] {
+            let message = json!({"role": "user", "content": content});
+            assert_ne!(numbered(message.clone(), 1), numbered(message, 2));
+        }
+    }
+
+    #[test]
+    fn generated_sessions_fit() {
+        assert!(Source::Generated.session(7).fits());
+    }
+}
