@@ -150,6 +150,8 @@ impl WorkQueue for EmbeddedQueue {
         )];
         let forms = result.forms.iter();
         entries.extend(forms.map(|form| entry(Key::Form(form.id), form.text.clone().into())));
+        self.bounds
+            .check_result(entries.iter().map(|entry| entry.value.len()).sum())?;
         self.store.write(&entries).await?;
         let mut state = self.state();
         if state.active.remove(&job.element).is_none() {

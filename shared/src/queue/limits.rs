@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::store::StoreError;
+
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How much of everything there may be.
@@ -22,6 +24,9 @@ pub struct Bounds {
     pub deaths: u32,
     /// Longest envelope, in bytes.
     pub envelope_bytes: usize,
+    /// Bytes of a result: the compressed prefix and its forms. A larger one is not stored, and its job is buried. Redis takes
+    /// half a gigabyte at once, and a body of the default limit makes less than this.
+    pub result_bytes: usize,
     /// Bytes of text that may wait in the embedded queue, which has only this process's memory.
     pub embedded_bytes: u64,
 }
@@ -38,8 +43,19 @@ impl Bounds {
             attempts: 5,
             deaths: 3,
             envelope_bytes: 16 * 1024,
+            result_bytes: 64 * 1024 * 1024,
             embedded_bytes: 256 * 1024 * 1024,
         }
+    }
+
+    /// Refuses a result of more bytes than are stored.
+    pub(super) fn check_result(&self, bytes: usize) -> Result<(), StoreError> {
+        let most = self.result_bytes;
+        if bytes > most {
+            let cause = format!("its result has {bytes} bytes, at most {most} are stored");
+            return Err(StoreError::other("finish a job", cause));
+        }
+        Ok(())
     }
 }
 
