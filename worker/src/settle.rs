@@ -14,6 +14,10 @@ use crate::state::Shared;
 use crate::threads::Ran;
 use crate::work::Failure;
 
+/// How often a result is offered to a queue that does not take it, before its job is put off: a queue that takes everything
+/// else may never take this one, and must not cost a thread for ever. With the waits between them about three seconds.
+const OFFERS: usize = 6;
+
 /// Runs a job to its end, or until the grace for a stop is over.
 pub(crate) async fn run(shared: &Shared, job: &Arc<Job>) {
     let since = Instant::now();
@@ -35,7 +39,10 @@ pub(crate) async fn run(shared: &Shared, job: &Arc<Job>) {
 }
 
 async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) {
-    let finished = persist(shared, "finish", || shared.queue.finish(job, result)).await;
+    let finished = persist(shared, "finish", OFFERS, || {
+        shared.queue.finish(job, result)
+    })
+    .await;
     match finished {
         Some(Ok(finished)) => {
             let outcome = match finished {
@@ -62,14 +69,22 @@ async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) 
         }
         Some(Err(error)) => {
             let reason = format!("its result could not be stored: {error}");
-            bury(shared, &job.element, &reason).await;
+            if error.is_passing() {
+                retry(shared, job, &reason).await;
+                shared.status.works("finish");
+            } else {
+                bury(shared, &job.element, &reason).await;
+            }
         }
         None => {}
     }
 }
 
 async fn retry(shared: &Shared, job: &Job, reason: &str) {
-    let retried = persist(shared, "retry", || shared.queue.retry(job, reason)).await;
+    let retried = persist(shared, "retry", usize::MAX, || {
+        shared.queue.retry(job, reason)
+    })
+    .await;
     let (outcome, became) = match retried {
         Some(Ok(Retried::Later(_))) => (Outcome::Retried, "it is tried again later"),
         Some(Ok(Retried::Buried)) => (Outcome::Buried, "it had no attempt left and was buried"),
@@ -90,7 +105,11 @@ async fn retry(shared: &Shared, job: &Job, reason: &str) {
 
 /// Buries an element that no attempt can help.
 pub(crate) async fn bury(shared: &Shared, element: &Element, reason: &str) {
-    match persist(shared, "bury", || shared.queue.bury(element, reason)).await {
+    match persist(shared, "bury", usize::MAX, || {
+        shared.queue.bury(element, reason)
+    })
+    .await
+    {
         Some(Ok(())) => {
             shared.metrics.ended(Outcome::Buried);
             tracing::warn!(job.reason = reason, "job buried");
@@ -102,20 +121,25 @@ pub(crate) async fn bury(shared: &Shared, element: &Element, reason: &str) {
     }
 }
 
-/// Repeats a step while it fails for passing reasons; nothing when the grace for a stop ends it.
+/// Repeats a step while it fails for passing reasons, at most so many times in all; nothing when the grace for a stop ends it.
 async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
     shared: &Shared,
     step: &'static str,
+    most: usize,
     attempt: impl Fn() -> F,
 ) -> Option<Result<T, StoreError>> {
     let mut backoff = Backoff::new();
+    let mut attempts = 0;
     loop {
+        attempts += 1;
         match attempt().await {
             Ok(value) => {
                 shared.status.works(step);
                 return Some(Ok(value));
             }
-            Err(error) if error.is_passing() => shared.status.failed(step, &error),
+            Err(error) if error.is_passing() && attempts < most => {
+                shared.status.failed(step, &error);
+            }
             Err(error) => return Some(Err(error)),
         }
         if !backoff.wait(&shared.give_up).await {
