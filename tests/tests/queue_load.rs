@@ -15,13 +15,30 @@ use headroom_tests::queue::jobs::{TEXT, job_for, result};
 use headroom_tests::queue::over_redis::keys;
 use headroom_tests::queue::watch::empty;
 use headroom_tests::queue::workers::quick;
+use headroom_tests::random::Random;
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::wait::until;
 use tokio_util::task::TaskTracker;
 
-const JOBS: u32 = 4000;
+const JOBS: u32 = 20_000;
 const PRODUCERS: u32 = 4;
-const FAULTS: usize = 16;
+/// How often each fault happens.
+const TIMES: usize = 4;
+
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    KillWorker,
+    StopWorker,
+    KillConnections,
+    KillRedis,
+}
+
+const FAULTS: [Fault; 4] = [
+    Fault::KillWorker,
+    Fault::StopWorker,
+    Fault::KillConnections,
+    Fault::KillRedis,
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_no_fault_loses_a_job_or_changes_a_result() {
@@ -33,22 +50,27 @@ async fn under_load_no_fault_loses_a_job_or_changes_a_result() {
     }
     producing.close();
     let mut workers: Vec<Process> = (0..3).map(|_| quick(&redis, 3).spawn()).collect();
-    for fault in 0..FAULTS {
+    let mut random = Random::seeded();
+    let mut faults = FAULTS.repeat(TIMES);
+    let most = JOBS as usize / faults.len();
+    while !faults.is_empty() {
+        let fault = faults.swap_remove(random.below(faults.len()));
         // Some progress between two faults, so that each hits work.
-        let before = progress(&redis).await;
+        let goal = progress(&redis).await + 1 + random.below(most) as u64;
         until("progress", SOON, async || {
-            progress(&redis).await >= before + 100 || progress(&redis).await >= u64::from(JOBS)
+            progress(&redis).await >= goal.min(u64::from(JOBS))
         })
         .await;
-        match fault % 4 {
-            0 => workers[fault / 4 % 3].signal("KILL"),
-            1 => workers[fault / 4 % 3].signal("TERM"),
-            2 => {
+        let worker = random.below(workers.len());
+        match fault {
+            Fault::KillWorker => workers[worker].signal("KILL"),
+            Fault::StopWorker => workers[worker].signal("TERM"),
+            Fault::KillConnections => {
                 let _: u64 = redis
                     .command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
                     .await;
             }
-            _ => {
+            Fault::KillRedis => {
                 redis.kill();
                 redis.start_again().await;
             }
@@ -60,7 +82,7 @@ async fn under_load_no_fault_loses_a_job_or_changes_a_result() {
         }
     }
     producing.wait().await;
-    until("all done", Duration::from_secs(60), async || {
+    until("all done", Duration::from_secs(180), async || {
         let (depth, _) = redis.counts().await;
         depth.waiting + depth.active + depth.delayed == 0
     })
