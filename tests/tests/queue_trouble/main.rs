@@ -8,6 +8,7 @@ mod key_types;
 mod notices;
 mod results;
 mod slow;
+mod traps;
 mod versions;
 
 use headroom_tests::http::Call;
