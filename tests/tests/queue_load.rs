@@ -119,21 +119,20 @@ async fn everything_is_right(redis: &RedisServer) {
     for number in 0..JOBS {
         let (envelope, payload) = numbered(number);
         let made = result(&payload);
-        let stored: String = redis::cmd("GET")
+        let forms = made.forms.iter().map(|form| keys().form(form.id));
+        let stored: Vec<String> = redis::cmd("MGET")
             .arg(keys().compressed(envelope.prefix))
+            .arg(forms.collect::<Vec<_>>())
             .query_async(&mut connection)
             .await
             .unwrap();
-        let stored: CompressedPrefix = serde_json::from_str(&stored).unwrap();
-        assert_eq!(stored, made.compressed);
-        for form in &made.forms {
-            let text: String = redis::cmd("GET")
-                .arg(keys().form(form.id))
-                .query_async(&mut connection)
-                .await
-                .unwrap();
-            assert_eq!(text, form.text);
-        }
+        let compressed: CompressedPrefix = serde_json::from_str(&stored[0]).unwrap();
+        assert_eq!(compressed, made.compressed);
+        assert!(
+            stored[1..]
+                .iter()
+                .eq(made.forms.iter().map(|form| &form.text))
+        );
     }
     empty(redis).await;
 }
