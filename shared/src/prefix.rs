@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::id::{BlockId, FormId};
 use crate::job::Place;
 
+/// The version of a compressed prefix's layout that this code writes and reads.
+pub const VERSION: u32 = 1;
+
 /// A worker's result for a prefix, as it stands in the store. The texts of the forms are stored beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompressedPrefix {
-    /// The version of this layout: 1.
+    /// [`VERSION`] of the program that made it.
     pub v: u32,
     /// [`crate::compress::VERSION`] of the compressors that made the forms.
     pub compressor: u32,

@@ -8,7 +8,7 @@
 //! | [`provider`] | a provider that answers as the test says, keeps what it got, and models a prompt cache |
 //! | [`raw`] | a provider of one connection, for answers that no HTTP library would write |
 //! | [`tcp_proxy`] | a TCP proxy that slows, stalls or cuts |
-//! | [`ports`], [`wait`] | free ports, and waiting with a limit |
+//! | [`ports`], [`wait`], [`random`] | free ports, waiting with a limit, random numbers from a printed seed |
 //! | [`http`] | one HTTP call over a connection of its own |
 //! | [`client`] | an agent that sends a conversation and checks what becomes of it |
 //! | [`conversation`] | conversations, recorded or made up, and how clients write them |
@@ -33,6 +33,7 @@ pub mod ports;
 pub mod process;
 pub mod provider;
 pub mod queue;
+pub mod random;
 pub mod raw;
 pub mod redis_kinds;
 pub mod redis_server;

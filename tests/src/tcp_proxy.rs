@@ -9,6 +9,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+/// How many bytes trickle at a time: few enough to cut an answer's first line in two.
+const TRICKLE: usize = 7;
+
 /// What a line does with what passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Line {
@@ -16,6 +19,8 @@ pub enum Line {
     Good,
     /// Passes each piece on after this time.
     Slow(Duration),
+    /// Passes some bytes at a time on, each lot after this time.
+    Trickle(Duration),
     /// Closes connections and refuses new ones.
     Cut,
     /// Takes connections and bytes and passes nothing on, as after a power failure at the far end.
@@ -72,10 +77,10 @@ impl TcpProxy {
         self.set_open(line);
     }
 
-    /// Changes the line for the connections that are open, and not for those to come.
+    /// Changes the line for the connections that are open, and not for those to come. What was cut stays cut.
     pub fn set_open(&self, line: Line) {
         for open in &lock(&self.lines).open {
-            open.send_replace(line);
+            open.send_if_modified(|now| *now != Line::Cut && std::mem::replace(now, line) != line);
         }
     }
 }
@@ -134,11 +139,16 @@ async fn carry(
             until_cut(line.clone()).await;
             return;
         }
-        if let Line::Slow(time) = state {
+        let (lot, time) = match state {
+            Line::Slow(time) => (length, time),
+            Line::Trickle(time) => (TRICKLE, time),
+            _ => (length, Duration::ZERO),
+        };
+        for lot in piece[..length].chunks(lot) {
             tokio::time::sleep(time).await;
-        }
-        if to.write_all(&piece[..length]).await.is_err() {
-            return;
+            if to.write_all(lot).await.is_err() {
+                return;
+            }
         }
     }
 }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use headroom_shared::prefix::CompressedPrefix;
+use headroom_shared::id::BlockId;
+use headroom_shared::prefix::{CompressedPrefix, Form};
 use headroom_shared::queue::embedded::EmbeddedQueue;
 use headroom_shared::queue::{Enqueued, Finished, Job, JobQueue, Retried, Timing, WorkQueue};
 use headroom_shared::store::{Key, Store};
@@ -99,6 +100,7 @@ contract! {
     the_queue_is_bounded_by_bytes_too
     a_released_element_is_claimed_next
     a_passing_failure_is_tried_again_until_its_attempts_are_used_up
+    a_result_that_is_too_large_is_refused_for_good
     a_buried_job_is_gone_and_counted_once
     leaving_gives_back_what_is_held_in_its_order
 }
@@ -282,6 +284,22 @@ async fn a_passing_failure_is_tried_again_until_its_attempts_are_used_up(
     let (depth, totals) = queue.producer.counts().await.unwrap();
     assert_eq!((depth.waiting, depth.delayed, depth.active), (0, 0, 0));
     assert_eq!((depth.dead, totals.dead, totals.retried), (1, 1, 4));
+}
+
+async fn a_result_that_is_too_large_is_refused_for_good(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    queue.offer(1, TEXT).await;
+    let claimed = queue.claim().await;
+    let mut made = result(&claimed.payload);
+    let most = bounds().result_bytes;
+    let form = Form::new(BlockId::from_bytes([9; 16]), &"x".repeat(most));
+    made.forms.push(form);
+    let refused = queue.worker.finish(&claimed, &made, false).await.unwrap_err();
+    assert!(!refused.is_passing(), "{refused}");
+    let reason = format!("bytes, at most {most} are stored");
+    assert!(refused.to_string().contains(&reason), "{refused}");
+    assert_eq!(queue.stored(Key::Compressed(prefix(1))).await, None);
 }
 
 async fn a_buried_job_is_gone_and_counted_once(make: impl AsyncFn(u64) -> Subject) {

@@ -7,7 +7,8 @@
 //! | `work`, `state` | what it is given to do, and what its actors share |
 //! | `claim` | the one loop that takes jobs, each for a free thread |
 //! | `threads` | the threads that run jobs, one job each |
-//! | `settle` | what becomes of a job that has run |
+//! | `settle` | what becomes of what was claimed: its job, and how that ends |
+//! | `alone` | room for a job that may be what killed a worker |
 //! | `heartbeat`, `reap` | says that this worker lives; takes back what dead ones held |
 //! | [`program`] | the program around it all: log, signals, exit code |
 //! | [`process`] | the business: from a payload to a compressed prefix |
@@ -16,6 +17,7 @@
 //!
 //! Not here: how the queue does its steps (that is `headroom_shared::queue`'s), and anything about requests.
 
+mod alone;
 mod backoff;
 mod claim;
 mod heartbeat;

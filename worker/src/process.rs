@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use headroom_shared::compress::{self, Earlier};
 use headroom_shared::job::Payload;
-use headroom_shared::prefix::{CompressedBlock, CompressedPrefix, Form, JobResult};
+use headroom_shared::prefix::{self, CompressedBlock, CompressedPrefix, Form, JobResult};
 
 use crate::work::Work;
 
@@ -40,7 +40,7 @@ pub fn process(payload: &Payload) -> JobResult {
     JobResult {
         compressed: CompressedPrefix {
             references: payload.references,
-            v: 1,
+            v: prefix::VERSION,
             compressor: compress::VERSION,
             blocks,
         },

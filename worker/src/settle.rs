@@ -1,22 +1,26 @@
-//! Runs a job and does with it what its end asks for, again and again while the queue is away.
+//! Does what was claimed: takes it up, runs its job, and does with it what its end asks for, again and again while the queue
+//! is away.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headroom_shared::prefix::JobResult;
 use headroom_shared::queue::{Claimed, Element, Finished, Job, Retried};
 use headroom_shared::store::StoreError;
-use std::sync::Arc;
-use tokio::sync::SemaphorePermit;
 
+use crate::alone;
 use crate::backoff::Backoff;
 use crate::metrics::Outcome;
 use crate::state::Shared;
 use crate::threads::Ran;
 use crate::work::Failure;
 
-/// How long a job that has to run alone waits before it asks again for the thread of a claim that waits.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How often a result is offered before its job is put off: a queue that takes everything else may never take this one, and
+/// it must not cost a thread for ever. With the waits between them about three seconds.
+const OFFERS: usize = 6;
+/// Any number of attempts.
+const FOR_EVER: usize = usize::MAX;
 
 /// Does what was claimed, and what comes with its end, until nothing waits. What is left at a stop the queue gets back.
 pub(crate) async fn run(shared: &Shared, claimed: Element) {
@@ -30,20 +34,28 @@ pub(crate) async fn run(shared: &Shared, claimed: Element) {
 
 /// Does one element; the next one, if it came with this one's end.
 async fn one(shared: &Shared, element: &Element) -> Option<Element> {
-    match persist(shared, "take", || shared.queue.take(element)).await? {
-        Ok(Some(Claimed::Job(job))) => work(shared, &job).await,
+    let take = || shared.queue.take(element);
+    match persist(shared, "take", FOR_EVER, take).await? {
+        Ok(Some(Claimed::Job(job))) if job.crashes == 0 => work(shared, &job).await,
+        Ok(Some(Claimed::Job(job))) => match alone::right(shared) {
+            Some(right) => {
+                let _alone = alone::wait(shared, right).await?;
+                work(shared, &job).await
+            }
+            None => {
+                let release = || shared.queue.release(element);
+                let _ = persist(shared, "release", FOR_EVER, release).await;
+                None
+            }
+        },
         Ok(Some(Claimed::Unusable { element, reason })) => {
             bury(shared, &element, &reason).await;
             None
         }
         Ok(None) => None,
         Err(error) => {
-            bury(
-                shared,
-                element,
-                &format!("it could not be taken up: {error}"),
-            )
-            .await;
+            let reason = format!("it could not be taken up: {error}");
+            bury(shared, element, &reason).await;
             None
         }
     }
@@ -51,10 +63,6 @@ async fn one(shared: &Shared, element: &Element) -> Option<Element> {
 
 /// Runs a job to its end, or until the grace for a stop is over.
 async fn work(shared: &Shared, job: &Arc<Job>) -> Option<Element> {
-    let _alone = match job.crashes {
-        0 => None,
-        _ => Some(alone(shared, job).await?),
-    };
     let since = Instant::now();
     let _busy = shared.metrics.busy();
     let ran = tokio::select! {
@@ -74,81 +82,73 @@ async fn work(shared: &Shared, job: &Arc<Job>) -> Option<Element> {
     None
 }
 
-/// Makes room for a job that may be what killed a worker: while it runs, this process holds no other, so that it can harm no
-/// neighbour and blame none. Where another such job has that right, it goes back to the queue.
-async fn alone<'a>(
-    shared: &'a Shared,
-    job: &Job,
-) -> Option<(SemaphorePermit<'a>, SemaphorePermit<'a>)> {
-    let Ok(alone) = shared.alone.try_acquire() else {
-        persist(shared, "release", || shared.queue.release(&job.element)).await;
-        return None;
+async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) -> Option<Element> {
+    let finish = || {
+        let and_claim = !shared.stop.is_cancelled() && !alone::is_wanted(shared);
+        shared.queue.finish(job, result, and_claim)
     };
-    // The claim that waits for an element has a thread for it: it has to come back for that.
-    let ask_for_it = async {
-        loop {
-            shared.queue.interrupt().await;
-            tokio::time::sleep(ASK_AGAIN).await;
+    loop {
+        match persist(shared, "finish", OFFERS, finish).await? {
+            Ok((finished, next)) => {
+                done(shared, job, result, took, finished);
+                return next;
+            }
+            Err(error) => {
+                let reason = format!("its result could not be stored: {error}");
+                if !error.is_passing() {
+                    bury(shared, &job.element, &reason).await;
+                    return None;
+                }
+                // A queue that is away does not take this either: then the result is offered again.
+                if let Ok(retried) = shared.queue.retry(job, &reason).await {
+                    shared.status.works("finish");
+                    put_off(shared, job, &reason, retried);
+                    return None;
+                }
+            }
         }
-    };
-    tokio::select! {
-        biased;
-        () = shared.stop.cancelled() => None,
-        others = shared.permits.acquire_many(shared.count - 1) => others.ok().map(|others| (alone, others)),
-        () = ask_for_it => None,
     }
 }
 
-async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) -> Option<Element> {
-    let finish = || {
-        shared
-            .queue
-            .finish(job, result, !shared.stop.is_cancelled())
-    };
-    match persist(shared, "finish", finish).await? {
-        Ok((finished, next)) => {
-            let outcome = match finished {
-                Finished::Done => Outcome::Done,
-                Finished::DoneAgain => Outcome::DoneAgain,
-            };
-            let blocks = result.compressed.blocks.iter();
-            let saved: u64 = blocks
-                .map(|block| block.from_bytes.saturating_sub(block.to_bytes))
-                .sum();
-            shared.metrics.ended(outcome);
-            shared.metrics.made(took, saved);
-            tracing::info!(
-                job.id = job.envelope.id,
-                job.prefix = %job.envelope.prefix,
-                job.trace = job.envelope.trace,
-                job.blocks = job.payload.blocks.len(),
-                job.forms = result.forms.len(),
-                job.saved_bytes = saved,
-                job.took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-                job.again = finished == Finished::DoneAgain,
-                "job done"
-            );
-            next
-        }
-        Err(error) => {
-            let reason = format!("its result could not be stored: {error}");
-            bury(shared, &job.element, &reason).await;
-            None
-        }
-    }
+fn done(shared: &Shared, job: &Job, result: &JobResult, took: Duration, finished: Finished) {
+    let blocks = result.compressed.blocks.iter();
+    let saved: u64 = blocks
+        .map(|block| block.from_bytes.saturating_sub(block.to_bytes))
+        .sum();
+    shared.metrics.ended(match finished {
+        Finished::Done => Outcome::Done,
+        Finished::DoneAgain => Outcome::DoneAgain,
+    });
+    shared.metrics.made(took, saved);
+    tracing::info!(
+        job.id = job.envelope.id,
+        job.prefix = %job.envelope.prefix,
+        job.trace = job.envelope.trace,
+        job.blocks = job.payload.blocks.len(),
+        job.forms = result.forms.len(),
+        job.saved_bytes = saved,
+        job.took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        job.again = finished == Finished::DoneAgain,
+        "job done"
+    );
 }
 
 async fn retry(shared: &Shared, job: &Job, reason: &str) {
-    let retried = persist(shared, "retry", || shared.queue.retry(job, reason)).await;
-    let (outcome, became) = match retried {
-        Some(Ok(Retried::Later(_))) => (Outcome::Retried, "it is tried again later"),
-        Some(Ok(Retried::Buried)) => (Outcome::Buried, "it had no attempt left and was buried"),
-        Some(Ok(Retried::NotHeld)) => (Outcome::Lost, "another worker has it by now"),
+    let retry = || shared.queue.retry(job, reason);
+    match persist(shared, "retry", FOR_EVER, retry).await {
+        Some(Ok(retried)) => put_off(shared, job, reason, retried),
         Some(Err(error)) => {
             tracing::error!(job.id = job.envelope.id, error.message = %error, "a failed job could not be put off");
-            return;
         }
-        None => return,
+        None => {}
+    }
+}
+
+fn put_off(shared: &Shared, job: &Job, reason: &str, retried: Retried) {
+    let (outcome, became) = match retried {
+        Retried::Later(_) => (Outcome::Retried, "it is tried again later"),
+        Retried::Buried => (Outcome::Buried, "it had no attempt left and was buried"),
+        Retried::NotHeld => (Outcome::Lost, "another worker has it by now"),
     };
     shared.metrics.ended(outcome);
     tracing::warn!(
@@ -159,8 +159,9 @@ async fn retry(shared: &Shared, job: &Job, reason: &str) {
 }
 
 /// Buries an element that no attempt can help.
-pub(crate) async fn bury(shared: &Shared, element: &Element, reason: &str) {
-    match persist(shared, "bury", || shared.queue.bury(element, reason)).await {
+async fn bury(shared: &Shared, element: &Element, reason: &str) {
+    let bury = || shared.queue.bury(element, reason);
+    match persist(shared, "bury", FOR_EVER, bury).await {
         Some(Ok(())) => {
             shared.metrics.ended(Outcome::Buried);
             tracing::warn!(job.reason = reason, "job buried");
@@ -172,20 +173,25 @@ pub(crate) async fn bury(shared: &Shared, element: &Element, reason: &str) {
     }
 }
 
-/// Repeats a step while it fails for passing reasons; nothing when the grace for a stop ends it.
+/// Repeats a step while it fails for passing reasons, at most so many times in all; nothing when the grace for a stop ends it.
 async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
     shared: &Shared,
     step: &'static str,
+    most: usize,
     attempt: impl Fn() -> F,
 ) -> Option<Result<T, StoreError>> {
     let mut backoff = Backoff::new();
+    let mut attempts = 0;
     loop {
+        attempts += 1;
         match attempt().await {
             Ok(value) => {
                 shared.status.works(step);
                 return Some(Ok(value));
             }
-            Err(error) if error.is_passing() => shared.status.failed(step, &error),
+            Err(error) if error.is_passing() && attempts < most => {
+                shared.status.failed(step, &error);
+            }
             Err(error) => return Some(Err(error)),
         }
         if !backoff.wait(&shared.give_up).await {

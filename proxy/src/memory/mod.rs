@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headroom_shared::id::{FormId, PrefixId};
-use headroom_shared::prefix::CompressedPrefix;
+use headroom_shared::prefix::{self, CompressedPrefix};
 use headroom_shared::record::SentRecord;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
 
@@ -221,7 +221,17 @@ impl Memory {
                 }
                 Key::Compressed(prefix) => {
                     match serde_json::from_slice::<CompressedPrefix>(value) {
-                        Ok(compressed) => found.compressed = Some(compressed),
+                        Ok(compressed) if compressed.v == prefix::VERSION => {
+                            found.compressed = Some(compressed);
+                        }
+                        Ok(compressed) => {
+                            tracing::warn!(
+                                record.prefix = %prefix,
+                                version = compressed.v,
+                                "passed over a compressed prefix of another version: this proxy reads {}",
+                                prefix::VERSION
+                            );
+                        }
                         Err(error) => {
                             tracing::warn!(record.prefix = %prefix, %error, "passed over a compressed prefix that can't be read")
                         }

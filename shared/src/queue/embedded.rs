@@ -180,6 +180,8 @@ impl WorkQueue for EmbeddedQueue {
         )];
         let forms = result.forms.iter();
         entries.extend(forms.map(|form| entry(Key::Form(form.id), form.text.clone().into())));
+        self.bounds
+            .check_result(entries.iter().map(|entry| entry.value.len()).sum())?;
         self.store.write(&entries).await?;
         let finished = self.state().end(&job.element);
         Ok((finished, and_claim.then(|| self.next()).flatten()))

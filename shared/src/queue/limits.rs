@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::store::StoreError;
+
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How much of everything there may be.
@@ -29,6 +31,9 @@ pub struct Bounds {
     pub memory_percent: u64,
     /// Bytes of text from which a job counts as large.
     pub large_bytes: u64,
+    /// Bytes of a result: the compressed prefix and its forms. A larger one is not stored, and its job is buried. Redis takes
+    /// half a gigabyte at once, and a body of the default limit makes less than this.
+    pub result_bytes: usize,
 }
 
 impl Bounds {
@@ -46,7 +51,18 @@ impl Bounds {
             queued_bytes: 256 * 1024 * 1024,
             memory_percent: 80,
             large_bytes: 64 * 1024,
+            result_bytes: 64 * 1024 * 1024,
         }
+    }
+
+    /// Refuses a result of more bytes than are stored.
+    pub(super) fn check_result(&self, bytes: usize) -> Result<(), StoreError> {
+        let most = self.result_bytes;
+        if bytes > most {
+            let cause = format!("its result has {bytes} bytes, at most {most} are stored");
+            return Err(StoreError::other("finish a job", cause));
+        }
+        Ok(())
     }
 }
 

@@ -63,6 +63,19 @@ pub async fn stored(redis: &RedisServer, number: u8) -> Option<CompressedPrefix>
     json.map(|json| serde_json::from_str(&json).unwrap())
 }
 
+/// The entries of the dead list as they stand there, oldest first.
+pub async fn buried(redis: &RedisServer) -> Vec<String> {
+    let mut entries: Vec<String> = redis.command(&["LRANGE", "headroom:dead", "0", "-1"]).await;
+    entries.reverse();
+    entries
+}
+
+/// Puts an element into the queue as a hand would.
+pub async fn push(redis: &RedisServer, element: &[u8]) {
+    let push = [b"LPUSH".as_slice(), b"headroom:jobs", element];
+    let _: u64 = redis.command(&push).await;
+}
+
 /// Nothing waits, nothing is held, nothing is left of counters.
 pub async fn empty(redis: &RedisServer) {
     let (depth, _) = redis.counts().await;

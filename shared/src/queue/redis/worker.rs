@@ -244,6 +244,8 @@ impl WorkQueue for RedisWork {
         let mut entries = vec![(Key::Compressed(job.envelope.prefix), compressed.as_slice())];
         let forms = result.forms.iter();
         entries.extend(forms.map(|form| (Key::Form(form.id), form.text.as_bytes())));
+        self.bounds
+            .check_result(entries.iter().map(|(_, value)| value.len()).sum())?;
         self.end((&job.element, &job.envelope), &entries, and_claim)
             .await
     }

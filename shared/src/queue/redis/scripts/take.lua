@@ -11,7 +11,8 @@ if redis.call('EXISTS', KEYS[3]) == 1 then
   redis.call('LREM', KEYS[1], 1, ARGV[1])
   return {'paused', 0, 0}
 end
-if redis.call('GET', KEYS[4]) == ARGV[2] then
+-- A value of another type, which something else has put there, is as good as none.
+if redis.pcall('GET', KEYS[4]) == ARGV[2] then
   redis.call('DEL', KEYS[4])
 end
 local crashes = tonumber(redis.pcall('HGET', KEYS[6], ARGV[2])) or 0

@@ -1,0 +1,83 @@
+//! Results that are too large to be stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headroom_shared::id::BlockId;
+use headroom_shared::prefix::Form;
+use headroom_shared::queue::{Job, Timing};
+use headroom_tests::queue::jobs::{TEXT, prefix};
+use headroom_tests::queue::over_redis::bounds;
+use headroom_tests::queue::running::Running;
+use headroom_tests::queue::watch::{buried, done, offer, stored};
+use headroom_tests::redis_server::RedisServer;
+use headroom_tests::wait::until;
+use headroom_worker::pool::Work;
+use headroom_worker::process;
+
+/// Work whose result for the first prefix has so many bytes more than it needs.
+fn swollen(bytes: usize) -> Work {
+    Arc::new(move |job: &Job| {
+        let mut made = process::process(&job.payload);
+        if job.envelope.prefix == prefix(1) {
+            let form = Form::new(BlockId::from_bytes([9; 16]), &"x".repeat(bytes));
+            made.forms.push(form);
+        }
+        Ok(made)
+    })
+}
+
+#[tokio::test]
+async fn a_result_that_is_too_large_is_buried_and_its_neighbours_are_done() {
+    let redis = RedisServer::start().await;
+    let producer = redis.producer(10);
+    let most = bounds().result_bytes;
+    let worker = redis.worker(Timing::default());
+    let running = Running::start(worker, "1", Timing::default(), swollen(most));
+    for number in 1..=3 {
+        offer(&producer, number, TEXT).await;
+    }
+    done(&producer, 2).await;
+    running.stop().await;
+    let entries = buried(&redis).await;
+    let reason = format!("bytes, at most {most} are stored");
+    assert!(
+        entries.len() == 1 && entries[0].contains(&reason),
+        "{entries:?}"
+    );
+    assert!(stored(&redis, 1).await.is_none());
+    assert_eq!(redis.counts().await.1.dead, 1);
+}
+
+/// A Redis may take less at once than it usually does, or less than it says.
+#[tokio::test]
+async fn a_result_that_redis_never_takes_is_buried_in_the_end_and_its_neighbours_are_done() {
+    let redis = RedisServer::start().await;
+    let producer = redis.producer(10);
+    let small = ["CONFIG", "SET", "proto-max-bulk-len", "1mb"];
+    let _: () = redis.command(&small).await;
+    let timing = Timing {
+        reap: Duration::from_millis(50),
+        retry: Duration::from_millis(20),
+        ..Timing::default()
+    };
+    let worker = redis.worker(timing.clone());
+    let running = Running::start(worker, "1", timing, swollen(2 << 20));
+    for number in 1..=3 {
+        offer(&producer, number, TEXT).await;
+    }
+    let limit = Duration::from_secs(60);
+    until("two are done and one is buried", limit, async || {
+        let totals = redis.counts().await.1;
+        (totals.done, totals.dead) == (2, 1)
+    })
+    .await;
+    running.stop().await;
+    let entries = buried(&redis).await;
+    assert!(
+        entries[0].contains("its result could not be stored"),
+        "{entries:?}"
+    );
+    let depth = redis.counts().await.0;
+    assert_eq!((depth.waiting, depth.active, depth.delayed), (0, 0, 0));
+}
