@@ -295,7 +295,11 @@ async fn a_result_that_is_too_large_is_refused_for_good(make: impl AsyncFn(u64) 
     let most = bounds().result_bytes;
     let form = Form::new(BlockId::from_bytes([9; 16]), &"x".repeat(most));
     made.forms.push(form);
-    let refused = queue.worker.finish(&claimed, &made, false).await.unwrap_err();
+    let refused = queue
+        .worker
+        .finish(&claimed, &made, false)
+        .await
+        .unwrap_err();
     assert!(!refused.is_passing(), "{refused}");
     let reason = format!("bytes, at most {most} are stored");
     assert!(refused.to_string().contains(&reason), "{refused}");

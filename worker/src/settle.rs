@@ -100,7 +100,8 @@ async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) 
                     return None;
                 }
                 // A queue that is away does not take this either: then the result is offered again.
-                if let Ok(retried) = shared.queue.retry(job, &reason).await {
+                let retry = || shared.queue.retry(job, &reason);
+                if let Ok(retried) = persist(shared, "retry", OFFERS, retry).await? {
                     shared.status.works("finish");
                     put_off(shared, job, &reason, retried);
                     return None;
