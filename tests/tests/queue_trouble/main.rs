@@ -1,12 +1,14 @@
-//! What the queue must survive without losing its temper: a slow Redis, a clock that jumps, lost notices, and keys and
-//! elements that something else has written.
+//! What the queue must survive without losing its temper: a slow or a full Redis, a clock that jumps, lost notices, and keys
+//! and elements that something else has written.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod clock;
 mod elements;
 mod key_types;
 mod notices;
+mod pressure;
 mod results;
+mod round_trips;
 mod slow;
 mod traps;
 mod versions;

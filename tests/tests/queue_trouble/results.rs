@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use headroom_shared::id::BlockId;
 use headroom_shared::prefix::Form;
-use headroom_shared::queue::{Job, Timing};
+use headroom_shared::queue::{Finished, Job, Timing, WorkQueue};
 use headroom_tests::queue::jobs::{TEXT, prefix};
-use headroom_tests::queue::over_redis::bounds;
+use headroom_tests::queue::over_redis::{bounds, keys};
 use headroom_tests::queue::running::Running;
-use headroom_tests::queue::watch::{buried, done, offer, stored};
+use headroom_tests::queue::watch::{buried, claim, done, finish, offer, stored};
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::wait::until;
 use headroom_worker::pool::Work;
@@ -80,4 +80,25 @@ async fn a_result_that_redis_never_takes_is_buried_in_the_end_and_its_neighbours
     );
     let depth = redis.counts().await.0;
     assert_eq!((depth.waiting, depth.active, depth.delayed), (0, 0, 0));
+}
+
+/// A large result does not go by way of the script that ends its job, unless nothing else has room for it.
+#[tokio::test]
+async fn a_large_result_is_taken_even_by_a_full_redis() {
+    let redis = RedisServer::start().await;
+    let producer = redis.producer(10);
+    let worker = redis.worker(Timing::default());
+    worker.register().await.unwrap();
+    for (number, full) in [(1, "0"), (2, "1")] {
+        offer(&producer, number, TEXT).await;
+        let job = claim(&*worker).await;
+        let mut made = process::process(&job.payload);
+        let form = Form::new(BlockId::from_bytes([number; 16]), &"x".repeat(1 << 20));
+        made.forms.push(form.clone());
+        let _: () = redis.command(&["CONFIG", "SET", "maxmemory", full]).await;
+        assert_eq!(finish(&*worker, &job, &made).await, Finished::Done);
+        let text: String = redis.command(&["GET", &keys().form(form.id)]).await;
+        assert_eq!(text, form.text);
+        assert_eq!(stored(&redis, number).await, Some(made.compressed));
+    }
 }
