@@ -72,6 +72,10 @@ fn certainly_cold(cache: CacheLife, known: &Known, waiting: &Waiting, now_ms: u6
     let Some(last) = known.last() else {
         return false;
     };
+    let unsure_ms = known.sent_unsure.at_ms;
+    if unsure_ms > 0 && now_ms <= unsure_ms.saturating_add(UNKNOWN_LIFE_MS) {
+        return false;
+    }
     let expired = now_ms > waiting.record.warm_until_ms;
     match cache {
         CacheLife::Marked(_) => expired,

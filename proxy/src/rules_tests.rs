@@ -10,7 +10,7 @@ use headroom_shared::record::{CacheUsage, SentRecord};
 
 use crate::entry::first_new;
 use crate::landing::{binds, ready, warm_until_ms};
-use crate::memory::{Known, Waiting};
+use crate::memory::{Known, SentUnsure, Waiting};
 use crate::offers::Offers;
 use crate::scan::{Block, CacheLife, Message, Scan};
 
@@ -261,6 +261,36 @@ fn it_lands_only_on_the_blocks_it_was_made_from_and_a_sure_store() {
     lands(false, &turn, &unsure);
     turn.blocks[0].id = block(77);
     lands(false, &turn, &known(2, record(0, SILENT), &[]));
+}
+
+#[test]
+fn what_went_out_while_the_store_was_silent_is_neither_new_nor_cold() {
+    let turn = scan("auau", "claude-opus-4-6", CacheLife::None);
+    for (minutes_ago, cold) in [(0, false), (10, false), (60, false), (62, true)] {
+        let sent_unsure = SentUnsure {
+            messages: 4,
+            at_ms: NOW - minutes_ago * 60_000,
+        };
+        let known = Known {
+            sent_unsure,
+            ..known(2, record(0, SILENT), &[])
+        };
+        lands(cold, &turn, &known);
+    }
+    let sent_unsure = SentUnsure {
+        messages: 3,
+        at_ms: NOW,
+    };
+    for frozen in [0, 1] {
+        let known = Known {
+            sure: true,
+            frozen,
+            sent_unsure,
+            ..Known::default()
+        };
+        let turn = scan("uauu", "claude-opus-4-6", CacheLife::None);
+        assert_eq!(turn.blocks[first_new(&turn, &known)].place.message, 3);
+    }
 }
 
 #[test]

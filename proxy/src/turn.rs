@@ -111,7 +111,10 @@ impl Turn {
         }
         let body = body::decoded(received, headers, rules.max_body_bytes)?;
         let mut budget = self.app.memory.budget();
-        let key = self.app.digest_key(headers, &mut budget).await?;
+        let Some(key) = self.app.digest_key(headers, &mut budget).await else {
+            self.app.memory.goes_out_nameless(now_ms());
+            return None;
+        };
         let Ok(scan) = scan(&body, self.dialect, &key) else {
             tracing::debug!("the body is not what the dialect says: it goes out as it came");
             return None;
@@ -149,6 +152,7 @@ impl Turn {
         };
         let (chosen, ledger) = if !known.sure {
             // There may be more than is known here, so nothing new is chosen, and no record tells a shorter story.
+            memory.goes_out_unsure(&scan, now);
             let ledger = Ledger::observing(memory, &scan, &known, now)?;
             (choosing.recorded(), ledger)
         } else {

@@ -149,7 +149,14 @@ fn put_off(shared: &Shared, job: &Job, reason: &str, retried: Retried) {
     let (outcome, became) = match retried {
         Retried::Later(_) => (Outcome::Retried, "it is tried again later"),
         Retried::Buried => (Outcome::Buried, "it had no attempt left and was buried"),
-        Retried::NotHeld => (Outcome::Lost, "another worker has it by now"),
+        Retried::NotHeld => {
+            shared.metrics.ended(Outcome::Lost);
+            tracing::info!(
+                job.id = job.envelope.id,
+                "another worker has this job by now"
+            );
+            return;
+        }
     };
     shared.metrics.ended(outcome);
     tracing::warn!(

@@ -9,7 +9,7 @@ use headroom_shared::job::Place;
 use headroom_shared::prefix::CompressedPrefix;
 use headroom_shared::record::SentRecord;
 
-use super::{Found, link};
+use super::{Found, SentUnsure, link};
 use crate::scan::Scan;
 
 /// What is known of a request's prefix.
@@ -19,6 +19,8 @@ pub(crate) struct Known {
     pub(crate) sure: bool,
     /// How many messages were sent before: the length of the longest prefix with a sent record.
     pub(crate) frozen: usize,
+    /// What of the request this process has sent since, without any record of it.
+    pub(crate) sent_unsure: SentUnsure,
     /// The form of each block among them that was sent compressed.
     pub(crate) forms: HashMap<Place, FormId>,
     /// The texts of those forms, as far as they were found.

@@ -5,6 +5,7 @@ mod cache;
 mod known;
 #[cfg(test)]
 mod tests;
+mod unsure;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use headroom_shared::store::{Entry, Key, Store, StoreError};
 
 use self::cache::Cache;
 pub(crate) use self::known::{Known, Waiting};
+pub(crate) use self::unsure::SentUnsure;
+use self::unsure::Unsure;
 use crate::scan::Scan;
 
 /// The store as requests use it: a local cache in front, and never waited for longer than the budget.
@@ -25,6 +28,7 @@ use crate::scan::Scan;
 pub(crate) struct Memory {
     store: Arc<dyn Store>,
     cache: Cache,
+    unsure: Unsure,
     budget: Duration,
     /// An entry that was given a full life this long ago is given one again when it is used.
     touch_after: Duration,
@@ -40,6 +44,7 @@ impl Memory {
         Self {
             store,
             cache: Cache::new(),
+            unsure: Unsure::new(),
             budget,
             touch_after: retention / 8,
         }
@@ -75,8 +80,20 @@ impl Memory {
         if let Some(waiting) = &mut known.waiting {
             waiting.compressed = found.compressed;
         }
+        known.sent_unsure = self.unsure.sent(scan);
         self.fetch_forms(&mut known, budget).await;
         known
+    }
+
+    /// Notes that a request goes out in the original, or in the forms known here, without the store having said what else is
+    /// known of it.
+    pub(crate) fn goes_out_unsure(&self, scan: &Scan, now_ms: u64) {
+        self.unsure.note(scan, now_ms);
+    }
+
+    /// Notes that a request goes out whose prefix could not even be named.
+    pub(crate) fn goes_out_nameless(&self, now_ms: u64) {
+        self.unsure.note_nameless(now_ms);
     }
 
     /// The texts of these forms, as far as they can be had, and whether the store was of any help that was needed.

@@ -9,7 +9,7 @@ use headroom_shared::job::Place;
 use headroom_shared::record::SentRecord;
 use headroom_shared::store::{EmbeddedStore, Entry, Key, Store, StoreError};
 
-use super::{Known, Memory};
+use super::{Known, Memory, SentUnsure};
 use crate::dialect::DIALECTS;
 use crate::scan::{Scan, scan};
 
@@ -132,6 +132,23 @@ async fn the_records_of_all_turns_tell_one_story() {
     let fork = recall(&memory, 3).await;
     assert_eq!((fork.frozen, forms(&fork)), (3, vec![0]));
     assert_eq!(recall(&fixture.memory(), 0).await.frozen, 0);
+}
+
+#[tokio::test]
+async fn what_goes_out_unsure_is_remembered_as_far_as_a_request_goes_on_from_it() {
+    let memory = Fixture::new().memory();
+    assert_eq!(recall(&memory, 3).await.sent_unsure, SentUnsure::default());
+    memory.goes_out_unsure(&conversation(3), 7);
+    let sent = async |messages| {
+        let sent = recall(&memory, messages).await.sent_unsure;
+        (sent.messages, sent.at_ms)
+    };
+    assert_eq!(sent(1).await, (0, 0));
+    assert_eq!(sent(3).await, (3, 7));
+    assert_eq!(sent(5).await, (3, 7));
+    memory.goes_out_nameless(9);
+    assert_eq!(sent(5).await, (3, 9));
+    assert_eq!(sent(1).await, (0, 9));
 }
 
 #[tokio::test]
