@@ -72,8 +72,9 @@ fn certainly_cold(cache: CacheLife, known: &Known, waiting: &Waiting, now_ms: u6
     let Some(last) = known.last() else {
         return false;
     };
+    // What was sent on the record later says more of the cache than what was sent before without one.
     let unsure_ms = known.sent_unsure.at_ms;
-    if unsure_ms > 0 && now_ms <= unsure_ms.saturating_add(UNKNOWN_LIFE_MS) {
+    if unsure_ms > last.sent_ms && now_ms <= unsure_ms.saturating_add(UNKNOWN_LIFE_MS) {
         return false;
     }
     let expired = now_ms > waiting.record.warm_until_ms;

@@ -266,16 +266,22 @@ fn it_lands_only_on_the_blocks_it_was_made_from_and_a_sure_store() {
 #[test]
 fn what_went_out_while_the_store_was_silent_is_neither_new_nor_cold() {
     let turn = scan("auau", "claude-opus-4-6", CacheLife::None);
+    let older = || SentRecord {
+        sent_ms: NOW - 3 * HOUR_MS,
+        ..record(0, SILENT)
+    };
     for (minutes_ago, cold) in [(0, false), (10, false), (60, false), (62, true)] {
         let sent_unsure = SentUnsure {
             messages: 4,
             at_ms: NOW - minutes_ago * 60_000,
         };
-        let known = Known {
+        let with = |record| Known {
             sent_unsure,
-            ..known(2, record(0, SILENT), &[])
+            ..known(2, record, &[])
         };
-        lands(cold, &turn, &known);
+        lands(cold, &turn, &with(older()));
+        // Ten seconds ago it was sent on the record.
+        lands(minutes_ago > 0, &turn, &with(record(0, SILENT)));
     }
     let sent_unsure = SentUnsure {
         messages: 3,
