@@ -192,7 +192,8 @@ impl JobQueue for RedisQueue {
     }
 }
 
-fn totals(stats: &HashMap<String, i64>) -> Totals {
+/// The counters by their names in the hash.
+pub(super) fn totals(stats: &HashMap<String, i64>) -> Totals {
     let count = |name: &str| {
         stats
             .get(name)
