@@ -25,7 +25,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use headroom_shared::config::{RedisUrl, StoreSettings, fail};
 use headroom_shared::queue::redis::link;
-use headroom_shared::queue::redis::operator::{Operator, QueueStatus};
+use headroom_shared::queue::redis::operator::{Kept, Operator, QueueStatus};
 use headroom_shared::queue::{Bounds, Timing};
 use headroom_shared::stop;
 use headroom_shared::store::StoreError;
@@ -120,7 +120,10 @@ impl Hand {
                 self.print(&replayed, || text::replayed(&replayed))?;
             }
             Step::Drop { id } => {
-                let from = self.operator.take_out(id).await?;
+                let from = match self.operator.take_out(id).await {
+                    Err(Kept::Store(error)) => self.reach(Err(error))?,
+                    ended => ended?,
+                };
                 let shown = json!({"dropped": id, "was": from});
                 self.print(&shown, || text::dropped(id, from))?;
             }

@@ -38,7 +38,7 @@ pub(super) fn status(shown: &Shown<'_>) -> String {
     );
     let _ = writeln!(
         text,
-        "text     {} in jobs that are not done",
+        "text     {} count against the bound",
         size(status.queued_bytes)
     );
     let _ = writeln!(

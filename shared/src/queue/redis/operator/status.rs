@@ -23,7 +23,7 @@ pub struct QueueStatus {
     pub depth: Depth,
     /// How long ago the job was pushed that is claimed next, in milliseconds; none where none waits, or what waits is no job.
     pub oldest_ms: Option<u64>,
-    /// Bytes of text in the payloads of all jobs that are not done.
+    /// Bytes of text in the payloads of jobs that are not done, as the queue's bound counts them: anew whenever nothing waits.
     pub queued_bytes: u64,
     /// The pause, if it is on.
     pub paused: Option<Paused>,
