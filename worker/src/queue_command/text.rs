@@ -16,9 +16,7 @@ use super::units::{plain, size, time};
 pub(super) fn status(shown: &Shown<'_>) -> String {
     let (status, totals) = (shown.status, shown.status.totals);
     let mut table = Table::new();
-    let oldest = status
-        .oldest_ms
-        .map(|age| format!("the next for {}", time(age)));
+    let oldest = status.oldest_ms.map(|age| format!("oldest {}", time(age)));
     let depth = status.depth;
     for (name, count, more) in [
         ("waiting", depth.waiting, oldest.unwrap_or_default()),
@@ -43,7 +41,7 @@ pub(super) fn status(shown: &Shown<'_>) -> String {
     );
     let _ = writeln!(
         text,
-        "so far   {} enqueued, {} coalesced, {} dropped at the bound; {} done, {} done again, {} retried, {} reaped, {} dead",
+        "so far   {} enqueued, {} coalesced, {} dropped at the bound\n         {} done, {} done again, {} retried, {} reaped, {} dead",
         totals.enqueued,
         totals.coalesced,
         totals.dropped_full,
@@ -60,22 +58,23 @@ pub(super) fn status(shown: &Shown<'_>) -> String {
 }
 
 fn pause(paused: &Paused) -> String {
-    let by = paused.by.as_deref().map(|by| format!(", by {}", plain(by)));
-    let since = paused.since_ms.map(|ms| format!(" for {}", time(ms)));
-    format!("yes{}{}", since.unwrap_or_default(), by.unwrap_or_default())
+    match (paused.since_ms, &paused.by) {
+        (Some(ms), Some(by)) => format!("for {}, by {}", time(ms), plain(by)),
+        _ => "yes".to_owned(),
+    }
 }
 
 fn pace_lines(pace: Pace) -> String {
     let per_second = pace.per_second.map_or_else(
         || "not known yet".to_owned(),
-        |jobs| format!("{jobs:.1} jobs/s"),
+        |jobs| format!("{jobs:.1} jobs done per second"),
     );
     let empty = match pace.eta_s {
         None => pace.no_eta.to_owned(),
-        Some(0) => "is empty".to_owned(),
+        Some(0) => "now".to_owned(),
         Some(seconds) => format!("in {}", time(seconds * 1000)),
     };
-    format!("done     {per_second}\nempty    {empty}\n")
+    format!("pace     {per_second}\nempty    {empty}\n")
 }
 
 fn workers(status: &QueueStatus) -> String {
@@ -109,7 +108,7 @@ pub(super) fn listed(listed: &Listed) -> String {
         return "no job waits, is in work or delayed\n".to_owned();
     }
     let mut table = headed(&[
-        "state", "id", "model", "tokens", "blocks", "text", "pushed", "where", "prefix", "trace",
+        "state", "id", "model", "tokens", "blocks", "text", "pushed", "prefix", "trace", "where",
     ]);
     for job in &listed.jobs {
         let (state, place) = match &job.is {
@@ -129,9 +128,9 @@ pub(super) fn listed(listed: &Listed) -> String {
                 envelope.blocks.to_string(),
                 size(envelope.bytes),
                 format!("{} ago", time(job.age_ms.unwrap_or_default())),
-                place,
                 envelope.prefix.to_string(),
                 plain(&envelope.trace),
+                place,
             ]),
         }
         table.add_row(row);
@@ -202,7 +201,7 @@ pub(super) fn dropped(id: &str, from: TakenFrom) -> String {
 /// That claims are stopped.
 pub(super) fn paused_now(before: Option<&Paused>) -> String {
     match before {
-        Some(before) => format!("it was paused before: {}\n", pause(before)),
+        Some(before) => format!("it was paused before ({})\n", pause(before)),
         None => "paused: workers end what they work on and claim no more until `queue resume`\n"
             .to_owned(),
     }
