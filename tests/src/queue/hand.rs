@@ -1,8 +1,11 @@
 //! `headroom-worker queue` on a test's Redis.
 
 use std::process::Output;
+use std::sync::Arc;
+use std::time::Duration;
 
-use headroom_shared::queue::redis::WorkerInfo;
+use headroom_shared::queue::redis::{RedisWork, WorkerInfo};
+use headroom_shared::queue::{Timing, WorkQueue};
 use serde_json::Value;
 
 use crate::process::Launch;
@@ -16,6 +19,18 @@ pub struct Ended {
     pub err: String,
 }
 
+impl Ended {
+    /// The one line with which it failed.
+    pub fn one_line(&self, code: i32) -> &str {
+        assert_eq!(
+            (self.code, self.out.as_str(), self.err.lines().count()),
+            (Some(code), "", 1),
+            "{self:?}"
+        );
+        self.err.trim_end()
+    }
+}
+
 impl From<Output> for Ended {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -25,6 +40,16 @@ impl From<Output> for Ended {
             err: text(output.stderr),
         }
     }
+}
+
+/// A known worker, whose retries come late.
+pub async fn registered(redis: &RedisServer) -> Arc<RedisWork> {
+    let worker = redis.worker(Timing {
+        retry: Duration::from_secs(30),
+        ..Timing::default()
+    });
+    worker.register().await.unwrap();
+    worker
 }
 
 /// The command with these words after `queue`, for the Redis at `url`.

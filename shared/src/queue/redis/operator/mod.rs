@@ -5,7 +5,7 @@
 //! | here | [`Operator`] |
 //! | `status` | how much is where, and who works |
 //! | `jobs` | the jobs that are not done |
-//! | `buried` | the dead list, and the way back from it |
+//! | `buried`, `replay` | the dead list, and the way back from it |
 //! | `take_out` | takes a job out of the queue |
 //! | `pause` | stops claims, and lets them go on |
 //!
@@ -15,6 +15,7 @@
 mod buried;
 mod jobs;
 mod pause;
+mod replay;
 mod status;
 mod take_out;
 
@@ -22,9 +23,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-pub use self::buried::{Buried, BuriedJob, Refused, Replayed};
+pub use self::buried::{Buried, BuriedJob};
 pub use self::jobs::{Listed, ListedJob, Whereabouts};
 pub use self::pause::Paused;
+pub use self::replay::{Refused, Replayed};
 pub use self::status::{QueueStatus, WorkerSeen};
 pub use self::take_out::{Kept, TakenFrom};
 use super::element;
