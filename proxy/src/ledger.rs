@@ -128,14 +128,24 @@ impl Ledger {
         known: Known,
         answer: oneshot::Receiver<Option<CacheUsage>>,
     ) {
-        if self.stored {
-            self.memory.written(&self.records);
-        } else {
-            self.write(&known).await;
-        }
-        if let Ok(Some(usage)) = answer.await {
-            self.answered(usage, cache);
-            self.keep();
+        let begun = self.clone();
+        let begin = async {
+            if begun.stored {
+                begun.memory.written(&begun.records);
+            } else {
+                begun.write(&known).await;
+            }
+        };
+        // The next turn may come before a slow store has the records of this one: it finds here what the answer said.
+        let listen = async {
+            let told = answer.await;
+            if let Ok(Some(usage)) = told {
+                self.answered(usage, cache);
+                self.keep();
+            }
+            matches!(told, Ok(Some(_)))
+        };
+        if tokio::join!(begin, listen).1 {
             self.write(&known).await;
         }
         self.memory.touch(&known).await;

@@ -51,6 +51,7 @@ impl std::fmt::Display for Program {
 #[derive(Debug, Clone)]
 pub struct Launch {
     program: Program,
+    args: Vec<String>,
     env: BTreeMap<String, String>,
     port: u16,
     ready: &'static str,
@@ -63,6 +64,7 @@ impl Launch {
         let port = free_port();
         let launch = Self {
             program: Program::Built(program),
+            args: Vec::new(),
             env: BTreeMap::new(),
             port,
             ready: "/readyz",
@@ -108,6 +110,13 @@ impl Launch {
         self
     }
 
+    /// Gives it arguments.
+    #[must_use]
+    pub fn args(mut self, words: &[&str]) -> Self {
+        self.args.extend(words.iter().map(ToString::to_string));
+        self
+    }
+
     /// Sets an environment variable.
     #[must_use]
     pub fn set(mut self, name: &str, value: impl ToString) -> Self {
@@ -132,6 +141,7 @@ impl Launch {
     fn command(&self) -> Command {
         let mut command = self.program.command();
         command
+            .args(&self.args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder.path())
@@ -171,7 +181,21 @@ impl Launch {
         }
     }
 
-    /// Runs the program to its end, for a start that must fail.
+    /// Starts the program with its standard output to be read. It is killed when dropped.
+    ///
+    /// # Panics
+    /// When it can't be started.
+    #[must_use]
+    pub fn spawn_to_read(&self) -> tokio::process::Child {
+        let mut command = tokio::process::Command::from(self.command());
+        command
+            .kill_on_drop(true)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts")
+    }
+
+    /// Runs the program to its end.
     ///
     /// # Panics
     /// When it does not end.

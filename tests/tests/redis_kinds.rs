@@ -199,4 +199,7 @@ async fn what_is_not_supported_is_refused_in_one_line() {
             assert!(!said.contains("hunter2"), "{said}");
         }
     }
+    let look = Launch::worker(&node).args(&["queue", "status"]).run().await;
+    let said = String::from_utf8_lossy(&look.stderr).into_owned();
+    assert!(said.contains("redis-cluster://host:port"), "{said}");
 }

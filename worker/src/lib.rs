@@ -12,6 +12,7 @@
 //! | `heartbeat`, `reap` | says that this worker lives; takes back what dead ones held |
 //! | [`program`] | the program around it all: log, signals, exit code |
 //! | [`process`] | the business: from a payload to a compressed prefix |
+//! | [`queue_command`] | `headroom-worker queue`: the operator's steps on the queue |
 //! | `start` | waits for Redis and refuses an unfit one |
 //! | [`status`], [`metrics`], `http` | what operators see |
 //!
@@ -28,6 +29,7 @@ pub mod panics;
 pub mod pool;
 pub mod process;
 pub mod program;
+pub mod queue_command;
 mod reap;
 pub mod settings;
 mod settle;

@@ -4,11 +4,15 @@ use std::process::ExitCode;
 
 use headroom_shared::config;
 use headroom_shared::queue::Timing;
+use headroom_worker::queue_command::{self, Command};
 use headroom_worker::{Settings, process, program};
 
 fn main() -> ExitCode {
     match config::parse::<Settings>(std::env::args_os()) {
-        Ok(settings) => program::run(settings, process::work(), Timing::default()),
+        Ok(settings) => match &settings.command {
+            Some(Command::Queue(command)) => queue_command::run(&settings.store, command),
+            None => program::run(settings, process::work(), Timing::default()),
+        },
         Err(refused) => refused.report(),
     }
 }

@@ -2,13 +2,20 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Arg, Parser};
 use headroom_shared::config::{LogSettings, RedisUrl, StoreSettings, WorkerSettings};
+
+use crate::queue_command::Command;
 
 /// Pops compression jobs from Redis, compresses prefixes, and writes them back.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "headroom-worker", version)]
+#[command(mut_args(said_anywhere))]
 pub struct Settings {
+    /// What to do instead of working.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     #[command(flatten)]
     pub store: StoreSettings,
     #[command(flatten)]
@@ -34,6 +41,13 @@ pub struct Settings {
 
     #[command(flatten)]
     pub log: LogSettings,
+}
+
+/// What subcommands need too may stand before or behind them.
+fn said_anywhere(arg: Arg) -> Arg {
+    let needed = ["redis_url", "namespace", "retention_hours"];
+    let is_needed = needed.contains(&arg.get_id().as_str());
+    arg.global(is_needed)
 }
 
 /// A worker without a Redis has nothing to work on.

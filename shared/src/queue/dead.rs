@@ -1,7 +1,7 @@
 //! An entry of the dead list, as a person will read it.
 
-use serde::Serialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Element;
@@ -19,6 +19,30 @@ struct Entry<'a> {
     envelope: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     element: Option<&'a str>,
+}
+
+/// What an entry says.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Read<'a> {
+    pub(super) reason: String,
+    pub(super) worker: String,
+    pub(super) at: u64,
+    #[serde(borrow)]
+    envelope: Option<&'a RawValue>,
+}
+
+impl Read<'_> {
+    /// The element that was buried, if it is shown as a whole.
+    pub(super) fn element(&self) -> Option<Element> {
+        let envelope = self.envelope?.get();
+        Some(Element::new(envelope.as_bytes().to_vec().into()))
+    }
+}
+
+/// What an entry says, unless a hand has put something else there.
+pub(super) fn read(entry: &[u8]) -> Option<Read<'_>> {
+    serde_json::from_slice(entry).ok()
 }
 
 /// The entry's JSON up to the time, which the queue adds by its own clock: `{"reason":…,"worker":…,"envelope":…`.
@@ -77,5 +101,20 @@ mod tests {
         let long = parsed(&[b'7'; 5000]);
         assert_eq!(long["element"].as_str().unwrap().len(), SHOWN);
         assert_eq!(long["at"], 1);
+    }
+
+    #[test]
+    fn an_element_comes_back_byte_for_byte() {
+        for (element, comes_back) in [
+            (&b"{ \"id\":\"\\u0041\",\"n\":1.50 }"[..], true),
+            (b"no json", false),
+        ] {
+            let stored = Element::new(element.to_vec().into());
+            let entry = entry("why", "w", &stored, 1000) + ",\"at\":1}";
+            let read = read(entry.as_bytes()).unwrap();
+            assert_eq!((read.reason.as_str(), read.at), ("why", 1));
+            assert_eq!(read.element(), comes_back.then_some(stored));
+        }
+        assert!(read(b"by hand").is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! What only the suites of the queue and the worker share: jobs, results, and who makes them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod hand;
 pub mod jobs;
 pub mod memory;
 pub mod over_redis;

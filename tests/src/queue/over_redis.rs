@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use headroom_shared::config::RedisUrl;
 use headroom_shared::keys::Keys;
+use headroom_shared::queue::redis::operator::Operator;
 use headroom_shared::queue::redis::{RedisQueue, RedisWork, WorkerInfo, link};
 use headroom_shared::queue::{Bounds, Depth, JobQueue, Timing, Totals};
 
@@ -20,6 +21,13 @@ impl RedisServer {
     /// Takes jobs.
     pub fn worker(&self, timing: Timing) -> Arc<RedisWork> {
         worker_at(&self.url(), timing)
+    }
+
+    /// Looks into the queue and sets it right.
+    pub fn operator(&self) -> Operator {
+        let url: RedisUrl = self.url().parse().unwrap();
+        let link = Arc::new(link(&url, &keys()));
+        Operator::new(link, keys(), bounds(), Timing::default())
     }
 
     /// What the queue counts, asked anew.

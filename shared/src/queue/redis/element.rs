@@ -5,24 +5,29 @@ use std::sync::Arc;
 use crate::job::{self, Envelope, Payload};
 use crate::queue::{Claimed, Element, Job};
 
-/// The envelope in an element, or why it holds none.
+/// The envelope in an element, or why it holds none that this program can work with.
 pub(super) fn read(element: &Element, longest: usize) -> Result<Envelope, String> {
+    let envelope = parse(element, longest)?;
+    if envelope.v != job::VERSION {
+        return Err(format!(
+            "an envelope of version {}, this program reads {}",
+            envelope.v,
+            job::VERSION
+        ));
+    }
+    Ok(envelope)
+}
+
+/// The envelope in an element, of whatever version, or why it holds none.
+pub(super) fn parse(element: &Element, longest: usize) -> Result<Envelope, String> {
     let length = element.bytes().len();
     if length > longest {
         return Err(format!(
             "an envelope has at most {longest} bytes, this has {length}"
         ));
     }
-    let envelope: Envelope = serde_json::from_slice(element.bytes())
-        .map_err(|error| format!("not an envelope: {}", malformed(&error)))?;
-    if envelope.v != job::VERSION {
-        return Err(format!(
-            "an envelope of version {}, this worker reads {}",
-            envelope.v,
-            job::VERSION
-        ));
-    }
-    Ok(envelope)
+    serde_json::from_slice(element.bytes())
+        .map_err(|error| format!("not an envelope: {}", malformed(&error)))
 }
 
 /// What is wrong with a JSON text. The parser's own message may quote the text.

@@ -9,6 +9,7 @@
 //! | `line` | the one connection that blocks until a job comes |
 //! | `held` | what this worker knows that it holds, and what it holds without knowing |
 //! | `worker` | [`RedisWork`]: claim, take up, finish, put off, bury, beat, leave |
+//! | [`operator`] | [`Operator`](operator::Operator): looks, replays, drops, pauses |
 //! | `reap` | takes back what dead workers hold |
 //! | `scripts` | every step over several keys, as a script |
 
@@ -16,6 +17,7 @@ mod element;
 mod fit;
 mod held;
 mod line;
+pub mod operator;
 mod pressure;
 mod producer;
 mod reap;

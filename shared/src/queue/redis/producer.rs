@@ -93,8 +93,8 @@ impl RedisQueue {
         self.link.run(WHAT, &script).await
     }
 
-    /// Counts a job that is not even offered.
-    async fn drop_unoffered(&self) -> Result<Enqueued, StoreError> {
+    /// Counts a job that is not even offered, unless Redis is too full for that too.
+    async fn drop_unoffered(&self) -> Enqueued {
         let stats = self.keys.stats();
         let count = async |mut connection| {
             redis::cmd("HINCRBY")
@@ -104,8 +104,8 @@ impl RedisQueue {
                 .exec_async(&mut connection)
                 .await
         };
-        self.link.call(WHAT, count).await?;
-        Ok(Enqueued::DroppedFull)
+        let _ = self.link.call(WHAT, count).await;
+        Enqueued::DroppedFull
     }
 }
 
@@ -127,7 +127,7 @@ impl JobQueue for RedisQueue {
                 .is_high(&self.link, self.bounds.memory_percent)
                 .await?
         {
-            return self.drop_unoffered().await;
+            return Ok(self.drop_unoffered().await);
         }
         let payload =
             serde_json::to_vec(payload).map_err(|error| StoreError::other(WHAT, error))?;
@@ -192,7 +192,8 @@ impl JobQueue for RedisQueue {
     }
 }
 
-fn totals(stats: &HashMap<String, i64>) -> Totals {
+/// The counters by their names in the hash.
+pub(super) fn totals(stats: &HashMap<String, i64>) -> Totals {
     let count = |name: &str| {
         stats
             .get(name)

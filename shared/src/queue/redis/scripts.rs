@@ -23,4 +23,9 @@ scripts! {
     PROMOTE = "promote.lua";
     RELEASE = "release.lua";
     GIVE_BACK = "give_back.lua";
+    LOOK = "look.lua";
+    LIST = "list.lua";
+    REPLAY = "replay.lua";
+    DROP = "drop.lua";
+    PAUSE = "pause.lua";
 }

@@ -168,7 +168,7 @@ impl RedisWork {
 }
 
 /// Bytes of text as the scripts take them away from their count.
-fn minus(bytes: u64) -> i64 {
+pub(super) fn minus(bytes: u64) -> i64 {
     -i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 

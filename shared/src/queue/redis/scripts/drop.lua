@@ -1,0 +1,25 @@
+-- Takes a job that nobody works on out of the queue, with all that belongs to it.
+-- KEYS  1 jobs  2 delayed  3 dead  4 pending of the prefix  5 payload of the job  6 crashes  7 attempts  8 stats
+-- ARGV  1 what stands there: its envelope, or its entry in the dead list  2 its id  3 minus its bytes of text
+-- returns 'waiting', 'delayed' or 'dead', by where it stood, or 'gone' (it stands in none of them any more)
+local was
+if redis.call('LREM', KEYS[1], 0, ARGV[1]) > 0 then
+  was = 'waiting'
+elseif redis.call('ZREM', KEYS[2], ARGV[1]) == 1 then
+  was = 'delayed'
+elseif redis.call('LREM', KEYS[3], 0, ARGV[1]) > 0 then
+  was = 'dead'
+else
+  return 'gone'
+end
+redis.call('UNLINK', KEYS[5])
+if redis.pcall('GET', KEYS[4]) == ARGV[2] then
+  redis.call('DEL', KEYS[4])
+end
+redis.pcall('HDEL', KEYS[6], ARGV[2])
+redis.pcall('HDEL', KEYS[7], ARGV[2])
+-- What is buried is not counted any more.
+if was ~= 'dead' then
+  redis.pcall('HINCRBY', KEYS[8], 'queued_bytes', ARGV[3])
+end
+return was

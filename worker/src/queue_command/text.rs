@@ -1,0 +1,241 @@
+//! The answers as people read them.
+
+use std::fmt::Write;
+
+use comfy_table::{CellAlignment, Table, presets};
+use headroom_shared::queue::redis::operator::{
+    Buried, Content, Listed, Paused, QueueStatus, Replayed, TakenFrom, Whereabouts,
+};
+use headroom_shared::store::StoreError;
+
+use super::Shown;
+use super::pace::Pace;
+use super::units::{plain, size, time};
+
+/// The queue's state.
+pub(super) fn status(shown: &Shown<'_>) -> String {
+    let (status, totals) = (shown.status, shown.status.totals);
+    let mut table = Table::new();
+    let oldest = status.oldest_ms.map(|age| format!("oldest {}", time(age)));
+    let depth = status.depth;
+    for (name, count, more) in [
+        ("waiting", depth.waiting, oldest.unwrap_or_default()),
+        ("active", depth.active, String::new()),
+        ("delayed", depth.delayed, String::new()),
+        ("dead", depth.dead, String::new()),
+    ] {
+        table.add_row([name.to_owned(), count.to_string(), more]);
+    }
+    right(&mut table, &[1]);
+    let mut text = format!("queue {} at {}\n\n", shown.namespace, shown.redis);
+    text += &lines(table);
+    let _ = writeln!(
+        text,
+        "\npaused   {}",
+        status.paused.as_ref().map_or("no".to_owned(), pause)
+    );
+    let _ = writeln!(
+        text,
+        "text     {} count against the bound",
+        size(status.queued_bytes)
+    );
+    let _ = writeln!(
+        text,
+        "so far   {} enqueued, {} coalesced, {} dropped at the bound\n         {} done, {} done again, {} retried, {} reaped, {} dead",
+        totals.enqueued,
+        totals.coalesced,
+        totals.dropped_full,
+        totals.done,
+        totals.done_again,
+        totals.retried,
+        totals.reaped,
+        totals.dead
+    );
+    if let Some(pace) = shown.pace {
+        text += &pace_lines(pace);
+    }
+    text + "\n" + &workers(status)
+}
+
+fn pause(paused: &Paused) -> String {
+    match (paused.since_ms, &paused.by) {
+        (Some(ms), Some(by)) => format!("for {}, by {}", time(ms), plain(by)),
+        _ => "yes".to_owned(),
+    }
+}
+
+fn pace_lines(pace: Pace) -> String {
+    let per_second = pace.per_second.map_or_else(
+        || "not known yet".to_owned(),
+        |jobs| format!("{jobs:.1} jobs done per second"),
+    );
+    let empty = match pace.eta_s {
+        None => pace.no_eta.to_owned(),
+        Some(0) => "now".to_owned(),
+        Some(seconds) => format!("in {}", time(seconds * 1000)),
+    };
+    format!("pace     {per_second}\nempty    {empty}\n")
+}
+
+fn workers(status: &QueueStatus) -> String {
+    if status.workers.is_empty() {
+        return "no workers: nothing is claimed until one starts\n".to_owned();
+    }
+    let mut table = headed(&["worker", "heartbeat", "", "holds", "threads", "version"]);
+    for worker in &status.workers {
+        let info = worker.info.as_ref();
+        table.add_row([
+            plain(&worker.id),
+            format!("{} ago", time(worker.heartbeat_ms)),
+            if worker.alive { "alive" } else { "stale" }.to_owned(),
+            worker.holds.to_string(),
+            info.map_or_else(String::new, |info| info.threads.to_string()),
+            info.map_or_else(String::new, |info| plain(&info.version)),
+        ]);
+    }
+    right(&mut table, &[1, 3, 4]);
+    lines(table)
+}
+
+/// That Redis does not answer.
+pub(super) fn away(place: &str, error: &StoreError) -> String {
+    format!("{place} is away: {error}\ntries again every second\n")
+}
+
+/// The jobs that are not done.
+pub(super) fn listed(listed: &Listed) -> String {
+    if listed.jobs.is_empty() {
+        return "no job waits, is in work or delayed\n".to_owned();
+    }
+    let mut table = headed(&[
+        "state", "id", "model", "tokens", "blocks", "text", "pushed", "prefix", "trace", "where",
+    ]);
+    for job in &listed.jobs {
+        let (state, place) = match &job.is {
+            Whereabouts::Waiting => ("waiting", String::new()),
+            Whereabouts::Active { worker } => ("active", format!("at {}", plain(worker))),
+            Whereabouts::Delayed { due_in_ms } => {
+                ("delayed", format!("due in {}", time(*due_in_ms)))
+            }
+        };
+        let mut row = vec![state.to_owned()];
+        match &job.content {
+            Content::Unreadable { unreadable } => row.push(plain(unreadable)),
+            Content::Envelope(envelope) => row.extend([
+                plain(&envelope.id),
+                plain(&envelope.model),
+                envelope.tokens.to_string(),
+                envelope.blocks.to_string(),
+                size(envelope.bytes),
+                format!("{} ago", time(job.age_ms.unwrap_or_default())),
+                envelope.prefix.to_string(),
+                plain(&envelope.trace),
+                place,
+            ]),
+        }
+        table.add_row(row);
+    }
+    right(&mut table, &[3, 4, 5, 6]);
+    lines(table) + &and_more(listed.more)
+}
+
+/// The dead list.
+pub(super) fn buried(buried: &Buried) -> String {
+    if buried.dead.is_empty() {
+        return "no job is buried\n".to_owned();
+    }
+    let mut table = headed(&["id", "buried", "model", "tokens", "worker", "reason"]);
+    for job in &buried.dead {
+        let (id, model, tokens) = match &job.content {
+            Content::Envelope(envelope) => (
+                plain(&envelope.id),
+                plain(&envelope.model),
+                envelope.tokens.to_string(),
+            ),
+            Content::Unreadable { .. } => ("(no id)".to_owned(), String::new(), String::new()),
+        };
+        table.add_row([
+            id,
+            format!("{} ago", time(job.age_ms)),
+            model,
+            tokens,
+            plain(&job.worker),
+            plain(&job.reason),
+        ]);
+    }
+    right(&mut table, &[1, 3]);
+    lines(table) + &and_more(buried.more)
+}
+
+fn and_more(more: u64) -> String {
+    match more {
+        0 => String::new(),
+        more => format!("… and {more} more (--limit shows more of them)\n"),
+    }
+}
+
+/// What became of a replay.
+pub(super) fn replayed(replayed: &Replayed) -> String {
+    let mut text = String::new();
+    for refused in &replayed.refused {
+        let id = refused.id.as_deref().map_or("(no id)".into(), plain);
+        let _ = writeln!(text, "{id} stays buried: {}", plain(&refused.reason));
+    }
+    match replayed.replayed.as_slice() {
+        [] => text + "no job was replayed\n",
+        [id] => text + &format!("{} waits in the queue again\n", plain(id)),
+        ids => text + &format!("{} jobs wait in the queue again\n", ids.len()),
+    }
+}
+
+/// That a job is out of the queue.
+pub(super) fn dropped(id: &str, from: TakenFrom) -> String {
+    let was = match from {
+        TakenFrom::Waiting => "it waited in the queue",
+        TakenFrom::Delayed => "it was delayed",
+        TakenFrom::Dead => "it was buried",
+    };
+    format!("{} is dropped: {was}\n", plain(id))
+}
+
+/// That claims are stopped.
+pub(super) fn paused_now(before: Option<&Paused>) -> String {
+    match before {
+        Some(before) => format!("it was paused before ({})\n", pause(before)),
+        None => "paused: workers end what they work on and claim no more until `queue resume`\n"
+            .to_owned(),
+    }
+}
+
+/// That claims go on.
+pub(super) fn resumed(before: bool) -> String {
+    let text = if before {
+        "workers claim jobs again"
+    } else {
+        "it was not paused: workers claim jobs as before"
+    };
+    text.to_owned() + "\n"
+}
+
+fn headed(names: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.set_header(names.iter().copied());
+    table
+}
+
+fn right(table: &mut Table, columns: &[usize]) {
+    for column in columns {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// A table's lines, as wide as they come: whoever cuts or wraps them loses an id.
+fn lines(mut table: Table) -> String {
+    table.load_style(presets::NOTHING);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt() + "\n"
+}
