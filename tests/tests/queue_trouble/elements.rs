@@ -29,7 +29,7 @@ fn foreign() -> Vec<(Vec<u8>, &'static str)> {
     let (fields, json, version, long) = (
         "not an envelope: wrong fields",
         "not an envelope: no JSON",
-        "this worker reads 1",
+        "this program reads 1",
         "an envelope has at most 16384 bytes",
     );
     vec![
@@ -186,7 +186,7 @@ fn payloads(name: &str) -> Vec<(Vec<String>, &'static str)> {
     };
     let later = serde_json::to_string(&later).unwrap();
     vec![
-        (set(&later), "a payload of version 2, this worker reads 1"),
+        (set(&later), "a payload of version 2, this program reads 1"),
         (set("7"), "not a payload: wrong fields"),
         (
             set("{\"v\":1,\"references\":true,\"blocks\":{}}"),
