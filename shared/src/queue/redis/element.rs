@@ -52,7 +52,7 @@ pub(super) fn claimed(
         Some(payload) => match serde_json::from_slice::<Payload>(&payload) {
             Ok(payload) if payload.v == job::VERSION => Ok(payload),
             Ok(payload) => Err(format!(
-                "a payload of version {}, this worker reads {}",
+                "a payload of version {}, this program reads {}",
                 payload.v,
                 job::VERSION
             )),
