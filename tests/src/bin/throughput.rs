@@ -5,10 +5,10 @@
 //! one round trip costs here.
 //!
 //! What bounds it: Redis runs commands one after the other on one core, and each round trip costs this process and Redis a
-//! read and a write. A job needs two of them, one that takes it up and one that ends it and claims the next; an offer
-//! needs one. With one thread these are waited for one after the other, so that the round trip's time is the bound; with 16
-//! they share reads and writes, so that Redis's core is. With 200 kB in and out it is the copying of the texts: Redis copies
-//! a payload twice in and once out, and this process once more each way and through its JSON.
+//! read and a write. An offer needs one; a job needs two, one that takes it up with its payload and one that ends it and
+//! claims the next, and a large result a third. With one thread these are waited for one after the other, so that the time of
+//! a round trip is the bound: half of the plain loop at best. With 16 they share reads and writes, so that Redis's core is.
+//! With 200 kB in and out it is the copying of the texts, and this process's reading of the payload's JSON.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,

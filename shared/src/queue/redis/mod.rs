@@ -8,12 +8,14 @@
 //! | `element` | what an element of the queue says, or what is wrong with it |
 //! | `line` | the one connection that blocks until a job comes |
 //! | `held` | what this worker knows that it holds, and what it holds without knowing |
-//! | `worker` | [`RedisWork`]: claim, take up, finish, put off, bury, beat, leave |
+//! | `worker` | [`RedisWork`]: claim, take up, put off, bury, beat, leave |
+//! | `finish` | ends a job, and claims the next with it |
 //! | [`operator`] | [`Operator`](operator::Operator): looks, replays, drops, pauses |
 //! | `reap` | takes back what dead workers hold |
 //! | `scripts` | every step over several keys, as a script |
 
 mod element;
+mod finish;
 mod fit;
 mod held;
 mod line;

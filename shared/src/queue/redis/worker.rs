@@ -13,7 +13,6 @@ use super::element::{claimed, read};
 use super::held::Held;
 use super::line::Line;
 use super::scripts;
-use crate::job::Envelope;
 use crate::keys::Keys;
 use crate::link::Link;
 use crate::prefix::JobResult;
@@ -49,14 +48,14 @@ pub struct RedisWork {
     pub(super) link: Arc<Link>,
     pub(super) keys: Keys,
     id: String,
-    active: String,
+    pub(super) active: String,
     info: String,
     pub(super) bounds: Bounds,
     pub(super) timing: Timing,
     line: Line,
     held: Mutex<Held>,
     /// Whether the queue was paused when it was last seen.
-    paused: AtomicBool,
+    pub(super) paused: AtomicBool,
 }
 
 impl RedisWork {
@@ -91,7 +90,7 @@ impl RedisWork {
         &self.id
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    pub(super) fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -101,69 +100,6 @@ impl RedisWork {
         self.link
             .call("see whether the queue is paused", asked)
             .await
-    }
-
-    /// Writes what a job leaves in the store, which is the same however often it is written.
-    async fn write(&self, entries: &[(Key, &[u8])]) -> Result<(), StoreError> {
-        let mut write = redis::pipe();
-        for (key, value) in entries {
-            let set = write.cmd("SET").arg(self.keys.entry(*key)).arg(*value);
-            set.arg("PX").arg(ms(self.bounds.results_live)).ignore();
-        }
-        let write = async |mut connection| write.exec_async(&mut connection).await;
-        self.link.call("write a result", write).await
-    }
-
-    /// Ends a job, writes what it leaves in the store, and claims the next element if `and_claim` says so.
-    async fn end(
-        &self,
-        (element, envelope): (&Element, &Envelope),
-        entries: &[(Key, &[u8])],
-        and_claim: bool,
-    ) -> Result<(Finished, Option<Element>), StoreError> {
-        let found = and_claim.then(|| self.held().next_found()).flatten();
-        let mut script = scripts::FINISH.key(&self.active);
-        script
-            .key(self.keys.payload(&envelope.id))
-            .key(self.keys.crashes())
-            .key(self.keys.attempts())
-            .key(self.keys.stats())
-            .key(self.keys.jobs())
-            .key(self.keys.paused())
-            .arg(element.bytes())
-            .arg(&envelope.id)
-            .arg(self.keys.done())
-            .arg(envelope.prefix.to_string())
-            .arg(minus(envelope.bytes))
-            .arg(u8::from(and_claim && found.is_none()))
-            .arg(ms(self.bounds.results_live));
-        for (key, value) in entries {
-            script.key(self.keys.entry(*key)).arg(*value);
-        }
-        let ended = self.link.run("finish a job", &script).await;
-        let (mine, paused, claimed): (bool, bool, Option<Vec<u8>>) = match ended {
-            Ok(ended) => ended,
-            Err(error) => {
-                found
-                    .into_iter()
-                    .for_each(|found| self.held().put_off(found));
-                return Err(error);
-            }
-        };
-        self.held().settle(element);
-        if paused {
-            self.paused.store(true, Ordering::Relaxed);
-        }
-        let next = claimed.map(|bytes| Element::new(bytes.into())).or(found);
-        let next = next.filter(|element| self.held().take(element));
-        Ok((
-            if mine {
-                Finished::Done
-            } else {
-                Finished::DoneAgain
-            },
-            next,
-        ))
     }
 }
 
