@@ -18,7 +18,7 @@ const BYTES_A_MS: u128 = 20_000;
 ///
 /// They stand after the last message the model wrote. In a prefix that nobody knows the others too, unless the provider may
 /// have it in its cache from a time before this proxy: what is not known to be new is taken as sent in the original, and so is
-/// what went out while the store did not answer.
+/// what this process sent while the store did not answer.
 pub(crate) fn first_new(scan: &Scan, known: &Known) -> usize {
     let unknown = known.sure && known.frozen == 0;
     let after_model = scan.last_from_model().map_or(0, |last| last + 1);

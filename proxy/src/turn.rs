@@ -210,7 +210,11 @@ impl Turn {
         else {
             return;
         };
-        let ledger = Ledger::observing(self.app.memory.clone(), &scan, &known, now_ms());
+        let now = now_ms();
+        if !known.sure {
+            self.app.memory.goes_out_unsure(&scan, now);
+        }
+        let ledger = Ledger::observing(self.app.memory.clone(), &scan, &known, now);
         if let Some(ledger) = ledger {
             drop(self.follow(ledger, scan.cache, known));
         }

@@ -157,6 +157,22 @@ async fn a_user_limited_to_our_keys_and_channel_is_enough() {
 }
 
 #[tokio::test]
+async fn the_same_user_is_enough_in_a_cluster() {
+    let cluster = Cluster::start().await;
+    cluster.tell_all(&acl_line()).await;
+    let url = cluster
+        .url()
+        .replace("cluster://", "cluster://headroom:CHANGE-ME@");
+    let stage = over(&url).await;
+    whole_way(&stage, "acl", 1).await;
+    let (refused, nobody) = (["ACL", "LOG"], redis::Value::Array(vec![]));
+    for node in cluster.nodes() {
+        let log: redis::Value = node.command(&refused).await;
+        assert_eq!(log, nobody);
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_supported_is_refused_in_one_line() {
     let (plain, sentinel, cluster) = (
         RedisServer::start().await,
@@ -164,7 +180,10 @@ async fn what_is_not_supported_is_refused_in_one_line() {
         Cluster::start().await,
     );
     let provider = Provider::start().await;
-    let (host, node) = (plain.url().replace("redis://", ""), cluster.node().url());
+    let (host, node) = (
+        plain.url().replace("redis://", ""),
+        cluster.nodes()[0].url(),
+    );
     for (url, says) in [
         (node.clone(), "redis-cluster://host:port"),
         (

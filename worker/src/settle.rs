@@ -95,14 +95,13 @@ async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) 
             }
             Err(error) => {
                 let reason = format!("its result could not be stored: {error}");
-                if !error.is_passing() {
+                if !error.may_heal() {
                     bury(shared, &job.element, &reason).await;
                     return None;
                 }
                 // A queue that is away does not take this either: then the result is offered again.
                 let retry = || shared.queue.retry(job, &reason);
-                if let Ok(retried) = persist(shared, "retry", OFFERS, retry).await? {
-                    shared.status.works("finish");
+                if let Ok(retried) = persist(shared, "finish", OFFERS, retry).await? {
                     put_off(shared, job, &reason, retried);
                     return None;
                 }
@@ -181,7 +180,7 @@ async fn bury(shared: &Shared, element: &Element, reason: &str) {
     }
 }
 
-/// Repeats a step while it fails for passing reasons, at most so many times in all; nothing when the grace for a stop ends it.
+/// Repeats a step while it fails for reasons that may heal, at most so many times in all; nothing when the grace for a stop ends it.
 async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
     shared: &Shared,
     step: &'static str,
@@ -197,7 +196,7 @@ async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
                 shared.status.works(step);
                 return Some(Ok(value));
             }
-            Err(error) if error.is_passing() && attempts < most => {
+            Err(error) if error.may_heal() && attempts < most => {
                 shared.status.failed(step, &error);
             }
             Err(error) => return Some(Err(error)),

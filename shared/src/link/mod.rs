@@ -90,6 +90,14 @@ impl Link {
         &self.url
     }
 
+    /// Which connection it is since the start; nothing while there is none.
+    pub(crate) fn number(&self) -> Option<u64> {
+        match &*self.state.borrow() {
+            State::Up(up) => Some(up.number),
+            State::Connecting | State::Away(_) => None,
+        }
+    }
+
     /// A connection of its own to the same place, for commands that block; nobody mends it.
     pub(crate) async fn another(&self, answer: Duration) -> RedisResult<MultiplexedConnection> {
         connect(&self.url, &self.tag, answer).await

@@ -125,6 +125,10 @@ async fn owner_of(node: &ConnectionInfo, tag: &str) -> RedisResult<ConnectionAdd
 fn unless_that(error: RedisError, what: &'static str) -> RedisError {
     match error.code() {
         Some("ERR") => (ErrorKind::InvalidClientConfig, what, error.to_string()).into(),
+        Some("NOPERM") => {
+            let what = "its user may not ask where the keys are";
+            (ErrorKind::InvalidClientConfig, what, error.to_string()).into()
+        }
         _ => error,
     }
 }

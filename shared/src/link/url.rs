@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{Client, ClientTlsConfig, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
 
@@ -151,7 +152,7 @@ fn tuned(info: ConnectionInfo) -> ConnectionInfo {
     info.set_tcp_settings(tcp)
 }
 
-/// What stands after the `?`, still percent-encoded as logins are.
+/// What stands after the `?`, still percent-encoded.
 struct Query<'a>(HashMap<&'a str, &'a str>);
 
 impl<'a> Query<'a> {
@@ -162,22 +163,28 @@ impl<'a> Query<'a> {
     }
 
     fn take(&mut self, name: &str) -> Option<String> {
-        self.0
-            .remove(name)
-            .map(str::to_owned)
-            .filter(|value| !value.is_empty())
+        let value = self.0.remove(name).filter(|value| !value.is_empty())?;
+        Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
     }
 
     /// The login of sentinels that have one of their own.
     fn sentinel_login(&mut self) -> String {
-        let user = self.take("sentinel_username").unwrap_or_default();
-        let password = self.take("sentinel_password");
+        // As they stand: they go into a URL again.
+        let user = self.0.remove("sentinel_username").unwrap_or_default();
+        let password = self.0.remove("sentinel_password");
         password.map_or_else(String::new, |password| format!("{user}:{password}@"))
     }
 
     fn is_used_up(&self) -> Result<(), String> {
         match self.0.keys().next() {
-            // The name alone: the value may be a password.
+            // The value may be a password, and so may the name be a part of one that has a '?' in it.
+            Some(name)
+                if !name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_') =>
+            {
+                Err(takes())
+            }
             Some(name) => Err(format!(
                 "takes master, sentinel_username, sentinel_password, ssl_ca_certs, ssl_certfile and ssl_keyfile after the '?', each where \
                  it has a meaning, not {name:?}"
@@ -277,7 +284,7 @@ mod tests {
             ("rediss://:hunter2@example.org", "example.org:6379/0"),
             ("unix:///run/redis.sock?pass=hunter2", "/run/redis.sock/0"),
             (
-                "redis-sentinel://:hunter2@a:26379,b/2?master=mymaster&sentinel_password=hunter2",
+                "redis-sentinel://:hunter2@a:26379,b/2?master=my%6Daster&sentinel_password=hunter2",
                 "mymaster/2 of the sentinels a:26379,b:6379",
             ),
             (
@@ -302,7 +309,9 @@ mod tests {
             ("redis+sentinel://a", "redis-sentinel://"),
             ("redis-sentinel://:hunter2@a", "?master="),
             ("redis-cluster://a/1", "database 0"),
-            ("redis://h?hunter2=hunter2", "\"hunter2\""),
+            ("redis://h?db=3", "\"db\""),
+            ("redis://:a?hunter2=b@host", "redis://"),
+            ("redis://h?hunter2=hunter2", "redis://"),
             ("redis://h?ssl_ca_certs=/ca.pem", "ssl_ca_certs"),
             ("rediss://h?ssl_ca_certs=/no/such.pem", "/no/such.pem"),
             ("rediss://h?ssl_keyfile=/dev/null", "together"),
@@ -313,7 +322,7 @@ mod tests {
                 "{bad}: {error}"
             );
             assert!(error.starts_with("takes "), "{error}");
-            assert!(!error.contains(":hunter2@"), "{error}");
+            assert!(!error.contains("hunter2") || bad == "hunter2", "{error}");
         }
     }
 }

@@ -39,7 +39,12 @@ struct State {
 
 impl State {
     fn has_room_for(&self, bytes: u64, most: u64) -> bool {
-        let jobs = self.waiting.iter().chain(self.active.values());
+        let delayed = self.delayed.iter().map(|(_, job)| job);
+        let jobs = self
+            .waiting
+            .iter()
+            .chain(self.active.values())
+            .chain(delayed);
         let queued: u64 = jobs.map(|job| job.envelope.bytes).sum();
         self.waiting.is_empty() || queued.saturating_add(bytes) <= most
     }

@@ -24,7 +24,8 @@ pub struct Bounds {
     pub deaths: u32,
     /// Longest envelope, in bytes.
     pub envelope_bytes: usize,
-    /// Bytes of text in the payloads of all jobs that are not done. A job that finds nothing waiting is taken whatever its size.
+    /// Bytes of text that may wait, about: what is in work counts too, unless nothing waited since it was taken. A job that finds
+    /// nothing waiting is taken whatever its size.
     pub queued_bytes: u64,
     /// How full Redis may be, in percent of its `maxmemory`, for a job of [`Self::large_bytes`] to be taken: what is left is for
     /// results, records and heartbeats.

@@ -82,7 +82,23 @@ impl StoreError {
         }
     }
 
-    /// Whether the same call may succeed later without anybody mending anything in the data.
+    /// Whether Redis has no memory left for the call.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        matches!(&self.cause, Cause::Redis(error) if error.code() == Some("OOM"))
+    }
+
+    /// Whether the same call may succeed later, be it because somebody mends Redis or the way to it: it failed by nothing
+    /// that it was given.
+    #[must_use]
+    pub fn may_heal(&self) -> bool {
+        match &self.cause {
+            Cause::Timeout(_) => true,
+            Cause::Redis(error) => error.kind() != redis::ErrorKind::UnexpectedReturnType,
+            Cause::File(_) | Cause::Other(_) => false,
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody mending anything.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match &self.cause {

@@ -68,10 +68,17 @@ impl Cluster {
         format!("redis-cluster://127.0.0.1:1,{}", nodes.join(","))
     }
 
-    /// One node, whichever.
+    /// The nodes themselves.
     #[must_use]
-    pub fn node(&self) -> &RedisServer {
-        &self.nodes[0]
+    pub fn nodes(&self) -> &[RedisServer] {
+        &self.nodes
+    }
+
+    /// Gives every node a command, such as one that sets up a user.
+    pub async fn tell_all(&self, words: &[&str]) {
+        for node in &self.nodes {
+            let _: redis::Value = node.command(words).await;
+        }
     }
 
     /// How many keys each node holds.

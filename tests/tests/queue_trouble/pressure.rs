@@ -8,7 +8,7 @@ use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::queue::SOON;
 use headroom_tests::queue::jobs::{TEXT, job};
 use headroom_tests::queue::over_redis::bounds;
-use headroom_tests::queue::watch::empty;
+use headroom_tests::queue::watch::{empty, stored};
 use headroom_tests::queue::workers::Latch;
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::stage::Stage;
@@ -114,4 +114,33 @@ async fn requests_flow_and_workers_finish_while_redis_is_full() {
     assert_eq!(fresh.turn(&stage).await.decision, "deferred");
     fresh.until_compressed(&stage).await;
     empty(redis).await;
+}
+
+#[tokio::test]
+async fn idle_workers_claim_from_a_full_redis_what_frees_its_memory() {
+    let redis = RedisServer::start().await;
+    let producer = redis.producer(10);
+    for number in 1..=3 {
+        let (envelope, payload) = job(number, TEXT);
+        producer.enqueue(&envelope, &payload).await.unwrap();
+    }
+    limit(&redis, 50).await;
+    let worker = worker(&redis, 1).await;
+    stored_all(&redis, 3).await;
+    limit(&redis, 0).await;
+    ready(&worker, 200).await;
+    empty(&redis).await;
+}
+
+/// Waits until so many prefixes have their results.
+async fn stored_all(redis: &RedisServer, prefixes: u8) {
+    until("all are done", SOON, async || {
+        for number in 1..=prefixes {
+            if stored(redis, number).await.is_none() {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
 }

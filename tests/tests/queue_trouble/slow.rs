@@ -184,6 +184,8 @@ async fn no_request_waits_longer_for_a_slow_store_than_its_budget() {
             answers() > before
         })
         .await;
+        // Not only for its queue.
+        ready(&proxy, 200).await;
     }
     // What went out in the meantime stays as it is, and what is new is compressed again, or a cold start by now.
     for client in [&mut known, &mut deferred, &mut fresh] {

@@ -1,9 +1,12 @@
 //! What is easily done wrong about a wait for a job: waiting no longer than the client does by itself, and staying on a
 //! connection, or with a server, that is of no more use.
 
+use std::time::Duration;
+
 use headroom_tests::queue::SOON;
 use headroom_tests::queue::jobs::TEXT;
 use headroom_tests::queue::watch::{done, empty, idle, offer};
+use headroom_tests::queue::workers::Latch;
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::wait::until;
 
@@ -61,5 +64,26 @@ async fn a_redis_that_becomes_a_replica_is_waited_for() {
     ready(&worker, 200).await;
     offer(&producer, 1, TEXT).await;
     done(&producer, 1).await;
+    empty(&redis).await;
+}
+
+/// Longer than a worker offers a result before it tries to put its job off.
+const OUTAGE: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_worker_is_ready_again_after_an_outage_at_the_end_of_its_job() {
+    let mut redis = RedisServer::persistent().await;
+    let latch = Latch::closed();
+    offer(&redis.producer(10), 1, &latch.job()).await;
+    let worker = worker(&redis, 1).await;
+    until("in work", SOON, async || latch.is_waited_for()).await;
+    redis.kill();
+    latch.open();
+    let reason = ready(&worker, 503).await;
+    tokio::time::sleep(OUTAGE).await;
+    redis.start_again().await;
+    assert_eq!(ready(&worker, 200).await, "ok\n", "{reason}");
+    done(&redis.producer(10), 1).await;
+    assert_eq!(ready(&worker, 200).await, "ok\n", "{reason}");
     empty(&redis).await;
 }

@@ -47,10 +47,17 @@ impl RedisWork {
         for (key, value) in entries {
             script.key(self.keys.entry(*key)).arg(*value);
         }
+        let before = self.link.number();
         let ended = self.link.run("finish a job", &script).await;
+        if and_claim && self.link.number() != before {
+            self.may_claim_late();
+        }
         let (mine, paused, claimed): (bool, bool, Option<Vec<u8>>) = match ended {
             Ok(ended) => ended,
             Err(error) => {
+                if and_claim {
+                    self.may_claim_late();
+                }
                 found
                     .into_iter()
                     .for_each(|found| self.held().put_off(found));

@@ -14,6 +14,7 @@ macro_rules! scripts {
 scripts! {
     ENQUEUE = "enqueue.lua";
     COALESCE = "coalesce.lua";
+    CLAIM = "claim.lua";
     TAKE = "take.lua";
     FINISH = "finish.lua";
     RETRY = "retry.lua";

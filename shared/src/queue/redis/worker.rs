@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use redis::cmd;
@@ -24,6 +24,8 @@ use crate::store::{Key, StoreError};
 
 /// How many due retries one look brings back.
 const PROMOTE: usize = 100;
+/// How long what was sent over a broken connection may still reach Redis: as long as a network holds it back.
+const LATE: Duration = Duration::from_secs(120);
 /// How long a claim waits while the queue is paused, before it looks again.
 const PAUSED: Duration = Duration::from_millis(500);
 
@@ -56,6 +58,8 @@ pub struct RedisWork {
     held: Mutex<Held>,
     /// Whether the queue was paused when it was last seen.
     pub(super) paused: AtomicBool,
+    /// When a claim with a job's end was last sent over a connection that broke.
+    cut_off: Mutex<Option<Instant>>,
 }
 
 impl RedisWork {
@@ -76,6 +80,7 @@ impl RedisWork {
             info: serde_json::to_string(info).unwrap_or_default(),
             held: Mutex::default(),
             paused: AtomicBool::new(false),
+            cut_off: Mutex::default(),
             link,
             keys,
             id,
@@ -92,6 +97,30 @@ impl RedisWork {
 
     pub(super) fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that Redis may claim another element for this worker although nobody waits for the answer.
+    pub(super) fn may_claim_late(&self) {
+        *self.cut_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether something may still arrive in this worker's list without having been asked for now.
+    fn may_move_late(&self) -> bool {
+        let cut_off = *self.cut_off.lock().unwrap_or_else(PoisonError::into_inner);
+        self.line.may_move_late() || cut_off.is_some_and(|at| at.elapsed() < LATE)
+    }
+
+    /// The next element, from a Redis that is too full to wait for one.
+    async fn claim_from_full(&self) -> Result<Option<Element>, StoreError> {
+        let mut script = scripts::CLAIM.key(&self.active);
+        script.key(self.keys.jobs()).key(self.keys.paused());
+        let claimed: Option<Vec<u8>> = self
+            .link
+            .call("claim a job", async |mut connection| {
+                script.invoke_async(&mut connection).await
+            })
+            .await?;
+        Ok(claimed.map(|bytes| Element::new(bytes.into())))
     }
 
     async fn is_paused(&self) -> Result<bool, StoreError> {
@@ -125,7 +154,13 @@ impl WorkQueue for RedisWork {
         let found = self.held().next_found();
         let element = match found {
             Some(element) => Some(element),
-            None => self.line.pop(&self.keys.jobs(), &self.active).await?,
+            None => match self.line.pop(&self.keys.jobs(), &self.active).await {
+                Err(full) if full.is_out_of_memory() => {
+                    let claimed = self.claim_from_full().await?;
+                    Some(claimed.ok_or(full)?)
+                }
+                popped => popped?,
+            },
         };
         Ok(element.filter(|element| self.held().take(element)))
     }
@@ -188,9 +223,12 @@ impl WorkQueue for RedisWork {
     ) -> Result<(Finished, Option<Element>), StoreError> {
         let compressed = serde_json::to_vec(&result.compressed)
             .map_err(|error| StoreError::other("finish a job", error))?;
-        let mut entries = vec![(Key::Compressed(job.envelope.prefix), compressed.as_slice())];
+        // The forms first: whoever finds the compressed prefix finds them too.
         let forms = result.forms.iter();
-        entries.extend(forms.map(|form| (Key::Form(form.id), form.text.as_bytes())));
+        let mut entries: Vec<_> = forms
+            .map(|form| (Key::Form(form.id), form.text.as_bytes()))
+            .collect();
+        entries.push((Key::Compressed(job.envelope.prefix), compressed.as_slice()));
         let bytes = entries.iter().map(|(_, value)| value.len()).sum();
         self.bounds.check_result(bytes)?;
         // A script would copy a large result twice more. A full Redis takes it from a script alone.
@@ -282,7 +320,7 @@ impl WorkQueue for RedisWork {
         let back = self.link.run(WHAT, &script).await?;
         *self.held() = Held::default();
         // The entry has to stay for the reapers as long as something may still arrive in the list.
-        if !self.line.may_move_late() {
+        if !self.may_move_late() {
             let mut forget = redis::pipe();
             forget
                 .atomic()

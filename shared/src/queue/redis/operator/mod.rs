@@ -76,6 +76,19 @@ impl Content {
 }
 
 impl Operator {
+    /// Runs a script that is not to be repeated by itself: it would not find what it has just moved.
+    async fn once<T: redis::FromRedisValue>(
+        &self,
+        what: &'static str,
+        script: &redis::ScriptInvocation<'_>,
+    ) -> Result<T, StoreError> {
+        self.link
+            .call(what, |mut connection| async move {
+                script.invoke_async(&mut connection).await
+            })
+            .await
+    }
+
     /// The queue under these keys.
     #[must_use]
     pub fn new(link: Arc<Link>, keys: Keys, bounds: Bounds, timing: Timing) -> Self {

@@ -117,7 +117,7 @@ impl Operator {
             .arg(ms(self.bounds.payloads_live))
             .arg(ms(self.bounds.pending_lives))
             .arg(corpse.envelope.bytes);
-        let ended: String = self.link.run("replay a buried job", &script).await?;
+        let ended: String = self.once("replay a buried job", &script).await?;
         match ended.as_str() {
             "replayed" => became.replayed.push(id),
             "no payload" => became.refused.push(Refused {

@@ -91,7 +91,7 @@ impl Operator {
             .arg(stands)
             .arg(&envelope.id)
             .arg(minus(envelope.bytes));
-        let was: String = self.link.run("drop a job", &script).await?;
+        let was: String = self.once("drop a job", &script).await?;
         Ok(match was.as_str() {
             "waiting" => Some(TakenFrom::Waiting),
             "delayed" => Some(TakenFrom::Delayed),

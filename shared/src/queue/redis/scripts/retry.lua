@@ -10,13 +10,13 @@ end
 redis.call('LTRIM', KEYS[1], 0, -1)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local attempts = redis.call('HINCRBY', KEYS[5], ARGV[2], 1)
+local attempts = tonumber(redis.pcall('HINCRBY', KEYS[5], ARGV[2], 1)) or 1
 if attempts >= tonumber(ARGV[5]) then
   redis.call('LPUSH', KEYS[3], ARGV[7] .. ',"at":' .. string.format('%.0f', now) .. '}')
   redis.call('LTRIM', KEYS[3], 0, ARGV[6] - 1)
   redis.call('LREM', KEYS[1], 1, ARGV[1])
   redis.pcall('HDEL', KEYS[4], ARGV[2])
-  redis.call('HDEL', KEYS[5], ARGV[2])
+  redis.pcall('HDEL', KEYS[5], ARGV[2])
   redis.pcall('HINCRBY', KEYS[6], 'queued_bytes', ARGV[8])
   redis.pcall('HINCRBY', KEYS[6], 'dead', 1)
   return 0

