@@ -112,9 +112,7 @@ impl Link {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let up = self.up().await;
-        let up = up.map_err(|error| StoreError::redis(what, error))?;
-        self.over(up, what, run).await
+        self.over(self.up(what).await?, what, run).await
     }
 
     /// Runs one call that may be repeated: if it needs another connection, it is tried once more over the next one.
@@ -126,10 +124,12 @@ impl Link {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let up = self.up().await;
-        let up = up.map_err(|error| StoreError::redis(what, error))?;
-        let number = up.number;
-        match self.over(up, what, &run).await {
+        // Connections are counted from 1: any will do where there is none now.
+        let (number, ended) = match self.up(what).await {
+            Ok(up) => (up.number, self.over(up, what, &run).await),
+            Err(error) => (0, Err(error)),
+        };
+        match ended {
             Err(error) if error.needs_another_connection() => match self.next_after(number).await {
                 Some(up) => self.over(up, what, &run).await,
                 None => Err(error),
@@ -220,19 +220,21 @@ impl Link {
         .await
     }
 
-    async fn up(&self) -> RedisResult<Up> {
+    /// The connection that there is; the first one is waited for.
+    async fn up(&self, what: &'static str) -> Result<Up, StoreError> {
         let mut state = self.state.clone();
         let known = state
             .wait_for(|state| !matches!(state, State::Connecting))
             .await
             .map(|state| state.clone());
-        match known {
-            Ok(State::Up(up)) => Ok(up),
-            Ok(State::Away(error)) => Err(error),
+        let error = match known {
+            Ok(State::Up(up)) => return Ok(up),
+            Ok(State::Away(error)) => error,
             Ok(State::Connecting) | Err(_) => {
-                Err((ErrorKind::Io, "the runtime is shutting down").into())
+                (ErrorKind::Io, "the runtime is shutting down").into()
             }
-        }
+        };
+        Err(StoreError::redis(what, error))
     }
 }
 

@@ -8,13 +8,14 @@ use std::time::Instant;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
+use super::work::Left;
 use super::{
     Bounds, Claimed, Depth, Element, Enqueued, Finished, Job, JobQueue, Reaped, Retried, Timing,
     Totals, WorkQueue,
 };
 use crate::job::{Envelope, Payload};
 use crate::prefix::JobResult;
-use crate::store::{Entry, Key, Store, StoreError};
+use crate::store::{Entry, Store, StoreError};
 
 /// The queue, both sides of it. There is one worker, and it is this process.
 #[derive(Debug)]
@@ -176,17 +177,13 @@ impl WorkQueue for EmbeddedQueue {
         result: &JobResult,
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
-        let compressed = serde_json::to_vec(&result.compressed)
-            .map_err(|error| StoreError::other("finish a job", error))?;
-        let entry = |key, value| Entry { key, rev: 0, value };
-        let mut entries = vec![entry(
-            Key::Compressed(job.envelope.prefix),
-            compressed.into(),
-        )];
-        let forms = result.forms.iter();
-        entries.extend(forms.map(|form| entry(Key::Form(form.id), form.text.clone().into())));
-        self.bounds
-            .check_result(entries.iter().map(|entry| entry.value.len()).sum())?;
+        let left = job.leaves(result, &self.bounds)?;
+        let entry = |(key, value): Left<'_>| Entry {
+            key,
+            rev: 0,
+            value: value.into_owned().into(),
+        };
+        let entries: Vec<Entry> = left.into_iter().map(entry).collect();
         self.store.write(&entries).await?;
         let finished = self.state().end(&job.element);
         Ok((finished, and_claim.then(|| self.next()).flatten()))

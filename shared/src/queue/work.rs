@@ -1,14 +1,16 @@
 //! The worker's side of the queue.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::Bounds;
 use crate::job::{Envelope, Payload};
 use crate::prefix::JobResult;
-use crate::store::StoreError;
+use crate::store::{Key, StoreError};
 
 /// One element of the queue, by its bytes: an envelope, or whatever else was put there.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -46,6 +48,31 @@ pub struct Job {
     /// How often a worker died while it held this job. Above 0 it has to run alone in its process, so that a further death
     /// can't be blamed on its neighbours.
     pub crashes: u32,
+}
+
+/// One entry that a job's end leaves in the store.
+pub(super) type Left<'a> = (Key, Cow<'a, [u8]>);
+
+impl Job {
+    /// What its result leaves in the store: the forms first, so that whoever finds the compressed prefix finds them too.
+    ///
+    /// # Errors
+    /// When it is larger than `bounds` allow.
+    pub(super) fn leaves<'a>(
+        &self,
+        result: &'a JobResult,
+        bounds: &Bounds,
+    ) -> Result<Vec<Left<'a>>, StoreError> {
+        let compressed = serde_json::to_vec(&result.compressed)
+            .map_err(|error| StoreError::other("finish a job", error))?;
+        let forms = result.forms.iter();
+        let mut left: Vec<_> = forms
+            .map(|form| (Key::Form(form.id), Cow::from(form.text.as_bytes())))
+            .collect();
+        left.push((Key::Compressed(self.envelope.prefix), compressed.into()));
+        bounds.check_result(left.iter().map(|(_, value)| value.len()).sum())?;
+        Ok(left)
+    }
 }
 
 /// What an element that was claimed turned out to be.

@@ -6,15 +6,16 @@ use super::scripts;
 use super::worker::{RedisWork, minus};
 use crate::job::Envelope;
 use crate::queue::limits::ms;
+use crate::queue::work::Left;
 use crate::queue::{Element, Finished};
-use crate::store::{Key, StoreError};
+use crate::store::StoreError;
 
 impl RedisWork {
     /// Writes what a job leaves in the store, which is the same however often it is written.
-    pub(super) async fn write(&self, entries: &[(Key, &[u8])]) -> Result<(), StoreError> {
+    pub(super) async fn write(&self, entries: &[Left<'_>]) -> Result<(), StoreError> {
         let mut write = redis::pipe();
         for (key, value) in entries {
-            let set = write.cmd("SET").arg(self.keys.entry(*key)).arg(*value);
+            let set = write.cmd("SET").arg(self.keys.entry(*key)).arg(&**value);
             set.arg("PX").arg(ms(self.bounds.results_live)).ignore();
         }
         let write = async |mut connection| write.exec_async(&mut connection).await;
@@ -25,7 +26,7 @@ impl RedisWork {
     pub(super) async fn end(
         &self,
         (element, envelope): (&Element, &Envelope),
-        entries: &[(Key, &[u8])],
+        entries: &[Left<'_>],
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
         let found = and_claim.then(|| self.held().next_found()).flatten();
@@ -45,19 +46,16 @@ impl RedisWork {
             .arg(u8::from(and_claim && found.is_none()))
             .arg(ms(self.bounds.results_live));
         for (key, value) in entries {
-            script.key(self.keys.entry(*key)).arg(*value);
+            script.key(self.keys.entry(*key)).arg(&**value);
         }
         let before = self.link.number();
         let ended = self.link.run("finish a job", &script).await;
-        if and_claim && self.link.number() != before {
+        if and_claim && (ended.is_err() || self.link.number() != before) {
             self.may_claim_late();
         }
         let (mine, paused, claimed): (bool, bool, Option<Vec<u8>>) = match ended {
             Ok(ended) => ended,
             Err(error) => {
-                if and_claim {
-                    self.may_claim_late();
-                }
                 found
                     .into_iter()
                     .for_each(|found| self.held().put_off(found));

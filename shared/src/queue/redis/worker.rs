@@ -20,7 +20,7 @@ use crate::queue::limits::ms;
 use crate::queue::{
     Bounds, Claimed, Element, Finished, Job, Reaped, Retried, Timing, WorkQueue, dead,
 };
-use crate::store::{Key, StoreError};
+use crate::store::StoreError;
 
 /// How many due retries one look brings back.
 const PROMOTE: usize = 100;
@@ -221,21 +221,13 @@ impl WorkQueue for RedisWork {
         result: &JobResult,
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
-        let compressed = serde_json::to_vec(&result.compressed)
-            .map_err(|error| StoreError::other("finish a job", error))?;
-        // The forms first: whoever finds the compressed prefix finds them too.
-        let forms = result.forms.iter();
-        let mut entries: Vec<_> = forms
-            .map(|form| (Key::Form(form.id), form.text.as_bytes()))
-            .collect();
-        entries.push((Key::Compressed(job.envelope.prefix), compressed.as_slice()));
-        let bytes = entries.iter().map(|(_, value)| value.len()).sum();
-        self.bounds.check_result(bytes)?;
+        let mut left = job.leaves(result, &self.bounds)?;
+        let bytes: usize = left.iter().map(|(_, value)| value.len()).sum();
         // A script would copy a large result twice more. A full Redis takes it from a script alone.
-        if bytes as u64 >= self.bounds.large_bytes && self.write(&entries).await.is_ok() {
-            entries.clear();
+        if bytes as u64 >= self.bounds.large_bytes && self.write(&left).await.is_ok() {
+            left.clear();
         }
-        self.end((&job.element, &job.envelope), &entries, and_claim)
+        self.end((&job.element, &job.envelope), &left, and_claim)
             .await
     }
 
