@@ -27,25 +27,9 @@ impl Role {
     /// Does what the program of this name does.
     pub(crate) fn play(self) -> ExitCode {
         match self {
-            Self::Proxy => proxy(),
+            Self::Proxy => headroom_tests::roles::proxy(),
             Self::Worker(added) => worker(added),
         }
-    }
-}
-
-fn proxy() -> ExitCode {
-    let settings: headroom_proxy::Settings = match config::parse(["headroom-proxy"]) {
-        Ok(settings) => settings,
-        Err(refused) => return refused.report(),
-    };
-    telemetry::start(&settings.log);
-    panics::hide_messages();
-    let ended = tokio::runtime::Runtime::new()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(headroom_proxy::start(settings)));
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => config::fail("headroom-proxy", &error),
     }
 }
 
