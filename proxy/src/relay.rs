@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::dialect::Provider;
 use crate::headers::{self, RequestId};
 use crate::reply;
+use crate::upstream::RequestBody;
 
 /// Relays a request of any method to any path.
 pub(crate) async fn relay(app: Arc<App>, request: Request) -> Response<Body> {
@@ -24,7 +25,12 @@ pub(crate) async fn relay(app: Arc<App>, request: Request) -> Response<Body> {
     headers::outgoing(&mut parts.headers);
     let answer = app
         .upstream
-        .send(provider, (parts.method, target), parts.headers, body)
+        .send(
+            provider,
+            (parts.method, target),
+            parts.headers,
+            RequestBody::Streamed(body),
+        )
         .await;
     id.on(match answer {
         Ok(answer) => {

@@ -11,7 +11,6 @@ use headroom_shared::clock::now_ms;
 use headroom_shared::record::CacheUsage;
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, header};
-use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
@@ -28,6 +27,7 @@ use crate::memory::{Budget, Known};
 use crate::reply;
 use crate::scan::{CacheLife, Scan, scan};
 use crate::splice::Rope;
+use crate::upstream::{AnswerBody, RequestBody};
 
 /// Answers a request of a dialect.
 pub(crate) async fn answer(
@@ -246,7 +246,7 @@ impl Turn {
                 provider,
                 (parts.method, &target),
                 parts.headers,
-                Body::new(rope),
+                RequestBody::Whole(rope),
             )
             .await;
         let decision = deferral.map_or(decision, Deferral::decision);
@@ -272,7 +272,7 @@ impl Turn {
     /// Passes an answer on and listens to it.
     fn listen(
         &self,
-        answer: Response<Incoming>,
+        answer: Response<AnswerBody>,
         usage: Option<oneshot::Sender<Option<CacheUsage>>>,
     ) -> Response<Body> {
         let (mut parts, body) = answer.into_parts();
