@@ -5,10 +5,14 @@
 
 mod digest;
 mod draft;
+#[cfg(test)]
+mod golden;
 pub(crate) mod json;
 #[cfg(test)]
 mod properties;
 mod read;
+#[cfg(test)]
+mod writer;
 
 use std::ops::Range;
 use std::time::Duration;
