@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use super::string_end::string_end;
 
 /// The document is not what the reader expected at some place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,19 +57,9 @@ impl<'a> Cursor<'a> {
     pub(crate) fn string(&mut self) -> Result<Range<usize>, Unlike> {
         self.expect(b'"')?;
         let start = self.at;
-        loop {
-            let found = memchr2(b'"', b'\\', &self.bytes[self.at..]).ok_or(Unlike)?;
-            self.at += found;
-            if self.bytes[self.at] == b'"' {
-                self.at += 1;
-                return Ok(start..self.at - 1);
-            }
-            // A backslash and the byte it escapes; the document may end in between.
-            self.at += 2;
-            if self.at > self.bytes.len() {
-                return Err(Unlike);
-            }
-        }
+        let end = start + string_end(&self.bytes[start..]).ok_or(Unlike)?;
+        self.at = end + 1;
+        Ok(start..end)
     }
 
     /// Reads an object; `member` is given each key (escaped, without quotes) and must read the value.

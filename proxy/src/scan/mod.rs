@@ -11,6 +11,7 @@ pub(crate) mod json;
 #[cfg(test)]
 mod properties;
 mod read;
+mod string_end;
 #[cfg(test)]
 mod writer;
 
