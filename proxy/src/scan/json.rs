@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::string_end::string_end;
 
 /// The document is not what the reader expected at some place.
@@ -36,6 +38,11 @@ impl<'a> Cursor<'a> {
     /// Stands at `at` in `bytes`.
     pub(crate) const fn at(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes, at }
+    }
+
+    /// Where it stands.
+    pub(crate) const fn place(&self) -> usize {
+        self.at
     }
 
     /// The bytes of a span.
@@ -100,9 +107,17 @@ impl<'a> Cursor<'a> {
 
     /// Passes over one value of any kind and gives its span.
     pub(crate) fn value(&mut self) -> Result<Range<usize>, Unlike> {
+        self.value_with_keys(|_, _| ())
+    }
+
+    /// The same; `seen` is told each key in the value, and has a cursor that stands before that key's own value.
+    pub(crate) fn value_with_keys(
+        &mut self,
+        mut seen: impl FnMut(&'a [u8], &Self),
+    ) -> Result<Range<usize>, Unlike> {
         self.peek();
         let start = self.at;
-        let mut open: Vec<u8> = Vec::new();
+        let mut open: SmallVec<[u8; 64]> = SmallVec::new();
         loop {
             match self.peek().ok_or(Unlike)? {
                 b'"' => {
@@ -111,7 +126,7 @@ impl<'a> Cursor<'a> {
                 b'{' => {
                     self.at += 1;
                     if self.peek() != Some(b'}') {
-                        self.key()?;
+                        self.key(&mut seen)?;
                         open.push(b'}');
                         continue;
                     }
@@ -127,7 +142,7 @@ impl<'a> Cursor<'a> {
                 }
                 _ => self.scalar()?,
             }
-            if !self.close(&mut open)? {
+            if !self.close(&mut open, &mut seen)? {
                 return Ok(start..self.at);
             }
         }
@@ -143,23 +158,29 @@ impl<'a> Cursor<'a> {
     }
 
     /// After a value inside `open`: closes what ends here; whether another value follows.
-    fn close(&mut self, open: &mut Vec<u8>) -> Result<bool, Unlike> {
+    fn close(
+        &mut self,
+        open: &mut SmallVec<[u8; 64]>,
+        seen: &mut impl FnMut(&'a [u8], &Self),
+    ) -> Result<bool, Unlike> {
         while let Some(closer) = open.last().copied() {
             if self.ends(closer)? {
                 open.pop();
                 continue;
             }
             if closer == b'}' {
-                self.key()?;
+                self.key(seen)?;
             }
             return Ok(true);
         }
         Ok(false)
     }
 
-    fn key(&mut self) -> Result<(), Unlike> {
-        self.string()?;
-        self.expect(b':')
+    fn key(&mut self, seen: &mut impl FnMut(&'a [u8], &Self)) -> Result<(), Unlike> {
+        let key = self.string()?;
+        self.expect(b':')?;
+        seen(&self.bytes[key], self);
+        Ok(())
     }
 
     /// Reads `,` (false) or `closer` (true).

@@ -1,12 +1,14 @@
 //! Properties of scan and splice, over written documents of each dialect.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use headroom_shared::id::DigestKey;
 use http_body_util::BodyExt;
 use proptest::prelude::*;
 
 use super::writer::{Piece, Writer};
-use super::{Scan, scan};
+use super::{CacheLife, Message, Scan, scan};
 use crate::dialect::DIALECTS;
 use crate::splice::Rope;
 
@@ -116,6 +118,50 @@ fn shapes_that_clients_change_between_turns_are_the_same_prefix() {
         boundaries(&plain.replace("\"t\"", "\"u\""))[0],
         boundaries(&plain)[0]
     );
+}
+
+#[test]
+fn a_history_counts_wherever_the_body_names_it() {
+    let input = r#""input":[{"role":"user","content":"a"},{"role":"user","content":"b"}]"#;
+    let boundaries = |body: &str| {
+        let scan = scanned(body.as_bytes(), 2).unwrap();
+        let boundary = |message: &Message| message.boundary;
+        scan.messages.iter().map(boundary).collect::<Vec<_>>()
+    };
+    let before = boundaries(&format!(r#"{{"previous_response_id":"r",{input}}}"#));
+    let behind = boundaries(&format!(r#"{{{input},"previous_response_id":"r"}}"#));
+    assert_eq!(before, behind);
+    assert_ne!(before, boundaries(&format!("{{{input}}}")));
+    let null = boundaries(&format!(r#"{{{input},"previous_response_id":null}}"#));
+    assert_eq!(null, boundaries(&format!("{{{input}}}")));
+}
+
+#[test]
+fn a_marker_counts_wherever_it_stands() {
+    let life = |body: &str, dialect| scanned(body.as_bytes(), dialect).unwrap().cache;
+    let marked = |minutes: u64| CacheLife::Marked(Duration::from_secs(minutes * 60));
+    let short = r#""cache_control":{"type":"ephemeral"}"#;
+    let long = r#""cache_control":{"type":"ephemeral","ttl":"1h"}"#;
+    for (kind, body) in [short, long].into_iter().enumerate().flat_map(|(kind, marker)| {
+        [
+            r#"{"messages":[],MARK}"#,
+            r#"{"system":[{"type":"text","text":"s",MARK}],"messages":[]}"#,
+            r#"{"messages":[],"tools":[{"name":"t","input_schema":{},MARK}]}"#,
+            r#"{"messages":[{"role":"user","content":"a",MARK}]}"#,
+            r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a",MARK}]}]}"#,
+            r#"{"messages":[{"role":"user","content":[{"type":"tool_result","content":[{"type":"text","text":"a",MARK}]}]}]}"#,
+            r#"{"messages":[{"role":"user","content":[{"type":"tool_result","content":[{"type":"document","source":{"content":[{"type":"text","text":"a",MARK}]}}]}]}]}"#,
+        ]
+        .map(|body| (kind, body.replace("MARK", marker)))
+    }) {
+        assert_eq!(life(&body, 0), marked([5, 60][kind]), "{body}");
+    }
+    let plain = r#"{"messages":[{"role":"user","content":"\"cache_control\":{}"}]}"#;
+    assert_eq!(life(plain, 0), CacheLife::None);
+    let hours = |hours: u64| CacheLife::Automatic(Duration::from_secs(hours * 3600));
+    let asks = r#"{"messages":[],"prompt_cache_retention":"24h"}"#;
+    assert_eq!(life(asks, 1), hours(24));
+    assert_eq!(life(r#"{"messages":[]}"#, 1), hours(1));
 }
 
 #[test]
