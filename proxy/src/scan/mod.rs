@@ -5,10 +5,16 @@
 
 mod digest;
 mod draft;
+#[cfg(test)]
+mod golden;
 pub(crate) mod json;
+mod markers;
 #[cfg(test)]
 mod properties;
 mod read;
+mod string_end;
+#[cfg(test)]
+mod writer;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -20,6 +26,7 @@ use self::digest::Chain;
 pub(crate) use self::draft::{Draft, Part, Text, member, string_member};
 use self::json::Kind;
 pub(crate) use self::json::{Cursor, Unlike};
+use self::read::Reader;
 
 /// Smallest tool output that is a block, in bytes of escaped text. A form must save 200 bytes, so less is not worth a look.
 pub const MIN_TOOL_BYTES: usize = 512;
@@ -108,8 +115,10 @@ pub(crate) trait Grammar: std::fmt::Debug + Sync {
     fn asks_thinking(&self, member: &[u8], value: &[u8]) -> bool;
     /// What a message is and what in it may be replaced.
     fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading;
-    /// How long the provider keeps what this body makes it cache.
-    fn cache_life(&self, body: &[u8]) -> CacheLife;
+    /// The member by which a client asks the provider to cache, wherever in the body it stands.
+    fn cache_marker(&self) -> &'static [u8];
+    /// How long the provider keeps what a body with these values of that member makes it cache.
+    fn cache_life(&self, markers: &[&[u8]]) -> CacheLife;
 }
 
 /// What a dialect says of one message.
@@ -133,41 +142,44 @@ pub(crate) fn scan(body: &[u8], grammar: &dyn Grammar, key: &DigestKey) -> Resul
     let mut scanner = Scanner::new(body, grammar, key);
     let mut cursor = Cursor::new(body);
     let mut messages = None;
-    let mut seed = Chain::new(key, grammar.name());
+    let mut seed = Chain::new(&mut scanner.reader.digester, grammar.name());
     cursor.object(|cursor, name| {
         if name == b"model" && cursor.kind()? == Kind::String {
             let span = cursor.string()?;
             scanner.scan.model = String::from_utf8_lossy(cursor.slice(&span)).into_owned();
         } else if name == grammar.messages_member() {
-            let before = messages.replace(cursor.value()?);
-            return if before.is_none() {
-                Ok(())
-            } else {
-                Err(Unlike)
-            };
+            if messages.replace((cursor.clone(), seed)).is_some() {
+                return Err(Unlike);
+            }
+            return scanner.messages(cursor, seed);
         } else {
-            let value = cursor.value()?;
+            let value = scanner.reader.markers.pass(cursor, name)?;
             let value = cursor.slice(&value);
             scanner.scan.asks_thinking |= grammar.asks_thinking(name, value);
             scanner.scan.references &= !grammar.drops_blocks(name, value);
             if grammar.hides_history(name) && value != b"null" {
-                seed = seed.clone().history(name, value);
+                seed = seed.history(&mut scanner.reader.digester, name, value);
             }
         }
         Ok(())
     })?;
     cursor.end()?;
-    let messages = messages.ok_or(Unlike)?;
-    scanner.messages(messages.start, seed)?;
-    scanner.scan.cache = grammar.cache_life(body);
+    let (mut cursor, begun_with) = messages.ok_or(Unlike)?;
+    if begun_with != seed {
+        // The history was named behind the messages, and their boundaries lack it.
+        let mut again = Scanner::new(body, grammar, key);
+        again.messages(&mut cursor, seed)?;
+        scanner.scan.messages = again.scan.messages;
+    }
+    scanner.scan.cache = grammar.cache_life(&scanner.reader.markers.values());
     Ok(scanner.scan)
 }
 
 /// The scan of one body as it is being made.
 struct Scanner<'a> {
-    body: &'a [u8],
     grammar: &'a dyn Grammar,
-    key: &'a DigestKey,
+    reader: Reader<'a>,
+    body: &'a [u8],
     scan: Scan,
 }
 
@@ -184,22 +196,22 @@ impl<'a> Scanner<'a> {
             references: true,
         };
         Self {
-            body,
             grammar,
-            key,
+            reader: Reader::new(body, key, grammar.cache_marker()),
+            body,
             scan,
         }
     }
 
-    fn messages(&mut self, start: usize, mut chain: Chain) -> Result<(), Unlike> {
-        let mut cursor = Cursor::at(self.body, start);
+    /// Scans the messages at `cursor`, which continue the conversation that `chain` is the digest of.
+    fn messages(&mut self, cursor: &mut Cursor<'a>, mut chain: Chain) -> Result<(), Unlike> {
         match cursor.kind()? {
             Kind::String => {
-                let draft = Draft::of_string(&mut cursor, self.key)?;
+                let draft = self.reader.string(cursor)?;
                 self.message(&draft, &mut chain)
             }
             Kind::Array => cursor.array(|cursor| {
-                let draft = Draft::read(cursor, self.key)?;
+                let draft = self.reader.message(cursor)?;
                 self.message(&draft, &mut chain)
             }),
             Kind::Object | Kind::Scalar => Err(Unlike),
@@ -209,7 +221,7 @@ impl<'a> Scanner<'a> {
     fn message(&mut self, draft: &Draft<'_>, chain: &mut Chain) -> Result<(), Unlike> {
         let message = u32::try_from(self.scan.messages.len()).map_err(|_| Unlike)?;
         let reading = self.grammar.read(draft, self.body);
-        let boundary = chain.append(draft);
+        let boundary = chain.append(&mut self.reader.digester, self.body, draft);
         self.scan.text_bytes += draft.text_bytes();
         let Reading {
             from_model,
