@@ -25,7 +25,7 @@ use crate::headers::{self, RequestId};
 use crate::ledger::Ledger;
 use crate::memory::{Budget, Known};
 use crate::reply;
-use crate::scan::{CacheLife, Scan, scan};
+use crate::scan::{CacheLife, Scan, scan_again};
 use crate::splice::Rope;
 use crate::upstream::{AnswerBody, RequestBody};
 
@@ -115,7 +115,7 @@ impl Turn {
             self.app.memory.goes_out_nameless(now_ms());
             return None;
         };
-        let Ok(scan) = scan(&body, self.dialect, &key) else {
+        let Ok(scan) = scan_again(&body, self.dialect, &key, &self.app.scans) else {
             tracing::debug!("the body is not what the dialect says: it goes out as it came");
             return None;
         };
@@ -123,7 +123,6 @@ impl Turn {
         if !known.sure {
             self.app.counts.store_misses.inc();
         }
-        let scan = Arc::new(scan);
         Some(Understood {
             body,
             scan,

@@ -8,7 +8,7 @@ use super::json::{Cursor, Unlike};
 pub(super) struct Markers<'a> {
     body: &'a [u8],
     name: &'static [u8],
-    spans: Vec<Range<usize>>,
+    pub(super) spans: Vec<Range<usize>>,
 }
 
 impl<'a> Markers<'a> {
@@ -43,6 +43,11 @@ impl<'a> Markers<'a> {
     pub(super) fn values(&self) -> Vec<&'a [u8]> {
         let value = |span: &Range<usize>| &self.body[span.clone()];
         self.spans.iter().map(value).collect()
+    }
+
+    /// Where the markers' values stand, in order.
+    pub(super) fn into_spans(self) -> Vec<Range<usize>> {
+        self.spans
     }
 
     /// Notes the marker at `cursor`. One within another is none: so each byte is read once more at most, however they nest.

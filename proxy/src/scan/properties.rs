@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use headroom_shared::id::DigestKey;
-use http_body_util::BodyExt;
 use proptest::prelude::*;
 
 use super::writer::{Piece, Writer};
@@ -12,11 +11,8 @@ use super::{CacheLife, Message, Scan, scan};
 use crate::dialect::DIALECTS;
 use crate::splice::Rope;
 
-fn flat(rope: Rope) -> Vec<u8> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    runtime.block_on(async { rope.collect().await.unwrap().to_bytes().to_vec() })
+fn flat(mut rope: Rope) -> Vec<u8> {
+    std::iter::from_fn(|| rope.next()).flatten().collect()
 }
 
 fn scanned(body: &[u8], dialect: usize) -> Option<Scan> {
