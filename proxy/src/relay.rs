@@ -10,10 +10,12 @@ use crate::app::App;
 use crate::dialect::Provider;
 use crate::headers::{self, RequestId};
 use crate::reply;
+use crate::upgrade::Upgrade;
 
 /// Relays a request of any method to any path.
-pub(crate) async fn relay(app: Arc<App>, request: Request) -> Response<Body> {
+pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body> {
     let id = RequestId::new();
+    let upgrade = Upgrade::wanted(&mut request);
     let (mut parts, body) = request.into_parts();
     let span = tracing::info_span!("request", %id, path = parts.uri.path());
     let provider = Provider::of(parts.uri.path(), &parts.headers);
@@ -22,11 +24,21 @@ pub(crate) async fn relay(app: Arc<App>, request: Request) -> Response<Body> {
         return id.on(reply::error(provider, StatusCode::BAD_REQUEST, &message));
     };
     headers::outgoing(&mut parts.headers);
+    if let Some(upgrade) = &upgrade {
+        upgrade.ask(&mut parts.headers);
+    }
     let answer = app
         .upstream
         .send(provider, (parts.method, target), parts.headers, body)
         .await;
     id.on(match answer {
+        Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            let agreed = upgrade.and_then(|upgrade| upgrade.agreed(&app, answer));
+            agreed.unwrap_or_else(|| {
+                let message = "the provider switched to a protocol that was not asked for";
+                reply::error(provider, StatusCode::BAD_GATEWAY, message)
+            })
+        }
         Ok(answer) => {
             let (mut parts, body) = answer.into_parts();
             headers::end_to_end(&mut parts.headers);

@@ -6,7 +6,7 @@
 //! | [`redis_server`] | a throw-away redis-server |
 //! | [`redis_kinds`] | Redis as users run it: with TLS, behind a sentinel, as a cluster |
 //! | [`provider`] | a provider that answers as the test says, keeps what it got, and models a prompt cache |
-//! | [`raw`] | a provider of one connection, for answers that no HTTP library would write |
+//! | [`raw`] | either end of a connection by hand, for what no HTTP library would write |
 //! | [`tcp_proxy`] | a TCP proxy that slows, stalls or cuts |
 //! | [`ports`], [`wait`], [`random`] | free ports, waiting with a limit, random numbers from a printed seed |
 //! | [`http`] | one HTTP call over a connection of its own |
