@@ -1,7 +1,7 @@
 //! The headers that are ours: read from requests, taken off before the provider, put on answers.
 
 use axum::body::Body;
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use uuid::Uuid;
 
 use crate::counts::Decision;
@@ -55,6 +55,14 @@ pub(crate) fn session(headers: &HeaderMap) -> String {
         .iter()
         .find_map(|name| headers.get(*name)?.to_str().ok());
     named.unwrap_or_default().chars().take(64).collect()
+}
+
+/// Whether the body has a transfer coding besides `chunked`, which the server undoes: this hop knows no other, and the next
+/// would not be told of it.
+pub(crate) fn coded(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_some_and(|coding| !chunked(coding)) || codings.next().is_some()
 }
 
 /// Makes a client's headers those that go to the provider.

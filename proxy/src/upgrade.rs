@@ -1,4 +1,4 @@
-//! WebSockets: the handshake goes to the provider and back, and then the bytes of either side as they come.
+//! `WebSocket`: the handshake goes to the provider and back, and then the bytes of either side as they come.
 
 use std::io;
 use std::time::Duration;

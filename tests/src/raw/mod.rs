@@ -3,7 +3,9 @@
 mod message;
 mod provider;
 mod socket;
+mod strict;
 
 pub use self::message::Message;
 pub use self::provider::RawProvider;
 pub use self::socket::{Socket, Sockets};
+pub use self::strict::{Came, StrictProvider};

@@ -84,7 +84,7 @@ impl Socket {
     /// Waits for more bytes; false at the end.
     async fn more(&mut self) -> io::Result<bool> {
         let read = self.stream.read_buf(&mut self.held);
-        Ok(wait::soon("bytes", read).await? > 0)
+        Ok(wait::soon("bytes or the end of them", read).await? > 0)
     }
 
     /// The next `length` bytes.
@@ -92,26 +92,29 @@ impl Socket {
     /// # Panics
     /// When the connection ends before.
     pub async fn take(&mut self, length: usize) -> Vec<u8> {
-        while self.held.len() < length {
-            let more = self.more().await.expect("the connection goes on");
-            assert!(more, "{:?} and then the end", self.shown());
-        }
-        self.held.drain(..length).collect()
+        self.try_take(length).await.expect("the connection goes on")
     }
 
-    /// All bytes up to the end of `mark`, or `None` where the connection ends before anything came.
-    ///
-    /// # Panics
-    /// When the connection ends in between.
-    async fn through(&mut self, mark: &[u8]) -> Option<Vec<u8>> {
+    async fn try_take(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        while self.held.len() < length {
+            if !self.more().await? {
+                return Err(cut());
+            }
+        }
+        Ok(self.held.drain(..length).collect())
+    }
+
+    /// All bytes up to the end of `mark`; `None` where the connection ends before anything came.
+    async fn through(&mut self, mark: &[u8]) -> io::Result<Option<Vec<u8>>> {
         loop {
             let found = self.held.windows(mark.len()).position(|at| at == mark);
             if let Some(at) = found {
-                return Some(self.held.drain(..at + mark.len()).collect());
+                return Ok(Some(self.held.drain(..at + mark.len()).collect()));
             }
-            if !self.more().await.unwrap_or(false) {
-                assert!(self.held.is_empty(), "{:?} and then the end", self.shown());
-                return None;
+            match (self.more().await, self.held.is_empty()) {
+                (Ok(true), _) => {}
+                (Ok(false) | Err(_), true) => return Ok(None),
+                (Ok(false) | Err(_), false) => return Err(cut()),
             }
         }
     }
@@ -121,8 +124,12 @@ impl Socket {
     /// # Panics
     /// When it ends in the middle of one, or the head is malformed.
     pub async fn head(&mut self) -> Option<Message> {
+        self.try_head().await.expect("a whole head")
+    }
+
+    async fn try_head(&mut self) -> io::Result<Option<Message>> {
         let head = self.through(b"\r\n\r\n").await?;
-        Some(Message::of(&head[..head.len() - 4]))
+        Ok(head.map(|head| Message::of(&head[..head.len() - 4])))
     }
 
     /// The next whole message; `None` where the connection ends instead.
@@ -130,28 +137,41 @@ impl Socket {
     /// # Panics
     /// When it ends in the middle of one, or the message is malformed or could be understood in two ways.
     pub async fn message(&mut self) -> Option<Message> {
-        let mut message = self.head().await?;
-        message.body = match message.framing() {
-            Framing::Length(length) => self.take(length).await,
-            Framing::Chunked => self.chunks().await,
-            Framing::Close => self.rest().await.0,
-        };
-        Some(message)
+        self.try_message().await.expect("a whole message")
     }
 
-    async fn chunks(&mut self) -> Vec<u8> {
+    /// The next whole message; `None` where the connection ends instead.
+    ///
+    /// # Errors
+    /// When it ends in the middle of one.
+    ///
+    /// # Panics
+    /// When the message is malformed or could be understood in two ways.
+    pub async fn try_message(&mut self) -> io::Result<Option<Message>> {
+        let Some(mut message) = self.try_head().await? else {
+            return Ok(None);
+        };
+        message.body = match message.framing() {
+            Framing::Length(length) => self.try_take(length).await?,
+            Framing::Chunked => self.chunks().await?,
+            Framing::Close => self.rest().await.0,
+        };
+        Ok(Some(message))
+    }
+
+    async fn chunks(&mut self) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         loop {
-            let line = self.through(b"\r\n").await.expect("a chunk's size");
+            let line = self.through(b"\r\n").await?.ok_or_else(cut)?;
             let size = std::str::from_utf8(&line[..line.len() - 2]).expect("a number");
             let size = usize::from_str_radix(size, 16).expect("nothing but a number");
             if size == 0 {
                 // Trailers, if any, and the empty line.
-                while self.through(b"\r\n").await.expect("the last line") != b"\r\n" {}
-                return body;
+                while self.through(b"\r\n").await?.ok_or_else(cut)? != b"\r\n" {}
+                return Ok(body);
             }
-            body.extend(self.take(size).await);
-            assert_eq!(self.take(2).await, b"\r\n", "the end of a chunk");
+            body.extend(self.try_take(size).await?);
+            assert_eq!(self.try_take(2).await?, b"\r\n", "the end of a chunk");
         }
     }
 
@@ -165,10 +185,11 @@ impl Socket {
         };
         (std::mem::take(&mut self.held), properly)
     }
+}
 
-    fn shown(&self) -> String {
-        String::from_utf8_lossy(&self.held).into_owned()
-    }
+/// The connection ended in the middle of something.
+fn cut() -> io::Error {
+    io::ErrorKind::UnexpectedEof.into()
 }
 
 /// A provider whose connections the test serves itself.
@@ -219,8 +240,12 @@ impl Sockets {
     /// # Panics
     /// When none comes.
     pub async fn next(&self) -> Socket {
-        let mut arrived = self.arrived.lock().await;
-        let stream = wait::soon("a connection", arrived.recv()).await;
+        wait::soon("a connection", self.next_whenever()).await
+    }
+
+    /// The same without a limit.
+    pub(super) async fn next_whenever(&self) -> Socket {
+        let stream = self.arrived.lock().await.recv().await;
         Socket::of(stream.expect("the listener goes on"))
     }
 
