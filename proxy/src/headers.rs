@@ -1,7 +1,7 @@
 //! The headers that are ours: read from requests, taken off before the provider, put on answers.
 
 use axum::body::Body;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use uuid::Uuid;
 
 use crate::counts::Decision;
@@ -27,8 +27,9 @@ impl RequestId {
         Self(Uuid::now_v7())
     }
 
-    /// Puts the id on an answer.
+    /// Puts the id on an answer, and the version that is spoken here: a provider's own is that of its hop.
     pub(crate) fn on(self, mut response: Response<Body>) -> Response<Body> {
+        *response.version_mut() = Version::HTTP_11;
         if let Ok(value) = HeaderValue::from_str(&self.to_string()) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
@@ -47,6 +48,13 @@ pub(crate) fn bypass(headers: &HeaderMap) -> bool {
     headers
         .get(BYPASS)
         .is_some_and(|value| value == "1" || value == "true")
+}
+
+/// Whether the client sends its body only when it is told to go on: when the body is first asked for.
+pub(crate) fn waits(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// The session a client names; empty if none.
@@ -75,6 +83,21 @@ pub(crate) fn outgoing(headers: &mut HeaderMap) {
         .collect();
     for name in ours {
         headers.remove(name);
+    }
+    join_cookies(headers);
+}
+
+/// Puts cookies back on one line: HTTP/2 clients may send them apart, which HTTP/1.1 does not know (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<&[u8]> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if cookies.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+    {
+        headers.insert(header::COOKIE, joined);
     }
 }
 

@@ -9,7 +9,7 @@
 //! | [`raw`] | either end of a connection by hand, for what no HTTP library would write |
 //! | [`tcp_proxy`] | a TCP proxy that slows, stalls or cuts |
 //! | [`ports`], [`wait`], [`random`] | free ports, waiting with a limit, random numbers from a printed seed |
-//! | [`http`] | one HTTP call over a connection of its own |
+//! | [`http`] | HTTP calls: one over a connection of its own, or several over one of HTTP/2 |
 //! | [`client`] | an agent that sends a conversation and checks what becomes of it |
 //! | [`conversation`] | conversations, recorded or made up, and how clients write them |
 //! | [`audit`] | what was replaced in a body, found without the product's own code |

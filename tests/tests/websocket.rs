@@ -144,10 +144,10 @@ async fn a_refusal_is_an_ordinary_answer() {
     for (status, upgrade) in [
         (
             "426 Upgrade Required",
-            "upgrade: h3\r\nconnection: upgrade\r\n",
+            "upgrade: h3\r\nconnection: upgrade, close\r\n",
         ),
-        ("404 Not Found", ""),
-        ("200 OK", ""),
+        ("404 Not Found", "connection: close\r\n"),
+        ("200 OK", "connection: close\r\n"),
         ("403 Forbidden", "connection: close\r\n"),
     ] {
         client.write(ASK).await;
