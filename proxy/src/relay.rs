@@ -1,11 +1,13 @@
 //! Requests in no dialect of ours: streamed to their provider and back, untouched.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use axum::extract::Request;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
+use http_body_util::BodyExt as _;
 
 use crate::app::App;
 use crate::dialect::Provider;
@@ -33,9 +35,20 @@ pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body>
     if let Some(upgrade) = &upgrade {
         upgrade.ask(&mut parts.headers);
     }
+    let broken = Arc::new(AtomicBool::new(false));
+    let note = Arc::clone(&broken);
+    let body = body.map_err(move |error| {
+        note.store(true, Ordering::Relaxed);
+        error
+    });
     let answer = app
         .upstream
-        .send(provider, (parts.method, target), parts.headers, body)
+        .send(
+            provider,
+            (parts.method, target),
+            parts.headers,
+            Body::new(body),
+        )
         .await;
     id.on(match answer {
         Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
@@ -50,6 +63,7 @@ pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body>
             headers::end_to_end(&mut parts.headers);
             Response::from_parts(parts, Body::new(body))
         }
+        Err(_) if broken.load(Ordering::Relaxed) => reply::broken(provider),
         Err(error) => span.in_scope(|| reply::unanswered(provider, &error)),
     })
 }

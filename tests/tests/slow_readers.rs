@@ -1,5 +1,4 @@
 //! Who does not read is not read ahead of: the proxy holds little, and the other side feels it.
-#![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::time::Duration;
 

@@ -15,7 +15,10 @@ const AGREE: &str = "HTTP/1.1 101 Web Sockets It Is\r\nUpgrade: websocket\r\nCon
 
 async fn stage() -> (Sockets, Process) {
     let provider = Sockets::listen().await;
-    let proxy = Launch::proxy_to(&provider.url()).start().await;
+    let proxy = Launch::proxy_to(&provider.url())
+        .set("HEADROOM_LOG", "debug")
+        .start()
+        .await;
     (provider, proxy)
 }
 
@@ -204,9 +207,14 @@ async fn a_stop_lets_a_websocket_end() {
     proxy.signal("TERM");
     let ready = Call::get("/readyz");
     let addr = proxy.addr();
-    wait::until("readyz to say that it drains", wait::DEADLINE, async || {
-        let answer = ready.try_send(&addr).await;
-        answer.is_ok_and(|answer| answer.status() == 503)
+    wait::soon("readyz to say that it drains", async {
+        while !ready
+            .try_send(&addr)
+            .await
+            .is_ok_and(|answer| answer.status() == 503)
+        {
+            assert!(!proxy.has_ended(), "it does not wait for the WebSocket");
+        }
     })
     .await;
     client.write("still").await;
