@@ -1,4 +1,4 @@
-//! WebSockets: the handshake passes as it is, then bytes flow both ways until one side ends.
+//! `WebSocket`: the handshake passes as it is, then bytes flow both ways until one side ends.
 #![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use headroom_tests::http::Call;
