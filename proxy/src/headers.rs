@@ -1,7 +1,7 @@
 //! The headers that are ours: read from requests, taken off before the provider, put on answers.
 
 use axum::body::Body;
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use uuid::Uuid;
 
 use crate::counts::Decision;
@@ -27,8 +27,9 @@ impl RequestId {
         Self(Uuid::now_v7())
     }
 
-    /// Puts the id on an answer.
+    /// Puts the id on an answer, and the version that is spoken here: a provider's own is that of its hop.
     pub(crate) fn on(self, mut response: Response<Body>) -> Response<Body> {
+        *response.version_mut() = Version::HTTP_11;
         if let Ok(value) = HeaderValue::from_str(&self.to_string()) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
@@ -49,12 +50,27 @@ pub(crate) fn bypass(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value == "1" || value == "true")
 }
 
+/// Whether the client sends its body only when it is told to go on: when the body is first asked for.
+pub(crate) fn waits(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
 /// The session a client names; empty if none.
 pub(crate) fn session(headers: &HeaderMap) -> String {
     let named = SESSION
         .iter()
         .find_map(|name| headers.get(*name)?.to_str().ok());
     named.unwrap_or_default().chars().take(64).collect()
+}
+
+/// Whether the body has a transfer coding besides `chunked`, which the server undoes: this hop knows no other, and the next
+/// would not be told of it.
+pub(crate) fn coded(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_some_and(|coding| !chunked(coding)) || codings.next().is_some()
 }
 
 /// Makes a client's headers those that go to the provider.
@@ -67,6 +83,21 @@ pub(crate) fn outgoing(headers: &mut HeaderMap) {
         .collect();
     for name in ours {
         headers.remove(name);
+    }
+    join_cookies(headers);
+}
+
+/// Puts cookies back on one line: HTTP/2 clients may send them apart, which HTTP/1.1 does not know (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<&[u8]> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if cookies.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+    {
+        headers.insert(header::COOKIE, joined);
     }
 }
 

@@ -1,20 +1,25 @@
 //! Requests in no dialect of ours: streamed to their provider and back, untouched.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use axum::extract::Request;
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 
 use crate::app::App;
 use crate::dialect::Provider;
 use crate::headers::{self, RequestId};
 use crate::reply;
+use crate::upgrade::Upgrade;
 use crate::upstream::RequestBody;
 
 /// Relays a request of any method to any path.
-pub(crate) async fn relay(app: Arc<App>, request: Request) -> Response<Body> {
+pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body> {
     let id = RequestId::new();
+    let upgrade = Upgrade::wanted(&mut request);
     let (mut parts, body) = request.into_parts();
     let span = tracing::info_span!("request", %id, path = parts.uri.path());
     let provider = Provider::of(parts.uri.path(), &parts.headers);
@@ -23,21 +28,43 @@ pub(crate) async fn relay(app: Arc<App>, request: Request) -> Response<Body> {
         return id.on(reply::error(provider, StatusCode::BAD_REQUEST, &message));
     };
     headers::outgoing(&mut parts.headers);
+    if !body.is_end_stream() && body.size_hint().exact().is_none() {
+        // Said for the methods whose bodies are not expected: the client's side would leave theirs out.
+        let chunked = HeaderValue::from_static("chunked");
+        parts.headers.insert(header::TRANSFER_ENCODING, chunked);
+    }
+    if let Some(upgrade) = &upgrade {
+        upgrade.ask(&mut parts.headers);
+    }
+    let broken = Arc::new(AtomicBool::new(false));
+    let note = Arc::clone(&broken);
+    let body = body.map_err(move |error| {
+        note.store(true, Ordering::Relaxed);
+        error
+    });
     let answer = app
         .upstream
         .send(
             provider,
             (parts.method, target),
             parts.headers,
-            RequestBody::Streamed(body),
+            RequestBody::Streamed(Body::new(body)),
         )
         .await;
     id.on(match answer {
+        Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            let agreed = upgrade.and_then(|upgrade| upgrade.agreed(&app, answer));
+            agreed.unwrap_or_else(|| {
+                let message = "the provider switched to a protocol that was not asked for";
+                reply::error(provider, StatusCode::BAD_GATEWAY, message)
+            })
+        }
         Ok(answer) => {
             let (mut parts, body) = answer.into_parts();
             headers::end_to_end(&mut parts.headers);
             Response::from_parts(parts, Body::new(body))
         }
+        Err(_) if broken.load(Ordering::Relaxed) => reply::broken(provider),
         Err(error) => span.in_scope(|| reply::unanswered(provider, &error)),
     })
 }

@@ -32,6 +32,12 @@ pub(crate) fn error(provider: Provider, status: StatusCode, message: &str) -> Re
     response
 }
 
+/// The answer to a body that the client did not send whole.
+pub(crate) fn broken(provider: Provider) -> Response<Body> {
+    let message = "the request body ended before all of it had come";
+    error(provider, StatusCode::BAD_REQUEST, message)
+}
+
 /// The answer to a request that got none from its provider.
 pub(crate) fn unanswered(provider: Provider, error: &Unanswered) -> Response<Body> {
     tracing::warn!(%error, "a request got no answer from its provider");

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use headroom_shared::queue::{Depth, Totals};
-use http::{StatusCode, header};
+use http::{Response, StatusCode, header};
 use serde_json::json;
 
 use crate::app::App;
-use crate::dialect::DIALECTS;
-use crate::{relay, turn};
+use crate::dialect::{DIALECTS, Provider};
+use crate::{headers, relay, reply, turn};
 
 /// How long a look at the counts may wait for the queue.
 const COUNTS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -30,6 +31,9 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics));
     for dialect in DIALECTS {
         let work = async move |State(app): State<Arc<App>>, request: Request| {
+            if headers::coded(request.headers()) {
+                return coded(dialect.provider());
+            }
             turn::answer(app, dialect, request).await
         };
         router = router.route(dialect.path(), post(work).fallback(pass));
@@ -40,8 +44,17 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-async fn pass(State(app): State<Arc<App>>, request: Request) -> impl IntoResponse {
+async fn pass(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    if headers::coded(request.headers()) {
+        return coded(Provider::of(request.uri().path(), request.headers()));
+    }
     relay::relay(app, request).await
+}
+
+/// The answer to a body in a transfer coding that is not known here (RFC 9112, section 6.1).
+fn coded(provider: Provider) -> Response<Body> {
+    let message = "no transfer coding but chunked is understood";
+    reply::error(provider, StatusCode::NOT_IMPLEMENTED, message)
 }
 
 async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {

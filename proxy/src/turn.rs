@@ -11,6 +11,7 @@ use headroom_shared::clock::now_ms;
 use headroom_shared::record::CacheUsage;
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, header};
+use http_body::Body as _;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
@@ -74,6 +75,9 @@ impl Turn {
     async fn run(&self, request: Request) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         let limit = self.app.rules.max_body_bytes;
+        if headers::waits(&parts.headers) && body.size_hint().lower() > limit as u64 {
+            return self.refuse(&Unread::TooLarge, limit);
+        }
         let received = match body::read(body, limit).await {
             Ok(received) => received,
             Err(unread) => return self.refuse(&unread, limit),

@@ -1,11 +1,12 @@
-//! One HTTP call over a connection of its own, with nothing added and nothing decoded.
+//! HTTP calls with nothing added and nothing decoded: one over a connection of its own, or several over one of HTTP/2.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use hyper::client::conn::http2;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -68,6 +69,14 @@ impl Call {
         self
     }
 
+    fn request(&self, target: &str) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = target.parse().expect("a target");
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+
     /// Sends it and waits for the head of the answer.
     ///
     /// # Panics
@@ -94,10 +103,7 @@ impl Call {
         driver.spawn(async move {
             let _ = connection.await;
         });
-        let mut request = Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.path.parse().expect("a path");
-        *request.headers_mut() = self.headers.clone();
+        let mut request = self.request(&self.path);
         if !self.headers.contains_key("host") {
             request
                 .headers_mut()
@@ -111,7 +117,60 @@ impl Call {
     }
 }
 
-/// An answer whose body is still to be read. Dropping it closes the connection.
+/// A client's connection that speaks HTTP/2 from the first byte, for several calls at once. Dropping it closes it.
+#[derive(Debug)]
+pub struct Http2 {
+    sender: http2::SendRequest<Full<Bytes>>,
+    authority: String,
+    _driver: JoinSet<()>,
+}
+
+impl Http2 {
+    /// Connects.
+    ///
+    /// # Panics
+    /// When nobody listens or HTTP/2 is not spoken there.
+    pub async fn connect(addr: &str) -> Self {
+        let stream = TcpStream::connect(addr).await.expect("somebody listens");
+        stream.set_nodelay(true).expect("a socket");
+        let shaken = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
+        let (sender, connection) = shaken.expect("HTTP/2");
+        let mut driver = JoinSet::new();
+        driver.spawn(async move {
+            let _ = connection.await;
+        });
+        Self {
+            sender,
+            authority: addr.to_owned(),
+            _driver: driver,
+        }
+    }
+
+    /// Sends a call and waits for the head of its answer. Dropping the future or the answer resets its stream alone.
+    ///
+    /// # Errors
+    /// When the stream is reset or the connection breaks.
+    pub async fn try_send(&self, call: &Call) -> Result<Answer, hyper::Error> {
+        let request = call.request(&format!("http://{}{}", self.authority, call.path));
+        let response = self.sender.clone().send_request(request).await?;
+        Ok(Answer {
+            response,
+            _driver: JoinSet::new(),
+        })
+    }
+
+    /// Sends a call and waits for the head of its answer.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn send(&self, call: &Call) -> Answer {
+        wait::soon("an answer's head", self.try_send(call))
+            .await
+            .expect("an answer")
+    }
+}
+
+/// An answer whose body is still to be read. Dropping it closes the connection, or the stream where there are several on one.
 #[derive(Debug)]
 pub struct Answer {
     response: Response<Incoming>,

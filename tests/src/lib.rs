@@ -7,10 +7,10 @@
 //! | [`redis_server`] | a throw-away redis-server |
 //! | [`redis_kinds`] | Redis as users run it: with TLS, behind a sentinel, as a cluster |
 //! | [`provider`] | a provider that answers as the test says, keeps what it got, and models a prompt cache |
-//! | [`raw`] | a provider of one connection, for answers that no HTTP library would write |
+//! | [`raw`] | either end of a connection by hand, for what no HTTP library would write |
 //! | [`tcp_proxy`] | a TCP proxy that slows, stalls or cuts |
 //! | [`ports`], [`wait`], [`random`] | free ports, waiting with a limit, random numbers from a printed seed |
-//! | [`http`] | one HTTP call over a connection of its own |
+//! | [`http`] | HTTP calls: one over a connection of its own, or several over one of HTTP/2 |
 //! | [`client`] | an agent that sends a conversation and checks what becomes of it |
 //! | [`conversation`] | conversations, recorded or made up, and how clients write them |
 //! | [`audit`] | what was replaced in a body, found without the product's own code |

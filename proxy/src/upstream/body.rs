@@ -65,6 +65,8 @@ impl http_body::Body for RequestBody {
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
     incoming: Incoming,
+    /// Why it ends early, to be told when all that came before is on its way to the client.
+    broken: Option<hyper::Error>,
     connection: Option<Connection>,
     pool: Arc<Pool>,
 }
@@ -73,15 +75,9 @@ impl AnswerBody {
     pub(super) const fn new(incoming: Incoming, connection: Connection, pool: Arc<Pool>) -> Self {
         Self {
             incoming,
+            broken: None,
             connection: Some(connection),
             pool,
-        }
-    }
-
-    /// Leaves the connection to what it has become.
-    pub(super) fn let_go(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            connection.let_go();
         }
     }
 }
@@ -95,12 +91,21 @@ impl http_body::Body for AnswerBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = &mut *self;
+        if let Some(error) = this.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let mut polled = Pin::new(&mut this.incoming).poll_frame(context);
         if polled.is_pending()
             && let Some(connection) = &mut this.connection
         {
             connection.drive(context);
             polled = Pin::new(&mut this.incoming).poll_frame(context);
+        }
+        if let Poll::Ready(Some(Err(error))) = polled {
+            // The client's side throws away what it has not written when it hears of this; it writes when it has to wait.
+            this.broken = Some(error);
+            context.waker().wake_by_ref();
+            return Poll::Pending;
         }
         polled
     }

@@ -83,13 +83,6 @@ impl Connection {
         self.drive(&mut Context::from_waker(Waker::noop()));
         self.driver.is_some() && self.sender.is_ready()
     }
-
-    /// Drives it in a task of its own, to its end: it has become something else than a connection for requests.
-    pub(super) fn let_go(self) {
-        if let Some(driver) = self.driver {
-            tokio::spawn(driver);
-        }
-    }
 }
 
 fn drive(driver: &mut Option<Driver>, context: &mut Context<'_>) {

@@ -15,7 +15,7 @@ const HOP_BY_HOP: [HeaderName; 6] = [
 const HOP_BY_HOP_NAMES: [&str; 2] = ["keep-alive", "proxy-connection"];
 
 /// Leaves the headers that are meant for the other end, in their order and as often as they stand there. `Expect` is answered
-/// by this hop's own server.
+/// by this hop's own server; a length beside a transfer coding is not the body's (RFC 9112, section 6.3).
 pub(crate) fn end_to_end(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
@@ -25,6 +25,9 @@ pub(crate) fn end_to_end(headers: &mut HeaderMap) {
         .filter_map(|name| name.trim().parse().ok())
         .collect();
     let trailers = headers.get_all(header::TE).iter().any(accepts_trailers);
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     for name in HOP_BY_HOP.iter().chain(&named) {
         headers.remove(name);
     }
@@ -56,6 +59,7 @@ mod tests {
             ("keep-alive", "timeout=5"),
             ("te", "trailers, deflate"),
             ("transfer-encoding", "chunked"),
+            ("content-length", "7"),
             ("upgrade", "h2c"),
             ("x-multi", "a"),
             ("x-multi", "b"),

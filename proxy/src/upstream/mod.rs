@@ -7,6 +7,7 @@ mod headers;
 mod pool;
 
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -167,13 +168,16 @@ impl Api {
         }
     }
 
-    fn answer(&self, answer: Response<Incoming>, connection: Connection) -> Response<AnswerBody> {
-        let upgraded = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
-        let mut answer = answer.map(|body| AnswerBody::new(body, connection, self.pool.clone()));
-        if upgraded {
-            answer.body_mut().let_go();
+    fn answer(
+        &self,
+        answer: Response<Incoming>,
+        mut connection: Connection,
+    ) -> Response<AnswerBody> {
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            // Its last step as a connection for requests: it gives its stream to whoever waits for the upgrade.
+            connection.drive(&mut Context::from_waker(Waker::noop()));
         }
-        answer
+        answer.map(|body| AnswerBody::new(body, connection, self.pool.clone()))
     }
 }
 

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Subcommand;
+use headroom_shared::config;
 use headroom_shared::queue::{Job, Timing};
-use headroom_shared::{config, telemetry};
 use headroom_worker::pool::Work;
-use headroom_worker::{panics, process, program};
+use headroom_worker::{process, program};
 
 use crate::args::Added;
 use crate::cpu::use_up;

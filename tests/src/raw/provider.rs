@@ -1,4 +1,4 @@
-//! A provider of raw bytes, for answers that no HTTP library would write.
+//! A provider that answers every connection with the same bytes.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;

@@ -1,0 +1,11 @@
+//! Either end of a connection by hand, for what no HTTP library would write or let through.
+
+mod message;
+mod provider;
+mod socket;
+mod strict;
+
+pub use self::message::Message;
+pub use self::provider::RawProvider;
+pub use self::socket::{Socket, Sockets};
+pub use self::strict::{Came, StrictProvider};
