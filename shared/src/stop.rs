@@ -1,28 +1,32 @@
 //! Being told to stop.
 
-/// Waits until this process is told to stop: SIGTERM, or Ctrl-C. Where the system does not tell, it waits for ever.
-pub async fn signal() {
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated() => {}
-    }
-}
+use std::future::pending;
 
+/// Waits until this process is told to stop: SIGTERM, or Ctrl-C. It is heard from this call on, not only once it is awaited: a
+/// signal that nobody hears ends the process where it stands. Where the system does not tell, it waits for ever.
+///
+/// To be called within a Tokio runtime.
 #[cfg(unix)]
-async fn terminated() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => drop(terminate.recv().await),
-        Err(_) => std::future::pending().await,
+pub fn signal() -> impl Future<Output = ()> + Send {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    let heard = async |signal: std::io::Result<Signal>| match signal {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => pending().await,
+    };
+    let interrupted = signal(SignalKind::interrupt());
+    let terminated = signal(SignalKind::terminate());
+    async move {
+        tokio::select! {
+            () = heard(interrupted) => {}
+            () = heard(terminated) => {}
+        }
     }
 }
 
+/// Waits until this process is told to stop: Ctrl-C. Where the system does not tell, it waits for ever.
 #[cfg(not(unix))]
-async fn terminated() {
-    std::future::pending().await
+pub async fn signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        pending().await
+    }
 }

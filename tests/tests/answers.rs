@@ -1,6 +1,8 @@
 //! Answers as providers really send them: announced, redirected, framed in odd ways, cut off.
 #![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+use std::time::Duration;
+
 use headroom_tests::process::{Launch, Process};
 use headroom_tests::raw::{Message, Socket, Sockets};
 
@@ -11,6 +13,9 @@ const PATHS: [&str; 4] = [
     "/v1/files",
 ];
 const BODY: &str = r#"{"model":"m","messages":[],"input":[]}"#;
+
+/// When nothing was taken for so long, nothing more will be.
+const PAUSE: Duration = Duration::from_millis(500);
 
 struct Stage {
     provider: Sockets,
@@ -308,4 +313,62 @@ async fn an_old_client_gets_what_it_understands() {
         assert!(text.ends_with("\r\n\r\nhello"), "{text}");
         assert!(!text.contains("transfer-encoding"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_before_the_body_was_read_is_passed_on() {
+    let stage = Stage::start().await;
+    let large = " ".repeat(30 << 20);
+    for path in PATHS {
+        let mut client = Socket::connect(&stage.proxy.addr()).await;
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\n");
+        let length = large.len();
+        client
+            .write(format!("{head}content-length: {length}\r\n\r\n"))
+            .await;
+        let refusing = async {
+            let mut upstream = stage.provider.next().await;
+            upstream.head().await.expect("a request");
+            let answered =
+                "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 2\r\n\r\nno";
+            upstream.write(answered).await;
+            upstream
+        };
+        let sending = client.write_while_taken(large.as_bytes(), PAUSE);
+        // The provider reads no more, and stays until its answer has been read.
+        let (_upstream, _) = tokio::join!(refusing, sending);
+        let got = answer(&mut client).await;
+        assert_eq!(
+            (got.status(), got.body.as_slice()),
+            (401, &b"no"[..]),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_relayed_answer_may_begin_before_the_request_has_ended() {
+    let stage = Stage::start().await;
+    let mut client = Socket::connect(&stage.proxy.addr()).await;
+    let chunked = "transfer-encoding: chunked\r\n\r\n";
+    client
+        .write(format!("POST /v1/files HTTP/1.1\r\nhost: x\r\n{chunked}"))
+        .await;
+    let mut upstream = stage.provider.next().await;
+    upstream.head().await.expect("a request");
+    upstream
+        .write(format!("HTTP/1.1 200 OK\r\n{chunked}"))
+        .await;
+    client.head().await.expect("an answer");
+    let piece = b"5\r\nhello\r\n";
+    for _ in 0..5 {
+        client.write(piece).await;
+        assert_eq!(upstream.take(piece.len()).await, piece);
+        upstream.write(piece).await;
+        assert_eq!(client.take(piece.len()).await, piece);
+    }
+    client.write("0\r\n\r\n").await;
+    assert_eq!(upstream.take(5).await, b"0\r\n\r\n");
+    upstream.write("0\r\n\r\n").await;
+    assert_eq!(client.take(5).await, b"0\r\n\r\n");
 }

@@ -9,6 +9,8 @@ use std::collections::HashSet;
 
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::http::Call;
+use headroom_tests::process::Launch;
+use headroom_tests::provider::Provider;
 use headroom_tests::stage::Stage;
 use headroom_tests::wait;
 
@@ -149,5 +151,14 @@ async fn ready_says_whether_the_store_is_there_and_alive_does_not() {
             Call::get("/readyz").send(addr).await.status() == 200
         })
         .await;
+    }
+}
+
+#[tokio::test]
+async fn a_stop_is_heard_from_the_first_answer_on() {
+    let provider = Provider::start().await;
+    for _ in 0..20 {
+        let mut proxy = Launch::proxy(&provider).alive_is_enough().start().await;
+        assert!(proxy.terminate(wait::DEADLINE).await.success());
     }
 }

@@ -1,6 +1,8 @@
 //! `WebSocket`: the handshake passes as it is, then bytes flow both ways until one side ends.
 #![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+use std::time::Instant;
+
 use headroom_tests::http::Call;
 use headroom_tests::process::{Launch, Process};
 use headroom_tests::raw::{Message, Socket, Sockets};
@@ -15,10 +17,7 @@ const AGREE: &str = "HTTP/1.1 101 Web Sockets It Is\r\nUpgrade: websocket\r\nCon
 
 async fn stage() -> (Sockets, Process) {
     let provider = Sockets::listen().await;
-    let proxy = Launch::proxy_to(&provider.url())
-        .set("HEADROOM_LOG", "debug")
-        .start()
-        .await;
+    let proxy = Launch::proxy_to(&provider.url()).start().await;
     (provider, proxy)
 }
 
@@ -225,4 +224,24 @@ async fn a_stop_lets_a_websocket_end() {
     drop(client);
     drop(upstream);
     assert!(proxy.ended(wait::DEADLINE).await.success());
+}
+
+#[tokio::test]
+async fn nothing_is_left_behind() {
+    let (provider, mut proxy) = stage().await;
+    let sockets = proxy.sockets();
+    for round in 0..80 {
+        let (mut client, mut upstream) = agreed(&provider, &proxy).await;
+        match round % 4 {
+            0 => client.end_writing().await,
+            1 => upstream.end_writing().await,
+            2 => client.reset(),
+            _ => upstream.reset(),
+        }
+    }
+    // Fewer by far than there were: what may be kept ready for other requests.
+    proxy.until_sockets(sockets + 8).await;
+    let stopping = Instant::now();
+    assert!(proxy.terminate(wait::DEADLINE).await.success());
+    assert!(stopping.elapsed() < wait::DEADLINE / 3, "it drained");
 }
