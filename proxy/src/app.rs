@@ -7,10 +7,12 @@ use std::time::Duration;
 use headroom_shared::id::DigestKey;
 use headroom_shared::queue::JobQueue;
 use http::{HeaderMap, HeaderName};
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
 use crate::counts::Counts;
+use crate::defer::Backlog;
 use crate::memory::{Budget, Memory};
 use crate::offers::Offers;
 use crate::scan::Scans;
@@ -26,9 +28,12 @@ pub(crate) struct App {
     pub(crate) counts: Counts,
     /// Work that goes on after an answer has begun; a stop waits for it.
     pub(crate) tasks: TaskTracker,
+    /// Where work goes that no request waits for.
+    pub(crate) off_path: Handle,
     pub(crate) draining: AtomicBool,
     pub(crate) offers: Offers,
     pub(crate) scans: Scans,
+    pub(crate) backlog: Backlog,
     key: OnceCell<DigestKey>,
 }
 
@@ -50,6 +55,7 @@ impl App {
         upstream: Upstream,
         memory: Memory,
         queue: Arc<dyn JobQueue>,
+        off_path: Handle,
     ) -> Self {
         Self {
             rules,
@@ -58,9 +64,11 @@ impl App {
             queue,
             counts: Counts::new(),
             tasks: TaskTracker::new(),
+            off_path,
             draining: AtomicBool::new(false),
             offers: Offers::new(),
             scans: Scans::new(),
+            backlog: Backlog::new(),
             key: OnceCell::new(),
         }
     }

@@ -10,6 +10,7 @@ use headroom_shared::queue::redis::{self, RedisQueue, Unfit, refuse_unfit};
 use headroom_shared::queue::{Bounds, JobQueue, Timing};
 use headroom_shared::store::{EmbeddedStore, RedisStore, Store};
 use headroom_worker::pool::Pool;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,7 +37,7 @@ impl Backend {
     ///
     /// # Errors
     /// When the embedded file can't be opened, or Redis is unfit. A Redis that is away is no error.
-    pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) async fn open(settings: &Settings, off_path: &Handle) -> anyhow::Result<Self> {
         let retention = settings.store.retention();
         let bounds = Bounds::new(retention);
         let max_queue = settings.background.max_queue;
@@ -44,7 +45,11 @@ impl Backend {
             return Self::embedded(settings, bounds).await;
         };
         let keys = settings.store.keys();
-        let link = Arc::new(redis::link(url, &keys));
+        // The queue's connection runs off the path of requests; the store's does not.
+        let link = {
+            let _there = off_path.enter();
+            Arc::new(redis::link(url, &keys))
+        };
         match refuse_unfit(&link).await {
             Err(Unfit::Store(error)) if error.is_passing() => {
                 tracing::warn!(%error, "Redis is away: requests are forwarded uncompressed until it is there")
@@ -83,7 +88,12 @@ impl Backend {
     }
 
     /// Starts what of the backend runs in this process: the worker's threads and the store's sweeper.
-    pub(crate) fn start(&self, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
+    pub(crate) fn start(
+        &self,
+        settings: &Settings,
+        (tasks, off_path): (&TaskTracker, &Handle),
+        stop: &CancellationToken,
+    ) {
         let Some((queue, store)) = &self.embedded else {
             return;
         };
@@ -91,13 +101,15 @@ impl Backend {
             let work = headroom_worker::process::work();
             let pool = Pool::new(queue.clone(), settings.background.workers.threads, work);
             let stop = stop.clone();
-            tasks.spawn(async move {
+            let run = async move {
                 if let Err(error) = pool.run(stop).await {
                     tracing::error!(%error, "could not start the worker's threads: cold starts stay uncompressed");
                 }
-            });
+            };
+            tasks.spawn_on(run, off_path);
         }
-        tasks.spawn(stop.clone().run_until_cancelled_owned(sweep(store.clone())));
+        let sweep = stop.clone().run_until_cancelled_owned(sweep(store.clone()));
+        tasks.spawn_on(sweep, off_path);
     }
 
     /// Who compresses cold starts.

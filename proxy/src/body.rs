@@ -50,13 +50,19 @@ async fn read_at_most(body: &mut Body, limit: usize) -> Result<Bytes, Unread> {
         return Err(Unread::TooLarge);
     }
     let capacity = usize::try_from(announced.lower()).unwrap_or(0);
-    let mut whole = BytesMut::with_capacity(capacity);
+    let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else {
             continue;
         };
+        if whole.is_empty() && data.len() == capacity && body.is_end_stream() {
+            return Ok(data);
+        }
         if whole.len() + data.len() > limit {
             return Err(Unread::TooLarge);
+        }
+        if whole.is_empty() {
+            whole.reserve(capacity.max(data.len()));
         }
         whole.extend_from_slice(&data);
     }

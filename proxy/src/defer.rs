@@ -8,7 +8,7 @@ use headroom_shared::id::PrefixId;
 use headroom_shared::job::{Envelope, JobBlock, Payload, VERSION};
 use headroom_shared::model::Model;
 use headroom_shared::queue::Enqueued;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -18,6 +18,28 @@ use crate::counts::Decision;
 use crate::headers::RequestId;
 use crate::memory::Known;
 use crate::scan::Scan;
+
+/// KiB of bodies whose jobs may be in the making. They are made in the time that requests leave over.
+const BACKLOG_KIB: u32 = 64 << 10;
+
+/// Room for jobs in the making.
+#[derive(Debug)]
+pub(crate) struct Backlog(Arc<Semaphore>);
+
+impl Backlog {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(BACKLOG_KIB as usize)))
+    }
+
+    /// Room for the job of a body of so many bytes, if there is any.
+    fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).ok()?;
+        self.0
+            .clone()
+            .try_acquire_many_owned(kib.min(BACKLOG_KIB))
+            .ok()
+    }
+}
 
 /// A job on its way to the queue.
 #[derive(Debug)]
@@ -48,8 +70,14 @@ pub(crate) fn push(
     trace: RequestId,
 ) -> Deferral {
     let (tell, told) = oneshot::channel();
+    let Some(room) = app.backlog.room(body.len()) else {
+        tracing::debug!(job.prefix = %prefix, "too many jobs are in the making: a cold start's is dropped");
+        let _ = tell.send(Enqueued::DroppedFull);
+        return Deferral(told);
+    };
     let (queue, body, scan) = (app.queue.clone(), body.clone(), scan.clone());
     let work = async move {
+        let _room = room;
         let made = tokio::task::spawn_blocking(move || job(&body, &scan, prefix, trace)).await;
         let Ok(Some((envelope, payload))) = made else {
             return;
@@ -64,7 +92,7 @@ pub(crate) fn push(
             }
         }
     };
-    app.tasks.spawn(work.in_current_span());
+    app.tasks.spawn_on(work.in_current_span(), &app.off_path);
     Deferral(told)
 }
 

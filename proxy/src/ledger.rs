@@ -1,4 +1,4 @@
-//! The sent record of one request: made when it goes out, told what the answer says, and written while the upstream works.
+//! The sent record of one request: made when it goes out, told what the answer says, and brought to the store beside it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,6 @@ use std::sync::Arc;
 use headroom_shared::id::PrefixId;
 use headroom_shared::record::{CacheUsage, SentRecord};
 use headroom_shared::store::Entry;
-use tokio::sync::oneshot;
 
 use crate::landing;
 use crate::memory::{Known, Memory, record_entries};
@@ -115,43 +114,25 @@ impl Ledger {
     }
 
     /// Keeps the records in the local cache, so that the next request knows them, and takes over what others noted there.
-    pub(crate) fn keep(&mut self) {
+    fn keep(&mut self) {
         for (prefix, record) in &mut self.records {
             *record = SentRecord::clone(&self.memory.keep(*prefix, record.clone()));
         }
     }
 
-    /// Brings the records to the store: while the upstream works where others must know them, and when the answer has said what it
-    /// thinks of them.
-    pub(crate) async fn follow(
-        mut self,
-        cache: CacheLife,
-        known: Known,
-        answer: oneshot::Receiver<Option<CacheUsage>>,
-    ) {
-        let begun = self.clone();
-        let at_once = begun.stored || begun.others_must_know();
-        let begin = async {
-            if begun.stored {
-                begun.memory.written(&begun.records);
-            } else if at_once {
-                begun.write(&known).await;
-            }
-        };
-        // The next turn may come before a slow store has the records of this one: it finds here what the answer said.
-        let listen = async {
-            let told = answer.await;
-            if let Ok(Some(usage)) = told {
-                self.answered(usage, cache);
-                self.keep();
-            }
-            matches!(told, Ok(Some(_)))
-        };
-        let (answered, ()) = tokio::join!(listen, begin);
-        if answered || !at_once {
-            self.write(&known).await;
+    /// Notes that the request goes out now: its records are kept, and brought to the store where others must know them.
+    pub(crate) fn goes_out(mut self, cache: CacheLife, known: Known) -> OnItsWay {
+        self.keep();
+        if self.stored {
+            self.memory.written(&self.records);
+        } else if self.others_must_know() {
+            self.write(&known.chain, true);
         }
-        self.memory.touch(&known).await;
+        OnItsWay {
+            ledger: self,
+            cache,
+            known,
+        }
     }
 
     /// Whether other replicas, or this one after a kill, would go wrong without these records before the answer has ended. A
@@ -164,10 +145,9 @@ impl Ledger {
         !self.records.iter().all(takes_for_granted)
     }
 
-    async fn write(&self, known: &Known) {
-        if let Err(error) = self.memory.write_records(&self.records, &known.chain).await {
-            tracing::debug!(%error, "could not write a sent record: it is tried again with the next turn");
-        }
+    fn write(&self, chain: &[(PrefixId, Arc<SentRecord>)], urgent: bool) {
+        let records = self.records.clone();
+        self.memory.write_later(records, chain.to_vec(), urgent);
     }
 
     /// Notes what the answer said of the provider's cache.
@@ -183,6 +163,30 @@ impl Ledger {
                 record.warm_until_ms = record.warm_until_ms.max(until);
             }
         }
+    }
+}
+
+/// A request that went out. When it is dropped, its answer has ended or been given up, and its records go to the store.
+#[derive(Debug)]
+pub(crate) struct OnItsWay {
+    ledger: Ledger,
+    cache: CacheLife,
+    known: Known,
+}
+
+impl OnItsWay {
+    /// Notes what the answer said of the provider's cache. The next turn may come before the store has it: it finds it here.
+    pub(crate) fn answered(mut self, usage: Option<CacheUsage>) {
+        if let Some(usage) = usage {
+            self.ledger.answered(usage, self.cache);
+            self.ledger.keep();
+        }
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        self.ledger.write(&self.known.chain, false);
     }
 }
 

@@ -23,6 +23,7 @@ mod headers;
 mod landing;
 mod ledger;
 mod memory;
+mod off_path;
 mod offers;
 mod relay;
 mod reply;
@@ -48,6 +49,7 @@ use tokio_util::sync::CancellationToken;
 use self::app::{App, Rules};
 use self::backend::Backend;
 use self::memory::Memory;
+use self::off_path::OffPath;
 use self::upstream::Upstream;
 
 pub use self::settings::{Command, Settings};
@@ -94,7 +96,8 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let address: SocketAddr = listener.local_addr()?;
-    let backend = Backend::open(&settings).await?;
+    let off_path = OffPath::start()?;
+    let backend = Backend::open(&settings, &off_path.handle()).await?;
     let upstream = Upstream::new(&settings.upstreams)?;
     let memory = Memory::new(
         backend.store.clone(),
@@ -109,10 +112,17 @@ pub async fn run(
         tenant_header: settings.limits.tenant_header.clone(),
         store_name: backend.name,
     };
-    let app = Arc::new(App::new(rules, upstream, memory, backend.queue.clone()));
+    let queue = backend.queue.clone();
+    let app = Arc::new(App::new(rules, upstream, memory, queue, off_path.handle()));
     let stopping = CancellationToken::new();
     let background = tokio_util::task::TaskTracker::new();
-    backend.start(&settings, &background, &stopping);
+    backend.start(&settings, (&background, &off_path.handle()), &stopping);
+    let memory = app.memory.clone();
+    let write = async move { memory.write_on().await };
+    background.spawn_on(
+        stopping.clone().run_until_cancelled_owned(write),
+        &off_path.handle(),
+    );
     let sweep = async move |app: Arc<App>| app.upstream.sweep().await;
     background.spawn(
         stopping
@@ -120,9 +130,10 @@ pub async fn run(
             .run_until_cancelled_owned(sweep(app.clone())),
     );
     started(welcome::text(&settings, &backend, address));
-    serve::serve(app.clone(), routes::routes(app), listener, stop).await;
+    serve::serve(app.clone(), routes::routes(app.clone()), listener, stop).await;
     stopping.cancel();
     background.close();
     background.wait().await;
+    app.memory.write_waiting().await;
     Ok(())
 }

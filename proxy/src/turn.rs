@@ -8,11 +8,9 @@ use axum::extract::Request;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use headroom_shared::clock::now_ms;
-use headroom_shared::record::CacheUsage;
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body::Body as _;
-use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use crate::answer::Overheard;
@@ -23,10 +21,10 @@ use crate::counts::Decision;
 use crate::defer::{self, Deferral};
 use crate::dialect::Dialect;
 use crate::headers::{self, RequestId};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, OnItsWay};
 use crate::memory::{Budget, Known};
 use crate::reply;
-use crate::scan::{CacheLife, Scan, scan_again};
+use crate::scan::{Scan, scan_again};
 use crate::splice::Rope;
 use crate::upstream::{AnswerBody, RequestBody};
 
@@ -68,7 +66,7 @@ struct Outgoing {
     /// The job that was pushed for it.
     deferral: Option<Deferral>,
     /// Takes what the answer says of the provider's cache.
-    usage: Option<oneshot::Sender<Option<CacheUsage>>>,
+    on_its_way: Option<OnItsWay>,
 }
 
 impl Turn {
@@ -94,7 +92,8 @@ impl Turn {
     async fn prepare(&self, headers: &HeaderMap, received: &Bytes) -> Outgoing {
         if headers::bypass(headers) {
             let observed = self.clone().observe(headers.clone(), received.clone());
-            self.app.tasks.spawn(observed.in_current_span());
+            let observed = observed.in_current_span();
+            self.app.tasks.spawn_on(observed, &self.app.off_path);
             return Outgoing::as_received(received, Decision::Bypassed);
         }
         // A panic of ours costs savings, never the request; its message is not shown, because it may quote a prompt.
@@ -187,24 +186,8 @@ impl Turn {
         {
             push(waiting.prefix);
         }
-        outgoing.usage = Some(self.follow(ledger, scan.cache, known));
+        outgoing.on_its_way = Some(ledger.goes_out(scan.cache, known));
         Some(outgoing)
-    }
-
-    /// Keeps a request's records and sees to it that they reach the store; what the answer says of the cache goes into what is
-    /// given back.
-    fn follow(
-        &self,
-        mut ledger: Ledger,
-        cache: CacheLife,
-        known: Known,
-    ) -> oneshot::Sender<Option<CacheUsage>> {
-        ledger.keep();
-        let (usage, told) = oneshot::channel();
-        self.app
-            .tasks
-            .spawn(ledger.follow(cache, known, told).in_current_span());
-        usage
     }
 
     /// Notes that a request goes out in the original whatever was sent before: the provider's cache of its prefix may be warm.
@@ -219,7 +202,7 @@ impl Turn {
         }
         let ledger = Ledger::observing(self.app.memory.clone(), &scan, &known, now);
         if let Some(ledger) = ledger {
-            drop(self.follow(ledger, scan.cache, known));
+            drop(ledger.goes_out(scan.cache, known));
         }
     }
 
@@ -229,7 +212,7 @@ impl Turn {
             decision,
             bytes_saved,
             deferral,
-            usage,
+            on_its_way,
         } = outgoing;
         let provider = self.dialect.provider();
         let bytes_sent = rope.len();
@@ -257,7 +240,7 @@ impl Turn {
             .counts
             .request(decision, bytes_in, bytes_sent, bytes_saved);
         let mut response = match answer {
-            Ok(answer) => self.listen(answer, usage),
+            Ok(answer) => self.listen(answer, on_its_way),
             Err(error) => reply::unanswered(provider, &error),
         };
         let status = response.status().as_u16();
@@ -273,18 +256,13 @@ impl Turn {
     }
 
     /// Passes an answer on and listens to it.
-    fn listen(
-        &self,
-        answer: Response<AnswerBody>,
-        usage: Option<oneshot::Sender<Option<CacheUsage>>>,
-    ) -> Response<Body> {
+    fn listen(&self, answer: Response<AnswerBody>, on_its_way: Option<OnItsWay>) -> Response<Body> {
         let (mut parts, body) = answer.into_parts();
         headers::end_to_end(&mut parts.headers);
-        let Some(usage) = usage else {
+        let Some(on_its_way) = on_its_way else {
             return Response::from_parts(parts, Body::new(body));
         };
-        // Nobody may be listening any more.
-        let done = Box::new(|said| usage.send(said).unwrap_or_default());
+        let done = Box::new(|usage| on_its_way.answered(usage));
         let body = Overheard::new(body, &parts.headers, self.dialect, done);
         Response::from_parts(parts, Body::new(body))
     }
@@ -312,7 +290,7 @@ impl Outgoing {
             decision,
             bytes_saved: 0,
             deferral: None,
-            usage: None,
+            on_its_way: None,
         }
     }
 
@@ -323,7 +301,7 @@ impl Outgoing {
             decision: Decision::Compressed,
             bytes_saved,
             deferral: None,
-            usage: None,
+            on_its_way: None,
         }
     }
 }

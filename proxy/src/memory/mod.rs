@@ -3,6 +3,7 @@
 
 mod cache;
 mod known;
+mod later;
 #[cfg(test)]
 mod tests;
 mod unsure;
@@ -19,6 +20,7 @@ use headroom_shared::store::{Entry, Key, Store, StoreError};
 
 use self::cache::Cache;
 pub(crate) use self::known::{Known, Waiting};
+use self::later::{Later, TurnRecords};
 pub(crate) use self::unsure::SentUnsure;
 use self::unsure::Unsure;
 use crate::scan::{Block, Scan};
@@ -29,6 +31,7 @@ pub(crate) struct Memory {
     store: Arc<dyn Store>,
     cache: Cache,
     unsure: Unsure,
+    later: Later,
     budget: Duration,
     /// An entry that was given a full life this long ago is given one again when it is used.
     touch_after: Duration,
@@ -45,6 +48,7 @@ impl Memory {
             store,
             cache: Cache::new(),
             unsure: Unsure::new(),
+            later: Later::default(),
             budget,
             touch_after: retention / 8,
         }
@@ -136,21 +140,50 @@ impl Memory {
         self.cache.keep_form(id, text);
     }
 
-    /// Writes records, however long that takes, and with them those of `chain` that did not reach the store before.
-    pub(crate) async fn write_records(
+    /// Has records brought to the store, and with them those of `chain` that did not reach it before: at once where that is
+    /// `urgent`, and together with others soon where not.
+    pub(crate) fn write_later(
         &self,
-        records: &[(PrefixId, SentRecord)],
-        chain: &[(PrefixId, Arc<SentRecord>)],
-    ) -> Result<(), StoreError> {
-        let among = |prefix: &PrefixId| records.iter().any(|(written, _)| written == prefix);
-        let mut all = self.cache.unstored(chain);
-        all.retain(|(prefix, _)| !among(prefix));
-        all.extend_from_slice(records);
-        if !all.is_empty() {
-            self.store.write(&record_entries(&all)).await?;
-            self.cache.stored(all.iter());
+        records: Vec<(PrefixId, SentRecord)>,
+        chain: Vec<(PrefixId, Arc<SentRecord>)>,
+        urgent: bool,
+    ) {
+        self.later.push(TurnRecords { records, chain }, urgent);
+    }
+
+    /// Brings records to the store for as long as it runs.
+    pub(crate) async fn write_on(&self) {
+        loop {
+            self.later.due().await;
+            self.write_waiting().await;
         }
-        Ok(())
+    }
+
+    /// Brings all records that wait to the store, and gives what their turns used a full life again.
+    pub(crate) async fn write_waiting(&self) {
+        let turns = self.later.take();
+        // Of a record that changed in between, the last state counts.
+        let records: HashMap<PrefixId, SentRecord> = turns
+            .iter()
+            .flat_map(|turn| turn.records.iter().cloned())
+            .collect();
+        let mut all: Vec<(PrefixId, SentRecord)> = turns
+            .iter()
+            .flat_map(|turn| self.cache.unstored(&turn.chain))
+            .filter(|(prefix, _)| !records.contains_key(prefix))
+            .collect();
+        all.extend(records);
+        if !all.is_empty() {
+            match self.store.write(&record_entries(&all)).await {
+                Ok(()) => self.cache.stored(all.iter()),
+                Err(error) => {
+                    tracing::debug!(%error, "could not write sent records: they are tried again with the next turn");
+                }
+            }
+        }
+        for turn in &turns {
+            self.touch(&turn.chain).await;
+        }
     }
 
     /// Notes that these records were written with others.
@@ -170,8 +203,8 @@ impl Memory {
     }
 
     /// Gives what a request used a full life again, where that is due.
-    pub(crate) async fn touch(&self, known: &Known) {
-        let due = self.cache.due(&known.chain, self.touch_after);
+    async fn touch(&self, chain: &[(PrefixId, Arc<SentRecord>)]) {
+        let due = self.cache.due(chain, self.touch_after);
         if due.is_empty() {
             return;
         }

@@ -255,7 +255,8 @@ async fn a_record_that_did_not_reach_the_store_goes_with_the_next_one() {
     let known = recall(&memory, 3).await;
     let next = [(prefix(3), record(1, &[]))];
     memory.keep(prefix(3), next[0].1.clone());
-    memory.write_records(&next, &known.chain).await.unwrap();
+    memory.write_later(next.to_vec(), known.chain, false);
+    memory.write_waiting().await;
     let elsewhere = recall(&fixture.memory(), 3).await;
     assert_eq!((elsewhere.chain.len(), forms(&elsewhere)), (2, vec![0]));
 }

@@ -27,7 +27,7 @@ use crate::settings::Upstreams;
 /// How long a connection to a provider may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often idle connections are looked at.
-const SWEEP: Duration = Duration::from_secs(5);
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// The providers' APIs.
 #[derive(Debug)]

@@ -1,0 +1,50 @@
+//! What no request waits for has a runtime of its own, whose threads the system serves after all others: the work on cold
+//! starts takes the time that is left over.
+
+use std::io;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// The runtime. What still runs on it when it is dropped is cut off.
+#[derive(Debug)]
+pub(crate) struct OffPath(Option<Runtime>);
+
+impl OffPath {
+    /// Starts its thread.
+    ///
+    /// # Errors
+    /// When the system gives none.
+    pub(crate) fn start() -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("off-path")
+            .on_thread_start(step_back)
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Where to spawn work, and whose context to enter for what runs there by itself.
+    pub(crate) fn handle(&self) -> Handle {
+        self.0
+            .as_ref()
+            .map_or_else(Handle::current, |runtime| runtime.handle().clone())
+    }
+}
+
+impl Drop for OffPath {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Gives this thread, and those that it starts, the lowest priority.
+fn step_back() {
+    // Elsewhere a thread has no priority of its own: it would be the whole process's.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, 19) {
+        tracing::debug!(%error, "can't lower a thread's priority");
+    }
+}
