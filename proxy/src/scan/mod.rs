@@ -12,7 +12,7 @@ mod markers;
 #[cfg(test)]
 mod properties;
 mod read;
-mod string_end;
+pub(crate) mod string_end;
 #[cfg(test)]
 mod writer;
 

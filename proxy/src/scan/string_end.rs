@@ -23,7 +23,8 @@ const HEAD: usize = 16;
 
 /// The place of the first unescaped quote in `text`, which begins inside a string and outside an escape.
 #[inline]
-pub(crate) fn string_end(text: &[u8]) -> Option<usize> {
+#[must_use]
+pub fn string_end(text: &[u8]) -> Option<usize> {
     if let Some(head) = text.first_chunk() {
         let quotes = matches_in_head(head, b'"');
         let before = (quotes & quotes.wrapping_neg()).wrapping_sub(1);
@@ -57,7 +58,8 @@ fn string_end_in_blocks(text: &[u8]) -> Option<usize> {
 }
 
 /// The same without vectors of our own, for machines without AVX2.
-fn portable(text: &[u8]) -> Option<usize> {
+#[must_use]
+pub fn portable(text: &[u8]) -> Option<usize> {
     first_unescaped_quote(text, |block, byte| {
         // The compiler makes vectors of this test, which most blocks do not pass.
         let any = block.iter().fold(false, |any, at| any | (*at == byte));
