@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use headroom_shared::id::DigestKey;
+use headroom_shared::job::Place;
 use http_body::Body;
 
 use crate::dialect::DIALECTS;
@@ -21,6 +22,8 @@ pub const DIALECT_COUNT: usize = DIALECTS.len();
 pub struct Found {
     /// The texts of blocks, in order.
     pub blocks: Vec<Range<usize>>,
+    /// Where the blocks stand in the conversation.
+    pub places: Vec<Place>,
     /// Ids, names and inputs of tool calls, and the ids of the calls that blocks answer.
     pub others: Vec<Range<usize>>,
     /// Messages.
@@ -35,6 +38,7 @@ pub fn scan(body: &[u8], dialect: usize) -> Option<Found> {
     let mut others: Vec<_> = calls.flat_map(|it| [it.id, it.name, it.input]).collect();
     others.extend(scan.blocks.iter().filter_map(|block| block.call.clone()));
     Some(Found {
+        places: scan.blocks.iter().map(|block| block.place).collect(),
         blocks: scan.blocks.into_iter().map(|block| block.span).collect(),
         others,
         messages: scan.messages.len(),

@@ -11,12 +11,13 @@ pub fn string_end(text: &[u8]) {
     assert_eq!(hot_path::string_end_portable(text), end);
 }
 
-/// A scan never panics, its spans are texts of the body, its blocks stand in order, and what it takes is JSON.
+/// A scan never panics, its spans are texts of the body, its blocks stand in order and each at a place of its own, and what it takes is JSON.
 pub fn scan(body: &[u8]) {
     for dialect in 0..hot_path::DIALECT_COUNT {
         let Some(found) = hot_path::scan(body, dialect) else {
             continue;
         };
+        assert!(found.places.is_sorted_by(|a, b| a < b), "{found:?}");
         let mut at = 0;
         for block in &found.blocks {
             assert!(at <= block.start && block.start < block.end, "{found:?}");
