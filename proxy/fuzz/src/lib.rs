@@ -11,7 +11,8 @@ pub fn string_end(text: &[u8]) {
     assert_eq!(hot_path::string_end_portable(text), end);
 }
 
-/// A scan never panics, its spans are texts of the body, its blocks stand in order and each at a place of its own, and what it takes is JSON.
+/// A scan never panics, its spans are texts of the body, its blocks stand in order and each at a place of its own, and what
+/// it takes is JSON.
 pub fn scan(body: &[u8]) {
     for dialect in 0..hot_path::DIALECT_COUNT {
         let Some(found) = hot_path::scan(body, dialect) else {
