@@ -27,13 +27,13 @@ pub(crate) fn anthropic(bytes: usize) -> String {
             50..77 => 500 + draw.below(1500),
             _ => 2048 + draw.below(4000),
         };
-        text(&mut body, length.min(bytes), &mut draw);
+        text(&mut body, length.min(bytes / 2), &mut draw);
         body.push_str(r#""}]}"#);
     }
     // The marker on the last message, as Claude Code sets it.
     body.truncate(body.len() - "}]}".len());
     body.push_str(r#","cache_control":{"type":"ephemeral"}}]}],"system":[{"type":"text","text":"You are a careful engineer.","cache_control":{"type":"ephemeral"}}],"tools":["#);
-    for tool in 0..12 {
+    for tool in 0..(bytes / 1000).min(12) {
         let comma = if tool > 0 { "," } else { "" };
         let _ = write!(
             body,
