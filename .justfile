@@ -29,3 +29,17 @@ burst *args:
 faults:
     cargo build --workspace --bins --locked
     cargo test --package headroom-tests --test queue_load --locked -- --ignored --nocapture
+
+# What the hot path takes: times on this machine; arguments go to the benches (such as scan, or --help).
+bench *args:
+    cargo bench --package headroom-proxy --bench hot_path --locked -- {{args}}
+
+# What the hot path takes: instructions, as CI bounds them.
+instructions:
+    ./scripts/instructions
+
+# Fuzzes string_end, scan or splice until stopped; arguments go to libFuzzer (such as -max_total_time=60). Needs cargo-fuzz.
+fuzz TARGET *args:
+    mkdir -p target/fuzz-found/{{TARGET}}
+    RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir proxy/fuzz --target-dir target/fuzz {{TARGET}} \
+        target/fuzz-found/{{TARGET}} proxy/fuzz/corpus -- -dict=proxy/fuzz/json.dict {{args}}

@@ -22,6 +22,10 @@ pub(crate) enum Unread {
 /// only when it has sent its request, and a connection that is closed before takes the answer with it.
 const DISCARD: (Duration, usize) = (Duration::from_secs(30), 4);
 
+/// A body of this size that comes in one piece is not copied out of the buffer it was read into, which may be a few times as
+/// large.
+const AS_IT_CAME: usize = 64 << 10;
+
 /// Reads a body of at most `limit` bytes into one piece.
 pub(crate) async fn read(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
     let whole = read_at_most(&mut body, limit).await;
@@ -55,7 +59,7 @@ async fn read_at_most(body: &mut Body, limit: usize) -> Result<Bytes, Unread> {
         let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else {
             continue;
         };
-        if whole.is_empty() && data.len() == capacity && body.is_end_stream() {
+        if whole.is_empty() && data.len() == capacity && capacity >= AS_IT_CAME {
             return Ok(data);
         }
         if whole.len() + data.len() > limit {

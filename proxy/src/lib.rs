@@ -20,6 +20,8 @@ pub mod demo;
 mod dialect;
 mod entry;
 mod headers;
+#[doc(hidden)]
+pub mod hot_path;
 mod landing;
 mod ledger;
 mod memory;

@@ -13,7 +13,7 @@ mod markers;
 mod properties;
 mod read;
 mod remembered;
-mod string_end;
+pub(crate) mod string_end;
 #[cfg(test)]
 mod writer;
 
@@ -146,7 +146,6 @@ pub(crate) struct Reading {
 ///
 /// # Errors
 /// When it is not what the dialect says.
-#[cfg(test)]
 pub(crate) fn scan(body: &[u8], grammar: &dyn Grammar, key: &DigestKey) -> Result<Scan, Unlike> {
     Scanner::new(body, grammar, key, None).body()
 }

@@ -117,6 +117,19 @@ fn shapes_that_clients_change_between_turns_are_the_same_prefix() {
 }
 
 #[test]
+fn a_part_with_a_text_and_a_content_has_no_block() {
+    let (long, both) = ("x".repeat(3000), ["text", "content"]);
+    for [first, second] in [both, [both[1], both[0]]] {
+        let part = |kind| format!(r#"{{"type":"{kind}","{first}":"{long}","{second}":"{long}"}}"#);
+        let parts = [part("text"), part("tool_result")].join(",");
+        let body = format!(r#"{{"messages":[{{"role":"user","content":[{parts}]}}]}}"#);
+        for dialect in 0..2 {
+            assert!(scanned(body.as_bytes(), dialect).unwrap().blocks.is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_history_counts_wherever_the_body_names_it() {
     let input = r#""input":[{"role":"user","content":"a"},{"role":"user","content":"b"}]"#;
     let boundaries = |body: &str| {

@@ -122,8 +122,15 @@ impl<'a> Reader<'a> {
             _ => self.member(&mut object, cursor, name),
         })?;
         let mut part = self.finish(object, inner.as_deref(), own);
-        let bare = inner.into_iter().flatten().filter(Part::is_bare_text);
-        part.texts.extend(bare.flat_map(|part| part.texts));
+        if let Some(inner) = inner {
+            if part.texts.is_empty() {
+                let bare = inner.into_iter().filter(Part::is_bare_text);
+                part.texts.extend(bare.flat_map(|part| part.texts));
+            } else {
+                // With a text and a content, nobody knows which of them the provider reads: neither may be replaced.
+                part.texts.clear();
+            }
+        }
         Ok(part)
     }
 

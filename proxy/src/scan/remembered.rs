@@ -17,6 +17,8 @@ use super::{Block, Call, Scan};
 
 /// Bytes of bodies that are remembered, about.
 const BYTES: u64 = 32 << 20;
+/// What a body may hold on to besides: the rest of the buffer it was read into.
+const MORE: u64 = 256 << 10;
 /// A smaller body is scanned sooner than looked up.
 const SMALLEST: usize = 8 << 10;
 /// Bytes that are compared at once.
@@ -24,7 +26,10 @@ const STEP: usize = 8 << 10;
 
 /// The last scans.
 #[derive(Debug)]
-pub(crate) struct Scans(Mutex<Cache<PrefixId, Remembered, Weights>>);
+pub(crate) struct Scans {
+    scans: Mutex<Cache<PrefixId, Remembered, Weights>>,
+    smallest: usize,
+}
 
 /// A body and what was found in it.
 #[derive(Debug, Clone)]
@@ -64,19 +69,27 @@ struct Weights;
 
 impl Weighter<PrefixId, Remembered> for Weights {
     fn weight(&self, _: &PrefixId, remembered: &Remembered) -> u64 {
-        remembered.body.len() as u64
+        remembered.body.len() as u64 + MORE
     }
 }
 
 impl Scans {
     /// None yet.
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Cache::with_weighter(256, BYTES, Weights)))
+        Self::of_bodies_from(SMALLEST)
+    }
+
+    /// None yet, of bodies of at least so many bytes.
+    pub(crate) fn of_bodies_from(smallest: usize) -> Self {
+        Self {
+            scans: Mutex::new(Cache::with_weighter(256, BYTES, Weights)),
+            smallest,
+        }
     }
 
     /// The last scan of the conversation that opens so.
     pub(super) fn find(&self, opening: PrefixId) -> Option<Remembered> {
-        let scans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let scans = self.scans.lock().unwrap_or_else(PoisonError::into_inner);
         scans.get(&opening).cloned()
     }
 
@@ -85,7 +98,7 @@ impl Scans {
         let resumable = scan.trail.steps.len() == scan.messages.len();
         let Some(opening) = scan
             .opening()
-            .filter(|_| resumable && body.len() >= SMALLEST)
+            .filter(|_| resumable && body.len() >= self.smallest)
         else {
             return;
         };
@@ -93,7 +106,7 @@ impl Scans {
             body: body.clone(),
             scan: scan.clone(),
         };
-        let mut scans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scans = self.scans.lock().unwrap_or_else(PoisonError::into_inner);
         scans.insert(opening, remembered);
     }
 }
@@ -203,7 +216,7 @@ mod tests {
             changed in prop::collection::vec(1_usize..2000, 0..4),
             moved in 0_usize..3,
         ) {
-            let scans = Scans::new();
+            let scans = Scans::of_bodies_from(0);
             let system = format!(r#""system":"{}","#, "s".repeat(moved * 100));
             let (head, tail) = if moved == 1 { (system.as_str(), "") } else { ("", r#","max_tokens":5"#) };
             let first = body("", &texts, "");
@@ -217,7 +230,7 @@ mod tests {
 
     #[test]
     fn only_what_is_new_is_scanned() {
-        let scans = Scans::new();
+        let scans = Scans::of_bodies_from(0);
         let first = body("", &[900, 900, 900, 900], "");
         let kept = scan_again(&first, DIALECTS[0], &KEY, &scans).unwrap();
         let mut scan = Scan {

@@ -1,0 +1,107 @@
+//! The pieces of the hot path, for benches, fuzz targets and the count of instructions. Not an interface: it changes at will.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use headroom_shared::id::DigestKey;
+use headroom_shared::job::Place;
+
+use crate::dialect::DIALECTS;
+use crate::scan;
+pub use crate::scan::string_end::{portable as string_end_portable, string_end};
+use crate::splice::Rope;
+
+/// How many dialects there are; the first is Anthropic's, the second Chat Completions, the third Responses.
+pub const DIALECT_COUNT: usize = DIALECTS.len();
+
+/// Where a scan found things in a body.
+#[derive(Debug)]
+pub struct Found {
+    /// The texts of blocks, in order.
+    pub blocks: Vec<Range<usize>>,
+    /// Where the blocks stand in the conversation.
+    pub places: Vec<Place>,
+    /// Ids, names and inputs of tool calls, and the ids of the calls that blocks answer.
+    pub others: Vec<Range<usize>>,
+    /// Messages.
+    pub messages: usize,
+}
+
+/// Scans a body; `None` if it is not of this dialect.
+#[must_use]
+pub fn scan(body: &[u8], dialect: usize) -> Option<Found> {
+    let scan = scan::scan(body, DIALECTS[dialect], &DigestKey::from_bytes([7; 32])).ok()?;
+    let calls = scan.calls.into_iter();
+    let mut others: Vec<_> = calls.flat_map(|it| [it.id, it.name, it.input]).collect();
+    others.extend(scan.blocks.iter().filter_map(|block| block.call.clone()));
+    Some(Found {
+        places: scan.blocks.iter().map(|block| block.place).collect(),
+        blocks: scan.blocks.into_iter().map(|block| block.span).collect(),
+        others,
+        messages: scan.messages.len(),
+    })
+}
+
+/// The body with the spans replaced, which stand in order and do not overlap: the length it announces, and its slices.
+pub fn splice(
+    body: &Bytes,
+    replacements: impl IntoIterator<Item = (Range<usize>, Bytes)>,
+) -> (usize, Vec<Bytes>) {
+    let mut rope = Rope::splice(body, replacements);
+    let length = rope.len();
+    (length, std::iter::from_fn(|| rope.next()).collect())
+}
+
+/// Scans a body and puts `form` in place of each block: the slices that go out. `None` if it is not of this dialect.
+#[must_use]
+pub fn scan_and_splice(body: &Bytes, dialect: usize, form: &Bytes) -> Option<Vec<Bytes>> {
+    let blocks = scan(body, dialect)?.blocks.into_iter();
+    let (_, slices) = splice(body, blocks.map(|span| (span, form.clone())));
+    Some(slices)
+}
+
+/// What is found in a body by a scan from the start, and by one that goes on from that of `earlier`.
+#[must_use]
+pub fn both_ways(earlier: &Bytes, body: &Bytes, dialect: usize) -> [String; 2] {
+    let key = DigestKey::from_bytes([7; 32]);
+    let scans = scan::Scans::of_bodies_from(0);
+    let _ = scan::scan_again(earlier, DIALECTS[dialect], &key, &scans);
+    [
+        format!("{:?}", scan::scan(body, DIALECTS[dialect], &key)),
+        format!(
+            "{:?}",
+            scan::scan_again(body, DIALECTS[dialect], &key, &scans)
+        ),
+    ]
+}
+
+/// Scans of conversations that go on from turn to turn.
+#[derive(Debug)]
+pub struct Turns(scan::Scans);
+
+impl Turns {
+    /// None yet.
+    #[must_use]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a default would say that there is a usual one"
+    )]
+    pub fn new() -> Self {
+        Self(scan::Scans::new())
+    }
+
+    /// Scans a body, going on from the last one of its conversation, and puts `form` in place of each block: the slices that go
+    /// out. `None` if it is not of this dialect.
+    pub fn scan_and_splice(
+        &self,
+        body: &Bytes,
+        dialect: usize,
+        form: &Bytes,
+    ) -> Option<Vec<Bytes>> {
+        let key = DigestKey::from_bytes([7; 32]);
+        let scan = scan::scan_again(body, DIALECTS[dialect], &key, &self.0).ok()?;
+        let blocks = scan.blocks.iter();
+        let (_, slices) = splice(body, blocks.map(|block| (block.span.clone(), form.clone())));
+        Some(slices)
+    }
+}
