@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`process`] | the project's programs as child processes |
+//! | [`footprint`] | what a running program holds: sockets, threads, memory |
 //! | [`redis_server`] | a throw-away redis-server |
 //! | [`redis_kinds`] | Redis as users run it: with TLS, behind a sentinel, as a cluster |
 //! | [`provider`] | a provider that answers as the test says, keeps what it got, and models a prompt cache |
@@ -27,6 +28,7 @@
 pub mod audit;
 pub mod client;
 pub mod conversation;
+pub mod footprint;
 pub mod forms;
 pub mod http;
 pub mod ports;
