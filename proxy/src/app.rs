@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::counts::Counts;
 use crate::memory::{Budget, Memory};
 use crate::offers::Offers;
+use crate::scan::Scans;
 use crate::upstream::Upstream;
 
 /// The application.
@@ -27,6 +28,7 @@ pub(crate) struct App {
     pub(crate) tasks: TaskTracker,
     pub(crate) draining: AtomicBool,
     pub(crate) offers: Offers,
+    pub(crate) scans: Scans,
     key: OnceCell<DigestKey>,
 }
 
@@ -58,6 +60,7 @@ impl App {
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
             offers: Offers::new(),
+            scans: Scans::new(),
             key: OnceCell::new(),
         }
     }

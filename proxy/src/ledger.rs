@@ -121,7 +121,8 @@ impl Ledger {
         }
     }
 
-    /// Brings the records to the store while the upstream works, and again when the answer has said what it thinks of them.
+    /// Brings the records to the store: while the upstream works where others must know them, and when the answer has said what it
+    /// thinks of them.
     pub(crate) async fn follow(
         mut self,
         cache: CacheLife,
@@ -129,10 +130,11 @@ impl Ledger {
         answer: oneshot::Receiver<Option<CacheUsage>>,
     ) {
         let begun = self.clone();
+        let at_once = begun.stored || begun.others_must_know();
         let begin = async {
             if begun.stored {
                 begun.memory.written(&begun.records);
-            } else {
+            } else if at_once {
                 begun.write(&known).await;
             }
         };
@@ -145,10 +147,21 @@ impl Ledger {
             }
             matches!(told, Ok(Some(_)))
         };
-        if tokio::join!(begin, listen).1 {
+        let (answered, ()) = tokio::join!(listen, begin);
+        if answered || !at_once {
             self.write(&known).await;
         }
         self.memory.touch(&known).await;
+    }
+
+    /// Whether other replicas, or this one after a kill, would go wrong without these records before the answer has ended. A
+    /// record that goes on from another and tells of no form says what they take for granted: new blocks were sent in the
+    /// original.
+    fn others_must_know(&self) -> bool {
+        let takes_for_granted = |(prefix, record): &(PrefixId, SentRecord)| {
+            *prefix == self.own && record.start > 0 && !record.waiting && record.forms.is_empty()
+        };
+        !self.records.iter().all(takes_for_granted)
     }
 
     async fn write(&self, known: &Known) {

@@ -40,11 +40,9 @@ fn scan(story: &str, model: &str, cache: CacheLife) -> Scan {
         model: model.to_owned(),
         messages: messages.collect(),
         blocks: blocks.collect(),
-        calls: Vec::new(),
-        text_bytes: 0,
-        asks_thinking: false,
         cache,
         references: true,
+        ..Scan::default()
     }
 }
 

@@ -1,15 +1,11 @@
 //! The body that goes out: slices of the client's bytes with forms in place of some blocks' texts. Nothing is copied.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::ops::Range;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
 
-/// A body made of slices, sent one after the other.
+/// A body made of slices, to be sent one after the other.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rope {
     slices: VecDeque<Bytes>,
@@ -37,6 +33,16 @@ impl Rope {
         self.slices.iter().map(Bytes::len).sum()
     }
 
+    /// Whether nothing is left of it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slices.is_empty()
+    }
+
+    /// Takes its first slice.
+    pub(crate) fn next(&mut self) -> Option<Bytes> {
+        self.slices.pop_front()
+    }
+
     fn push(&mut self, slice: Bytes) {
         if !slice.is_empty() {
             self.slices.push_back(slice);
@@ -47,26 +53,6 @@ impl Rope {
 impl From<Bytes> for Rope {
     fn from(body: Bytes) -> Self {
         Self::splice(&body, [])
-    }
-}
-
-impl Body for Rope {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.slices.pop_front().map(|slice| Ok(Frame::data(slice))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.slices.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.len() as u64)
     }
 }
 

@@ -12,7 +12,6 @@ use headroom_shared::record::CacheUsage;
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
@@ -27,8 +26,9 @@ use crate::headers::{self, RequestId};
 use crate::ledger::Ledger;
 use crate::memory::{Budget, Known};
 use crate::reply;
-use crate::scan::{CacheLife, Scan, scan};
+use crate::scan::{CacheLife, Scan, scan_again};
 use crate::splice::Rope;
+use crate::upstream::{AnswerBody, RequestBody};
 
 /// Answers a request of a dialect.
 pub(crate) async fn answer(
@@ -119,7 +119,7 @@ impl Turn {
             self.app.memory.goes_out_nameless(now_ms());
             return None;
         };
-        let Ok(scan) = scan(&body, self.dialect, &key) else {
+        let Ok(scan) = scan_again(&body, self.dialect, &key, &self.app.scans) else {
             tracing::debug!("the body is not what the dialect says: it goes out as it came");
             return None;
         };
@@ -127,7 +127,6 @@ impl Turn {
         if !known.sure {
             self.app.counts.store_misses.inc();
         }
-        let scan = Arc::new(scan);
         Some(Understood {
             body,
             scan,
@@ -250,7 +249,7 @@ impl Turn {
                 provider,
                 (parts.method, &target),
                 parts.headers,
-                Body::new(rope),
+                RequestBody::Whole(rope),
             )
             .await;
         let decision = deferral.map_or(decision, Deferral::decision);
@@ -276,7 +275,7 @@ impl Turn {
     /// Passes an answer on and listens to it.
     fn listen(
         &self,
-        answer: Response<Incoming>,
+        answer: Response<AnswerBody>,
         usage: Option<oneshot::Sender<Option<CacheUsage>>>,
     ) -> Response<Body> {
         let (mut parts, body) = answer.into_parts();

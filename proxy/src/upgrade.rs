@@ -7,13 +7,13 @@ use axum::body::Body;
 use axum::extract::Request;
 use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderValue, Method, Response, header};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, split};
 
 use crate::app::App;
 use crate::headers;
+use crate::upstream::AnswerBody;
 
 /// How long one side may go on sending when the other has ended: a WebSocket's closing handshake is over by then.
 const HALF_CLOSED: Duration = Duration::from_secs(30);
@@ -45,7 +45,7 @@ impl Upgrade {
 
     /// Passes the provider's consent on and relays what follows until both sides have ended, one of them breaks, or the proxy
     /// stops. `None` where the answer agrees to something else.
-    pub(crate) fn agreed(self, app: &App, answer: Response<Incoming>) -> Option<Response<Body>> {
+    pub(crate) fn agreed(self, app: &App, answer: Response<AnswerBody>) -> Option<Response<Body>> {
         let (mut parts, _no_body) = answer.into_parts();
         let protocol = protocol(&parts.headers)?.clone();
         let provider = parts.extensions.remove::<OnUpgrade>()?;

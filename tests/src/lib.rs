@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`process`] | the project's programs as child processes |
 //! | [`footprint`] | what a running program holds: sockets, threads, memory |
+//! | [`roles`] | the programs that another program of ours can be, so that both are the same build |
 //! | [`redis_server`] | a throw-away redis-server |
 //! | [`redis_kinds`] | Redis as users run it: with TLS, behind a sentinel, as a cluster |
 //! | [`provider`] | a provider that answers as the test says, keeps what it got, and models a prompt cache |
@@ -39,6 +40,7 @@ pub mod random;
 pub mod raw;
 pub mod redis_kinds;
 pub mod redis_server;
+pub mod roles;
 pub mod stage;
 pub mod tcp_proxy;
 pub mod wait;

@@ -26,15 +26,21 @@ enum Program {
 }
 
 impl Program {
-    fn command(&self) -> Command {
-        match self {
-            Self::Built(name) => Command::new(program_path(name)),
-            Self::Itself(role) => {
-                let mut command = Command::new(own_path());
-                command.args(role);
+    fn command(&self, wrapper: &[String]) -> Command {
+        let (path, role) = match self {
+            Self::Built(name) => (program_path(name), [].as_slice()),
+            Self::Itself(role) => (own_path(), role.as_slice()),
+        };
+        let mut command = match wrapper {
+            [] => Command::new(path),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(path);
                 command
             }
-        }
+        };
+        command.args(role);
+        command
     }
 }
 
@@ -51,6 +57,7 @@ impl std::fmt::Display for Program {
 #[derive(Debug, Clone)]
 pub struct Launch {
     program: Program,
+    wrapper: Vec<String>,
     args: Vec<String>,
     env: BTreeMap<String, String>,
     port: u16,
@@ -64,6 +71,7 @@ impl Launch {
         let port = free_port();
         let launch = Self {
             program: Program::Built(program),
+            wrapper: Vec::new(),
             args: Vec::new(),
             env: BTreeMap::new(),
             port,
@@ -110,6 +118,13 @@ impl Launch {
         self
     }
 
+    /// Starts it through a program that becomes it, such as `taskset -c 0`.
+    #[must_use]
+    pub fn through(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// Gives it arguments.
     #[must_use]
     pub fn args(mut self, words: &[&str]) -> Self {
@@ -139,7 +154,7 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        let mut command = self.program.command();
+        let mut command = self.program.command(&self.wrapper);
         command
             .args(&self.args)
             .env_clear()

@@ -10,15 +10,15 @@ use bytes::Bytes;
 use headroom_shared::record::CacheUsage;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use self::decode::Decoder;
 use self::listen::Listener;
 use crate::dialect::Dialect;
+use crate::upstream::AnswerBody;
 
 /// A body that is passed on untouched while a copy of it is read.
 pub(crate) struct Overheard {
-    body: Incoming,
+    body: AnswerBody,
     ear: Option<Decoder<Listener>>,
     done: Option<Done>,
 }
@@ -29,7 +29,7 @@ pub(crate) type Done = Box<dyn FnOnce(Option<CacheUsage>) + Send>;
 impl Overheard {
     /// Listens to an answer with these headers; where it can't be read, it is passed on all the same.
     pub(crate) fn new(
-        body: Incoming,
+        body: AnswerBody,
         headers: &HeaderMap,
         dialect: &'static dyn Dialect,
         done: Done,

@@ -58,17 +58,17 @@ impl Grammar for Messages {
         reading
     }
 
-    fn cache_life(&self, body: &[u8]) -> CacheLife {
-        let mut life = CacheLife::None;
-        for at in memmem::find_iter(body, b"\"cache_control\"") {
-            let marker = &body[at..];
-            let end = memchr::memchr(b'}', marker).unwrap_or(marker.len());
-            if memmem::find(&marker[..end], b"\"1h\"").is_some() {
-                return CacheLife::Marked(LONG);
-            }
-            life = CacheLife::Marked(SHORT);
+    fn cache_marker(&self) -> &'static [u8] {
+        b"cache_control"
+    }
+
+    fn cache_life(&self, markers: &[&[u8]]) -> CacheLife {
+        let long = |marker: &&[u8]| memmem::find(marker, b"\"1h\"").is_some();
+        match markers {
+            [] => CacheLife::None,
+            _ if markers.iter().any(long) => CacheLife::Marked(LONG),
+            _ => CacheLife::Marked(SHORT),
         }
-        life
     }
 }
 

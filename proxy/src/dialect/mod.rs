@@ -75,11 +75,13 @@ fn user_texts<'a>(part: &'a Part<'_>) -> impl Iterator<Item = (Text, Option<Rang
         .map(|text| (text.clone(), None))
 }
 
+/// The member that asks `OpenAI` to keep a prefix for longer.
+const RETENTION: &[u8] = b"prompt_cache_retention";
+
 /// How long `OpenAI` may keep a prefix: an hour, or a day where the request asks for it (FACTS: 5 to 10 minutes or `24h` on
 /// earlier models, at least 30 minutes on later ones).
-fn automatic_life(body: &[u8]) -> CacheLife {
-    let asks = memchr::memmem::find(body, b"\"prompt_cache_retention\"").is_some();
-    let hours = if asks { 24 } else { 1 };
+fn automatic_life(markers: &[&[u8]]) -> CacheLife {
+    let hours = if markers.is_empty() { 1 } else { 24 };
     CacheLife::Automatic(Duration::from_secs(hours * 3600))
 }
 

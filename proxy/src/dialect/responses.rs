@@ -3,7 +3,7 @@
 use headroom_shared::record::CacheUsage;
 use serde_json::Value;
 
-use super::{Dialect, Provider, automatic_life, count, tool_texts, user_texts};
+use super::{Dialect, Provider, RETENTION, automatic_life, count, tool_texts, user_texts};
 use crate::scan::{CacheLife, Call, Draft, Grammar, Reading, member, string_member};
 
 #[derive(Debug)]
@@ -57,8 +57,12 @@ impl Grammar for Responses {
         reading
     }
 
-    fn cache_life(&self, body: &[u8]) -> CacheLife {
-        automatic_life(body)
+    fn cache_marker(&self) -> &'static [u8] {
+        RETENTION
+    }
+
+    fn cache_life(&self, markers: &[&[u8]]) -> CacheLife {
+        automatic_life(markers)
     }
 }
 

@@ -21,7 +21,7 @@ use self::cache::Cache;
 pub(crate) use self::known::{Known, Waiting};
 pub(crate) use self::unsure::SentUnsure;
 use self::unsure::Unsure;
-use crate::scan::Scan;
+use crate::scan::{Block, Scan};
 
 /// The store as requests use it: a local cache in front, and never waited for longer than the budget.
 #[derive(Debug)]
@@ -297,13 +297,8 @@ fn link(last: usize, record: &SentRecord) -> Option<usize> {
 /// still change. `None` when there is nothing that was not asked for.
 fn missing(scan: &Scan, found: &Found, asked: &HashSet<Key>) -> Option<Vec<Key>> {
     let boundary = |at: usize| scan.messages[at].boundary;
-    // A request ends with something for the model to answer, or with the beginning of its answer.
-    let ends = |at: &usize| !scan.messages[*at].from_model || at + 1 == scan.messages.len();
     let longest = found.records.last_key_value().map(|(last, _)| *last);
-    let mut keys: Vec<Key> = (longest.map_or(0, |last| last + 1)..scan.messages.len())
-        .filter(ends)
-        .map(|at| Key::Sent(boundary(at)))
-        .collect();
+    let mut keys = Vec::new();
     let mut next = longest;
     while let Some(last) = next {
         let Some(record) = found.records.get(&last) else {
@@ -315,8 +310,26 @@ fn missing(scan: &Scan, found: &Found, asked: &HashSet<Key>) -> Option<Vec<Key>>
         }
         next = link(last, record);
     }
+    // A request ends with something for the model to answer, or with the beginning of its answer.
+    let ends = |at: &usize| !scan.messages[*at].from_model || at + 1 == scan.messages.len();
+    let tells = first_to_ask(scan, longest, keys.is_empty());
+    let new = (tells..scan.messages.len()).filter(ends);
+    keys.extend(new.map(|at| Key::Sent(boundary(at))));
     keys.retain(|key| !asked.contains(key));
     (!keys.is_empty()).then_some(keys)
+}
+
+/// The first message at whose boundary a record could tell something new: the first one after the longest prefix found. Where
+/// nothing of that can change any more (`settled`), a record tells of new blocks alone.
+fn first_to_ask(scan: &Scan, longest: Option<usize>, settled: bool) -> usize {
+    let Some(longest) = longest else { return 0 };
+    let new = |block: &&Block| block.place.message as usize > longest;
+    let block = scan.blocks.iter().find(new).filter(|_| settled);
+    match block {
+        Some(block) => block.place.message as usize,
+        None if settled => scan.messages.len(),
+        None => longest + 1,
+    }
 }
 
 impl Budget {

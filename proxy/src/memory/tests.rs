@@ -215,9 +215,21 @@ async fn a_store_that_does_not_answer_leaves_what_is_known_here() {
     let memory = Memory::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
     let known = recall(&memory, 3).await;
     assert_eq!((known.sure, known.frozen), (false, 0));
-    memory.keep(conversation(1).whole().unwrap(), record(0, &[]));
+    let waiting = SentRecord {
+        waiting: true,
+        ..record(0, &[])
+    };
+    memory.keep(conversation(1).whole().unwrap(), waiting);
     let known = recall(&memory, 3).await;
     assert_eq!((known.sure, known.frozen), (false, 1));
+}
+
+#[tokio::test]
+async fn where_no_record_can_tell_anything_new_the_store_is_not_asked() {
+    let memory = Memory::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
+    memory.keep(conversation(1).whole().unwrap(), record(0, &[]));
+    let known = recall(&memory, 3).await;
+    assert_eq!((known.sure, known.frozen), (true, 1));
 }
 
 #[tokio::test]

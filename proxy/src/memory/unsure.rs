@@ -47,6 +47,12 @@ impl Unsure {
     }
 
     pub(super) fn sent(&self, scan: &Scan) -> SentUnsure {
+        if self.prefixes.is_empty() {
+            return SentUnsure {
+                messages: 0,
+                at_ms: self.nameless_ms.load(Ordering::Relaxed),
+            };
+        }
         let sent = |message: usize| self.prefixes.get(&scan.messages[message].boundary);
         let last = (0..scan.messages.len())
             .rev()

@@ -4,91 +4,180 @@
 //! string content counting as one text part, and with role, type and content in any order. These are the shapes in which
 //! real clients send the same content on one turn and the next.
 
-use blake3::Hasher;
+use blake3::{Hash, Hasher};
 use headroom_shared::id::{BlockId, DigestKey, PrefixId};
 
 use super::MIN_TOOL_BYTES;
-use super::draft::{Draft, Part, Text};
+use super::draft::{Draft, Members, Part, Text};
 
-/// The digest of a conversation up to some message.
-#[derive(Clone)]
-pub(super) struct Chain {
-    key: DigestKey,
-    state: [u8; 32],
+/// Bytes of fields that are gathered before they are hashed: most objects have fewer, and one call for all of them is much
+/// cheaper than a hasher of its own.
+const GATHERED: usize = 4096;
+
+/// Makes digests under one key.
+pub(super) struct Digester<'a> {
+    key: &'a DigestKey,
+    gathered: Vec<u8>,
+    /// The digest of no fields.
+    nothing: Hash,
 }
 
-impl Chain {
-    /// Nothing yet, in this dialect.
-    pub(super) fn new(key: &DigestKey, dialect: &str) -> Self {
-        let mut hasher = key.hasher();
-        field(&mut hasher, b'd', dialect.as_bytes());
+impl<'a> Digester<'a> {
+    pub(super) fn new(key: &'a DigestKey) -> Self {
         Self {
-            key: key.clone(),
-            state: *hasher.finalize().as_bytes(),
+            key,
+            gathered: Vec::with_capacity(GATHERED),
+            nothing: blake3::keyed_hash(key.as_bytes(), &[]),
         }
     }
 
-    /// The same, continuing a history that the provider keeps under `value`.
-    pub(super) fn history(self, name: &[u8], value: &[u8]) -> Self {
-        self.step(|hasher| {
-            field(hasher, b'h', name);
-            field(hasher, b'v', value);
+    /// The digest of a message's members that have no meaning of their own.
+    pub(super) fn others(&mut self, body: &[u8], others: &Members<'_>) -> Hash {
+        if others.is_empty() {
+            return self.nothing;
+        }
+        self.digest(|fields| fields.members(body, others))
+    }
+
+    /// The digest of a part: its other members, the parts in it, its type, its own text.
+    pub(super) fn part(
+        &mut self,
+        body: &[u8],
+        others: &Members<'_>,
+        inner: Option<&[Part<'_>]>,
+        (kind, own): (&[u8], Option<&Text>),
+    ) -> Hash {
+        self.digest(|fields| {
+            fields.members(body, others);
+            if let Some(inner) = inner {
+                fields.parts(inner);
+            }
+            fields.field(b't', kind);
+            match own {
+                Some(Text { id: Some(id), .. }) => fields.field(b'b', id.as_bytes()),
+                Some(text) => fields.field(b's', &body[text.span.clone()]),
+                None => {}
+            }
         })
     }
 
+    /// The digest of something that is no part.
+    pub(super) fn raw(&mut self, value: &[u8]) -> Hash {
+        self.digest(|fields| fields.field(b'w', value))
+    }
+
+    /// The id of a text long enough to be a block.
+    pub(super) fn block_id(&self, raw: &[u8]) -> Option<BlockId> {
+        (raw.len() >= MIN_TOOL_BYTES).then(|| blake3::keyed_hash(self.key.as_bytes(), raw).into())
+    }
+
+    fn digest(&mut self, add: impl FnOnce(&mut Fields<'_>)) -> Hash {
+        self.gathered.clear();
+        let mut fields = Fields {
+            key: self.key,
+            gathered: &mut self.gathered,
+            hasher: None,
+        };
+        add(&mut fields);
+        fields.finish()
+    }
+}
+
+/// The digest of a conversation up to some message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chain(Hash);
+
+impl Chain {
+    /// Nothing yet, in this dialect.
+    pub(super) fn new(digester: &mut Digester<'_>, dialect: &str) -> Self {
+        Self(digester.digest(|fields| fields.field(b'd', dialect.as_bytes())))
+    }
+
+    /// The same, continuing a history that the provider keeps under `value`.
+    pub(super) fn history(self, digester: &mut Digester<'_>, name: &[u8], value: &[u8]) -> Self {
+        Self(digester.digest(|fields| {
+            fields.bytes(self.0.as_bytes());
+            fields.field(b'h', name);
+            fields.field(b'v', value);
+        }))
+    }
+
     /// Adds a message and names the prefix that ends with it.
-    pub(super) fn append(&mut self, message: &Draft<'_>) -> PrefixId {
-        *self = self.clone().step(|hasher| {
-            hasher.update(message.others_digest.as_bytes());
-            field(hasher, b'r', message.role);
+    pub(super) fn append(
+        &mut self,
+        digester: &mut Digester<'_>,
+        body: &[u8],
+        message: &Draft<'_>,
+    ) -> PrefixId {
+        let others = digester.others(body, &message.others);
+        self.0 = digester.digest(|fields| {
+            fields.bytes(self.0.as_bytes());
+            fields.bytes(others.as_bytes());
+            fields.field(b'r', message.role);
             // An item of the Responses API that has a role is a message, whether or not it says so.
             let untyped = message.kind.is_empty() && !message.role.is_empty();
-            field(
-                hasher,
-                b't',
-                if untyped { b"message" } else { message.kind },
-            );
-            parts(hasher, &message.parts);
+            fields.field(b't', if untyped { b"message" } else { message.kind });
+            fields.parts(&message.parts);
         });
-        blake3::Hash::from_bytes(self.state).into()
+        self.0.into()
     }
+}
 
-    fn step(self, add: impl FnOnce(&mut Hasher)) -> Self {
-        let mut hasher = self.key.hasher();
-        hasher.update(&self.state);
-        add(&mut hasher);
-        Self {
-            state: *hasher.finalize().as_bytes(),
-            key: self.key,
+/// The fields of one digest, as they come.
+struct Fields<'a> {
+    key: &'a DigestKey,
+    gathered: &'a mut Vec<u8>,
+    /// Only where there is more than is gathered.
+    hasher: Option<Box<Hasher>>,
+}
+
+impl Fields<'_> {
+    /// Adds an object's members.
+    fn members(&mut self, body: &[u8], members: &Members<'_>) {
+        for (name, value) in members {
+            self.field(b'k', name);
+            self.field(b'v', &body[value.clone()]);
         }
     }
-}
 
-/// Adds a content's parts.
-pub(super) fn parts(hasher: &mut Hasher, parts: &[Part<'_>]) {
-    field(hasher, b'n', &(parts.len() as u64).to_le_bytes());
-    for part in parts {
-        field(hasher, b'p', part.digest.as_bytes());
+    /// Adds a content's parts.
+    fn parts(&mut self, parts: &[Part<'_>]) {
+        self.field(b'n', &(parts.len() as u64).to_le_bytes());
+        for part in parts {
+            self.field(b'p', part.digest.as_bytes());
+        }
     }
-}
 
-/// Adds one field: its tag, its length and its bytes, so that no two contents run into the same bytes.
-pub(super) fn field(hasher: &mut Hasher, tag: u8, bytes: &[u8]) {
-    hasher
-        .update(&[tag])
-        .update(&(bytes.len() as u64).to_le_bytes())
-        .update(bytes);
-}
-
-/// Adds a text: a long one by its digest, which names its block too, so that each byte is hashed once.
-pub(super) fn text(hasher: &mut Hasher, text: &Text, raw: &[u8]) {
-    match text.id {
-        Some(id) => field(hasher, b'b', id.as_bytes()),
-        None => field(hasher, b's', raw),
+    /// Adds one field: its tag, its length and its bytes, so that no two contents run into the same bytes.
+    fn field(&mut self, tag: u8, bytes: &[u8]) {
+        let mut head = [tag; 9];
+        head[1..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
+        self.bytes(&head);
+        self.bytes(bytes);
     }
-}
 
-/// The id of a text long enough to be a block.
-pub(super) fn block_id(key: &DigestKey, raw: &[u8]) -> Option<BlockId> {
-    (raw.len() >= MIN_TOOL_BYTES).then(|| key.hasher().update(raw).finalize().into())
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) {
+        if self.gathered.len() + bytes.len() <= GATHERED {
+            self.gathered.extend_from_slice(bytes);
+        } else {
+            self.bytes_beyond(bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn bytes_beyond(&mut self, bytes: &[u8]) {
+        let hasher = self
+            .hasher
+            .get_or_insert_with(|| Box::new(self.key.hasher()));
+        hasher.update(self.gathered).update(bytes);
+        self.gathered.clear();
+    }
+
+    fn finish(&mut self) -> Hash {
+        match &mut self.hasher {
+            Some(hasher) => hasher.update(self.gathered).finalize(),
+            None => blake3::keyed_hash(self.key.as_bytes(), self.gathered),
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use blake3::Hash;
 use headroom_shared::id::BlockId;
+use smallvec::SmallVec;
 
 /// A message as it stands, before its dialect says what it means.
 #[derive(Debug)]
@@ -16,7 +17,6 @@ pub(crate) struct Draft<'a> {
     pub(crate) parts: Vec<Part<'a>>,
     /// All other members: key and value.
     pub(crate) others: Members<'a>,
-    pub(super) others_digest: Hash,
 }
 
 /// Members that a model reads as text beside the texts themselves: thoughts, and the inputs of tool calls.
@@ -52,7 +52,7 @@ pub(crate) struct Part<'a> {
     /// The `type`; `text` where the whole content was a string.
     pub(crate) kind: &'a [u8],
     /// Its own text, or the texts of the parts of its own content.
-    pub(crate) texts: Vec<Text>,
+    pub(crate) texts: SmallVec<[Text; 1]>,
     /// All other members: key and value.
     pub(crate) others: Members<'a>,
     pub(super) digest: Hash,
@@ -72,10 +72,13 @@ pub(crate) struct Text {
 }
 
 /// Members of an object: key and span of the value.
-pub(crate) type Members<'a> = Vec<(&'a [u8], Range<usize>)>;
+pub(crate) type Members<'a> = SmallVec<[Member<'a>; 4]>;
+
+/// A member of an object: key and span of the value.
+pub(crate) type Member<'a> = (&'a [u8], Range<usize>);
 
 /// The member of this name.
-pub(crate) fn member(members: &Members<'_>, name: &str) -> Option<Range<usize>> {
+pub(crate) fn member(members: &[Member<'_>], name: &str) -> Option<Range<usize>> {
     members
         .iter()
         .find(|(key, _)| *key == name.as_bytes())
@@ -84,7 +87,7 @@ pub(crate) fn member(members: &Members<'_>, name: &str) -> Option<Range<usize>> 
 
 /// The span between the quotes of the member of this name, if it is a string.
 pub(crate) fn string_member(
-    members: &Members<'_>,
+    members: &[Member<'_>],
     name: &str,
     body: &[u8],
 ) -> Option<Range<usize>> {

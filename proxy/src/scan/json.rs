@@ -5,7 +5,9 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use smallvec::SmallVec;
+
+use super::string_end::string_end;
 
 /// The document is not what the reader expected at some place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,11 @@ impl<'a> Cursor<'a> {
         Self { bytes, at }
     }
 
+    /// Where it stands.
+    pub(crate) const fn place(&self) -> usize {
+        self.at
+    }
+
     /// The bytes of a span.
     pub(crate) fn slice(&self, span: &Range<usize>) -> &'a [u8] {
         &self.bytes[span.clone()]
@@ -57,19 +64,9 @@ impl<'a> Cursor<'a> {
     pub(crate) fn string(&mut self) -> Result<Range<usize>, Unlike> {
         self.expect(b'"')?;
         let start = self.at;
-        loop {
-            let found = memchr2(b'"', b'\\', &self.bytes[self.at..]).ok_or(Unlike)?;
-            self.at += found;
-            if self.bytes[self.at] == b'"' {
-                self.at += 1;
-                return Ok(start..self.at - 1);
-            }
-            // A backslash and the byte it escapes; the document may end in between.
-            self.at += 2;
-            if self.at > self.bytes.len() {
-                return Err(Unlike);
-            }
-        }
+        let end = start + string_end(&self.bytes[start..]).ok_or(Unlike)?;
+        self.at = end + 1;
+        Ok(start..end)
     }
 
     /// Reads an object; `member` is given each key (escaped, without quotes) and must read the value.
@@ -110,9 +107,17 @@ impl<'a> Cursor<'a> {
 
     /// Passes over one value of any kind and gives its span.
     pub(crate) fn value(&mut self) -> Result<Range<usize>, Unlike> {
+        self.value_with_keys(|_, _| ())
+    }
+
+    /// The same; `seen` is told each key in the value, and has a cursor that stands before that key's own value.
+    pub(crate) fn value_with_keys(
+        &mut self,
+        mut seen: impl FnMut(&'a [u8], &Self),
+    ) -> Result<Range<usize>, Unlike> {
         self.peek();
         let start = self.at;
-        let mut open: Vec<u8> = Vec::new();
+        let mut open: SmallVec<[u8; 64]> = SmallVec::new();
         loop {
             match self.peek().ok_or(Unlike)? {
                 b'"' => {
@@ -121,7 +126,7 @@ impl<'a> Cursor<'a> {
                 b'{' => {
                     self.at += 1;
                     if self.peek() != Some(b'}') {
-                        self.key()?;
+                        self.key(&mut seen)?;
                         open.push(b'}');
                         continue;
                     }
@@ -137,7 +142,7 @@ impl<'a> Cursor<'a> {
                 }
                 _ => self.scalar()?,
             }
-            if !self.close(&mut open)? {
+            if !self.close(&mut open, &mut seen)? {
                 return Ok(start..self.at);
             }
         }
@@ -153,23 +158,29 @@ impl<'a> Cursor<'a> {
     }
 
     /// After a value inside `open`: closes what ends here; whether another value follows.
-    fn close(&mut self, open: &mut Vec<u8>) -> Result<bool, Unlike> {
+    fn close(
+        &mut self,
+        open: &mut SmallVec<[u8; 64]>,
+        seen: &mut impl FnMut(&'a [u8], &Self),
+    ) -> Result<bool, Unlike> {
         while let Some(closer) = open.last().copied() {
             if self.ends(closer)? {
                 open.pop();
                 continue;
             }
             if closer == b'}' {
-                self.key()?;
+                self.key(seen)?;
             }
             return Ok(true);
         }
         Ok(false)
     }
 
-    fn key(&mut self) -> Result<(), Unlike> {
-        self.string()?;
-        self.expect(b':')
+    fn key(&mut self, seen: &mut impl FnMut(&'a [u8], &Self)) -> Result<(), Unlike> {
+        let key = self.string()?;
+        self.expect(b':')?;
+        seen(&self.bytes[key], self);
+        Ok(())
     }
 
     /// Reads `,` (false) or `closer` (true).

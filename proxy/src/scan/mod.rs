@@ -5,14 +5,23 @@
 
 mod digest;
 mod draft;
+#[cfg(test)]
+mod golden;
 pub(crate) mod json;
+mod markers;
 #[cfg(test)]
 mod properties;
 mod read;
+mod remembered;
+mod string_end;
+#[cfg(test)]
+mod writer;
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use headroom_shared::id::{BlockId, DigestKey, PrefixId};
 use headroom_shared::job::Place;
 
@@ -20,6 +29,9 @@ use self::digest::Chain;
 pub(crate) use self::draft::{Draft, Part, Text, member, string_member};
 use self::json::Kind;
 pub(crate) use self::json::{Cursor, Unlike};
+use self::read::Reader;
+use self::remembered::Step;
+pub(crate) use self::remembered::{Scans, Trail};
 
 /// Smallest tool output that is a block, in bytes of escaped text. A form must save 200 bytes, so less is not worth a look.
 pub const MIN_TOOL_BYTES: usize = 512;
@@ -28,7 +40,7 @@ pub const MIN_TOOL_BYTES: usize = 512;
 pub const MIN_USER_BYTES: usize = 2048;
 
 /// What a scan found in a request.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Scan {
     /// The model it names; empty if none.
     pub(crate) model: String,
@@ -46,6 +58,8 @@ pub(crate) struct Scan {
     pub(crate) cache: CacheLife,
     /// Whether a block can count on the blocks before it being in the model's sight.
     pub(crate) references: bool,
+    /// What it takes to go on from here with the next body of the conversation.
+    pub(crate) trail: Trail,
 }
 
 /// One message.
@@ -84,9 +98,10 @@ pub(crate) struct Call {
 }
 
 /// How long a provider keeps what a request makes it cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CacheLife {
     /// Nothing is cached: the request carries no marker and the provider caches only by markers.
+    #[default]
     None,
     /// At least this long after the start of the request that last used it.
     Marked(Duration),
@@ -108,8 +123,10 @@ pub(crate) trait Grammar: std::fmt::Debug + Sync {
     fn asks_thinking(&self, member: &[u8], value: &[u8]) -> bool;
     /// What a message is and what in it may be replaced.
     fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading;
-    /// How long the provider keeps what this body makes it cache.
-    fn cache_life(&self, body: &[u8]) -> CacheLife;
+    /// The member by which a client asks the provider to cache, wherever in the body it stands.
+    fn cache_marker(&self) -> &'static [u8];
+    /// How long the provider keeps what a body with these values of that member makes it cache.
+    fn cache_life(&self, markers: &[&[u8]]) -> CacheLife;
 }
 
 /// What a dialect says of one message.
@@ -129,79 +146,116 @@ pub(crate) struct Reading {
 ///
 /// # Errors
 /// When it is not what the dialect says.
+#[cfg(test)]
 pub(crate) fn scan(body: &[u8], grammar: &dyn Grammar, key: &DigestKey) -> Result<Scan, Unlike> {
-    let mut scanner = Scanner::new(body, grammar, key);
-    let mut cursor = Cursor::new(body);
-    let mut messages = None;
-    let mut seed = Chain::new(key, grammar.name());
-    cursor.object(|cursor, name| {
-        if name == b"model" && cursor.kind()? == Kind::String {
-            let span = cursor.string()?;
-            scanner.scan.model = String::from_utf8_lossy(cursor.slice(&span)).into_owned();
-        } else if name == grammar.messages_member() {
-            let before = messages.replace(cursor.value()?);
-            return if before.is_none() {
-                Ok(())
-            } else {
-                Err(Unlike)
-            };
-        } else {
-            let value = cursor.value()?;
-            let value = cursor.slice(&value);
-            scanner.scan.asks_thinking |= grammar.asks_thinking(name, value);
-            scanner.scan.references &= !grammar.drops_blocks(name, value);
-            if grammar.hides_history(name) && value != b"null" {
-                seed = seed.clone().history(name, value);
-            }
-        }
-        Ok(())
-    })?;
-    cursor.end()?;
-    let messages = messages.ok_or(Unlike)?;
-    scanner.messages(messages.start, seed)?;
-    scanner.scan.cache = grammar.cache_life(body);
-    Ok(scanner.scan)
+    Scanner::new(body, grammar, key, None).body()
+}
+
+/// Scans a body, going on from the last scan of the same conversation where there is one, and remembers this one.
+///
+/// # Errors
+/// When it is not what the dialect says.
+pub(crate) fn scan_again(
+    body: &Bytes,
+    grammar: &dyn Grammar,
+    key: &DigestKey,
+    scans: &Scans,
+) -> Result<Arc<Scan>, Unlike> {
+    let scan = Arc::new(Scanner::new(body, grammar, key, Some(scans)).body()?);
+    scans.keep(body, &scan);
+    Ok(scan)
 }
 
 /// The scan of one body as it is being made.
 struct Scanner<'a> {
-    body: &'a [u8],
     grammar: &'a dyn Grammar,
     key: &'a DigestKey,
+    scans: Option<&'a Scans>,
+    reader: Reader<'a>,
+    body: &'a [u8],
     scan: Scan,
 }
 
 impl<'a> Scanner<'a> {
-    fn new(body: &'a [u8], grammar: &'a dyn Grammar, key: &'a DigestKey) -> Self {
+    fn new(
+        body: &'a [u8],
+        grammar: &'a dyn Grammar,
+        key: &'a DigestKey,
+        scans: Option<&'a Scans>,
+    ) -> Self {
         let scan = Scan {
-            model: String::new(),
-            messages: Vec::new(),
-            blocks: Vec::new(),
-            calls: Vec::new(),
-            text_bytes: 0,
-            asks_thinking: false,
-            cache: CacheLife::None,
             references: true,
+            ..Scan::default()
         };
         Self {
-            body,
             grammar,
             key,
+            scans,
+            reader: Reader::new(body, key, grammar.cache_marker()),
+            body,
             scan,
         }
     }
 
-    fn messages(&mut self, start: usize, mut chain: Chain) -> Result<(), Unlike> {
-        let mut cursor = Cursor::at(self.body, start);
+    fn body(mut self) -> Result<Scan, Unlike> {
+        let (body, grammar) = (self.body, self.grammar);
+        let mut cursor = Cursor::new(body);
+        let mut messages = None;
+        let mut seed = Chain::new(&mut self.reader.digester, grammar.name());
+        cursor.object(|cursor, name| {
+            if name == b"model" && cursor.kind()? == Kind::String {
+                let span = cursor.string()?;
+                self.scan.model = String::from_utf8_lossy(cursor.slice(&span)).into_owned();
+            } else if name == grammar.messages_member() {
+                if messages.replace((cursor.clone(), seed)).is_some() {
+                    return Err(Unlike);
+                }
+                return self.messages(cursor, seed);
+            } else {
+                let value = self.reader.markers.pass(cursor, name)?;
+                let value = cursor.slice(&value);
+                self.scan.asks_thinking |= grammar.asks_thinking(name, value);
+                self.scan.references &= !grammar.drops_blocks(name, value);
+                if grammar.hides_history(name) && value != b"null" {
+                    seed = seed.history(&mut self.reader.digester, name, value);
+                }
+            }
+            Ok(())
+        })?;
+        cursor.end()?;
+        let (mut cursor, begun_with) = messages.ok_or(Unlike)?;
+        if begun_with != seed {
+            // The history was named behind the messages, and their boundaries lack it.
+            let mut again = Scanner::new(body, grammar, self.key, None);
+            again.messages(&mut cursor, seed)?;
+            self.scan.messages = again.scan.messages;
+            self.scan.trail.steps.clear();
+        }
+        self.scan.cache = grammar.cache_life(&self.reader.markers.values());
+        self.scan.trail.markers = self.reader.markers.into_spans();
+        Ok(self.scan)
+    }
+
+    /// Scans the messages at `cursor`, which continue the conversation that `chain` is the digest of.
+    fn messages(&mut self, cursor: &mut Cursor<'a>, mut chain: Chain) -> Result<(), Unlike> {
         match cursor.kind()? {
             Kind::String => {
-                let draft = Draft::of_string(&mut cursor, self.key)?;
+                let draft = self.reader.string(cursor)?;
                 self.message(&draft, &mut chain)
             }
-            Kind::Array => cursor.array(|cursor| {
-                let draft = Draft::read(cursor, self.key)?;
-                self.message(&draft, &mut chain)
-            }),
+            Kind::Array => {
+                self.scan.trail.messages_at = cursor.place();
+                cursor.array(|cursor| {
+                    let draft = self.reader.message(cursor)?;
+                    self.message(&draft, &mut chain)?;
+                    self.step(cursor.place(), chain);
+                    if let Some(step) = self.resume() {
+                        *cursor = Cursor::at(self.body, step.end);
+                        chain = step.chain;
+                    }
+                    Ok(())
+                })
+            }
             Kind::Object | Kind::Scalar => Err(Unlike),
         }
     }
@@ -209,7 +263,7 @@ impl<'a> Scanner<'a> {
     fn message(&mut self, draft: &Draft<'_>, chain: &mut Chain) -> Result<(), Unlike> {
         let message = u32::try_from(self.scan.messages.len()).map_err(|_| Unlike)?;
         let reading = self.grammar.read(draft, self.body);
-        let boundary = chain.append(draft);
+        let boundary = chain.append(&mut self.reader.digester, self.body, draft);
         self.scan.text_bytes += draft.text_bytes();
         let Reading {
             from_model,
@@ -250,7 +304,41 @@ impl<'a> Scanner<'a> {
     }
 }
 
+impl Scanner<'_> {
+    /// Notes how far the scan is after a message.
+    fn step(&mut self, end: usize, chain: Chain) {
+        self.scan.trail.steps.push(Step {
+            end,
+            chain,
+            text_bytes: self.scan.text_bytes,
+            blocks: self.scan.blocks.len(),
+            calls: self.scan.calls.len(),
+            markers: self.reader.markers.spans.len(),
+        });
+    }
+
+    /// After the model's first message: takes over what the body has in common with the last one of the same conversation, and
+    /// gives the step from where to go on.
+    fn resume(&mut self) -> Option<Step> {
+        let (last, opening) = self.scan.messages.split_last()?;
+        let first = last.from_model && !opening.iter().any(|message| message.from_model);
+        let opening = opening.last().filter(|_| first)?.boundary;
+        let remembered = self.scans?.find(opening)?;
+        remembered.resume(self.body, &mut self.scan, &mut self.reader.markers.spans);
+        self.scan.trail.steps.last().cloned()
+    }
+}
+
 impl Scan {
+    /// The prefix of the messages before the model's first; `None` if there are none.
+    fn opening(&self) -> Option<PrefixId> {
+        let opening = self
+            .messages
+            .iter()
+            .take_while(|message| !message.from_model);
+        opening.last().map(|message| message.boundary)
+    }
+
     /// The position of the last message that the model wrote.
     pub(crate) fn last_from_model(&self) -> Option<usize> {
         self.messages.iter().rposition(|message| message.from_model)

@@ -1,4 +1,4 @@
-//! Making connections in bounded time: name, TCP and TLS together.
+//! Making connections: name, TCP and TLS, in bounded time.
 
 use std::future::Future;
 use std::io;
@@ -7,9 +7,34 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 use tower_service::Service;
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// After this long without traffic the system asks whether the peer is still there, and gives it up after a few silent
+/// intervals: an answer may take long, but a dead connection is not waited on.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_RETRIES: u32 = 3;
+
+/// Connects by TCP, and by TLS where the URL says `https`.
+pub(super) fn connector() -> HttpsConnector<HttpConnector> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_keepalive(Some(KEEPALIVE));
+    http.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
+    http.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
+    let builder = HttpsConnectorBuilder::new();
+    let builder = builder.with_native_roots().unwrap_or_else(|error| {
+        tracing::warn!(%error, "this system trusts no certificates: going by Mozilla's list");
+        HttpsConnectorBuilder::new().with_webpki_roots()
+    });
+    // HTTP/1.1 alone: over one HTTP/2 connection, streams wait for each other, and large bodies for its window (HOTPATH.md).
+    builder.https_or_http().enable_http1().wrap_connector(http)
+}
 
 /// A connector whose connections are given up when they take too long to be made.
 #[derive(Debug, Clone)]

@@ -1,41 +1,47 @@
 //! The way to the providers: warm connections, headers by the book, and nothing else.
 
+mod body;
 mod connect;
+mod connection;
 mod headers;
+mod pool;
 
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use axum::body::Body;
+use anyhow::Context as _;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::Url;
 
-use self::connect::Timed;
+pub(crate) use self::body::{AnswerBody, RequestBody};
+use self::connect::{BoxError, Timed};
+use self::connection::Connection;
 pub(crate) use self::headers::end_to_end;
+use self::pool::{Connector, Pool};
 use crate::dialect::Provider;
 use crate::settings::Upstreams;
 
 /// How long a connection to a provider may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an idle connection is kept: less than common servers and load balancers do (60 s and more), so that ours is the
-/// side that closes.
-const IDLE: Duration = Duration::from_secs(50);
-/// After this long without traffic the system asks whether the peer is still there, and gives it up after a few silent
-/// intervals: an answer may take long, but a dead connection is not waited on.
-const KEEPALIVE: Duration = Duration::from_secs(30);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_RETRIES: u32 = 3;
+/// How often idle connections are looked at.
+const SWEEP: Duration = Duration::from_secs(5);
 
 /// The providers' APIs.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Upstream {
-    client: Client<Timed<HttpsConnector<HttpConnector>>, Body>,
-    anthropic: Url,
-    openai: Url,
+    anthropic: Api,
+    openai: Api,
+}
+
+/// One provider's API.
+#[derive(Debug)]
+struct Api {
+    base: Url,
+    host: HeaderValue,
+    pool: Arc<Pool>,
 }
 
 /// Why a request got no answer from its provider.
@@ -57,28 +63,15 @@ pub(crate) enum Unanswered {
 impl Upstream {
     /// Reads the certificates that this system trusts (where it has none, Mozilla's list is built in) and makes no connection
     /// yet.
-    pub(crate) fn new(settings: &Upstreams) -> Self {
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_keepalive(Some(KEEPALIVE));
-        http.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
-        http.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
-        let builder = HttpsConnectorBuilder::new();
-        let builder = builder.with_native_roots().unwrap_or_else(|error| {
-            tracing::warn!(%error, "this system trusts no certificates: going by Mozilla's list");
-            HttpsConnectorBuilder::new().with_webpki_roots()
-        });
-        let https = builder.https_or_http().enable_http1().wrap_connector(http);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(Timed::new(https, CONNECT_TIMEOUT));
-        Self {
-            client,
-            anthropic: settings.anthropic.clone(),
-            openai: settings.openai.clone(),
-        }
+    ///
+    /// # Errors
+    /// When a base URL names no host that a request can be sent to.
+    pub(crate) fn new(settings: &Upstreams) -> anyhow::Result<Self> {
+        let connector = Timed::new(connect::connector(), CONNECT_TIMEOUT);
+        Ok(Self {
+            anthropic: Api::new(&settings.anthropic, connector.clone())?,
+            openai: Api::new(&settings.openai, connector)?,
+        })
     }
 
     /// Sends a request to its provider. Dropping the future takes the request back.
@@ -90,28 +83,33 @@ impl Upstream {
         provider: Provider,
         (method, target): (Method, &PathAndQuery),
         headers: HeaderMap,
-        body: Body,
-    ) -> Result<Response<Incoming>, Unanswered> {
-        let base = self.base(provider);
-        let uri = join(base, target).ok_or_else(|| Unanswered::Target(target.path().to_owned()))?;
+        body: RequestBody,
+    ) -> Result<Response<AnswerBody>, Unanswered> {
+        let api = self.api(provider);
+        let uri = api
+            .uri(target)
+            .ok_or_else(|| Unanswered::Target(target.path().to_owned()))?;
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
-        if let Ok(host) = HeaderValue::from_str(base.authority()) {
-            request.headers_mut().insert(header::HOST, host);
-        }
-        self.client
-            .request(request)
-            .await
-            .map_err(|error| Unanswered::Failed {
-                host: base.authority().to_owned(),
-                cause: causes(&error),
-            })
+        request.headers_mut().insert(header::HOST, api.host.clone());
+        api.send(request).await.map_err(|error| Unanswered::Failed {
+            host: api.base.authority().to_owned(),
+            cause: causes(error.as_ref()),
+        })
     }
 
-    /// The provider's base URL.
-    pub(crate) const fn base(&self, provider: Provider) -> &Url {
+    /// Closes connections that no request needs any more, for as long as it runs.
+    pub(crate) async fn sweep(&self) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            self.anthropic.pool.sweep();
+            self.openai.pool.sweep();
+        }
+    }
+
+    const fn api(&self, provider: Provider) -> &Api {
         match provider {
             Provider::Anthropic => &self.anthropic,
             Provider::OpenAi => &self.openai,
@@ -119,18 +117,77 @@ impl Upstream {
     }
 }
 
-/// The base URL with a request's path and query behind it. A base that ends in `/v1`, as clients word it, does not double it.
-fn join(base: &Url, target: &PathAndQuery) -> Option<Uri> {
-    let mut start = base.path().trim_end_matches('/');
-    if target.path().starts_with("/v1/") {
-        start = start.strip_suffix("/v1").unwrap_or(start);
+impl Api {
+    fn new(base: &Url, connector: Connector) -> anyhow::Result<Self> {
+        let origin = format!("{}://{}/", base.scheme(), base.authority());
+        let origin = origin
+            .parse()
+            .with_context(|| format!("no requests can be sent to {base}"))?;
+        Ok(Self {
+            base: base.clone(),
+            host: HeaderValue::from_str(base.authority())?,
+            pool: Arc::new(Pool::new(connector, origin)),
+        })
     }
-    Uri::builder()
-        .scheme(base.scheme())
-        .authority(base.authority())
-        .path_and_query(format!("{start}{target}"))
-        .build()
-        .ok()
+
+    /// What to ask for: the base URL's path with a request's path and query behind it. A base that ends in `/v1`, as clients word
+    /// it, does not double it.
+    fn uri(&self, target: &PathAndQuery) -> Option<Uri> {
+        let mut start = self.base.path().trim_end_matches('/');
+        if target.path().starts_with("/v1/") {
+            start = start.strip_suffix("/v1").unwrap_or(start);
+        }
+        if start.is_empty() {
+            return Some(target.clone().into());
+        }
+        format!("{start}{target}").parse().ok()
+    }
+
+    /// Sends a request over a connection that is warm, or else a new one. A connection may have been closed at the other end
+    /// just now: a request that met that is sent once more, over a new one, if no byte of an answer had come.
+    async fn send(
+        &self,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<AnswerBody>, BoxError> {
+        if let Some(mut connection) = self.pool.take() {
+            let again = copy(&request);
+            match connection.send(request).await {
+                Ok(answer) => return Ok(self.answer(answer, connection)),
+                Err(unheard) => {
+                    let unsent = unheard.unsent.map(|unsent| *unsent);
+                    let left = unsent.or(again).filter(|_| !unheard.heard);
+                    request = left.ok_or(unheard.error)?;
+                    tracing::debug!("a warm connection was closed: the request is sent once more");
+                }
+            }
+        }
+        let mut connection = self.pool.connect().await?;
+        match connection.send(request).await {
+            Ok(answer) => Ok(self.answer(answer, connection)),
+            Err(unheard) => Err(unheard.error.into()),
+        }
+    }
+
+    fn answer(
+        &self,
+        answer: Response<Incoming>,
+        mut connection: Connection,
+    ) -> Response<AnswerBody> {
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            // Its last step as a connection for requests: it gives its stream to whoever waits for the upgrade.
+            connection.drive(&mut Context::from_waker(Waker::noop()));
+        }
+        answer.map(|body| AnswerBody::new(body, connection, self.pool.clone()))
+    }
+}
+
+/// The same request once more, if its body can be had again.
+fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    let mut copy = Request::new(request.body().again()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }
 
 /// An error and all that caused it, in one line.
@@ -152,27 +209,16 @@ mod tests {
             (
                 "https://api.anthropic.com",
                 "/v1/messages?beta=true",
-                "https://api.anthropic.com/v1/messages?beta=true",
+                "/v1/messages?beta=true",
             ),
-            (
-                "http://h:81/v1",
-                "/v1/responses",
-                "http://h:81/v1/responses",
-            ),
-            (
-                "http://h/v1/",
-                "/v1/models?a=b%20c",
-                "http://h/v1/models?a=b%20c",
-            ),
-            (
-                "http://h/gateway",
-                "/v1/messages",
-                "http://h/gateway/v1/messages",
-            ),
-            ("http://h", "/api/hello", "http://h/api/hello"),
+            ("http://h:81/v1", "/v1/responses", "/v1/responses"),
+            ("http://h/v1/", "/v1/models?a=b%20c", "/v1/models?a=b%20c"),
+            ("http://h/gateway", "/v1/messages", "/gateway/v1/messages"),
+            ("http://h", "/api/hello", "/api/hello"),
         ] {
-            let joined = join(&base.parse().unwrap(), &target.parse().unwrap()).unwrap();
-            assert_eq!(joined.to_string(), uri);
+            let base: Url = base.parse().unwrap();
+            let api = Api::new(&base, Timed::new(connect::connector(), CONNECT_TIMEOUT)).unwrap();
+            assert_eq!(api.uri(&target.parse().unwrap()).unwrap().to_string(), uri);
         }
     }
 }

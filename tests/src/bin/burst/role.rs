@@ -4,10 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Subcommand;
+use headroom_shared::config;
 use headroom_shared::queue::{Job, Timing};
-use headroom_shared::{config, telemetry};
 use headroom_worker::pool::Work;
-use headroom_worker::{panics, process, program};
+use headroom_worker::{process, program};
 
 use crate::args::Added;
 use crate::cpu::use_up;
@@ -27,25 +27,9 @@ impl Role {
     /// Does what the program of this name does.
     pub(crate) fn play(self) -> ExitCode {
         match self {
-            Self::Proxy => proxy(),
+            Self::Proxy => headroom_tests::roles::proxy(),
             Self::Worker(added) => worker(added),
         }
-    }
-}
-
-fn proxy() -> ExitCode {
-    let settings: headroom_proxy::Settings = match config::parse(["headroom-proxy"]) {
-        Ok(settings) => settings,
-        Err(refused) => return refused.report(),
-    };
-    telemetry::start(&settings.log);
-    panics::hide_messages();
-    let ended = tokio::runtime::Runtime::new()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(headroom_proxy::start(settings)));
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => config::fail("headroom-proxy", &error),
     }
 }
 

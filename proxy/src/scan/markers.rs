@@ -1,0 +1,97 @@
+//! Where a body asks the provider to cache.
+
+use std::ops::Range;
+
+use super::json::{Cursor, Unlike};
+
+/// The values of the members by which clients ask for caching, wherever in the body they stand.
+pub(super) struct Markers<'a> {
+    body: &'a [u8],
+    name: &'static [u8],
+    pub(super) spans: Vec<Range<usize>>,
+}
+
+impl<'a> Markers<'a> {
+    /// None yet of those named `name`.
+    pub(super) fn new(body: &'a [u8], name: &'static [u8]) -> Self {
+        Self {
+            body,
+            name,
+            spans: Vec::new(),
+        }
+    }
+
+    /// Passes over the value of the member `name` and gives its span; notes the markers in it, and it if it is one.
+    pub(super) fn pass(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        name: &[u8],
+    ) -> Result<Range<usize>, Unlike> {
+        if name == self.name {
+            let span = cursor.value()?;
+            self.spans.push(span.clone());
+            return Ok(span);
+        }
+        cursor.value_with_keys(|key, cursor| {
+            if key == self.name {
+                self.note(cursor.clone());
+            }
+        })
+    }
+
+    /// The markers' values, in order.
+    pub(super) fn values(&self) -> Vec<&'a [u8]> {
+        let value = |span: &Range<usize>| &self.body[span.clone()];
+        self.spans.iter().map(value).collect()
+    }
+
+    /// Where the markers' values stand, in order.
+    pub(super) fn into_spans(self) -> Vec<Range<usize>> {
+        self.spans
+    }
+
+    /// Notes the marker at `cursor`. One within another is none: so each byte is read once more at most, however they nest.
+    fn note(&mut self, mut cursor: Cursor<'a>) {
+        let start = cursor.place();
+        if self.spans.last().is_some_and(|last| start <= last.end) {
+            return;
+        }
+        let end = self.body.len();
+        self.spans.push(cursor.value().unwrap_or(start..end));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(body: &str) -> Vec<&str> {
+        let mut markers = Markers::new(body.as_bytes(), b"mark");
+        // What is read of a body that turns out to be none does not matter.
+        let _ = markers.pass(&mut Cursor::new(body.as_bytes()), b"");
+        let values = markers.values().into_iter();
+        values.map(|it| std::str::from_utf8(it).unwrap()).collect()
+    }
+
+    #[test]
+    fn markers_are_found_at_any_depth_and_not_in_texts() {
+        assert_eq!(
+            found(r#"{"a":[{"mark": {"t":"1h"} },2],"mark":null,"b":{"c":{"mark":"x"}}}"#),
+            [r#"{"t":"1h"}"#, "null", "\"x\""]
+        );
+        assert!(found(r#"["mark",{"a":"mark","b":"\"mark\":1"}]"#).is_empty());
+        assert_eq!(
+            found(r#"{"mark":{"mark":1},"mark":2}"#),
+            [r#"{"mark":1}"#, "2"]
+        );
+    }
+
+    #[test]
+    fn markers_within_markers_are_not_read_again_and_again() {
+        let depth = 100_000;
+        let open = r#"{"mark":"#.repeat(depth);
+        let whole = format!("{open}1{}", "}".repeat(depth));
+        assert_eq!(found(&whole).len(), 1);
+        assert_eq!(found(&open).len(), 1);
+    }
+}

@@ -1,0 +1,31 @@
+//! CPU time and memory of a process, as Linux's `/proc` tells them. Elsewhere they are not known and stand as 0.
+
+use std::fs;
+use std::time::Duration;
+
+/// CPU time that the threads of a process have had.
+pub(crate) fn cpu(pid: u32) -> Duration {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let times = tasks.filter_map(|task| {
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(times.sum())
+}
+
+/// Memory in MB: what is resident now, and the most that ever was.
+pub(crate) fn memory_mb(pid: u32) -> (f64, f64) {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        let kib: f64 = line.trim_end_matches("kB").trim().parse().ok()?;
+        Some(kib * 1024.0 / 1e6)
+    };
+    (
+        field("VmRSS:").unwrap_or_default(),
+        field("VmHWM:").unwrap_or_default(),
+    )
+}

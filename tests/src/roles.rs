@@ -1,0 +1,25 @@
+//! The programs that another program of ours can be, so that both are the same build. They are set up by environment variables
+//! as they always are.
+
+use std::process::ExitCode;
+
+use headroom_shared::{config, telemetry};
+use headroom_worker::panics;
+
+/// Does what `headroom-proxy` does.
+#[must_use]
+pub fn proxy() -> ExitCode {
+    let settings: headroom_proxy::Settings = match config::parse(["headroom-proxy"]) {
+        Ok(settings) => settings,
+        Err(refused) => return refused.report(),
+    };
+    telemetry::start(&settings.log);
+    panics::hide_messages();
+    let ended = tokio::runtime::Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(headroom_proxy::start(settings)));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => config::fail("headroom-proxy", &error),
+    }
+}
