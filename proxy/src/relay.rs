@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use axum::extract::Request;
+use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::dialect::Provider;
 use crate::headers::{self, RequestId};
 use crate::reply;
+use crate::splice::Rope;
 use crate::upgrade::Upgrade;
 use crate::upstream::RequestBody;
 
@@ -37,19 +39,18 @@ pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body>
         upgrade.ask(&mut parts.headers);
     }
     let broken = Arc::new(AtomicBool::new(false));
-    let note = Arc::clone(&broken);
-    let body = body.map_err(move |error| {
-        note.store(true, Ordering::Relaxed);
-        error
-    });
+    let body = if body.is_end_stream() {
+        RequestBody::Whole(Rope::from(Bytes::new()))
+    } else {
+        let note = Arc::clone(&broken);
+        RequestBody::Streamed(Body::new(body.map_err(move |error| {
+            note.store(true, Ordering::Relaxed);
+            error
+        })))
+    };
     let answer = app
         .upstream
-        .send(
-            provider,
-            (parts.method, target),
-            parts.headers,
-            RequestBody::Streamed(Body::new(body)),
-        )
+        .send(provider, (parts.method, target), parts.headers, body)
         .await;
     id.on(match answer {
         Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {

@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`process`] | the project's programs as child processes |
+//! | [`footprint`] | what a running program holds: sockets, threads, memory |
 //! | [`roles`] | the programs that another program of ours can be, so that both are the same build |
 //! | [`redis_server`] | a throw-away redis-server |
 //! | [`redis_kinds`] | Redis as users run it: with TLS, behind a sentinel, as a cluster |
@@ -28,6 +29,7 @@
 pub mod audit;
 pub mod client;
 pub mod conversation;
+pub mod footprint;
 pub mod forms;
 pub mod http;
 pub mod ports;

@@ -1,0 +1,55 @@
+//! What a running program holds, as the system counts it: sockets, threads, memory.
+
+use std::future::ready;
+
+use crate::process::Process;
+use crate::wait;
+
+impl Process {
+    /// How many sockets it has open: its listeners, its clients', its providers' and those of the runtime.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn sockets(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.pid());
+        let files = std::fs::read_dir(folder).expect("the program runs");
+        let target = |file: std::fs::DirEntry| std::fs::read_link(file.path()).ok();
+        let targets = files.filter_map(|file| file.ok().and_then(target));
+        targets
+            .filter(|target| target.to_string_lossy().starts_with("socket:"))
+            .count()
+    }
+
+    /// Waits until it has at most this many sockets open.
+    ///
+    /// # Panics
+    /// When it keeps more.
+    pub async fn until_sockets(&self, most: usize) {
+        let closed = wait::within(wait::DEADLINE, || {
+            ready((self.sockets() <= most).then_some(()))
+        });
+        assert!(
+            closed.await.is_some(),
+            "{} sockets stay open, not {most}",
+            self.sockets()
+        );
+    }
+
+    /// A figure of its `/proc/<pid>/status`, such as `Threads` or `VmRSS` (in kB).
+    ///
+    /// # Panics
+    /// When it has ended or there is no such figure.
+    #[must_use]
+    pub fn figure(&self, name: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let text = std::fs::read_to_string(path).expect("the program runs");
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let figure = line.and_then(|line| line.split_whitespace().next());
+        figure
+            .and_then(|figure| figure.parse().ok())
+            .expect("a figure of that name")
+    }
+}
