@@ -2,6 +2,7 @@
 
 mod answer;
 pub mod cache;
+mod says;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -21,6 +22,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::answer::Body;
 pub use self::answer::{Gate, Reply};
 use self::cache::PromptCache;
+pub use self::says::Says;
 use crate::wait;
 
 /// A request as it arrived.
@@ -39,6 +41,12 @@ pub struct Received {
 }
 
 impl Received {
+    /// The path without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        path(&self.target)
+    }
+
     /// All values of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Vec<&str> {
@@ -47,6 +55,10 @@ impl Received {
             .map(|value| value.to_str().unwrap_or("(not text)"))
             .collect()
     }
+}
+
+fn path(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
 }
 
 #[derive(Debug, Default)]
@@ -210,7 +222,10 @@ async fn handle(
         let mut state = shared.state.lock().expect("no panic");
         let usage = state.cache.serve(&received.target, &received.body);
         state.received.push(received.clone());
-        (state.replies.pop_front().unwrap_or(Reply::Auto), usage)
+        (
+            state.replies.pop_front().unwrap_or(Reply::Well(Says::Ok)),
+            usage,
+        )
     };
     shared.arrived.notify_waiters();
     Ok(respond(reply, &received, usage, hang_up, guard).await)
@@ -224,7 +239,7 @@ async fn respond(
     guard: DropGuard,
 ) -> Response<Body> {
     match reply {
-        Reply::Auto => answer::well(received, usage),
+        Reply::Well(says) => says::well(received, &says, usage),
         Reply::Fixed(response) => response.map(|bytes| answer::whole(Bytes::from(bytes))),
         Reply::Gated(response) => response.map(|pieces| answer::gated(pieces, guard)),
         Reply::Hang => {
