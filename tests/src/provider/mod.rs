@@ -7,6 +7,7 @@ mod says;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -36,6 +37,8 @@ pub struct Received {
     pub headers: HeaderMap,
     /// Its body, byte for byte.
     pub body: Bytes,
+    /// When all of it was there.
+    pub at: Instant,
     /// Cancelled when the answer is over or the other side has gone.
     pub over: CancellationToken,
 }
@@ -154,6 +157,15 @@ impl Provider {
         .await
     }
 
+    /// Takes the request that carries this value of `x-test-id`, if it has arrived.
+    ///
+    /// # Panics
+    /// When the provider panicked before.
+    #[must_use]
+    pub fn arrived(&self, id: &str) -> Option<Received> {
+        self.take_now(|request| request.header("x-test-id") == [id])
+    }
+
     /// How many requests arrived that were not taken.
     ///
     /// # Panics
@@ -168,16 +180,19 @@ impl Provider {
             loop {
                 // Registered before looking, so that no arrival is missed.
                 let arrived = self.shared.arrived.notified();
-                {
-                    let received = &mut self.shared.state.lock().expect("no panic").received;
-                    if let Some(at) = received.iter().position(&wanted) {
-                        return received.remove(at);
-                    }
+                if let Some(request) = self.take_now(&wanted) {
+                    return request;
                 }
                 arrived.await;
             }
         })
         .await
+    }
+
+    fn take_now(&self, wanted: impl Fn(&Received) -> bool) -> Option<Received> {
+        let received = &mut self.shared.state.lock().expect("no panic").received;
+        let at = received.iter().position(wanted)?;
+        Some(received.remove(at))
     }
 }
 
@@ -216,6 +231,7 @@ async fn handle(
         target: head.uri.to_string(),
         headers: head.headers,
         body: body.to_bytes(),
+        at: Instant::now(),
         over,
     };
     let (reply, usage) = {

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::script::{self, Ran};
 use crate::{NOWHERE, broken, call_tools, error, fail_twice_each_time, patient};
 
+const SCRIPT: &str = "with_anthropic.py";
 const REMAINING: &str = "anthropic-ratelimit-requests-remaining";
 
 /// A proxy for which there is no other provider.
@@ -21,15 +22,14 @@ fn alone(launch: Launch) -> Launch {
 }
 
 async fn run(stage: &Stage, scenario: &str) -> Ran {
-    script::run(stage, "with_anthropic.py", scenario).await
+    script::run(stage, SCRIPT, &[scenario]).await
 }
 
 #[tokio::test]
 async fn messages() {
-    for scenario in ["create", "stream", "count_tokens", "models", "base_urls"] {
-        let stage = stage().await;
-        run(&stage, scenario).await.untouched();
-    }
+    let scenarios = ["create", "stream", "count_tokens", "models", "base_urls"];
+    let stage = stage().await;
+    script::run(&stage, SCRIPT, &scenarios).await.untouched();
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-"""What the scripts of both SDKs share: running one scenario, and noting each request as it leaves the SDK."""
+"""What the scripts of both SDKs share: running scenarios, and noting each request as it leaves the SDK."""
 
 import asyncio
 import inspect
@@ -24,10 +24,11 @@ ASYNC_HOOKS = {"request": [note_async]}
 
 
 def run(scenarios):
-    """Runs the scenario that the first argument names, and prints all requests as a JSON array."""
-    result = scenarios[sys.argv[1]]()
-    if inspect.isawaitable(result):
-        asyncio.run(result)
+    """Runs the scenarios that the arguments name, and prints all requests as a JSON array."""
+    for name in sys.argv[1:]:
+        result = scenarios[name]()
+        if inspect.isawaitable(result):
+            asyncio.run(result)
     print(json.dumps(SENT))
 
 

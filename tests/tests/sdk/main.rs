@@ -1,6 +1,6 @@
 //! The official Python SDKs of both providers through the proxy: streams, tools, token counts, errors, retries.
 //!
-//! Each test says how the provider answers, runs one scenario of a Python script, which checks what the SDK makes of the
+//! Each test says how the provider answers, runs scenarios of a Python script, which check what the SDK makes of the
 //! answers, and compares what the SDK sent with what the provider got. `requirements.txt` pins the SDKs.
 #![expect(
     clippy::expect_used,

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::script::{self, Ran};
 use crate::{NOWHERE, broken, call_tools, error, fail_twice_each_time, patient};
 
+const SCRIPT: &str = "with_openai.py";
 const REMAINING: &str = "x-ratelimit-remaining-requests";
 
 /// A proxy for which there is no other provider.
@@ -20,22 +21,21 @@ fn alone(launch: Launch) -> Launch {
 }
 
 async fn run(stage: &Stage, scenario: &str) -> Ran {
-    script::run(stage, "with_openai.py", scenario).await
+    script::run(stage, SCRIPT, &[scenario]).await
 }
 
 #[tokio::test]
 async fn chat_completions_and_responses() {
-    for scenario in [
+    let scenarios = [
         "chat",
         "chat_stream",
         "responses",
         "responses_stream",
         "models",
         "base_urls",
-    ] {
-        let stage = stage().await;
-        run(&stage, scenario).await.untouched();
-    }
+    ];
+    let stage = stage().await;
+    script::run(&stage, SCRIPT, &scenarios).await.untouched();
 }
 
 #[tokio::test]

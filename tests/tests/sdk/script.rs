@@ -1,4 +1,4 @@
-//! Runs one scenario of a Python script against a stage, and compares what the SDK sent with what the provider got.
+//! Runs scenarios of a Python script against a stage, and compares what the SDK sent with what the provider got.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::venv;
 
-/// A scenario that ran to its end.
+/// Scenarios that ran to their end.
 #[derive(Debug)]
 pub(crate) struct Ran {
     /// The requests as they left the SDK, in order.
@@ -32,17 +32,17 @@ pub(crate) struct Sent {
 /// Headers that speak of a connection and not of the request.
 const OF_THE_HOP: [&str; 2] = ["host", "connection"];
 
-/// Runs a scenario: a function of that name in that script.
+/// Runs scenarios one after the other: functions of these names in that script.
 ///
 /// # Panics
 /// When the script fails; the message holds what it wrote.
-pub(crate) async fn run(stage: &Stage, script: &str, scenario: &str) -> Ran {
+pub(crate) async fn run(stage: &Stage, script: &str, scenarios: &[&str]) -> Ran {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk");
     let base = format!("http://{}", stage.addr());
     let mut command = Command::new(venv::python());
     command
         .arg(folder.join(script))
-        .arg(scenario)
+        .args(scenarios)
         .env_clear()
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("ANTHROPIC_API_KEY", "test-key")
@@ -56,7 +56,7 @@ pub(crate) async fn run(stage: &Stage, script: &str, scenario: &str) -> Ran {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success(),
-        "{script} {scenario}: {}\n{said}{}",
+        "{script} {scenarios:?}: {}\n{said}{}",
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
