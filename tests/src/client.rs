@@ -90,7 +90,9 @@ impl Client {
     pub async fn turn(&mut self, stage: &Stage) -> Turn {
         let sent = self.send(&stage.addr(), &stage.provider).await;
         let turn = sent.expect("an answer");
-        self.check(&turn);
+        if let Err(error) = self.check(&turn) {
+            panic!("{error}");
+        }
         turn
     }
 
@@ -131,24 +133,21 @@ impl Client {
 
     /// Checks the turn that was sent last.
     ///
-    /// # Panics
-    /// When the provider got anything but the client's bytes with blocks replaced by forms that may stand there.
-    pub fn check(&mut self, turn: &Turn) {
-        let Turn { id, decision, .. } = turn;
-        if let Err(error) = self.observe(&turn.sent, &turn.got) {
-            panic!("{id} ({decision}): {error}");
-        }
+    /// # Errors
+    /// When the provider got anything but the client's bytes with blocks replaced by forms that may stand there, or the answer
+    /// says something else of it.
+    pub fn check(&mut self, turn: &Turn) -> Result<(), String> {
+        let here = format!("{} ({})", turn.id, turn.decision);
+        self.observe(&turn.sent, &turn.got)
+            .map_err(|error| format!("{here}: {error}"))?;
         let fewer = turn.sent.bytes.len().saturating_sub(turn.got.len());
-        assert_eq!(
-            turn.saved,
-            fewer.to_string(),
-            "{id} ({decision}): bytes saved"
-        );
-        assert_eq!(
-            decision == "compressed",
-            turn.sent.bytes != turn.got,
-            "{id}: {decision}"
-        );
+        if turn.saved != fewer.to_string() {
+            return Err(format!("{here}: {} bytes saved, not {fewer}", turn.saved));
+        }
+        if (turn.decision == "compressed") != (turn.sent.bytes != turn.got) {
+            return Err(format!("{here}: that is not what became of it"));
+        }
+        Ok(())
     }
 
     /// Takes in what the provider got for a body.

@@ -1,0 +1,64 @@
+//! The faults of the lines to Redis, in an order drawn from the seed.
+
+use std::time::Duration;
+
+use headroom_tests::random::Random;
+use headroom_tests::tcp_proxy::Line;
+
+use crate::site::Site;
+use crate::tally::Tally;
+use crate::{SESSIONS, TURNS};
+
+/// Turns that are served under a fault, and between two.
+const SOME: usize = 20;
+/// The replicas that one fault strikes.
+const WHICH: [&[usize]; 3] = [&[0], &[1], &[0, 1]];
+
+/// Each kind of fault once, on one replica or on both.
+#[derive(Debug)]
+pub(crate) struct Faults(Vec<(Line, &'static [usize])>);
+
+impl Faults {
+    pub(crate) fn drawn(random: &mut Random) -> Self {
+        let mut lines = vec![
+            // Slower than two calls within the budget, and slower than one.
+            Line::Slow(Duration::from_millis(80)),
+            Line::Slow(Duration::from_millis(300)),
+            Line::Trickle(Duration::from_millis(20)),
+            Line::Cut,
+            Line::HalfOpen,
+            Line::Mute,
+        ];
+        let mut drawn = Vec::new();
+        while !lines.is_empty() {
+            let line = lines.swap_remove(random.below(lines.len()));
+            let replicas = WHICH[random.below(WHICH.len())];
+            drawn.push((line, replicas));
+        }
+        Self(drawn)
+    }
+
+    /// Brings all of them, one after the other, while turns are served: how many were, under each.
+    pub(crate) async fn strike(&self, site: &Site, tally: &Tally) -> Vec<usize> {
+        let mut served = Vec::new();
+        for (line, replicas) in &self.0 {
+            progress(tally).await;
+            for &replica in *replicas {
+                site.replicas[replica].disturb(*line);
+            }
+            let before = tally.turns();
+            progress(tally).await;
+            served.push(tally.turns() - before);
+            for &replica in *replicas {
+                site.replicas[replica].mend().await;
+            }
+        }
+        served
+    }
+}
+
+/// Waits until some more turns were served, or all that are to be served while faults strike.
+async fn progress(tally: &Tally) {
+    let enough = (tally.turns() + SOME).min(SESSIONS * TURNS[0]);
+    tally.until_turns(enough).await;
+}
