@@ -7,7 +7,7 @@ mod known;
 mod tests;
 mod unsure;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -196,6 +196,7 @@ impl Memory {
 
     fn found_locally(&self, scan: &Scan) -> Found {
         let mut records = BTreeMap::new();
+        let mut unsettled = BTreeSet::new();
         let mut next = scan
             .messages
             .iter()
@@ -206,9 +207,13 @@ impl Memory {
             };
             next = link(last, &record);
             records.insert(last, record);
+            if self.cache.may_be_withdrawn(scan.messages[last].boundary) {
+                unsettled.insert(last);
+            }
         }
         Found {
             records,
+            unsettled,
             compressed: None,
         }
     }
@@ -284,6 +289,8 @@ pub(crate) fn record_entries(records: &[(PrefixId, SentRecord)]) -> Vec<Entry> {
 #[derive(Debug)]
 struct Found {
     records: BTreeMap<usize, Arc<SentRecord>>,
+    /// Those that were here and that their maker may have taken back.
+    unsettled: BTreeSet<usize>,
     compressed: Option<CompressedPrefix>,
 }
 
@@ -312,6 +319,8 @@ fn missing(scan: &Scan, found: &Found, asked: &HashSet<Key>) -> Option<Vec<Key>>
         };
         if record.start == 0 && record.waiting {
             keys.extend([Key::Sent(boundary(last)), Key::Compressed(boundary(last))]);
+        } else if found.unsettled.contains(&last) {
+            keys.push(Key::Sent(boundary(last)));
         }
         next = link(last, record);
     }

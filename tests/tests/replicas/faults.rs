@@ -7,7 +7,6 @@ use headroom_tests::tcp_proxy::Line;
 
 use crate::site::Site;
 use crate::tally::Tally;
-use crate::{SESSIONS, TURNS};
 
 /// Turns that are served under a fault, and between two.
 const SOME: usize = 20;
@@ -38,27 +37,21 @@ impl Faults {
         Self(drawn)
     }
 
-    /// Brings all of them, one after the other, while turns are served: how many were, under each.
-    pub(crate) async fn strike(&self, site: &Site, tally: &Tally) -> Vec<usize> {
-        let mut served = Vec::new();
+    /// Brings all of them, one after the other, while turns are served.
+    pub(crate) async fn strike(&self, site: &Site, tally: &Tally) {
         for (line, replicas) in &self.0 {
             progress(tally).await;
             for &replica in *replicas {
                 site.replicas[replica].disturb(*line);
             }
-            let before = tally.turns();
             progress(tally).await;
-            served.push(tally.turns() - before);
             for &replica in *replicas {
                 site.replicas[replica].mend().await;
             }
         }
-        served
     }
 }
 
-/// Waits until some more turns were served, or all that are to be served while faults strike.
 async fn progress(tally: &Tally) {
-    let enough = (tally.turns() + SOME).min(SESSIONS * TURNS[0]);
-    tally.until_turns(enough).await;
+    tally.until_turns(tally.turns() + SOME).await;
 }

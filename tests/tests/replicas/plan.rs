@@ -1,4 +1,4 @@
-//! What a session does, drawn before it begins, so that a seed gives the same sessions however their turns interleave.
+//! What a session does, drawn from a stream of its own, so that a seed gives the same sessions however their turns interleave.
 
 use std::time::Duration;
 
@@ -12,10 +12,8 @@ const LONGEST_THOUGHT: usize = 2500;
 /// A session.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) begin: Conversation,
-    /// Whether the provider caches nothing of it, so that results may land.
-    pub(crate) uncached: bool,
-    pub(crate) steps: Vec<Step>,
+    number: usize,
+    random: Random,
 }
 
 /// One turn.
@@ -41,9 +39,17 @@ pub(crate) enum Growth {
 }
 
 impl Plan {
-    /// The session with this number: each kind comes equally often.
-    pub(crate) fn drawn(random: &mut Random, number: usize, turns: usize) -> Self {
-        let (dialect, marked, model) = match number % 8 {
+    /// The session with this number.
+    pub(crate) fn drawn(random: &mut Random, number: usize) -> Self {
+        Self {
+            number,
+            random: random.branch(),
+        }
+    }
+
+    /// How it is when the proxy comes: each kind comes equally often.
+    pub(crate) fn begin(&self) -> Conversation {
+        let (dialect, marked, model) = match self.number % 8 {
             0 | 1 => (Dialect::Messages, true, "claude-opus-4-6"),
             2 | 3 => (Dialect::Messages, false, "claude-opus-4-6"),
             4 => (Dialect::Messages, true, "claude-opus-5-5"),
@@ -51,21 +57,21 @@ impl Plan {
             6 => (Dialect::Chat, true, "gpt-6.1-sol"),
             _ => (Dialect::Responses, true, "gpt-6.1-sol"),
         };
-        let mut begin = Conversation::new(dialect, &format!("session-{number}")).user("Go.");
+        let begin = Conversation::new(dialect, &format!("session-{}", self.number));
+        let mut begin = begin.user("Go.");
         begin.marked = marked;
         model.clone_into(&mut begin.model);
-        // Half of them were long before the proxy came.
-        if (number / 8).is_multiple_of(2) {
-            begin = (0..4).fold(begin, |it, seed| it.reads(number * 100 + seed, 8000));
+        if (self.number / 8).is_multiple_of(2) {
+            // It was long before.
+            begin = (0..4).fold(begin, |it, seed| it.reads(self.number * 100 + seed, 8000));
             begin = begin.assistant("Read.").user("Go on.");
         }
-        let thinks = dialect == Dialect::Messages;
-        let steps = (0..turns).map(|_| Step::drawn(random, thinks)).collect();
-        Self {
-            begin,
-            uncached: !marked,
-            steps,
-        }
+        begin
+    }
+
+    /// The next turn.
+    pub(crate) fn step(&mut self, dialect: Dialect) -> Step {
+        Step::drawn(&mut self.random, dialect == Dialect::Messages)
     }
 }
 

@@ -1,21 +1,27 @@
 //! One session: its client, where each turn goes, and what is checked of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use headroom_tests::client::{Client, Gone, Turn};
 use headroom_tests::forms::Allowed;
 use headroom_tests::provider::cache::PromptCache;
+use tokio_util::sync::CancellationToken;
 
 use crate::plan::{Plan, Step};
 use crate::site::{Replica, Site};
 use crate::tally::Tally;
 
+/// The least that a client takes after a turn whose replica was without its store: a model's answer takes longer than a slow line
+/// needs to bring the store a form, and that it was given up. `late_write` is about what happens otherwise.
+const ANSWER: Duration = Duration::from_millis(500);
+
 /// A session.
 #[derive(Debug)]
 pub(crate) struct Session {
     client: Client,
-    steps: Vec<Step>,
+    plan: Plan,
     site: Arc<Site>,
     tally: Arc<Tally>,
     /// What became of each turn, for the message of a failure.
@@ -29,14 +35,14 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn begin(plan: Plan, site: &Arc<Site>, tally: &Arc<Tally>) -> Self {
-        let mut client = Client::new(plan.begin);
+        let mut client = Client::new(plan.begin());
         client.allowed = Allowed {
-            landing: plan.uncached,
+            landing: !client.conversation.marked,
             originals: true,
         };
         Self {
             client,
-            steps: plan.steps,
+            plan,
             site: Arc::clone(site),
             tally: Arc::clone(tally),
             history: Vec::new(),
@@ -46,25 +52,35 @@ impl Session {
         }
     }
 
-    /// Takes the next `turns` turns.
-    pub(crate) async fn go_on(mut self, turns: usize) -> Self {
-        let rest = self.steps.split_off(turns);
-        for step in std::mem::replace(&mut self.steps, rest) {
-            tokio::time::sleep(step.think).await;
-            self.client.grow(|it| step.grow(it));
-            let site = Arc::clone(&self.site);
-            if let Err(gone) = self.turn(&site.replicas[step.replica]).await {
-                self.again(gone, &site.replicas[1 - step.replica]).await;
-            }
+    /// Takes turn after turn, the last one when there are `enough`.
+    pub(crate) async fn go_on(mut self, enough: CancellationToken) -> Self {
+        while !enough.is_cancelled() {
+            self.next_turn().await;
         }
         self
+    }
+
+    /// Takes some turns.
+    pub(crate) async fn take(mut self, turns: usize) -> Self {
+        for _ in 0..turns {
+            self.next_turn().await;
+        }
+        self
+    }
+
+    async fn next_turn(&mut self) {
+        let step = self.think().await;
+        self.client.grow(|it| step.grow(it));
+        let site = Arc::clone(&self.site);
+        if let Err(gone) = self.turn(&site.replicas[step.replica]).await {
+            self.again(gone, &site.replicas[1 - step.replica]).await;
+        }
     }
 
     /// Sends the conversation to a replica that only the store can tell of it: as it was, where the store was told, and then with
     /// what comes next.
     pub(crate) async fn go_over(mut self, replica: &Replica) -> Self {
-        let step = self.steps.remove(0);
-        tokio::time::sleep(step.think).await;
+        let step = self.think().await;
         if let Some(before) = self.last.take() {
             let landed = self.client.forms.landed;
             self.turn(replica).await.expect("it runs");
@@ -80,6 +96,18 @@ impl Session {
         self.client.grow(|it| step.grow(it));
         self.turn(replica).await.expect("it runs");
         self
+    }
+
+    /// Takes the time that the next turn takes before it.
+    async fn think(&mut self) -> Step {
+        let step = self.plan.step(self.client.conversation.dialect);
+        let least = if self.last.is_none() {
+            ANSWER
+        } else {
+            Duration::ZERO
+        };
+        tokio::time::sleep(step.think.max(least)).await;
+        step
     }
 
     async fn turn(&mut self, replica: &Replica) -> Result<(), Gone> {

@@ -1,6 +1,7 @@
 //! Two replicas and a worker on one Redis, each replica with a line of its own that can be broken.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use headroom_tests::http::Call;
 use headroom_tests::process::{Launch, Process};
@@ -10,14 +11,13 @@ use headroom_tests::tcp_proxy::{Line, TcpProxy};
 use headroom_tests::wait;
 use serde_json::Value;
 
-use crate::STORE_BUDGET;
-
 /// All that runs.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) provider: Provider,
     pub(crate) replicas: [Replica; 2],
     redis: RedisServer,
+    store_budget: Duration,
     _worker: Process,
 }
 
@@ -40,35 +40,36 @@ pub(crate) struct State {
 }
 
 impl Site {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(store_budget: Duration) -> Self {
         let provider = Provider::start().await;
         let redis = RedisServer::persistent().await;
         Self {
             replicas: [
-                Replica::start(&provider, &redis).await,
-                Replica::start(&provider, &redis).await,
+                Replica::start(&provider, &redis, store_budget).await,
+                Replica::start(&provider, &redis, store_budget).await,
             ],
             _worker: Launch::worker(&redis.url()).start().await,
             provider,
             redis,
+            store_budget,
         }
     }
 
     /// One more, which has nothing but the store to know from.
     pub(crate) async fn fresh_replica(&self) -> Replica {
-        Replica::start(&self.provider, &self.redis).await
+        Replica::start(&self.provider, &self.redis, self.store_budget).await
     }
 }
 
 impl Replica {
-    async fn start(provider: &Provider, redis: &RedisServer) -> Self {
+    async fn start(provider: &Provider, redis: &RedisServer, store_budget: Duration) -> Self {
         let line = TcpProxy::start(redis.port()).await;
         let launch = Launch::proxy(provider)
             .set(
                 "HEADROOM_REDIS_URL",
                 format!("redis://127.0.0.1:{}", line.port()),
             )
-            .set("HEADROOM_STORE_BUDGET_MS", STORE_BUDGET.as_millis())
+            .set("HEADROOM_STORE_BUDGET_MS", store_budget.as_millis())
             .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
             .set("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", 5000);
         Self {
