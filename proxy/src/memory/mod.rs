@@ -158,14 +158,14 @@ impl Memory {
         self.cache.stored(records.iter());
     }
 
-    /// Writes entries within a request's budget.
+    /// Writes entries within a request's budget, or not at all, as far as that can be had.
     pub(crate) async fn write(
         &self,
         entries: &[Entry],
         budget: &mut Budget,
     ) -> Result<(), StoreError> {
         budget
-            .spend("writing forms", self.store.write(entries))
+            .spend("writing forms", self.store.write_within(entries, budget.0))
             .await
     }
 
