@@ -107,19 +107,31 @@ where
 }
 
 fn report(seen: &Figures, misses: u64, took: Duration) -> String {
-    format!(
-        "calm: {}\ndisturbed: {}\n{:?}, {misses} without the store, {} repeated on a fresh replica, {} again after a kill\nblocks: {} entered, {} landed, {} once more \
-         in the original\nbill: {:.1} % of going direct\nin {took:.1?}",
-        spread(&seen.calm),
-        spread(&seen.disturbed),
-        seen.decisions,
-        seen.repeated,
-        seen.again,
-        seen.entered,
-        seen.landed,
-        seen.originals,
-        100.0 * seen.bill / seen.direct,
-    )
+    let Figures {
+        decisions,
+        repeated,
+        again,
+        entered,
+        landed,
+        originals,
+        dearer,
+        ..
+    } = seen;
+    let lines = [
+        format!("calm: {}", spread(&seen.calm)),
+        format!("disturbed: {}", spread(&seen.disturbed)),
+        format!("{decisions:?}, {misses} without the store"),
+        format!("{repeated} repeated on a fresh replica, {again} again after a kill"),
+        format!(
+            "blocks: {entered} entered, {landed} landed, {originals} once more in the original"
+        ),
+        format!(
+            "bill: {:.1} % of going direct, {dearer} sessions dearer",
+            100.0 * seen.bill / seen.direct
+        ),
+        format!("in {took:.1?}"),
+    ];
+    lines.join("\n")
 }
 
 #[expect(

@@ -1,7 +1,6 @@
 //! One session: its client, where each turn goes, and what is checked of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use headroom_tests::client::{Client, Gone, Turn};
@@ -12,10 +11,6 @@ use tokio_util::sync::CancellationToken;
 use crate::plan::{Plan, Step};
 use crate::site::{Replica, Site};
 use crate::tally::Tally;
-
-/// The least that a client takes after a turn whose replica was without its store: a model's answer takes longer than a slow line
-/// needs to bring the store a form, and that it was given up. `late_write` is about what happens otherwise.
-const ANSWER: Duration = Duration::from_millis(500);
 
 /// A session.
 #[derive(Debug)]
@@ -31,6 +26,8 @@ pub(crate) struct Session {
     /// Two accounts at a provider that caches: one gets what the proxies send, the other what the client sends.
     sent: PromptCache,
     direct: PromptCache,
+    /// What the two have paid.
+    bills: [f64; 2],
 }
 
 impl Session {
@@ -49,6 +46,7 @@ impl Session {
             last: None,
             sent: PromptCache::default(),
             direct: PromptCache::default(),
+            bills: [0.0; 2],
         }
     }
 
@@ -101,12 +99,7 @@ impl Session {
     /// Takes the time that the next turn takes before it.
     async fn think(&mut self) -> Step {
         let step = self.plan.step(self.client.conversation.dialect);
-        let least = if self.last.is_none() {
-            ANSWER
-        } else {
-            Duration::ZERO
-        };
-        tokio::time::sleep(step.think.max(least)).await;
+        tokio::time::sleep(step.think).await;
         step
     }
 
@@ -153,13 +146,13 @@ impl Session {
 
     fn note(&mut self, turn: &Turn, calm: bool) {
         let path = self.client.conversation.dialect.path();
-        let bill = self.sent.serve(path, &turn.got).cost();
-        let direct = self.direct.serve(path, &turn.sent.bytes).cost();
-        self.tally.turn(turn, calm, bill, direct);
+        self.bills[0] += self.sent.serve(path, &turn.got).cost();
+        self.bills[1] += self.direct.serve(path, &turn.sent.bytes).cost();
+        self.tally.turn(turn, calm);
     }
 
-    /// Tells the tally what became of its blocks.
+    /// Tells the tally what became of its blocks, and what it cost.
     pub(crate) fn end(self) {
-        self.tally.blocks(&self.client.forms);
+        self.tally.session(&self.client.forms, self.bills);
     }
 }

@@ -25,7 +25,10 @@ pub(crate) struct Figures {
     /// Turns whose replica was killed.
     pub(crate) again: usize,
     pub(crate) bill: f64,
+    /// What it would have been without the proxies.
     pub(crate) direct: f64,
+    /// Sessions that cost more than that: without its store, a replica may send what another one sent compressed in the original.
+    pub(crate) dearer: usize,
     pub(crate) entered: usize,
     pub(crate) landed: usize,
     pub(crate) originals: usize,
@@ -50,11 +53,9 @@ impl Tally {
         .await;
     }
 
-    pub(crate) fn turn(&self, turn: &Turn, calm: bool, bill: f64, direct: f64) {
+    pub(crate) fn turn(&self, turn: &Turn, calm: bool) {
         let mut figures = self.figures();
         *figures.decisions.entry(turn.decision.clone()).or_default() += 1;
-        figures.bill += bill;
-        figures.direct += direct;
         if calm {
             figures.calm.push(turn.way);
         } else {
@@ -70,11 +71,14 @@ impl Tally {
         self.figures().again += 1;
     }
 
-    pub(crate) fn blocks(&self, forms: &Forms) {
+    pub(crate) fn session(&self, forms: &Forms, [bill, direct]: [f64; 2]) {
         let mut figures = self.figures();
         figures.entered += forms.entered;
         figures.landed += forms.landed;
         figures.originals += forms.originals;
+        figures.bill += bill;
+        figures.direct += direct;
+        figures.dearer += usize::from(bill > direct);
     }
 
     /// All of them, with the ways in order.
