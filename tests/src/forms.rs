@@ -22,6 +22,17 @@ pub struct Forms {
     pub entered: usize,
     /// How many blocks changed from the original.
     pub landed: usize,
+    /// How many blocks went out in the original once more, where that was allowed.
+    pub originals: usize,
+}
+
+/// What may become of blocks that were sent before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Allowed {
+    /// An original may change to a form: the provider has certainly nothing of it in its cache.
+    pub landing: bool,
+    /// A form may give way to its original for this request: the proxy may not have reached its store.
+    pub originals: bool,
 }
 
 /// Expands forms, each with the originals of the blocks that stand before it in the request.
@@ -109,7 +120,7 @@ impl Forms {
         conversation: &Conversation,
         sent: &Body,
         got: &[u8],
-        may_land: bool,
+        allowed: Allowed,
     ) -> Result<Vec<NewForm>, String> {
         let texts = audit::texts(sent, got)?;
         let prefixes = prefixes(conversation);
@@ -124,6 +135,10 @@ impl Forms {
                 continue;
             }
             let here = format!("message {} block {}", block.message, block.nth);
+            if let (Some(Some(_)), None, true) = (known, &form, allowed.originals) {
+                self.originals += 1;
+                continue;
+            }
             if let Some(Some(known)) = known {
                 return Err(format!(
                     "{here} changed its form again\n  from {known}\n  to {form:?}"
@@ -138,7 +153,7 @@ impl Forms {
                 if original.len() < minimum(block.kind) {
                     return Err(format!("{here} is too small to be touched: {original}"));
                 }
-                if known.is_some() && !may_land {
+                if known.is_some() && !allowed.landing {
                     return Err(format!("{here} landed on a prefix that may be warm"));
                 }
                 *if known.is_some() {

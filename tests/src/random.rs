@@ -22,6 +22,12 @@ impl Random {
         Self(seed)
     }
 
+    /// A stream of its own, so that what is drawn from it does not depend on what others draw meanwhile.
+    #[must_use]
+    pub fn branch(&mut self) -> Self {
+        Self(self.any())
+    }
+
     /// The next number.
     pub fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

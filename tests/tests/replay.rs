@@ -212,7 +212,7 @@ fn sum(outcomes: &[Outcome]) -> Outcome {
 async fn replay(session: Session, variant: Variant, stage: Arc<Stage>) -> Outcome {
     let mut client = Client::new(session.begin());
     client.conversation.marked = variant.cached;
-    client.may_land = !variant.cached;
+    client.allowed.landing = !variant.cached;
     let mut bills = Bills::default();
     if !variant.cached {
         bills.sent.turn_off();

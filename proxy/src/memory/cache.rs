@@ -28,6 +28,8 @@ struct Held {
     record: Arc<SentRecord>,
     /// Whether the store has it.
     stored: bool,
+    /// Whether it was found there, made by another process or by this one before it forgot.
+    found: bool,
     /// When this process last gave it a full life there.
     touched: Option<Instant>,
 }
@@ -64,6 +66,15 @@ impl Cache {
         self.records.get(&prefix).map(|held| held.record)
     }
 
+    /// Whether a record's maker may yet take its forms back: it was found before its request was answered, and may have reached
+    /// the store so late that the originals went out.
+    pub(super) fn may_be_withdrawn(&self, prefix: PrefixId) -> bool {
+        let held = self.records.get(&prefix);
+        held.is_some_and(|held| {
+            held.found && held.record.usage.is_none() && !held.record.forms.is_empty()
+        })
+    }
+
     /// Keeps a record of this process's own making.
     pub(super) fn keep_record(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
         self.put(
@@ -71,6 +82,7 @@ impl Cache {
             Held {
                 record: Arc::new(record),
                 stored: false,
+                found: false,
                 touched: None,
             },
         )
@@ -83,6 +95,7 @@ impl Cache {
             Held {
                 record: Arc::new(record),
                 stored: true,
+                found: true,
                 touched: None,
             },
         )
@@ -97,6 +110,7 @@ impl Cache {
                 return held.record;
             }
             new.touched = held.touched;
+            new.found |= held.found;
             if held.record.rev == new.record.rev {
                 let merged = SentRecord::clone(&new.record).merged(&held.record);
                 new.stored &= merged == *new.record;

@@ -8,7 +8,7 @@ mod later;
 mod tests;
 mod unsure;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -191,14 +191,14 @@ impl Memory {
         self.cache.stored(records.iter());
     }
 
-    /// Writes entries within a request's budget.
+    /// Writes entries within a request's budget, or not at all, as far as that can be had.
     pub(crate) async fn write(
         &self,
         entries: &[Entry],
         budget: &mut Budget,
     ) -> Result<(), StoreError> {
         budget
-            .spend("writing forms", self.store.write(entries))
+            .spend("writing forms", self.store.write_within(entries, budget.0))
             .await
     }
 
@@ -229,6 +229,7 @@ impl Memory {
 
     fn found_locally(&self, scan: &Scan) -> Found {
         let mut records = BTreeMap::new();
+        let mut unsettled = BTreeSet::new();
         let mut next = scan
             .messages
             .iter()
@@ -239,9 +240,13 @@ impl Memory {
             };
             next = link(last, &record);
             records.insert(last, record);
+            if self.cache.may_be_withdrawn(scan.messages[last].boundary) {
+                unsettled.insert(last);
+            }
         }
         Found {
             records,
+            unsettled,
             compressed: None,
         }
     }
@@ -317,6 +322,8 @@ pub(crate) fn record_entries(records: &[(PrefixId, SentRecord)]) -> Vec<Entry> {
 #[derive(Debug)]
 struct Found {
     records: BTreeMap<usize, Arc<SentRecord>>,
+    /// Those that were here and that their maker may have taken back.
+    unsettled: BTreeSet<usize>,
     compressed: Option<CompressedPrefix>,
 }
 
@@ -340,6 +347,8 @@ fn missing(scan: &Scan, found: &Found, asked: &HashSet<Key>) -> Option<Vec<Key>>
         };
         if record.start == 0 && record.waiting {
             keys.extend([Key::Sent(boundary(last)), Key::Compressed(boundary(last))]);
+        } else if found.unsettled.contains(&last) {
+            keys.push(Key::Sent(boundary(last)));
         }
         next = link(last, record);
     }

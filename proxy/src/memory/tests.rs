@@ -211,6 +211,24 @@ impl Store for Hanging {
 }
 
 #[tokio::test]
+async fn what_another_replica_took_back_is_not_held_on_to() {
+    let fixture = Fixture::new();
+    fixture.sent(1, &record(0, &[(0, 1)])).await;
+    fixture.form(1).await;
+    let memory = fixture.memory();
+    assert_eq!(forms(&recall(&memory, 3).await), [0]);
+    let withdrawn = SentRecord {
+        rev: 2,
+        ..record(0, &[])
+    };
+    fixture.sent(1, &withdrawn).await;
+    for _ in 0..2 {
+        let known = recall(&memory, 3).await;
+        assert_eq!((known.frozen, forms(&known)), (1, vec![]));
+    }
+}
+
+#[tokio::test]
 async fn a_store_that_does_not_answer_leaves_what_is_known_here() {
     let memory = Memory::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
     let known = recall(&memory, 3).await;

@@ -7,6 +7,8 @@ mod embedded;
 mod error;
 mod redis;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -65,6 +67,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the store can't be reached or is full. Then the entries may have been written all the same.
     async fn write(&self, entries: &[Entry]) -> Result<(), StoreError>;
+
+    /// The same, but not later than `within` from now: when it fails, nothing is written afterwards, wherever a store can see to
+    /// that.
+    ///
+    /// # Errors
+    /// When the store can't be reached, is full, or is too slow. Then the entries may have been written all the same.
+    async fn write_within(&self, entries: &[Entry], within: Duration) -> Result<(), StoreError> {
+        tokio::time::timeout(within, self.write(entries))
+            .await
+            .unwrap_or_else(|_| Err(StoreError::timeout("writing", within)))
+    }
 
     /// Gives each of `keys` that is there a full life again. What has expired stays so. May be lost with the process.
     ///

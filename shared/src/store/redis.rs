@@ -1,11 +1,12 @@
 //! A store in Redis, shared by every proxy and worker of a deployment.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::{RedisResult, Script, cmd, pipe};
+use redis::{Script, cmd, pipe};
 
 use super::{Entry, Key, Store, StoreError};
 use crate::id::DigestKey;
@@ -23,6 +24,8 @@ pub struct RedisStore {
     keys: Keys,
     retention_ms: u64,
     write: Script,
+    /// What Redis's clock said last, in milliseconds since 1970, and when that was heard here.
+    clock: Mutex<Option<(u64, Instant)>>,
 }
 
 impl RedisStore {
@@ -37,7 +40,47 @@ impl RedisStore {
                 .unwrap_or(u64::MAX)
                 .max(1),
             write: Script::new(include_str!("write.lua")),
+            clock: Mutex::new(None),
         }
+    }
+
+    /// Redis's clock at a time from now; rather early than late, by what the last answer took on its way. `None` before the first
+    /// answer.
+    fn redis_ms_in(&self, time: Duration) -> Option<u64> {
+        let (said, heard) = (*self.clock.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let since = u64::try_from((heard.elapsed() + time).as_millis()).ok()?;
+        said.checked_add(since)
+    }
+
+    fn redis_said(&self, (seconds, micros): (u64, u64)) {
+        let now = (seconds * 1000 + micros / 1000, Instant::now());
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    /// Writes entries unless Redis's clock is past `until`.
+    async fn write_until(&self, entries: &[Entry], until: Option<u64>) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut call = self.write.prepare_invoke();
+        call.arg(self.retention_ms);
+        call.arg(until.map_or(String::new(), |until| until.to_string()));
+        for entry in entries {
+            call.key(self.keys.entry(entry.key));
+            call.arg(revision(entry));
+            call.arg(&entry.value[..]);
+        }
+        let what = "writing to Redis";
+        let written: i64 = self
+            .link
+            .call(what, |mut connection| async move {
+                call.invoke_async(&mut connection).await
+            })
+            .await?;
+        if written < 0 {
+            return Err(StoreError::other(what, "the entries came too late"));
+        }
+        Ok(())
     }
 
     fn names(&self, keys: &[Key]) -> Vec<String> {
@@ -87,12 +130,18 @@ impl Store for RedisStore {
             return Ok(Vec::new());
         }
         let names = self.names(keys);
-        let values: Vec<Option<Vec<u8>>> = self
+        let (values, time): (Vec<Option<Vec<u8>>>, (u64, u64)) = self
             .link
             .call("reading from Redis", |mut connection| async move {
-                cmd("MGET").arg(names).query_async(&mut connection).await
+                pipe()
+                    .cmd("MGET")
+                    .arg(names)
+                    .cmd("TIME")
+                    .query_async(&mut connection)
+                    .await
             })
             .await?;
+        self.redis_said(time);
         Ok(values
             .into_iter()
             .map(|value| value.map(Bytes::from))
@@ -100,22 +149,15 @@ impl Store for RedisStore {
     }
 
     async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let mut call = self.write.prepare_invoke();
-        call.arg(self.retention_ms);
-        for entry in entries {
-            call.key(self.keys.entry(entry.key));
-            call.arg(revision(entry));
-            call.arg(&entry.value[..]);
-        }
-        self.link
-            .call("writing to Redis", |mut connection| async move {
-                let written: RedisResult<u64> = call.invoke_async(&mut connection).await;
-                written.map(drop)
-            })
+        self.write_until(entries, None).await
+    }
+
+    async fn write_within(&self, entries: &[Entry], within: Duration) -> Result<(), StoreError> {
+        // What is still on its way when the time is over must not be written behind the caller's back.
+        let writing = self.write_until(entries, self.redis_ms_in(within));
+        tokio::time::timeout(within, writing)
             .await
+            .unwrap_or_else(|_| Err(StoreError::timeout("writing to Redis", within)))
     }
 
     async fn touch(&self, keys: &[Key]) -> Result<(), StoreError> {

@@ -2,10 +2,16 @@
 --
 -- KEYS[i]        key of entry i
 -- ARGV[1]        life in milliseconds
--- ARGV[2 * i]    revision of entry i; empty: written without a comparison
--- ARGV[2 * i + 1] value of entry i
+-- ARGV[2]        until when they are wanted, in milliseconds by this server's clock; empty: whenever
+-- ARGV[2 * i + 1] revision of entry i; empty: written without a comparison
+-- ARGV[2 * i + 2] value of entry i
 --
--- Returns how many entries were written.
+-- Returns how many entries were written; -1 when they come too late to be.
+
+if ARGV[2] ~= '' then
+  local time = redis.call('TIME')
+  if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(ARGV[2]) then return -1 end
+end
 
 local function stored_revision(key)
   local got, value = pcall(redis.call, 'GET', key)
@@ -18,10 +24,10 @@ end
 -- Everything that may fail is read before the first write, so that all entries are written or none.
 local due = {}
 for i, key in ipairs(KEYS) do
-  local revision = ARGV[2 * i]
+  local revision = ARGV[2 * i + 1]
   if revision == '' or stored_revision(key) <= tonumber(revision) then due[#due + 1] = i end
 end
 for _, i in ipairs(due) do
-  redis.call('SET', KEYS[i], ARGV[2 * i + 1], 'PX', ARGV[1])
+  redis.call('SET', KEYS[i], ARGV[2 * i + 2], 'PX', ARGV[1])
 end
 return #due

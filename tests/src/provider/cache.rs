@@ -76,10 +76,10 @@ impl PromptCache {
         let Ok(body) = text.parse::<Value>() else {
             return Usage::default();
         };
-        if target.starts_with("/v1/messages") {
-            self.serve_anthropic(&body)
-        } else {
-            self.serve_openai(&body)
+        match super::path(target) {
+            "/v1/messages" => self.serve_anthropic(&body),
+            "/v1/chat/completions" | "/v1/responses" => self.serve_openai(&body),
+            _ => Usage::default(),
         }
     }
 

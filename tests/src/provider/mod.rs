@@ -2,10 +2,12 @@
 
 mod answer;
 pub mod cache;
+mod says;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -21,6 +23,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::answer::Body;
 pub use self::answer::{Gate, Reply};
 use self::cache::PromptCache;
+pub use self::says::Says;
 use crate::wait;
 
 /// A request as it arrived.
@@ -34,11 +37,19 @@ pub struct Received {
     pub headers: HeaderMap,
     /// Its body, byte for byte.
     pub body: Bytes,
+    /// When all of it was there.
+    pub at: Instant,
     /// Cancelled when the answer is over or the other side has gone.
     pub over: CancellationToken,
 }
 
 impl Received {
+    /// The path without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        path(&self.target)
+    }
+
     /// All values of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Vec<&str> {
@@ -47,6 +58,10 @@ impl Received {
             .map(|value| value.to_str().unwrap_or("(not text)"))
             .collect()
     }
+}
+
+fn path(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
 }
 
 #[derive(Debug, Default)]
@@ -142,6 +157,15 @@ impl Provider {
         .await
     }
 
+    /// Takes the request that carries this value of `x-test-id`, if it has arrived.
+    ///
+    /// # Panics
+    /// When the provider panicked before.
+    #[must_use]
+    pub fn arrived(&self, id: &str) -> Option<Received> {
+        self.take_now(|request| request.header("x-test-id") == [id])
+    }
+
     /// How many requests arrived that were not taken.
     ///
     /// # Panics
@@ -156,16 +180,19 @@ impl Provider {
             loop {
                 // Registered before looking, so that no arrival is missed.
                 let arrived = self.shared.arrived.notified();
-                {
-                    let received = &mut self.shared.state.lock().expect("no panic").received;
-                    if let Some(at) = received.iter().position(&wanted) {
-                        return received.remove(at);
-                    }
+                if let Some(request) = self.take_now(&wanted) {
+                    return request;
                 }
                 arrived.await;
             }
         })
         .await
+    }
+
+    fn take_now(&self, wanted: impl Fn(&Received) -> bool) -> Option<Received> {
+        let received = &mut self.shared.state.lock().expect("no panic").received;
+        let at = received.iter().position(wanted)?;
+        Some(received.remove(at))
     }
 }
 
@@ -204,13 +231,17 @@ async fn handle(
         target: head.uri.to_string(),
         headers: head.headers,
         body: body.to_bytes(),
+        at: Instant::now(),
         over,
     };
     let (reply, usage) = {
         let mut state = shared.state.lock().expect("no panic");
         let usage = state.cache.serve(&received.target, &received.body);
         state.received.push(received.clone());
-        (state.replies.pop_front().unwrap_or(Reply::Auto), usage)
+        (
+            state.replies.pop_front().unwrap_or(Reply::Well(Says::Ok)),
+            usage,
+        )
     };
     shared.arrived.notify_waiters();
     Ok(respond(reply, &received, usage, hang_up, guard).await)
@@ -224,7 +255,7 @@ async fn respond(
     guard: DropGuard,
 ) -> Response<Body> {
     match reply {
-        Reply::Auto => answer::well(received, usage),
+        Reply::Well(says) => says::well(received, &says, usage),
         Reply::Fixed(response) => response.map(|bytes| answer::whole(Bytes::from(bytes))),
         Reply::Gated(response) => response.map(|pieces| answer::gated(pieces, guard)),
         Reply::Hang => {

@@ -85,6 +85,23 @@ async fn a_silent_redis_costs_the_budget_then_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_up_is_not_written_afterwards() {
+    let server = RedisServer::start().await;
+    let store = redis_store(&server, WEEK);
+    store.write(&[record("a", 1)]).await.unwrap();
+    assert!(read_one(&store, sent("b")).await.is_none());
+    server.pause();
+    let late = store.write_within(&[record("b", 1)], BUDGET).await;
+    assert!(late.is_err());
+    server.resume();
+    returns(&store).await;
+    assert!(read_one(&store, sent("b")).await.is_none());
+    let in_time = store.write_within(&[record("b", 1)], IN_TIME).await;
+    in_time.unwrap();
+    assert!(read_one(&store, sent("b")).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_slow_answer_is_not_an_absence() {
     let server = RedisServer::start().await;
     let store = redis_store(&server, WEEK);

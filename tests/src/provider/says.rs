@@ -1,0 +1,268 @@
+//! Good answers, shaped as each provider shapes them, whole or streamed.
+
+use hyper::Response;
+use serde_json::{Value, json};
+
+use super::Received;
+use super::answer::{Body, head, whole};
+use super::cache::Usage;
+
+/// What the model says.
+#[derive(Debug)]
+pub enum Says {
+    /// The text `ok`.
+    Ok,
+    /// A call of this tool with this input.
+    Call(&'static str, Value),
+}
+
+/// A good answer to a request.
+pub(super) fn well(received: &Received, says: &Says, usage: Usage) -> Response<Body> {
+    let text = std::str::from_utf8(&received.body).unwrap_or_default();
+    let body: Value = text.parse().unwrap_or_default();
+    let answer = Answer {
+        model: &body["model"],
+        call: call_id(&body),
+        says,
+        usage,
+    };
+    let (events, object) = match received.path() {
+        "/v1/messages" => answer.messages(),
+        "/v1/chat/completions" => answer.chat(),
+        "/v1/responses" => answer.responses(),
+        "/v1/messages/count_tokens" => (String::new(), json!({"input_tokens": text.len() / 3})),
+        "/v1/models" => (String::new(), models()),
+        path => (String::new(), json!({ "path": path })),
+    };
+    let (kind, bytes) = if body["stream"] == json!(true) && !events.is_empty() {
+        ("text/event-stream", events)
+    } else {
+        ("application/json", object.to_string())
+    };
+    let headers = [
+        ("content-type", kind),
+        ("request-id", "req_test"),
+        ("x-request-id", "req_test"),
+    ];
+    head(200, &headers).map(|()| whole(bytes.into()))
+}
+
+/// An id that no other call of the conversation has.
+fn call_id(body: &Value) -> String {
+    let messages = body["messages"].as_array().or(body["input"].as_array());
+    format!("call_{}", messages.map_or(0, Vec::len))
+}
+
+/// The models of both providers, each with what either says of one.
+fn models() -> Value {
+    let model = |id: &str, kind: &str| {
+        json!({"id": id, "type": "model", "object": "model", "created": 1_790_000_000,
+               "created_at": "2026-09-21T00:00:00Z", "display_name": id, "owned_by": kind})
+    };
+    let data = [
+        model("claude-test", "anthropic"),
+        model("gpt-test", "openai"),
+    ];
+    json!({"object": "list", "data": data, "has_more": false,
+           "first_id": "claude-test", "last_id": "gpt-test"})
+}
+
+/// A stream delivers a text in pieces.
+fn halves(text: &str) -> [&str; 2] {
+    let middle = text.char_indices().nth(text.chars().count() / 2);
+    text.split_at(middle.map_or(0, |(at, _)| at)).into()
+}
+
+fn named(data: &Value) -> String {
+    let name = data["type"].as_str().expect("an event with a type");
+    format!("event: {name}\ndata: {data}\n\n")
+}
+
+struct Answer<'a> {
+    model: &'a Value,
+    call: String,
+    says: &'a Says,
+    usage: Usage,
+}
+
+impl Answer<'_> {
+    fn messages(&self) -> (String, Value) {
+        let usage = json!({
+            "input_tokens": self.usage.fresh,
+            "cache_read_input_tokens": self.usage.read,
+            "cache_creation_input_tokens": self.usage.written,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": self.usage.written - self.usage.written_long,
+                "ephemeral_1h_input_tokens": self.usage.written_long,
+            },
+            "output_tokens": 1,
+        });
+        let message = |content: Value, stop: Value, usage: &Value| {
+            json!({"id": "msg_1", "type": "message", "role": "assistant", "model": self.model,
+                   "content": content, "stop_reason": stop, "stop_sequence": null, "usage": usage})
+        };
+        let (begun, whole, deltas, stop) = match self.says {
+            Says::Ok => {
+                let block = |text: &str| json!({"type": "text", "text": text});
+                let deltas = halves("ok").map(|text| json!({"type": "text_delta", "text": text}));
+                (block(""), block("ok"), deltas, "end_turn")
+            }
+            Says::Call(name, input) => {
+                let block = |input: &Value| json!({"type": "tool_use", "id": self.call, "name": name, "input": input});
+                let deltas = halves(&input.to_string())
+                    .map(|json| json!({"type": "input_json_delta", "partial_json": json}));
+                (block(&json!({})), block(input), deltas, "tool_use")
+            }
+        };
+        let delta =
+            |delta: Value| json!({"type": "content_block_delta", "index": 0, "delta": delta});
+        let [first, second] = deltas.map(delta);
+        let begin = message(json!([]), Value::Null, &usage);
+        let object = message(json!([whole]), json!(stop), &usage);
+        let events = [
+            json!({"type": "message_start", "message": begin}),
+            json!({"type": "ping"}),
+            json!({"type": "content_block_start", "index": 0, "content_block": begun}),
+            first,
+            second,
+            json!({"type": "content_block_stop", "index": 0}),
+            json!({"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": null},
+                   "usage": {"output_tokens": 2}}),
+            json!({"type": "message_stop"}),
+        ];
+        (events.iter().map(named).collect(), object)
+    }
+
+    fn chat(&self) -> (String, Value) {
+        let usage = json!({
+            "prompt_tokens": self.usage.total(),
+            "completion_tokens": 1,
+            "total_tokens": self.usage.total() + 1,
+            "prompt_tokens_details": {"cached_tokens": self.usage.read},
+        });
+        let (message, deltas, stop) = match self.says {
+            Says::Ok => {
+                let message = json!({"role": "assistant", "content": "ok"});
+                let deltas = halves("ok").map(|text| json!({"content": text}));
+                (message, deltas, "stop")
+            }
+            Says::Call(name, input) => {
+                let input = input.to_string();
+                let call = json!({"id": self.call, "type": "function",
+                                  "function": {"name": name, "arguments": input}});
+                let message = json!({"role": "assistant", "content": null, "tool_calls": [call]});
+                let [first, second] = halves(&input);
+                let begin = json!({"index": 0, "id": self.call, "type": "function",
+                                   "function": {"name": name, "arguments": first}});
+                let go_on = json!({"index": 0, "function": {"arguments": second}});
+                (
+                    message,
+                    [begin, go_on].map(|call| json!({"tool_calls": [call]})),
+                    "tool_calls",
+                )
+            }
+        };
+        let chunk = |choices: Value, usage: &Value| {
+            let data = json!({"id": "c1", "object": "chat.completion.chunk", "created": 1_790_000_000,
+                              "model": self.model, "choices": choices, "usage": usage});
+            format!("data: {data}\n\n")
+        };
+        let choice = |delta: Value, stop: Value| {
+            let choice = json!({"index": 0, "delta": delta, "finish_reason": stop});
+            chunk(json!([choice]), &Value::Null)
+        };
+        let [first, second] = deltas.map(|delta| choice(delta, Value::Null));
+        let events = [
+            choice(json!({"role": "assistant"}), Value::Null),
+            first,
+            second,
+            choice(json!({}), json!(stop)),
+            chunk(json!([]), &usage),
+            "data: [DONE]\n\n".to_owned(),
+        ];
+        let object = json!({"id": "c1", "object": "chat.completion", "created": 1_790_000_000,
+            "model": self.model, "usage": usage,
+            "choices": [{"index": 0, "message": message, "finish_reason": stop}]});
+        (events.concat(), object)
+    }
+
+    fn responses(&self) -> (String, Value) {
+        let usage = json!({
+            "input_tokens": self.usage.total(),
+            "input_tokens_details": {"cached_tokens": self.usage.read},
+            "output_tokens": 1,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": self.usage.total() + 1,
+        });
+        let response = |status: &str, output: &Value, usage: &Value| {
+            json!({"id": "resp_1", "object": "response", "created_at": 1_790_000_000, "model": self.model,
+                   "status": status, "output": output, "usage": usage, "error": null,
+                   "parallel_tool_calls": false, "tool_choice": "auto", "tools": []})
+        };
+        let (item, within) = match self.says {
+            Says::Ok => said_item(),
+            Says::Call(name, input) => self.call_item(name, &input.to_string()),
+        };
+        let object = response("completed", &json!([item]), &usage);
+        let begun = response("in_progress", &json!([]), &Value::Null);
+        let mut events = vec![
+            json!({"type": "response.created", "response": begun}),
+            json!({"type": "response.in_progress", "response": begun}),
+        ];
+        events.extend(within);
+        events.extend([
+            json!({"type": "response.output_item.done", "output_index": 0, "item": item}),
+            json!({"type": "response.completed", "response": object}),
+        ]);
+        let numbered = events.iter_mut().enumerate().map(|(number, event)| {
+            event["sequence_number"] = json!(number);
+            named(event)
+        });
+        (numbered.collect(), object)
+    }
+
+    fn call_item(&self, name: &str, input: &str) -> (Value, Vec<Value>) {
+        let item = |status: &str, input: &str| {
+            json!({"type": "function_call", "id": "fc_1", "call_id": self.call, "name": name,
+                   "arguments": input, "status": status})
+        };
+        let added = json!({"type": "response.output_item.added", "output_index": 0,
+                           "item": item("in_progress", "")});
+        let mut events = vec![added];
+        events.extend(halves(input).map(|delta| {
+            json!({"type": "response.function_call_arguments.delta", "item_id": "fc_1",
+                   "output_index": 0, "delta": delta})
+        }));
+        events.push(
+            json!({"type": "response.function_call_arguments.done", "item_id": "fc_1",
+                           "output_index": 0, "name": name, "arguments": input}),
+        );
+        (item("completed", input), events)
+    }
+}
+
+fn said_item() -> (Value, Vec<Value>) {
+    let part = |text: &str| json!({"type": "output_text", "text": text, "annotations": []});
+    let item = |status: &str, content: Value| json!({"type": "message", "id": "msg_1", "role": "assistant", "status": status, "content": content});
+    let place = |kind: &str, name: &str, value: Value| {
+        let mut event =
+            json!({"type": kind, "item_id": "msg_1", "output_index": 0, "content_index": 0});
+        event[name] = value;
+        event
+    };
+    let mut events = vec![
+        json!({"type": "response.output_item.added", "output_index": 0,
+               "item": item("in_progress", json!([]))}),
+        place("response.content_part.added", "part", part("")),
+    ];
+    for delta in halves("ok") {
+        let mut event = place("response.output_text.delta", "delta", json!(delta));
+        event["logprobs"] = json!([]);
+        events.push(event);
+    }
+    let mut done = place("response.output_text.done", "text", json!("ok"));
+    done["logprobs"] = json!([]);
+    events.push(done);
+    events.push(place("response.content_part.done", "part", part("ok")));
+    (item("completed", json!([part("ok")])), events)
+}
