@@ -72,6 +72,13 @@ pub(crate) async fn run(stage: &Stage, script: &str, scenarios: &[&str]) -> Ran 
 }
 
 impl Ran {
+    /// The same with what the proxy sent a second time, over another connection, counted once.
+    pub(crate) fn each_once(mut self) -> Self {
+        let same = |one: &mut Received, other: &mut Received| one.headers == other.headers;
+        self.got.dedup_by(same);
+        self
+    }
+
     /// Checks that what arrived is what was sent, body and headers, in whatever order.
     ///
     /// # Panics

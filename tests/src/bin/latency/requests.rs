@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use headroom_tests::random::Random;
+
 use crate::args::Args;
 use crate::bodies::Texts;
 use crate::figures::{Idle, Report, Row, median, micros, percentile};
@@ -38,10 +40,15 @@ pub(crate) async fn measure(
     let mut runners = start(args, texts, (size, clients), report).await?;
     let (least, most) = TURN_REQUESTS;
     let requests = (TURN_BYTES / size / clients).clamp(least.div_ceil(clients).max(2), most);
-    for round in 0..args.rounds as usize {
-        let count = runners.len();
-        for step in 0..count {
-            let runner = &mut runners[(round + step) % count];
+    let mut random = Random::seeded();
+    let mut order: Vec<usize> = (0..runners.len()).collect();
+    for _ in 0..args.rounds {
+        // No target always follows the same other, whose traces in the caches would be its luck.
+        for last in (1..order.len()).rev() {
+            order.swap(last, random.below(last + 1));
+        }
+        for target in &order {
+            let runner = &mut runners[*target];
             runner.turn(requests)?;
             runner.running.settle().await?;
         }
