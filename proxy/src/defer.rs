@@ -20,7 +20,7 @@ use crate::memory::Known;
 use crate::scan::Scan;
 
 /// KiB of bodies whose jobs may be in the making. They are made in the time that requests leave over.
-const BACKLOG_KIB: u32 = 64 << 10;
+const BACKLOG_KIB: u32 = 16 << 10;
 
 /// Room for jobs in the making.
 #[derive(Debug)]

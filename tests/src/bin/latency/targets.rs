@@ -63,12 +63,13 @@ impl Target {
     }
 
     /// What the proxy says that it did, once it knows the session.
-    const fn decision(self) -> &'static str {
+    const fn decisions(self) -> &'static [&'static str] {
         match self {
-            Self::Direct | Self::Nginx => "",
-            Self::Off | Self::KnownPrefix => "forwarded",
-            Self::HalfReplaced => "compressed",
-            Self::Deferred => "deferred",
+            Self::Direct | Self::Nginx => &[""],
+            Self::Off | Self::KnownPrefix => &["forwarded"],
+            Self::HalfReplaced => &["compressed"],
+            // More cold starts in a row than any user has: the proxy makes no more jobs than its memory allows.
+            Self::Deferred => &["deferred", "dropped"],
         }
     }
 
@@ -175,14 +176,14 @@ impl Running {
 
     /// Makes the sessions known, and sees to it that the proxy does with them what it should.
     pub(crate) fn warm(&self, clients: &mut [Client]) -> anyhow::Result<()> {
-        let wanted = self.target.decision();
+        let wanted = self.target.decisions();
         for client in clients {
             client.begin()?;
             client.exchange()?;
             let decision = client.decision();
-            if decision != wanted {
+            if !wanted.contains(&decision.as_str()) {
                 bail!(
-                    "{:?} over {:?}: the proxy's decision is {decision:?}, not {wanted:?}",
+                    "{:?} over {:?}: the proxy's decision is {decision:?}, not one of {wanted:?}",
                     self.target,
                     self.store
                 );
