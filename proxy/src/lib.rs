@@ -46,7 +46,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use self::app::{App, Rules};
 use self::backend::Backend;
@@ -60,6 +62,16 @@ pub use self::settings::{Command, Settings};
 /// kernel, which then clears it again page by page (2 MB on 8 connections: less than half of the CPU time, `HOTPATH.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// [`start`] on a runtime of its own, for as long as it serves.
+///
+/// # Errors
+/// Those of [`start`], and where the system gives no threads.
+pub fn serve_alone(settings: Settings) -> anyhow::Result<()> {
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    // It runs where all that it spawns runs: the thread that waits here would have to wake another one for each connection.
+    runtime.block_on(TaskTracker::new().spawn_on(start(settings), runtime.handle()))?
+}
 
 /// The program: listens where the settings say, tells how to use it, and serves until it is told to stop.
 ///
@@ -117,7 +129,7 @@ pub async fn run(
     let queue = backend.queue.clone();
     let app = Arc::new(App::new(rules, upstream, memory, queue, off_path.handle()));
     let stopping = CancellationToken::new();
-    let background = tokio_util::task::TaskTracker::new();
+    let background = TaskTracker::new();
     backend.start(&settings, (&background, &off_path.handle()), &stopping);
     let memory = app.memory.clone();
     let write = async move { memory.write_on().await };

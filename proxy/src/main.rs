@@ -15,19 +15,13 @@ fn main() -> ExitCode {
         telemetry::start(&settings.log);
     }
     panics::hide_messages();
-    let work = async {
-        match settings.command {
-            Some(Command::Demo) => headroom_proxy::demo::play().await,
-            None => headroom_proxy::start(settings).await,
-        }
+    let ended = match settings.command {
+        Some(Command::Demo) => tokio::runtime::Runtime::new()
+            .map_err(Into::into)
+            .and_then(|runtime| runtime.block_on(headroom_proxy::demo::play())),
+        None => headroom_proxy::serve_alone(settings),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    match runtime
-        .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(work))
-    {
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => config::fail("headroom-proxy", &error),
     }

@@ -55,10 +55,7 @@ pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body>
     id.on(match answer {
         Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
             let agreed = upgrade.and_then(|upgrade| upgrade.agreed(&app, answer));
-            agreed.unwrap_or_else(|| {
-                let message = "the provider switched to a protocol that was not asked for";
-                reply::error(provider, StatusCode::BAD_GATEWAY, message)
-            })
+            agreed.unwrap_or_else(|| reply::switched(provider))
         }
         Ok(answer) => {
             let (mut parts, body) = answer.into_parts();

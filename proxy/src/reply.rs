@@ -38,6 +38,12 @@ pub(crate) fn broken(provider: Provider) -> Response<Body> {
     error(provider, StatusCode::BAD_REQUEST, message)
 }
 
+/// The answer to a request whose provider switched protocols unasked.
+pub(crate) fn switched(provider: Provider) -> Response<Body> {
+    let message = "the provider switched to a protocol that was not asked for";
+    error(provider, StatusCode::BAD_GATEWAY, message)
+}
+
 /// The answer to a request that got none from its provider.
 pub(crate) fn unanswered(provider: Provider, error: &Unanswered) -> Response<Body> {
     tracing::warn!(%error, "a request got no answer from its provider");

@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +21,11 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 /// How long a client may take to send the next request's headers. It counts from the end of the one before, so it is longer than
 /// clients keep idle connections (90 s is common).
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(150);
+/// When the system asks a silent client's system whether it is still there, and after how long without an answer it is gone.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(60))
+    .with_interval(Duration::from_secs(20))
+    .with_retries(3);
 /// How long requests that are on their way may take to end after a stop.
 const DRAIN: Duration = Duration::from_secs(25);
 /// How long to wait when the system can't accept a connection (too many open files).
@@ -77,6 +83,10 @@ async fn accepted(listener: &TcpListener) -> TcpStream {
 fn connection(stream: TcpStream, routes: Router) -> impl GracefulConnection<Error = Failed> + Send {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not turn off Nagle's algorithm");
+    }
+    // A client that vanished without a word would hold its connection, and a WebSocket its provider's too, for ever.
+    if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE) {
+        tracing::debug!(%error, "could not have the system ask whether a client is still there");
     }
     let mut builder = Builder::new(TokioExecutor::new());
     builder

@@ -240,6 +240,9 @@ impl Turn {
             .counts
             .request(decision, bytes_in, bytes_sent, bytes_saved);
         let mut response = match answer {
+            Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                reply::switched(provider)
+            }
             Ok(answer) => self.listen(answer, on_its_way),
             Err(error) => reply::unanswered(provider, &error),
         };
@@ -268,17 +271,16 @@ impl Turn {
     }
 
     fn refuse(&self, unread: &Unread, limit: usize) -> Response<Body> {
-        let (status, message) = match unread {
-            Unread::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the request body is larger than {limit} bytes (HEADROOM_MAX_BODY_BYTES)"),
-            ),
-            Unread::Broken => (
-                StatusCode::BAD_REQUEST,
-                "the request body ended before all of it had come".to_owned(),
-            ),
-        };
-        reply::error(self.dialect.provider(), status, &message)
+        let provider = self.dialect.provider();
+        match unread {
+            Unread::TooLarge => {
+                let message = format!(
+                    "the request body is larger than {limit} bytes (HEADROOM_MAX_BODY_BYTES)"
+                );
+                reply::error(provider, StatusCode::PAYLOAD_TOO_LARGE, &message)
+            }
+            Unread::Broken => reply::broken(provider),
+        }
     }
 }
 

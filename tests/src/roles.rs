@@ -15,10 +15,7 @@ pub fn proxy() -> ExitCode {
     };
     telemetry::start(&settings.log);
     panics::hide_messages();
-    let ended = tokio::runtime::Runtime::new()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(headroom_proxy::start(settings)));
-    match ended {
+    match headroom_proxy::serve_alone(settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => config::fail("headroom-proxy", &error),
     }

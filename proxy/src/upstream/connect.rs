@@ -9,6 +9,8 @@ use std::time::Duration;
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tower_service::Service;
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -19,8 +21,12 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
 
+/// Linux forgets within 200 ms of silence how much the way can carry, and a large request after a person's pause takes many round
+/// trips (2 MB at 20 ms: 170 ms). With this congestion control it does not (32 ms).
+const CONGESTION_CONTROL: &[u8] = b"bbr";
+
 /// Connects by TCP, and by TLS where the URL says `https`.
-pub(super) fn connector() -> HttpsConnector<HttpConnector> {
+pub(super) fn connector() -> HttpsConnector<Tcp> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
@@ -33,7 +39,49 @@ pub(super) fn connector() -> HttpsConnector<HttpConnector> {
         HttpsConnectorBuilder::new().with_webpki_roots()
     });
     // HTTP/1.1 alone: over one HTTP/2 connection, streams wait for each other, and large bodies for its window (HOTPATH.md).
-    builder.https_or_http().enable_http1().wrap_connector(http)
+    builder
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(Tcp(http))
+}
+
+/// Connects by TCP, to be ready for large requests after a pause.
+#[derive(Debug, Clone)]
+pub(super) struct Tcp(HttpConnector);
+
+impl Service<Uri> for Tcp {
+    type Response = TokioIo<TcpStream>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.0.call(uri);
+        Box::pin(async move {
+            let stream = connecting.await?;
+            if stream
+                .inner()
+                .peer_addr()
+                .is_ok_and(|peer| !peer.ip().is_loopback())
+            {
+                keep_pace(stream.inner());
+            }
+            Ok(stream)
+        })
+    }
+}
+
+/// Chooses [`CONGESTION_CONTROL`] where the system has it and lets everyone choose it.
+fn keep_pace(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_congestion(CONGESTION_CONTROL) {
+        tracing::debug!(%error, "no congestion control that keeps its pace over a pause");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (stream, CONGESTION_CONTROL);
 }
 
 /// A connector whose connections are given up when they take too long to be made.

@@ -161,7 +161,8 @@ impl Api {
                 }
             }
         }
-        let mut connection = self.pool.connect().await?;
+        // In a box: it is rare, and its state larger than that of all the rest.
+        let mut connection = Box::pin(self.pool.connect()).await?;
         match connection.send(request).await {
             Ok(answer) => Ok(self.answer(answer, connection)),
             Err(unheard) => Err(unheard.error.into()),

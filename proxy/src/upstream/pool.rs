@@ -5,17 +5,16 @@ use std::time::{Duration, Instant};
 
 use http::Uri;
 use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::HttpConnector;
 use tower_service::Service as _;
 
-use super::connect::{BoxError, Timed};
+use super::connect::{BoxError, Tcp, Timed};
 use super::connection::Connection;
 
 /// How long an idle connection is kept: less than common servers and load balancers do (60 s and more), so that ours is the
 /// side that closes.
 const IDLE: Duration = Duration::from_secs(50);
 
-pub(super) type Connector = Timed<HttpsConnector<HttpConnector>>;
+pub(super) type Connector = Timed<HttpsConnector<Tcp>>;
 
 /// The connections to one provider that no request uses.
 #[derive(Debug)]
