@@ -25,6 +25,10 @@ replay:
 burst *args:
     cargo run --release --package headroom-tests --bin burst --locked -- {{args}}
 
+# What the proxy adds to a request, beside a direct connection and nginx; arguments go to it (--help).
+latency *args:
+    cargo run --release --package headroom-tests --bin latency --locked -- {{args}}
+
 # 20,000 jobs while workers, connections and redis-server are killed.
 faults:
     cargo build --workspace --bins --locked
@@ -38,7 +42,7 @@ bench *args:
 instructions:
     ./scripts/instructions
 
-# Fuzzes string_end, scan or splice until stopped; arguments go to libFuzzer (such as -max_total_time=60). Needs cargo-fuzz.
+# Fuzzes string_end, scan, splice or turns until stopped; arguments go to libFuzzer (such as -max_total_time=60). Needs cargo-fuzz.
 fuzz TARGET *args:
     mkdir -p target/fuzz-found/{{TARGET}}
     RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir proxy/fuzz --target-dir target/fuzz {{TARGET}} \
