@@ -1,5 +1,4 @@
 //! The program that measures what the proxy adds to a request: it runs from end to end, and its report has the promised shape.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use headroom_tests::wait;
 use serde_json::Value;
