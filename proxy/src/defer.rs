@@ -19,25 +19,40 @@ use crate::headers::RequestId;
 use crate::memory::Known;
 use crate::scan::Scan;
 
-/// KiB of bodies whose jobs may be in the making. They are made in the time that requests leave over.
-const BACKLOG_KIB: u32 = 16 << 10;
+/// KiB of bodies whose jobs may wait to be made. They are made one after the other, in the time that requests leave over.
+const BACKLOG_KIB: u32 = 32 << 10;
+/// KiB that a job counts at least: it holds on to more than a small body.
+const LEAST_KIB: u32 = 64;
 
-/// Room for jobs in the making.
-#[derive(Debug)]
-pub(crate) struct Backlog(Arc<Semaphore>);
+/// The jobs that are to be made.
+#[derive(Debug, Clone)]
+pub(crate) struct Backlog {
+    room: Arc<Semaphore>,
+    maker: Arc<Semaphore>,
+}
 
 impl Backlog {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(BACKLOG_KIB as usize)))
+        Self {
+            room: Arc::new(Semaphore::new(BACKLOG_KIB as usize)),
+            maker: Arc::new(Semaphore::new(1)),
+        }
     }
 
     /// Room for the job of a body of so many bytes, if there is any.
     fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let kib = u32::try_from(bytes.div_ceil(1024)).ok()?;
-        self.0
-            .clone()
-            .try_acquire_many_owned(kib.min(BACKLOG_KIB))
-            .ok()
+        let kib = kib.clamp(LEAST_KIB, BACKLOG_KIB);
+        self.room.clone().try_acquire_many_owned(kib).ok()
+    }
+
+    /// Makes a job when its turn has come; `None` where that fails.
+    async fn make<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Option<T> + Send + 'static,
+    ) -> Option<T> {
+        let _turn = self.maker.acquire().await.ok()?;
+        tokio::task::spawn_blocking(job).await.ok()?
     }
 }
 
@@ -75,11 +90,12 @@ pub(crate) fn push(
         let _ = tell.send(Enqueued::DroppedFull);
         return Deferral(told);
     };
-    let (queue, body, scan) = (app.queue.clone(), body.clone(), scan.clone());
+    let (queue, backlog) = (app.queue.clone(), app.backlog.clone());
+    let (body, scan) = (body.clone(), scan.clone());
     let work = async move {
         let _room = room;
-        let made = tokio::task::spawn_blocking(move || job(&body, &scan, prefix, trace)).await;
-        let Ok(Some((envelope, payload))) = made else {
+        let made = backlog.make(move || job(&body, &scan, prefix, trace)).await;
+        let Some((envelope, payload)) = made else {
             return;
         };
         match queue.enqueue(&envelope, &payload).await {
