@@ -287,6 +287,26 @@ async fn a_connection_is_used_again_only_after_a_whole_answer() {
 }
 
 #[tokio::test]
+async fn a_connection_is_used_again_after_an_answer_of_any_framing() {
+    let stage = Stage::start().await;
+    for path in PATHS {
+        let (mut client, mut upstream) = stage.asked(path).await;
+        for framed in [
+            "transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            "content-length: 2\r\n\r\nok",
+            "content-length: 0\r\n\r\n",
+            "content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        ] {
+            upstream.write(format!("HTTP/1.1 200 OK\r\n{framed}")).await;
+            assert_eq!(answer(&mut client).await.status(), 200);
+            client.write(post(path, "")).await;
+            let again = upstream.message().await;
+            assert!(again.is_some(), "{path} {framed:?}: a new connection");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_old_client_gets_what_it_understands() {
     let stage = Stage::start().await;
     for path in PATHS {

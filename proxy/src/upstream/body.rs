@@ -65,6 +65,8 @@ impl http_body::Body for RequestBody {
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
     incoming: Incoming,
+    /// Whether all of it was read.
+    ended: bool,
     /// Why it ends early, to be told when all that came before is on its way to the client.
     broken: Option<hyper::Error>,
     connection: Option<Connection>,
@@ -75,6 +77,7 @@ impl AnswerBody {
     pub(super) const fn new(incoming: Incoming, connection: Connection, pool: Arc<Pool>) -> Self {
         Self {
             incoming,
+            ended: false,
             broken: None,
             connection: Some(connection),
             pool,
@@ -101,6 +104,7 @@ impl http_body::Body for AnswerBody {
             connection.drive(context);
             polled = Pin::new(&mut this.incoming).poll_frame(context);
         }
+        this.ended |= matches!(polled, Poll::Ready(None));
         if let Poll::Ready(Some(Err(error))) = polled {
             // The client's side throws away what it has not written when it hears of this; it writes when it has to wait.
             this.broken = Some(error);
@@ -123,7 +127,7 @@ impl Drop for AnswerBody {
     fn drop(&mut self) {
         // An answer that was given up takes its connection with it: the provider need not write on.
         if let Some(connection) = self.connection.take()
-            && self.incoming.is_end_stream()
+            && (self.ended || self.incoming.is_end_stream())
         {
             self.pool.put(connection);
         }
