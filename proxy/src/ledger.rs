@@ -136,11 +136,12 @@ impl Ledger {
     }
 
     /// Whether other replicas, or this one after a kill, would go wrong without these records before the answer has ended. A
-    /// record that goes on from another and tells of no form says what they take for granted: new blocks were sent in the
-    /// original.
+    /// record that goes on from another, tells of no form and takes none back says what they take for granted: new blocks were
+    /// sent in the original.
     fn others_must_know(&self) -> bool {
         let takes_for_granted = |(prefix, record): &(PrefixId, SentRecord)| {
-            *prefix == self.own && record.start > 0 && !record.waiting && record.forms.is_empty()
+            let plain = record.rev == 0 && !record.waiting && record.forms.is_empty();
+            *prefix == self.own && record.start > 0 && plain
         };
         !self.records.iter().all(takes_for_granted)
     }

@@ -132,12 +132,9 @@ pub async fn run(
     let stopping = CancellationToken::new();
     let background = TaskTracker::new();
     backend.start(&settings, (&background, &off_path.handle()), &stopping);
-    let memory = app.memory.clone();
-    let write = async move { memory.write_on().await };
-    background.spawn_on(
-        stopping.clone().run_until_cancelled_owned(write),
-        &off_path.handle(),
-    );
+    // Not off the path: on a busy machine that would be late, and other replicas would not know what this one sent.
+    let (memory, stopped) = (app.memory.clone(), stopping.clone());
+    background.spawn(async move { memory.write_until(stopped).await });
     let sweep = async move |app: Arc<App>| app.upstream.sweep().await;
     background.spawn(
         stopping
@@ -149,6 +146,5 @@ pub async fn run(
     stopping.cancel();
     background.close();
     background.wait().await;
-    app.memory.write_waiting().await;
     Ok(())
 }

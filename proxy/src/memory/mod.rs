@@ -17,6 +17,7 @@ use headroom_shared::id::{FormId, PrefixId};
 use headroom_shared::prefix::{self, CompressedPrefix};
 use headroom_shared::record::SentRecord;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
 use self::cache::Cache;
 pub(crate) use self::known::{Known, Waiting};
@@ -151,16 +152,16 @@ impl Memory {
         self.later.push(TurnRecords { records, chain }, urgent);
     }
 
-    /// Brings records to the store for as long as it runs.
-    pub(crate) async fn write_on(&self) {
-        loop {
-            self.later.due().await;
+    /// Brings records to the store until `stop`, and then those that are left.
+    pub(crate) async fn write_until(&self, stop: CancellationToken) {
+        while stop.run_until_cancelled(self.later.due()).await.is_some() {
             self.write_waiting().await;
         }
+        self.write_waiting().await;
     }
 
     /// Brings all records that wait to the store, and gives what their turns used a full life again.
-    pub(crate) async fn write_waiting(&self) {
+    async fn write_waiting(&self) {
         let turns = self.later.take();
         // Of a record that changed in between, the last state counts.
         let records: HashMap<PrefixId, SentRecord> = turns
