@@ -9,7 +9,7 @@ use headroom_shared::store::Entry;
 
 use crate::landing;
 use crate::memory::{Known, Memory, record_entries};
-use crate::scan::{CacheLife, Scan};
+use crate::scan::{Block, CacheLife, Scan};
 
 /// The records that a request on its way changes: its own, and that of a deferred prefix it goes on from, which must know how
 /// long the provider's cache of it may live and whether thinking is bound to it.
@@ -121,29 +121,28 @@ impl Ledger {
     }
 
     /// Notes that the request goes out now: its records are kept, and brought to the store where others must know them.
-    pub(crate) fn goes_out(mut self, cache: CacheLife, known: Known) -> OnItsWay {
+    pub(crate) fn goes_out(mut self, scan: &Scan, known: Known) -> OnItsWay {
         self.keep();
         if self.stored {
             self.memory.written(&self.records);
-        } else if self.others_must_know() {
+        } else if self.others_must_know(scan) {
             self.write(&known.chain, true);
         }
         OnItsWay {
             ledger: self,
-            cache,
+            cache: scan.cache,
             known,
         }
     }
 
-    /// Whether other replicas, or this one after a kill, would go wrong without these records before the answer has ended. A
-    /// record that goes on from another, tells of no form and takes none back says what they take for granted: new blocks were
-    /// sent in the original.
-    fn others_must_know(&self) -> bool {
-        let takes_for_granted = |(prefix, record): &(PrefixId, SentRecord)| {
-            let plain = record.rev == 0 && !record.waiting && record.forms.is_empty();
-            *prefix == self.own && record.start > 0 && plain
+    /// Whether other replicas, or this one after a kill, could go wrong without these records before the answer has ended. They
+    /// can't where a record goes on from another and there is no new block that it could tell of.
+    fn others_must_know(&self, scan: &Scan) -> bool {
+        let tells_nothing = |(prefix, record): &(PrefixId, SentRecord)| {
+            let new = |block: &Block| block.place.message >= record.start;
+            *prefix == self.own && record.start > 0 && !scan.blocks.last().is_some_and(new)
         };
-        !self.records.iter().all(takes_for_granted)
+        !self.records.iter().all(tells_nothing)
     }
 
     fn write(&self, chain: &[(PrefixId, Arc<SentRecord>)], urgent: bool) {

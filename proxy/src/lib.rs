@@ -134,7 +134,7 @@ pub async fn run(
     backend.start(&settings, (&background, &off_path.handle()), &stopping);
     // Not off the path: on a busy machine that would be late, and other replicas would not know what this one sent.
     let (memory, stopped) = (app.memory.clone(), stopping.clone());
-    background.spawn(async move { memory.write_until(stopped).await });
+    background.spawn(memory.write_until(stopped));
     let sweep = async move |app: Arc<App>| app.upstream.sweep().await;
     background.spawn(
         stopping

@@ -186,7 +186,7 @@ impl Turn {
         {
             push(waiting.prefix);
         }
-        outgoing.on_its_way = Some(ledger.goes_out(scan.cache, known));
+        outgoing.on_its_way = Some(ledger.goes_out(&scan, known));
         Some(outgoing)
     }
 
@@ -202,7 +202,7 @@ impl Turn {
         }
         let ledger = Ledger::observing(self.app.memory.clone(), &scan, &known, now);
         if let Some(ledger) = ledger {
-            drop(ledger.goes_out(scan.cache, known));
+            drop(ledger.goes_out(&scan, known));
         }
     }
 

@@ -17,6 +17,7 @@ use headroom_shared::id::{FormId, PrefixId};
 use headroom_shared::prefix::{self, CompressedPrefix};
 use headroom_shared::record::SentRecord;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::cache::Cache;
@@ -152,12 +153,17 @@ impl Memory {
         self.later.push(TurnRecords { records, chain }, urgent);
     }
 
-    /// Brings records to the store until `stop`, and then those that are left.
-    pub(crate) async fn write_until(&self, stop: CancellationToken) {
+    /// Brings records to the store until `stop`, and then those that are left. None waits behind others that the store does not
+    /// take: what another replica must not do may depend on it.
+    pub(crate) async fn write_until(self: Arc<Self>, stop: CancellationToken) {
+        let mut writing = JoinSet::new();
         while stop.run_until_cancelled(self.later.due()).await.is_some() {
-            self.write_waiting().await;
+            let memory = self.clone();
+            writing.spawn(async move { memory.write_waiting().await });
+            while writing.try_join_next().is_some() {}
         }
         self.write_waiting().await;
+        writing.join_all().await;
     }
 
     /// Brings all records that wait to the store, and gives what their turns used a full life again.
