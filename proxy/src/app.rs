@@ -11,8 +11,8 @@ use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
+use crate::backlog::Backlog;
 use crate::counts::Counts;
-use crate::defer::Backlog;
 use crate::memory::{Budget, Memory};
 use crate::offers::Offers;
 use crate::scan::Scans;

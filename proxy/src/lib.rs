@@ -1,7 +1,7 @@
 //! `headroom-proxy`: stands between a coding agent and its LLM provider, forwards at once, and sends less.
 //!
 //! The way of a request, file by file: [`routes`] → [`turn`] (read it: `body`; understand it: `dialect`, `scan`; what is
-//! known of it: `memory`; which forms go out: `choose`, with `entry` and `landing`; or leave it to a worker: `defer`; put it
+//! known of it: `memory`; which forms go out: `choose`, with `entry` and `landing`; or leave it to a worker: `defer`, `backlog`; put it
 //! together: `splice`; note it: `ledger`) → [`upstream`] → [`answer`] back to the client. What is in no dialect goes past all that:
 //! [`relay`], and [`upgrade`] for `WebSocket`. A request goes this way in one task, that of its client's connection; what it need not wait
 //! for (jobs, records) happens [`off_path`].
@@ -12,6 +12,7 @@
 mod answer;
 mod app;
 mod backend;
+mod backlog;
 mod blocks;
 mod body;
 mod choose;

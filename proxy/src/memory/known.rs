@@ -9,7 +9,8 @@ use headroom_shared::job::Place;
 use headroom_shared::prefix::CompressedPrefix;
 use headroom_shared::record::SentRecord;
 
-use super::{Found, SentUnsure, link};
+use super::SentUnsure;
+use super::found::{Found, link};
 use crate::scan::Scan;
 
 /// What is known of a request's prefix.

@@ -2,6 +2,7 @@
 //! the store, within the request's budget.
 
 mod cache;
+mod found;
 mod known;
 mod later;
 #[cfg(test)]
@@ -21,11 +22,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::cache::Cache;
+use self::found::{Found, link, missing};
 pub(crate) use self::known::{Known, Waiting};
 use self::later::{Later, TurnRecords};
 pub(crate) use self::unsure::SentUnsure;
 use self::unsure::Unsure;
-use crate::scan::{Block, Scan};
+use crate::scan::Scan;
 
 /// The store as requests use it: a local cache in front, and never waited for longer than the budget.
 #[derive(Debug)]
@@ -323,62 +325,6 @@ pub(crate) fn record_entries(records: &[(PrefixId, SentRecord)]) -> Vec<Entry> {
         })
     };
     records.iter().filter_map(entry).collect()
-}
-
-/// Records by the position of their last message, and the compressed prefix of the first.
-#[derive(Debug)]
-struct Found {
-    records: BTreeMap<usize, Arc<SentRecord>>,
-    /// Those that were here and that their maker may have taken back.
-    unsettled: BTreeSet<usize>,
-    compressed: Option<CompressedPrefix>,
-}
-
-/// The position of the last message of the record before this one, whose own last message is at `last`.
-fn link(last: usize, record: &SentRecord) -> Option<usize> {
-    let before = (record.start as usize).checked_sub(1)?;
-    (before < last).then_some(before)
-}
-
-/// The keys to ask the store for: what is new since the longest prefix found, links that were not found, and whatever may
-/// still change. `None` when there is nothing that was not asked for.
-fn missing(scan: &Scan, found: &Found, asked: &HashSet<Key>) -> Option<Vec<Key>> {
-    let boundary = |at: usize| scan.messages[at].boundary;
-    let longest = found.records.last_key_value().map(|(last, _)| *last);
-    let mut keys = Vec::new();
-    let mut next = longest;
-    while let Some(last) = next {
-        let Some(record) = found.records.get(&last) else {
-            keys.extend((0..=last).map(|at| Key::Sent(boundary(at))));
-            break;
-        };
-        if record.start == 0 && record.waiting {
-            keys.extend([Key::Sent(boundary(last)), Key::Compressed(boundary(last))]);
-        } else if found.unsettled.contains(&last) {
-            keys.push(Key::Sent(boundary(last)));
-        }
-        next = link(last, record);
-    }
-    // A request ends with something for the model to answer, or with the beginning of its answer.
-    let ends = |at: &usize| !scan.messages[*at].from_model || at + 1 == scan.messages.len();
-    let tells = first_to_ask(scan, longest, keys.is_empty());
-    let new = (tells..scan.messages.len()).filter(ends);
-    keys.extend(new.map(|at| Key::Sent(boundary(at))));
-    keys.retain(|key| !asked.contains(key));
-    (!keys.is_empty()).then_some(keys)
-}
-
-/// The first message at whose boundary a record could tell something new: the first one after the longest prefix found. Where
-/// nothing of that can change any more (`settled`), a record tells of new blocks alone.
-fn first_to_ask(scan: &Scan, longest: Option<usize>, settled: bool) -> usize {
-    let Some(longest) = longest else { return 0 };
-    let new = |block: &&Block| block.place.message as usize > longest;
-    let block = scan.blocks.iter().find(new).filter(|_| settled);
-    match block {
-        Some(block) => block.place.message as usize,
-        None if settled => scan.messages.len(),
-        None => longest + 1,
-    }
 }
 
 impl Budget {

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::body::RequestBody;
+use super::request_body::RequestBody;
 
 pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;

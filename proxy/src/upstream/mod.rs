@@ -1,10 +1,11 @@
 //! The way to the providers: warm connections, headers by the book, and nothing else.
 
-mod body;
+mod answer_body;
 mod connect;
 mod connection;
 mod headers;
 mod pool;
+mod request_body;
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -16,11 +17,12 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, h
 use hyper::body::Incoming;
 use url::Url;
 
-pub(crate) use self::body::{AnswerBody, RequestBody};
+pub(crate) use self::answer_body::AnswerBody;
 use self::connect::{BoxError, Timed};
 use self::connection::Connection;
 pub(crate) use self::headers::end_to_end;
 use self::pool::{Connector, Pool};
+pub(crate) use self::request_body::RequestBody;
 use crate::dialect::Provider;
 use crate::settings::Upstreams;
 
