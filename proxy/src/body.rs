@@ -26,14 +26,33 @@ const DISCARD: (Duration, usize) = (Duration::from_secs(30), 4);
 /// large.
 const AS_IT_CAME: usize = 64 << 10;
 
-/// Reads a body of at most `limit` bytes into one piece.
-pub(crate) async fn read(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
-    let whole = read_at_most(&mut body, limit).await;
+/// Reads the body of a request with these headers into one piece of at most `limit` bytes.
+pub(crate) async fn read(
+    mut body: Body,
+    headers: &HeaderMap,
+    limit: usize,
+) -> Result<Bytes, Unread> {
+    let announced = body.size_hint().lower() > limit as u64;
+    if announced && waits(headers) {
+        return Err(Unread::TooLarge);
+    }
+    let whole = if announced {
+        Err(Unread::TooLarge)
+    } else {
+        read_at_most(&mut body, limit).await
+    };
     if matches!(whole, Err(Unread::TooLarge)) {
         let (time, times) = DISCARD;
         let _ = tokio::time::timeout(time, discard(body, limit.saturating_mul(times))).await;
     }
     whole
+}
+
+/// Whether the client sends its body only when it is told to go on: when the body is first asked for.
+fn waits(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Reads on and keeps nothing, up to `most` bytes.
@@ -49,11 +68,7 @@ async fn discard(mut body: Body, most: usize) {
 }
 
 async fn read_at_most(body: &mut Body, limit: usize) -> Result<Bytes, Unread> {
-    let announced = body.size_hint();
-    if announced.lower() > limit as u64 {
-        return Err(Unread::TooLarge);
-    }
-    let capacity = usize::try_from(announced.lower()).unwrap_or(0);
+    let capacity = usize::try_from(body.size_hint().lower()).unwrap_or(0);
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else {

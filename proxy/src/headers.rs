@@ -50,13 +50,6 @@ pub(crate) fn bypass(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value == "1" || value == "true")
 }
 
-/// Whether the client sends its body only when it is told to go on: when the body is first asked for.
-pub(crate) fn waits(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-}
-
 /// The session a client names; empty if none.
 pub(crate) fn session(headers: &HeaderMap) -> String {
     let named = SESSION

@@ -122,16 +122,18 @@ impl Ledger {
 
     /// Notes that the request goes out now: its records are kept, and brought to the store where others must know them.
     pub(crate) fn goes_out(mut self, scan: &Scan, known: Known) -> OnItsWay {
+        let chain = known.chain;
         self.keep();
         if self.stored {
             self.memory.written(&self.records);
         } else if self.others_must_know(scan) {
-            self.write(&known.chain, true);
+            let records = self.records.clone();
+            self.memory.write_later(records, chain.clone(), true);
         }
         OnItsWay {
             ledger: self,
             cache: scan.cache,
-            known,
+            chain,
         }
     }
 
@@ -143,11 +145,6 @@ impl Ledger {
             *prefix == self.own && record.start > 0 && !scan.blocks.last().is_some_and(new)
         };
         !self.records.iter().all(tells_nothing)
-    }
-
-    fn write(&self, chain: &[(PrefixId, Arc<SentRecord>)], urgent: bool) {
-        let records = self.records.clone();
-        self.memory.write_later(records, chain.to_vec(), urgent);
     }
 
     /// Notes what the answer said of the provider's cache.
@@ -171,7 +168,8 @@ impl Ledger {
 pub(crate) struct OnItsWay {
     ledger: Ledger,
     cache: CacheLife,
-    known: Known,
+    /// The records that it went on from.
+    chain: Vec<(PrefixId, Arc<SentRecord>)>,
 }
 
 impl OnItsWay {
@@ -186,7 +184,9 @@ impl OnItsWay {
 
 impl Drop for OnItsWay {
     fn drop(&mut self) {
-        self.ledger.write(&self.known.chain, false);
+        let records = std::mem::take(&mut self.ledger.records);
+        let chain = std::mem::take(&mut self.chain);
+        self.ledger.memory.write_later(records, chain, false);
     }
 }
 

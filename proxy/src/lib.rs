@@ -47,6 +47,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use headroom_shared::telemetry;
+use headroom_worker::panics;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
@@ -65,11 +67,13 @@ pub use self::settings::{Command, Settings};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// [`start`] on a runtime of its own, for as long as it serves.
+/// What the process does when it is started to serve: it logs as the settings say, and [`start`]s on a runtime of its own.
 ///
 /// # Errors
 /// Those of [`start`], and where the system gives no threads.
 pub fn serve_alone(settings: Settings) -> anyhow::Result<()> {
+    telemetry::start(&settings.log);
+    panics::hide_messages();
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     // It runs where all that it spawns runs: the thread that waits here would have to wake another one for each connection.
     runtime.block_on(TaskTracker::new().spawn_on(start(settings), runtime.handle()))?

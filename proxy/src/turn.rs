@@ -10,7 +10,6 @@ use futures_util::FutureExt;
 use headroom_shared::clock::now_ms;
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, header};
-use http_body::Body as _;
 use tracing::Instrument;
 
 use crate::answer::Overheard;
@@ -73,10 +72,7 @@ impl Turn {
     async fn run(&self, request: Request) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         let limit = self.app.rules.max_body_bytes;
-        if headers::waits(&parts.headers) && body.size_hint().lower() > limit as u64 {
-            return self.refuse(&Unread::TooLarge, limit);
-        }
-        let received = match body::read(body, limit).await {
+        let received = match body::read(body, &parts.headers, limit).await {
             Ok(received) => received,
             Err(unread) => return self.refuse(&unread, limit),
         };

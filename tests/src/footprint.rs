@@ -42,14 +42,15 @@ impl Process {
     /// When it has ended or there is no such figure.
     #[must_use]
     pub fn figure(&self, name: &str) -> u64 {
-        let path = format!("/proc/{}/status", self.pid());
-        let text = std::fs::read_to_string(path).expect("the program runs");
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        let figure = line.and_then(|line| line.split_whitespace().next());
-        figure
-            .and_then(|figure| figure.parse().ok())
-            .expect("a figure of that name")
+        figure(self.pid(), name).expect("the program runs, and a figure of that name")
     }
+}
+
+/// A figure of a process's `/proc/<pid>/status`, such as `Threads` or `VmRSS` (in kB); `None` where the system tells none.
+#[must_use]
+pub fn figure(pid: u32, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let mut lines = text.lines();
+    let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.split_whitespace().next()?.parse().ok()
 }

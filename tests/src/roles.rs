@@ -3,8 +3,7 @@
 
 use std::process::ExitCode;
 
-use headroom_shared::{config, telemetry};
-use headroom_worker::panics;
+use headroom_shared::config;
 
 /// Does what `headroom-proxy` does.
 #[must_use]
@@ -13,8 +12,6 @@ pub fn proxy() -> ExitCode {
         Ok(settings) => settings,
         Err(refused) => return refused.report(),
     };
-    telemetry::start(&settings.log);
-    panics::hide_messages();
     match headroom_proxy::serve_alone(settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => config::fail("headroom-proxy", &error),

@@ -62,17 +62,12 @@ impl Cache {
         self.change.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn record(&self, prefix: PrefixId) -> Option<Arc<SentRecord>> {
-        self.records.get(&prefix).map(|held| held.record)
-    }
-
-    /// Whether a record's maker may yet take its forms back: it was found before its request was answered, and may have reached
-    /// the store so late that the originals went out.
-    pub(super) fn may_be_withdrawn(&self, prefix: PrefixId) -> bool {
-        let held = self.records.get(&prefix);
-        held.is_some_and(|held| {
-            held.found && held.record.usage.is_none() && !held.record.forms.is_empty()
-        })
+    /// A record, and whether its maker may yet take its forms back: it was found before its request was answered, and may have
+    /// reached the store so late that the originals went out.
+    pub(super) fn record(&self, prefix: PrefixId) -> Option<(Arc<SentRecord>, bool)> {
+        let Held { record, found, .. } = self.records.get(&prefix)?;
+        let may_be_withdrawn = found && record.usage.is_none() && !record.forms.is_empty();
+        Some((record, may_be_withdrawn))
     }
 
     /// Keeps a record of this process's own making.

@@ -171,20 +171,16 @@ impl Memory {
     /// Brings all records that wait to the store, and gives what their turns used a full life again.
     async fn write_waiting(&self) {
         let turns = self.later.take();
+        let unstored = turns
+            .iter()
+            .flat_map(|turn| self.cache.unstored(&turn.chain));
+        let told = turns.iter().flat_map(|turn| turn.records.iter().cloned());
         // Of a record that changed in between, the last state counts.
-        let records: HashMap<PrefixId, SentRecord> = turns
-            .iter()
-            .flat_map(|turn| turn.records.iter().cloned())
-            .collect();
-        let mut all: Vec<(PrefixId, SentRecord)> = turns
-            .iter()
-            .flat_map(|turn| self.cache.unstored(&turn.chain))
-            .filter(|(prefix, _)| !records.contains_key(prefix))
-            .collect();
-        all.extend(records);
-        if !all.is_empty() {
-            match self.store.write(&record_entries(&all)).await {
-                Ok(()) => self.cache.stored(all.iter()),
+        let records: HashMap<PrefixId, SentRecord> = unstored.chain(told).collect();
+        let records: Vec<(PrefixId, SentRecord)> = records.into_iter().collect();
+        if !records.is_empty() {
+            match self.store.write(&record_entries(&records)).await {
+                Ok(()) => self.cache.stored(records.iter()),
                 Err(error) => {
                     tracing::debug!(%error, "could not write sent records: they are tried again with the next turn");
                 }
@@ -239,17 +235,16 @@ impl Memory {
     fn found_locally(&self, scan: &Scan) -> Found {
         let mut records = BTreeMap::new();
         let mut unsettled = BTreeSet::new();
-        let mut next = scan
-            .messages
-            .iter()
-            .rposition(|message| self.cache.record(message.boundary).is_some());
-        while let Some(last) = next {
-            let Some(record) = self.cache.record(scan.messages[last].boundary) else {
-                break;
-            };
+        let local = |at: usize| self.cache.record(scan.messages[at].boundary);
+        let mut next = (0..scan.messages.len())
+            .rev()
+            .find(|at| local(*at).is_some());
+        while let Some(last) = next
+            && let Some((record, may_be_withdrawn)) = local(last)
+        {
             next = link(last, &record);
             records.insert(last, record);
-            if self.cache.may_be_withdrawn(scan.messages[last].boundary) {
+            if may_be_withdrawn {
                 unsettled.insert(last);
             }
         }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -15,6 +15,14 @@ use tower_service::Service;
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// What makes connections.
+pub(super) type Connector = HttpsConnector<Tcp>;
+
+/// A connection's bytes.
+pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// How long a connection to a provider may take to be made: name, TCP and TLS together.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// After this long without traffic the system asks whether the peer is still there, and gives it up after a few silent
 /// intervals: an answer may take long, but a dead connection is not waited on.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -26,7 +34,7 @@ const KEEPALIVE_RETRIES: u32 = 3;
 const CONGESTION_CONTROL: &[u8] = b"bbr";
 
 /// Connects by TCP, and by TLS where the URL says `https`.
-pub(super) fn connector() -> HttpsConnector<Tcp> {
+pub(super) fn connector() -> Connector {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
@@ -84,42 +92,16 @@ fn keep_pace(stream: &TcpStream) {
     let _ = (stream, CONGESTION_CONTROL);
 }
 
-/// A connector whose connections are given up when they take too long to be made.
-#[derive(Debug, Clone)]
-pub(super) struct Timed<C> {
-    inner: C,
-    limit: Duration,
-}
-
-impl<C> Timed<C> {
-    pub(super) const fn new(inner: C, limit: Duration) -> Self {
-        Self { inner, limit }
-    }
-}
-
-impl<C> Service<Uri> for Timed<C>
-where
-    C: Service<Uri, Error = BoxError>,
-    C::Future: Send + 'static,
-{
-    type Response = C::Response;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let (connecting, limit) = (self.inner.call(uri), self.limit);
-        Box::pin(async move {
-            match tokio::time::timeout(limit, connecting).await {
-                Ok(connected) => connected,
-                Err(_) => {
-                    let why = format!("no connection within {} s", limit.as_secs());
-                    Err(io::Error::new(io::ErrorKind::TimedOut, why).into())
-                }
-            }
+/// Makes a connection to `origin` in bounded time.
+///
+/// # Errors
+/// When there is none.
+pub(super) async fn connect(connector: &Connector, origin: &Uri) -> Result<Stream, BoxError> {
+    let connecting = connector.clone().call(origin.clone());
+    tokio::time::timeout(TIMEOUT, connecting)
+        .await
+        .unwrap_or_else(|_| {
+            let why = format!("no connection within {} s", TIMEOUT.as_secs());
+            Err(io::Error::new(io::ErrorKind::TimedOut, why).into())
         })
-    }
 }

@@ -11,14 +11,12 @@ use std::task::{Context, Poll, Waker, ready};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
+use super::connect::Stream;
 use super::request_body::RequestBody;
 
-pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 /// The connection.

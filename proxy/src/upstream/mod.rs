@@ -18,16 +18,14 @@ use hyper::body::Incoming;
 use url::Url;
 
 pub(crate) use self::answer_body::AnswerBody;
-use self::connect::{BoxError, Timed};
+use self::connect::{BoxError, Connector};
 use self::connection::Connection;
 pub(crate) use self::headers::end_to_end;
-use self::pool::{Connector, Pool};
+use self::pool::Pool;
 pub(crate) use self::request_body::RequestBody;
 use crate::dialect::Provider;
 use crate::settings::Upstreams;
 
-/// How long a connection to a provider may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often idle connections are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -69,7 +67,7 @@ impl Upstream {
     /// # Errors
     /// When a base URL names no host that a request can be sent to.
     pub(crate) fn new(settings: &Upstreams) -> anyhow::Result<Self> {
-        let connector = Timed::new(connect::connector(), CONNECT_TIMEOUT);
+        let connector = connect::connector();
         Ok(Self {
             anthropic: Api::new(&settings.anthropic, connector.clone())?,
             openai: Api::new(&settings.openai, connector)?,
@@ -220,7 +218,7 @@ mod tests {
             ("http://h", "/api/hello", "/api/hello"),
         ] {
             let base: Url = base.parse().unwrap();
-            let api = Api::new(&base, Timed::new(connect::connector(), CONNECT_TIMEOUT)).unwrap();
+            let api = Api::new(&base, connect::connector()).unwrap();
             assert_eq!(api.uri(&target.parse().unwrap()).unwrap().to_string(), uri);
         }
     }

@@ -4,17 +4,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Uri;
-use hyper_rustls::HttpsConnector;
-use tower_service::Service as _;
 
-use super::connect::{BoxError, Tcp, Timed};
+use super::connect::{BoxError, Connector, connect};
 use super::connection::Connection;
 
 /// How long an idle connection is kept: less than common servers and load balancers do (60 s and more), so that ours is the
 /// side that closes.
 const IDLE: Duration = Duration::from_secs(50);
-
-pub(super) type Connector = Timed<HttpsConnector<Tcp>>;
 
 /// The connections to one provider that no request uses.
 #[derive(Debug)]
@@ -55,7 +51,7 @@ impl Pool {
 
     /// Makes a new connection.
     pub(super) async fn connect(&self) -> Result<Connection, BoxError> {
-        let stream = self.connector.clone().call(self.origin.clone()).await?;
+        let stream = connect(&self.connector, &self.origin).await?;
         Ok(Connection::new(stream).await?)
     }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use headroom_tests::footprint::figure;
+
 /// CPU time that the threads of a process have had.
 pub(crate) fn cpu(pid: u32) -> Duration {
     let tasks = fs::read_dir(format!("/proc/{pid}/task"))
@@ -18,14 +20,7 @@ pub(crate) fn cpu(pid: u32) -> Duration {
 
 /// Memory in MB: what is resident now, and the most that ever was.
 pub(crate) fn memory_mb(pid: u32) -> (f64, f64) {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        let kib: f64 = line.trim_end_matches("kB").trim().parse().ok()?;
-        Some(kib * 1024.0 / 1e6)
-    };
-    (
-        field("VmRSS:").unwrap_or_default(),
-        field("VmHWM:").unwrap_or_default(),
-    )
+    #[expect(clippy::cast_precision_loss, reason = "far fewer kB than 2^52")]
+    let mb = |name| figure(pid, name).unwrap_or_default() as f64 * 1024.0 / 1e6;
+    (mb("VmRSS"), mb("VmHWM"))
 }
