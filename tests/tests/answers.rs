@@ -3,46 +3,10 @@
 
 use std::time::Duration;
 
-use headroom_tests::process::{Launch, Process};
-use headroom_tests::raw::{Message, Socket, Sockets};
-
-const PATHS: [&str; 4] = [
-    "/v1/messages",
-    "/v1/chat/completions",
-    "/v1/responses",
-    "/v1/files",
-];
-const BODY: &str = r#"{"model":"m","messages":[],"input":[]}"#;
+use headroom_tests::raw::{BODY, Message, PATHS, Socket, Stage, post};
 
 /// When nothing was taken for so long, nothing more will be.
 const PAUSE: Duration = Duration::from_millis(500);
-
-struct Stage {
-    provider: Sockets,
-    proxy: Process,
-}
-
-impl Stage {
-    async fn start() -> Self {
-        let provider = Sockets::listen().await;
-        let proxy = Launch::proxy_to(&provider.url()).start().await;
-        Self { provider, proxy }
-    }
-
-    /// A client and a provider on a connection of their own, with a request asked and read.
-    async fn asked(&self, path: &str) -> (Socket, Socket) {
-        let mut client = Socket::connect(&self.proxy.addr()).await;
-        client.write(post(path, "")).await;
-        let mut upstream = self.provider.next().await;
-        upstream.message().await.expect("a request");
-        (client, upstream)
-    }
-}
-
-fn post(path: &str, headers: &str) -> String {
-    let length = BODY.len();
-    format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n{headers}\r\n{BODY}")
-}
 
 async fn answer(client: &mut Socket) -> Message {
     client.message().await.expect("an answer")

@@ -4,17 +4,9 @@
 use std::time::{Duration, Instant};
 
 use headroom_tests::http::{Call, Http2};
-use headroom_tests::process::{Launch, Process};
-use headroom_tests::raw::{Socket, Sockets};
+use headroom_tests::raw::{BODY, PATHS, Socket, Stage, post};
 use headroom_tests::wait;
 
-const PATHS: [&str; 4] = [
-    "/v1/messages",
-    "/v1/chat/completions",
-    "/v1/responses",
-    "/v1/files",
-];
-const BODY: &str = r#"{"model":"m","messages":[],"input":[]}"#;
 const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
 /// Rounds over all paths.
 const ROUNDS: usize = 10;
@@ -40,74 +32,56 @@ enum When {
     InTheStream,
 }
 
-struct Stage {
-    provider: Sockets,
-    proxy: Process,
+/// Lets the provider read a request and begin its answer if it comes to that.
+async fn serve(stage: &Stage, when: When) -> Socket {
+    let mut upstream = stage.got().await;
+    if matches!(when, When::InTheStream) {
+        upstream.write(STREAM).await;
+    }
+    upstream
 }
 
-impl Stage {
-    async fn start() -> Self {
-        let provider = Sockets::listen().await;
-        let proxy = Launch::proxy_to(&provider.url()).start().await;
-        Self { provider, proxy }
+async fn over_http1(stage: &Stage, path: &str, when: When, leaves: Leaves) -> Duration {
+    let mut client = Socket::connect(&stage.proxy.addr()).await;
+    client.write(post(path, "")).await;
+    let mut upstream = serve(stage, when).await;
+    if matches!(when, When::InTheStream) {
+        client.head().await.expect("an answer");
+        client.take(10).await;
     }
+    let left = Instant::now();
+    match leaves {
+        Leaves::Closing => drop(client),
+        Leaves::Resetting => client.reset(),
+    }
+    upstream.rest().await;
+    left.elapsed()
+}
 
-    /// Lets the provider read a request and begin its answer if it comes to that.
-    async fn serve(&self, when: When) -> Socket {
-        let mut upstream = self.provider.next().await;
-        upstream.message().await.expect("a request");
-        if matches!(when, When::InTheStream) {
-            upstream.write(STREAM).await;
+async fn over_http2(stage: &Stage, client: &Http2, path: &str, when: When) -> Duration {
+    let call = Call::post(path, BODY);
+    let mut sending = Box::pin(client.try_send(&call));
+    let (left, mut upstream) = match when {
+        When::BeforeTheAnswer => {
+            let upstream = tokio::select! {
+                _ = &mut sending => unreachable!("an answer that nobody gave"),
+                upstream = serve(stage, when) => upstream,
+            };
+            let left = Instant::now();
+            drop(sending);
+            (left, upstream)
         }
-        upstream
-    }
-
-    async fn over_http1(&self, path: &str, when: When, leaves: Leaves) -> Duration {
-        let mut client = Socket::connect(&self.proxy.addr()).await;
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n",
-            BODY.len()
-        );
-        client.write(format!("{head}\r\n{BODY}")).await;
-        let mut upstream = self.serve(when).await;
-        if matches!(when, When::InTheStream) {
-            client.head().await.expect("an answer");
-            client.take(10).await;
+        When::InTheStream => {
+            let (answer, upstream) = tokio::join!(sending, serve(stage, when));
+            let mut answer = answer.expect("an answer");
+            assert_eq!(answer.chunk().await.expect("a piece"), "hello");
+            let left = Instant::now();
+            drop(answer);
+            (left, upstream)
         }
-        let left = Instant::now();
-        match leaves {
-            Leaves::Closing => drop(client),
-            Leaves::Resetting => client.reset(),
-        }
-        upstream.rest().await;
-        left.elapsed()
-    }
-
-    async fn over_http2(&self, client: &Http2, path: &str, when: When) -> Duration {
-        let call = Call::post(path, BODY);
-        let mut sending = Box::pin(client.try_send(&call));
-        let (left, mut upstream) = match when {
-            When::BeforeTheAnswer => {
-                let upstream = tokio::select! {
-                    _ = &mut sending => unreachable!("an answer that nobody gave"),
-                    upstream = self.serve(when) => upstream,
-                };
-                let left = Instant::now();
-                drop(sending);
-                (left, upstream)
-            }
-            When::InTheStream => {
-                let (answer, upstream) = tokio::join!(sending, self.serve(when));
-                let mut answer = answer.expect("an answer");
-                assert_eq!(answer.chunk().await.expect("a piece"), "hello");
-                let left = Instant::now();
-                drop(answer);
-                (left, upstream)
-            }
-        };
-        upstream.rest().await;
-        left.elapsed()
-    }
+    };
+    upstream.rest().await;
+    left.elapsed()
 }
 
 /// Asserts that the middle one is quick, and prints it.
@@ -132,11 +106,7 @@ async fn the_provider_learns_at_once_over_http1() {
         for leaves in [Leaves::Closing, Leaves::Resetting] {
             let mut took = Vec::new();
             for round in 0..ROUNDS * PATHS.len() {
-                took.push(
-                    stage
-                        .over_http1(PATHS[round % PATHS.len()], when, leaves)
-                        .await,
-                );
+                took.push(over_http1(&stage, PATHS[round % PATHS.len()], when, leaves).await);
             }
             assert_quick(&format!("HTTP/1.1 {when:?} {leaves:?}"), took);
         }
@@ -150,11 +120,7 @@ async fn the_provider_learns_at_once_over_http2() {
     for when in [When::BeforeTheAnswer, When::InTheStream] {
         let mut took = Vec::new();
         for round in 0..ROUNDS * PATHS.len() {
-            took.push(
-                stage
-                    .over_http2(&client, PATHS[round % PATHS.len()], when)
-                    .await,
-            );
+            took.push(over_http2(&stage, &client, PATHS[round % PATHS.len()], when).await);
         }
         assert_quick(&format!("HTTP/2 {when:?}"), took);
     }
@@ -203,9 +169,9 @@ async fn nothing_is_left_behind() {
     for _ in 0..ROUNDS {
         for path in PATHS {
             for when in [When::BeforeTheAnswer, When::InTheStream] {
-                stage.over_http1(path, when, Leaves::Closing).await;
-                stage.over_http1(path, when, Leaves::Resetting).await;
-                stage.over_http2(&client, path, when).await;
+                over_http1(&stage, path, when, Leaves::Closing).await;
+                over_http1(&stage, path, when, Leaves::Resetting).await;
+                over_http2(&stage, &client, path, when).await;
             }
         }
     }

@@ -2,15 +2,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use headroom_tests::process::{Launch, Process};
-use headroom_tests::raw::{Came, Message, Socket, Sockets, StrictProvider};
-
-const PATHS: [&str; 4] = [
-    "/v1/messages",
-    "/v1/chat/completions",
-    "/v1/responses",
-    "/v1/files",
-];
-const BODY: &str = r#"{"model":"m","messages":[],"input":[]}"#;
+use headroom_tests::raw::{BODY, Came, Message, PATHS, Socket, Sockets, StrictProvider};
 
 /// Sends a request with these header lines and gives the answer, if there is one.
 async fn send(proxy: &Process, path: &str, headers: &[u8]) -> Option<Message> {

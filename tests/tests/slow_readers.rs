@@ -3,16 +3,8 @@
 use std::time::Duration;
 
 use headroom_tests::http::{Call, Http2};
-use headroom_tests::process::{Launch, Process};
-use headroom_tests::raw::{Socket, Sockets};
+use headroom_tests::raw::{BODY, PATHS, Socket, Stage};
 
-const PATHS: [&str; 4] = [
-    "/v1/messages",
-    "/v1/chat/completions",
-    "/v1/responses",
-    "/v1/files",
-];
-const BODY: &str = r#"{"model":"m","messages":[],"input":[]}"#;
 /// More than any buffers on the way hold.
 const MUCH: usize = 64 << 20;
 /// What the system's buffers and the proxy's may hold together: Linux lets a loopback connection's grow to 6 MiB for reading
@@ -23,23 +15,17 @@ const GROWTH: u64 = 24 << 10;
 /// When nothing was taken for so long, nothing more will be.
 const PAUSE: Duration = Duration::from_millis(500);
 
-struct Stage {
-    provider: Sockets,
-    proxy: Process,
-    /// Of the proxy at the start, in kB.
+/// A stage whose proxy has held this much memory at the start, in kB.
+struct Measured {
+    stage: Stage,
     memory: u64,
 }
 
-impl Stage {
+impl Measured {
     async fn start() -> Self {
-        let provider = Sockets::listen().await;
-        let proxy = Launch::proxy_to(&provider.url()).start().await;
-        let memory = proxy.figure("VmRSS");
-        Self {
-            provider,
-            proxy,
-            memory,
-        }
+        let stage = Stage::start().await;
+        let memory = stage.proxy.figure("VmRSS");
+        Self { stage, memory }
     }
 
     /// The provider sends as much as it can; gives how much that is.
@@ -51,7 +37,7 @@ impl Stage {
         let line = b"data: {\"type\":\"content_block_delta\"}\n\n";
         let much = line.repeat(MUCH / line.len());
         let taken = upstream.write_while_taken(&much, PAUSE).await;
-        let grown = self.proxy.figure("VmRSS").saturating_sub(self.memory);
+        let grown = self.stage.proxy.figure("VmRSS").saturating_sub(self.memory);
         assert!(taken < HELD, "{taken} bytes were read ahead");
         assert!(grown < GROWTH, "the proxy grew by {grown} kB");
         taken
@@ -61,16 +47,9 @@ impl Stage {
 #[tokio::test]
 async fn a_client_that_does_not_read_holds_the_provider_up() {
     for path in PATHS {
-        let stage = Stage::start().await;
-        let mut client = Socket::connect(&stage.proxy.addr()).await;
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n",
-            BODY.len()
-        );
-        client.write(format!("{head}\r\n{BODY}")).await;
-        let mut upstream = stage.provider.next().await;
-        upstream.message().await.expect("a request");
-        let taken = stage.pour(&mut upstream).await;
+        let measured = Measured::start().await;
+        let (mut client, mut upstream) = measured.stage.asked(path).await;
+        let taken = measured.pour(&mut upstream).await;
         // Nothing is lost: it reads on where it stopped.
         client.head().await.expect("an answer");
         client.take(taken).await;
@@ -80,13 +59,13 @@ async fn a_client_that_does_not_read_holds_the_provider_up() {
 #[tokio::test]
 async fn a_stream_of_http2_that_is_not_read_holds_its_provider_up_alone() {
     for path in PATHS {
-        let stage = Stage::start().await;
+        let measured = Measured::start().await;
+        let stage = &measured.stage;
         let client = Http2::connect(&stage.proxy.addr()).await;
         let call = Call::post(path, BODY);
         let serving = async {
-            let mut upstream = stage.provider.next().await;
-            upstream.message().await.expect("a request");
-            let taken = stage.pour(&mut upstream).await;
+            let mut upstream = stage.got().await;
+            let taken = measured.pour(&mut upstream).await;
             (upstream, taken)
         };
         let (mut answer, (_upstream, taken)) = tokio::join!(client.send(&call), serving);
@@ -100,7 +79,7 @@ async fn a_stream_of_http2_that_is_not_read_holds_its_provider_up_alone() {
 
 #[tokio::test]
 async fn a_provider_that_does_not_read_holds_the_client_up() {
-    let stage = Stage::start().await;
+    let Measured { stage, memory } = Measured::start().await;
     let mut client = Socket::connect(&stage.proxy.addr()).await;
     let head = "POST /v1/files HTTP/1.1\r\nhost: x\r\n";
     client
@@ -108,7 +87,7 @@ async fn a_provider_that_does_not_read_holds_the_client_up() {
         .await;
     let much = vec![b'x'; MUCH];
     let taken = client.write_while_taken(&much, PAUSE).await;
-    let grown = stage.proxy.figure("VmRSS").saturating_sub(stage.memory);
+    let grown = stage.proxy.figure("VmRSS").saturating_sub(memory);
     assert!(taken < HELD, "{taken} bytes were read ahead");
     assert!(grown < GROWTH, "the proxy grew by {grown} kB");
     let mut upstream = stage.provider.next().await;

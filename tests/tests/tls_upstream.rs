@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use headroom_tests::http::Call;
 use headroom_tests::process::{Launch, Process};
+use headroom_tests::raw::BODY;
 use headroom_tests::wait;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::NamedTempFile;
@@ -15,8 +16,6 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::server::TlsStream;
-
-const BODY: &str = r#"{"model":"m","messages":[],"input":[]}"#;
 
 struct TlsProvider {
     listener: TcpListener,

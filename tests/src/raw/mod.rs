@@ -3,9 +3,11 @@
 mod message;
 mod provider;
 mod socket;
+mod stage;
 mod strict;
 
 pub use self::message::Message;
 pub use self::provider::RawProvider;
 pub use self::socket::{Socket, Sockets};
+pub use self::stage::{BODY, PATHS, Stage, post};
 pub use self::strict::{Came, StrictProvider};

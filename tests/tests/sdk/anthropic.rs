@@ -1,56 +1,46 @@
 //! The `anthropic` package.
 
 use headroom_tests::process::Launch;
-use headroom_tests::provider::Reply;
-use headroom_tests::stage::Stage;
 use headroom_tests::wait;
 use serde_json::json;
 
-use crate::script::{self, Ran};
-use crate::{NOWHERE, TRIES, broken, call_tools, error, fail_twice_each_time, patient};
+use crate::package::Package;
+use crate::{call_tools, error};
 
-const SCRIPT: &str = "with_anthropic.py";
-const REMAINING: &str = "anthropic-ratelimit-requests-remaining";
-
-/// A proxy for which there is no other provider.
-async fn stage() -> Stage {
-    Stage::embedded(alone).await
-}
-
-fn alone(launch: Launch) -> Launch {
-    patient(launch).set("OPENAI_TARGET_API_URL", NOWHERE)
-}
-
-async fn run(stage: &Stage, scenario: &str) -> Ran {
-    script::run(stage, SCRIPT, &[scenario]).await
-}
+const SDK: Package = Package {
+    script: "with_anthropic.py",
+    own: "ANTHROPIC_TARGET_API_URL",
+    other: "OPENAI_TARGET_API_URL",
+    remaining: "anthropic-ratelimit-requests-remaining",
+};
 
 #[tokio::test]
 async fn messages() {
     let scenarios = ["create", "stream", "count_tokens", "models", "base_urls"];
-    let stage = stage().await;
-    script::run(&stage, SCRIPT, &scenarios).await.untouched();
+    SDK.run_untouched(&scenarios).await;
 }
 
 #[tokio::test]
 async fn tools_with_large_results() {
-    let stage = stage().await;
+    let stage = SDK.stage().await;
     call_tools(&stage);
-    run(&stage, "tools").await.last_is_compressed("messages");
+    SDK.run(&stage, "tools")
+        .await
+        .last_is_compressed("messages");
 }
 
 #[tokio::test]
 async fn a_large_cold_start() {
-    let deferring = |it: Launch| alone(it).set("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", 5000);
-    let stage = Stage::embedded(deferring).await;
-    let ran = run(&stage, "deferred").await;
+    let deferring = |it: Launch| it.set("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", 5000);
+    let stage = SDK.stage_with(deferring).await;
+    let ran = SDK.run(&stage, "deferred").await;
     assert_eq!(ran.sent[0].body.as_bytes(), &ran.got[0].body[..]);
     ran.last_is_compressed("messages");
 }
 
 #[tokio::test]
 async fn errors() {
-    let stage = stage().await;
+    let stage = SDK.stage().await;
     for (status, kind) in [
         (400, "invalid_request_error"),
         (401, "authentication_error"),
@@ -63,48 +53,33 @@ async fn errors() {
     ] {
         let message = format!("status {status}");
         let body = json!({"type": "error", "error": {"type": kind, "message": message}});
-        stage.provider.script(error(status, REMAINING, &body));
+        stage.provider.script(error(status, SDK.remaining, &body));
     }
-    run(&stage, "errors").await.untouched();
+    SDK.run(&stage, "errors").await.untouched();
 }
 
 #[tokio::test]
 async fn errors_of_streams() {
-    let stage = stage().await;
     let overloaded =
         json!({"type": "error", "error": {"type": "overloaded_error", "message": "busy"}});
-    stage.provider.script(error(529, REMAINING, &overloaded));
-    let event = format!("event: error\ndata: {overloaded}\n\n");
-    let kind = [("content-type", "text/event-stream")];
-    stage.provider.script(Reply::fixed(200, &kind, event));
-    let breaks = broken(&stage, "event: ping\ndata: {\"type\": \"ping\"}\n\n");
-    let (ran, ()) = tokio::join!(run(&stage, "stream_errors"), breaks);
-    ran.untouched();
+    let begins = "event: ping\ndata: {\"type\": \"ping\"}\n\n";
+    SDK.errors_of_streams((529, &overloaded), begins).await;
 }
 
 #[tokio::test]
 async fn errors_of_the_proxy() {
-    let small = |it: Launch| alone(it).set("HEADROOM_MAX_BODY_BYTES", 20_000);
-    let stage = Stage::embedded(small).await;
-    assert!(run(&stage, "own_errors").await.got.is_empty());
-    let away = |it: Launch| alone(it).set("ANTHROPIC_TARGET_API_URL", NOWHERE);
-    let stage = Stage::embedded(away).await;
-    assert!(run(&stage, "provider_away").await.got.is_empty());
+    SDK.errors_of_the_proxy().await;
 }
 
 #[tokio::test]
 async fn retries() {
-    let stage = stage().await;
-    fail_twice_each_time(&stage, 529);
-    let ran = run(&stage, "retries").await;
-    assert_eq!(ran.tries(), TRIES);
-    ran.each_once().untouched();
+    SDK.retries(529).await;
 }
 
 #[tokio::test]
 async fn many_at_once() {
-    let stage = stage().await;
-    let ran = run(&stage, "concurrent").await;
+    let stage = SDK.stage().await;
+    let ran = SDK.run(&stage, "concurrent").await;
     ran.untouched();
     assert_eq!(ran.got.len(), 30);
     for request in &ran.got {

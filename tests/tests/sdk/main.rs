@@ -10,6 +10,7 @@
 
 mod anthropic;
 mod openai;
+mod package;
 mod script;
 mod venv;
 
