@@ -17,6 +17,7 @@
 //! | [`audit`] | what was replaced in a body, found without the product's own code |
 //! | [`forms`] | the life of each block's form over a session |
 //! | [`queue`] | what only the suites of the queue and the worker share: jobs, results, running pools |
+//! | [`report`] | what the programs that measure have in common |
 //! | [`stage`] | provider, Redis, proxy and worker together |
 //!
 //! Everything that is started here ends when it is dropped.
@@ -40,6 +41,7 @@ pub mod random;
 pub mod raw;
 pub mod redis_kinds;
 pub mod redis_server;
+pub mod report;
 pub mod roles;
 pub mod stage;
 pub mod tcp_proxy;

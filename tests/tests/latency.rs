@@ -1,4 +1,5 @@
 //! The program that measures what the proxy adds to a request: it runs from end to end, and its report has the promised shape.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use headroom_tests::wait;
 use serde_json::Value;
@@ -7,19 +8,23 @@ use tokio::process::Command;
 
 const PROXY: [&str; 4] = ["off", "known-prefix", "half-replaced", "deferred"];
 
-#[tokio::test]
-async fn measures_every_target_and_streams() {
+/// What a run with these arguments reports.
+async fn report(args: &str) -> Value {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("latency.json");
     let mut command = Command::new(env!("CARGO_BIN_EXE_latency"));
-    let few = "--bodies=20000 --connections=2 --rounds=1 --streams=5 --pauses=0";
-    command.args(few.split(' ')).arg("--json").arg(&file);
+    command.args(args.split(' ')).arg("--json").arg(&file);
     let ended = wait::soon("the runs", command.kill_on_drop(true).output());
     let ended = ended.await.unwrap();
     let complained = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{complained}");
+    std::fs::read_to_string(file).unwrap().parse().unwrap()
+}
 
-    let report: Value = std::fs::read_to_string(file).unwrap().parse().unwrap();
+#[tokio::test]
+async fn measures_every_target() {
+    let few = "--bodies=20000 --connections=2 --rounds=1 --streams=0 --pauses=0";
+    let report = report(few).await;
     let rows = report["rows"].as_array().unwrap();
     assert_eq!(rows[0]["target"], "direct");
     for store in ["redis", "embedded"] {
@@ -40,6 +45,12 @@ async fn measures_every_target_and_streams() {
             assert_eq!(row["ratio_to_nginx"].is_f64(), nginx, "{row}");
         }
     }
+}
+
+#[tokio::test]
+async fn measures_streams() {
+    let few = "--bodies=2000 --connections=1 --rounds=1 --targets=off --stores=redis --streams=5 --pauses=0";
+    let report = report(few).await;
     let streams = report["streams"].as_array().unwrap();
     assert!(streams.iter().any(|row| row["target"] == "known-prefix"));
 }

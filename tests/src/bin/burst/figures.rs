@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use headroom_tests::report::percentile;
 use serde::Serialize;
 
 /// How the workers are spread.
@@ -94,12 +95,6 @@ impl Report {
     }
 }
 
-/// The smallest of the sorted times that is not exceeded by so many percent of them; zero if there are none.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).copied().unwrap_or_default()
-}
-
 /// The best speed-up that so many sessions can show with so many workers: jobs run in rounds of one a worker.
 pub(crate) fn best_speedup(sessions: u32, workers: u32) -> f64 {
     f64::from(sessions) / f64::from(sessions.div_ceil(workers))
@@ -138,7 +133,7 @@ mod tests {
         let three = seconds(&[1, 2, 3]);
         assert_eq!(percentile(&three, 50), Duration::from_secs(2));
         assert_eq!(percentile(&three, 99), Duration::from_secs(3));
-        assert_eq!(percentile(&[], 50), Duration::ZERO);
+        assert_eq!(percentile::<Duration>(&[], 50), Duration::ZERO);
     }
 
     #[test]

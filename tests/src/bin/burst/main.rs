@@ -32,12 +32,12 @@ mod sessions;
 mod table;
 mod watch;
 
-use std::fs::File;
 use std::io::Write as _;
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context as _, bail};
-use headroom_shared::{config, stop};
+use anyhow::Context as _;
+use headroom_shared::config;
+use headroom_tests::report::{JsonFile, until_told_to_stop};
 
 use self::args::Args;
 use self::figures::Report;
@@ -55,32 +55,16 @@ fn main() -> ExitCode {
     }
     let ended = tokio::runtime::Runtime::new()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(until_told_to_stop(&args)));
+        .and_then(|runtime| runtime.block_on(until_told_to_stop(measure(&args))));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => config::fail(NAME, &error),
     }
 }
 
-/// What is dropped here takes its child processes with it.
-async fn until_told_to_stop(args: &Args) -> anyhow::Result<()> {
-    // Biased: Ctrl-C stops redis-server too, and that is no failure to speak of.
-    tokio::select! {
-        biased;
-        () = stop::signal() => bail!("interrupted; all that it started has ended"),
-        ended = Box::pin(measure(args)) => ended,
-    }
-}
-
 async fn measure(args: &Args) -> anyhow::Result<()> {
     redis_is_installed()?;
-    let json = match &args.json {
-        Some(path) => {
-            let file = File::create(path);
-            Some(file.with_context(|| format!("can't write --json {}", path.display()))?)
-        }
-        None => None,
-    };
+    let json = args.json.as_deref().map(JsonFile::create).transpose()?;
     let source = Source::find();
     let mut report = Report::default();
     for workers in args.counts() {
@@ -88,9 +72,8 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
         let measured = measured.with_context(|| format!("--workers {workers}"))?;
         report.add(workers, args.kind(), &measured);
     }
-    if let Some(mut file) = json {
-        serde_json::to_writer_pretty(&file, &report)?;
-        writeln!(file)?;
+    if let Some(json) = json {
+        json.write(&report)?;
     }
     writeln!(std::io::stdout(), "{}", table::of(&report, args, &source))?;
     Ok(())

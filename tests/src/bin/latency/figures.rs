@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use headroom_tests::report;
 use serde::{Deserialize, Serialize};
 
 use crate::targets::{Store, Target};
@@ -89,23 +90,16 @@ impl Report {
     }
 }
 
-/// The value that this share of all values do not exceed; 0 of none.
-pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
+/// The value that so many percent of all do not exceed; 0 of none.
+pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a position among at most some millions of values"
-    )]
-    let at = ((sorted.len() as f64 * share).ceil() as usize).saturating_sub(1);
-    sorted.get(at).copied().unwrap_or_default()
+    report::percentile(&sorted, percent)
 }
 
 /// The middle one of these values.
 pub(crate) fn median(values: &[f64]) -> f64 {
-    percentile(values, 0.5)
+    percentile(values, 50)
 }
 
 /// A time in µs.
@@ -118,11 +112,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_values_that_were_measured() {
+    fn percentiles_need_no_order() {
         let values = [5.0, 1.0, 4.0, 2.0, 3.0];
         assert_eq!(median(&values), 3.0);
-        assert_eq!(percentile(&values, 0.99), 5.0);
-        assert_eq!(percentile(&values, 0.2), 1.0);
-        assert_eq!(percentile(&[], 0.5), 0.0);
+        assert_eq!(percentile(&values, 99), 5.0);
+        assert_eq!(percentile(&values, 20), 1.0);
+        assert_eq!(percentile(&[], 50), 0.0);
     }
 }

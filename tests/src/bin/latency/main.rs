@@ -36,12 +36,11 @@ mod table;
 mod targets;
 mod usage;
 
-use std::fs::File;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
-use headroom_shared::{config, stop};
+use headroom_shared::config;
+use headroom_tests::report::{JsonFile, until_told_to_stop};
 
 use self::args::{Args, Role};
 use self::figures::Report;
@@ -57,7 +56,7 @@ fn main() -> ExitCode {
         Some(Role::Proxy) => return headroom_tests::roles::proxy(),
         Some(Role::Provider { address }) => provider::serve(&address),
         Some(Role::Near { provider }) => in_a_runtime(distance::near(&provider, args.pauses)),
-        None => in_a_runtime(until_told_to_stop(&args)),
+        None => in_a_runtime(until_told_to_stop(measure(&args))),
     };
     match played {
         Ok(()) => ExitCode::SUCCESS,
@@ -69,23 +68,8 @@ fn in_a_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Resul
     tokio::runtime::Runtime::new()?.block_on(work)
 }
 
-/// What is dropped here takes its child processes with it.
-async fn until_told_to_stop(args: &Args) -> anyhow::Result<()> {
-    tokio::select! {
-        biased;
-        () = stop::signal() => bail!("interrupted; all that it started has ended"),
-        ended = Box::pin(measure(args)) => ended,
-    }
-}
-
 async fn measure(args: &Args) -> anyhow::Result<()> {
-    let json = match &args.json {
-        Some(path) => {
-            let file = File::create(path);
-            Some(file.with_context(|| format!("can't write --json {}", path.display()))?)
-        }
-        None => None,
-    };
+    let json = args.json.as_deref().map(JsonFile::create).transpose()?;
     let mut report = Report::new(cores::keep_to_one());
     let texts = bodies::Texts::find();
     for bytes in &args.bodies {
@@ -99,9 +83,8 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     if args.pauses > 0 {
         distance::measure(args, &mut report).await?;
     }
-    if let Some(mut file) = json {
-        serde_json::to_writer_pretty(&file, &report)?;
-        writeln!(file)?;
+    if let Some(json) = json {
+        json.write(&report)?;
     }
     writeln!(std::io::stdout(), "{}", table::of(&report, &texts))?;
     Ok(())

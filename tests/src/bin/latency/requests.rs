@@ -125,11 +125,13 @@ impl Runner {
             .collect()
     }
 
-    /// What this target adds to another in each round, at this share of the requests.
-    fn added(&self, direct: &Self, share: f64) -> Vec<f64> {
+    /// What this target adds to another in each round, at this percentile of the requests.
+    fn added(&self, direct: &Self, percent: usize) -> Vec<f64> {
         let rounds = self.rounds.iter().zip(&direct.rounds);
         rounds
-            .map(|(own, direct)| percentile(&own.times, share) - percentile(&direct.times, share))
+            .map(|(own, direct)| {
+                percentile(&own.times, percent) - percentile(&direct.times, percent)
+            })
             .collect()
     }
 }
@@ -140,12 +142,12 @@ fn row(
     nginx: Option<&Runner>,
     (size, connections): (usize, u32),
 ) -> Row {
-    let added = runner.added(direct, 0.5);
+    let added = runner.added(direct, 50);
     let ratios = nginx.map(|nginx| {
-        let pairs = added.iter().zip(nginx.added(direct, 0.5));
+        let pairs = added.iter().zip(nginx.added(direct, 50));
         pairs.map(|(own, nginx)| own / nginx).collect::<Vec<f64>>()
     });
-    let tail = |runner: &Runner| percentile(&runner.all(), 0.99) - percentile(&direct.all(), 0.99);
+    let tail = |runner: &Runner| percentile(&runner.all(), 99) - percentile(&direct.all(), 99);
     #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
     let requests = runner
         .rounds
@@ -161,12 +163,11 @@ fn row(
         connections,
         p50_us: median(&runner.all()),
         added_p50_us: median(&added),
-        added_p90_us: median(&runner.added(direct, 0.9)),
+        added_p90_us: median(&runner.added(direct, 90)),
         added_p99_us: tail(runner),
         ratio_to_nginx: ratios.as_deref().map(median),
         p99_ratio_to_nginx: nginx.map(|nginx| tail(runner) / tail(nginx)),
-        ratio_quartiles: ratios
-            .map(|ratios| [percentile(&ratios, 0.25), percentile(&ratios, 0.75)]),
+        ratio_quartiles: ratios.map(|ratios| [percentile(&ratios, 25), percentile(&ratios, 75)]),
         rps: requests / whole.as_secs_f64(),
         cpu_ms: cpu.as_secs_f64() * 1e3 / requests,
         rss_mb: runner.running.memory_mb().1,

@@ -44,10 +44,10 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<
     for running in targets {
         let seen = streams(running.address(), args.streams).await?;
         let figures = [
-            percentile(&seen.first_bytes, 0.5),
-            percentile(&seen.first_bytes, 0.99),
-            percentile(&seen.chunks, 0.5),
-            percentile(&seen.chunks, 0.99),
+            percentile(&seen.first_bytes, 50),
+            percentile(&seen.first_bytes, 99),
+            percentile(&seen.chunks, 50),
+            percentile(&seen.chunks, 99),
         ];
         let base = *direct.get_or_insert(figures);
         report.streams.push(Streams {
