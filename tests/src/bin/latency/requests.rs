@@ -50,7 +50,7 @@ pub(crate) async fn measure(
         for target in &order {
             let runner = &mut runners[*target];
             runner.turn(requests)?;
-            runner.running.settle().await?;
+            runner.running.settle().await;
         }
     }
     let nginx = runners
@@ -95,7 +95,7 @@ async fn start(
         let session = |number| Client::new(running.address(), body.clone().of_session(number));
         let mut clients: Vec<Client> = (0..clients).map(session).collect::<anyhow::Result<_>>()?;
         running.warm(&mut clients)?;
-        running.settle().await?;
+        running.settle().await;
         runners.push(Runner {
             running,
             clients,
