@@ -4,8 +4,7 @@
 //! string content counting as one text part, and with role, type and content in any order. These are the shapes in which
 //! real clients send the same content on one turn and the next.
 
-use blake3::{Hash, Hasher};
-use headroom_shared::id::{BlockId, DigestKey, PrefixId};
+use headroom_shared::id::{BlockId, Digest, DigestKey, KeyedHasher, PrefixId};
 
 use super::MIN_TOOL_BYTES;
 use super::draft::{Draft, Members, Part, Text};
@@ -15,24 +14,26 @@ use super::draft::{Draft, Members, Part, Text};
 const GATHERED: usize = 4096;
 
 /// Makes digests under one key.
-pub(super) struct Digester<'a> {
-    key: &'a DigestKey,
+pub(super) struct Digester {
+    /// It was given nothing yet.
+    new: KeyedHasher,
     gathered: Vec<u8>,
     /// The digest of no fields.
-    nothing: Hash,
+    nothing: Digest,
 }
 
-impl<'a> Digester<'a> {
-    pub(super) fn new(key: &'a DigestKey) -> Self {
+impl Digester {
+    pub(super) fn new(key: &DigestKey) -> Self {
+        let new = key.hasher();
         Self {
-            key,
+            nothing: new.digest(&[]),
+            new,
             gathered: Vec::with_capacity(GATHERED),
-            nothing: blake3::keyed_hash(key.as_bytes(), &[]),
         }
     }
 
     /// The digest of a message's members that have no meaning of their own.
-    pub(super) fn others(&mut self, body: &[u8], others: &Members<'_>) -> Hash {
+    pub(super) fn others(&mut self, body: &[u8], others: &Members<'_>) -> Digest {
         if others.is_empty() {
             return self.nothing;
         }
@@ -46,7 +47,7 @@ impl<'a> Digester<'a> {
         others: &Members<'_>,
         inner: Option<&[Part<'_>]>,
         (kind, own): (&[u8], Option<&Text>),
-    ) -> Hash {
+    ) -> Digest {
         self.digest(|fields| {
             fields.members(body, others);
             if let Some(inner) = inner {
@@ -62,19 +63,19 @@ impl<'a> Digester<'a> {
     }
 
     /// The digest of something that is no part.
-    pub(super) fn raw(&mut self, value: &[u8]) -> Hash {
+    pub(super) fn raw(&mut self, value: &[u8]) -> Digest {
         self.digest(|fields| fields.field(b'w', value))
     }
 
     /// The id of a text long enough to be a block.
     pub(super) fn block_id(&self, raw: &[u8]) -> Option<BlockId> {
-        (raw.len() >= MIN_TOOL_BYTES).then(|| blake3::keyed_hash(self.key.as_bytes(), raw).into())
+        (raw.len() >= MIN_TOOL_BYTES).then(|| self.new.digest(raw).into())
     }
 
-    fn digest(&mut self, add: impl FnOnce(&mut Fields<'_>)) -> Hash {
+    fn digest(&mut self, add: impl FnOnce(&mut Fields<'_>)) -> Digest {
         self.gathered.clear();
         let mut fields = Fields {
-            key: self.key,
+            new: &self.new,
             gathered: &mut self.gathered,
             hasher: None,
         };
@@ -85,16 +86,16 @@ impl<'a> Digester<'a> {
 
 /// The digest of a conversation up to some message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Chain(Hash);
+pub(super) struct Chain(Digest);
 
 impl Chain {
     /// Nothing yet, in this dialect.
-    pub(super) fn new(digester: &mut Digester<'_>, dialect: &str) -> Self {
+    pub(super) fn new(digester: &mut Digester, dialect: &str) -> Self {
         Self(digester.digest(|fields| fields.field(b'd', dialect.as_bytes())))
     }
 
     /// The same, continuing a history that the provider keeps under `value`.
-    pub(super) fn history(self, digester: &mut Digester<'_>, name: &[u8], value: &[u8]) -> Self {
+    pub(super) fn history(self, digester: &mut Digester, name: &[u8], value: &[u8]) -> Self {
         Self(digester.digest(|fields| {
             fields.bytes(self.0.as_bytes());
             fields.field(b'h', name);
@@ -105,7 +106,7 @@ impl Chain {
     /// Adds a message and names the prefix that ends with it.
     pub(super) fn append(
         &mut self,
-        digester: &mut Digester<'_>,
+        digester: &mut Digester,
         body: &[u8],
         message: &Draft<'_>,
     ) -> PrefixId {
@@ -125,10 +126,10 @@ impl Chain {
 
 /// The fields of one digest, as they come.
 struct Fields<'a> {
-    key: &'a DigestKey,
+    new: &'a KeyedHasher,
     gathered: &'a mut Vec<u8>,
     /// Only where there is more than is gathered.
-    hasher: Option<Box<Hasher>>,
+    hasher: Option<KeyedHasher>,
 }
 
 impl Fields<'_> {
@@ -167,17 +168,13 @@ impl Fields<'_> {
 
     #[inline(never)]
     fn bytes_beyond(&mut self, bytes: &[u8]) {
-        let hasher = self
-            .hasher
-            .get_or_insert_with(|| Box::new(self.key.hasher()));
+        let hasher = self.hasher.get_or_insert_with(|| self.new.clone());
         hasher.update(self.gathered).update(bytes);
         self.gathered.clear();
     }
 
-    fn finish(&mut self) -> Hash {
-        match &mut self.hasher {
-            Some(hasher) => hasher.update(self.gathered).finalize(),
-            None => blake3::keyed_hash(self.key.as_bytes(), self.gathered),
-        }
+    fn finish(&self) -> Digest {
+        let hasher = self.hasher.as_ref().unwrap_or(self.new);
+        hasher.digest(self.gathered)
     }
 }

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use blake3::Hash;
-use headroom_shared::id::BlockId;
+use headroom_shared::id::{BlockId, Digest};
 use smallvec::SmallVec;
 
 /// A message as it stands, before its dialect says what it means.
@@ -55,7 +54,7 @@ pub(crate) struct Part<'a> {
     pub(crate) texts: SmallVec<[Text; 1]>,
     /// All other members: key and value.
     pub(crate) others: Members<'a>,
-    pub(super) digest: Hash,
+    pub(super) digest: Digest,
 }
 
 /// One text in a content.

@@ -10,7 +10,7 @@ use super::markers::Markers;
 
 /// Reads messages.
 pub(super) struct Reader<'a> {
-    pub(super) digester: Digester<'a>,
+    pub(super) digester: Digester,
     pub(super) markers: Markers<'a>,
     body: &'a [u8],
 }
