@@ -24,6 +24,7 @@ mod entry;
 mod headers;
 #[doc(hidden)]
 pub mod hot_path;
+mod http1;
 mod landing;
 mod ledger;
 mod memory;

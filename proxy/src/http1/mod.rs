@@ -1,0 +1,13 @@
+//! HTTP/1.1 as both sides of the proxy speak it (RFC 9112): heads, chunks, and what is read and written of a connection.
+//!
+//! It holds no buffer for a connection that has nothing to say, and copies no body.
+
+mod chunk;
+mod fields;
+mod outbox;
+mod reading;
+
+pub(crate) use self::chunk::{LAST_CHUNK, chunk};
+pub(crate) use self::fields::{MOST_FIELDS, fields, write_fields};
+pub(crate) use self::outbox::Outbox;
+pub(crate) use self::reading::read_some;
