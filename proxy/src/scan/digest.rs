@@ -7,64 +7,57 @@
 use headroom_shared::id::{BlockId, Digest, DigestKey, KeyedHasher, PrefixId};
 
 use super::MIN_TOOL_BYTES;
-use super::draft::{Draft, Members, Part, Text};
+use super::draft::{Draft, Members, Text};
 
 /// Bytes of fields that are gathered before they are hashed: most objects have fewer, and one call for all of them is much
 /// cheaper than a hasher of its own.
 const GATHERED: usize = 4096;
+/// Bytes of a field before its own: a tag and a length.
+const HEAD: usize = 9;
 
-/// Makes digests under one key.
+/// Makes digests under one key. What a message's parts tell is taken in as they are read, and becomes one digest at its end: most
+/// parts are so small that a digest of their own would cost more than all the rest of them.
 pub(super) struct Digester {
     /// It was given nothing yet.
     new: KeyedHasher,
     gathered: Vec<u8>,
-    /// The digest of no fields.
-    nothing: Digest,
+    /// What came before, where there is more than is gathered.
+    hasher: Option<KeyedHasher>,
 }
 
 impl Digester {
     pub(super) fn new(key: &DigestKey) -> Self {
-        let new = key.hasher();
         Self {
-            nothing: new.digest(&[]),
-            new,
+            new: key.hasher(),
             gathered: Vec::with_capacity(GATHERED),
+            hasher: None,
         }
     }
 
-    /// The digest of a message's members that have no meaning of their own.
-    pub(super) fn others(&mut self, body: &[u8], others: &Members<'_>) -> Digest {
-        if others.is_empty() {
-            return self.nothing;
-        }
-        self.digest(|fields| fields.members(body, others))
-    }
-
-    /// The digest of a part: its other members, the parts in it, its type, its own text.
+    /// Takes in a part: its other members, how many parts are in it (they were taken in before), its type, its own text.
     pub(super) fn part(
         &mut self,
         body: &[u8],
         others: &Members<'_>,
-        inner: Option<&[Part<'_>]>,
+        inner: Option<usize>,
         (kind, own): (&[u8], Option<&Text>),
-    ) -> Digest {
-        self.digest(|fields| {
-            fields.members(body, others);
-            if let Some(inner) = inner {
-                fields.parts(inner);
-            }
-            fields.field(b't', kind);
-            match own {
-                Some(Text { id: Some(id), .. }) => fields.field(b'b', id.as_bytes()),
-                Some(text) => fields.field(b's', &body[text.span.clone()]),
-                None => {}
-            }
-        })
+    ) {
+        self.members(body, others);
+        if let Some(inner) = inner {
+            self.count(inner);
+        }
+        self.field(b't', kind);
+        // The last field of a part, and of nothing else: where one ends and the next begins is never in doubt.
+        match own {
+            Some(Text { id: Some(id), .. }) => self.field(b'b', id.as_bytes()),
+            Some(text) => self.field(b's', &body[text.span.clone()]),
+            None => self.field(b'e', &[]),
+        }
     }
 
-    /// The digest of something that is no part.
-    pub(super) fn raw(&mut self, value: &[u8]) -> Digest {
-        self.digest(|fields| fields.field(b'w', value))
+    /// Takes in something that is no part.
+    pub(super) fn raw(&mut self, value: &[u8]) {
+        self.field(b'w', value);
     }
 
     /// The id of a text long enough to be a block.
@@ -72,15 +65,50 @@ impl Digester {
         (raw.len() >= MIN_TOOL_BYTES).then(|| self.new.digest(raw).into())
     }
 
-    fn digest(&mut self, add: impl FnOnce(&mut Fields<'_>)) -> Digest {
+    /// Takes in an object's members that have no meaning of their own.
+    fn members(&mut self, body: &[u8], members: &Members<'_>) {
+        for (name, value) in members {
+            self.field(b'k', name);
+            self.field(b'v', &body[value.clone()]);
+        }
+    }
+
+    /// Takes in how many parts came before that belong together.
+    fn count(&mut self, parts: usize) {
+        self.field(b'n', &(parts as u64).to_le_bytes());
+    }
+
+    /// Takes in one field: its tag, its length and its bytes, so that no two contents run into the same bytes.
+    fn field(&mut self, tag: u8, bytes: &[u8]) {
+        let mut head = [tag; HEAD];
+        head[1..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
+        if self.gathered.len() + HEAD + bytes.len() > GATHERED {
+            self.hash_gathered();
+        }
+        self.gathered.extend_from_slice(&head);
+        if HEAD + bytes.len() > GATHERED {
+            self.hash_gathered().update(bytes);
+        } else {
+            self.gathered.extend_from_slice(bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn hash_gathered(&mut self) -> &mut KeyedHasher {
+        let hasher = self.hasher.get_or_insert_with(|| self.new.clone());
+        hasher.update(&self.gathered);
         self.gathered.clear();
-        let mut fields = Fields {
-            new: &self.new,
-            gathered: &mut self.gathered,
-            hasher: None,
+        hasher
+    }
+
+    /// The digest of all that was taken in since the last one.
+    fn finish(&mut self) -> Digest {
+        let digest = match self.hasher.take() {
+            Some(hasher) => hasher.digest(&self.gathered),
+            None => self.new.digest(&self.gathered),
         };
-        add(&mut fields);
-        fields.finish()
+        self.gathered.clear();
+        digest
     }
 }
 
@@ -91,90 +119,33 @@ pub(super) struct Chain(Digest);
 impl Chain {
     /// Nothing yet, in this dialect.
     pub(super) fn new(digester: &mut Digester, dialect: &str) -> Self {
-        Self(digester.digest(|fields| fields.field(b'd', dialect.as_bytes())))
+        digester.field(b'd', dialect.as_bytes());
+        Self(digester.finish())
     }
 
     /// The same, continuing a history that the provider keeps under `value`.
     pub(super) fn history(self, digester: &mut Digester, name: &[u8], value: &[u8]) -> Self {
-        Self(digester.digest(|fields| {
-            fields.bytes(self.0.as_bytes());
-            fields.field(b'h', name);
-            fields.field(b'v', value);
-        }))
+        digester.field(b'c', self.0.as_bytes());
+        digester.field(b'h', name);
+        digester.field(b'v', value);
+        Self(digester.finish())
     }
 
-    /// Adds a message and names the prefix that ends with it.
+    /// Adds a message, whose parts were taken in, and names the prefix that ends with it.
     pub(super) fn append(
         &mut self,
         digester: &mut Digester,
         body: &[u8],
         message: &Draft<'_>,
     ) -> PrefixId {
-        let others = digester.others(body, &message.others);
-        self.0 = digester.digest(|fields| {
-            fields.bytes(self.0.as_bytes());
-            fields.bytes(others.as_bytes());
-            fields.field(b'r', message.role);
-            // An item of the Responses API that has a role is a message, whether or not it says so.
-            let untyped = message.kind.is_empty() && !message.role.is_empty();
-            fields.field(b't', if untyped { b"message" } else { message.kind });
-            fields.parts(&message.parts);
-        });
+        digester.count(message.parts.len());
+        digester.members(body, &message.others);
+        digester.field(b'r', message.role);
+        // An item of the Responses API that has a role is a message, whether or not it says so.
+        let untyped = message.kind.is_empty() && !message.role.is_empty();
+        digester.field(b't', if untyped { b"message" } else { message.kind });
+        digester.field(b'c', self.0.as_bytes());
+        self.0 = digester.finish();
         self.0.into()
-    }
-}
-
-/// The fields of one digest, as they come.
-struct Fields<'a> {
-    new: &'a KeyedHasher,
-    gathered: &'a mut Vec<u8>,
-    /// Only where there is more than is gathered.
-    hasher: Option<KeyedHasher>,
-}
-
-impl Fields<'_> {
-    /// Adds an object's members.
-    fn members(&mut self, body: &[u8], members: &Members<'_>) {
-        for (name, value) in members {
-            self.field(b'k', name);
-            self.field(b'v', &body[value.clone()]);
-        }
-    }
-
-    /// Adds a content's parts.
-    fn parts(&mut self, parts: &[Part<'_>]) {
-        self.field(b'n', &(parts.len() as u64).to_le_bytes());
-        for part in parts {
-            self.field(b'p', part.digest.as_bytes());
-        }
-    }
-
-    /// Adds one field: its tag, its length and its bytes, so that no two contents run into the same bytes.
-    fn field(&mut self, tag: u8, bytes: &[u8]) {
-        let mut head = [tag; 9];
-        head[1..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
-        self.bytes(&head);
-        self.bytes(bytes);
-    }
-
-    #[inline]
-    fn bytes(&mut self, bytes: &[u8]) {
-        if self.gathered.len() + bytes.len() <= GATHERED {
-            self.gathered.extend_from_slice(bytes);
-        } else {
-            self.bytes_beyond(bytes);
-        }
-    }
-
-    #[inline(never)]
-    fn bytes_beyond(&mut self, bytes: &[u8]) {
-        let hasher = self.hasher.get_or_insert_with(|| self.new.clone());
-        hasher.update(self.gathered).update(bytes);
-        self.gathered.clear();
-    }
-
-    fn finish(&self) -> Digest {
-        let hasher = self.hasher.as_ref().unwrap_or(self.new);
-        hasher.digest(self.gathered)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use headroom_shared::id::{BlockId, Digest};
+use headroom_shared::id::BlockId;
 use smallvec::SmallVec;
 
 /// A message as it stands, before its dialect says what it means.
@@ -54,7 +54,6 @@ pub(crate) struct Part<'a> {
     pub(crate) texts: SmallVec<[Text; 1]>,
     /// All other members: key and value.
     pub(crate) others: Members<'a>,
-    pub(super) digest: Digest,
 }
 
 /// One text in a content.

@@ -1,4 +1,4 @@
-//! Reads one message into a draft, with the digests of its parts.
+//! Reads one message into a draft, and what its parts tell into the digester.
 
 use headroom_shared::id::DigestKey;
 use smallvec::{SmallVec, smallvec};
@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
             }
             _ => self.member(&mut object, cursor, name),
         })?;
-        let mut part = self.finish(object, inner.as_deref(), own);
+        let mut part = self.finish(object, inner.as_ref().map(SmallVec::len), own);
         if let Some(inner) = inner {
             if part.texts.is_empty() {
                 let bare = inner.into_iter().filter(Part::is_bare_text);
@@ -148,22 +148,15 @@ impl<'a> Reader<'a> {
         Ok(self.finish(object, None, own))
     }
 
-    /// The part that an object is, with the parts in it and its own text if it has one.
-    fn finish(
-        &mut self,
-        object: Object<'a>,
-        inner: Option<&[Part<'_>]>,
-        own: Option<Text>,
-    ) -> Part<'a> {
+    /// The part that an object is, with so many parts in it and its own text if it has one.
+    fn finish(&mut self, object: Object<'a>, inner: Option<usize>, own: Option<Text>) -> Part<'a> {
         let kind = object.kind.unwrap_or_default();
-        let digest = self
-            .digester
+        self.digester
             .part(self.body, &object.others, inner, (kind, own.as_ref()));
         Part {
             kind,
             texts: own.into_iter().collect(),
             others: object.others,
-            digest,
         }
     }
 
@@ -180,11 +173,11 @@ impl<'a> Reader<'a> {
     /// Something that is no part: kept by its bytes alone.
     fn raw(&mut self, cursor: &mut Cursor<'a>) -> Result<Part<'a>, Unlike> {
         let span = self.markers.pass(cursor, b"")?;
+        self.digester.raw(cursor.slice(&span));
         Ok(Part {
             kind: b"",
             texts: SmallVec::new(),
             others: Members::new(),
-            digest: self.digester.raw(cursor.slice(&span)),
         })
     }
 
