@@ -1,4 +1,4 @@
-//! What no request waits for has a runtime of its own, whose threads the system serves after all others: the work on cold
+//! What no request waits for has a runtime of its own, whose threads the system serves when no others want to run: the work on cold
 //! starts takes the time that is left over.
 
 use std::io;
@@ -40,11 +40,19 @@ impl Drop for OffPath {
     }
 }
 
-/// Gives this thread, and those that it starts, the lowest priority.
+/// Has this thread, and those that it starts, run only when no other wants to. The lowest priority alone would not do: a thread
+/// that has begun its slice is let finish it, while a request waits.
 fn step_back() {
-    // Elsewhere a thread has no priority of its own: it would be the whole process's.
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, 19) {
-        tracing::debug!(%error, "can't lower a thread's priority");
+    {
+        use thread_priority::unix::{
+            NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
+            thread_native_id,
+        };
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let least = thread_priority::ThreadPriority::Min;
+        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), least, idle) {
+            tracing::debug!(%error, "can't have a thread wait for all others");
+        }
     }
 }
