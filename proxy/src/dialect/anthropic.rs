@@ -6,7 +6,7 @@ use headroom_shared::record::CacheUsage;
 use memchr::memmem;
 use serde_json::Value;
 
-use super::{Dialect, Provider, count, tool_texts, user_texts};
+use super::{Dialect, Provider, count, tool_texts, user_texts, within};
 use crate::scan::{CacheLife, Call, Draft, Grammar, Reading, member, string_member};
 
 /// Life of what a marker without `ttl` makes the provider cache.
@@ -82,17 +82,15 @@ impl Dialect for Messages {
     }
 
     fn usage(&self, document: &Value) -> Option<CacheUsage> {
-        let usage = document
-            .pointer("/message/usage")
-            .or_else(|| document.get("usage"))?;
+        let usage = within(document, &["message", "usage"]).or_else(|| document.get("usage"))?;
         // `message_delta` may leave out what `message_start` has said.
         usage.get("input_tokens")?;
-        let read = count(usage, "/cache_read_input_tokens");
-        let written = count(usage, "/cache_creation_input_tokens");
+        let read = count(usage, &["cache_read_input_tokens"]);
+        let written = count(usage, &["cache_creation_input_tokens"]);
         Some(CacheUsage {
             read,
             written,
-            total: count(usage, "/input_tokens") + read + written,
+            total: count(usage, &["input_tokens"]) + read + written,
         })
     }
 }

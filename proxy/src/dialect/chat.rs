@@ -86,9 +86,9 @@ impl Dialect for Completions {
     fn usage(&self, document: &Value) -> Option<CacheUsage> {
         let usage = document.get("usage").filter(|usage| usage.is_object())?;
         Some(CacheUsage {
-            read: count(usage, "/prompt_tokens_details/cached_tokens"),
-            written: count(usage, "/prompt_tokens_details/cache_write_tokens"),
-            total: count(usage, "/prompt_tokens"),
+            read: count(usage, &["prompt_tokens_details", "cached_tokens"]),
+            written: count(usage, &["prompt_tokens_details", "cache_write_tokens"]),
+            total: count(usage, &["prompt_tokens"]),
         })
     }
 }

@@ -86,6 +86,12 @@ fn automatic_life(markers: &[&[u8]]) -> CacheLife {
 }
 
 /// The number at `path` in a document; 0 where there is none.
-fn count(document: &Value, path: &str) -> u64 {
-    document.pointer(path).and_then(Value::as_u64).unwrap_or(0)
+fn count(document: &Value, path: &[&str]) -> u64 {
+    within(document, path).and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// The value at the end of a path of members.
+fn within<'a>(document: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    path.iter()
+        .try_fold(document, |value, name| value.get(name))
 }

@@ -3,7 +3,7 @@
 use headroom_shared::record::CacheUsage;
 use serde_json::Value;
 
-use super::{Dialect, Provider, RETENTION, automatic_life, count, tool_texts, user_texts};
+use super::{Dialect, Provider, RETENTION, automatic_life, count, tool_texts, user_texts, within};
 use crate::scan::{CacheLife, Call, Draft, Grammar, Reading, member, string_member};
 
 #[derive(Debug)]
@@ -76,14 +76,12 @@ impl Dialect for Responses {
     }
 
     fn usage(&self, document: &Value) -> Option<CacheUsage> {
-        let usage = document
-            .pointer("/response/usage")
-            .or_else(|| document.get("usage"))?;
+        let usage = within(document, &["response", "usage"]).or_else(|| document.get("usage"))?;
         usage.get("input_tokens")?;
         Some(CacheUsage {
-            read: count(usage, "/input_tokens_details/cached_tokens"),
-            written: count(usage, "/input_tokens_details/cache_write_tokens"),
-            total: count(usage, "/input_tokens"),
+            read: count(usage, &["input_tokens_details", "cached_tokens"]),
+            written: count(usage, &["input_tokens_details", "cache_write_tokens"]),
+            total: count(usage, &["input_tokens"]),
         })
     }
 }
