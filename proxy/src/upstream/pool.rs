@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Uri;
+use hyper_util::rt::TokioIo;
 
 use super::connect::{BoxError, Connector, connect};
 use super::connection::Connection;
@@ -52,7 +53,7 @@ impl Pool {
     /// Makes a new connection.
     pub(super) async fn connect(&self) -> Result<Connection, BoxError> {
         let stream = connect(&self.connector, &self.origin).await?;
-        Ok(Connection::new(stream).await?)
+        Ok(Connection::new(Box::new(TokioIo::new(stream))))
     }
 
     /// Keeps a connection for the next request, unless it is at its end.
