@@ -60,7 +60,8 @@ fn parse(method: &Method, read: &[u8]) -> Result<Option<(usize, AnswerHead)>, Fa
     let headers = fields(answer.headers).ok_or(Failure::Field)?;
     let is_old = answer.version != Some(1);
     let framing = framing(method, status, &headers, is_old)?;
-    let is_kept = !is_old && !any_word(&headers, header::CONNECTION, "close");
+    let is_kept =
+        !is_old && *method != Method::CONNECT && !any_word(&headers, header::CONNECTION, "close");
     let mut response = Response::new(());
     if let Some(reason) = answer.reason
         && status.canonical_reason() != Some(reason)
@@ -87,7 +88,8 @@ fn framing(
 ) -> Result<Framing, Failure> {
     let is_bare = status.is_informational()
         || status == StatusCode::NO_CONTENT
-        || status == StatusCode::NOT_MODIFIED;
+        || status == StatusCode::NOT_MODIFIED
+        || (status.is_success() && *method == Method::CONNECT);
     if is_bare || *method == Method::HEAD {
         return Ok(Framing::Length(0));
     }
@@ -155,123 +157,70 @@ mod tests {
         AnswerHead::take(method, &mut head.as_bytes().into())
     }
 
-    /// What is known of the body's end: `c`hunks, until `close`d, or a length; and whether the connection is kept.
-    fn told(method: &Method, head: &str) -> (String, bool) {
-        let head = take(method, head).unwrap().unwrap();
-        let framing = match head.framing {
+    /// Checks how the end of the body is known of an answer of these lines, and whether its connection is kept.
+    fn check(method: &Method, lines: &str, framing: &str, is_kept: bool) {
+        let whole = format!("HTTP/{}\r\n\r\n", lines.replace('|', "\r\n"));
+        let head = take(method, &whole).unwrap().unwrap();
+        let told = match head.framing {
             Framing::Length(length) => length.to_string(),
             Framing::Chunks(_) => "chunks".to_owned(),
-            Framing::UntilClosed => "until closed".to_owned(),
+            Framing::UntilClosed => "closed".to_owned(),
         };
-        (framing, head.is_kept)
+        let told = (told.as_str(), head.is_kept);
+        assert_eq!(told, (framing, is_kept), "{method} {lines}");
+        for cut in 0..whole.len() {
+            let part = take(method, &whole[..cut]).unwrap();
+            assert!(part.is_none(), "{method} {lines} {cut}");
+        }
     }
 
     #[test]
-    fn the_head_says_where_the_body_ends() {
-        for (method, head, framing, is_kept) in [
-            (Method::POST, "1.1 200 OK", "until closed", true),
-            (Method::POST, "1.0 200 OK", "until closed", false),
-            (Method::POST, "1.1 200 OK\r\ncontent-length: 5", "5", true),
-            (Method::POST, "1.0 200 OK\r\ncontent-length: 5", "5", false),
-            (
-                Method::POST,
-                "1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 5",
-                "5",
-                true,
-            ),
-            (
-                Method::POST,
-                "1.1 200 OK\r\ncontent-length: 5, 5",
-                "5",
-                true,
-            ),
-            (Method::HEAD, "1.1 200 OK\r\ncontent-length: 5", "0", true),
-            (
-                Method::HEAD,
-                "1.1 200 OK\r\ntransfer-encoding: chunked",
-                "0",
-                true,
-            ),
-            (
-                Method::GET,
-                "1.1 204 No Content\r\ncontent-length: 5",
-                "0",
-                true,
-            ),
-            (
-                Method::GET,
-                "1.1 304 Not Modified\r\ncontent-length: 5",
-                "0",
-                true,
-            ),
-            (Method::GET, "1.1 101 Switching Protocols", "0", true),
-            (
-                Method::POST,
-                "1.1 200 OK\r\ntransfer-encoding: Chunked",
-                "chunks",
-                true,
-            ),
-            (
-                Method::POST,
-                "1.1 200 OK\r\ncontent-length: x\r\ntransfer-encoding: chunked",
-                "chunks",
-                true,
-            ),
-            (
-                Method::POST,
-                "1.1 200 OK\r\ntransfer-encoding: gzip, chunked",
-                "chunks",
-                true,
-            ),
-            (
-                Method::POST,
-                "1.1 200 OK\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked",
-                "chunks",
-                true,
-            ),
-            (
-                Method::POST,
-                "1.1 200 OK\r\ntransfer-encoding: chunked, gzip",
-                "until closed",
-                true,
-            ),
-            (
-                Method::POST,
-                "1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: xchunked",
-                "until closed",
-                true,
-            ),
-            (
-                Method::POST,
-                "1.1 200 OK\r\nconnection: x, Close\r\ncontent-length: 5",
-                "5",
-                false,
-            ),
-            (
-                Method::POST,
-                "1.1 200 OK\r\nconnection: x\r\nconnection: close\r\ncontent-length: 5",
-                "5",
-                false,
-            ),
-            (
-                Method::POST,
-                "1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 5",
-                "5",
-                true,
-            ),
+    fn the_fields_say_where_the_body_ends() {
+        let post = |lines, framing| check(&Method::POST, lines, framing, true);
+        post("1.1 200 OK", "closed");
+        post("1.1 200 OK|content-length: 5", "5");
+        post("1.1 200 OK|content-length: 5|content-length: 05", "5");
+        post("1.1 200 OK|content-length: 5, 5", "5");
+        post("1.1 200 OK|transfer-encoding: Chunked", "chunks");
+        let both = "1.1 200 OK|transfer-encoding: chunked|content-length: x";
+        post(both, "chunks");
+        post("1.1 200 OK|transfer-encoding: gzip, chunked", "chunks");
+        let two = "1.1 200 OK|transfer-encoding: gzip|transfer-encoding: chunked";
+        post(two, "chunks");
+        post("1.1 200 OK|transfer-encoding: chunked, gzip", "closed");
+        let other = "1.1 200 OK|transfer-encoding: xchunked|content-length: 5";
+        post(other, "closed");
+        let announced =
+            "1.1 100 Continue||HTTP/1.1 103 Hints|a: b||HTTP/1.1 200 OK|content-length: 5";
+        post(announced, "5");
+    }
+
+    #[test]
+    fn the_method_and_the_status_count_too() {
+        let length = |line: &str| format!("{line}|content-length: 5");
+        for (method, line, framing) in [
+            (Method::HEAD, "1.1 200 OK", "0"),
+            (Method::GET, "1.1 204 No Content", "0"),
+            (Method::GET, "1.1 304 Not Modified", "0"),
+            (Method::GET, "1.1 101 Switching Protocols", "0"),
+            (Method::GET, "1.1 205 Reset Content", "5"),
         ] {
-            let whole = format!("HTTP/{head}\r\n\r\n");
-            assert_eq!(
-                told(&method, &whole),
-                (framing.to_owned(), is_kept),
-                "{head}"
-            );
-            for cut in 0..whole.len() {
-                assert!(
-                    take(&method, &whole[..cut]).unwrap().is_none(),
-                    "{head} {cut}"
-                );
-            }
+            check(&method, &length(line), framing, true);
+        }
+        check(&Method::CONNECT, &length("1.1 200 OK"), "0", false);
+        check(&Method::CONNECT, &length("1.1 404 No"), "5", false);
+    }
+
+    #[test]
+    fn a_connection_is_kept_unless_it_is_said_to_close() {
+        for lines in [
+            "1.0 200 OK",
+            "1.0 200 OK|connection: keep-alive",
+            "1.1 200 OK|connection: x, Close",
+            "1.1 200 OK|connection: x|connection: close|connection: keep-alive",
+        ] {
+            let lines = format!("{lines}|content-length: 5");
+            check(&Method::POST, &lines, "5", false);
         }
     }
 

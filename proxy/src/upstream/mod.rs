@@ -8,6 +8,8 @@ mod failure;
 mod framing;
 mod headers;
 mod pool;
+#[cfg(test)]
+mod properties;
 mod request;
 mod request_body;
 

@@ -1,0 +1,187 @@
+//! What must hold of a connection, whatever a provider says on it and however its bytes are cut.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method};
+use proptest::prelude::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+use super::connection::Connection;
+use super::request::Request;
+use super::request_body::RequestBody;
+use crate::splice::Rope;
+
+/// Far more than any of these takes.
+const HANG: Duration = Duration::from_secs(20);
+
+/// What was heard of an answer.
+#[derive(Debug, PartialEq, Eq)]
+enum Heard {
+    /// None; why, in words.
+    Nothing(String),
+    /// Its status and body, and whether it came to its end.
+    Answer(u16, Vec<u8>, bool),
+}
+
+fn request(method: Method, body: RequestBody) -> Request {
+    let path = PathAndQuery::from_static("/v1/x");
+    let host = HeaderValue::from_static("h");
+    Request::new((method, &path), &host, HeaderMap::new(), body)
+}
+
+/// Asks over a connection and reads the answer.
+async fn ask(stream: DuplexStream, mut request: Request) -> Heard {
+    let mut connection = Connection::new(stream);
+    let mut head = match connection.send(&mut request).await {
+        Ok(head) => head,
+        Err(failure) => return Heard::Nothing(failure.to_string()),
+    };
+    let mut body = Vec::new();
+    let ended = loop {
+        let next =
+            |context: &mut std::task::Context<'_>| connection.poll_data(&mut head.framing, context);
+        match std::future::poll_fn(next).await {
+            Some(Ok(data)) => body.extend_from_slice(&data),
+            Some(Err(_)) => break false,
+            None => break true,
+        }
+    };
+    Heard::Answer(head.response.status().as_u16(), body, ended)
+}
+
+/// What is heard when a provider reads nothing or all, says this in these pieces, and stays or goes.
+fn hear(method: &Method, pieces: &[&[u8]], reads: bool) -> Heard {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (near, far) = duplex(64);
+        let body = RequestBody::Whole(Rope::from(Bytes::from(vec![b'x'; 1000])));
+        let (mut from, mut to) = tokio::io::split(far);
+        let saying = async {
+            for piece in pieces {
+                // What nobody wants to hear any more is not taken.
+                if to.write_all(piece).await.is_err() {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+            let _ = to.shutdown().await;
+        };
+        let reading = async {
+            let mut all = Vec::new();
+            if reads {
+                let _ = from.read_to_end(&mut all).await;
+            }
+        };
+        let asking = ask(near, request(method.clone(), body));
+        let (heard, (), ()) =
+            tokio::time::timeout(HANG, async { tokio::join!(asking, saying, reading) })
+                .await
+                .expect("it hangs");
+        heard
+    })
+}
+
+/// The bytes in pieces that begin at these places.
+fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+    let mut places: Vec<usize> = places
+        .iter()
+        .map(|place| place.index(bytes.len() + 1))
+        .collect();
+    places.extend([0, bytes.len()]);
+    places.sort_unstable();
+    let pieces = places.windows(2);
+    pieces.map(|ends| &bytes[ends[0]..ends[1]]).collect()
+}
+
+/// Answers, most of them good, in the parts that providers make them of.
+fn answers() -> impl Strategy<Value = Vec<u8>> {
+    let part = prop::sample::select(
+        &[
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.1 204 No\r\n",
+            "HTTP/1.0 200 OK\r\n",
+            "content-length: 5\r\n",
+            "content-length: 9\r\n",
+            "content-length: 0\r\n",
+            "transfer-encoding: chunked\r\n",
+            "connection: close\r\n",
+            "x: y\r\n",
+            "\r\n",
+            "hello",
+            "5\r\nhello\r\n",
+            "5;a=b\r\nhello\r\n",
+            "0\r\n\r\n",
+            "0\r\na: b\r\n\r\n",
+            "\u{0}",
+            "data: 1\n\n",
+        ][..],
+    );
+    let start = prop::sample::select(
+        &[
+            "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
+            "HTTP/1.1 200 OK\r\n\r\nhello",
+            "HTTP/1.1 200 OK\r\n",
+            "",
+        ][..],
+    );
+    let flips = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3);
+    let parts = prop::collection::vec(part, 0..8);
+    (start, parts, flips).prop_map(|(start, parts, flips)| {
+        let mut bytes = [start, &parts.concat()].concat().into_bytes();
+        for (place, byte) in flips {
+            if !bytes.is_empty() {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+        }
+        bytes
+    })
+}
+
+#[test]
+fn answers_are_heard_to_their_ends() {
+    let five = "content-length: 5\r\n\r\nhello";
+    let chunks = "transfer-encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
+    for (rest, ended) in [
+        (five, true),
+        (chunks, true),
+        ("\r\nhello", true),
+        ("content-length: 6\r\n\r\nhello", false),
+        (
+            "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
+            false,
+        ),
+        ("transfer-encoding: chunked\r\n\r\n5\r\nhello\r\nx", false),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{rest}");
+        for reads in [true, false] {
+            let heard = hear(&Method::POST, &[answer.as_bytes()], reads);
+            assert_eq!(
+                heard,
+                Heard::Answer(200, b"hello".to_vec(), ended),
+                "{rest:?}"
+            );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_answer_is_heard_the_same_however_it_is_cut(
+        bytes in answers(),
+        places in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        head in any::<bool>(),
+        reads in any::<bool>(),
+    ) {
+        let method = if head { Method::HEAD } else { Method::POST };
+        let whole = hear(&method, &[&bytes], true);
+        prop_assert_eq!(hear(&method, &cut(&bytes, &places), reads), whole);
+    }
+}
