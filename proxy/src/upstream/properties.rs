@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
@@ -170,6 +171,60 @@ fn answers_are_heard_to_their_ends() {
             );
         }
     }
+}
+
+/// What a provider gets of a request up to the end of `mark`, that it may answer.
+async fn arrived(mut far: DuplexStream, mark: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(mark) {
+        bytes.push(far.read_u8().await.unwrap());
+    }
+    far.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
+        .await
+        .unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn a_body_goes_out_as_its_head_says() {
+    let pieces = ["hel", "", "lo!"];
+    let stream = || futures_util::stream::iter(pieces.map(Ok::<_, std::io::Error>));
+    let endless = || RequestBody::Streamed(Body::from_stream(stream()));
+    let known = || RequestBody::Streamed(Body::from("hello!"));
+    let spans = [(0..0, Bytes::from_static(b"hel"))];
+    let rope = Rope::splice(&Bytes::from_static(b"lo!"), spans);
+    let start = "POST /v1/x HTTP/1.1\r\nhost: h\r\n";
+    for (body, rest) in [
+        (RequestBody::Whole(rope), "content-length: 6\r\n\r\nhello!"),
+        (known(), "content-length: 6\r\n\r\nhello!"),
+        (
+            endless(),
+            "transfer-encoding: chunked\r\n\r\n3\r\nhel\r\n3\r\nlo!\r\n0\r\n\r\n",
+        ),
+    ] {
+        let (near, far) = duplex(16);
+        let asking = ask(near, request(Method::POST, body));
+        let mark = rest.as_bytes();
+        let both = async { tokio::join!(asking, arrived(far, mark)) };
+        let (heard, bytes) = tokio::time::timeout(HANG, both).await.expect("it hangs");
+        assert_eq!(String::from_utf8_lossy(&bytes), format!("{start}{rest}"));
+        assert_eq!(heard, Heard::Answer(204, Vec::new(), true));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_breaks_its_request_off() {
+    let pieces = [Ok("hello"), Err(std::io::Error::other("gone"))];
+    let body = Body::from_stream(futures_util::stream::iter(pieces));
+    let (near, mut far) = duplex(1 << 10);
+    let heard = ask(near, request(Method::POST, RequestBody::Streamed(body))).await;
+    assert_eq!(
+        heard,
+        Heard::Nothing("the request's body broke off".to_owned())
+    );
+    let mut bytes = Vec::new();
+    far.read_to_end(&mut bytes).await.unwrap();
+    assert!(!bytes.ends_with(b"0\r\n\r\n"));
 }
 
 proptest! {
