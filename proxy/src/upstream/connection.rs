@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection to a provider. No task of its own drives it: whoever sends a request or reads an answer does, so a
 //! request goes all its way in one task, and a request that is given up takes its connection with it.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, Waker, ready};
@@ -23,7 +24,6 @@ use crate::splice::Rope;
 pub(crate) type Stream = Box<TokioIo<connect::Stream>>;
 
 /// The connection. Between requests it holds no buffer.
-#[derive(Debug)]
 pub(super) struct Connection<S = Stream> {
     stream: S,
     /// What was read and is not understood yet.
@@ -37,7 +37,6 @@ pub(super) struct Connection<S = Stream> {
 }
 
 /// How far a request is written.
-#[derive(Debug)]
 enum Writing {
     /// Something may be left.
     Going,
@@ -47,7 +46,6 @@ enum Writing {
 }
 
 /// A connection whose provider speaks something else on it now.
-#[derive(Debug)]
 pub(crate) struct Switched<S = Stream> {
     pub(crate) stream: S,
     /// What was read of it already.
@@ -202,5 +200,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 None
             }
         }
+    }
+}
+
+impl<S> fmt::Debug for Connection<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is on its way may be secret.
+        f.debug_struct("Connection").finish_non_exhaustive()
     }
 }

@@ -7,7 +7,10 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
 use proptest::prelude::*;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, duplex,
+};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::connection::Connection;
 use super::request::Request;
@@ -33,7 +36,7 @@ fn request(method: Method, body: RequestBody) -> Request {
 }
 
 /// Asks over a connection and reads the answer.
-async fn ask(stream: DuplexStream, mut request: Request) -> Heard {
+async fn ask(stream: impl AsyncRead + AsyncWrite + Unpin, mut request: Request) -> Heard {
     let mut connection = Connection::new(stream);
     let mut head = match connection.send(&mut request).await {
         Ok(head) => head,
@@ -225,6 +228,30 @@ async fn a_body_that_breaks_off_breaks_its_request_off() {
     let mut bytes = Vec::new();
     far.read_to_end(&mut bytes).await.unwrap();
     assert!(!bytes.ends_with(b"0\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn an_answer_is_heard_of_a_provider_that_takes_no_more() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let large = Bytes::from(vec![b'x'; 8 << 20]);
+    for _ in 0..20 {
+        let refusing = async {
+            let (mut far, _) = listener.accept().await.unwrap();
+            far.read_u8().await.unwrap();
+            let answer = b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno";
+            far.write_all(answer).await.unwrap();
+            // Closed with the request unread, it resets the connection.
+        };
+        let asking = async {
+            let near = TcpStream::connect(addr).await.unwrap();
+            let body = RequestBody::Whole(Rope::from(large.clone()));
+            ask(near, request(Method::POST, body)).await
+        };
+        let both = async { tokio::join!(asking, refusing) };
+        let (heard, ()) = tokio::time::timeout(HANG, both).await.expect("it hangs");
+        assert_eq!(heard, Heard::Answer(413, b"no".to_vec(), true));
+    }
 }
 
 proptest! {

@@ -13,7 +13,6 @@ use crate::http1::write_fields;
 const HEAD: usize = 1 << 10;
 
 /// A request that is ready to be written.
-#[derive(Debug)]
 pub(super) struct Request {
     pub(super) method: Method,
     pub(super) head: Bytes,

@@ -31,7 +31,6 @@ impl RequestBody {
 }
 
 /// A request whose body is still coming: what is left of it.
-#[derive(Debug)]
 pub(super) struct Coming {
     /// Goes out together with what is there of the body.
     head: Option<Bytes>,
