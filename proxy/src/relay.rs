@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
@@ -30,11 +30,6 @@ pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body>
         return id.on(reply::error(provider, StatusCode::BAD_REQUEST, &message));
     };
     headers::outgoing(&mut parts.headers);
-    if !body.is_end_stream() && body.size_hint().exact().is_none() {
-        // Said for the methods whose bodies are not expected: the client's side would leave theirs out.
-        let chunked = HeaderValue::from_static("chunked");
-        parts.headers.insert(header::TRANSFER_ENCODING, chunked);
-    }
     if let Some(upgrade) = &upgrade {
         upgrade.ask(&mut parts.headers);
     }

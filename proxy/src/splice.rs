@@ -33,9 +33,9 @@ impl Rope {
         self.slices.iter().map(Bytes::len).sum()
     }
 
-    /// Whether nothing is left of it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.slices.is_empty()
+    /// Its slices in their order.
+    pub(crate) fn slices(&self) -> impl Iterator<Item = &Bytes> {
+        self.slices.iter()
     }
 
     /// Takes its first slice.

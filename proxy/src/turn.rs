@@ -213,9 +213,6 @@ impl Turn {
         let provider = self.dialect.provider();
         let bytes_sent = rope.len();
         headers::outgoing(&mut parts.headers);
-        parts
-            .headers
-            .insert(header::CONTENT_LENGTH, bytes_sent.into());
         let target = parts
             .uri
             .path_and_query()

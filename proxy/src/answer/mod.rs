@@ -14,7 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 use self::decode::Decoder;
 use self::listen::Listener;
 use crate::dialect::Dialect;
-use crate::upstream::AnswerBody;
+use crate::upstream::{AnswerBody, Failure};
 
 /// A body that is passed on untouched while a copy of it is read.
 pub(crate) struct Overheard {
@@ -46,12 +46,12 @@ impl Overheard {
 
 impl Body for Overheard {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Failure;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()

@@ -3,11 +3,13 @@
 //! It holds no buffer for a connection that has nothing to say, and copies no body.
 
 mod chunk;
+mod dechunk;
 mod fields;
 mod outbox;
 mod reading;
 
 pub(crate) use self::chunk::{LAST_CHUNK, chunk};
+pub(crate) use self::dechunk::{BadChunk, Dechunk};
 pub(crate) use self::fields::{MOST_FIELDS, fields, write_fields};
 pub(crate) use self::outbox::Outbox;
 pub(crate) use self::reading::read_some;

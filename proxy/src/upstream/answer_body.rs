@@ -2,84 +2,103 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
-use super::connection::Connection;
+use super::answer_head::AnswerHead;
+use super::connection::{Connection, Switched};
+use super::failure::Failure;
+use super::framing::Framing;
 use super::pool::Pool;
 
-/// The body of a provider's answer. It drives its connection, and gives it back when it has come to its end.
+/// The body of a provider's answer. It drives its connection, and gives it back when it has come to its end; dropped before, it
+/// takes the connection with it: the provider need not write on.
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
-    incoming: Incoming,
-    /// Whether all of it was read.
-    ended: bool,
+    framing: Framing,
     /// Why it ends early, to be told when all that came before is on its way to the client.
-    broken: Option<hyper::Error>,
+    broken: Option<Failure>,
+    /// `None` at the end.
     connection: Option<Connection>,
-    pool: Arc<Pool>,
+    /// Where the connection goes, if the provider keeps it.
+    pool: Option<Arc<Pool>>,
 }
 
 impl AnswerBody {
-    pub(super) const fn new(incoming: Incoming, connection: Connection, pool: Arc<Pool>) -> Self {
-        Self {
-            incoming,
-            ended: false,
+    /// The answer with this head.
+    pub(super) fn answer(
+        head: AnswerHead,
+        connection: Connection,
+        pool: &Arc<Pool>,
+    ) -> Response<Self> {
+        let mut body = Self {
+            framing: head.framing,
             broken: None,
             connection: Some(connection),
-            pool,
+            pool: head.is_kept.then(|| pool.clone()),
+        };
+        if head.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            body.pool = None;
+        } else if body.framing.is_ended() {
+            body.end();
+        }
+        head.response.map(|()| body)
+    }
+
+    /// What is spoken on after an answer that switches protocols.
+    pub(crate) fn switched(self) -> Option<Switched> {
+        self.connection.map(Connection::switch)
+    }
+
+    /// Gives the connection back.
+    fn end(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && let Some(pool) = &self.pool
+        {
+            pool.put(connection);
         }
     }
 }
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Failure;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let this = &mut *self;
-        if let Some(error) = this.broken.take() {
-            return Poll::Ready(Some(Err(error)));
+        if let Some(failure) = this.broken.take() {
+            this.connection = None;
+            return Poll::Ready(Some(Err(failure)));
         }
-        let mut polled = Pin::new(&mut this.incoming).poll_frame(context);
-        if polled.is_pending()
-            && let Some(connection) = &mut this.connection
-        {
-            connection.drive(context);
-            polled = Pin::new(&mut this.incoming).poll_frame(context);
-        }
-        this.ended |= matches!(polled, Poll::Ready(None));
-        if let Poll::Ready(Some(Err(error))) = polled {
+        let Some(connection) = &mut this.connection else {
+            return Poll::Ready(None);
+        };
+        let polled = ready!(connection.poll_data(&mut this.framing, context));
+        if let Some(Err(failure)) = polled {
             // The client's side throws away what it has not written when it hears of this; it writes when it has to wait.
-            this.broken = Some(error);
+            this.broken = Some(failure);
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        polled
+        if this.framing.is_ended() {
+            this.end();
+        }
+        Poll::Ready(polled.map(|data| data.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.connection.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
-}
-
-impl Drop for AnswerBody {
-    fn drop(&mut self) {
-        // An answer that was given up takes its connection with it: the provider need not write on.
-        if let Some(connection) = self.connection.take()
-            && (self.ended || self.incoming.is_end_stream())
-        {
-            self.pool.put(connection);
-        }
+        self.framing
+            .left()
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

@@ -1,149 +1,211 @@
 //! One HTTP/1.1 connection to a provider. No task of its own drives it: whoever sends a request or reads an answer does, so a
 //! request goes all its way in one task, and a request that is given up takes its connection with it.
 
-use std::future::Future;
+use std::fmt;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
+use bytes::{Bytes, BytesMut};
+use http::Method;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::connect::Stream;
-use super::request_body::RequestBody;
+use super::answer_head::AnswerHead;
+use super::connect;
+use super::failure::Failure;
+use super::framing::Framing;
+use super::request::Request;
+use super::request_body::{Coming, RequestBody};
+use crate::http1::{Outbox, read_some};
+use crate::splice::Rope;
 
-type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+/// A connection's bytes. In a box: with TLS it is large, and it moves with every request.
+pub(crate) type Stream = Box<TokioIo<connect::Stream>>;
 
-/// The connection.
-pub(super) struct Connection {
-    sender: SendRequest<RequestBody>,
-    /// `None` once it has ended.
-    driver: Option<Driver>,
-    heard: Arc<AtomicBool>,
-}
-
-/// Why a connection gave no answer.
-pub(super) struct Unheard {
-    pub(super) error: hyper::Error,
-    /// The request, where none of it was written.
-    pub(super) unsent: Option<Box<Request<RequestBody>>>,
-    /// Whether a byte of an answer came.
-    pub(super) heard: bool,
-}
-
-impl Connection {
-    /// Speaks HTTP/1.1 on a stream.
-    pub(super) async fn new(stream: Stream) -> hyper::Result<Self> {
-        let heard = Arc::new(AtomicBool::new(false));
-        let stream = Heard {
-            stream: TokioIo::new(stream),
-            heard: heard.clone(),
-        };
-        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
-        Ok(Self {
-            sender,
-            driver: Some(Box::pin(driver.with_upgrades())),
-            heard,
-        })
-    }
-
-    /// Sends a request and waits for the head of the answer.
-    pub(super) async fn send(
-        &mut self,
-        request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, Unheard> {
-        self.heard.store(false, Ordering::Relaxed);
-        let mut answer = std::pin::pin!(self.sender.try_send_request(request));
-        let driver = &mut self.driver;
-        let answered = std::future::poll_fn(|context| {
-            drive(driver, context);
-            answer.as_mut().poll(context)
-        });
-        answered.await.map_err(|mut failed| Unheard {
-            unsent: failed.take_message().map(Box::new),
-            error: failed.into_error(),
-            heard: self.heard.load(Ordering::Relaxed),
-        })
-    }
-
-    /// Reads and writes what can be read and written now.
-    pub(super) fn drive(&mut self, context: &mut Context<'_>) {
-        drive(&mut self.driver, context);
-    }
-
-    /// Whether the next request may be sent on it.
-    pub(super) fn is_ready(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        self.driver.is_some() && self.sender.is_ready()
-    }
-}
-
-fn drive(driver: &mut Option<Driver>, context: &mut Context<'_>) {
-    if let Some(running) = driver
-        && running.as_mut().poll(context).is_ready()
-    {
-        *driver = None;
-    }
-}
-
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").finish_non_exhaustive()
-    }
-}
-
-/// A stream that notes that something was read.
-struct Heard<S> {
+/// The connection. Between requests it holds no buffer.
+pub(super) struct Connection<S = Stream> {
     stream: S,
-    heard: Arc<AtomicBool>,
+    /// What was read and is not understood yet.
+    read: BytesMut,
+    /// Whether a byte was read since the last request.
+    heard: bool,
+    writing: Writing,
+    outbox: Outbox,
+    /// A request whose body is still coming.
+    coming: Option<Box<Coming>>,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if buffer.filled().len() > before {
-            self.heard.store(true, Ordering::Relaxed);
+/// How far a request is written.
+enum Writing {
+    /// Something may be left.
+    Going,
+    Done,
+    /// The provider takes no more.
+    Failed(io::Error),
+}
+
+/// A connection whose provider speaks something else on it now.
+pub(crate) struct Switched<S = Stream> {
+    pub(crate) stream: S,
+    /// What was read of it already.
+    pub(crate) ahead: Bytes,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Speaks HTTP/1.1 on a stream.
+    pub(super) fn new(stream: S) -> Self {
+        Self {
+            stream,
+            read: BytesMut::new(),
+            heard: false,
+            writing: Writing::Done,
+            outbox: Outbox::default(),
+            coming: None,
         }
-        Poll::Ready(Ok(()))
+    }
+
+    /// Sends a request and waits for the head of the answer. A body that is whole stays in the request.
+    ///
+    /// # Errors
+    /// When there is no answer; the connection is of no more use then.
+    pub(super) async fn send(&mut self, request: &mut Request) -> Result<AnswerHead, Failure> {
+        self.begin(request);
+        poll_fn(|context| self.poll_head(&request.method, context)).await
+    }
+
+    fn begin(&mut self, request: &mut Request) {
+        self.heard = false;
+        self.writing = Writing::Going;
+        let head = request.head.clone();
+        if let RequestBody::Whole(rope) = &request.body {
+            self.outbox.push(head);
+            for slice in rope.slices() {
+                self.outbox.push(slice.clone());
+            }
+            return;
+        }
+        let length = request.body.length();
+        let taken = RequestBody::Whole(Rope::default());
+        if let RequestBody::Streamed(body) = std::mem::replace(&mut request.body, taken) {
+            self.coming = Some(Box::new(Coming::new(head, body, length)));
+        }
+    }
+
+    /// Whether a byte of an answer came since the last request.
+    pub(super) const fn heard(&self) -> bool {
+        self.heard
+    }
+
+    /// What comes next of an answer's body, which may begin before its request has ended; `None` at its end.
+    pub(super) fn poll_data(
+        &mut self,
+        framing: &mut Framing,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Failure>>> {
+        self.write(context)?;
+        loop {
+            let data = framing.take(&mut self.read)?;
+            if !data.is_empty() {
+                return Poll::Ready(Some(Ok(data)));
+            }
+            if framing.is_ended() {
+                return Poll::Ready(None);
+            }
+            if ready!(self.poll_read(context))? == 0 {
+                framing.close()?;
+            }
+        }
+    }
+
+    /// Whether the next request may be sent on it: the last one and its answer have come to their ends, and nothing follows.
+    pub(super) fn is_ready(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        matches!(self.writing, Writing::Done)
+            && self.read.is_empty()
+            && self.poll_read(&mut context).is_pending()
+    }
+
+    /// Gives the stream to whoever speaks something else on it.
+    pub(super) fn switch(self) -> Switched<S> {
+        Switched {
+            stream: self.stream,
+            ahead: self.read.freeze(),
+        }
+    }
+
+    /// Writes, and waits for the head of the answer. A provider may answer before it has read the request.
+    fn poll_head(
+        &mut self,
+        method: &Method,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<AnswerHead, Failure>> {
+        self.write(context)?;
+        loop {
+            if let Some(head) = AnswerHead::take(method, &mut self.read)? {
+                return Poll::Ready(Ok(head));
+            }
+            if ready!(self.poll_read(context))? == 0 {
+                return Poll::Ready(Err(self.failed().unwrap_or(Failure::Closed)));
+            }
+        }
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, Failure>> {
+        let read = ready!(read_some(&mut self.stream, &mut self.read, context));
+        self.heard |= read.as_ref().is_ok_and(|length| *length > 0);
+        Poll::Ready(read.map_err(|error| self.failed().unwrap_or(Failure::Read(error))))
+    }
+
+    /// Writes what can be written now. That the provider takes no more is not a failure yet: it may have answered.
+    ///
+    /// # Errors
+    /// When the request's body breaks off.
+    fn write(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
+        while matches!(self.writing, Writing::Going) {
+            let mut waits = false;
+            if let Some(coming) = &mut self.coming
+                && self.outbox.is_empty()
+            {
+                match coming.poll_next(&mut self.outbox, context)? {
+                    Poll::Ready(true) => {}
+                    Poll::Ready(false) => self.coming = None,
+                    Poll::Pending => waits = true,
+                }
+            }
+            match self.outbox.poll_write(&mut self.stream, context) {
+                Poll::Ready(Ok(())) if waits => return Ok(()),
+                Poll::Ready(Ok(())) if self.coming.is_some() => {}
+                Poll::Ready(Ok(())) => self.written(Writing::Done),
+                Poll::Ready(Err(error)) => self.written(Writing::Failed(error)),
+                Poll::Pending => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes no more, and holds nothing that was to be written.
+    fn written(&mut self, writing: Writing) {
+        self.writing = writing;
+        self.coming = None;
+        self.outbox = Outbox::default();
+    }
+
+    /// Why the request could not be written.
+    fn failed(&mut self) -> Option<Failure> {
+        match std::mem::replace(&mut self.writing, Writing::Done) {
+            Writing::Failed(error) => Some(Failure::Write(error)),
+            writing => {
+                self.writing = writing;
+                None
+            }
+        }
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+impl<S> fmt::Debug for Connection<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is on its way may be secret.
+        f.debug_struct("Connection").finish_non_exhaustive()
     }
 }

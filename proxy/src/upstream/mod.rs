@@ -1,27 +1,33 @@
 //! The way to the providers: warm connections, headers by the book, and nothing else.
 
 mod answer_body;
+mod answer_head;
 mod connect;
 mod connection;
+mod failure;
+mod framing;
 mod headers;
 mod pool;
+#[cfg(test)]
+mod properties;
+mod request;
 mod request_body;
 
 use std::sync::Arc;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderValue, Method, Response};
 use url::Url;
 
 pub(crate) use self::answer_body::AnswerBody;
 use self::connect::{BoxError, Connector};
-use self::connection::Connection;
+pub(crate) use self::connection::Switched;
+pub(crate) use self::failure::Failure;
 pub(crate) use self::headers::end_to_end;
 use self::pool::Pool;
+use self::request::Request;
 pub(crate) use self::request_body::RequestBody;
 use crate::dialect::Provider;
 use crate::settings::Upstreams;
@@ -81,19 +87,15 @@ impl Upstream {
     pub(crate) async fn send(
         &self,
         provider: Provider,
-        (method, target): (Method, &PathAndQuery),
+        (method, path): (Method, &PathAndQuery),
         headers: HeaderMap,
         body: RequestBody,
     ) -> Result<Response<AnswerBody>, Unanswered> {
         let api = self.api(provider);
-        let uri = api
-            .uri(target)
-            .ok_or_else(|| Unanswered::Target(target.path().to_owned()))?;
-        let mut request = Request::new(body);
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        request.headers_mut().insert(header::HOST, api.host.clone());
+        let target = api
+            .target(path)
+            .ok_or_else(|| Unanswered::Target(path.path().to_owned()))?;
+        let request = Request::new((method, &target), &api.host, headers, body);
         api.send(request).await.map_err(|error| Unanswered::Failed {
             host: api.base.authority().to_owned(),
             cause: causes(error.as_ref()),
@@ -132,63 +134,36 @@ impl Api {
 
     /// What to ask for: the base URL's path with a request's path and query behind it. A base that ends in `/v1`, as clients word
     /// it, does not double it.
-    fn uri(&self, target: &PathAndQuery) -> Option<Uri> {
+    fn target(&self, path: &PathAndQuery) -> Option<PathAndQuery> {
         let mut start = self.base.path().trim_end_matches('/');
-        if target.path().starts_with("/v1/") {
+        if path.path().starts_with("/v1/") {
             start = start.strip_suffix("/v1").unwrap_or(start);
         }
         if start.is_empty() {
-            return Some(target.clone().into());
+            return Some(path.clone());
         }
-        format!("{start}{target}").parse().ok()
+        format!("{start}{path}").parse().ok()
     }
 
     /// Sends a request over a connection that is warm, or else a new one. A connection may have been closed at the other end
-    /// just now: a request that met that is sent once more, over a new one, if no byte of an answer had come.
-    async fn send(
-        &self,
-        mut request: Request<RequestBody>,
-    ) -> Result<Response<AnswerBody>, BoxError> {
+    /// just now: a request that met that is sent once more, over a new one, if no byte of an answer had come and its body can be
+    /// had again.
+    async fn send(&self, mut request: Request) -> Result<Response<AnswerBody>, BoxError> {
+        let is_whole = matches!(request.body, RequestBody::Whole(_));
         if let Some(mut connection) = self.pool.take() {
-            let again = copy(&request);
-            match connection.send(request).await {
-                Ok(answer) => return Ok(self.answer(answer, connection)),
-                Err(unheard) => {
-                    let unsent = unheard.unsent.map(|unsent| *unsent);
-                    let left = unsent.or(again).filter(|_| !unheard.heard);
-                    request = left.ok_or(unheard.error)?;
+            match connection.send(&mut request).await {
+                Ok(head) => return Ok(AnswerBody::answer(head, connection, &self.pool)),
+                Err(_) if is_whole && !connection.heard() => {
                     tracing::debug!("a warm connection was closed: the request is sent once more");
                 }
+                Err(failure) => return Err(failure.into()),
             }
         }
         // In a box: it is rare, and its state larger than that of all the rest.
         let mut connection = Box::pin(self.pool.connect()).await?;
-        match connection.send(request).await {
-            Ok(answer) => Ok(self.answer(answer, connection)),
-            Err(unheard) => Err(unheard.error.into()),
-        }
+        let head = connection.send(&mut request).await?;
+        Ok(AnswerBody::answer(head, connection, &self.pool))
     }
-
-    fn answer(
-        &self,
-        answer: Response<Incoming>,
-        mut connection: Connection,
-    ) -> Response<AnswerBody> {
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            // Its last step as a connection for requests: it gives its stream to whoever waits for the upgrade.
-            connection.drive(&mut Context::from_waker(Waker::noop()));
-        }
-        answer.map(|body| AnswerBody::new(body, connection, self.pool.clone()))
-    }
-}
-
-/// The same request once more, if its body can be had again.
-fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    let mut copy = Request::new(request.body().again()?);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    Some(copy)
 }
 
 /// An error and all that caused it, in one line.
@@ -206,7 +181,7 @@ mod tests {
 
     #[test]
     fn targets_are_joined_to_the_base() {
-        for (base, target, uri) in [
+        for (base, path, target) in [
             (
                 "https://api.anthropic.com",
                 "/v1/messages?beta=true",
@@ -219,7 +194,7 @@ mod tests {
         ] {
             let base: Url = base.parse().unwrap();
             let api = Api::new(&base, connect::connector()).unwrap();
-            assert_eq!(api.uri(&target.parse().unwrap()).unwrap().to_string(), uri);
+            assert_eq!(api.target(&path.parse().unwrap()).unwrap(), target);
         }
     }
 }

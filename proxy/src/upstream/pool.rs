@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Uri;
+use hyper_util::rt::TokioIo;
 
 use super::connect::{BoxError, Connector, connect};
 use super::connection::Connection;
@@ -52,7 +53,7 @@ impl Pool {
     /// Makes a new connection.
     pub(super) async fn connect(&self) -> Result<Connection, BoxError> {
         let stream = connect(&self.connector, &self.origin).await?;
-        Ok(Connection::new(stream).await?)
+        Ok(Connection::new(Box::new(TokioIo::new(stream))))
     }
 
     /// Keeps a connection for the next request, unless it is at its end.
@@ -71,5 +72,103 @@ impl Pool {
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::splice::Rope;
+    use crate::upstream::request::Request;
+    use crate::upstream::{RequestBody, connect};
+    use bytes::Bytes;
+    use http::uri::PathAndQuery;
+    use http::{HeaderMap, HeaderValue, Method};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// A pool, and where its connections lead.
+    async fn stage() -> (Pool, TcpListener) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}/", listener.local_addr().unwrap());
+        (
+            Pool::new(connect::connector(), origin.parse().unwrap()),
+            listener,
+        )
+    }
+
+    /// A connection and its other end.
+    async fn connected((pool, listener): &(Pool, TcpListener)) -> (Connection, TcpStream) {
+        let (near, far) = tokio::join!(pool.connect(), listener.accept());
+        (near.unwrap(), far.unwrap().0)
+    }
+
+    /// Asks over a connection and has this answered at its other end.
+    async fn ask(connection: &mut Connection, far: &mut TcpStream, answer: &str) {
+        let path = PathAndQuery::from_static("/");
+        let host = HeaderValue::from_static("h");
+        let body = RequestBody::Whole(Rope::from(Bytes::from_static(b"!")));
+        let mut request = Request::new((Method::POST, &path), &host, HeaderMap::new(), body);
+        let answering = async {
+            while far.read_u8().await.unwrap() != b'!' {}
+            far.write_all(answer.as_bytes()).await.unwrap();
+        };
+        let (head, ()) = tokio::join!(connection.send(&mut request), answering);
+        assert!(head.unwrap().framing.is_ended());
+    }
+
+    #[tokio::test]
+    async fn the_one_that_was_used_last_is_taken_first() {
+        let stage = stage().await;
+        let (first, mut first_far) = connected(&stage).await;
+        let (second, mut second_far) = connected(&stage).await;
+        stage.0.put(first);
+        stage.0.put(second);
+        for far in [&mut second_far, &mut first_far] {
+            let mut taken = stage.0.take().unwrap();
+            ask(&mut taken, far, "HTTP/1.1 204 No Content\r\n\r\n").await;
+        }
+        assert!(stage.0.take().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_an_answer_leaves_behind_makes_it_useless() {
+        let stage = stage().await;
+        for (answer, kept) in [
+            ("HTTP/1.1 204 No Content\r\n\r\n", 1),
+            ("HTTP/1.1 204 No Content\r\n\r\nH", 0),
+        ] {
+            let (mut near, mut far) = connected(&stage).await;
+            ask(&mut near, &mut far, answer).await;
+            stage.0.put(near);
+            assert_eq!(stage.0.idle().len(), kept, "{answer:?}");
+            stage.0.idle().clear();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_closed_or_speaks_unasked_is_swept() {
+        let stage = stage().await;
+        for closes in [true, false] {
+            let (near, mut far) = connected(&stage).await;
+            stage.0.put(near);
+            stage.0.sweep();
+            assert_eq!(stage.0.idle().len(), 1);
+            if closes {
+                drop(far);
+            } else {
+                far.write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+                    .await
+                    .unwrap();
+            }
+            let swept = async {
+                while !stage.0.idle().is_empty() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    stage.0.sweep();
+                }
+            };
+            let swept = tokio::time::timeout(Duration::from_secs(10), swept);
+            swept.await.expect("it stays");
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! What a request carries to a provider.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::Body as _;
 
+use super::failure::Failure;
+use crate::http1::{LAST_CHUNK, Outbox, chunk};
 use crate::splice::Rope;
 
 /// What a request carries.
@@ -19,40 +21,78 @@ pub(crate) enum RequestBody {
 }
 
 impl RequestBody {
-    /// The same once more, if that can be had.
-    pub(super) fn again(&self) -> Option<Self> {
+    /// Its length in bytes, where that is known.
+    pub(super) fn length(&self) -> Option<u64> {
         match self {
-            Self::Whole(rope) => Some(Self::Whole(rope.clone())),
-            Self::Streamed(_) => None,
+            Self::Whole(rope) => Some(rope.len() as u64),
+            Self::Streamed(body) => body.size_hint().exact(),
         }
     }
 }
 
-impl http_body::Body for RequestBody {
-    type Data = Bytes;
-    type Error = axum::Error;
+/// A request whose body is still coming: what is left of it.
+pub(super) struct Coming {
+    /// Goes out together with what is there of the body.
+    head: Option<Bytes>,
+    body: Body,
+    /// How many bytes are left, or else it goes in chunks.
+    left: Option<u64>,
+}
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
+impl Coming {
+    /// `length` is what the head says, which goes in chunks if it says none.
+    pub(super) const fn new(head: Bytes, body: Body, length: Option<u64>) -> Self {
+        Self {
+            head: Some(head),
+            body,
+            left: length,
+        }
+    }
+
+    /// Puts what comes next into `outbox`; gives whether there is more to come.
+    ///
+    /// # Errors
+    /// When the body breaks off, or is not as long as the head says.
+    pub(super) fn poll_next(
+        &mut self,
+        outbox: &mut Outbox,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        match self.get_mut() {
-            Self::Whole(rope) => Poll::Ready(rope.next().map(|slice| Ok(Frame::data(slice)))),
-            Self::Streamed(body) => Pin::new(body).poll_frame(context),
+    ) -> Poll<Result<bool, Failure>> {
+        outbox.push(self.head.take().unwrap_or_default());
+        if self.left == Some(0) {
+            return Poll::Ready(Ok(false));
         }
+        let data = loop {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => break data,
+                    _ => {} // Trailers stay behind.
+                },
+                Some(Err(error)) => return Poll::Ready(Err(Failure::Request(error))),
+                None => return Poll::Ready(self.end(outbox)),
+            }
+        };
+        match &mut self.left {
+            None => chunk(outbox, data),
+            Some(left) => {
+                let less = left.checked_sub(data.len() as u64);
+                *left = less.ok_or(Failure::RequestLength)?;
+                outbox.push(data);
+            }
+        }
+        if self.left == Some(0) || self.body.is_end_stream() {
+            return Poll::Ready(self.end(outbox));
+        }
+        Poll::Ready(Ok(true))
     }
 
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(rope) => rope.is_empty(),
-            Self::Streamed(body) => body.is_end_stream(),
+    /// Ends the body in `outbox`.
+    fn end(&mut self, outbox: &mut Outbox) -> Result<bool, Failure> {
+        match self.left {
+            None => outbox.push(LAST_CHUNK),
+            Some(0) => {}
+            Some(_) => return Err(Failure::RequestLength),
         }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(rope) => SizeHint::with_exact(rope.len() as u64),
-            Self::Streamed(body) => body.size_hint(),
-        }
+        Ok(false)
     }
 }
