@@ -1,6 +1,6 @@
 //! Names of prefixes, blocks and forms.
 //!
-//! A prefix or a block is named by 128 bits of HighwayHash under a secret key of the deployment, so that a name can't be guessed
+//! A prefix or a block is named by 128 bits of `HighwayHash` under a secret key of the deployment, so that a name can't be guessed
 //! and nobody can make two contents of one name; and under a key of its own for each tenant, so that one tenant never meets
 //! another's records. Every request's new bytes are named on its way: BLAKE3 takes nine times as long for a usual block of 4 kB
 //! (3.1 µs against 0.36).
