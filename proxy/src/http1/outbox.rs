@@ -37,7 +37,7 @@ impl Outbox {
         context: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         while let Some(first) = self.pieces.front() {
-            let mut stream = Pin::new(&mut *stream);
+            let stream = Pin::new(&mut *stream);
             let written = if self.pieces.len() > 1 && stream.is_write_vectored() {
                 let mut slices = [IoSlice::new(&[]); PIECES];
                 let mut count = 0;
