@@ -182,3 +182,134 @@ fn head(parts: &Parts, last: bool) -> Vec<u8> {
     write_fields(&mut head, &parts.headers);
     head
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+    use http::HeaderMap;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+    use std::future::poll_fn;
+
+    /// An answer with these header lines, whose body comes in these pieces; `None` breaks it off.
+    fn answer(
+        headers: &[(&'static str, &'static str)],
+        pieces: &[Option<&'static str>],
+    ) -> Response<Body> {
+        let frames: Vec<_> = pieces
+            .iter()
+            .map(|piece| {
+                let broken = || io::Error::other("broken");
+                piece
+                    .map(|piece| Frame::data(Bytes::from(piece)))
+                    .ok_or_else(broken)
+            })
+            .collect();
+        let mut response = Response::new(Body::new(StreamBody::new(stream::iter(frames))));
+        for (name, value) in headers {
+            response
+                .headers_mut()
+                .append(*name, HeaderValue::from_static(value));
+        }
+        response
+    }
+
+    /// What of an answer is written, and whether it is whole. A date is left out.
+    async fn written(response: Response<Body>, last: bool) -> (String, bool) {
+        let mut answer = Answer::new(response, last);
+        let mut stream = Vec::new();
+        let whole = poll_fn(|context| answer.poll_write(&mut stream, context)).await;
+        let text = String::from_utf8(stream).unwrap();
+        let lines = text
+            .split_inclusive("\r\n")
+            .filter(|line| !line.starts_with("date: "));
+        (lines.collect(), whole.is_ok())
+    }
+
+    async fn assert_written(response: Response<Body>, text: &str, whole: bool) {
+        assert_eq!(written(response, false).await, (text.to_owned(), whole));
+    }
+
+    #[tokio::test]
+    async fn lengths() {
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n";
+        let length = [("content-length", "5")];
+        for pieces in [&[Some("hello")][..], &[Some("he"), Some(""), Some("llo")]] {
+            assert_written(answer(&length, pieces), &format!("{head}hello"), true).await;
+        }
+        let twice = [length[0], length[0]];
+        assert_written(
+            answer(&twice, &[Some("hello")]),
+            &format!("{head}hello"),
+            true,
+        )
+        .await;
+        for (pieces, text) in [
+            (&[Some("hell")][..], "hell"),
+            (&[], ""),
+            (&[Some("hell"), None], "hell"),
+            (&[Some("hello"), None], "hello"),
+            (&[Some("hello!")], "hello"),
+            (&[Some("hell"), Some("o!")], "hello"),
+        ] {
+            assert_written(answer(&length, pieces), &format!("{head}{text}"), false).await;
+        }
+        assert_written(
+            Response::new(Body::from("hello")),
+            &format!("{head}hello"),
+            true,
+        )
+        .await;
+        let empty = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        assert_written(Response::new(Body::empty()), empty, true).await;
+    }
+
+    #[tokio::test]
+    async fn chunks() {
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        for (pieces, text, whole) in [
+            (&[][..], "0\r\n\r\n", true),
+            (
+                &[Some("he"), Some(""), Some("llo")],
+                "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+                true,
+            ),
+            (&[Some("hello"), None], "5\r\nhello\r\n", false),
+            (&[None], "", false),
+        ] {
+            assert_written(answer(&[], pieces), &format!("{head}{text}"), whole).await;
+        }
+        let trailers = Frame::trailers(HeaderMap::new());
+        let frames = [
+            Ok::<_, io::Error>(Frame::data(Bytes::from("hello"))),
+            Ok(trailers),
+        ];
+        let response = Response::new(Body::new(StreamBody::new(stream::iter(frames))));
+        assert_written(response, &format!("{head}5\r\nhello\r\n0\r\n\r\n"), true).await;
+    }
+
+    #[tokio::test]
+    async fn heads() {
+        for status in [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED] {
+            let mut response = answer(&[("content-length", "5"), ("etag", "x")], &[Some("hello")]);
+            *response.status_mut() = status;
+            let text = format!("HTTP/1.1 {status}\r\netag: x\r\n\r\n");
+            assert_written(response, &text, true).await;
+        }
+        let mut response = Response::new(Body::empty());
+        response
+            .extensions_mut()
+            .insert(ReasonPhrase::from_static(b"Quite"));
+        let text = "HTTP/1.1 200 Quite\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(written(response, true).await, (text.to_owned(), true));
+        let mut answer = Answer::new(answer(&[("date", "then")], &[]), false);
+        let mut stream = Vec::new();
+        poll_fn(|context| answer.poll_write(&mut stream, context))
+            .await
+            .unwrap();
+        let text = String::from_utf8(stream).unwrap();
+        assert_eq!(text.matches("date: ").count(), 1, "{text}");
+        assert!(text.contains("\r\ndate: then\r\n"), "{text}");
+    }
+}

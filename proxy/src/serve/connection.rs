@@ -123,7 +123,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let response = tokio::select! {
             biased;
             response = answering => response,
-            gone = poll_fn(|context| self.poll_gone(context)) => return Err(gone),
+            // Who has stopped sending is told so, if still there.
+            gone = poll_fn(|context| self.poll_gone(context)), if !broken => return Err(gone),
         };
         let last = broken || stopping.is_cancelled();
         let mut answer = Answer::new(response, last);

@@ -118,3 +118,153 @@ fn unusual(headers: &HeaderMap) -> bool {
     more.iter().any(|name| headers.contains_key(name))
         || connection.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"keep-alive"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plain head with these lines in it.
+    fn head(lines: &str) -> String {
+        format!("POST /v1/messages?a=b HTTP/1.1\r\nHost: x\r\n{lines}\r\n")
+    }
+
+    fn read(bytes: &[u8]) -> Result<Option<Head>, Unplain> {
+        Heads::default().read(bytes, 1_000)
+    }
+
+    fn assert_unplain(bytes: impl AsRef<[u8]>) {
+        let bytes = bytes.as_ref();
+        let shown = String::from_utf8_lossy(bytes);
+        let shown = shown.get(..200).unwrap_or(&shown);
+        assert_eq!(read(bytes).err(), Some(Unplain), "{shown:?}");
+    }
+
+    #[test]
+    fn plain() {
+        for (lines, length) in [
+            ("content-length: 0\r\n", 0),
+            ("Content-Length:1000 \r\n", 1_000),
+            ("content-length: 005\r\nconnection: Keep-Alive\r\n", 5),
+            (
+                "connection: keep-alive\r\nx-raw: \u{e9}\r\nx:\r\ncontent-length: 7\r\n",
+                7,
+            ),
+        ] {
+            let head = head(lines);
+            let bytes = format!("{head}content-length: 9\r\n\r\n");
+            let read = read(bytes.as_bytes()).unwrap().unwrap();
+            assert_eq!((read.size, read.length), (head.len(), length), "{lines}");
+            assert_eq!(read.dialect.path(), "/v1/messages");
+            assert_eq!(read.parts.method, Method::POST);
+            assert_eq!(read.parts.uri, "/v1/messages?a=b");
+            assert_eq!(read.parts.headers["host"], "x");
+        }
+        for dialect in DIALECTS {
+            let start = format!("POST {} HTTP/1.1\r\n", dialect.path());
+            let head = format!("{start}content-length: 1\r\nhost: x\r\n\r\n");
+            let read = read(head.as_bytes()).unwrap().unwrap();
+            assert_eq!(read.dialect.path(), dialect.path());
+        }
+    }
+
+    #[test]
+    fn another_start_is_not_plain() {
+        for start in [
+            "GET /v1/messages HTTP/1.1",
+            "PRI * HTTP/2.0",
+            "post /v1/messages HTTP/1.1",
+            "POST /v1/messages HTTP/1.0",
+            "POST /v1/messages HTTP/1.2",
+            "POST /v1/messages",
+            "POST  /v1/messages HTTP/1.1",
+            "POST /v1/messages  HTTP/1.1",
+            "POST /v1/messages/ HTTP/1.1",
+            "POST /v1/messages/batches HTTP/1.1",
+            "POST /v1/Messages HTTP/1.1",
+            "POST /v1/%6dessages HTTP/1.1",
+            "POST //v1/messages HTTP/1.1",
+            "POST /v1/./messages HTTP/1.1",
+            "POST http://x/v1/messages HTTP/1.1",
+            "POST /v1/messages?a b HTTP/1.1",
+            "POST /v1/messages?\u{0} HTTP/1.1",
+            "POST /v1/files HTTP/1.1",
+            "\r\nPOST /v1/messages HTTP/1.1",
+        ] {
+            assert_unplain(format!(
+                "{start}\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello"
+            ));
+        }
+    }
+
+    #[test]
+    fn other_lines_are_not_plain() {
+        for lines in [
+            "",
+            "content-length: 1001\r\n",
+            "content-length: 99999999999999999999\r\n",
+            "content-length: 5\r\ncontent-length: 5\r\n",
+            "content-length: 5, 5\r\n",
+            "content-length: +5\r\n",
+            "content-length: -5\r\n",
+            "content-length: 5 5\r\n",
+            "content-length: 0x5\r\n",
+            "content-length:\r\n",
+            "content-length: \u{665}\r\n",
+            "content-length : 5\r\n",
+            "transfer-encoding: chunked\r\n",
+            "content-length: 5\r\ntransfer-encoding: chunked\r\n",
+            "content-length: 5\r\nTransfer-Encoding:\r\n",
+            "content-length: 5\r\nexpect: 100-continue\r\n",
+            "content-length: 5\r\nupgrade: websocket\r\n",
+            "content-length: 5\r\nconnection: close\r\n",
+            "content-length: 5\r\nconnection: keep-alive, x-hop\r\n",
+            "content-length: 5\r\nconnection: keep-alive\r\nConnection: upgrade\r\n",
+            "content-length: 5\r\nconnection:\r\n",
+            "content-length: 5\r\nhost: y\r\n",
+            "content-length: 5\r\n folded: 1\r\n",
+            "content-length: 5\r\nno colon\r\n",
+            "content-length: 5\r\n: no name\r\n",
+            "content-length: 5\r\na b: c\r\n",
+            "content-length: 5\r\na: b\u{0}\r\n",
+            "content-length: 5\r\na: b\u{7f}\r\n",
+            "content-length: 5\r\na: b\rc\r\n",
+            "content-length: 5\na: b\r\n",
+            "content-length: 5\r\n\n",
+        ] {
+            assert_unplain(head(lines));
+        }
+        assert_unplain("POST /v1/messages HTTP/1.1\r\ncontent-length: 5\r\n\r\n");
+        assert_unplain("POST /v1/messages HTTP/1.1\nhost: x\ncontent-length: 5\n\n");
+        let many = "a: b\r\n".repeat(MOST_FIELDS - 1);
+        assert_unplain(head(&format!("content-length: 5\r\n{many}")));
+    }
+
+    #[test]
+    fn a_head_of_any_length_ends_somewhere() {
+        let most = MOST_HEAD - head("content-length: 5\r\nlong: \r\n").len();
+        let long = |length| {
+            head(&format!(
+                "content-length: 5\r\nlong: {}\r\n",
+                "v".repeat(length)
+            ))
+        };
+        assert!(read(long(most).as_bytes()).unwrap().is_some());
+        assert_unplain(long(most + 1));
+        assert_unplain(&long(2 * most).as_bytes()[..MOST_HEAD]);
+    }
+
+    #[test]
+    fn what_is_not_whole_is_waited_for() {
+        let head = head("content-length: 5\r\nx-a: b\r\n");
+        let mut heads = Heads::default();
+        for length in 0..head.len() {
+            let bytes = &head.as_bytes()[..length];
+            assert!(matches!(heads.read(bytes, 1_000), Ok(None)), "{length}");
+        }
+        assert!(heads.read(head.as_bytes(), 1_000).unwrap().is_some());
+        // As soon as it can't be plain any more, nothing is waited for.
+        for bytes in ["PR", "G", "POST /v2", "POST /v1/messages HTTP/1.1\n", "\r"] {
+            assert_unplain(bytes);
+        }
+    }
+}

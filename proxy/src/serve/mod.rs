@@ -7,6 +7,8 @@ mod body;
 mod connection;
 mod head;
 mod rewound;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
