@@ -1,4 +1,4 @@
-//! The way of one request of a dialect: read, scan, recall, choose the forms, splice, send, and listen to the answer.
+//! The way of one request of a dialect: scan, recall, choose the forms, splice, send, and listen to the answer.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -75,8 +75,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Ok(None) => return Ok(None),
                 Err(Unplain) => return Ok(Some(Rewound::new(self.held, self.stream))),
             };
-            // In a box, for connections that wait for their next request.
-            if !Box::pin(self.exchange(head, answers, stopping)).await? {
+            // In a box that does not outlast it: neither a connection that waits for its next request nor one with a long
+            // answer needs the room.
+            let (answer, last) = Box::pin(self.ask(head, answers, stopping)).await?;
+            self.write(answer).await?;
+            if last {
                 self.stream.shutdown().await?;
                 return Ok(None);
             }
@@ -109,13 +112,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Answers a request. Gives whether there may be another.
-    async fn exchange(
+    /// Reads a request's body and has it answered. Gives whether the answer is the last.
+    async fn ask(
         &mut self,
         head: Head,
         answers: &impl Answers,
         stopping: &CancellationToken,
-    ) -> io::Result<bool> {
+    ) -> io::Result<(Answer, bool)> {
         self.held.advance(head.size);
         let received = body::read(&mut self.stream, &mut self.held, head.length).await;
         let broken = received.is_err();
@@ -127,15 +130,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             gone = poll_fn(|context| self.poll_gone(context)), if !broken => return Err(gone),
         };
         let last = broken || stopping.is_cancelled();
-        let mut answer = Answer::new(response, last);
+        Ok((Answer::new(response, last), last))
+    }
+
+    /// Writes an answer for as long as the client is there.
+    async fn write(&mut self, mut answer: Answer) -> io::Result<()> {
         poll_fn(|context| {
             if let Poll::Ready(written) = answer.poll_write(&mut self.stream, context) {
                 return Poll::Ready(written);
             }
             self.poll_gone(context).map(Err)
         })
-        .await?;
-        Ok(!last)
+        .await
     }
 
     /// Done when the client has gone; keeps what it asks next.

@@ -17,6 +17,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::Response;
 use http::request::Parts;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -57,8 +58,8 @@ pub(crate) async fn serve(
 ) {
     let accept = async |connections: &TaskTracker, stopping: &CancellationToken| loop {
         let stream = accepted(&listener).await;
-        let served = connection(stream, app.clone(), routes.clone(), stopping.clone());
-        connections.spawn(log(served));
+        let served = serve_connection(stream, app.clone(), routes.clone(), stopping.clone());
+        connections.spawn(served.map(log));
     };
     let (connections, stopping) = (TaskTracker::new(), CancellationToken::new());
     tokio::select! {
@@ -96,7 +97,7 @@ async fn accepted(listener: &TcpListener) -> TcpStream {
 }
 
 /// Serves one connection.
-async fn connection(
+async fn serve_connection(
     stream: TcpStream,
     app: Arc<App>,
     routes: Router,
@@ -154,8 +155,8 @@ async fn any(
     served.await
 }
 
-async fn log(served: impl Future<Output = Result<(), Failed>>) {
-    if let Err(error) = served.await {
+fn log(ended: Result<(), Failed>) {
+    if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
 }
