@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::dialect::{DIALECTS, Provider};
-use crate::{headers, relay, reply, turn};
+use crate::{body, headers, relay, reply, turn};
 
 /// How long a look at the counts may wait for the queue.
 const COUNTS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -34,7 +34,9 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
             if headers::coded(request.headers()) {
                 return coded(dialect.provider());
             }
-            turn::answer(app, dialect, request).await
+            let (parts, body) = request.into_parts();
+            let received = body::read(body, &parts.headers, app.rules.max_body_bytes).await;
+            turn::answer(app, dialect, parts, received).await
         };
         router = router.route(dialect.path(), post(work).fallback(pass));
     }

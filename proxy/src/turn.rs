@@ -1,10 +1,9 @@
-//! The way of one request of a dialect: read, scan, recall, choose the forms, splice, send, and listen to the answer.
+//! The way of one request of a dialect: scan, recall, choose the forms, splice, send, and listen to the answer.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::Request;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use headroom_shared::clock::now_ms;
@@ -27,17 +26,18 @@ use crate::scan::{Scan, scan_again};
 use crate::splice::Rope;
 use crate::upstream::{AnswerBody, RequestBody};
 
-/// Answers a request of a dialect.
+/// Answers a request of a dialect whose body was read, or could not be.
 pub(crate) async fn answer(
     app: Arc<App>,
     dialect: &'static dyn Dialect,
-    request: Request,
+    parts: Parts,
+    received: Result<Bytes, Unread>,
 ) -> Response<Body> {
     let id = RequestId::new();
-    let session = headers::session(request.headers());
+    let session = headers::session(&parts.headers);
     let span = tracing::info_span!("request", %id, dialect = dialect.name(), session);
     let turn = Turn { app, dialect, id };
-    id.on(turn.run(request).instrument(span).await)
+    id.on(turn.run(parts, received).instrument(span).await)
 }
 
 #[derive(Clone)]
@@ -69,12 +69,10 @@ struct Outgoing {
 }
 
 impl Turn {
-    async fn run(&self, request: Request) -> Response<Body> {
-        let (mut parts, body) = request.into_parts();
-        let limit = self.app.rules.max_body_bytes;
-        let received = match body::read(body, &parts.headers, limit).await {
+    async fn run(&self, mut parts: Parts, received: Result<Bytes, Unread>) -> Response<Body> {
+        let received = match received {
             Ok(received) => received,
-            Err(unread) => return self.refuse(&unread, limit),
+            Err(unread) => return self.refuse(&unread),
         };
         let outgoing = self.prepare(&parts.headers, &received).await;
         if outgoing.decision == Decision::Compressed {
@@ -263,10 +261,11 @@ impl Turn {
         Response::from_parts(parts, Body::new(body))
     }
 
-    fn refuse(&self, unread: &Unread, limit: usize) -> Response<Body> {
+    fn refuse(&self, unread: &Unread) -> Response<Body> {
         let provider = self.dialect.provider();
         match unread {
             Unread::TooLarge => {
+                let limit = self.app.rules.max_body_bytes;
                 let message = format!(
                     "the request body is larger than {limit} bytes (HEADROOM_MAX_BODY_BYTES)"
                 );

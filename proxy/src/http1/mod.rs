@@ -12,4 +12,4 @@ pub(crate) use self::chunk::{LAST_CHUNK, chunk};
 pub(crate) use self::dechunk::{BadChunk, Dechunk};
 pub(crate) use self::fields::{MOST_FIELDS, fields, write_fields};
 pub(crate) use self::outbox::Outbox;
-pub(crate) use self::reading::read_some;
+pub(crate) use self::reading::{read_at_most, read_some};
