@@ -200,6 +200,7 @@ fn join(bytes: &mut [u8], data: &mut Range<usize>, run: Range<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http1::cut;
     use proptest::prelude::*;
 
     /// The data of a body whose bytes come in these pieces, how it ended, and what was left.
@@ -213,18 +214,6 @@ mod tests {
             left.extend_from_slice(&bytes);
         }
         (data, dechunk.end(), left)
-    }
-
-    /// The bytes in pieces that begin at these places.
-    fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
-        let mut places: Vec<usize> = places
-            .iter()
-            .map(|place| place.index(bytes.len() + 1))
-            .collect();
-        places.extend([0, bytes.len()]);
-        places.sort_unstable();
-        let pieces = places.windows(2);
-        pieces.map(|ends| &bytes[ends[0]..ends[1]]).collect()
     }
 
     #[test]

@@ -3,12 +3,16 @@
 //! It holds no buffer for a connection that has nothing to say, and copies no body.
 
 mod chunk;
+#[cfg(test)]
+mod cut;
 mod dechunk;
 mod fields;
 mod outbox;
 mod reading;
 
 pub(crate) use self::chunk::{LAST_CHUNK, chunk};
+#[cfg(test)]
+pub(crate) use self::cut::cut;
 pub(crate) use self::dechunk::{BadChunk, Dechunk};
 pub(crate) use self::fields::{MOST_FIELDS, fields, write_fields};
 pub(crate) use self::outbox::Outbox;

@@ -1,6 +1,8 @@
 //! Whether a request is plain: one of a dialect's, in the one form in which nearly all of them come, and beyond any doubt. Plain
 //! ones are served here; what is to be done about all others is hyper's to know.
 
+use std::mem::MaybeUninit;
+
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri, header};
@@ -73,9 +75,9 @@ impl Heads {
 
 /// A whole head; `None` where it is not plain.
 fn parse(head: &[u8], most_body: usize) -> Option<Head> {
-    let mut parsed = [httparse::EMPTY_HEADER; MOST_FIELDS];
-    let mut request = httparse::Request::new(&mut parsed);
-    let size = match request.parse(head) {
+    let mut parsed = [const { MaybeUninit::uninit() }; MOST_FIELDS];
+    let mut request = httparse::Request::new(&mut []);
+    let size = match request.parse_with_uninit_headers(head, &mut parsed) {
         Ok(httparse::Status::Complete(size)) => size,
         Ok(httparse::Status::Partial) | Err(_) => return None,
     };

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection::{Answers, Connection};
 use crate::body::Unread;
 use crate::dialect::Dialect;
+use crate::http1::cut;
 
 /// A body larger than this is not plain.
 const MOST_BODY: usize = 1 << 20;
@@ -109,16 +110,6 @@ async fn client(stream: DuplexStream, pieces: &[&[u8]], answers: usize) -> Vec<u
         read
     };
     tokio::join!(writing, reading).1
-}
-
-/// Cuts bytes into pieces.
-fn cut<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
-    let mut ends: Vec<usize> = cuts.iter().map(|at| at.index(bytes.len() + 1)).collect();
-    ends.push(bytes.len());
-    ends.sort_unstable();
-    let mut begin = 0;
-    let piece = |end| &bytes[std::mem::replace(&mut begin, end)..end];
-    ends.into_iter().map(piece).collect()
 }
 
 /// Requests with these bodies, one behind the other.

@@ -1,7 +1,10 @@
 //! The head of a provider's answer, and what it says of the body (RFC 9112, sections 4 and 6.3).
 
+use std::mem::MaybeUninit;
+
 use bytes::{Buf as _, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use httparse::ParserConfig;
 use hyper::ext::ReasonPhrase;
 
 use super::failure::Failure;
@@ -47,9 +50,11 @@ impl AnswerHead {
 
 /// The head that `read` begins with, and its length.
 fn parse(method: &Method, read: &[u8]) -> Result<Option<(usize, AnswerHead)>, Failure> {
-    let mut parsed = [httparse::EMPTY_HEADER; MOST_FIELDS];
-    let mut answer = httparse::Response::new(&mut parsed);
-    let httparse::Status::Complete(length) = answer.parse(read).map_err(Failure::Head)? else {
+    let mut parsed = [const { MaybeUninit::uninit() }; MOST_FIELDS];
+    let mut answer = httparse::Response::new(&mut []);
+    let parsing =
+        ParserConfig::default().parse_response_with_uninit_headers(&mut answer, read, &mut parsed);
+    let httparse::Status::Complete(length) = parsing.map_err(Failure::Head)? else {
         return Ok(None);
     };
     if length > MOST_HEAD {

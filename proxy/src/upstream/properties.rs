@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::connection::Connection;
 use super::request::Request;
 use super::request_body::RequestBody;
+use crate::http1::cut;
 use crate::splice::Rope;
 
 /// Far more than any of these takes.
@@ -88,18 +89,6 @@ fn hear(method: &Method, pieces: &[&[u8]], reads: bool) -> Heard {
                 .expect("it hangs");
         heard
     })
-}
-
-/// The bytes in pieces that begin at these places.
-fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
-    let mut places: Vec<usize> = places
-        .iter()
-        .map(|place| place.index(bytes.len() + 1))
-        .collect();
-    places.extend([0, bytes.len()]);
-    places.sort_unstable();
-    let pieces = places.windows(2);
-    pieces.map(|ends| &bytes[ends[0]..ends[1]]).collect()
 }
 
 /// Answers, most of them good, in the parts that providers make them of.
