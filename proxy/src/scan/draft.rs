@@ -96,6 +96,11 @@ pub(crate) fn string_member(
 impl Part<'_> {
     /// Whether it is a text and nothing more.
     pub(crate) fn is_bare_text(&self) -> bool {
-        matches!(self.kind, b"text" | b"input_text" | b"output_text") && self.others.is_empty()
+        is_bare_text(self.kind, &self.others)
     }
+}
+
+/// Whether a part of this type with these other members is a text and nothing more.
+pub(super) fn is_bare_text(kind: &[u8], others: &Members<'_>) -> bool {
+    matches!(kind, b"text" | b"input_text" | b"output_text") && others.is_empty()
 }

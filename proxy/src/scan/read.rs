@@ -4,7 +4,7 @@ use headroom_shared::id::DigestKey;
 use smallvec::{SmallVec, smallvec};
 
 use super::digest::Digester;
-use super::draft::{Draft, Members, Part, Text};
+use super::draft::{Draft, Members, Part, Text, is_bare_text};
 use super::json::{Cursor, Kind, Unlike};
 use super::markers::Markers;
 
@@ -21,6 +21,43 @@ struct Object<'a> {
     role: Option<&'a [u8]>,
     kind: Option<&'a [u8]>,
     others: Members<'a>,
+}
+
+impl<'a> Object<'a> {
+    /// What a string content stands for.
+    fn text() -> Self {
+        Self {
+            kind: Some(b"text"),
+            ..Self::default()
+        }
+    }
+
+    /// The part that it is, with these texts.
+    fn part(self, texts: SmallVec<[Text; 1]>) -> Part<'a> {
+        Part {
+            kind: self.kind.unwrap_or_default(),
+            texts,
+            others: self.others,
+        }
+    }
+}
+
+/// A part's own content.
+#[derive(Default)]
+struct Inner {
+    /// How many parts are in it.
+    count: usize,
+    /// The texts of those that are texts and nothing more.
+    texts: SmallVec<[Text; 1]>,
+}
+
+impl From<Text> for Inner {
+    fn from(text: Text) -> Self {
+        Self {
+            count: 1,
+            texts: smallvec![text],
+        }
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -81,7 +118,10 @@ impl<'a> Reader<'a> {
     /// Reads a message's content: a string, an array of parts, or anything else as one part of no type.
     fn content(&mut self, cursor: &mut Cursor<'a>) -> Result<Vec<Part<'a>>, Unlike> {
         match cursor.kind()? {
-            Kind::String => Ok(vec![self.plain_text(cursor, 0)?]),
+            Kind::String => {
+                let text = self.plain_text(cursor, 0)?;
+                Ok(vec![Object::text().part(smallvec![text])])
+            }
             Kind::Array => {
                 let mut parts = Vec::new();
                 cursor.array(|cursor| {
@@ -102,42 +142,45 @@ impl<'a> Reader<'a> {
         }
         let mut object = Object::default();
         let mut own = None;
-        let mut inner: Option<SmallVec<[Part<'_>; 1]>> = None;
+        let mut inner = None;
         cursor.object(|cursor, name| match name {
             b"text" if cursor.kind()? == Kind::String => {
                 set(&mut own, self.text(cursor, (index, 0))?)
             }
             b"content" if cursor.kind()? == Kind::String => {
-                set(&mut inner, smallvec![self.plain_text(cursor, index)?])
+                let text = self.plain_text(cursor, index)?;
+                set(&mut inner, Inner::from(text))
             }
             b"content" if cursor.kind()? == Kind::Array => {
-                let mut leaves = SmallVec::new();
+                let mut leaves = Inner::default();
                 cursor.array(|cursor| {
-                    let place = (index, u32::try_from(leaves.len()).map_err(|_| Unlike)?);
-                    leaves.push(self.leaf(cursor, place)?);
+                    let place = (index, u32::try_from(leaves.count).map_err(|_| Unlike)?);
+                    let bare = self.leaf(cursor, place)?;
+                    leaves.count += 1;
+                    leaves.texts.extend(bare);
                     Ok(())
                 })?;
                 set(&mut inner, leaves)
             }
             _ => self.member(&mut object, cursor, name),
         })?;
-        let mut part = self.finish(object, inner.as_ref().map(SmallVec::len), own);
-        if let Some(inner) = inner {
-            if part.texts.is_empty() {
-                let bare = inner.into_iter().filter(Part::is_bare_text);
-                part.texts.extend(bare.flat_map(|part| part.texts));
-            } else {
-                // With a text and a content, nobody knows which of them the provider reads: neither may be replaced.
-                part.texts.clear();
-            }
-        }
-        Ok(part)
+        let count = inner.as_ref().map(|inner| inner.count);
+        self.digest(&object, count, own.as_ref());
+        let texts = match (own, inner) {
+            (None, Some(inner)) => inner.texts,
+            (own, None) => own.into_iter().collect(),
+            // With a text and a content, nobody knows which of them the provider reads: neither may be replaced.
+            (Some(_), Some(_)) => SmallVec::new(),
+        };
+        Ok(object.part(texts))
     }
 
-    /// Reads one part of a part's own content. It may have a text, and no content of its own.
-    fn leaf(&mut self, cursor: &mut Cursor<'a>, place: (u32, u32)) -> Result<Part<'a>, Unlike> {
+    /// Reads one part of a part's own content. It may have a text, which is given if there is nothing more, and no content of its
+    /// own.
+    fn leaf(&mut self, cursor: &mut Cursor<'a>, place: (u32, u32)) -> Result<Option<Text>, Unlike> {
         if cursor.kind()? != Kind::Object {
-            return self.raw(cursor);
+            self.raw(cursor)?;
+            return Ok(None);
         }
         let mut object = Object::default();
         let mut own = None;
@@ -145,40 +188,29 @@ impl<'a> Reader<'a> {
             b"text" if cursor.kind()? == Kind::String => set(&mut own, self.text(cursor, place)?),
             _ => self.member(&mut object, cursor, name),
         })?;
-        Ok(self.finish(object, None, own))
+        self.digest(&object, None, own.as_ref());
+        Ok(own.filter(|_| is_bare_text(object.kind.unwrap_or_default(), &object.others)))
     }
 
-    /// The part that an object is, with so many parts in it and its own text if it has one.
-    fn finish(&mut self, object: Object<'a>, inner: Option<usize>, own: Option<Text>) -> Part<'a> {
+    /// Digests a part, with so many parts in it and its own text if it has one.
+    fn digest(&mut self, object: &Object<'a>, inner: Option<usize>, own: Option<&Text>) {
         let kind = object.kind.unwrap_or_default();
         self.digester
-            .part(self.body, &object.others, inner, (kind, own.as_ref()));
-        Part {
-            kind,
-            texts: own.into_iter().collect(),
-            others: object.others,
-        }
+            .part(self.body, &object.others, inner, (kind, own));
     }
 
     /// A string content: one text part.
-    fn plain_text(&mut self, cursor: &mut Cursor<'a>, index: u32) -> Result<Part<'a>, Unlike> {
+    fn plain_text(&mut self, cursor: &mut Cursor<'a>, index: u32) -> Result<Text, Unlike> {
         let text = self.text(cursor, (index, 0))?;
-        let object = Object {
-            kind: Some(b"text"),
-            ..Object::default()
-        };
-        Ok(self.finish(object, None, Some(text)))
+        self.digest(&Object::text(), None, Some(&text));
+        Ok(text)
     }
 
     /// Something that is no part: kept by its bytes alone.
     fn raw(&mut self, cursor: &mut Cursor<'a>) -> Result<Part<'a>, Unlike> {
         let span = self.markers.pass(cursor, b"")?;
         self.digester.raw(cursor.slice(&span));
-        Ok(Part {
-            kind: b"",
-            texts: SmallVec::new(),
-            others: Members::new(),
-        })
+        Ok(Object::default().part(SmallVec::new()))
     }
 
     fn text(&self, cursor: &mut Cursor<'a>, (part, inner): (u32, u32)) -> Result<Text, Unlike> {
