@@ -47,9 +47,8 @@ pub fn splice(
     body: &Bytes,
     replacements: impl IntoIterator<Item = (Range<usize>, Bytes)>,
 ) -> (usize, Vec<Bytes>) {
-    let mut rope = Rope::splice(body, replacements);
-    let length = rope.len();
-    (length, std::iter::from_fn(|| rope.next()).collect())
+    let rope = Rope::splice(body, replacements);
+    (rope.len(), rope.slices().cloned().collect())
 }
 
 /// Scans a body and puts `form` in place of each block: the slices that go out. `None` if it is not of this dialect.

@@ -1,14 +1,13 @@
 //! The body that goes out: slices of the client's bytes with forms in place of some blocks' texts. Nothing is copied.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
 use bytes::Bytes;
 
 /// A body made of slices, to be sent one after the other.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Rope {
-    slices: VecDeque<Bytes>,
+    slices: Vec<Bytes>,
 }
 
 impl Rope {
@@ -38,14 +37,9 @@ impl Rope {
         self.slices.iter()
     }
 
-    /// Takes its first slice.
-    pub(crate) fn next(&mut self) -> Option<Bytes> {
-        self.slices.pop_front()
-    }
-
     fn push(&mut self, slice: Bytes) {
         if !slice.is_empty() {
-            self.slices.push_back(slice);
+            self.slices.push(slice);
         }
     }
 }

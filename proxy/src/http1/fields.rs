@@ -16,6 +16,14 @@ pub(crate) fn fields(parsed: &[Header<'_>]) -> Option<HeaderMap> {
     Some(headers)
 }
 
+/// The number that `word` is, in digits alone: no sign, no space.
+pub(crate) fn decimal(word: &[u8]) -> Option<u64> {
+    if !word.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(word).ok()?.parse().ok()
+}
+
 /// Writes fields, and the empty line that ends a head.
 pub(crate) fn write_fields(head: &mut Vec<u8>, headers: &HeaderMap) {
     for (name, value) in headers {

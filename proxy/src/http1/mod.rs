@@ -1,6 +1,6 @@
 //! HTTP/1.1 as both sides of the proxy speak it (RFC 9112): heads, chunks, and what is read and written of a connection.
 //!
-//! It holds no buffer for a connection that has nothing to say, and copies no body.
+//! It holds no buffer for a connection that has nothing to say, and copies nothing that is written.
 
 mod chunk;
 #[cfg(test)]
@@ -14,6 +14,6 @@ pub(crate) use self::chunk::{LAST_CHUNK, chunk};
 #[cfg(test)]
 pub(crate) use self::cut::cut;
 pub(crate) use self::dechunk::{BadChunk, Dechunk};
-pub(crate) use self::fields::{MOST_FIELDS, fields, write_fields};
+pub(crate) use self::fields::{MOST_FIELDS, decimal, fields, write_fields};
 pub(crate) use self::outbox::Outbox;
 pub(crate) use self::reading::{read_at_most, read_some};

@@ -11,8 +11,8 @@ use super::{CacheLife, Message, Scan, scan};
 use crate::dialect::DIALECTS;
 use crate::splice::Rope;
 
-fn flat(mut rope: Rope) -> Vec<u8> {
-    std::iter::from_fn(|| rope.next()).flatten().collect()
+fn flat(rope: Rope) -> Vec<u8> {
+    rope.slices().flatten().copied().collect()
 }
 
 fn scanned(body: &[u8], dialect: usize) -> Option<Scan> {

@@ -62,7 +62,7 @@ impl From<Text> for Inner {
 
 impl<'a> Reader<'a> {
     /// Reads messages of `body`, in which clients ask for caching by `marker`.
-    pub(super) fn new(body: &'a [u8], key: &'a DigestKey, marker: &'static [u8]) -> Self {
+    pub(super) fn new(body: &'a [u8], key: &DigestKey, marker: &'static [u8]) -> Self {
         Self {
             digester: Digester::new(key),
             markers: Markers::new(body, marker),

@@ -14,7 +14,7 @@ use httpdate::HttpDate;
 use hyper::ext::ReasonPhrase;
 use tokio::io::AsyncWrite;
 
-use crate::http1::{LAST_CHUNK, Outbox, chunk, write_fields};
+use crate::http1::{LAST_CHUNK, Outbox, chunk, decimal, write_fields};
 
 /// How much of a body is taken before it is written, where that much is there.
 const MOST_TAKEN: usize = 64 << 10;
@@ -150,7 +150,7 @@ fn framing(parts: &mut Parts, body: Option<&Body>) -> Framing {
     let Some(body) = body else {
         return Framing::Length(0);
     };
-    let said = said.and_then(|length| length.to_str().ok()?.parse().ok());
+    let said = said.and_then(|length| decimal(length.as_bytes()));
     if let Some(length) = said.or_else(|| body.size_hint().exact()) {
         let headers = &mut parts.headers;
         headers.insert(header::CONTENT_LENGTH, length.into());

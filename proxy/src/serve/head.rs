@@ -8,7 +8,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri, header};
 
 use crate::dialect::{DIALECTS, Dialect};
-use crate::http1::{MOST_FIELDS, fields};
+use crate::http1::{MOST_FIELDS, decimal, fields};
 
 /// The longest head of a plain request.
 const MOST_HEAD: usize = 64 << 10;
@@ -108,9 +108,7 @@ fn length(headers: &HeaderMap) -> Option<usize> {
     let (Some(length), None) = (lengths.next(), lengths.next()) else {
         return None;
     };
-    let length = length.to_str().ok()?;
-    let digits = length.bytes().all(|byte| byte.is_ascii_digit());
-    length.parse().ok().filter(|_| digits)
+    usize::try_from(decimal(length.as_bytes())?).ok()
 }
 
 /// Whether a request asks more of its connection than to be kept.

@@ -9,7 +9,7 @@ use hyper::ext::ReasonPhrase;
 
 use super::failure::Failure;
 use super::framing::Framing;
-use crate::http1::{Dechunk, MOST_FIELDS, fields};
+use crate::http1::{Dechunk, MOST_FIELDS, decimal, fields};
 
 /// How long a head may be.
 pub(super) const MOST_HEAD: usize = 128 << 10;
@@ -128,14 +128,6 @@ fn length(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
         length = Some(said);
     }
     Ok(length)
-}
-
-/// A number without a sign.
-fn decimal(word: &[u8]) -> Option<u64> {
-    if !word.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(word).ok()?.parse().ok()
 }
 
 /// Whether a word is among those of a header.
