@@ -8,7 +8,7 @@ use headroom_shared::id::PrefixId;
 use headroom_shared::job::{Envelope, JobBlock, Payload, VERSION};
 use headroom_shared::model::Model;
 use headroom_shared::queue::Enqueued;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -33,10 +33,35 @@ impl Deferral {
     }
 }
 
-/// Whether a request is a cold start for a worker: no part of its prefix is known, it is large, and something in it is worth
-/// compressing.
+/// Whether what was scanned of a request is enough for a worker: it is large, and something in it is worth compressing. A model
+/// that is not known yet counts as one that makes few tokens of it.
+pub(crate) fn is_large(scan: &Scan, min_tokens: u64) -> bool {
+    !scan.blocks.is_empty() && tokens(scan) >= min_tokens
+}
+
+/// Whether a request is a cold start for a worker: no part of its prefix is known, and it is large.
 pub(crate) fn is_due(scan: &Scan, known: &Known, min_tokens: u64) -> bool {
-    known.sure && known.frozen == 0 && !scan.blocks.is_empty() && tokens(scan) >= min_tokens
+    known.sure && known.frozen == 0 && is_large(scan, min_tokens)
+}
+
+/// Room for a job that is to be pushed, and whom to tell what became of it.
+#[derive(Debug)]
+pub(crate) struct Pledge {
+    room: OwnedSemaphorePermit,
+    tell: oneshot::Sender<Enqueued>,
+}
+
+/// Makes room for the job of a body of so many bytes; where too many are in the making, it is dropped.
+pub(crate) fn pledge(app: &App, bytes: usize) -> (Option<Pledge>, Deferral) {
+    let (tell, told) = oneshot::channel();
+    let pledge = if let Some(room) = app.backlog.room(bytes) {
+        Some(Pledge { room, tell })
+    } else {
+        tracing::debug!("too many jobs are in the making: a cold start's is dropped");
+        let _ = tell.send(Enqueued::DroppedFull);
+        None
+    };
+    (pledge, Deferral(told))
 }
 
 /// Pushes the job of a request, off its path: of all of it, or of the first messages, which `prefix` ends.
@@ -47,32 +72,44 @@ pub(crate) fn push(
     prefix: PrefixId,
     trace: RequestId,
 ) -> Deferral {
-    let (tell, told) = oneshot::channel();
-    let Some(room) = app.backlog.room(body.len()) else {
-        tracing::debug!(job.prefix = %prefix, "too many jobs are in the making: a cold start's is dropped");
-        let _ = tell.send(Enqueued::DroppedFull);
-        return Deferral(told);
-    };
-    let (queue, backlog) = (app.queue.clone(), app.backlog.clone());
-    let (body, scan) = (body.clone(), scan.clone());
-    let work = async move {
-        let _room = room;
-        let made = backlog.make(move || job(&body, &scan, prefix, trace)).await;
-        let Some((envelope, payload)) = made else {
-            return;
+    let (pledge, deferral) = pledge(app, body.len());
+    if let Some(pledge) = pledge {
+        pledge.push(app, body, scan, prefix, trace);
+    }
+    deferral
+}
+
+impl Pledge {
+    /// Pushes the job it was made for, as [`push`] does.
+    pub(crate) fn push(
+        self,
+        app: &Arc<App>,
+        body: &Bytes,
+        scan: &Arc<Scan>,
+        prefix: PrefixId,
+        trace: RequestId,
+    ) {
+        let Self { room, tell } = self;
+        let (queue, backlog) = (app.queue.clone(), app.backlog.clone());
+        let (body, scan) = (body.clone(), scan.clone());
+        let work = async move {
+            let _room = room;
+            let made = backlog.make(move || job(&body, &scan, prefix, trace)).await;
+            let Some((envelope, payload)) = made else {
+                return;
+            };
+            match queue.enqueue(&envelope, &payload).await {
+                Ok(enqueued) => {
+                    tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, ?enqueued, "a cold start's job");
+                    let _ = tell.send(enqueued);
+                }
+                Err(error) => {
+                    tracing::warn!(job.prefix = %envelope.prefix, %error, "could not push the job of a cold start: its session stays uncompressed for a while")
+                }
+            }
         };
-        match queue.enqueue(&envelope, &payload).await {
-            Ok(enqueued) => {
-                tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, ?enqueued, "a cold start's job");
-                let _ = tell.send(enqueued);
-            }
-            Err(error) => {
-                tracing::warn!(job.prefix = %envelope.prefix, %error, "could not push the job of a cold start: its session stays uncompressed for a while")
-            }
-        }
-    };
-    app.tasks.spawn_on(work.in_current_span(), &app.off_path);
-    Deferral(told)
+        app.tasks.spawn_on(work.in_current_span(), &app.off_path);
+    }
 }
 
 fn job(

@@ -8,7 +8,7 @@ use headroom_shared::record::{CacheUsage, SentRecord};
 use headroom_shared::store::Entry;
 
 use crate::landing;
-use crate::memory::{Known, Memory, record_entries};
+use crate::memory::{self, Known, Memory, TurnRecords};
 use crate::scan::{Block, CacheLife, Scan};
 
 /// The records that a request on its way changes: its own, and that of a deferred prefix it goes on from, which must know how
@@ -20,6 +20,8 @@ pub(crate) struct Ledger {
     stored: bool,
     sent_ms: u64,
     own: PrefixId,
+    /// The conversation's opening, where the request goes beyond it.
+    opened: Option<PrefixId>,
     records: Vec<(PrefixId, SentRecord)>,
 }
 
@@ -75,6 +77,7 @@ impl Ledger {
             stored: false,
             sent_ms: now_ms,
             own,
+            opened: scan.opening().filter(|opening| *opening != own),
             records: waiting.into_iter().collect(),
         })
     }
@@ -94,7 +97,7 @@ impl Ledger {
 
     /// The records as entries of the store.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        record_entries(&self.records)
+        memory::entries(&self.records, self.opened)
     }
 
     /// Notes that the records stand in the store as they are.
@@ -127,12 +130,25 @@ impl Ledger {
         if self.stored {
             self.memory.written(&self.records);
         } else if self.others_must_know(scan) {
-            let records = self.records.clone();
-            self.memory.write_later(records, chain.clone(), true);
+            let turn = self.turn(self.records.clone(), chain.clone());
+            self.memory.write_later(turn, true);
         }
         OnItsWay {
             ledger: self,
             cache: scan.cache,
+            chain,
+        }
+    }
+
+    /// What the request leaves behind.
+    const fn turn(
+        &self,
+        records: Vec<(PrefixId, SentRecord)>,
+        chain: Vec<(PrefixId, Arc<SentRecord>)>,
+    ) -> TurnRecords {
+        TurnRecords {
+            opened: self.opened,
+            records,
             chain,
         }
     }
@@ -186,7 +202,8 @@ impl Drop for OnItsWay {
     fn drop(&mut self) {
         let records = std::mem::take(&mut self.ledger.records);
         let chain = std::mem::take(&mut self.chain);
-        self.ledger.memory.write_later(records, chain, false);
+        let turn = self.ledger.turn(records, chain);
+        self.ledger.memory.write_later(turn, false);
     }
 }
 

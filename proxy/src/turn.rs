@@ -7,22 +7,25 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use headroom_shared::clock::now_ms;
+use headroom_shared::id::DigestKey;
+use headroom_shared::record::CacheUsage;
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, header};
+use tokio::sync::oneshot;
 use tracing::Instrument;
 
-use crate::answer::Overheard;
+use crate::answer::{Done, Overheard};
 use crate::app::App;
 use crate::body::{self, Unread};
 use crate::choose::{Choosing, Chosen};
 use crate::counts::Decision;
-use crate::defer::{self, Deferral};
+use crate::defer::{self, Deferral, Pledge};
 use crate::dialect::Dialect;
 use crate::headers::{self, RequestId};
-use crate::ledger::{Ledger, OnItsWay};
+use crate::ledger::Ledger;
 use crate::memory::{Budget, Known};
 use crate::reply;
-use crate::scan::{Scan, scan_again};
+use crate::scan::{Scan, Scanned, Unlike, scan_again, scan_enough};
 use crate::splice::Rope;
 use crate::upstream::{AnswerBody, RequestBody};
 
@@ -47,6 +50,15 @@ struct Turn {
     id: RequestId,
 }
 
+/// A body that can be looked into.
+struct Readable {
+    /// The body without its content encoding.
+    body: Bytes,
+    /// By which its prefixes are named.
+    key: DigestKey,
+    budget: Budget,
+}
+
 /// A body that was understood, and what is known of it.
 struct Understood {
     /// The body without its content encoding.
@@ -64,8 +76,8 @@ struct Outgoing {
     bytes_saved: usize,
     /// The job that was pushed for it.
     deferral: Option<Deferral>,
-    /// Takes what the answer says of the provider's cache.
-    on_its_way: Option<OnItsWay>,
+    /// Told what the answer says of the provider's cache.
+    heard: Option<Done>,
 }
 
 impl Turn {
@@ -100,8 +112,8 @@ impl Turn {
         }
     }
 
-    /// Reads a body and finds out what is known of it; `None` where it can't be understood.
-    async fn understand(&self, headers: &HeaderMap, received: &Bytes) -> Option<Understood> {
+    /// A body as it can be scanned; `None` where it can't be, or need not.
+    async fn readable(&self, headers: &HeaderMap, received: &Bytes) -> Option<Readable> {
         let rules = &self.app.rules;
         if !rules.compress {
             return None;
@@ -112,33 +124,62 @@ impl Turn {
             self.app.memory.goes_out_nameless(now_ms());
             return None;
         };
-        let Ok(scan) = scan_again(&body, self.dialect, &key, &self.app.scans) else {
-            tracing::debug!("the body is not what the dialect says: it goes out as it came");
-            return None;
-        };
+        Some(Readable { body, key, budget })
+    }
+
+    /// Scans all of a body; `None` where that fails.
+    fn scan(&self, Readable { body, key, .. }: &Readable) -> Option<Arc<Scan>> {
+        self.understood(scan_again(body, self.dialect, key, &self.app.scans))
+    }
+
+    fn understood<T>(&self, scan: Result<T, Unlike>) -> Option<T> {
+        let dialect = self.dialect.name();
+        scan.inspect_err(|_| tracing::debug!(dialect, "the body is not what the dialect says"))
+            .ok()
+    }
+
+    /// Finds out what is known of a body.
+    async fn recall(&self, readable: Readable, scan: Arc<Scan>) -> Understood {
+        let Readable {
+            body, mut budget, ..
+        } = readable;
         let known = self.app.memory.recall(&scan, &mut budget).await;
         if !known.sure {
             self.app.counts.store_misses.inc();
         }
-        Some(Understood {
+        Understood {
             body,
             scan,
             known,
             budget,
-        })
+        }
     }
 
     /// What goes out for a body; `None` where nothing is to be done about it.
     async fn rewrite(&self, headers: &HeaderMap, received: &Bytes) -> Option<Outgoing> {
+        let mut readable = self.readable(headers, received).await?;
+        let (app, min_tokens) = (&self.app, self.app.rules.min_tokens);
+        let enough = |scan: &Scan| defer::is_large(scan, min_tokens);
+        let Readable { body, key, budget } = &mut readable;
+        let scan =
+            match self.understood(scan_enough(body, self.dialect, key, &app.scans, &enough))? {
+                Scanned::Whole(scan) => scan,
+                Scanned::Begun(begun) => {
+                    if app.memory.is_new(&begun, budget).await {
+                        return Some(self.cold_start(received, readable));
+                    }
+                    self.scan(&readable)?
+                }
+            };
         let Understood {
             body,
             scan,
             known,
             budget,
-        } = self.understand(headers, received).await?;
+        } = self.recall(readable, scan).await;
         let now = now_ms();
-        let due = defer::is_due(&scan, &known, self.app.rules.min_tokens);
-        let (app, memory) = (&self.app, self.app.memory.clone());
+        let due = defer::is_due(&scan, &known, min_tokens);
+        let memory = app.memory.clone();
         let mut choosing = Choosing {
             app,
             body: &body,
@@ -180,16 +221,58 @@ impl Turn {
         {
             push(waiting.prefix);
         }
-        outgoing.on_its_way = Some(ledger.goes_out(&scan, known));
+        let on_its_way = ledger.goes_out(&scan, known);
+        outgoing.heard = Some(Box::new(|usage| on_its_way.answered(usage)));
         Some(outgoing)
+    }
+
+    /// What goes out for a body that is a cold start by its beginning: the body, at once. The rest of it is scanned off the path;
+    /// where its job is dropped, not at all: it is as if it had been sent past the proxy.
+    fn cold_start(&self, received: &Bytes, readable: Readable) -> Outgoing {
+        let mut outgoing = Outgoing::as_received(received, Decision::Forwarded);
+        let (pledge, deferral) = defer::pledge(&self.app, readable.body.len());
+        outgoing.deferral = Some(deferral);
+        if let Some(pledge) = pledge {
+            let (tell, heard) = oneshot::channel();
+            outgoing.heard = Some(Box::new(|usage| _ = tell.send(usage)));
+            let turn = self.clone();
+            let noted = turn.note_cold_start(readable, pledge, now_ms(), heard);
+            let noted = noted.in_current_span();
+            self.app.tasks.spawn_on(noted, &self.app.off_path);
+        }
+        outgoing
+    }
+
+    /// Pushes the job of a cold start that went out at `now`, and makes its record.
+    async fn note_cold_start(
+        self,
+        readable: Readable,
+        pledge: Pledge,
+        now: u64,
+        heard: oneshot::Receiver<Option<CacheUsage>>,
+    ) -> Option<()> {
+        let (app, scan) = (&self.app, self.scan(&readable)?);
+        let known = app.memory.recall_new(&scan);
+        let mut ledger = Ledger::open(app.memory.clone(), &scan, &known, now)?;
+        if defer::is_due(&scan, &known, app.rules.min_tokens) {
+            ledger.own()?.waiting = true;
+            pledge.push(app, &readable.body, &scan, scan.whole()?, self.id);
+        }
+        let on_its_way = ledger.goes_out(&scan, known);
+        drop((scan, readable));
+        on_its_way.answered(heard.await.ok()?);
+        Some(())
     }
 
     /// Notes that a request goes out in the original whatever was sent before: the provider's cache of its prefix may be warm.
     async fn observe(self, headers: HeaderMap, received: Bytes) {
-        let Some(Understood { scan, known, .. }) = self.understand(&headers, &received).await
-        else {
+        let Some(readable) = self.readable(&headers, &received).await else {
             return;
         };
+        let Some(scan) = self.scan(&readable) else {
+            return;
+        };
+        let Understood { scan, known, .. } = self.recall(readable, scan).await;
         let now = now_ms();
         if !known.sure {
             self.app.memory.goes_out_unsure(&scan, now);
@@ -206,7 +289,7 @@ impl Turn {
             decision,
             bytes_saved,
             deferral,
-            on_its_way,
+            heard,
         } = outgoing;
         let provider = self.dialect.provider();
         let bytes_sent = rope.len();
@@ -234,7 +317,7 @@ impl Turn {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 reply::switched(provider)
             }
-            Ok(answer) => self.listen(answer, on_its_way),
+            Ok(answer) => self.listen(answer, heard),
             Err(error) => reply::unanswered(provider, &error),
         };
         let status = response.status().as_u16();
@@ -250,14 +333,13 @@ impl Turn {
     }
 
     /// Passes an answer on and listens to it.
-    fn listen(&self, answer: Response<AnswerBody>, on_its_way: Option<OnItsWay>) -> Response<Body> {
+    fn listen(&self, answer: Response<AnswerBody>, heard: Option<Done>) -> Response<Body> {
         let (mut parts, body) = answer.into_parts();
         headers::end_to_end(&mut parts.headers);
-        let Some(on_its_way) = on_its_way else {
+        let Some(heard) = heard else {
             return Response::from_parts(parts, Body::new(body));
         };
-        let done = Box::new(|usage| on_its_way.answered(usage));
-        let body = Overheard::new(body, &parts.headers, self.dialect, done);
+        let body = Overheard::new(body, &parts.headers, self.dialect, heard);
         Response::from_parts(parts, Body::new(body))
     }
 
@@ -284,7 +366,7 @@ impl Outgoing {
             decision,
             bytes_saved: 0,
             deferral: None,
-            on_its_way: None,
+            heard: None,
         }
     }
 
@@ -295,7 +377,7 @@ impl Outgoing {
             decision: Decision::Compressed,
             bytes_saved,
             deferral: None,
-            on_its_way: None,
+            heard: None,
         }
     }
 }

@@ -42,6 +42,7 @@ impl Keys {
     pub fn entry(&self, key: Key) -> String {
         match key {
             Key::Sent(prefix) => self.sent(prefix),
+            Key::Opened(prefix) => self.opened(prefix),
             Key::Compressed(prefix) => self.compressed(prefix),
             Key::Form(form) => self.form(form),
         }
@@ -57,6 +58,13 @@ impl Keys {
     #[must_use]
     pub fn sent(&self, prefix: PrefixId) -> String {
         self.name(&format!("sent:{prefix}"))
+    }
+
+    /// String with a life: there are sent records of conversations that open with this prefix, which ends before the model's
+    /// first message.
+    #[must_use]
+    pub fn opened(&self, prefix: PrefixId) -> String {
+        self.name(&format!("opened:{prefix}"))
     }
 
     /// String with a life: a compressed prefix.

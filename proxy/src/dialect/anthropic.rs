@@ -30,8 +30,8 @@ impl Grammar for Messages {
         member == b"context_management" && value != b"null"
     }
 
-    fn hides_history(&self, _member: &[u8]) -> bool {
-        false
+    fn history_members(&self) -> &'static [&'static [u8]] {
+        &[]
     }
 
     fn asks_thinking(&self, member: &[u8], value: &[u8]) -> bool {

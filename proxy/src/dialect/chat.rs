@@ -30,8 +30,8 @@ impl Grammar for Completions {
         false
     }
 
-    fn hides_history(&self, _member: &[u8]) -> bool {
-        false
+    fn history_members(&self) -> &'static [&'static [u8]] {
+        &[]
     }
 
     fn asks_thinking(&self, _member: &[u8], _value: &[u8]) -> bool {

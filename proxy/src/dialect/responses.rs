@@ -23,8 +23,8 @@ impl Grammar for Responses {
             || member == b"context_management" && value != b"null"
     }
 
-    fn hides_history(&self, member: &[u8]) -> bool {
-        matches!(member, b"previous_response_id" | b"conversation")
+    fn history_members(&self) -> &'static [&'static [u8]] {
+        &[b"previous_response_id", b"conversation"]
     }
 
     fn asks_thinking(&self, _member: &[u8], _value: &[u8]) -> bool {

@@ -9,15 +9,20 @@ use headroom_shared::record::SentRecord;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as Bounded;
 
+use crate::scan::Scan;
+
 /// Bytes of records that are kept, about.
 const RECORD_BYTES: u64 = 16 << 20;
 /// Bytes of forms that are kept.
 const FORM_BYTES: u64 = 64 << 20;
+/// How many conversations are remembered by their openings.
+const OPENINGS: usize = 4096;
 
 #[derive(Debug)]
 pub(super) struct Cache {
     records: Bounded<PrefixId, Held, Weights>,
     forms: Bounded<FormId, Bytes, Weights>,
+    openings: Bounded<PrefixId, ()>,
     /// Held while a record is changed by what it was.
     change: Mutex<()>,
 }
@@ -54,6 +59,7 @@ impl Cache {
         Self {
             records: Bounded::with_weighter(1024, RECORD_BYTES, Weights),
             forms: Bounded::with_weighter(1024, FORM_BYTES, Weights),
+            openings: Bounded::new(OPENINGS),
             change: Mutex::new(()),
         }
     }
@@ -168,6 +174,18 @@ impl Cache {
 
     pub(super) fn keep_form(&self, id: FormId, text: Bytes) {
         self.forms.insert(id, text);
+    }
+
+    /// Notes that the conversation of a request was looked up.
+    pub(super) fn note_opening(&self, scan: &Scan) {
+        if let Some(opening) = scan.opening() {
+            self.openings.insert(opening, ());
+        }
+    }
+
+    /// Whether a conversation that opens so was looked up lately.
+    pub(super) fn knows_opening(&self, opening: PrefixId) -> bool {
+        self.openings.get(&opening).is_some()
     }
 
     /// Those of the records that were last given a full life longer ago than `after`, or by another process.

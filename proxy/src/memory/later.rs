@@ -14,10 +14,12 @@ const TURNS: usize = 4096;
 
 /// The records that one turn leaves behind.
 #[derive(Debug)]
-pub(super) struct TurnRecords {
-    pub(super) records: Vec<(PrefixId, SentRecord)>,
+pub(crate) struct TurnRecords {
+    /// The conversation's opening, where the turn goes beyond it.
+    pub(crate) opened: Option<PrefixId>,
+    pub(crate) records: Vec<(PrefixId, SentRecord)>,
     /// The records that the turn went on from.
-    pub(super) chain: Vec<(PrefixId, Arc<SentRecord>)>,
+    pub(crate) chain: Vec<(PrefixId, Arc<SentRecord>)>,
 }
 
 /// The records that wait.

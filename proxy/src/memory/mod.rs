@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use self::cache::Cache;
 use self::found::{Found, link, missing};
 pub(crate) use self::known::{Known, Waiting};
-use self::later::{Later, TurnRecords};
+use self::later::Later;
+pub(crate) use self::later::TurnRecords;
 pub(crate) use self::unsure::SentUnsure;
 use self::unsure::Unsure;
 use crate::scan::Scan;
@@ -68,8 +69,34 @@ impl Memory {
         Budget(self.budget)
     }
 
+    /// Whether nothing is known of the conversation whose beginning this is: no record in its opening, and none beyond.
+    pub(crate) async fn is_new(&self, begun: &Scan, budget: &mut Budget) -> bool {
+        let Some(opening) = begun.opening() else {
+            return false;
+        };
+        let prefixes = begun.opening_messages().iter().map(|it| it.boundary);
+        if self.cache.knows_opening(opening)
+            || prefixes
+                .clone()
+                .any(|prefix| self.cache.record(prefix).is_some())
+        {
+            return false;
+        }
+        let mut keys = vec![Key::Opened(opening)];
+        keys.extend(prefixes.map(Key::Sent));
+        let values = self.read(&keys, budget).await;
+        values.is_ok_and(|values| values.iter().all(Option::is_none))
+    }
+
+    /// What this process knows of the prefixes of a request of which the store knows nothing.
+    pub(crate) fn recall_new(&self, scan: &Scan) -> Known {
+        self.cache.note_opening(scan);
+        Known::of(scan, &self.found_locally(scan), true)
+    }
+
     /// What is known of the prefixes of a request.
     pub(crate) async fn recall(&self, scan: &Scan, budget: &mut Budget) -> Known {
+        self.cache.note_opening(scan);
         let mut found = self.found_locally(scan);
         let mut asked = HashSet::new();
         let mut sure = true;
@@ -144,15 +171,10 @@ impl Memory {
         self.cache.keep_form(id, text);
     }
 
-    /// Has records brought to the store, and with them those of `chain` that did not reach it before: at once where that is
+    /// Has a turn's records brought to the store, and with them those before them that did not reach it: at once where that is
     /// `urgent`, and together with others soon where not.
-    pub(crate) fn write_later(
-        &self,
-        records: Vec<(PrefixId, SentRecord)>,
-        chain: Vec<(PrefixId, Arc<SentRecord>)>,
-        urgent: bool,
-    ) {
-        self.later.push(TurnRecords { records, chain }, urgent);
+    pub(crate) fn write_later(&self, turn: TurnRecords, urgent: bool) {
+        self.later.push(turn, urgent);
     }
 
     /// Brings records to the store until `stop`, and then those that are left. None waits behind others that the store does not
@@ -179,7 +201,8 @@ impl Memory {
         let records: HashMap<PrefixId, SentRecord> = unstored.chain(told).collect();
         let records: Vec<(PrefixId, SentRecord)> = records.into_iter().collect();
         if !records.is_empty() {
-            match self.store.write(&record_entries(&records)).await {
+            let opened: HashSet<PrefixId> = turns.iter().filter_map(|turn| turn.opened).collect();
+            match self.store.write(&entries(&records, opened)).await {
                 Ok(()) => self.cache.stored(records.iter()),
                 Err(error) => {
                     tracing::debug!(%error, "could not write sent records: they are tried again with the next turn");
@@ -187,7 +210,7 @@ impl Memory {
             }
         }
         for turn in &turns {
-            self.touch(&turn.chain).await;
+            self.touch(turn).await;
         }
     }
 
@@ -207,13 +230,13 @@ impl Memory {
             .await
     }
 
-    /// Gives what a request used a full life again, where that is due.
-    async fn touch(&self, chain: &[(PrefixId, Arc<SentRecord>)]) {
-        let due = self.cache.due(chain, self.touch_after);
+    /// Gives what a turn used a full life again, where that is due.
+    async fn touch(&self, turn: &TurnRecords) {
+        let due = self.cache.due(&turn.chain, self.touch_after);
         if due.is_empty() {
             return;
         }
-        let mut keys = Vec::new();
+        let mut keys: Vec<Key> = turn.opened.into_iter().map(Key::Opened).collect();
         for (prefix, record) in &due {
             keys.push(Key::Sent(*prefix));
             keys.extend(record.waiting.then_some(Key::Compressed(*prefix)));
@@ -296,7 +319,7 @@ impl Memory {
                         }
                     }
                 }
-                Key::Form(_) => {}
+                Key::Opened(_) | Key::Form(_) => {}
             }
         }
     }
@@ -309,8 +332,16 @@ impl Memory {
     }
 }
 
-/// Records as entries of the store.
-pub(crate) fn record_entries(records: &[(PrefixId, SentRecord)]) -> Vec<Entry> {
+/// Records as entries of the store, and the openings of their conversations beyond which they lie.
+pub(crate) fn entries(
+    records: &[(PrefixId, SentRecord)],
+    opened: impl IntoIterator<Item = PrefixId>,
+) -> Vec<Entry> {
+    let opened = opened.into_iter().map(|opening| Entry {
+        key: Key::Opened(opening),
+        rev: 0,
+        value: Bytes::from_static(b"1"),
+    });
     let entry = |(prefix, record): &(PrefixId, SentRecord)| {
         let value = Bytes::from(serde_json::to_vec(record).ok()?);
         Some(Entry {
@@ -319,7 +350,7 @@ pub(crate) fn record_entries(records: &[(PrefixId, SentRecord)]) -> Vec<Entry> {
             value,
         })
     };
-    records.iter().filter_map(entry).collect()
+    opened.chain(records.iter().filter_map(entry)).collect()
 }
 
 impl Budget {

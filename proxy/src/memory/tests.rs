@@ -9,7 +9,7 @@ use headroom_shared::job::Place;
 use headroom_shared::record::SentRecord;
 use headroom_shared::store::{EmbeddedStore, Entry, Key, Store, StoreError};
 
-use super::{Known, Memory, SentUnsure};
+use super::{Known, Memory, SentUnsure, TurnRecords};
 use crate::dialect::DIALECTS;
 use crate::scan::{Scan, scan};
 
@@ -187,6 +187,50 @@ async fn what_another_replica_landed_is_seen_although_the_record_is_known_here()
     assert_eq!(forms(&recall(&memory, 5).await), [2]);
 }
 
+/// The beginning of a conversation of so many messages.
+async fn is_new(memory: &Memory, messages: usize) -> bool {
+    memory
+        .is_new(&conversation(messages), &mut memory.budget())
+        .await
+}
+
+#[tokio::test]
+async fn a_conversation_is_new_that_no_record_tells_of() {
+    let fixture = Fixture::new();
+    assert!(is_new(&fixture.memory(), 3).await);
+    assert!(
+        !is_new(&fixture.memory(), 0).await,
+        "it has no opening to be known by"
+    );
+    // A record beyond what was scanned, as a turn leaves it.
+    let memory = fixture.memory();
+    let prefix = conversation(5).whole().unwrap();
+    let turn = TurnRecords {
+        opened: conversation(5).opening(),
+        records: vec![(prefix, record(0, &[]))],
+        chain: Vec::new(),
+    };
+    memory.write_later(turn, false);
+    memory.write_waiting().await;
+    assert!(!is_new(&fixture.memory(), 3).await);
+    // One in the opening.
+    let fixture = Fixture::new();
+    fixture.sent(1, &record(0, &[])).await;
+    assert!(!is_new(&fixture.memory(), 3).await);
+}
+
+#[tokio::test]
+async fn what_was_looked_up_lately_is_not_asked_for_as_new() {
+    let memory = Memory::new(Arc::new(Hanging), Duration::from_secs(3600), DAY);
+    memory.recall_new(&conversation(5));
+    assert!(!is_new(&memory, 3).await);
+    let memory = Memory::new(Arc::new(Hanging), Duration::from_secs(3600), DAY);
+    memory.keep(conversation(1).whole().unwrap(), record(0, &[]));
+    assert!(!is_new(&memory, 3).await);
+    let memory = Memory::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
+    assert!(!is_new(&memory, 3).await, "it could not be asked");
+}
+
 /// A store that takes every question and never answers.
 #[derive(Debug)]
 struct Hanging;
@@ -273,7 +317,12 @@ async fn a_record_that_did_not_reach_the_store_goes_with_the_next_one() {
     let known = recall(&memory, 3).await;
     let next = [(prefix(3), record(1, &[]))];
     memory.keep(prefix(3), next[0].1.clone());
-    memory.write_later(next.to_vec(), known.chain, false);
+    let turn = TurnRecords {
+        opened: None,
+        records: next.to_vec(),
+        chain: known.chain,
+    };
+    memory.write_later(turn, false);
     memory.write_waiting().await;
     let elsewhere = recall(&fixture.memory(), 3).await;
     assert_eq!((elsewhere.chain.len(), forms(&elsewhere)), (2, vec![0]));

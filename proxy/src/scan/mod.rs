@@ -24,6 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use headroom_shared::id::{BlockId, DigestKey, PrefixId};
 use headroom_shared::job::Place;
+use memchr::memmem;
 
 use self::digest::Chain;
 pub(crate) use self::draft::{Draft, Part, Text, member, string_member};
@@ -117,8 +118,8 @@ pub(crate) trait Grammar: std::fmt::Debug + Sync {
     fn messages_member(&self) -> &'static [u8];
     /// Whether this member says that the provider may drop earlier messages by itself.
     fn drops_blocks(&self, member: &[u8], value: &[u8]) -> bool;
-    /// Whether this member names a history that the request does not carry.
-    fn hides_history(&self, member: &[u8]) -> bool;
+    /// The members that name a history that the request does not carry.
+    fn history_members(&self) -> &'static [&'static [u8]];
     /// Whether this member lets the model think before it answers, in blocks that it may bind.
     fn asks_thinking(&self, member: &[u8], value: &[u8]) -> bool;
     /// What a message is and what in it may be replaced.
@@ -165,11 +166,54 @@ pub(crate) fn scan_again(
     Ok(scan)
 }
 
+/// How much of a body was scanned.
+#[derive(Debug)]
+pub(crate) enum Scanned {
+    /// All of it.
+    Whole(Arc<Scan>),
+    /// Its opening, and the messages after it up to the one with which there was enough.
+    Begun(Arc<Scan>),
+}
+
+/// Scans a body like [`scan_again`]; but where nothing of its conversation is remembered, only as far as it takes to go beyond the
+/// opening and to have `enough`. The next scan goes on from there.
+///
+/// # Errors
+/// When it is not what the dialect says.
+pub(crate) fn scan_enough(
+    body: &Bytes,
+    grammar: &dyn Grammar,
+    key: &DigestKey,
+    scans: &Scans,
+    enough: &dyn Fn(&Scan) -> bool,
+) -> Result<Scanned, Unlike> {
+    let mut scanner = Scanner::new(body, grammar, key, Some(scans));
+    scanner.enough = Some(enough);
+    let read = scanner.read();
+    let stopped = scanner.stopped;
+    if !stopped {
+        read?;
+    }
+    let scan = Arc::new(scanner.done());
+    scans.keep(body, &scan);
+    Ok(if stopped {
+        Scanned::Begun(scan)
+    } else {
+        Scanned::Whole(scan)
+    })
+}
+
 /// The scan of one body as it is being made.
 struct Scanner<'a> {
     grammar: &'a dyn Grammar,
     key: &'a DigestKey,
     scans: Option<&'a Scans>,
+    /// Tells when the scan of a conversation of which nothing is remembered may stop.
+    enough: Option<&'a dyn Fn(&Scan) -> bool>,
+    /// Whether it was stopped.
+    stopped: bool,
+    /// Whether there was a message of the model.
+    answered: bool,
     reader: Reader<'a>,
     body: &'a [u8],
     scan: Scan,
@@ -190,6 +234,9 @@ impl<'a> Scanner<'a> {
             grammar,
             key,
             scans,
+            enough: None,
+            stopped: false,
+            answered: false,
             reader: Reader::new(body, key, grammar.cache_marker()),
             body,
             scan,
@@ -197,6 +244,16 @@ impl<'a> Scanner<'a> {
     }
 
     fn body(mut self) -> Result<Scan, Unlike> {
+        self.read()?;
+        Ok(self.done())
+    }
+
+    fn done(mut self) -> Scan {
+        self.scan.trail.markers = self.reader.markers.into_spans();
+        self.scan
+    }
+
+    fn read(&mut self) -> Result<(), Unlike> {
         let (body, grammar) = (self.body, self.grammar);
         let mut cursor = Cursor::new(body);
         let mut messages = None;
@@ -215,7 +272,7 @@ impl<'a> Scanner<'a> {
                 let value = cursor.slice(&value);
                 self.scan.asks_thinking |= grammar.asks_thinking(name, value);
                 self.scan.references &= !grammar.drops_blocks(name, value);
-                if grammar.hides_history(name) && value != b"null" {
+                if grammar.history_members().contains(&name) && value != b"null" {
                     seed = seed.history(&mut self.reader.digester, name, value);
                 }
             }
@@ -231,8 +288,7 @@ impl<'a> Scanner<'a> {
             self.scan.trail.steps.clear();
         }
         self.scan.cache = grammar.cache_life(&self.reader.markers.values());
-        self.scan.trail.markers = self.reader.markers.into_spans();
-        Ok(self.scan)
+        Ok(())
     }
 
     /// Scans the messages at `cursor`, which continue the conversation that `chain` is the digest of.
@@ -240,26 +296,29 @@ impl<'a> Scanner<'a> {
         match cursor.kind()? {
             Kind::String => {
                 let draft = self.reader.string(cursor)?;
-                self.message(&draft, &mut chain)
+                self.message(&draft, &mut chain)?;
+                Ok(())
             }
             Kind::Array => {
                 self.scan.trail.messages_at = cursor.place();
                 cursor.array(|cursor| {
                     let draft = self.reader.message(cursor)?;
-                    self.message(&draft, &mut chain)?;
+                    let opened = self.message(&draft, &mut chain)?;
                     self.step(cursor.place(), chain);
-                    if let Some(step) = self.resume() {
+                    if opened && let Some(step) = self.resume() {
                         *cursor = Cursor::at(self.body, step.end);
                         chain = step.chain;
                     }
-                    Ok(())
+                    self.stopped = self.has_enough(cursor.place());
+                    if self.stopped { Err(Unlike) } else { Ok(()) }
                 })
             }
             Kind::Object | Kind::Scalar => Err(Unlike),
         }
     }
 
-    fn message(&mut self, draft: &Draft<'_>, chain: &mut Chain) -> Result<(), Unlike> {
+    /// Notes what is in a message; whether it is the model's first.
+    fn message(&mut self, draft: &Draft<'_>, chain: &mut Chain) -> Result<bool, Unlike> {
         let message = u32::try_from(self.scan.messages.len()).map_err(|_| Unlike)?;
         let reading = self.grammar.read(draft, self.body);
         let boundary = chain.append(&mut self.reader.digester, self.body, draft);
@@ -299,7 +358,9 @@ impl<'a> Scanner<'a> {
                 call,
             });
         }
-        Ok(())
+        let opened = from_model && !self.answered;
+        self.answered |= opened;
+        Ok(opened)
     }
 }
 
@@ -319,23 +380,42 @@ impl Scanner<'_> {
     /// After the model's first message: takes over what the body has in common with the last one of the same conversation, and
     /// gives the step from where to go on.
     fn resume(&mut self) -> Option<Step> {
-        let (last, opening) = self.scan.messages.split_last()?;
-        let first = last.from_model && !opening.iter().any(|message| message.from_model);
-        let opening = opening.last().filter(|_| first)?.boundary;
-        let remembered = self.scans?.find(opening)?;
+        let remembered = self.scans?.find(self.scan.opening()?)?;
         remembered.resume(self.body, &mut self.scan, &mut self.reader.markers.spans);
+        self.enough = None;
         self.scan.trail.steps.last().cloned()
+    }
+
+    /// Whether the scan may stop after the message that ends at `end`: there is enough, and no member that may follow changes the
+    /// names of the prefixes.
+    fn has_enough(&mut self, end: usize) -> bool {
+        if !self.answered || !self.enough.is_some_and(|enough| enough(&self.scan)) {
+            return false;
+        }
+        let rest = &self.body[end..];
+        let quoted = |at: usize, name: &[u8]| {
+            rest[..at].ends_with(b"\"") && rest[at + name.len()..].starts_with(b"\"")
+        };
+        let follows = |name: &&[u8]| memmem::find_iter(rest, name).any(|at| quoted(at, name));
+        if self.grammar.history_members().iter().any(follows) {
+            self.enough = None;
+        }
+        self.enough.is_some()
     }
 }
 
 impl Scan {
+    /// The messages before the model's first.
+    pub(crate) fn opening_messages(&self) -> &[Message] {
+        let first = self.messages.iter().position(|message| message.from_model);
+        &self.messages[..first.unwrap_or(self.messages.len())]
+    }
+
     /// The prefix of the messages before the model's first; `None` if there are none.
-    fn opening(&self) -> Option<PrefixId> {
-        let opening = self
-            .messages
-            .iter()
-            .take_while(|message| !message.from_model);
-        opening.last().map(|message| message.boundary)
+    pub(crate) fn opening(&self) -> Option<PrefixId> {
+        self.opening_messages()
+            .last()
+            .map(|message| message.boundary)
     }
 
     /// The position of the last message that the model wrote.

@@ -166,7 +166,7 @@ fn common(one: &[u8], other: &[u8]) -> usize {
 mod tests {
     use super::*;
     use crate::dialect::DIALECTS;
-    use crate::scan::{scan, scan_again};
+    use crate::scan::{Scanned, scan, scan_again, scan_enough};
     use headroom_shared::id::DigestKey;
     use proptest::prelude::*;
 
@@ -225,6 +225,57 @@ mod tests {
             let next = body(head, &next, tail);
             let again = scan_again(&next, DIALECTS[0], &KEY, &scans).unwrap();
             prop_assert_eq!(shown(&again), shown(&scan(&next, DIALECTS[0], &KEY).unwrap()));
+        }
+    }
+
+    /// How many messages were scanned of a body of a dialect, of which there is enough after so many of them; `None` if all were.
+    fn begun(body: &Bytes, dialect: usize, scans: &Scans, enough: usize) -> Option<usize> {
+        let enough = |scan: &Scan| scan.messages.len() >= enough;
+        match scan_enough(body, DIALECTS[dialect], &KEY, scans, &enough).unwrap() {
+            Scanned::Begun(scan) => Some(scan.messages.len()),
+            Scanned::Whole(_) => None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_scan_that_goes_on_where_there_was_enough_is_the_same_as_one_from_the_start(
+            texts in prop::collection::vec(1_usize..2000, 1..12),
+            enough in 0_usize..14,
+        ) {
+            let scans = Scans::of_bodies_from(0);
+            let body = body("", &texts, r#","max_tokens":5"#);
+            let stops = (enough.max(2) <= texts.len()).then_some(enough.max(2));
+            prop_assert_eq!(begun(&body, 0, &scans, enough), stops);
+            let again = scan_again(&body, DIALECTS[0], &KEY, &scans).unwrap();
+            prop_assert_eq!(shown(&again), shown(&scan(&body, DIALECTS[0], &KEY).unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_scanned_to_its_end() {
+        let scans = Scans::of_bodies_from(0);
+        scan_again(&body("", &[9, 9, 9], ""), DIALECTS[0], &KEY, &scans).unwrap();
+        let next = body("", &[9, 9, 9, 9, 9], "");
+        assert_eq!(begun(&next, 0, &scans, 0), None);
+        assert_eq!(begun(&body("", &[8, 9, 9], ""), 0, &scans, 0), Some(2));
+    }
+
+    #[test]
+    fn a_history_that_may_be_named_later_is_looked_for() {
+        let body = |tail: &str| {
+            let user = r#"{"role":"user","content":"say \"conversation\""}"#;
+            let model = r#"{"role":"assistant","content":"conversation"}"#;
+            let input = [user, model, user].join(",");
+            Bytes::from(format!(r#"{{"input":[{input}]{tail}}}"#))
+        };
+        for (tail, stops) in [
+            ("", Some(2)),
+            (r#","previous_response_id":"r""#, None),
+            (r#","conversation":null"#, None),
+            (r#","conversation_id":1"#, Some(2)),
+        ] {
+            assert_eq!(begun(&body(tail), 2, &Scans::new(), 0), stops, "{tail}");
         }
     }
 

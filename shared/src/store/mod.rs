@@ -22,6 +22,9 @@ use crate::id::{DigestKey, FormId, PrefixId};
 pub enum Key {
     /// A sent record ([`crate::record::SentRecord`] as JSON).
     Sent(PrefixId),
+    /// Tells that conversations that open with this prefix, which ends before the model's first message, have sent records beyond
+    /// it. It lives at least as long as they do, because each of their writes and touches is one of it too.
+    Opened(PrefixId),
     /// A compressed prefix ([`crate::prefix::CompressedPrefix`] as JSON).
     Compressed(PrefixId),
     /// A form's escaped text.
@@ -42,7 +45,7 @@ pub struct Entry {
 impl Entry {
     /// Whether the key's value is the same at every write, so that no store need compare revisions.
     pub(crate) const fn is_immutable(&self) -> bool {
-        self.rev == 0 && matches!(self.key, Key::Compressed(_) | Key::Form(_))
+        self.rev == 0 && matches!(self.key, Key::Opened(_) | Key::Compressed(_) | Key::Form(_))
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("
 pub(super) fn file_key(key: Key) -> FileKey {
     let (kind, id) = match &key {
         Key::Sent(prefix) => (b's', prefix.as_bytes()),
+        Key::Opened(prefix) => (b'o', prefix.as_bytes()),
         Key::Compressed(prefix) => (b'c', prefix.as_bytes()),
         Key::Form(form) => (b'f', form.as_bytes()),
     };
