@@ -4,9 +4,11 @@
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::process::Launch;
+use headroom_tests::provider::Reply;
 use headroom_tests::stage::Stage;
 use headroom_tests::wait;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 const MIN_TOKENS: &str = "HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS";
 
@@ -185,14 +187,25 @@ async fn switched_off_it_only_forwards() {
 async fn a_full_queue_drops_and_counts() {
     let set = |it| deferring(it).set("HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", 2);
     let stage = Stage::with_redis(set).await;
-    // What became of an offer is known only once the queue has answered, and no request waits for that.
-    let mut session = 0;
+    for id in ["full-1", "full-2"] {
+        Client::new(long(Dialect::Messages, id)).turn(&stage).await;
+    }
+    let waiting = |stats: &Value| stats["queue"]["waiting"] == 2;
+    stage.until("a full queue", waiting).await;
+    // The client is told what became of an offer if the queue has answered before the provider has: no request waits for that.
+    let mut session = 2;
     wait::eventually("a dropped job to be told to the client", || {
         session += 1;
         let mut client = Client::new(long(Dialect::Messages, &format!("full-{session}")));
         let stage = &stage;
         async move {
-            let turn = client.turn(stage).await;
+            let (answer, when) = oneshot::channel();
+            stage.provider.script(Reply::Late(when));
+            let dropped = |stats: &Value| stats["jobs"]["dropped"].as_u64() >= Some(session - 2);
+            let (turn, _) = tokio::join!(client.turn(stage), async {
+                stage.until("a dropped job", dropped).await;
+                answer.send(())
+            });
             assert_eq!(turn.got, turn.sent.bytes);
             (turn.decision == "dropped").then_some(())
         }

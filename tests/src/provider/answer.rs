@@ -8,7 +8,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::Response;
 use hyper::body::Frame;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::DropGuard;
 
 use super::says::Says;
@@ -33,6 +33,8 @@ pub(super) type Body = UnsyncBoxBody<Bytes, Broken>;
 pub enum Reply {
     /// Well, in its dialect, streamed if it asks for that, with the usage that the cache model says.
     Well(Says),
+    /// Well, once the test has sent this.
+    Late(oneshot::Receiver<()>),
     /// With this.
     Fixed(Response<Vec<u8>>),
     /// With this head at once and the pieces of the body when the test sends them.

@@ -256,6 +256,10 @@ async fn respond(
 ) -> Response<Body> {
     match reply {
         Reply::Well(says) => says::well(received, &says, usage),
+        Reply::Late(when) => {
+            let _ = when.await;
+            says::well(received, &Says::Ok, usage)
+        }
         Reply::Fixed(response) => response.map(|bytes| answer::whole(Bytes::from(bytes))),
         Reply::Gated(response) => response.map(|pieces| answer::gated(pieces, guard)),
         Reply::Hang => {
