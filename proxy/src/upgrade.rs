@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, sp
 
 use crate::app::App;
 use crate::headers;
+use crate::http1::words;
 use crate::upstream::{AnswerBody, Switched};
 
 /// How long one side may go on sending when the other has ended: a WebSocket's closing handshake is over by then.
@@ -63,10 +64,8 @@ impl Upgrade {
 /// The value of `Upgrade`, where these headers ask for or agree to a WebSocket.
 fn protocol(headers: &HeaderMap) -> Option<&HeaderValue> {
     let connection = headers.get_all(header::CONNECTION).iter();
-    let mut words = connection
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    words.find(|word| word.trim().eq_ignore_ascii_case("upgrade"))?;
+    let mut said = connection.flat_map(words);
+    said.find(|word| word.eq_ignore_ascii_case(b"upgrade"))?;
     let protocol = headers.get(header::UPGRADE)?;
     protocol
         .as_bytes()

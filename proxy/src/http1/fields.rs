@@ -24,6 +24,12 @@ pub(crate) fn decimal(word: &[u8]) -> Option<u64> {
     std::str::from_utf8(word).ok()?.parse().ok()
 }
 
+/// The words of a field whose value is a list, such as `close, te`.
+pub(crate) fn words(value: &HeaderValue) -> impl DoubleEndedIterator<Item = &[u8]> {
+    let words = value.as_bytes().split(|byte| *byte == b',');
+    words.map(<[u8]>::trim_ascii)
+}
+
 /// Writes fields, and the empty line that ends a head.
 pub(crate) fn write_fields(head: &mut Vec<u8>, headers: &HeaderMap) {
     for (name, value) in headers {

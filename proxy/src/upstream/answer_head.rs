@@ -3,13 +3,13 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Buf as _, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, Method, Response, StatusCode, header};
 use httparse::ParserConfig;
 use hyper::ext::ReasonPhrase;
 
 use super::failure::Failure;
 use super::framing::Framing;
-use crate::http1::{Dechunk, MOST_FIELDS, decimal, fields};
+use crate::http1::{Dechunk, MOST_FIELDS, decimal, fields, words};
 
 /// How long a head may be.
 pub(super) const MOST_HEAD: usize = 128 << 10;
@@ -138,12 +138,6 @@ fn any_word(headers: &HeaderMap, name: header::HeaderName, word: &str) -> bool {
 
 fn is(word: &[u8], other: &str) -> bool {
     word.eq_ignore_ascii_case(other.as_bytes())
-}
-
-/// The words of a list.
-fn words(value: &HeaderValue) -> impl DoubleEndedIterator<Item = &[u8]> {
-    let words = value.as_bytes().split(|byte| *byte == b',');
-    words.map(<[u8]>::trim_ascii)
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::http1::words;
+
 /// Headers that speak of one connection only, whether or not `Connection` names them.
 const HOP_BY_HOP: [HeaderName; 6] = [
     header::CONNECTION,
@@ -20,11 +22,11 @@ pub(crate) fn end_to_end(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
+        .flat_map(words)
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
         .collect();
-    let trailers = headers.get_all(header::TE).iter().any(accepts_trailers);
+    let accepted = headers.get_all(header::TE).iter();
+    let trailers = accepted.flat_map(words).any(|word| word == b"trailers");
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
     }
@@ -38,12 +40,6 @@ pub(crate) fn end_to_end(headers: &mut HeaderMap) {
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-}
-
-fn accepts_trailers(value: &HeaderValue) -> bool {
-    value
-        .to_str()
-        .is_ok_and(|value| value.split(',').any(|word| word.trim() == "trailers"))
 }
 
 #[cfg(test)]
