@@ -1,4 +1,4 @@
-//! Cold starts: when a request is left to a worker, and pushing its job off the request's path.
+//! Cold starts: when a request is left to a worker, and what is done about it off its path.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use headroom_shared::id::PrefixId;
 use headroom_shared::job::{Envelope, JobBlock, Payload, VERSION};
 use headroom_shared::model::Model;
 use headroom_shared::queue::Enqueued;
+use headroom_shared::record::CacheUsage;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument;
 use uuid::Uuid;
@@ -16,8 +17,12 @@ use crate::app::App;
 use crate::blocks;
 use crate::counts::Decision;
 use crate::headers::RequestId;
+use crate::ledger::Ledger;
 use crate::memory::Known;
+use crate::outgoing::Outgoing;
+use crate::readable::Readable;
 use crate::scan::Scan;
+use crate::turn::Turn;
 
 /// A job on its way to the queue.
 #[derive(Debug)]
@@ -44,15 +49,59 @@ pub(crate) fn is_due(scan: &Scan, known: &Known, min_tokens: u64) -> bool {
     known.sure && known.frozen == 0 && is_large(scan, min_tokens)
 }
 
-/// Room for a job that is to be pushed, and whom to tell what became of it.
+/// What goes out for a cold start: the body, at once. All that is to be noted of it is noted off its path; where its job is dropped,
+/// nothing is: then it is as if it had been sent past the proxy.
+pub(crate) fn cold_start(turn: &Turn, received: &Bytes, readable: Readable) -> Outgoing {
+    let mut outgoing = Outgoing::as_received(received, Decision::Forwarded);
+    let (pledge, deferral) = pledge(&turn.app, readable.body.len());
+    outgoing.deferral = Some(deferral);
+    if let Some(pledge) = pledge {
+        let (tell, heard) = oneshot::channel();
+        outgoing.heard = Some(Box::new(|usage| _ = tell.send(usage)));
+        let noted = note(turn.clone(), readable, pledge, now_ms(), heard);
+        let noted = noted.in_current_span();
+        turn.app.tasks.spawn_on(noted, &turn.app.off_path);
+    }
+    outgoing
+}
+
+/// Pushes the job of a cold start that went out at `now_ms`, and makes its record.
+async fn note(
+    turn: Turn,
+    readable: Readable,
+    pledge: Pledge,
+    now_ms: u64,
+    heard: oneshot::Receiver<Option<CacheUsage>>,
+) -> Option<()> {
+    let (app, scan) = (&turn.app, readable.scan(&turn)?);
+    let known = app.memory.recall_new(&scan);
+    let mut ledger = Ledger::open(app.memory.clone(), &scan, &known, now_ms)?;
+    if is_due(&scan, &known, app.rules.min_tokens) {
+        ledger.own()?.waiting = true;
+        pledge.push(&turn, &readable.body, &scan, scan.whole()?);
+    }
+    let on_its_way = ledger.goes_out(&scan, known);
+    drop((scan, readable));
+    on_its_way.answered(heard.await.ok()?);
+    Some(())
+}
+
+/// Pushes the job of a request's first messages, which `prefix` ends, off the request's path.
+pub(crate) fn push(turn: &Turn, body: &Bytes, scan: &Arc<Scan>, prefix: PrefixId) {
+    if let (Some(pledge), _) = pledge(&turn.app, body.len()) {
+        pledge.push(turn, body, scan, prefix);
+    }
+}
+
+/// Room for a job that is to be made, and whom to tell what became of it.
 #[derive(Debug)]
-pub(crate) struct Pledge {
+struct Pledge {
     room: OwnedSemaphorePermit,
     tell: oneshot::Sender<Enqueued>,
 }
 
 /// Makes room for the job of a body of so many bytes; where too many are in the making, it is dropped.
-pub(crate) fn pledge(app: &App, bytes: usize) -> (Option<Pledge>, Deferral) {
+fn pledge(app: &App, bytes: usize) -> (Option<Pledge>, Deferral) {
     let (tell, told) = oneshot::channel();
     let pledge = if let Some(room) = app.backlog.room(bytes) {
         Some(Pledge { room, tell })
@@ -64,32 +113,11 @@ pub(crate) fn pledge(app: &App, bytes: usize) -> (Option<Pledge>, Deferral) {
     (pledge, Deferral(told))
 }
 
-/// Pushes the job of a request, off its path: of all of it, or of the first messages, which `prefix` ends.
-pub(crate) fn push(
-    app: &Arc<App>,
-    body: &Bytes,
-    scan: &Arc<Scan>,
-    prefix: PrefixId,
-    trace: RequestId,
-) -> Deferral {
-    let (pledge, deferral) = pledge(app, body.len());
-    if let Some(pledge) = pledge {
-        pledge.push(app, body, scan, prefix, trace);
-    }
-    deferral
-}
-
 impl Pledge {
-    /// Pushes the job it was made for, as [`push`] does.
-    pub(crate) fn push(
-        self,
-        app: &Arc<App>,
-        body: &Bytes,
-        scan: &Arc<Scan>,
-        prefix: PrefixId,
-        trace: RequestId,
-    ) {
+    /// Makes and pushes the job.
+    fn push(self, turn: &Turn, body: &Bytes, scan: &Arc<Scan>, prefix: PrefixId) {
         let Self { room, tell } = self;
+        let (app, trace) = (&turn.app, turn.id);
         let (queue, backlog) = (app.queue.clone(), app.backlog.clone());
         let (body, scan) = (body.clone(), scan.clone());
         let work = async move {

@@ -1,0 +1,114 @@
+//! What goes out for a body: scan it, recall what is known of it, leave it to a worker or choose the forms, splice them in, and note
+//! all that.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headroom_shared::clock::now_ms;
+use http::HeaderMap;
+
+use crate::choose::{Choosing, Chosen};
+use crate::counts::Decision;
+use crate::defer;
+use crate::ledger::Ledger;
+use crate::memory::Known;
+use crate::outgoing::Outgoing;
+use crate::readable::Readable;
+use crate::scan::{Scan, Scanned};
+use crate::splice::Rope;
+use crate::turn::Turn;
+
+/// What goes out for a body that was received with these headers; `None` where nothing is to be done about it.
+pub(crate) async fn plan(turn: &Turn, headers: &HeaderMap, received: &Bytes) -> Option<Outgoing> {
+    let (app, min_tokens) = (&turn.app, turn.app.rules.min_tokens);
+    let mut readable = Readable::of(turn, headers, received).await?;
+    let enough = |scan: &Scan| defer::is_large(scan, min_tokens);
+    let scan = match readable.scan_enough(turn, &enough)? {
+        Scanned::Whole(scan) => scan,
+        Scanned::Begun(begun) => {
+            if app.memory.is_new(&begun, &mut readable.budget).await {
+                return Some(defer::cold_start(turn, received, readable));
+            }
+            readable.scan(turn)?
+        }
+    };
+    let known = recall(turn, &mut readable, &scan).await;
+    if defer::is_due(&scan, &known, min_tokens) {
+        return Some(defer::cold_start(turn, received, readable));
+    }
+    let now = now_ms();
+    let body = readable.body.clone();
+    let (chosen, ledger) = choose(turn, readable, &scan, &known, now).await?;
+    let mut outgoing = if chosen.is_empty() {
+        Outgoing::as_received(received, Decision::Forwarded)
+    } else {
+        let spans = chosen
+            .into_iter()
+            .map(|(index, text)| (scan.blocks[index].span.clone(), text));
+        Outgoing::spliced(&body, Rope::splice(&body, spans))
+    };
+    if let Some(waiting) = &known.waiting
+        && known.sure
+        && app.offers.again(waiting, now)
+    {
+        defer::push(turn, &body, &scan, waiting.prefix);
+    }
+    let on_its_way = ledger.goes_out(&scan, known);
+    outgoing.heard = Some(Box::new(|usage| on_its_way.answered(usage)));
+    Some(outgoing)
+}
+
+/// Notes that a request goes out in the original whatever was sent before: the provider's cache of its prefix may be warm.
+pub(crate) async fn observe(turn: Turn, headers: HeaderMap, received: Bytes) {
+    let Some(mut readable) = Readable::of(&turn, &headers, &received).await else {
+        return;
+    };
+    let Some(scan) = readable.scan(&turn) else {
+        return;
+    };
+    let known = recall(&turn, &mut readable, &scan).await;
+    let now = now_ms();
+    let memory = &turn.app.memory;
+    if !known.sure {
+        memory.goes_out_unsure(&scan, now);
+    }
+    if let Some(ledger) = Ledger::observing(memory.clone(), &scan, &known, now) {
+        drop(ledger.goes_out(&scan, known));
+    }
+}
+
+async fn recall(turn: &Turn, readable: &mut Readable, scan: &Scan) -> Known {
+    let app = &turn.app;
+    let known = app.memory.recall(scan, &mut readable.budget).await;
+    if !known.sure {
+        app.counts.store_misses.inc();
+    }
+    known
+}
+
+/// The forms that go out in a request, and its records; `None` for a request without messages.
+async fn choose(
+    turn: &Turn,
+    readable: Readable,
+    scan: &Arc<Scan>,
+    known: &Known,
+    now_ms: u64,
+) -> Option<(Chosen, Ledger)> {
+    let memory = &turn.app.memory;
+    let mut choosing = Choosing {
+        app: &turn.app,
+        body: &readable.body,
+        scan,
+        known,
+        budget: readable.budget,
+    };
+    if !known.sure {
+        // There may be more than is known here, so nothing new is chosen, and no record tells a shorter story.
+        memory.goes_out_unsure(scan, now_ms);
+        let ledger = Ledger::observing(memory.clone(), scan, known, now_ms)?;
+        return Some((choosing.recorded(), ledger));
+    }
+    let mut ledger = Ledger::open(memory.clone(), scan, known, now_ms)?;
+    let chosen = choosing.all(&mut ledger, now_ms).await;
+    Some((chosen, ledger))
+}
