@@ -7,6 +7,7 @@ use std::path::Path;
 
 use redb::{Database, DatabaseError, ReadableTable, StorageError};
 
+use super::filter::Filter;
 use super::layout::{META, USED, VALUES};
 use crate::id::DigestKey;
 use crate::store::StoreError;
@@ -17,9 +18,11 @@ const NAME: &str = "headroom.redb";
 const FORMAT: u32 = 1;
 /// What the database may keep in memory, in bytes. The proxy has a cache of its own in front.
 const CACHE: usize = 64 << 20;
+/// What it may keep in memory while it is repaired and its keys are walked, in bytes.
+const WALK_CACHE: usize = 1 << 20;
 
-/// Opens or makes the database in `dir`, and gives the deployment's secret with it.
-pub(super) fn open(dir: &Path) -> Result<(Database, DigestKey), StoreError> {
+/// Opens or makes the database in `dir`, and gives the deployment's secret and the filter of its keys with it.
+pub(super) fn open(dir: &Path) -> Result<(Database, DigestKey, Filter), StoreError> {
     let path = dir.join(NAME);
     let failed = |cause: String| {
         StoreError::other(
@@ -27,19 +30,26 @@ pub(super) fn open(dir: &Path) -> Result<(Database, DigestKey), StoreError> {
             format!("{}: {cause}", path.display()),
         )
     };
-    let file = make(dir, &path).map_err(|error| failed(error.to_string()))?;
     // A damaged file can make the database panic where it meets what it has never written.
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        let database = Database::builder()
-            .set_cache_size(CACHE)
-            .create_file(file)
-            .map_err(refusal)?;
-        let secret = begin(&database)?;
-        Ok((database, secret))
+        // Opened twice, because what a repair and the walk over the keys read stays in the database's cache.
+        let walked = database(dir, &path, WALK_CACHE)?;
+        let (secret, filter) = (begin(&walked)?, Filter::of(&walked).map_err(text)?);
+        drop(walked);
+        Ok((database(dir, &path, CACHE)?, secret, filter))
     }));
     opened
         .unwrap_or_else(|_| Err(DAMAGED.to_owned()))
         .map_err(failed)
+}
+
+/// The database in `dir`, which may keep `cache` bytes in memory.
+fn database(dir: &Path, path: &Path, cache: usize) -> Result<Database, String> {
+    let file = make(dir, path).map_err(|error| error.to_string())?;
+    Database::builder()
+        .set_cache_size(cache)
+        .create_file(file)
+        .map_err(refusal)
 }
 
 const DAMAGED: &str = "the file is damaged: move it away to begin with an empty one";
@@ -144,7 +154,7 @@ mod tests {
     #[test]
     fn a_newer_format_is_refused_and_the_file_left_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let (_, secret) = open(dir.path()).unwrap();
+        let (_, secret, _) = open(dir.path()).unwrap();
         meta(dir.path(), "format", &7_u32.to_le_bytes());
         let error = open(dir.path()).unwrap_err().to_string();
         assert!(error.contains("it has format 7"), "{error}");

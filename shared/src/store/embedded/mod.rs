@@ -1,6 +1,7 @@
 //! A store in a local file, for a proxy that has no Redis.
 
 mod file;
+mod filter;
 mod layout;
 mod writer;
 
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use redb::{Database, ReadableDatabase};
 use tokio::sync::{mpsc, oneshot};
 
+use self::filter::Filter;
 use self::layout::{FileKey, USED, VALUES, file_key};
 use self::writer::{Change, Order, Swept, WAITING};
 use super::{Entry, Key, Store, StoreError};
@@ -27,6 +29,7 @@ use crate::id::DigestKey;
 /// when the store is dropped.
 pub struct EmbeddedStore {
     database: Arc<Database>,
+    filter: Arc<Filter>,
     secret: DigestKey,
     retention_ms: u64,
     orders: Option<mpsc::Sender<Order>>,
@@ -35,24 +38,26 @@ pub struct EmbeddedStore {
 
 impl EmbeddedStore {
     /// Opens the file in the folder `dir`, or makes both, readable by this user alone. Entries live for `retention` (at
-    /// least 1 ms) since their last use. Blocks; after a kill of the last process it walks the whole file once.
+    /// least 1 ms) since their last use. Blocks while it walks the keys (a million: some 0.2 s); after a kill of the last
+    /// process it walks the whole file once.
     ///
     /// # Errors
     /// When another process has the file open, when it is damaged or of a newer format, or when it can't be made.
     pub fn open(dir: &Path, retention: Duration) -> Result<Self, StoreError> {
-        let (database, secret) = file::open(dir)?;
-        let database = Arc::new(database);
+        let (database, secret, filter) = file::open(dir)?;
+        let (database, filter) = (Arc::new(database), Arc::new(filter));
         let retention_ms = u64::try_from(retention.as_millis())
             .unwrap_or(u64::MAX)
             .max(1);
         let (orders, received) = mpsc::channel(WAITING);
-        let written = Arc::clone(&database);
+        let written = (Arc::clone(&database), Arc::clone(&filter));
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || writer::run(&written, retention_ms, received))
+            .spawn(move || writer::run(&written.0, &written.1, retention_ms, received))
             .map_err(|error| StoreError::other("starting the store's writer", error))?;
         Ok(Self {
             database,
+            filter,
             secret,
             retention_ms,
             orders: Some(orders),
@@ -108,10 +113,19 @@ impl Store for EmbeddedStore {
     }
 
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        let keys: Vec<FileKey> = keys.iter().copied().map(file_key).collect();
+        let mut values = vec![None; keys.len()];
+        let asked = keys.iter().copied().map(file_key).enumerate();
+        let (places, asked): (Vec<usize>, Vec<FileKey>) =
+            asked.filter(|(_, key)| self.filter.may_hold(key)).unzip();
+        if asked.is_empty() {
+            return Ok(values);
+        }
         let retention_ms = self.retention_ms;
-        self.look(move |database| read(database, &keys, retention_ms))
-            .await
+        let found = self.look(move |database| read(database, &asked, retention_ms));
+        for (place, value) in places.into_iter().zip(found.await?) {
+            values[place] = value;
+        }
+        Ok(values)
     }
 
     async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
@@ -166,4 +180,108 @@ fn read(
             Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use futures_util::FutureExt;
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::id::FormId;
+
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+    fn form(name: u8) -> Key {
+        Key::Form(FormId::from_bytes([name; 16]))
+    }
+
+    fn entry(name: u8, value: &'static str) -> Entry {
+        Entry {
+            key: form(name),
+            rev: 0,
+            value: value.into(),
+        }
+    }
+
+    async fn read_one(store: &EmbeddedStore, name: u8) -> Option<Bytes> {
+        store.read(&[form(name)]).await.unwrap().remove(0)
+    }
+
+    /// Whether a read goes to the file. It can't from outside a runtime, which has the blocking threads.
+    fn is_asked_for(store: &EmbeddedStore, key: Key) -> bool {
+        let read = AssertUnwindSafe(|| store.read(&[key]).now_or_never());
+        let Ok(answer) = catch_unwind(read) else {
+            return true;
+        };
+        assert_eq!(answer.unwrap().unwrap(), [None]);
+        false
+    }
+
+    #[test]
+    fn only_a_read_of_what_may_be_there_goes_to_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
+        assert!(!is_asked_for(&store, form(1)));
+        runtime.block_on(store.write(&[entry(1, "a")])).unwrap();
+        assert!(is_asked_for(&store, form(1)) && !is_asked_for(&store, form(2)));
+        drop(store);
+
+        let store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
+        assert!(is_asked_for(&store, form(1)) && !is_asked_for(&store, form(2)));
+    }
+
+    #[test]
+    fn what_was_swept_is_asked_for_until_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let store = EmbeddedStore::open(dir.path(), Duration::from_millis(1)).unwrap();
+        runtime.block_on(store.write(&[entry(1, "a")])).unwrap();
+        while runtime.block_on(store.sweep()).unwrap() == 0 {}
+        assert!(is_asked_for(&store, form(1)));
+        drop(store);
+
+        let store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
+        assert!(!is_asked_for(&store, form(1)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_in_the_file_is_found_whatever_is_done_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
+        assert_eq!(read_one(&store, 1).await, None);
+        for value in ["written", "written again"] {
+            store.write(&[entry(1, value)]).await.unwrap();
+            assert_eq!(read_one(&store, 1).await.unwrap(), value);
+            store.touch(&[form(1), form(2)]).await.unwrap();
+            assert_eq!(read_one(&store, 1).await.unwrap(), value);
+            assert_eq!(store.sweep().await.unwrap(), 0);
+            assert_eq!(read_one(&store, 1).await.unwrap(), value);
+            drop(store);
+            store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
+            let found = store.read(&[form(2), form(1), form(3)]).await.unwrap();
+            assert_eq!(found, [None, Some(value.into()), None]);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_written_is_found_from_every_thread_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(EmbeddedStore::open(dir.path(), WEEK).unwrap());
+        let mut writers = JoinSet::new();
+        for name in 0..=255 {
+            let store = Arc::clone(&store);
+            writers.spawn(async move {
+                assert_eq!(read_one(&store, name).await, None);
+                store.write(&[entry(name, "a")]).await.unwrap();
+                let read = async move { read_one(&store, name).await };
+                JoinSet::from_iter([read]).join_all().await
+            });
+        }
+        let found = writers.join_all().await.concat();
+        assert!(found.len() == 256 && found.iter().all(Option::is_some));
+    }
 }

@@ -1,11 +1,11 @@
 //! The thread that writes: it takes what waits, and commits it as one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use redb::{Database, Durability, ReadableTable};
 use tokio::sync::{mpsc, oneshot};
 
+use super::filter::Filter;
 use super::layout::{FileKey, USED, VALUES, file_key, stored_revision};
 use crate::clock::now_ms;
 use crate::store::{Entry, StoreError};
@@ -38,10 +38,17 @@ pub(super) struct Order {
 }
 
 /// Runs until nobody can order any more.
-pub(super) fn run(database: &Arc<Database>, retention_ms: u64, mut orders: mpsc::Receiver<Order>) {
+pub(super) fn run(
+    database: &Database,
+    filter: &Filter,
+    retention_ms: u64,
+    mut orders: mpsc::Receiver<Order>,
+) {
     let mut batch = Vec::with_capacity(WAITING);
     while orders.blocking_recv_many(&mut batch, WAITING) > 0 {
-        let outcome = catch_unwind(AssertUnwindSafe(|| commit(database, retention_ms, &batch)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            commit(database, filter, retention_ms, &batch)
+        }));
         let failure = match outcome {
             Ok(Ok(swept)) => {
                 for (order, swept) in batch.drain(..).zip(swept) {
@@ -62,6 +69,7 @@ pub(super) fn run(database: &Arc<Database>, retention_ms: u64, mut orders: mpsc:
 
 fn commit(
     database: &Database,
+    filter: &Filter,
     retention_ms: u64,
     batch: &[Order],
 ) -> Result<Vec<Swept>, redb::Error> {
@@ -79,6 +87,7 @@ fn commit(
         let mut file = Tables {
             values: transaction.open_table(VALUES)?,
             used: transaction.open_table(USED)?,
+            filter,
             now,
             // Used before this: expired.
             expired: now.saturating_sub(retention_ms),
@@ -101,6 +110,7 @@ fn commit(
 struct Tables<'t> {
     values: redb::Table<'t, &'static FileKey, &'static [u8]>,
     used: redb::Table<'t, &'static FileKey, u64>,
+    filter: &'t Filter,
     now: u64,
     expired: u64,
 }
@@ -119,6 +129,8 @@ impl Tables<'_> {
                 return Ok(());
             }
         }
+        // Before the commit, so that no read passes over an entry that is in the file.
+        self.filter.insert(key);
         self.values.insert(key, &entry.value[..])?;
         self.used.insert(key, self.now)?;
         Ok(())
