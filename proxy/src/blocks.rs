@@ -1,20 +1,36 @@
-//! Blocks as compressors take them: unescaped, with the tool call they answer.
+//! Blocks as compressors and jobs take them, with the tool call they answer.
 
 use std::collections::HashMap;
 
-use headroom_shared::job::JobBlock;
+use headroom_shared::job::{EscapedText, JobBlock};
 
 use crate::scan::{Block, Call, Scan};
 
 /// A longer input of a tool call is no help in naming its output, and is not repeated for every block of it.
 const LONGEST_INPUT: usize = 4096;
 
-/// The blocks of a request as a job or a compressor takes them, in order. One whose text is no Unicode (a lone surrogate) is
-/// left out: it can't be handed on.
+/// The blocks of a request as a compressor takes them, in order, each with its position in the scan. One whose text is no Unicode
+/// (a lone surrogate) is left out.
 pub(crate) fn unescaped<'a>(
     body: &'a [u8],
     scan: &'a Scan,
 ) -> impl Iterator<Item = (usize, JobBlock)> + 'a {
+    with_calls(body, scan, |quoted| serde_json::from_slice(quoted).ok())
+}
+
+/// The same blocks as a job takes them: their texts stay where they are in the body.
+pub(crate) fn escaped<'a>(
+    body: &'a [u8],
+    scan: &'a Scan,
+) -> impl Iterator<Item = JobBlock<EscapedText<'a>>> + 'a {
+    with_calls(body, scan, EscapedText::new).map(|(_, block)| block)
+}
+
+fn with_calls<'a, Text>(
+    body: &'a [u8],
+    scan: &'a Scan,
+    text: impl Fn(&'a [u8]) -> Option<Text> + 'a,
+) -> impl Iterator<Item = (usize, JobBlock<Text>)> + 'a {
     let calls: HashMap<&[u8], &Call> = scan
         .calls
         .iter()
@@ -28,12 +44,12 @@ pub(crate) fn unescaped<'a>(
                 .call
                 .as_ref()
                 .and_then(|id| calls.get(&body[id.clone()]));
-            Some((index, unescape(body, block, call.copied())?))
+            let text = text(&body[block.span.start - 1..block.span.end + 1])?;
+            Some((index, with_call(body, block, text, call.copied())))
         })
 }
 
-fn unescape(body: &[u8], block: &Block, call: Option<&Call>) -> Option<JobBlock> {
-    let quoted = &body[block.span.start - 1..block.span.end + 1];
+fn with_call<Text>(body: &[u8], block: &Block, text: Text, call: Option<&Call>) -> JobBlock<Text> {
     let name =
         |call: &Call| serde_json::from_slice(&body[call.name.start - 1..call.name.end + 1]).ok();
     let input = |call: &Call| {
@@ -42,15 +58,16 @@ fn unescape(body: &[u8], block: &Block, call: Option<&Call>) -> Option<JobBlock>
             return None;
         }
         // `arguments` is JSON in a string; `input` is JSON as it stands.
-        serde_json::from_slice::<String>(raw)
-            .or_else(|_| String::from_utf8(raw.to_vec()))
-            .ok()
+        let in_string = raw.starts_with(b"\"").then(|| serde_json::from_slice(raw));
+        in_string
+            .and_then(Result::ok)
+            .or_else(|| String::from_utf8(raw.to_vec()).ok())
     };
-    Some(JobBlock {
+    JobBlock {
         place: block.place,
         block: block.id,
-        text: serde_json::from_slice(quoted).ok()?,
+        text,
         tool: call.and_then(name),
         input: call.and_then(input),
-    })
+    }
 }

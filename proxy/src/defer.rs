@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use headroom_shared::clock::now_ms;
 use headroom_shared::id::PrefixId;
-use headroom_shared::job::{Envelope, JobBlock, Payload, VERSION};
+use headroom_shared::job::{Envelope, Payload, VERSION};
 use headroom_shared::model::Model;
 use headroom_shared::queue::Enqueued;
 use headroom_shared::record::CacheUsage;
@@ -126,7 +126,7 @@ impl Pledge {
             let Some((envelope, payload)) = made else {
                 return;
             };
-            match queue.enqueue(&envelope, &payload).await {
+            match queue.enqueue(&envelope, payload).await {
                 Ok(enqueued) => {
                     tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, ?enqueued, "a cold start's job");
                     let _ = tell.send(enqueued);
@@ -140,16 +140,11 @@ impl Pledge {
     }
 }
 
-fn job(
-    body: &Bytes,
-    scan: &Scan,
-    prefix: PrefixId,
-    trace: RequestId,
-) -> Option<(Envelope, Payload)> {
+/// The job of a request up to the message that `prefix` ends with: its envelope, and its payload's JSON.
+fn job(body: &Bytes, scan: &Scan, prefix: PrefixId, trace: RequestId) -> Option<(Envelope, Bytes)> {
     let mut messages = scan.messages.iter();
     let last = messages.position(|message| message.boundary == prefix)?;
-    let blocks: Vec<JobBlock> = blocks::unescaped(body, scan)
-        .map(|(_, block)| block)
+    let blocks: Vec<_> = blocks::escaped(body, scan)
         .take_while(|block| block.place.message as usize <= last)
         .collect();
     let envelope = Envelope {
@@ -159,18 +154,16 @@ fn job(
         model: scan.model.clone(),
         tokens: tokens(scan),
         blocks: blocks.len() as u64,
-        bytes: blocks.iter().map(|block| block.text.len() as u64).sum(),
+        bytes: blocks.iter().map(|block| block.text.bytes() as u64).sum(),
         enqueued_ms: now_ms(),
         trace: trace.to_string(),
     };
-    Some((
-        envelope,
-        Payload {
-            v: VERSION,
-            references: scan.references,
-            blocks,
-        },
-    ))
+    let payload = Payload {
+        v: VERSION,
+        references: scan.references,
+        blocks,
+    };
+    Some((envelope, payload.to_json().ok()?))
 }
 
 fn tokens(scan: &Scan) -> u64 {
@@ -182,21 +175,83 @@ mod tests {
     use super::*;
     use crate::dialect::DIALECTS;
     use headroom_shared::id::DigestKey;
+    use headroom_shared::job::JobBlock;
+
+    const ANSWER: &[u8] = br#"{"role":"assistant","content":"ok"}"#;
+
+    fn user(text: &[u8]) -> Vec<u8> {
+        [br#"{"role":"user","content":""#, text, br#""}"#].concat()
+    }
+
+    fn body(messages: &[Vec<u8>]) -> Bytes {
+        let messages = messages.join(&b","[..]);
+        Bytes::from([br#"{"model":"m","messages":["#, &messages[..], b"]}"].concat())
+    }
+
+    fn scan(body: &Bytes) -> Scan {
+        crate::scan::scan(body, DIALECTS[0], &DigestKey::from_bytes([1; 32])).unwrap()
+    }
+
+    /// The job up to the message at `last`, with its payload as a worker reads it.
+    fn read_job(body: &Bytes, scan: &Scan, last: usize) -> (Envelope, Payload) {
+        let prefix = scan.messages[last].boundary;
+        let (envelope, payload) = job(body, scan, prefix, RequestId::new()).unwrap();
+        let payload: Payload = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(envelope.prefix, prefix);
+        assert_eq!(envelope.blocks, payload.blocks.len() as u64);
+        (envelope, payload)
+    }
 
     #[test]
     fn a_job_holds_the_blocks_of_its_prefix_and_no_later_ones() {
-        let user =
-            |letter: &str| format!(r#"{{"role":"user","content":"{}"}}"#, letter.repeat(3000));
-        let answer = r#"{"role":"assistant","content":"ok"}"#;
-        let messages = [user("a"), answer.to_owned(), user("b")].join(",");
-        let body = Bytes::from(format!(r#"{{"model":"m","messages":[{messages}]}}"#));
-        let scan = crate::scan::scan(&body, DIALECTS[0], &DigestKey::from_bytes([1; 32])).unwrap();
+        let long = |letter: &[u8]| user(&letter.repeat(3000));
+        let body = body(&[long(b"a"), ANSWER.to_vec(), long(b"b")]);
+        let scan = scan(&body);
         for (last, blocks) in [(0, 1), (1, 1), (2, 2)] {
-            let prefix = scan.messages[last].boundary;
-            let (envelope, payload) = job(&body, &scan, prefix, RequestId::new()).unwrap();
-            assert_eq!((envelope.prefix, envelope.blocks), (prefix, blocks));
-            assert_eq!(payload.blocks.len() as u64, blocks);
-            assert_eq!(envelope.bytes, blocks * 3000);
+            let (envelope, _) = read_job(&body, &scan, last);
+            assert_eq!((envelope.blocks, envelope.bytes), (blocks, blocks * 3000));
         }
+    }
+
+    #[test]
+    fn a_worker_reads_in_a_job_what_a_compressor_is_given_here() {
+        let long = b"a \\\"quoted\\\" word, \\u00e9 \\ud83e\\udd80 \xc3\xa9\\n".repeat(100);
+        let call = br#"{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"Read","input":{"path":"a\tb"}}]}"#;
+        let result = [
+            br#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":""#,
+            &long[..],
+            br#""}]}"#,
+        ];
+        let body = body(&[user(&long), call.to_vec(), result.concat()]);
+        let scan = scan(&body);
+        let (envelope, payload) = read_job(&body, &scan, 2);
+        assert_eq!(envelope.bytes, 2 * long.len() as u64);
+        assert_eq!(payload.references, scan.references);
+        assert_eq!(payload.blocks, given(&body, &scan));
+        assert_eq!(payload.blocks[1].tool.as_deref(), Some("Read"));
+        assert_eq!(
+            payload.blocks[1].input.as_deref(),
+            Some(r#"{"path":"a\tb"}"#)
+        );
+    }
+
+    #[test]
+    fn a_text_that_can_not_be_read_is_left_out_of_its_job() {
+        let beginning = b"a".repeat(3000);
+        for bad in [&br"\ud83e"[..], br"\udd80\ud83e", br"\x41", b"\n", b"\xff"] {
+            let with = |end: &[u8]| user(&[&beginning, end].concat());
+            let body = body(&[with(b"first"), with(bad), with(b"last")]);
+            let scan = scan(&body);
+            assert_eq!(scan.blocks.len(), 3);
+            let (_, payload) = read_job(&body, &scan, 2);
+            let messages = payload.blocks.iter().map(|block| block.place.message);
+            assert_eq!(messages.collect::<Vec<_>>(), [0, 2], "{bad:?}");
+            assert_eq!(payload.blocks, given(&body, &scan));
+        }
+    }
+
+    fn given(body: &Bytes, scan: &Scan) -> Vec<JobBlock> {
+        let blocks = blocks::unescaped(body, scan);
+        blocks.map(|(_, block)| block).collect()
     }
 }

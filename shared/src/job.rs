@@ -3,13 +3,18 @@
 //! A job has two parts. The envelope is one short line in the queue that a person can read; it never changes, because the
 //! queue finds it again by its bytes. The payload holds the blocks and is kept under a key of its own.
 
+mod escaped;
+
 use std::fmt;
 use std::str::FromStr;
 
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::compress::Source;
 use crate::id::{BlockId, PrefixId};
+
+pub use self::escaped::EscapedText;
 
 /// The version of envelope and payload that this code writes and reads.
 pub const VERSION: u32 = 1;
@@ -29,7 +34,7 @@ pub struct Envelope {
     pub tokens: u64,
     /// Blocks in the payload.
     pub blocks: u64,
-    /// Bytes of text in the payload.
+    /// Bytes of text in the payload, as it stands there: escaped.
     pub bytes: u64,
     /// When the job was pushed: milliseconds since 1970 by the proxy's clock.
     pub enqueued_ms: u64,
@@ -37,26 +42,40 @@ pub struct Envelope {
     pub trace: String,
 }
 
-/// The blocks of a job, in the order of the conversation.
+/// The blocks of a job, in the order of the conversation. The proxy writes it with [`EscapedText`]s, a worker reads it with
+/// `String`s.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Payload {
+pub struct Payload<Text = String> {
     /// [`VERSION`] of the program that made it.
     pub v: u32,
     /// Whether a form may refer to an earlier block (not where the provider may drop earlier blocks by itself).
     pub references: bool,
     /// The blocks.
-    pub blocks: Vec<JobBlock>,
+    pub blocks: Vec<JobBlock<Text>>,
+}
+
+impl Payload<EscapedText<'_>> {
+    /// Its JSON, as a queue takes it.
+    ///
+    /// # Errors
+    /// Never by what the payload holds.
+    pub fn to_json(&self) -> serde_json::Result<Bytes> {
+        let bytes = self.blocks.iter().map(JobBlock::json_bytes).sum();
+        let mut json = Vec::with_capacity(bytes);
+        serde_json::to_writer(&mut json, self)?;
+        Ok(json.into())
+    }
 }
 
 /// One block of a job, with its tool context.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobBlock {
+pub struct JobBlock<Text = String> {
     /// Where it stands.
     pub place: Place,
     /// The digest of its text.
     pub block: BlockId,
-    /// Its text, as the model reads it (not escaped).
-    pub text: String,
+    /// Its text, as the model reads it; in JSON a string.
+    pub text: Text,
     /// Name of the tool whose output it is, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
@@ -74,6 +93,15 @@ impl JobBlock {
             tool: self.tool.as_deref(),
             input: self.input.as_deref(),
         }
+    }
+}
+
+impl JobBlock<EscapedText<'_>> {
+    /// Bytes of its JSON, about. A guess that is too low costs a copy of the payload's JSON and nothing else.
+    fn json_bytes(&self) -> usize {
+        // Place, digest and the fields' names take 100 bytes to 150, and quotes in the input are escaped.
+        const BESIDE: usize = 192;
+        BESIDE + self.text.bytes() + self.input.as_ref().map_or(0, String::len)
     }
 }
 

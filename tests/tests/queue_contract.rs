@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use headroom_shared::id::BlockId;
 use headroom_shared::prefix::{CompressedPrefix, Form};
 use headroom_shared::queue::embedded::EmbeddedQueue;
-use headroom_shared::queue::{Enqueued, Finished, Job, JobQueue, Retried, Timing, WorkQueue};
+use headroom_shared::queue::{
+    Claimed, Enqueued, Finished, Job, JobQueue, Retried, Timing, WorkQueue,
+};
 use headroom_shared::store::{Key, Store};
 use headroom_tests::queue::SOON;
-use headroom_tests::queue::jobs::{TEXT, job, prefix, result};
+use headroom_tests::queue::jobs::{TEXT, job, json, prefix, result};
 use headroom_tests::queue::memory::MemoryStore;
 use headroom_tests::queue::over_redis::{bounds, keys};
 use headroom_tests::queue::watch::{self, finish};
@@ -51,7 +53,10 @@ impl Subject {
 
     async fn offer(&self, number: u8, text: &str) -> Enqueued {
         let (envelope, payload) = job(number, text);
-        self.producer.enqueue(&envelope, &payload).await.unwrap()
+        self.producer
+            .enqueue(&envelope, json(&payload))
+            .await
+            .unwrap()
     }
 
     async fn claim(&self) -> Arc<Job> {
@@ -102,6 +107,7 @@ contract! {
     a_passing_failure_is_tried_again_until_its_attempts_are_used_up
     a_result_that_is_too_large_is_refused_for_good
     a_buried_job_is_gone_and_counted_once
+    a_payload_that_can_not_be_read_makes_its_job_unusable
     leaving_gives_back_what_is_held_in_its_order
 }
 
@@ -239,7 +245,11 @@ async fn the_queue_is_bounded_by_bytes_too(make: impl AsyncFn(u64) -> Subject) {
     };
     let offer = async |number| {
         let (envelope, payload) = huge(number);
-        queue.producer.enqueue(&envelope, &payload).await.unwrap()
+        queue
+            .producer
+            .enqueue(&envelope, json(&payload))
+            .await
+            .unwrap()
     };
     assert_eq!(offer(1).await, Enqueued::Queued, "nothing else waits");
     assert_eq!(queue.offer(2, TEXT).await, Enqueued::DroppedFull);
@@ -316,6 +326,31 @@ async fn a_buried_job_is_gone_and_counted_once(make: impl AsyncFn(u64) -> Subjec
     }
     let (depth, totals) = queue.producer.counts().await.unwrap();
     assert_eq!((depth.active, depth.dead, totals.dead), (0, 1, 1));
+}
+
+async fn a_payload_that_can_not_be_read_makes_its_job_unusable(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    for (payload, says) in [
+        (&b"{\"v\":1,\"secret\""[..], "not a payload: no JSON"),
+        (b"{\"v\":\"secret\"}", "not a payload: wrong fields"),
+        (
+            b"{\"v\":2,\"references\":true,\"blocks\":[]}",
+            "a payload of version 2",
+        ),
+    ] {
+        let (envelope, _) = job(1, TEXT);
+        let offered = queue.producer.enqueue(&envelope, payload.into()).await;
+        assert_eq!(offered.unwrap(), Enqueued::Queued);
+        let element = queue.worker.claim().await.unwrap().unwrap();
+        let taken = queue.worker.take(&element).await.unwrap();
+        let Some(Claimed::Unusable { reason, .. }) = taken else {
+            unreachable!("{taken:?}");
+        };
+        assert!(reason.contains(says), "{reason}");
+        assert!(!reason.contains("secret"), "{reason}");
+        queue.worker.bury(&element, "it is no job").await.unwrap();
+    }
 }
 
 async fn a_released_element_is_claimed_next(make: impl AsyncFn(u64) -> Subject) {

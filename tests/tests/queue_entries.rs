@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use headroom_shared::queue::{Finished, JobQueue, Timing, WorkQueue};
 use headroom_tests::queue::SOON;
-use headroom_tests::queue::jobs::{TEXT, job, prefix, result};
+use headroom_tests::queue::jobs::{TEXT, job, json, prefix, result};
 use headroom_tests::queue::over_redis::keys;
 use headroom_tests::queue::watch::{claim, done, empty, finish, idle, offer, stored};
 use headroom_tests::queue::workers::real;
@@ -75,7 +75,7 @@ async fn what_a_job_leaves_has_a_life_and_is_announced() {
     let mut notices = client.get_async_pubsub().await.unwrap();
     notices.subscribe(keys().done()).await.unwrap();
     let (envelope, payload) = job(1, TEXT);
-    producer.enqueue(&envelope, &payload).await.unwrap();
+    producer.enqueue(&envelope, json(&payload)).await.unwrap();
     let hour = 3_600_000;
     for key in [keys().payload(&envelope.id), keys().pending(prefix(1))] {
         let life: i64 = redis.command(&["PTTL", &key]).await;
@@ -210,7 +210,10 @@ async fn a_full_redis_takes_results_and_heartbeats_all_the_same() {
     let claimed = claim(&*worker).await;
     let _: () = redis.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
     let (envelope, payload) = job(2, TEXT);
-    let refused = producer.enqueue(&envelope, &payload).await.unwrap_err();
+    let refused = producer
+        .enqueue(&envelope, json(&payload))
+        .await
+        .unwrap_err();
     assert!(refused.is_passing(), "{refused}");
     worker.heartbeat().await.unwrap();
     let finished = finish(&*worker, &claimed, &result(&claimed.payload)).await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use headroom_shared::queue::{Job, JobQueue, Timing};
 use headroom_tests::queue::SOON;
-use headroom_tests::queue::jobs::{TEXT, job, prefix};
+use headroom_tests::queue::jobs::{TEXT, job, json, prefix};
 use headroom_tests::queue::over_redis::{keys, worker_at};
 use headroom_tests::queue::running::Running;
 use headroom_tests::queue::watch::{done, empty, held, idle, offer, stored};
@@ -216,7 +216,10 @@ async fn a_job_that_was_held_at_a_death_runs_alone() {
     for number in 1..=2 {
         offer(&producer, number, TEXT).await;
     }
-    producer.enqueue(&suspect.0, &suspect.1).await.unwrap();
+    producer
+        .enqueue(&suspect.0, json(&suspect.1))
+        .await
+        .unwrap();
     for number in 4..=6 {
         offer(&producer, number, TEXT).await;
     }

@@ -15,7 +15,7 @@ use headroom_shared::queue::JobQueue;
 use headroom_shared::queue::redis::RedisQueue;
 use headroom_tests::process::Process;
 use headroom_tests::queue::SOON;
-use headroom_tests::queue::jobs::{TEXT, job_for, result};
+use headroom_tests::queue::jobs::{TEXT, job_for, json, result};
 use headroom_tests::queue::over_redis::keys;
 use headroom_tests::queue::watch::empty;
 use headroom_tests::queue::workers::quick;
@@ -166,7 +166,7 @@ impl Load {
     async fn produce(self, producer: Arc<RedisQueue>, part: u32) {
         for number in (part..self.jobs).step_by(PRODUCERS as usize) {
             let (envelope, payload) = numbered(number);
-            while producer.enqueue(&envelope, &payload).await.is_err() {
+            while producer.enqueue(&envelope, json(&payload)).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }

@@ -193,24 +193,39 @@ impl Link {
         .await
     }
 
+    /// The same for a script with a large argument, which is copied once less.
+    pub(crate) async fn run_large<T: FromRedisValue>(
+        &self,
+        what: &'static str,
+        (script, keys, args): WithArguments<'_>,
+    ) -> Result<T, StoreError> {
+        let command = &evalsha((script, keys, args));
+        self.repeat(what, |mut connection| async move {
+            match command.query_async(&mut connection).await {
+                Err(error) if is_not_loaded(&error) => {
+                    script.prepare_invoke().load_async(&mut connection).await?;
+                    command.query_async(&mut connection).await
+                }
+                ended => ended,
+            }
+        })
+        .await
+    }
+
     /// Runs one script and one command after it, in one round trip. Both may be repeated.
     pub(crate) async fn run_and<T: FromRedisValue>(
         &self,
         what: &'static str,
-        (script, keys, args): (&Script, &[String], &[&[u8]]),
+        (script, keys, args): WithArguments<'_>,
         then: &Cmd,
     ) -> Result<T, StoreError> {
         let mut both = pipe();
-        both.cmd("EVALSHA")
-            .arg(script.get_hash())
-            .arg(keys.len())
-            .arg(keys)
-            .arg(args);
+        both.add_command(evalsha((script, keys, args)));
         both.add_command(then.clone());
         let both = &both;
         self.repeat(what, |mut connection| async move {
             match both.query_async(&mut connection).await {
-                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                Err(error) if is_not_loaded(&error) => {
                     script.prepare_invoke().load_async(&mut connection).await?;
                     both.query_async(&mut connection).await
                 }
@@ -236,6 +251,32 @@ impl Link {
         };
         Err(StoreError::redis(what, error))
     }
+}
+
+/// A script, its keys and its arguments.
+type WithArguments<'a> = (&'a Script, &'a [String], &'a [&'a [u8]]);
+
+/// The command that runs a script which the server has.
+fn evalsha((script, keys, args): WithArguments<'_>) -> Cmd {
+    let keys_bytes: usize = keys.iter().map(String::len).sum();
+    let args_bytes: usize = args.iter().map(|arg| arg.len()).sum();
+    let hash = script.get_hash();
+    // The name, the hash, and how many keys there are in at most twenty digits.
+    let head_bytes = "EVALSHA".len() + hash.len() + 20;
+    let bytes = head_bytes + keys_bytes + args_bytes;
+    let mut command = Cmd::with_capacity(3 + keys.len() + args.len(), bytes);
+    command
+        .arg("EVALSHA")
+        .arg(hash)
+        .arg(keys.len())
+        .arg(keys)
+        .arg(args);
+    command
+}
+
+/// Whether the server was asked for a script that it has yet to load.
+fn is_not_loaded(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 /// Whether this server is no longer the one that holds the keys and takes writes.

@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::Notify;
 
+use super::element::claimed;
 use super::work::Left;
 use super::{
     Bounds, Claimed, Depth, Element, Enqueued, Finished, Job, JobQueue, Reaped, Retried, Timing,
     Totals, WorkQueue,
 };
-use crate::job::{Envelope, Payload};
+use crate::job::Envelope;
 use crate::prefix::JobResult;
 use crate::store::{Entry, Store, StoreError};
 
@@ -28,12 +30,20 @@ pub struct EmbeddedQueue {
     arrived: Notify,
 }
 
+/// A job whose payload is still packed: JSON.
+#[derive(Debug, Clone)]
+struct Packed {
+    element: Element,
+    envelope: Envelope,
+    payload: Bytes,
+}
+
 #[derive(Debug, Default)]
 struct State {
     /// Oldest first.
-    waiting: VecDeque<Arc<Job>>,
-    active: HashMap<Element, Arc<Job>>,
-    delayed: Vec<(Instant, Arc<Job>)>,
+    waiting: VecDeque<Packed>,
+    active: HashMap<Element, Packed>,
+    delayed: Vec<(Instant, Packed)>,
     attempts: HashMap<Element, u32>,
     totals: Totals,
 }
@@ -95,17 +105,13 @@ impl EmbeddedQueue {
 
 #[async_trait]
 impl JobQueue for EmbeddedQueue {
-    async fn enqueue(
-        &self,
-        envelope: &Envelope,
-        payload: &Payload,
-    ) -> Result<Enqueued, StoreError> {
+    async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError> {
         let line = serde_json::to_vec(envelope)
             .map_err(|error| StoreError::other("enqueue a job", error))?;
         let mut state = self.state();
-        let same = |job: &&mut Arc<Job>| job.envelope.prefix == envelope.prefix;
+        let same = |job: &&mut Packed| job.envelope.prefix == envelope.prefix;
         if let Some(job) = state.waiting.iter_mut().find(same) {
-            Arc::make_mut(job).payload = payload.clone();
+            job.payload = payload;
             state.totals.coalesced += 1;
             return Ok(Enqueued::Coalesced);
         }
@@ -115,12 +121,11 @@ impl JobQueue for EmbeddedQueue {
             state.totals.dropped_full += 1;
             return Ok(Enqueued::DroppedFull);
         }
-        state.waiting.push_back(Arc::new(Job {
+        state.waiting.push_back(Packed {
             element: Element::new(line.into()),
             envelope: envelope.clone(),
-            payload: payload.clone(),
-            crashes: 0,
-        }));
+            payload,
+        });
         state.totals.enqueued += 1;
         drop(state);
         self.arrived.notify_waiters();
@@ -156,7 +161,8 @@ impl WorkQueue for EmbeddedQueue {
     }
 
     async fn take(&self, element: &Element) -> Result<Option<Claimed>, StoreError> {
-        Ok(self.state().active.get(element).cloned().map(Claimed::Job))
+        let packed = self.state().active.get(element).cloned();
+        Ok(packed.map(|job| claimed(job.element, job.envelope, Some(&job.payload), 0)))
     }
 
     async fn release(&self, element: &Element) -> Result<(), StoreError> {

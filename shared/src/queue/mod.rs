@@ -4,16 +4,18 @@
 //! same bytes as one that ran once. The queue is bounded, and what it drops it counts.
 
 mod dead;
+mod element;
 pub mod embedded;
 mod limits;
 pub mod redis;
 mod work;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 pub use self::limits::{Bounds, Timing};
 pub use self::work::{Claimed, Element, Finished, Job, Reaped, Retried, WorkQueue};
-use crate::job::{Envelope, Payload};
+use crate::job::Envelope;
 use crate::store::StoreError;
 
 /// What became of a job that was offered to the queue.
@@ -77,12 +79,12 @@ pub struct Totals {
 /// The producer's side of the queue, which the proxy holds.
 #[async_trait]
 pub trait JobQueue: Send + Sync + std::fmt::Debug {
-    /// Offers a job to the queue, in one round trip.
+    /// Offers a job to the queue, in one round trip. The payload is JSON of a [`Payload`](crate::job::Payload), and is kept as it
+    /// is until the job is taken up.
     ///
     /// # Errors
     /// When the queue can't be reached or its memory is full. The job may be there all the same.
-    async fn enqueue(&self, envelope: &Envelope, payload: &Payload)
-    -> Result<Enqueued, StoreError>;
+    async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError>;
 
     /// How many jobs are where, and what has become of the others.
     ///

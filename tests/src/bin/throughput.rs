@@ -18,12 +18,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use comfy_table::{Table, presets};
 use headroom_shared::id::{FormId, PrefixId};
-use headroom_shared::job::{Envelope, Payload};
+use headroom_shared::job::Envelope;
 use headroom_shared::prefix::{CompressedPrefix, Form, JobResult};
 use headroom_shared::queue::{Job, JobQueue, Timing};
-use headroom_tests::queue::jobs::job_for;
+use headroom_tests::queue::jobs::{job_for, json};
 use headroom_tests::queue::running::Running;
 use headroom_tests::redis_server::RedisServer;
 use headroom_worker::pool::Work;
@@ -149,7 +150,7 @@ async fn plain_loop(redis: &RedisServer, moves: u32) -> f64 {
     rate(moves, since)
 }
 
-fn numbered(number: u32, bytes: usize) -> (Envelope, Payload) {
+fn numbered(number: u32, bytes: usize) -> (Envelope, Bytes) {
     let mut prefix = [0; 16];
     prefix[..4].copy_from_slice(&number.to_be_bytes());
     let (mut envelope, mut payload) = job_for(PrefixId::from_bytes(prefix), &text(bytes));
@@ -157,7 +158,7 @@ fn numbered(number: u32, bytes: usize) -> (Envelope, Payload) {
     envelope.blocks = 1;
     // So that no bound of bytes holds it back.
     envelope.bytes = 1;
-    (envelope, payload)
+    (envelope, json(&payload))
 }
 
 /// A text like a tool's output: lines, quotes and tabs to escape.
@@ -168,7 +169,7 @@ fn text(bytes: usize) -> String {
 
 async fn offer(
     producer: &Arc<impl JobQueue + 'static>,
-    jobs: Vec<(Envelope, Payload)>,
+    jobs: Vec<(Envelope, Bytes)>,
     at_once: usize,
 ) {
     let producing = TaskTracker::new();
@@ -177,7 +178,7 @@ async fn offer(
         let (producer, jobs) = (Arc::clone(producer), Arc::clone(&jobs));
         producing.spawn(async move {
             for (envelope, payload) in jobs.iter().skip(part).step_by(at_once) {
-                producer.enqueue(envelope, payload).await.unwrap();
+                producer.enqueue(envelope, payload.clone()).await.unwrap();
             }
         });
     }

@@ -1,8 +1,9 @@
 //! Jobs to play with.
 
+use bytes::Bytes;
 use headroom_shared::clock::now_ms;
 use headroom_shared::id::{BlockId, PrefixId};
-use headroom_shared::job::{Envelope, JobBlock, Payload, Place, VERSION};
+use headroom_shared::job::{Envelope, EscapedText, JobBlock, Payload, Place, VERSION};
 use headroom_shared::prefix::JobResult;
 use headroom_worker::process;
 use uuid::Uuid;
@@ -44,11 +45,21 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
         model: "claude-opus-4-6".to_owned(),
         tokens: 60_000,
         blocks: 2,
-        bytes: payload.blocks.iter().map(|b| b.text.len() as u64).sum(),
+        bytes: payload.blocks.iter().map(|b| escaped_bytes(&b.text)).sum(),
         enqueued_ms: now_ms(),
         trace: "trace".to_owned(),
     };
     (envelope, payload)
+}
+
+/// A payload as a queue takes it.
+pub fn json(payload: &Payload) -> Bytes {
+    serde_json::to_vec(payload).unwrap().into()
+}
+
+fn escaped_bytes(text: &str) -> u64 {
+    let quoted = serde_json::to_string(text).unwrap();
+    EscapedText::new(quoted.as_bytes()).unwrap().bytes() as u64
 }
 
 /// What must come of it.

@@ -7,7 +7,7 @@ use headroom_shared::prefix::{CompressedPrefix, JobResult};
 use headroom_shared::queue::{Claimed, Element, Finished, Job, JobQueue, WorkQueue};
 
 use super::SOON;
-use super::jobs::{job, prefix};
+use super::jobs::{job, json, prefix};
 use super::over_redis::keys;
 use crate::redis_server::RedisServer;
 use crate::wait::until;
@@ -15,7 +15,7 @@ use crate::wait::until;
 /// Offers the job with this number.
 pub async fn offer(queue: &dyn JobQueue, number: u8, text: &str) -> Envelope {
     let (envelope, payload) = job(number, text);
-    queue.enqueue(&envelope, &payload).await.unwrap();
+    queue.enqueue(&envelope, json(&payload)).await.unwrap();
     envelope
 }
 

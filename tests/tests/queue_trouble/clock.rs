@@ -4,7 +4,7 @@
 use headroom_shared::job::Envelope;
 use headroom_shared::queue::JobQueue as _;
 use headroom_tests::queue::SOON;
-use headroom_tests::queue::jobs::{TEXT, job, prefix, result};
+use headroom_tests::queue::jobs::{TEXT, job, json, prefix, result};
 use headroom_tests::queue::over_redis::keys;
 use headroom_tests::queue::watch::{done, empty, held, idle, offer, stored};
 use headroom_tests::queue::workers::{Latch, quick};
@@ -117,7 +117,7 @@ async fn the_proxies_clocks_do_not_matter() {
             enqueued_ms,
             ..envelope
         };
-        producer.enqueue(&envelope, &payload).await.unwrap();
+        producer.enqueue(&envelope, json(&payload)).await.unwrap();
         done(&producer, number.into()).await;
         let life: i64 = redis
             .command(&["PTTL", &keys().compressed(prefix(number))])

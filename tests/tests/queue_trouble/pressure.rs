@@ -6,7 +6,7 @@ use headroom_shared::queue::{Enqueued, JobQueue};
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::queue::SOON;
-use headroom_tests::queue::jobs::{TEXT, job};
+use headroom_tests::queue::jobs::{TEXT, job, json};
 use headroom_tests::queue::over_redis::bounds;
 use headroom_tests::queue::watch::{empty, stored};
 use headroom_tests::queue::workers::{Latch, quick};
@@ -35,7 +35,8 @@ async fn a_redis_that_is_nearly_full_takes_small_jobs_only() {
         let text = "x".repeat(usize::try_from(bounds().large_bytes).unwrap());
         job(number, &text)
     };
-    let offer = async |(envelope, payload)| producer.enqueue(&envelope, &payload).await.unwrap();
+    let offer =
+        async |(envelope, payload)| producer.enqueue(&envelope, json(&payload)).await.unwrap();
     limit(&redis, 115).await;
     assert_eq!(offer(large(1)).await, Enqueued::DroppedFull);
     assert_eq!(offer(job(2, TEXT)).await, Enqueued::Queued);
@@ -102,7 +103,7 @@ async fn requests_flow_and_workers_finish_while_redis_is_full() {
     let producer = redis.producer(10);
     let latch = Latch::closed();
     let (envelope, payload) = job(1, &latch.job());
-    producer.enqueue(&envelope, &payload).await.unwrap();
+    producer.enqueue(&envelope, json(&payload)).await.unwrap();
     let worker = worker(redis, 1).await;
     until("it is in work", SOON, async || latch.is_waited_for()).await;
     limit(redis, 50).await;
@@ -127,7 +128,7 @@ async fn idle_workers_claim_from_a_full_redis_what_frees_its_memory() {
     let producer = redis.producer(10);
     for number in 1..=3 {
         let (envelope, payload) = job(number, TEXT);
-        producer.enqueue(&envelope, &payload).await.unwrap();
+        producer.enqueue(&envelope, json(&payload)).await.unwrap();
     }
     limit(&redis, 50).await;
     let _worker = quick(&redis, 1).spawn();

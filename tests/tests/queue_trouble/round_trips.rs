@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use headroom_shared::queue::{JobQueue, Timing};
-use headroom_tests::queue::jobs::{TEXT, job};
+use headroom_tests::queue::jobs::{TEXT, job, json};
 use headroom_tests::queue::running::Running;
 use headroom_tests::queue::watch::{done, idle};
 use headroom_tests::redis_server::RedisServer;
@@ -39,7 +39,7 @@ async fn an_offer_is_one_command() {
     let producer = redis.producer(100);
     let offer = async |number| {
         let (envelope, payload) = job(number, TEXT);
-        producer.enqueue(&envelope, &payload).await.unwrap();
+        producer.enqueue(&envelope, json(&payload)).await.unwrap();
     };
     // The first one loads the script.
     offer(0).await;
@@ -64,12 +64,12 @@ async fn a_job_that_comes_with_the_end_of_another_is_two_round_trips() {
     idle(&redis).await;
     let (envelope, payload) = job(0, TEXT);
     // This one loads the scripts.
-    producer.enqueue(&envelope, &payload).await.unwrap();
+    producer.enqueue(&envelope, json(&payload)).await.unwrap();
     done(&producer, 1).await;
     let _: () = redis.command(&["SET", "headroom:paused", "1"]).await;
     for number in 1..=JOBS {
         let (envelope, payload) = job(number, TEXT);
-        producer.enqueue(&envelope, &payload).await.unwrap();
+        producer.enqueue(&envelope, json(&payload)).await.unwrap();
     }
     let sent = sent(&redis, async || {
         let _: u64 = redis.command(&["DEL", "headroom:paused"]).await;

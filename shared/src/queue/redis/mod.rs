@@ -5,7 +5,6 @@
 //! | `fit` | refuses a Redis that can't hold the queue |
 //! | `pressure` | how full Redis is |
 //! | `producer` | [`RedisQueue`]: offers and counts |
-//! | `element` | what an element of the queue says, or what is wrong with it |
 //! | `line` | the one connection that blocks until a job comes |
 //! | `held` | what this worker knows that it holds, and what it holds without knowing |
 //! | `worker` | [`RedisWork`]: claim, take up, put off, bury, beat, leave |
@@ -14,7 +13,6 @@
 //! | `reap` | takes back what dead workers hold |
 //! | `scripts` | every step over several keys, as a script |
 
-mod element;
 mod finish;
 mod fit;
 mod held;

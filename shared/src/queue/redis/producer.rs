@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::pressure::Pressure;
 use super::scripts;
-use crate::job::{Envelope, Payload};
+use crate::job::Envelope;
 use crate::keys::Keys;
 use crate::link::Link;
 use crate::queue::limits::ms;
@@ -48,7 +49,7 @@ const OFFERS: usize = 3;
 struct Offer<'a> {
     envelope: &'a Envelope,
     line: String,
-    payload: Vec<u8>,
+    payload: Bytes,
 }
 
 /// What became of an offer.
@@ -60,20 +61,29 @@ enum Became {
 
 impl RedisQueue {
     async fn offer(&self, offer: &Offer<'_>) -> Result<Became, StoreError> {
-        let mut script = scripts::ENQUEUE.key(self.keys.jobs());
-        script
-            .key(self.keys.pending(offer.envelope.prefix))
-            .key(self.keys.payload(&offer.envelope.id))
-            .key(self.keys.stats())
-            .arg(&offer.line)
-            .arg(&offer.envelope.id)
-            .arg(&offer.payload)
-            .arg(self.max_queue)
-            .arg(ms(self.bounds.payloads_live))
-            .arg(ms(self.bounds.pending_lives))
-            .arg(offer.envelope.bytes)
-            .arg(self.bounds.queued_bytes);
-        let became: Vec<String> = self.link.run(WHAT, &script).await?;
+        let Offer {
+            envelope,
+            line,
+            payload,
+        } = offer;
+        let keys = [
+            self.keys.jobs(),
+            self.keys.pending(envelope.prefix),
+            self.keys.payload(&envelope.id),
+            self.keys.stats(),
+        ];
+        let numbers = [
+            self.max_queue,
+            ms(self.bounds.payloads_live),
+            ms(self.bounds.pending_lives),
+            envelope.bytes,
+            self.bounds.queued_bytes,
+        ]
+        .map(|number| number.to_string());
+        let mut args = vec![line.as_bytes(), envelope.id.as_bytes(), payload];
+        args.extend(numbers.iter().map(String::as_bytes));
+        let script = (&*scripts::ENQUEUE, &keys[..], &args[..]);
+        let became: Vec<String> = self.link.run_large(WHAT, script).await?;
         Ok(match became.as_slice() {
             [queued] if queued == "queued" => Became::Ended(Enqueued::Queued),
             [_, waits] => Became::Pending(waits.clone()),
@@ -83,14 +93,15 @@ impl RedisQueue {
 
     /// Replaces the payload of the job that waits; whether it still waited.
     async fn coalesce(&self, offer: &Offer<'_>, waits: &str) -> Result<bool, StoreError> {
-        let mut script = scripts::COALESCE.key(self.keys.pending(offer.envelope.prefix));
-        script
-            .key(self.keys.payload(waits))
-            .key(self.keys.stats())
-            .arg(waits)
-            .arg(&offer.payload)
-            .arg(ms(self.bounds.payloads_live));
-        self.link.run(WHAT, &script).await
+        let keys = [
+            self.keys.pending(offer.envelope.prefix),
+            self.keys.payload(waits),
+            self.keys.stats(),
+        ];
+        let life = ms(self.bounds.payloads_live).to_string();
+        let args = [waits.as_bytes(), &offer.payload, life.as_bytes()];
+        let script = (&*scripts::COALESCE, &keys[..], &args[..]);
+        self.link.run_large(WHAT, script).await
     }
 
     /// Counts a job that is not even offered, unless Redis is too full for that too.
@@ -111,11 +122,7 @@ impl RedisQueue {
 
 #[async_trait]
 impl JobQueue for RedisQueue {
-    async fn enqueue(
-        &self,
-        envelope: &Envelope,
-        payload: &Payload,
-    ) -> Result<Enqueued, StoreError> {
+    async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError> {
         let line =
             serde_json::to_string(envelope).map_err(|error| StoreError::other(WHAT, error))?;
         if line.len() > self.bounds.envelope_bytes {
@@ -129,8 +136,6 @@ impl JobQueue for RedisQueue {
         {
             return Ok(self.drop_unoffered().await);
         }
-        let payload =
-            serde_json::to_vec(payload).map_err(|error| StoreError::other(WHAT, error))?;
         let offer = Offer {
             envelope,
             line,

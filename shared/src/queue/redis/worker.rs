@@ -9,13 +9,13 @@ use redis::cmd;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::element::{claimed, read};
 use super::held::Held;
 use super::line::Line;
 use super::scripts;
 use crate::keys::Keys;
 use crate::link::Link;
 use crate::prefix::JobResult;
+use crate::queue::element::{claimed, read};
 use crate::queue::limits::ms;
 use crate::queue::{
     Bounds, Claimed, Element, Finished, Job, Reaped, Retried, Timing, WorkQueue, dead,
@@ -200,7 +200,12 @@ impl WorkQueue for RedisWork {
             self.end((element, &envelope), &[], false).await?;
             return Ok(None);
         }
-        Ok(Some(claimed(element.clone(), envelope, payload, crashes)))
+        Ok(Some(claimed(
+            element.clone(),
+            envelope,
+            payload.as_deref(),
+            crashes,
+        )))
     }
 
     async fn release(&self, element: &Element) -> Result<(), StoreError> {

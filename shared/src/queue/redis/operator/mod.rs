@@ -29,11 +29,10 @@ pub use self::pause::Paused;
 pub use self::replay::{Refused, Replayed};
 pub use self::status::{QueueStatus, WorkerSeen};
 pub use self::take_out::{Kept, TakenFrom};
-use super::element;
 use crate::job::Envelope;
 use crate::keys::Keys;
 use crate::link::Link;
-use crate::queue::{Bounds, Element, Timing};
+use crate::queue::{Bounds, Element, Timing, element};
 use crate::store::StoreError;
 
 /// The queue as the person sees it who runs it.

@@ -5,8 +5,9 @@ use serde::Serialize;
 use super::buried::NO_ENVELOPE;
 use super::{Operator, Whereabouts};
 use crate::job::Envelope;
+use crate::queue::element;
 use crate::queue::limits::ms;
-use crate::queue::redis::{element, scripts};
+use crate::queue::redis::scripts;
 use crate::queue::{Element, dead};
 use crate::store::StoreError;
 

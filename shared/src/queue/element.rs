@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::{Claimed, Element, Job};
 use crate::job::{self, Envelope, Payload};
-use crate::queue::{Claimed, Element, Job};
 
 /// The envelope in an element, or why it holds none that this program can work with.
 pub(super) fn read(element: &Element, longest: usize) -> Result<Envelope, String> {
@@ -44,12 +44,12 @@ fn malformed(error: &serde_json::Error) -> String {
 pub(super) fn claimed(
     element: Element,
     envelope: Envelope,
-    payload: Option<Vec<u8>>,
+    payload: Option<&[u8]>,
     crashes: u32,
 ) -> Claimed {
     let payload = match payload {
         None => Err("its payload is gone".to_owned()),
-        Some(payload) => match serde_json::from_slice::<Payload>(&payload) {
+        Some(payload) => match serde_json::from_slice::<Payload>(payload) {
             Ok(payload) if payload.v == job::VERSION => Ok(payload),
             Ok(payload) => Err(format!(
                 "a payload of version {}, this program reads {}",
