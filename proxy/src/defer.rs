@@ -65,7 +65,7 @@ pub(crate) fn cold_start(turn: &Turn, received: &Bytes, readable: Readable) -> O
     outgoing
 }
 
-/// Pushes the job of a cold start that went out at `now_ms`, and makes its record.
+/// Pushes the job of a cold start that went out at `now_ms`, and makes its record; nothing of that where the queue is full.
 async fn note(
     turn: Turn,
     readable: Readable,
@@ -73,7 +73,11 @@ async fn note(
     now_ms: u64,
     heard: oneshot::Receiver<Option<CacheUsage>>,
 ) -> Option<()> {
-    let (app, scan) = (&turn.app, readable.scan(&turn)?);
+    let app = &turn.app;
+    if app.queue.turns_away().await {
+        return pledge.tell.send(Enqueued::DroppedFull).ok();
+    }
+    let scan = readable.scan(&turn)?;
     let known = app.memory.recall_new(&scan);
     let mut ledger = Ledger::open(app.memory.clone(), &scan, &known, now_ms)?;
     if is_due(&scan, &known, app.rules.min_tokens) {

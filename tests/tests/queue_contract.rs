@@ -157,13 +157,19 @@ async fn the_queue_is_bounded_and_counts_what_it_drops(make: impl AsyncFn(u64) -
     let queue = make(2).await;
     queue.worker.register().await.unwrap();
     queue.offer(1, "a").await;
+    assert!(!queue.producer.turns_away().await);
     queue.offer(2, "b").await;
     assert_eq!(queue.offer(3, "c").await, Enqueued::DroppedFull);
+    assert!(
+        queue.producer.turns_away().await,
+        "another need not be made"
+    );
     assert_eq!(queue.offer(1, "d").await, Enqueued::Coalesced);
     queue.claim().await;
+    assert!(!queue.producer.turns_away().await);
     assert_eq!(queue.offer(3, "c").await, Enqueued::Queued);
     let (depth, totals) = queue.producer.counts().await.unwrap();
-    assert_eq!((depth.waiting, totals.dropped_full), (2, 1));
+    assert_eq!((depth.waiting, totals.dropped_full), (2, 2));
 
     let none = make(0).await;
     assert_eq!(none.offer(1, "a").await, Enqueued::DroppedFull);

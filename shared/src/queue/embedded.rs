@@ -132,6 +132,13 @@ impl JobQueue for EmbeddedQueue {
         Ok(Enqueued::Queued)
     }
 
+    async fn turns_away(&self) -> bool {
+        let mut state = self.state();
+        let full = state.waiting.len() as u64 >= self.max_queue;
+        state.totals.dropped_full += u64::from(full);
+        full
+    }
+
     async fn counts(&self) -> Result<(Depth, Totals), StoreError> {
         let state = self.state();
         let depth = Depth {

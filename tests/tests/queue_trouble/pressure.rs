@@ -73,7 +73,7 @@ async fn the_proxy_says_once_that_redis_is_nearly_full_and_once_that_it_is_not()
     // Redis loads the queue's script with the first job.
     let (envelope, payload) = job(0, TEXT);
     let producer = stage.redis().producer(10);
-    producer.enqueue(&envelope, &payload).await.unwrap();
+    producer.enqueue(&envelope, json(&payload)).await.unwrap();
     // Room for the records, their script, and the counts.
     limit(stage.redis(), 120).await;
     for id in ["first", "second", "third"] {

@@ -1,8 +1,8 @@
 //! The producer's side over Redis.
 
 use std::collections::HashMap;
-
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,6 +26,8 @@ pub struct RedisQueue {
     max_queue: u64,
     bounds: Bounds,
     pressure: Pressure,
+    /// Whether the last offer was dropped.
+    dropped: AtomicBool,
 }
 
 impl RedisQueue {
@@ -38,6 +40,7 @@ impl RedisQueue {
             max_queue,
             bounds,
             pressure: Pressure::default(),
+            dropped: AtomicBool::new(false),
         }
     }
 }
@@ -84,11 +87,14 @@ impl RedisQueue {
         args.extend(numbers.iter().map(String::as_bytes));
         let script = (&*scripts::ENQUEUE, &keys[..], &args[..]);
         let became: Vec<String> = self.link.run_large(WHAT, script).await?;
-        Ok(match became.as_slice() {
+        let became = match became.as_slice() {
             [queued] if queued == "queued" => Became::Ended(Enqueued::Queued),
             [_, waits] => Became::Pending(waits.clone()),
             _ => Became::Ended(Enqueued::DroppedFull),
-        })
+        };
+        let dropped = matches!(became, Became::Ended(Enqueued::DroppedFull));
+        self.dropped.store(dropped, Ordering::Relaxed);
+        Ok(became)
     }
 
     /// Replaces the payload of the job that waits; whether it still waited.
@@ -155,6 +161,16 @@ impl JobQueue for RedisQueue {
             WHAT,
             "its prefix comes and goes too fast",
         ))
+    }
+
+    async fn turns_away(&self) -> bool {
+        if !self.dropped.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut script = scripts::TURN_AWAY.key(self.keys.jobs());
+        script.key(self.keys.stats()).arg(self.max_queue);
+        let turned_away: Result<bool, StoreError> = self.link.run(WHAT, &script).await;
+        turned_away.unwrap_or(false)
     }
 
     async fn counts(&self) -> Result<(Depth, Totals), StoreError> {

@@ -13,6 +13,7 @@ macro_rules! scripts {
 
 scripts! {
     ENQUEUE = "enqueue.lua";
+    TURN_AWAY = "turn_away.lua";
     COALESCE = "coalesce.lua";
     CLAIM = "claim.lua";
     TAKE = "take.lua";
