@@ -65,7 +65,7 @@ pub(crate) fn cold_start(turn: &Turn, received: &Bytes, readable: Readable) -> O
     outgoing
 }
 
-/// Pushes the job of a cold start that went out at `now_ms`, and makes its record; nothing of that where the queue is full.
+/// Makes the record of a cold start that went out at `now_ms`, and pushes its job; nothing of that where the queue is full.
 async fn note(
     turn: Turn,
     readable: Readable,
@@ -80,27 +80,46 @@ async fn note(
     let scan = readable.scan(&turn)?;
     let known = app.memory.recall_new(&scan);
     let mut ledger = Ledger::open(app.memory.clone(), &scan, &known, now_ms)?;
-    if is_due(&scan, &known, app.rules.min_tokens) {
-        ledger.own()?.waiting = true;
-        pledge.push(&turn, &readable.body, &scan, scan.whole()?);
-    }
+    let due = is_due(&scan, &known, app.rules.min_tokens);
+    ledger.own()?.waiting |= due;
     let on_its_way = ledger.goes_out(&scan, known);
+    let job = job(&readable.body, &scan, scan.whole()?, turn.id).filter(|_| due);
     drop((scan, readable));
-    on_its_way.answered(heard.await.ok()?);
+    let pushed = async {
+        if let Some(job) = job {
+            pledge.push(app, job).await;
+        }
+    };
+    let answered = async {
+        if let Ok(usage) = heard.await {
+            on_its_way.answered(usage);
+        }
+    };
+    tokio::join!(pushed, answered);
     Some(())
 }
 
 /// Pushes the job of a request's first messages, which `prefix` ends, off the request's path.
 pub(crate) fn push(turn: &Turn, body: &Bytes, scan: &Arc<Scan>, prefix: PrefixId) {
-    if let (Some(pledge), _) = pledge(&turn.app, body.len()) {
-        pledge.push(turn, body, scan, prefix);
-    }
+    let (Some(pledge), _) = pledge(&turn.app, body.len()) else {
+        return;
+    };
+    let (turn, body, scan) = (turn.clone(), body.clone(), scan.clone());
+    let (app, off_path) = (turn.app.clone(), turn.app.off_path.clone());
+    let pushed = async move {
+        let job = job(&body, &scan, prefix, turn.id);
+        drop((scan, body));
+        if let Some(job) = job {
+            pledge.push(&turn.app, job).await;
+        }
+    };
+    app.tasks.spawn_on(pushed.in_current_span(), &off_path);
 }
 
 /// Room for a job that is to be made, and whom to tell what became of it.
 #[derive(Debug)]
 struct Pledge {
-    room: OwnedSemaphorePermit,
+    _room: OwnedSemaphorePermit,
     tell: oneshot::Sender<Enqueued>,
 }
 
@@ -108,7 +127,7 @@ struct Pledge {
 fn pledge(app: &App, bytes: usize) -> (Option<Pledge>, Deferral) {
     let (tell, told) = oneshot::channel();
     let pledge = if let Some(room) = app.backlog.room(bytes) {
-        Some(Pledge { room, tell })
+        Some(Pledge { _room: room, tell })
     } else {
         tracing::debug!("too many jobs are in the making: a cold start's is dropped");
         let _ = tell.send(Enqueued::DroppedFull);
@@ -118,29 +137,17 @@ fn pledge(app: &App, bytes: usize) -> (Option<Pledge>, Deferral) {
 }
 
 impl Pledge {
-    /// Makes and pushes the job.
-    fn push(self, turn: &Turn, body: &Bytes, scan: &Arc<Scan>, prefix: PrefixId) {
-        let Self { room, tell } = self;
-        let (app, trace) = (&turn.app, turn.id);
-        let (queue, backlog) = (app.queue.clone(), app.backlog.clone());
-        let (body, scan) = (body.clone(), scan.clone());
-        let work = async move {
-            let _room = room;
-            let made = backlog.make(move || job(&body, &scan, prefix, trace)).await;
-            let Some((envelope, payload)) = made else {
-                return;
-            };
-            match queue.enqueue(&envelope, payload).await {
-                Ok(enqueued) => {
-                    tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, ?enqueued, "a cold start's job");
-                    let _ = tell.send(enqueued);
-                }
-                Err(error) => {
-                    tracing::warn!(job.prefix = %envelope.prefix, %error, "could not push the job of a cold start: its session stays uncompressed for a while")
-                }
+    /// Pushes the job it was made for.
+    async fn push(self, app: &App, (envelope, payload): (Envelope, Bytes)) {
+        match app.queue.enqueue(&envelope, payload).await {
+            Ok(enqueued) => {
+                tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, ?enqueued, "a cold start's job");
+                let _ = self.tell.send(enqueued);
             }
-        };
-        app.tasks.spawn_on(work.in_current_span(), &app.off_path);
+            Err(error) => {
+                tracing::warn!(job.prefix = %envelope.prefix, %error, "could not push the job of a cold start: its session stays uncompressed for a while")
+            }
+        }
     }
 }
 
