@@ -6,10 +6,10 @@ use bytes::Bytes;
 use headroom_shared::clock::now_ms;
 use headroom_shared::id::PrefixId;
 use headroom_shared::job::{Envelope, Payload, VERSION};
-use headroom_shared::model::Model;
 use headroom_shared::queue::Enqueued;
 use headroom_shared::record::CacheUsage;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -33,7 +33,11 @@ impl Deferral {
     pub(crate) fn decision(mut self) -> Decision {
         match self.0.try_recv() {
             Ok(Enqueued::DroppedFull) => Decision::Dropped,
-            _ => Decision::Deferred,
+            Ok(Enqueued::Queued | Enqueued::Coalesced) | Err(TryRecvError::Empty) => {
+                Decision::Deferred
+            }
+            // There was none to be made of what followed its beginning, or it could not be pushed.
+            Err(TryRecvError::Closed) => Decision::Forwarded,
         }
     }
 }
@@ -49,8 +53,8 @@ pub(crate) fn is_due(scan: &Scan, known: &Known, min_tokens: u64) -> bool {
     known.sure && known.frozen == 0 && is_large(scan, min_tokens)
 }
 
-/// What goes out for a cold start: the body, at once. All that is to be noted of it is noted off its path; where its job is dropped,
-/// nothing is: then it is as if it had been sent past the proxy.
+/// What goes out for a cold start: the body, at once. All that is to be noted of it is noted off its path; where too much waits for
+/// that, nothing is: then it is as if it had been sent past the proxy.
 pub(crate) fn cold_start(turn: &Turn, received: &Bytes, readable: Readable) -> Outgoing {
     let mut outgoing = Outgoing::as_received(received, Decision::Forwarded);
     let (pledge, deferral) = pledge(&turn.app, readable.body.len());
@@ -65,7 +69,8 @@ pub(crate) fn cold_start(turn: &Turn, received: &Bytes, readable: Readable) -> O
     outgoing
 }
 
-/// Makes the record of a cold start that went out at `now_ms`, and pushes its job; nothing of that where the queue is full.
+/// Makes the record of a cold start that went out at `now_ms`, and pushes its job. No other request can go wrong where that comes
+/// late: without the record, the conversation's next turn is a cold start, too.
 async fn note(
     turn: Turn,
     readable: Readable,
@@ -73,21 +78,15 @@ async fn note(
     now_ms: u64,
     heard: oneshot::Receiver<Option<CacheUsage>>,
 ) -> Option<()> {
-    let app = &turn.app;
-    if app.queue.turns_away().await {
-        return pledge.tell.send(Enqueued::DroppedFull).ok();
-    }
-    let scan = readable.scan(&turn)?;
+    let (app, scan) = (&turn.app, readable.scan(&turn)?);
     let known = app.memory.recall_new(&scan);
     let mut ledger = Ledger::open(app.memory.clone(), &scan, &known, now_ms)?;
     let due = is_due(&scan, &known, app.rules.min_tokens);
     ledger.own()?.waiting |= due;
     let on_its_way = ledger.goes_out(&scan, known);
-    let job = job(&readable.body, &scan, scan.whole()?, turn.id).filter(|_| due);
-    drop((scan, readable));
     let pushed = async {
-        if let Some(job) = job {
-            pledge.push(app, job).await;
+        if due && let Some(whole) = scan.whole() {
+            pledge.push(&turn, readable.body, scan, whole).await;
         }
     };
     let answered = async {
@@ -101,19 +100,12 @@ async fn note(
 
 /// Pushes the job of a request's first messages, which `prefix` ends, off the request's path.
 pub(crate) fn push(turn: &Turn, body: &Bytes, scan: &Arc<Scan>, prefix: PrefixId) {
-    let (Some(pledge), _) = pledge(&turn.app, body.len()) else {
-        return;
-    };
-    let (turn, body, scan) = (turn.clone(), body.clone(), scan.clone());
-    let (app, off_path) = (turn.app.clone(), turn.app.off_path.clone());
-    let pushed = async move {
-        let job = job(&body, &scan, prefix, turn.id);
-        drop((scan, body));
-        if let Some(job) = job {
-            pledge.push(&turn.app, job).await;
-        }
-    };
-    app.tasks.spawn_on(pushed.in_current_span(), &off_path);
+    if let (Some(pledge), _) = pledge(&turn.app, body.len()) {
+        let (turn, body, scan) = (turn.clone(), body.clone(), scan.clone());
+        let (tasks, off_path) = (turn.app.tasks.clone(), turn.app.off_path.clone());
+        let pushed = async move { pledge.push(&turn, body, scan, prefix).await };
+        tasks.spawn_on(pushed.in_current_span(), &off_path);
+    }
 }
 
 /// Room for a job that is to be made, and whom to tell what became of it.
@@ -137,9 +129,18 @@ fn pledge(app: &App, bytes: usize) -> (Option<Pledge>, Deferral) {
 }
 
 impl Pledge {
-    /// Pushes the job it was made for.
-    async fn push(self, app: &App, (envelope, payload): (Envelope, Bytes)) {
-        match app.queue.enqueue(&envelope, payload).await {
+    /// Makes and pushes the job of the messages that `prefix` ends, unless the queue is full.
+    async fn push(self, turn: &Turn, body: Bytes, scan: Arc<Scan>, prefix: PrefixId) {
+        let queue = &turn.app.queue;
+        if queue.turns_away().await {
+            let _ = self.tell.send(Enqueued::DroppedFull);
+            return;
+        }
+        let Some((envelope, payload)) = job(&body, &scan, prefix, turn.id) else {
+            return;
+        };
+        drop((body, scan));
+        match queue.enqueue(&envelope, payload).await {
             Ok(enqueued) => {
                 tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, ?enqueued, "a cold start's job");
                 let _ = self.tell.send(enqueued);
@@ -178,7 +179,7 @@ fn job(body: &Bytes, scan: &Scan, prefix: PrefixId, trace: RequestId) -> Option<
 }
 
 fn tokens(scan: &Scan) -> u64 {
-    Model::named(&scan.model).tokens(scan.text_bytes)
+    scan.facts.tokens(scan.text_bytes)
 }
 
 #[cfg(test)]
@@ -187,6 +188,8 @@ mod tests {
     use crate::dialect::DIALECTS;
     use headroom_shared::id::DigestKey;
     use headroom_shared::job::JobBlock;
+
+    use crate::scan::{Scanned, Scans, scan_enough};
 
     const ANSWER: &[u8] = br#"{"role":"assistant","content":"ok"}"#;
 
@@ -259,6 +262,21 @@ mod tests {
             assert_eq!(messages.collect::<Vec<_>>(), [0, 2], "{bad:?}");
             assert_eq!(payload.blocks, given(&body, &scan));
         }
+    }
+
+    #[test]
+    fn the_model_s_name_is_not_read_again_with_each_message() {
+        let name = "claude-".repeat(200_000);
+        let messages = [user(&b"a".repeat(3000)), ANSWER.to_vec()];
+        let more = br#"{"role":"user"}"#.repeat(20_000);
+        let more = String::from_utf8(more).unwrap().replace("}{", "},{");
+        let messages = [&messages.join(&b","[..]), more.as_bytes()].join(&b","[..]);
+        let start = format!(r#"{{"model":"{name}","messages":["#);
+        let body = Bytes::from([start.as_bytes(), &messages, b"]}"].concat());
+        let enough = |scan: &Scan| is_large(scan, u64::MAX);
+        let key = DigestKey::from_bytes([1; 32]);
+        let scanned = scan_enough(&body, DIALECTS[0], &key, &Scans::new(), &enough);
+        assert!(matches!(scanned, Ok(Scanned::Whole(scan)) if scan.messages.len() == 20_002));
     }
 
     fn given(body: &Bytes, scan: &Scan) -> Vec<JobBlock> {

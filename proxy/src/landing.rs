@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 
 use headroom_shared::job::Place;
-use headroom_shared::model::Model;
 use headroom_shared::prefix::CompressedPrefix;
 use headroom_shared::record::{CacheUsage, SentRecord};
 
@@ -46,12 +45,12 @@ pub(crate) fn binds(scan: &Scan) -> bool {
     let Some(first) = scan.blocks.first() else {
         return false;
     };
-    let asks = scan.asks_thinking && Model::named(&scan.model).binds_thinking;
+    let asks = scan.asks_thinking && scan.facts.binds_thinking;
     asks || thinking_after(scan, first.place.message as usize)
 }
 
 fn thinking_after(scan: &Scan, first: usize) -> bool {
-    Model::named(&scan.model).binds_thinking
+    scan.facts.binds_thinking
         && scan
             .last_thinking()
             .is_some_and(|thinking| thinking >= first)

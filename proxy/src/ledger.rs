@@ -189,7 +189,7 @@ pub(crate) struct OnItsWay {
 }
 
 impl OnItsWay {
-    /// Notes what the answer said of the provider's cache. The next turn may come before the store has it: it finds it here.
+    /// Notes what the answer said of the provider's cache: here at once, because the next turn may come before the store has it.
     pub(crate) fn answered(mut self, usage: Option<CacheUsage>) {
         if let Some(usage) = usage {
             self.ledger.answered(usage, self.cache);

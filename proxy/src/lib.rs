@@ -141,7 +141,7 @@ pub async fn run(
     let stopping = CancellationToken::new();
     let background = TaskTracker::new();
     backend.start(&settings, (&background, &off_path.handle()), &stopping);
-    // Not off the path: on a busy machine that would be late, and other replicas would not know what this one sent.
+    // Not off the path: on a busy machine that would be late, and other replicas would not know which forms this one sent.
     let (memory, stopped) = (app.memory.clone(), stopping.clone());
     background.spawn(memory.write_until(stopped));
     let sweep = async move |app: Arc<App>| app.upstream.sweep().await;

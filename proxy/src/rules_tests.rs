@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use headroom_shared::id::{BlockId, FormId, PrefixId};
 use headroom_shared::job::Place;
+use headroom_shared::model::Model;
 use headroom_shared::prefix::{CompressedBlock, CompressedPrefix};
 use headroom_shared::record::{CacheUsage, SentRecord};
 
@@ -38,6 +39,7 @@ fn scan(story: &str, model: &str, cache: CacheLife) -> Scan {
     });
     Scan {
         model: model.to_owned(),
+        facts: Model::named(model),
         messages: messages.collect(),
         blocks: blocks.collect(),
         cache,

@@ -34,6 +34,13 @@ const OPENAI: [&str; 6] = ["gpt-", "o1", "o3", "o4", "codex-", "chatgpt-"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Version(u32, u32);
 
+impl Default for Model {
+    /// The facts of a model that is not known.
+    fn default() -> Self {
+        UNKNOWN
+    }
+}
+
 impl Model {
     /// The facts of the model with this name, as a request names it (with or without a date, a cloud's prefix or a suffix).
     #[must_use]

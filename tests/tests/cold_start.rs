@@ -185,7 +185,11 @@ async fn switched_off_it_only_forwards() {
 
 #[tokio::test]
 async fn a_full_queue_drops_and_counts() {
-    let set = |it| deferring(it).set("HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", 2);
+    let set = |it| {
+        deferring(it)
+            .set("HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", 2)
+            .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+    };
     let stage = Stage::with_redis(set).await;
     for id in ["full-1", "full-2"] {
         Client::new(long(Dialect::Messages, id)).turn(&stage).await;
@@ -207,6 +211,9 @@ async fn a_full_queue_drops_and_counts() {
                 answer.send(())
             });
             assert_eq!(turn.got, turn.sent.bytes);
+            // What went out is on record all the same, so that what is new in the next turn is known to be.
+            client.grow(|it| it.reads(9, 9000));
+            assert_eq!(client.turn(stage).await.decision, "compressed");
             (turn.decision == "dropped").then_some(())
         }
     })

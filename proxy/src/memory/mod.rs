@@ -84,7 +84,11 @@ impl Memory {
         }
         let mut keys = vec![Key::Opened(opening)];
         keys.extend(prefixes.map(Key::Sent));
-        let values = self.read(&keys, budget).await;
+        // Not more than a share of the budget: what is spent here is not there when records and forms are to be read.
+        let most = budget.0 / 4;
+        let mut share = Budget(most);
+        let values = self.read(&keys, &mut share).await;
+        budget.0 = budget.0.saturating_sub(most - share.0);
         values.is_ok_and(|values| values.iter().all(Option::is_none))
     }
 

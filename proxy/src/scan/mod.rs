@@ -24,6 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use headroom_shared::id::{BlockId, DigestKey, PrefixId};
 use headroom_shared::job::Place;
+use headroom_shared::model::Model;
 use memchr::memmem;
 
 use self::digest::Chain;
@@ -45,6 +46,8 @@ pub const MIN_USER_BYTES: usize = 2048;
 pub(crate) struct Scan {
     /// The model it names; empty if none.
     pub(crate) model: String,
+    /// What is known of that model.
+    pub(crate) facts: Model,
     /// Its messages, in order.
     pub(crate) messages: Vec<Message>,
     /// Its blocks, in order.
@@ -262,6 +265,7 @@ impl<'a> Scanner<'a> {
             if name == b"model" && cursor.kind()? == Kind::String {
                 let span = cursor.string()?;
                 self.scan.model = String::from_utf8_lossy(cursor.slice(&span)).into_owned();
+                self.scan.facts = Model::named(&self.scan.model);
             } else if name == grammar.messages_member() {
                 if messages.replace((cursor.clone(), seed)).is_some() {
                     return Err(Unlike);

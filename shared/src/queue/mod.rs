@@ -86,8 +86,8 @@ pub trait JobQueue: Send + Sync + std::fmt::Debug {
     /// When the queue can't be reached or its memory is full. The job may be there all the same.
     async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError>;
 
-    /// Whether a job need not even be made, because the queue is at its bound; then it is counted as dropped. False where the last
-    /// offer was not dropped, at once, and where the queue can't be asked.
+    /// Whether a job need not even be made, because the queue is at its bound; then it is counted as dropped. A queue that is a
+    /// round trip away is asked only where it dropped the last offer; where it can't be asked, the answer is false.
     async fn turns_away(&self) -> bool;
 
     /// How many jobs are where, and what has become of the others.
