@@ -59,18 +59,20 @@ pub fn scan_and_splice(body: &Bytes, dialect: usize, form: &Bytes) -> Option<Vec
     Some(slices)
 }
 
-/// What is found in a body by a scan from the start, and by one that goes on from that of `earlier`.
+/// What is found in a body by a scan from the start, by one that goes on from that of `earlier`, and by one that goes on from
+/// where another stopped as soon as it could.
 #[must_use]
-pub fn both_ways(earlier: &Bytes, body: &Bytes, dialect: usize) -> [String; 2] {
-    let key = DigestKey::from_bytes([7; 32]);
-    let scans = scan::Scans::of_bodies_from(0);
-    let _ = scan::scan_again(earlier, DIALECTS[dialect], &key, &scans);
+pub fn every_way(earlier: &Bytes, body: &Bytes, dialect: usize) -> [String; 3] {
+    let (dialect, key) = (DIALECTS[dialect], DigestKey::from_bytes([7; 32]));
+    let after = |begin: &dyn Fn(&scan::Scans)| {
+        let scans = scan::Scans::of_bodies_from(0);
+        begin(&scans);
+        format!("{:?}", scan::scan_again(body, dialect, &key, &scans))
+    };
     [
-        format!("{:?}", scan::scan(body, DIALECTS[dialect], &key)),
-        format!(
-            "{:?}",
-            scan::scan_again(body, DIALECTS[dialect], &key, &scans)
-        ),
+        format!("{:?}", scan::scan(body, dialect, &key)),
+        after(&|scans| drop(scan::scan_again(earlier, dialect, &key, scans))),
+        after(&|scans| drop(scan::scan_enough(body, dialect, &key, scans, &|_| true))),
     ]
 }
 

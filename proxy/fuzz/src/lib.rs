@@ -74,7 +74,7 @@ pub fn splice(body: &[u8]) {
     }
 }
 
-/// A scan that goes on from that of a body much like it finds what a scan from the start finds.
+/// A scan that goes on from that of a body much like it, or from its own beginning, finds what a scan from the start finds.
 pub fn turns(body: &[u8]) {
     let (head, tail) = body.split_at(body.len() / 3);
     let (middle, end) = tail.split_at(tail.len() / 2);
@@ -83,8 +83,9 @@ pub fn turns(body: &[u8]) {
     for dialect in 0..hot_path::DIALECT_COUNT {
         for other in [body, &shorter, &changed] {
             let (body, other) = (Bytes::copy_from_slice(body), Bytes::copy_from_slice(other));
-            let [from_start, going_on] = hot_path::both_ways(&other, &body, dialect);
-            assert_eq!(going_on, from_start);
+            let [from_start, from_other, from_begun] = hot_path::every_way(&other, &body, dialect);
+            assert_eq!(from_other, from_start);
+            assert_eq!(from_begun, from_start);
         }
     }
 }
