@@ -136,10 +136,14 @@ impl Pledge {
             let _ = self.tell.send(Enqueued::DroppedFull);
             return;
         }
-        let Some((envelope, payload)) = job(&body, &scan, prefix, turn.id) else {
+        let trace = turn.id;
+        let made = turn
+            .app
+            .backlog
+            .make(move || job(&body, &scan, prefix, trace));
+        let Some((envelope, payload)) = made.await else {
             return;
         };
-        drop((body, scan));
         match queue.enqueue(&envelope, payload).await {
             Ok(enqueued) => {
                 tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, ?enqueued, "a cold start's job");
