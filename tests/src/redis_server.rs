@@ -76,6 +76,12 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Its URL with credentials: `user:password`.
+    #[must_use]
+    pub fn url_as(&self, credentials: &str) -> String {
+        format!("redis://{credentials}@127.0.0.1:{}", self.port)
+    }
+
     /// Runs one command, as `redis-cli` would, on a connection of its own.
     ///
     /// # Panics

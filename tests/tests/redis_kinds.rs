@@ -128,11 +128,11 @@ fn acl_line() -> Vec<&'static str> {
 async fn a_user_limited_to_our_keys_and_channel_is_enough() {
     let redis = RedisServer::start().await;
     let _: String = redis.command(&acl_line()).await;
-    let stage = over(&redis.url().replace("127", "headroom:CHANGE-ME@127")).await;
+    let stage = over(&redis.url_as("headroom:CHANGE-ME")).await;
     whole_way(&stage, "acl", 1).await;
     let refused: Vec<redis::Value> = redis.command(&["ACL", "LOG"]).await;
     assert!(refused.is_empty(), "{refused:?}");
-    let whoami = redis.url().replace("127", "headroom:CHANGE-ME@127");
+    let whoami = redis.url_as("headroom:CHANGE-ME");
     let client = redis::Client::open(whoami).expect("a URL");
     let mut connection = client
         .get_multiplexed_async_connection()
@@ -199,10 +199,7 @@ async fn what_is_not_supported_is_refused_in_one_line() {
             sentinel.url().replace("mymaster", "other"),
             "no master of this name",
         ),
-        (
-            plain.url().replace("127", "me:hunter2@127"),
-            "Password authentication failed",
-        ),
+        (plain.url_as("me:hunter2"), "Password authentication failed"),
     ] {
         for launch in [
             Launch::worker(&url),

@@ -220,7 +220,7 @@ async fn a_worker_without_permission_to_ask_for_the_policy_goes_on() {
             "ACL", "SETUSER", "me", "on", ">secret", "~*", "&*", "+@all", "-config", "-info",
         ])
         .await;
-    let url = redis.url().replace("127", "me:secret@127");
+    let url = redis.url_as("me:secret");
     let mut worker = Launch::worker(&url).spawn();
     ready(&worker).await;
     worker.terminate(SOON).await;

@@ -52,7 +52,7 @@ async fn a_notice_that_is_not_permitted_is_no_failure() {
         user.extend(rights);
         let _: () = redis.command(&user).await;
         let mut notices = subscribed(&redis).await;
-        let url = redis.url().replace("127", "me:secret@127");
+        let url = redis.url_as("me:secret");
         let worker = worker_at(&url, Timing::default());
         let running = Running::start(worker, "1", Timing::default(), process::work());
         offer(&producer, number, TEXT).await;
