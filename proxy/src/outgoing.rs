@@ -23,22 +23,19 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     /// The body as it was received.
     pub(crate) fn as_received(received: &Bytes, decision: Decision) -> Self {
-        let rope = Rope::from(received.clone());
-        Self {
-            rope,
-            decision,
-            bytes_saved: 0,
-            deferral: None,
-            heard: None,
-        }
+        Self::new(Rope::from(received.clone()), decision, 0)
     }
 
     /// A body with forms in it.
     pub(crate) fn spliced(body: &Bytes, rope: Rope) -> Self {
         let bytes_saved = body.len().saturating_sub(rope.len());
+        Self::new(rope, Decision::Compressed, bytes_saved)
+    }
+
+    fn new(rope: Rope, decision: Decision, bytes_saved: usize) -> Self {
         Self {
             rope,
-            decision: Decision::Compressed,
+            decision,
             bytes_saved,
             deferral: None,
             heard: None,

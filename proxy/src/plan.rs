@@ -67,14 +67,18 @@ pub(crate) async fn observe(turn: Turn, headers: HeaderMap, received: Bytes) {
         return;
     };
     let known = recall(&turn, &mut readable, &scan).await;
-    let now = now_ms();
-    let memory = &turn.app.memory;
-    if !known.sure {
-        memory.goes_out_unsure(&scan, now);
-    }
-    if let Some(ledger) = Ledger::observing(memory.clone(), &scan, &known, now) {
+    if let Some(ledger) = observed(&turn, &scan, &known, now_ms()) {
         drop(ledger.goes_out(&scan, known));
     }
+}
+
+/// The records of a request that has none of its own; `None` for a request without messages.
+fn observed(turn: &Turn, scan: &Scan, known: &Known, now_ms: u64) -> Option<Ledger> {
+    let memory = &turn.app.memory;
+    if !known.sure {
+        memory.goes_out_unsure(scan, now_ms);
+    }
+    Ledger::observing(memory.clone(), scan, known, now_ms)
 }
 
 async fn recall(turn: &Turn, readable: &mut Readable, scan: &Scan) -> Known {
@@ -94,7 +98,6 @@ async fn choose(
     known: &Known,
     now_ms: u64,
 ) -> Option<(Chosen, Ledger)> {
-    let memory = &turn.app.memory;
     let mut choosing = Choosing {
         app: &turn.app,
         body: &readable.body,
@@ -104,11 +107,10 @@ async fn choose(
     };
     if !known.sure {
         // There may be more than is known here, so nothing new is chosen, and no record tells a shorter story.
-        memory.goes_out_unsure(scan, now_ms);
-        let ledger = Ledger::observing(memory.clone(), scan, known, now_ms)?;
+        let ledger = observed(turn, scan, known, now_ms)?;
         return Some((choosing.recorded(), ledger));
     }
-    let mut ledger = Ledger::open(memory.clone(), scan, known, now_ms)?;
+    let mut ledger = Ledger::open(turn.app.memory.clone(), scan, known, now_ms)?;
     let chosen = choosing.all(&mut ledger, now_ms).await;
     Some((chosen, ledger))
 }

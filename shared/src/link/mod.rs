@@ -197,17 +197,11 @@ impl Link {
     pub(crate) async fn run_large<T: FromRedisValue>(
         &self,
         what: &'static str,
-        (script, keys, args): WithArguments<'_>,
+        script: WithArguments<'_>,
     ) -> Result<T, StoreError> {
-        let command = &evalsha((script, keys, args));
-        self.repeat(what, |mut connection| async move {
-            match command.query_async(&mut connection).await {
-                Err(error) if is_not_loaded(&error) => {
-                    script.prepare_invoke().load_async(&mut connection).await?;
-                    command.query_async(&mut connection).await
-                }
-                ended => ended,
-            }
+        let command = &evalsha(script);
+        self.run_loaded(what, script.0, |mut connection| async move {
+            command.query_async(&mut connection).await
         })
         .await
     }
@@ -216,18 +210,35 @@ impl Link {
     pub(crate) async fn run_and<T: FromRedisValue>(
         &self,
         what: &'static str,
-        (script, keys, args): WithArguments<'_>,
+        script: WithArguments<'_>,
         then: &Cmd,
     ) -> Result<T, StoreError> {
         let mut both = pipe();
-        both.add_command(evalsha((script, keys, args)));
+        both.add_command(evalsha(script));
         both.add_command(then.clone());
         let both = &both;
+        self.run_loaded(what, script.0, |mut connection| async move {
+            both.query_async(&mut connection).await
+        })
+        .await
+    }
+
+    /// Runs a call that counts on a script. Where the server has yet to load it, it is loaded, and the call is run once more.
+    async fn run_loaded<T, F>(
+        &self,
+        what: &'static str,
+        script: &Script,
+        run: impl Fn(MultiplexedConnection) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let run = &run;
         self.repeat(what, |mut connection| async move {
-            match both.query_async(&mut connection).await {
-                Err(error) if is_not_loaded(&error) => {
+            match run(connection.clone()).await {
+                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                     script.prepare_invoke().load_async(&mut connection).await?;
-                    both.query_async(&mut connection).await
+                    run(connection).await
                 }
                 ended => ended,
             }
@@ -272,11 +283,6 @@ fn evalsha((script, keys, args): WithArguments<'_>) -> Cmd {
         .arg(keys)
         .arg(args);
     command
-}
-
-/// Whether the server was asked for a script that it has yet to load.
-fn is_not_loaded(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 /// Whether this server is no longer the one that holds the keys and takes writes.

@@ -49,6 +49,10 @@ struct State {
 }
 
 impl State {
+    fn is_full(&self, max_queue: u64) -> bool {
+        self.waiting.len() as u64 >= max_queue
+    }
+
     fn has_room_for(&self, bytes: u64, most: u64) -> bool {
         let delayed = self.delayed.iter().map(|(_, job)| job);
         let jobs = self
@@ -115,7 +119,7 @@ impl JobQueue for EmbeddedQueue {
             state.totals.coalesced += 1;
             return Ok(Enqueued::Coalesced);
         }
-        if state.waiting.len() as u64 >= self.max_queue
+        if state.is_full(self.max_queue)
             || !state.has_room_for(envelope.bytes, self.bounds.queued_bytes)
         {
             state.totals.dropped_full += 1;
@@ -134,7 +138,7 @@ impl JobQueue for EmbeddedQueue {
 
     async fn turns_away(&self) -> bool {
         let mut state = self.state();
-        let full = state.waiting.len() as u64 >= self.max_queue;
+        let full = state.is_full(self.max_queue);
         state.totals.dropped_full += u64::from(full);
         full
     }

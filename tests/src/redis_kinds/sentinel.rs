@@ -61,8 +61,7 @@ impl Sentinel {
                 .query_async(&mut connection)
                 .await
                 .ok()?;
-            let asked = all.replica.try_command::<String>(&["INFO", "replication"]);
-            let linked = asked.await.ok()?;
+            let linked = all.replication().await?;
             (replicas.len() == 1 && linked.contains("master_link_status:up")).then_some(())
         })
         .await;
@@ -91,12 +90,16 @@ impl Sentinel {
     /// When it does not.
     pub async fn failed_over(&self) {
         wait::eventually("the replica to take over", || async {
-            // A sentinel disconnects the clients of the server that it makes the primary.
-            let asked = self.replica.try_command::<String>(&["INFO", "replication"]);
-            let role = asked.await.ok()?;
+            let role = self.replication().await?;
             role.contains("role:master").then_some(())
         })
         .await;
+    }
+
+    /// What the replica says of its replication; nothing where it is just being made the primary, which disconnects its clients.
+    async fn replication(&self) -> Option<String> {
+        let asked = self.replica.try_command(&["INFO", "replication"]);
+        asked.await.ok()
     }
 }
 
