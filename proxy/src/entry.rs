@@ -51,7 +51,7 @@ pub(crate) fn forms(
         let affordable = block.text.len() as u128 <= left().as_millis() * BYTES_A_MS;
         if *index >= first && affordable {
             let text = compress(block.source(), &earlier);
-            forms.extend(text.map(|text| (*index, Form::new(block.block, &text))));
+            forms.extend(text.ok().map(|text| (*index, Form::new(block.block, &text))));
         }
         // A long history may take no more than half of the budget. References count blocks from the first one on: when one is
         // left out, so are all that follow.

@@ -28,7 +28,7 @@ impl Row {
     fn add(&mut self, block: Source<'_>, earlier: &Earlier<'_>) {
         self.items += 1;
         self.bytes_in += block.text.len();
-        let Some(form) = compress(block, earlier) else {
+        let Ok(form) = compress(block, earlier) else {
             self.bytes_out += block.text.len();
             return;
         };

@@ -22,7 +22,7 @@ pub fn process(payload: &Payload) -> JobResult {
     let mut forms = Vec::new();
     for block in &payload.blocks {
         let source = block.source();
-        if let Some(text) = compress::compress(source, &earlier) {
+        if let Ok(text) = compress::compress(source, &earlier) {
             let form = Form::new(block.block, &text);
             blocks.push(CompressedBlock {
                 place: block.place,

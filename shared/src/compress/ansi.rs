@@ -1,8 +1,8 @@
-//! ANSI colour: the escape sequences that set a terminal's colours are left out.
+//! ANSI colour: the escape sequences that set a terminal's colours are left out, where they are a terminal's and no file's.
 
 use std::borrow::Cow;
 
-use super::{Compressor, Earlier, with_header};
+use super::{Compressor, Earlier, Source, command, with_header};
 
 const HEADER: &str = "terminal colours removed";
 
@@ -12,13 +12,27 @@ impl Compressor for Ansi {
     fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
         match without_colour(text) {
             Cow::Borrowed(_) => None,
-            Cow::Owned(plain) => Some(with_header(HEADER, &plain)),
+            Cow::Owned(plain) => Some(coloured_form(&plain)),
         }
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
         (header == HEADER).then(|| body.to_owned())
     }
+}
+
+/// A block's text as it is read: without colours, where they say nothing of a file.
+pub(super) fn readable<'a>(block: Source<'a>) -> Cow<'a, str> {
+    if block.text.contains('\x1b') && block.input.is_some_and(command::prints_no_file) {
+        without_colour(block.text)
+    } else {
+        Cow::Borrowed(block.text)
+    }
+}
+
+/// The form of a text that is `plain` without its colours.
+pub(super) fn coloured_form(plain: &str) -> String {
+    with_header(HEADER, plain)
 }
 
 /// The text without its colour sequences: `ESC [ … m` and, since `grep` sends it with every colour, `ESC [ … K`. What moves the

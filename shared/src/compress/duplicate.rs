@@ -1,28 +1,37 @@
 //! A block whose whole text stands earlier in the same prefix.
 
+use super::earlier::Whole;
 use super::{Compressor, Earlier, with_header};
 
 const BEFORE: &str = "the same text, word for word, as block #";
+const CONVERSATION: &str = " of this conversation";
+const CORE: &str = " without what is put around it";
 
 pub(super) struct Duplicate;
 
 impl Compressor for Duplicate {
     fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String> {
-        let number = earlier.find_whole(text)?;
+        let (number, part) = match earlier.find_whole(text)? {
+            Whole::Block(number) => (number, ""),
+            Whole::Core(number) => (number, CORE),
+        };
         let label = earlier.label(number)?;
         let (lines, bytes) = (text.split('\n').count(), text.len());
-        let header = format!("{BEFORE}{number} of this conversation: {label}");
         Some(with_header(
-            &header,
+            &format!("{BEFORE}{number}{CONVERSATION}{part}: {label}"),
             &format!("({lines} lines, {bytes} bytes)"),
         ))
     }
 
     fn expand(&self, header: &str, _: &str, earlier: &Earlier<'_>) -> Option<String> {
-        let (number, _) = header.strip_prefix(BEFORE)?.split_once(' ')?;
-        earlier
-            .original(number.parse().ok()?)
-            .map(ToOwned::to_owned)
+        let (number, rest) = header.strip_prefix(BEFORE)?.split_once(CONVERSATION)?;
+        let number = number.parse().ok()?;
+        let found = if rest.starts_with(CORE) {
+            Whole::Core(number)
+        } else {
+            Whole::Block(number)
+        };
+        earlier.whole(found).map(ToOwned::to_owned)
     }
 }
 

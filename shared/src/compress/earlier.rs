@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::references::{self, Window};
+use super::size::cost;
+use super::wrapped::Wrapped;
 use super::{OPENING, Source, ansi, gutter, json, label, lines, runs, search};
 
 /// An index over the lines of the earlier blocks' original texts.
@@ -13,7 +15,7 @@ use super::{OPENING, Source, ansi, gutter, json, label, lines, runs, search};
 #[derive(Debug, Default)]
 pub struct Earlier<'a> {
     blocks: Vec<Block<'a>>,
-    /// The first block that has a text, by the text's hash.
+    /// The first block that has a text, with or without what is put around it, by the text's hash.
     texts: HashMap<u64, usize>,
     windows: HashMap<u64, Places>,
 }
@@ -40,6 +42,14 @@ pub(super) struct Line {
     pub(super) line: usize,
 }
 
+/// A block, by its number, that as a whole is some text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whole {
+    Block(usize),
+    /// Without what is put around it.
+    Core(usize),
+}
+
 /// The first places where a window stands. More would only rarely give a longer run, and would cost time.
 #[derive(Debug, Default)]
 struct Places([Option<(u32, u32)>; 3]);
@@ -49,7 +59,9 @@ impl<'a> Earlier<'a> {
     pub fn push(&mut self, block: Source<'a>) {
         let number = self.blocks.len();
         let entry = self.read(block);
-        self.texts.entry(hash(&block.text)).or_insert(number);
+        for text in [block.text, core(block.text)] {
+            self.texts.entry(hash(&text)).or_insert(number);
+        }
         let windows: Vec<Window> = entry.windows();
         for window in windows {
             let (Ok(block), Ok(line)) = (u32::try_from(number), u32::try_from(window.line)) else {
@@ -63,10 +75,16 @@ impl<'a> Earlier<'a> {
         self.blocks.push(entry);
     }
 
-    /// The number of the first block whose text is `text`.
-    pub(super) fn find_whole(&self, text: &str) -> Option<usize> {
+    /// The first block whose text is `text`, with or without what is put around it.
+    pub(super) fn find_whole(&self, text: &str) -> Option<Whole> {
         let index = *self.texts.get(&hash(&text))?;
-        (self.blocks[index].original == text).then_some(index + 1)
+        let original = self.blocks[index].original;
+        let number = index + 1;
+        match text {
+            text if text == original => Some(Whole::Block(number)),
+            text if text == core(original) => Some(Whole::Core(number)),
+            _ => None,
+        }
     }
 
     /// Whether there is no window to be found.
@@ -108,9 +126,14 @@ impl<'a> Earlier<'a> {
         Some(&self.blocks.get(number.checked_sub(1)?)?.label)
     }
 
-    /// The original text of the block of this number.
-    pub(super) fn original(&self, number: usize) -> Option<&'a str> {
-        Some(self.blocks.get(number.checked_sub(1)?)?.original)
+    /// The text that [`Earlier::find_whole`] found.
+    pub(super) fn whole(&self, found: Whole) -> Option<&'a str> {
+        let (Whole::Block(number) | Whole::Core(number)) = found;
+        let original = self.blocks.get(number.checked_sub(1)?)?.original;
+        Some(match found {
+            Whole::Block(_) => original,
+            Whole::Core(_) => core(original),
+        })
     }
 
     fn read(&self, source: Source<'a>) -> Block<'a> {
@@ -122,14 +145,14 @@ impl<'a> Earlier<'a> {
             hidden: Vec::new(),
             first: 1,
         };
-        let plain = ansi::without_colour(source.text);
+        let plain = ansi::readable(source);
         // Lines of JSON are shown without their white space, and offsets are kept in 32 bits.
-        if json::is_json(&plain) || u32::try_from(plain.len()).is_err() {
+        if json::is_json(core(&plain)) || u32::try_from(plain.len()).is_err() {
             return block;
         }
         let mut numbered = false;
         if let Some(stripped) = gutter::strip(&plain)
-            && stripped.text.len() < plain.len()
+            && cost(&stripped.text) < cost(&plain)
         {
             let first = stripped.first.and_then(|first| i64::try_from(first).ok());
             numbered = first.is_some();
@@ -197,6 +220,11 @@ impl Places {
             *free = Some(place);
         }
     }
+}
+
+/// A text without what is put around it.
+fn core(text: &str) -> &str {
+    Wrapped::of(text).map_or(text, |wrapped| wrapped.core)
 }
 
 /// The hash of lines and texts: the same in every process. What is found by it is always compared.

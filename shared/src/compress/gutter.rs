@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use super::size::cost;
 use super::{Compressor, Earlier, with_header};
 
 /// What may stand between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
@@ -86,9 +87,25 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
     })
 }
 
-/// Whether a text is shorter without its line numbers.
+/// Whether a text is cheaper without its line numbers.
 pub(super) fn is_numbered(text: &str) -> bool {
-    strip(text).is_some_and(|stripped| stripped.text.len() < text.len())
+    strip(text).is_some_and(|stripped| cost(&stripped.text) < cost(text))
+}
+
+/// A number before a line, with what sets it apart from the text.
+pub(super) struct Number {
+    pub(super) bytes: usize,
+    pub(super) padded: bool,
+}
+
+/// The number before a line, if there is one in any style.
+pub(super) fn number(line: &str) -> Option<Number> {
+    let (style, _) = Style::of(line)?;
+    let (_, rest) = style.read(line)?;
+    Some(Number {
+        bytes: line.len() - rest.len(),
+        padded: style.width > 0,
+    })
 }
 
 /// How a number is written: right-aligned to `width` bytes, then a separator.

@@ -10,11 +10,13 @@
 //! [`expand`] takes the headers off again, one after the other. A text that itself begins like a header gets no form, so what
 //! is left when no header stands first is the original.
 //!
-//! Compressors are put together by the plans below: every plan is tried, and the smallest outcome is the form if it is worth it.
+//! Compressors are put together by the plans below: every plan is tried, and the cheapest outcome is the form if it is worth it.
+//! What a client puts around a tool's output (`wrapped`) stays where it is; what it is put around gets a form of its own kind.
 //! Each compressor is linear in its text and keeps at most a few words of memory a line or JSON value, which bounds the whole at
 //! 64 MiB for a block of 1 MiB.
 
 mod ansi;
+mod command;
 mod duplicate;
 mod earlier;
 mod gutter;
@@ -27,16 +29,18 @@ mod search;
 mod size;
 #[cfg(test)]
 mod testing;
+mod wrapped;
 
 use std::borrow::Cow;
 
 pub use earlier::Earlier;
 pub use same::same;
 
-use size::{escaped_len, is_worth};
+use size::{cost, is_worth};
+use wrapped::Wrapped;
 
 /// Version of the forms that [`compress`] makes. It changes whenever the same block may get another form.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What every header begins with.
 const OPENING: &str = "[headroom: ";
@@ -47,14 +51,20 @@ const MAX_HEADERS: usize = 8;
 /// The compressors of each plan, in the order in which they are applied.
 const PLANS: [&[&dyn Compressor]; 4] = [
     &[&duplicate::Duplicate],
-    &[&ansi::Ansi, &json::Json],
-    &[&ansi::Ansi, &gutter::Gutter, &references::References],
-    &[
-        &ansi::Ansi,
-        &references::References,
-        &search::Search,
-        &runs::Runs,
-    ],
+    &[&json::Json],
+    &[&gutter::Gutter, &references::References],
+    &[&references::References, &search::Search, &runs::Runs],
+];
+
+/// Every compressor, each once.
+const COMPRESSORS: [&dyn Compressor; 7] = [
+    &ansi::Ansi,
+    &duplicate::Duplicate,
+    &json::Json,
+    &gutter::Gutter,
+    &references::References,
+    &search::Search,
+    &runs::Runs,
 ];
 
 /// A block as a compressor sees it.
@@ -90,22 +100,54 @@ trait Compressor: Sync {
     fn expand(&self, header: &str, body: &str, earlier: &Earlier<'_>) -> Option<String>;
 }
 
-/// The form of a block as the model shall read it (unescaped), or `None` if no form is worth it: at least 10 % and 200 bytes
-/// smaller, both as plain text and as the text of a JSON string.
+/// Why a block gets no form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoForm {
+    /// No compressor makes it cheaper.
+    NoGain,
+    /// One does, but by less than a form must save.
+    BelowFloor,
+}
+
+/// The form of a block as the model shall read it (unescaped): at least 4 % and 100 bytes' worth of tokens cheaper, and shorter as the
+/// text of a JSON string.
 ///
-/// A form is taken only if expanding it has given the original again.
-#[must_use]
-pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Option<String> {
+/// A form is taken only if expanding it has given the original again, to the letter but for colours of a terminal. They go only
+/// where the block is known to be the output of a command that prints no file.
+///
+/// # Errors
+///
+/// Where no form is worth it: why.
+pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Result<String, NoForm> {
     let text = block.text;
     if text.len() < size::MIN_SAVED_BYTES || text.starts_with(OPENING) {
-        return None;
+        return Err(NoForm::NoGain);
     }
-    let form = PLANS
-        .iter()
-        .filter_map(|plan| apply(plan, text, earlier))
-        .min_by_key(|form| escaped_len(form))?;
-    let expands = || expand(&form, earlier).is_ok_and(|expanded| same(text, &expanded));
-    (is_worth(text, &form) && expands()).then_some(form)
+    let plain = ansi::readable(block);
+    let colourless = matches!(plain, Cow::Owned(_)).then(|| ansi::coloured_form(&plain));
+    let starts = [Some(text), colourless.as_deref()];
+    let wrapped = Wrapped::of(text)
+        .filter(|wrapped| !wrapped.core.starts_with(OPENING))
+        .and_then(|wrapped| Some(wrapped.around(&cheapest(wrapped.core, earlier)?)));
+    let form = starts
+        .into_iter()
+        .flatten()
+        .filter_map(|start| cheapest(start, earlier))
+        .chain(colourless.clone())
+        .chain(wrapped)
+        .min_by_key(|form| cost(form))
+        .filter(|form| cost(form) < cost(text))
+        .ok_or(NoForm::NoGain)?;
+    if !is_worth(text, &form) {
+        return Err(NoForm::BelowFloor);
+    }
+    let expands =
+        expand(&form, earlier).is_ok_and(|expanded| expanded == text || expanded == plain);
+    if expands {
+        Ok(form)
+    } else {
+        Err(NoForm::NoGain)
+    }
 }
 
 /// The text whose form is `form`, given the same `earlier` as [`compress`] was: the original, up to what [`same`] allows.
@@ -114,15 +156,24 @@ pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Option<String> {
 ///
 /// If `form` is not a form, or not one of this version and this `earlier`.
 pub fn expand(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> {
+    let Some((header, body)) = split_header(form) else {
+        return Err(ExpandError::NotAForm);
+    };
+    match Wrapped::read(header, body) {
+        Some(wrapped) => Ok(wrapped.put_back(&take_headers_off(wrapped.core, earlier)?)),
+        None => take_headers_off(form, earlier),
+    }
+}
+
+/// What a form of the plans stands for.
+fn take_headers_off(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> {
     let mut text = Cow::Borrowed(form);
     for _ in 0..MAX_HEADERS {
         let Some((header, body)) = split_header(&text) else {
             break;
         };
-        let expanded = PLANS
+        let expanded = COMPRESSORS
             .iter()
-            .copied()
-            .flatten()
             .find_map(|compressor| compressor.expand(header, body, earlier))
             .ok_or_else(|| ExpandError::Broken(header.to_owned()))?;
         text = Cow::Owned(expanded);
@@ -133,13 +184,21 @@ pub fn expand(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> 
     }
 }
 
-/// What a plan makes of a text. A compressor that does not make it smaller is passed over.
+/// The cheapest outcome of all plans, if any has one.
+fn cheapest(text: &str, earlier: &Earlier<'_>) -> Option<String> {
+    PLANS
+        .iter()
+        .filter_map(|plan| apply(plan, text, earlier))
+        .min_by_key(|form| cost(form))
+}
+
+/// What a plan makes of a text. A compressor that does not make it cheaper is passed over.
 fn apply(plan: &[&dyn Compressor], text: &str, earlier: &Earlier<'_>) -> Option<String> {
     let mut form: Option<String> = None;
     for compressor in plan {
         let current = form.as_deref().unwrap_or(text);
         if let Some(next) = compressor.compress(current, earlier)
-            && escaped_len(&next) < escaped_len(current)
+            && cost(&next) < cost(current)
         {
             form = Some(next);
         }

@@ -1,23 +1,11 @@
 //! When an expanded form says the same as its original.
 
-use super::{ansi, json};
+use super::ansi;
 
-/// Whether `expanded` says the same as `original`: the same text; or the same without colours; or, where both are JSON, the same
-/// values with the same key order, duplicate keys, number texts and string escapes.
+/// Whether `expanded` says the same as `original`: the same text, or the same but for a terminal's colours.
 #[must_use]
 pub fn same(original: &str, expanded: &str) -> bool {
-    if original == expanded {
-        return true;
-    }
-    let (original, expanded) = (
-        ansi::without_colour(original),
-        ansi::without_colour(expanded),
-    );
-    original == expanded
-        || match (json::minified(&original), json::minified(&expanded)) {
-            (Some(original), Some(expanded)) => original == expanded,
-            _ => false,
-        }
+    original == expanded || ansi::without_colour(original) == ansi::without_colour(expanded)
 }
 
 #[cfg(test)]
@@ -26,15 +14,8 @@ mod tests {
 
     #[test]
     fn what_counts_as_the_same() {
-        for (a, b) in [
-            ("x", "x"),
-            ("\x1b[1mx\x1b[0m", "x"),
-            ("{ \"a\" : [1, 2] }\n", "{\"a\":[1,2]}"),
-            ("{\"a\": 1}\n\n{\"a\": 2}\n", "{\"a\":1}\n{\"a\":2}"),
-            ("\x1b[1m[1,\x1b[0m 2]", "[1,2]"),
-        ] {
-            assert!(same(a, b), "{a:?} {b:?}");
-        }
+        assert!(same("x", "x"));
+        assert!(same("\x1b[1mx\x1b[0m", "x"));
     }
 
     #[test]
@@ -42,15 +23,9 @@ mod tests {
         for (a, b) in [
             ("x ", "x"),
             ("x\n", "x"),
+            ("{ \"a\" : 1 }", "{\"a\":1}"),
             ("[1.0]", "[1]"),
-            ("[1e5]", "[100000]"),
-            (r#"["\u00e9"]"#, r#"["é"]"#),
-            (r#"["\/"]"#, r#"["/"]"#),
-            (r#"{"a":1,"a":2}"#, r#"{"a":2}"#),
-            (r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#),
-            (r#"[{"a":null}]"#, "[{}]"),
-            ("1 2", "1\n2"),
-            ("[1, 2", "[1,2"),
+            ("\x1b[2Jx", "x"),
         ] {
             assert!(!same(a, b), "{a:?} {b:?}");
         }

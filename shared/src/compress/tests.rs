@@ -15,7 +15,15 @@ fn source(text: &str) -> Source<'_> {
 }
 
 fn form_of(text: &str) -> Option<String> {
-    compress(source(text), &Earlier::default())
+    compress(source(text), &Earlier::default()).ok()
+}
+
+fn output_of<'a>(command: &'a str, text: &'a str) -> Source<'a> {
+    Source {
+        text,
+        tool: Some("Bash"),
+        input: Some(command),
+    }
 }
 
 fn numbered_file(lines: usize) -> String {
@@ -34,12 +42,105 @@ fn small_texts_and_texts_with_our_header_get_no_form() {
 
 #[test]
 fn headers_stack_and_come_off_again() {
-    let text = "\x1b[1ma line of a log that repeats\x1b[0m\n".repeat(20);
-    let form = form_of(&text).unwrap();
+    let line = |n: usize| format!("\x1b[1m{n}\x1b[0m lines of a log that repeats\n");
+    let text: String = (0..20).map(line).collect();
+    let form = compress(
+        output_of(r#"{"command":"make"}"#, &text),
+        &Earlier::default(),
+    )
+    .unwrap();
     let mut lines = form.lines();
     assert!(lines.next().unwrap().contains("[×N]"));
     assert_eq!(lines.next(), Some("[headroom: terminal colours removed]"));
     assert!(same(&text, &expand(&form, &Earlier::default()).unwrap()));
+}
+
+#[test]
+fn colours_stay_where_a_file_may_have_been_printed() {
+    let line = |n: usize| {
+        format!(
+            "\x1b[3{}m{:x}\x1b[0m {}\n",
+            n % 8,
+            n * n * 7919,
+            n * n * 104_729
+        )
+    };
+    let text: String = (0..50).map(line).collect();
+    let form = |input| compress(output_of(input, &text), &Earlier::default());
+    let made = form(r#"{"command":"make"}"#).unwrap();
+    assert!(!made.contains('\x1b'), "{made}");
+    for input in [r#"{"command":"cat log"}"#, r#"{"file_path":"log"}"#] {
+        let kept = form(input).is_err_and(|why| why == NoForm::NoGain);
+        assert!(kept, "{input}");
+    }
+}
+
+const REMINDER: &str =
+    "\n\n<system-reminder>\n<total_tokens>184230 tokens left</total_tokens>\n</system-reminder>";
+
+fn rows(count: usize) -> String {
+    let row = |n: usize| serde_json::json!({"identifier": n, "name": format!("row {}", n * n), "state": "open"});
+    let rows: Vec<_> = (0..count).map(row).collect();
+    serde_json::to_string_pretty(&rows).unwrap()
+}
+
+#[test]
+fn what_stands_around_a_text_stays_and_costs_no_savings() {
+    let json = rows(60);
+    let codex = "Chunk ID: 7f3a\nWall time: 0.01 seconds\nProcess exited with code 0\nOutput:\n";
+    let bare = form_of(&json).unwrap();
+    for (before, after) in [("", REMINDER), (codex, ""), (codex, REMINDER)] {
+        let text = format!("{before}{json}{after}");
+        let form = form_of(&text).unwrap();
+        let (header, body) = split_header(&form).unwrap();
+        assert_eq!(body, format!("{before}{bare}{after}"));
+        assert!(header.len() < 100, "{header}");
+        assert_eq!(expand(&form, &Earlier::default()).unwrap(), text);
+    }
+}
+
+#[test]
+fn a_text_is_known_again_whatever_stands_around_it() {
+    let json = rows(60);
+    let first = format!("{json}{REMINDER}");
+    let again = format!("{json}{}", REMINDER.replace("184230", "170000"));
+    let mut earlier = Earlier::default();
+    earlier.push(source(&first));
+    for text in [&json, &first, &again] {
+        let form = compress(source(text), &earlier).unwrap();
+        assert!(form.contains("as block #1 of this conversation"), "{form}");
+        assert!(form.len() < 500);
+        assert_eq!(&expand(&form, &earlier).unwrap(), text);
+    }
+}
+
+#[test]
+fn why_there_is_no_form_is_told() {
+    let why = |text: &str| compress(source(text), &Earlier::default());
+    assert_eq!(why("short"), Err(NoForm::NoGain));
+    let words: String = (0..200).map(|n| format!("word{} ", n * n)).collect();
+    assert_eq!(why(&words), Err(NoForm::NoGain));
+    let little = format!(
+        "{words}{}",
+        "\nthe very same line again, and again".repeat(6)
+    );
+    assert_eq!(why(&little), Err(NoForm::BelowFloor));
+}
+
+#[test]
+fn unpadded_line_numbers_are_worth_taking_off() {
+    let line = |n: usize| {
+        format!(
+            "{n}\t    let value_{n} = compute_the_next_one({n}, &settings, &mut state); // keeps it\n"
+        )
+    };
+    let text: String = (1..=120).map(line).collect();
+    let form = form_of(&text).unwrap();
+    assert!(
+        form.starts_with("[headroom: line numbers removed (\"1\t\")"),
+        "{form}"
+    );
+    assert_eq!(expand(&form, &Earlier::default()).unwrap(), text);
 }
 
 #[test]
@@ -126,7 +227,7 @@ fn only_numbered_lines_of_a_numbered_file_are_referred_to() {
 #[test]
 fn lines_that_a_table_or_group_holds_are_not_referred_to() {
     let json =
-        "{\n  \"some key of it\": \"some value of it\",\n  \"another key\": [1, 2]\n}\n".repeat(9);
+        "{\n  \"some key of it\": \"some value of it\",\n  \"another key\": 2\n}\n".repeat(9);
     let found: String = (1..60)
         .map(|n| format!("src/some/folder/file.rs:{n}:the text of it\n"))
         .collect();
@@ -134,7 +235,7 @@ fn lines_that_a_table_or_group_holds_are_not_referred_to() {
         let mut earlier = Earlier::default();
         earlier.push(source(&text));
         let form = compress(source(&format!("first\n{text}last")), &earlier);
-        assert!(!form.is_some_and(|form| form.contains(" again; ")));
+        assert!(!form.is_ok_and(|form| form.contains(" again; ")));
         assert!(
             compress(source(&text), &earlier)
                 .unwrap()
@@ -331,7 +432,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-fn json_text() -> impl Strategy<Value = String> {
+pub(super) fn json_text() -> impl Strategy<Value = String> {
     let pretty = |text: String| match serde_json::from_str::<serde_json::Value>(&text) {
         Ok(value) => serde_json::to_string_pretty(&value).unwrap(),
         Err(_) => text,
@@ -346,8 +447,8 @@ proptest! {
 
     #[test]
     fn every_compressor_comes_back(text in prop_oneof![text(), numbered_text(), json_text()]) {
-        for compressor in PLANS.iter().copied().flatten() {
-            round_trip(*compressor, &text);
+        for compressor in COMPRESSORS {
+            round_trip(compressor, &text);
         }
     }
 
@@ -363,9 +464,9 @@ proptest! {
             again.push(source(&after));
             again.push(source(&before));
             prop_assert_eq!(&form, &compress(source(&text), &again));
-            if let Some(form) = form {
-                prop_assert!(form.len() + size::MIN_SAVED_BYTES <= text.len());
-                prop_assert!(same(&text, &expand(&form, &earlier).unwrap()));
+            if let Ok(form) = form {
+                prop_assert!(size::escaped_len(&form) < size::escaped_len(&text));
+                prop_assert_eq!(&text, &expand(&form, &earlier).unwrap());
             }
             for plan in PLANS.iter().filter(|_| !text.contains(OPENING)) {
                 if let Some(form) = apply(plan, &text, &earlier) {
@@ -373,7 +474,7 @@ proptest! {
                     prop_assert!(same(&text, &expanded), "{text:?} {form:?} {expanded:?}");
                 }
             }
-            for compressor in PLANS.iter().copied().flatten() {
+            for compressor in COMPRESSORS {
                 if let Some(form) = compressor.compress(&text, &earlier) {
                     let (header, body) = split_header(&form).unwrap();
                     let expanded = compressor.expand(header, body, &earlier).unwrap();
@@ -384,25 +485,14 @@ proptest! {
     }
 
     #[test]
-    fn json_is_known_as_others_know_it(text in json_text()) {
-        let values: Result<Vec<_>, _> = serde_json::Deserializer::from_str(&text).into_iter::<Box<serde_json::value::RawValue>>().collect();
-        let known = values.is_ok_and(|values| !values.is_empty() && values.iter().all(|v| {
-            v.get().starts_with(['{', '['])
-        }));
-        prop_assert_eq!(json::is_json(&text), known);
-    }
-
-    #[test]
     fn expanding_anything_never_panics(text in text()) {
         let mut earlier = Earlier::default();
         earlier.push(source(&text));
         let _ = expand(&text, &earlier);
-        for plan in PLANS {
-            for compressor in plan {
-                if let Some(form) = compressor.compress(&text, &Earlier::default()) {
-                    let (header, _) = split_header(&form).unwrap();
-                    let _ = expand(&with_header(header, &text), &earlier);
-                }
+        for compressor in COMPRESSORS {
+            if let Some(form) = compressor.compress(&text, &Earlier::default()) {
+                let (header, _) = split_header(&form).unwrap();
+                let _ = expand(&with_header(header, &text), &earlier);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! JSON: white space goes, and an array of like objects becomes a table that says the keys once.
+//! JSON in a layout that can be put back: its white space goes, and an array of like objects becomes a table that says the keys once.
 //!
 //! ```text
 //! table{"id","user":{"login"},"tags":[{"name"}],"state"="open"}[[1,["bob"],[["x"],["y"]]]
@@ -27,39 +27,31 @@ pub(super) struct Json;
 impl Compressor for Json {
     fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
         let document = Document::parse(text)?;
+        let layout = Layout::of(&document)?;
         let (body, tables) = write::with_tables(&document);
         let kind = if document.is_one() { ONE } else { MANY };
         let tables = if tables { TABLES } else { "" };
-        let layout = Layout::of(&document).map_or(String::new(), Layout::describe);
-        Some(with_header(&format!("{kind}{tables}{layout}"), &body))
+        Some(with_header(
+            &format!("{kind}{tables}{}", layout.describe()),
+            &body,
+        ))
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
-        let (header, layout) = match Layout::read(header) {
-            Some((header, layout)) => (header, Some(layout)),
-            None => (header, None),
-        };
+        let (header, layout) = Layout::read(header)?;
         let json = match (header.strip_suffix(TABLES), header) {
             (Some(ONE), _) => read::one(body)?,
             (Some(MANY), _) => read::many(body)?,
             (None, ONE | MANY) => body.to_owned(),
             _ => return None,
         };
-        match layout {
-            Some(layout) => layout.apply(&json),
-            None => Some(json),
-        }
+        layout.apply(&json)
     }
 }
 
-/// Whether a text is JSON: an object or array, or several.
+/// Whether a text is JSON, one value or several, in a layout that a form gives back to the letter.
 pub(super) fn is_json(text: &str) -> bool {
-    Document::parse(text).is_some()
-}
-
-/// The text without white space, if it is JSON: two texts that give the same are equal values.
-pub(super) fn minified(text: &str) -> Option<String> {
-    Some(write::minified(&Document::parse(text)?))
+    Document::parse(text).is_some_and(|document| Layout::of(&document).is_some())
 }
 
 #[cfg(test)]

@@ -1,18 +1,11 @@
-//! Writing a document: as it is but for the white space, or with tables.
+//! Writing a document without white space, with tables.
 
 use super::parse::{Document, Index, Kind};
 use super::shape::{self, Cells, Column};
 
-/// The document without white space, its values on lines of their own.
-pub(super) fn minified(document: &Document<'_>) -> String {
-    let mut writer = Writer::new(document, false);
-    writer.join(document.top(), '\n', Writer::value);
-    writer.text
-}
-
-/// The same, with tables where they pay, and whether there is any.
+/// The document without white space, its values on lines of their own, with tables where they pay; and whether there is any table.
 pub(super) fn with_tables(document: &Document<'_>) -> (String, bool) {
-    let mut writer = Writer::new(document, true);
+    let mut writer = Writer::new(document);
     let top: Vec<Index> = document.top().collect();
     match shape::table(document, &top) {
         Some(columns) => writer.table(&top, &columns),
@@ -24,18 +17,15 @@ pub(super) fn with_tables(document: &Document<'_>) -> (String, bool) {
 struct Writer<'a> {
     document: &'a Document<'a>,
     text: String,
-    /// Whether arrays are looked at.
-    looks: bool,
     /// Whether a table was written.
     tables: bool,
 }
 
 impl<'a> Writer<'a> {
-    fn new(document: &'a Document<'a>, looks: bool) -> Self {
+    fn new(document: &'a Document<'a>) -> Self {
         Self {
             document,
             text: String::new(),
-            looks,
             tables: false,
         }
     }
@@ -56,8 +46,7 @@ impl<'a> Writer<'a> {
                 }
                 self.text.push('}');
             }
-            Kind::Array if self.looks => self.array(value),
-            Kind::Array => self.bracketed(document.children(value), ',', Self::value),
+            Kind::Array => self.array(value),
         }
     }
 

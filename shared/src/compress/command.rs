@@ -1,0 +1,135 @@
+//! Whether a shell command prints a file, as far as its words tell.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Commands that build, test, check or list, and that print what they have to say and no file: a program, or a program and its first
+/// argument. A command that is not here may print a file.
+const PRINT_NO_FILE: [&str; 32] = [
+    "bazel", "bun run", "bun test", "cargo", "cd", "cmake", "composer", "ctest", "dotnet",
+    "eslint", "export", "gh run", "go build", "go test", "go vet", "gradle", "jest", "ls", "make",
+    "mocha", "mvn", "mypy", "ninja", "npm", "pnpm", "pytest", "swift", "tox", "tsc", "turbo",
+    "vitest", "yarn",
+];
+
+/// Programs that run the command that follows them.
+const RUN_ANOTHER: [&str; 6] = ["bunx", "env", "nice", "npx", "sudo", "time"];
+
+/// Programs that pass on a part of what is piped into them.
+const FILTERS: [&str; 6] = ["cat", "grep", "head", "sort", "tail", "uniq"];
+
+/// The arguments in which agents give a command.
+#[derive(Deserialize)]
+struct Arguments {
+    #[serde(alias = "cmd")]
+    command: Option<Value>,
+}
+
+/// Whether a tool call's input, JSON text, is a command that prints no file: it is made of nothing but commands that are known to
+/// print none.
+pub(super) fn prints_no_file(input: &str) -> bool {
+    let command = serde_json::from_str(input).ok();
+    let command = command.and_then(|Arguments { command }| command);
+    match &command {
+        Some(Value::String(script)) => script_prints_no_file(script),
+        // `["bash", "-lc", "…"]`
+        Some(Value::Array(words)) => words
+            .last()
+            .and_then(Value::as_str)
+            .is_some_and(script_prints_no_file),
+        _ => false,
+    }
+}
+
+fn script_prints_no_file(script: &str) -> bool {
+    let script = script.replace("2>&1", "");
+    // Substitutions, here documents and redirections are beyond this look.
+    if script.contains(['`', '$', '<', '>', '(', '{', '\n']) {
+        return false;
+    }
+    let pipelines = script.split(['&', ';']).flat_map(|part| part.split("||"));
+    let mut pipelines = pipelines
+        .map(str::trim)
+        .filter(|pipeline| !pipeline.is_empty())
+        .peekable();
+    pipelines.peek().is_some() && pipelines.all(pipeline_prints_no_file)
+}
+
+fn pipeline_prints_no_file(pipeline: &str) -> bool {
+    let mut commands = pipeline.split('|');
+    commands.next().is_some_and(command_prints_no_file) && commands.all(filters)
+}
+
+fn command_prints_no_file(command: &str) -> bool {
+    let words = command.split_whitespace().map(without_folder);
+    let mut words = words.skip_while(|word| is_assignment(word) || RUN_ANOTHER.contains(word));
+    let program = words.next().unwrap_or_default();
+    let with_argument = format!("{program} {}", words.next().unwrap_or_default());
+    PRINT_NO_FILE.contains(&program) || PRINT_NO_FILE.contains(&&*with_argument)
+}
+
+/// Whether a command passes on what is piped into it, and reads no file of its own.
+fn filters(command: &str) -> bool {
+    let mut words = command.split_whitespace().map(without_folder);
+    let program = words.next().unwrap_or_default();
+    let is_option = |word: &&str| word.starts_with('-') || word.parse::<u64>().is_ok();
+    let arguments = words.filter(|word| !is_option(word)).count();
+    FILTERS.contains(&program) && arguments <= usize::from(program == "grep")
+}
+
+fn without_folder(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or(word)
+}
+
+/// Whether a word sets a variable: `CI=1`.
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        name.bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_builds_and_listings_print_no_file() {
+        for command in [
+            "cargo test --workspace 2>&1",
+            "cd app && CI=1 pnpm test 2>&1 | tail -50",
+            "gh run view 21458923023 --log-failed 2>&1 | head -n 200",
+            "./node_modules/.bin/vitest run | grep -v skipped",
+            "ls --color=always src; make -j4 || npx eslint .",
+        ] {
+            assert!(script_prints_no_file(command), "{command}");
+        }
+        assert!(prints_no_file(r#"{"command":"cargo build"}"#));
+        assert!(prints_no_file(r#"{"cmd":["bash","-lc","go test ./..."]}"#));
+    }
+
+    #[test]
+    fn what_may_print_a_file_is_not_trusted() {
+        for command in [
+            "cat a.txt",
+            "cargo test; cat log",
+            "make | cat log -",
+            "make | grep error log",
+            "git show HEAD:a",
+            "gh api repos/a/b/contents/c",
+            "python -c 'print(open(1).read())'",
+            "ls $(cat a)",
+            "make < a",
+            "cargo test && ./print.sh",
+            "ls | xargs cat",
+            "bash -c 'cat a'",
+            "",
+            ";",
+        ] {
+            assert!(!script_prints_no_file(command), "{command}");
+        }
+        for input in ["", "{}", r#"{"command":1}"#, r#"{"file_path":"a"}"#, "[]"] {
+            assert!(!prints_no_file(input), "{input}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What clients put around a tool's output: reminders in tags before or behind it, and the lines with which Codex opens the output of
+//! a command.
+//!
+//! ```text
+//! {"some": "JSON"}
+//!
+//! <system-reminder>
+//! <total_tokens>184230 tokens left</total_tokens>
+//! </system-reminder>
+//! ```
+//!
+//! All of that stays as it is, at its place. The form of what it is put around stands between, with headers of its own.
+
+use super::with_header;
+
+const FIRST: &str = "the first ";
+const LAST: &str = "the last ";
+const AND: &str = " and ";
+const AFTER: &str = " bytes stand as they were; the rest has a header of its own";
+
+/// No client puts more around an output.
+const MAX_TAGS: usize = 8;
+
+/// The line with which Codex ends what it says of a command, and the most bytes and lines before it.
+const OUTPUT: &str = "Output:\n";
+const MAX_OPENING_BYTES: usize = 400;
+const MAX_OPENING_LINES: usize = 8;
+
+/// A text in three pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wrapped<'a> {
+    before: &'a str,
+    /// What the rest was put around, or its form.
+    pub(super) core: &'a str,
+    after: &'a str,
+}
+
+impl<'a> Wrapped<'a> {
+    /// The pieces of a text; `None` where nothing is put around it, or there is nothing else.
+    pub(super) fn of(text: &'a str) -> Option<Self> {
+        let mut start = opening_len(text);
+        let mut end = text.len();
+        for _ in 0..MAX_TAGS {
+            let core = &text[start..end];
+            let (first, last) = (first_tag_len(core), last_tag_len(core));
+            if first == 0 && last == 0 {
+                break;
+            }
+            if first + last >= core.len() {
+                return None;
+            }
+            (start, end) = (start + first, end - last);
+        }
+        let (before, after, core) = (&text[..start], &text[end..], &text[start..end]);
+        let wrapped = start > 0 || end < text.len();
+        (wrapped && !core.trim().is_empty()).then_some(Self {
+            before,
+            core,
+            after,
+        })
+    }
+
+    /// The form of the text, given that of what it is put around.
+    pub(super) fn around(&self, form: &str) -> String {
+        let said = |which: &str, piece: &str| match piece.len() {
+            0 => None,
+            len => Some(format!("{which}{len}")),
+        };
+        let pieces = [said(FIRST, self.before), said(LAST, self.after)];
+        let pieces: Vec<String> = pieces.into_iter().flatten().collect();
+        let header = format!("{}{AFTER}", pieces.join(AND));
+        with_header(&header, &[self.before, form, self.after].concat())
+    }
+
+    /// The pieces of a form that [`Wrapped::around`] made, by its header and what follows that.
+    pub(super) fn read(header: &str, body: &'a str) -> Option<Self> {
+        let mut said = header.strip_suffix(AFTER)?;
+        let mut before = 0;
+        if let Some(rest) = said.strip_prefix(FIRST) {
+            let (number, rest) = rest.split_once(AND).unwrap_or((rest, ""));
+            (before, said) = (number.parse().ok()?, rest);
+        }
+        let after: usize = match said.strip_prefix(LAST) {
+            Some(number) => number.parse().ok()?,
+            None => said.is_empty().then_some(0)?,
+        };
+        let (before, rest) = body.split_at_checked(before)?;
+        let (core, after) = rest.split_at_checked(rest.len().checked_sub(after)?)?;
+        Some(Self {
+            before,
+            core,
+            after,
+        })
+    }
+
+    /// The text, given what it was put around.
+    pub(super) fn put_back(&self, core: &str) -> String {
+        [self.before, core, self.after].concat()
+    }
+}
+
+/// Bytes of the lines with which Codex opens a command's output: `Chunk ID: …`, `Exit code: …` and the like up to `Output:`.
+fn opening_len(text: &str) -> usize {
+    let mut len = 0;
+    for line in text.split_inclusive('\n').take(MAX_OPENING_LINES) {
+        len += line.len();
+        if line == OUTPUT {
+            return len;
+        }
+        if len > MAX_OPENING_BYTES {
+            break;
+        }
+    }
+    0
+}
+
+/// Bytes of the tag that a text begins with, all that is in it, and the white space behind it. A tag that does not stand on lines of
+/// its own belongs to its line.
+fn first_tag_len(text: &str) -> usize {
+    let length = || {
+        let name = tag_name(text.strip_prefix('<')?)?;
+        let close = format!("</{name}>");
+        let end = text.find(&close)? + close.len();
+        let rest = text[end..].trim_start();
+        let space = &text[end..text.len() - rest.len()];
+        let ends_line = rest.is_empty() || space.contains('\n');
+        ends_line.then_some(text.len() - rest.len())
+    };
+    length().unwrap_or(0)
+}
+
+/// The same of the tag that a text ends with, and the white space before it.
+fn last_tag_len(text: &str) -> usize {
+    let length = || {
+        let trimmed = text.trim_end();
+        let name = trimmed.strip_suffix('>')?;
+        let name = &name[name.rfind("</")? + 2..];
+        tag_name(&format!("{name}>")).filter(|read| *read == name)?;
+        let open = trimmed.rfind(&format!("<{name}>"))?;
+        let before = text[..open].trim_end();
+        let space = &text[before.len()..open];
+        let starts_line = before.is_empty() || space.contains('\n');
+        starts_line.then_some(text.len() - before.len())
+    };
+    length().unwrap_or(0)
+}
+
+/// The name of a tag without attributes, given what follows its bracket.
+fn tag_name(rest: &str) -> Option<&str> {
+    let (name, _) = rest.split_once('>')?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_');
+    (!name.is_empty() && name.len() <= 40 && name.bytes().all(plain)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REMINDER: &str =
+        "<system-reminder>\n<total_tokens>184230 tokens left</total_tokens>\n</system-reminder>";
+
+    fn pieces(text: &str) -> Option<[&str; 3]> {
+        Wrapped::of(text).map(|it| [it.before, it.core, it.after])
+    }
+
+    #[test]
+    fn reminders_are_set_apart_at_both_ends() {
+        let text = format!("{REMINDER}\n[1]\n\n{REMINDER}\n");
+        let after = format!("\n\n{REMINDER}\n");
+        let before = format!("{REMINDER}\n");
+        assert_eq!(pieces(&text), Some([&before[..], "[1]", &after]));
+        let two = format!("[1]\n{REMINDER}\n\n{REMINDER}");
+        assert_eq!(pieces(&two), Some(["", "[1]", &two[3..]]));
+    }
+
+    #[test]
+    fn what_codex_says_of_a_command_is_set_apart() {
+        let opening = "Chunk ID: 1f\nWall time: 0.1 seconds\nProcess exited with code 0\nOutput:\n";
+        let text = format!("{opening}[1]\n");
+        assert_eq!(pieces(&text), Some([opening, "[1]\n", ""]));
+    }
+
+    #[test]
+    fn a_text_with_nothing_around_it_is_left_alone() {
+        for text in [
+            "",
+            "plain",
+            REMINDER,
+            "<a>b</a> c",
+            "x <b>y</b>",
+            "<html lang=\"en\">\n</html>",
+            "x\n</b>",
+            "<b>x",
+            "Output",
+            "</>",
+            "<>",
+            "x\n<B>y</B>",
+        ] {
+            assert_eq!(pieces(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_pieces_are_found_again_in_the_form() {
+        let behind = format!("[1]\n\n{REMINDER}");
+        let before = format!("{REMINDER}\n[1]");
+        let both = format!("Exit code: 0\nOutput:\né\n{REMINDER}");
+        for text in [behind, before, both] {
+            let wrapped = Wrapped::of(&text).unwrap();
+            let form = wrapped.around("[headroom: x]\ny");
+            let (header, body) = crate::compress::split_header(&form).unwrap();
+            let read = Wrapped::read(header, body).unwrap();
+            assert_eq!(read.core, "[headroom: x]\ny");
+            assert_eq!(read.put_back(wrapped.core), text);
+        }
+    }
+
+    #[test]
+    fn a_header_that_does_not_fit_is_none() {
+        for (header, body) in [
+            (
+                "the last 5 bytes stand as they were; the rest has a header of its own",
+                "abc",
+            ),
+            (
+                "the last 1 bytes stand as they were; the rest has a header of its own",
+                "é",
+            ),
+            (
+                "the first x bytes stand as they were; the rest has a header of its own",
+                "abc",
+            ),
+            ("the first 1", "abc"),
+        ] {
+            assert_eq!(Wrapped::read(header, body), None, "{header}");
+        }
+    }
+}
