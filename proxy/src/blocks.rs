@@ -49,9 +49,21 @@ fn with_calls<'a, Text>(
         })
 }
 
+/// The name of the tool whose output a block is, where it is known.
+pub(crate) fn tool(body: &[u8], scan: &Scan, block: &Block) -> Option<String> {
+    let id = &body[block.call.clone()?];
+    let call = scan
+        .calls
+        .iter()
+        .rfind(|call| &body[call.id.clone()] == id)?;
+    name(body, call)
+}
+
+fn name(body: &[u8], call: &Call) -> Option<String> {
+    serde_json::from_slice(&body[call.name.start - 1..call.name.end + 1]).ok()
+}
+
 fn with_call<Text>(body: &[u8], block: &Block, text: Text, call: Option<&Call>) -> JobBlock<Text> {
-    let name =
-        |call: &Call| serde_json::from_slice(&body[call.name.start - 1..call.name.end + 1]).ok();
     let input = |call: &Call| {
         let raw = &body[call.input.clone()];
         if raw.len() > LONGEST_INPUT {
@@ -67,7 +79,7 @@ fn with_call<Text>(body: &[u8], block: &Block, text: Text, call: Option<&Call>) 
         place: block.place,
         block: block.id,
         text,
-        tool: call.and_then(name),
+        tool: call.and_then(|call| name(body, call)),
         input: call.and_then(input),
     }
 }

@@ -1,17 +1,22 @@
 //! Which form each block of a request is sent in, and seeing to it that a new choice is stored before it is used.
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use headroom_shared::prefix::Form;
 use headroom_shared::store::{Entry, Key};
+use tokio::sync::mpsc;
 
 use crate::app::App;
-use crate::entry;
+use crate::entry::{self, Outcome};
 use crate::landing;
 use crate::ledger::Ledger;
 use crate::memory::{Budget, Known, Waiting};
 use crate::scan::Scan;
+use crate::uncompressed::{self, Left, Uncompressed};
 
 /// The texts that go out in place of blocks: position in the scan and escaped text.
 pub(crate) type Chosen = Vec<(usize, Bytes)>;
@@ -43,13 +48,14 @@ impl Choosing<'_> {
     }
 
     /// The recorded forms, a landing if one is due, and forms for new blocks, all of it stored.
-    pub(crate) async fn all(&mut self, ledger: &mut Ledger, now_ms: u64) -> Chosen {
+    /// With them, which new blocks go out in the original.
+    pub(crate) async fn all(&mut self, ledger: &mut Ledger, now_ms: u64) -> (Chosen, Left) {
         let mut chosen = self.recorded();
         let before = ledger.clone();
         let landed = self.land(ledger, now_ms).await;
-        let entered = self.enter(ledger).await;
+        let (entered, mut left) = self.enter(ledger).await;
         if landed.is_empty() && entered.is_empty() {
-            return chosen;
+            return (chosen, left);
         }
         let forms = entered.iter().map(|(_, form)| Entry {
             key: Key::Form(form.id),
@@ -76,9 +82,21 @@ impl Choosing<'_> {
                 tracing::debug!(%error, "could not store new forms in time: the originals go out");
                 self.app.counts.store_misses.inc();
                 ledger.withdraw(before);
+                let late = |(index, _): (usize, Form)| (index, Uncompressed::StoreLate);
+                left.extend(entered.into_iter().map(late));
             }
         }
-        chosen
+        (chosen, left)
+    }
+
+    /// The new blocks of a request of which it is not known what was sent before: all of them go out in the original.
+    pub(crate) fn not_entered(&self) -> Left {
+        uncompressed::new_blocks(self.scan, self.first_undecided())
+    }
+
+    /// The first message of which no record tells, and that this process has not sent without one.
+    fn first_undecided(&self) -> usize {
+        self.known.frozen.max(self.known.sent_unsure.messages)
     }
 
     /// Lands the waiting prefix if that is safe, and gives the texts that go out for it.
@@ -124,28 +142,59 @@ impl Choosing<'_> {
     }
 
     /// Compresses new blocks within the entry budget and notes their forms.
-    async fn enter(&self, ledger: &mut Ledger) -> Vec<(usize, Form)> {
+    async fn enter(&self, ledger: &mut Ledger) -> (Vec<(usize, Form)>, Left) {
         let first = entry::first_new(self.scan, self.known);
-        let budget = self.app.rules.entry_budget;
-        if first == self.scan.blocks.len() || budget.is_zero() {
-            return Vec::new();
-        }
-        let (body, scan) = (self.body.clone(), self.scan.clone());
-        let work = move || entry::forms(&body, &scan, first, budget);
-        let forms = match tokio::task::spawn_blocking(work).await {
-            Ok(forms) => forms,
-            Err(_) => {
-                // The error is not shown: a panic's message may quote a prompt.
-                tracing::warn!("a compressor failed on new blocks: the originals go out");
-                Vec::new()
+        let undecided = self.scan.blocks_from(self.first_undecided());
+        let unsure = (undecided..first).map(|index| (index, Uncompressed::Unsure));
+        let mut left: Left = unsure.collect();
+        let mut entered = Vec::new();
+        for (index, outcome) in self.outcomes(first).await {
+            match outcome {
+                Ok(form) => entered.push((index, form)),
+                Err(reason) => left.push((index, reason)),
             }
-        };
-        let noted = forms
+        }
+        let noted = entered
             .iter()
-            .map(|(index, form)| (self.scan.blocks[*index].place, form.id));
+            .map(|(index, form): &(usize, Form)| (self.scan.blocks[*index].place, form.id));
         if let Some(own) = ledger.own() {
             own.forms.extend(noted);
         }
-        forms
+        (entered, left)
+    }
+
+    /// What becomes of each block from position `first` on, as far as the entry budget lasts. What is not told by then goes on and is
+    /// given up at its next block.
+    async fn outcomes(&self, first: usize) -> BTreeMap<usize, Outcome> {
+        let new = first..self.scan.blocks.len();
+        let budget = self.app.rules.entry_budget;
+        let all = |reason| new.clone().map(move |index| (index, Err(reason))).collect();
+        if new.is_empty() || budget.is_zero() {
+            return all(Uncompressed::EntryBudget);
+        }
+        let deadline = Instant::now() + budget;
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let (body, scan) = (self.body.clone(), self.scan.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            entry::compress_new(&body, &scan, first, deadline, |index, outcome| {
+                match tell.send((index, outcome)) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            });
+        });
+        let mut outcomes: BTreeMap<usize, Outcome> = all(Uncompressed::EntryBudget);
+        let received = async {
+            while let Some((index, outcome)) = told.recv().await {
+                outcomes.insert(index, outcome);
+            }
+            work.await
+        };
+        if let Ok(Err(_)) = tokio::time::timeout_at(deadline.into(), received).await {
+            // The error is not shown: a panic's message may quote a prompt.
+            tracing::warn!("a compressor failed on new blocks: the originals go out");
+            return all(Uncompressed::Failed);
+        }
+        outcomes
     }
 }

@@ -8,6 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
+use crate::uncompressed::Uncompressed;
+
 /// What was done with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
@@ -51,6 +53,7 @@ type Label = [(&'static str, &'static str); 1];
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     decisions: Family<Label, Counter>,
+    uncompressed: Family<Label, Counter>,
     /// Bytes of bodies as clients sent them.
     bytes_in: Counter,
     /// Bytes of bodies as they went out.
@@ -72,7 +75,15 @@ impl Counts {
         for decision in Decision::ALL {
             counts.decided(decision);
         }
+        for reason in Uncompressed::ALL {
+            counts.left(reason);
+        }
         counts
+    }
+
+    /// Counts a block that was sent for the first time, in the original.
+    pub(crate) fn uncompressed(&self, reason: Uncompressed) {
+        self.left(reason).inc();
     }
 
     /// Counts a request of the dialects' paths.
@@ -106,6 +117,11 @@ impl Counts {
                 self.decided(decision).get().into(),
             );
         }
+        let left = Uncompressed::ALL.map(|reason| (reason.name(), self.left(reason).get().into()));
+        let left: serde_json::Map<String, Value> = left
+            .into_iter()
+            .map(|(name, blocks)| (name.to_owned(), blocks))
+            .collect();
         let (depth, totals) = queue.unzip();
         let jobs = totals.map(|totals| {
             json!({
@@ -116,6 +132,7 @@ impl Counts {
         json!({
             "requests": requests,
             "bytes": {"in": self.bytes_in.get(), "sent": self.bytes_sent.get(), "saved": self.bytes_saved.get()},
+            "blocks_uncompressed": left,
             "prefixes": {"landed": self.landed.get()},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
@@ -129,6 +146,11 @@ impl Counts {
             "requests",
             "Requests by what was done with them",
             self.decisions.clone(),
+        );
+        registry.register(
+            "blocks_uncompressed",
+            "Blocks that were sent for the first time, in the original, by why",
+            self.uncompressed.clone(),
         );
         for (name, help, counter) in [
             (
@@ -171,6 +193,11 @@ impl Counts {
         // Writing to a string does not fail.
         let _ = encode(&mut text, &registry);
         text
+    }
+
+    fn left(&self, reason: Uncompressed) -> Counter {
+        self.uncompressed
+            .get_or_create_owned(&[("reason", reason.name())])
     }
 
     fn decided(&self, decision: Decision) -> Counter {

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::blocks;
 use crate::counts::Decision;
 use crate::headers::RequestId;
+use crate::landing;
 use crate::ledger::Ledger;
 use crate::memory::Known;
 use crate::outgoing::Outgoing;
@@ -48,9 +49,10 @@ pub(crate) fn is_large(scan: &Scan, min_tokens: u64) -> bool {
     !scan.blocks.is_empty() && tokens(scan) >= min_tokens
 }
 
-/// Whether a request is a cold start for a worker: no part of its prefix is known, and it is large.
+/// Whether a request is a cold start for a worker: no part of its prefix is known, it is large, and no thinking is bound to what a
+/// result would change, for such a result could never land.
 pub(crate) fn is_due(scan: &Scan, known: &Known, min_tokens: u64) -> bool {
-    known.sure && known.frozen == 0 && is_large(scan, min_tokens)
+    known.sure && known.frozen == 0 && is_large(scan, min_tokens) && !landing::binds(scan)
 }
 
 /// What goes out for a cold start: the body, at once. All that is to be noted of it is noted off its path; where too much waits for

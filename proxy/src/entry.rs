@@ -1,14 +1,17 @@
-//! Compressing a request's new blocks before they are sent for the first time, within a budget of CPU time.
+//! Compressing a request's new blocks before they are sent for the first time, within a budget of wall time.
 
-use std::time::{Duration, Instant};
+use std::ops::ControlFlow;
+use std::time::Instant;
 
 use bytes::Bytes;
 use headroom_shared::compress::{Earlier, compress};
+use headroom_shared::job::JobBlock;
 use headroom_shared::prefix::Form;
 
 use crate::blocks;
 use crate::memory::Known;
 use crate::scan::{CacheLife, Scan};
+use crate::uncompressed::Uncompressed;
 
 /// What a compressor surely gets through in a millisecond, in bytes: a block too large for what is left of the budget is not
 /// begun, because nothing can stop it.
@@ -29,36 +32,76 @@ pub(crate) fn first_new(scan: &Scan, known: &Known) -> usize {
     } else {
         scan.messages.len()
     };
-    let first = first.max(known.sent_unsure.messages);
-    scan.blocks
-        .partition_point(|block| (block.place.message as usize) < first)
+    scan.blocks_from(first.max(known.sent_unsure.messages))
 }
 
-/// The forms of those blocks from `first` on that are worth one, found within `budget`, each with its position in the scan.
-pub(crate) fn forms(
+/// What becomes of a block: its form, or why it goes out in the original.
+pub(crate) type Outcome = Result<Form, Uncompressed>;
+
+/// Compresses the blocks from position `first` on, one after the other until `deadline`, and tells the outcome of each with its
+/// position in the scan. Stops early where it is told that nobody waits any more.
+pub(crate) fn compress_new(
     body: &Bytes,
     scan: &Scan,
     first: usize,
-    budget: Duration,
-) -> Vec<(usize, Form)> {
-    let began = Instant::now();
-    let left = || budget.saturating_sub(began.elapsed());
+    deadline: Instant,
+    mut tell: impl FnMut(usize, Outcome) -> ControlFlow<()>,
+) {
+    let left = || deadline.saturating_duration_since(Instant::now());
+    let budget = left();
+    let mut history = History {
+        complete: scan.references,
+        unless_complete: Uncompressed::ReferencesOff,
+        earlier: Earlier::default(),
+    };
     let blocks: Vec<_> = blocks::unescaped(body, scan).collect();
-    let mut earlier = Earlier::default();
-    let mut complete = scan.references;
-    let mut forms = Vec::new();
     for (index, block) in &blocks {
-        let affordable = block.text.len() as u128 <= left().as_millis() * BYTES_A_MS;
-        if *index >= first && affordable {
-            let text = compress(block.source(), &earlier);
-            forms.extend(text.ok().map(|text| (*index, Form::new(block.block, &text))));
+        if *index >= first {
+            let affordable = block.text.len() as u128 <= left().as_millis() * BYTES_A_MS;
+            let outcome = if affordable {
+                history.compress(block)
+            } else {
+                Err(Uncompressed::EntryBudget)
+            };
+            if tell(*index, outcome).is_break() {
+                return;
+            }
+        } else if left() <= budget / 2 {
+            // A long history may take no more than half of the budget.
+            history.give_up();
         }
-        // A long history may take no more than half of the budget. References count blocks from the first one on: when one is
-        // left out, so are all that follow.
-        complete &= left() > budget / 2 || *index >= first;
-        if complete {
-            earlier.push(block.source());
+        history.push(block);
+    }
+}
+
+/// The blocks before one that is compressed, as far as it may refer to them.
+struct History<'a> {
+    /// References count blocks from the first one on: when one is left out, so are all that follow.
+    complete: bool,
+    /// Why a block has no form that might have one with the whole history.
+    unless_complete: Uncompressed,
+    earlier: Earlier<'a>,
+}
+
+impl<'a> History<'a> {
+    fn compress(&self, block: &JobBlock) -> Outcome {
+        match compress(block.source(), &self.earlier) {
+            Ok(text) => Ok(Form::new(block.block, &text)),
+            Err(none) if self.complete => Err(none.into()),
+            Err(_) => Err(self.unless_complete),
         }
     }
-    forms
+
+    fn push(&mut self, block: &'a JobBlock) {
+        if self.complete {
+            self.earlier.push(block.source());
+        }
+    }
+
+    const fn give_up(&mut self) {
+        if self.complete {
+            self.complete = false;
+            self.unless_complete = Uncompressed::EntryBudget;
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! The way of a request, file by file: [`serve`] reads it, where it is as nearly all are, or else hyper, [`routes`] and [`body`] → [`turn`]
 //! → [`plan`] (look into it: `readable`, `dialect`, `scan`; what is known of it: `memory`; leave it to a worker: `defer`, `backlog`; or
-//! which forms go out: `choose`, with `entry` and `landing`; put it together: `splice`, `outgoing`; note it: `ledger`) → [`upstream`] →
+//! which forms go out: `choose`, with `entry` and `landing`; which go out in the original, and why: `uncompressed`; put it together: `splice`, `outgoing`; note it: `ledger`) → [`upstream`] →
 //! [`answer`] back to the client. What is in no dialect goes past all that: [`relay`], and [`upgrade`] for `WebSocket`. A request goes
 //! this way in one task, that of its client's connection; what it need not wait for (jobs, records) happens [`off_path`].
 //!
@@ -43,6 +43,7 @@ mod serve;
 mod settings;
 mod splice;
 mod turn;
+mod uncompressed;
 mod upgrade;
 mod upstream;
 mod welcome;

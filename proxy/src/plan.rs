@@ -10,6 +10,7 @@ use http::HeaderMap;
 use crate::choose::{Choosing, Chosen};
 use crate::counts::Decision;
 use crate::defer;
+use crate::landing;
 use crate::ledger::Ledger;
 use crate::memory::Known;
 use crate::outgoing::Outgoing;
@@ -17,12 +18,14 @@ use crate::readable::Readable;
 use crate::scan::{Scan, Scanned};
 use crate::splice::Rope;
 use crate::turn::Turn;
+use crate::uncompressed;
 
 /// What goes out for a body that was received with these headers; `None` where nothing is to be done about it.
 pub(crate) async fn plan(turn: &Turn, headers: &HeaderMap, received: &Bytes) -> Option<Outgoing> {
     let (app, min_tokens) = (&turn.app, turn.app.rules.min_tokens);
     let mut readable = Readable::of(turn, headers, received).await?;
-    let enough = |scan: &Scan| defer::is_large(scan, min_tokens);
+    // Whether a model that binds its thinking may think here is known only when all is scanned.
+    let enough = |scan: &Scan| !scan.facts.binds_thinking && defer::is_large(scan, min_tokens);
     let scan = match readable.scan_enough(turn, &enough)? {
         Scanned::Whole(scan) => scan,
         Scanned::Begun(begun) => {
@@ -35,6 +38,12 @@ pub(crate) async fn plan(turn: &Turn, headers: &HeaderMap, received: &Bytes) -> 
     let known = recall(turn, &mut readable, &scan).await;
     if defer::is_due(&scan, &known, min_tokens) {
         return Some(defer::cold_start(turn, received, readable));
+    }
+    if known.frozen == 0 && defer::is_large(&scan, min_tokens) && landing::binds(&scan) {
+        tracing::info!(
+            model = scan.model,
+            "a cold start is not deferred: thinking is bound to what a result would change, so it could never land"
+        );
     }
     let now = now_ms();
     let body = readable.body.clone();
@@ -49,6 +58,7 @@ pub(crate) async fn plan(turn: &Turn, headers: &HeaderMap, received: &Bytes) -> 
     };
     if let Some(waiting) = &known.waiting
         && known.sure
+        && !waiting.record.bound
         && app.offers.again(waiting, now)
     {
         defer::push(turn, &body, &scan, waiting.prefix);
@@ -108,9 +118,11 @@ async fn choose(
     if !known.sure {
         // There may be more than is known here, so nothing new is chosen, and no record tells a shorter story.
         let ledger = observed(turn, scan, known, now_ms)?;
+        uncompressed::report(&turn.app, choosing.body, scan, &choosing.not_entered());
         return Some((choosing.recorded(), ledger));
     }
     let mut ledger = Ledger::open(turn.app.memory.clone(), scan, known, now_ms)?;
-    let chosen = choosing.all(&mut ledger, now_ms).await;
+    let (chosen, left) = choosing.all(&mut ledger, now_ms).await;
+    uncompressed::report(&turn.app, choosing.body, scan, &left);
     Some((chosen, ledger))
 }

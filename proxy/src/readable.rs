@@ -6,11 +6,13 @@ use bytes::Bytes;
 use headroom_shared::clock::now_ms;
 use headroom_shared::id::DigestKey;
 use http::HeaderMap;
+use tracing::Instrument;
 
 use crate::body;
 use crate::memory::Budget;
 use crate::scan::{Scan, Scanned, Unlike, scan_again, scan_enough};
 use crate::turn::Turn;
+use crate::uncompressed;
 
 /// A body, and what it takes to find out what is known of it.
 #[derive(Debug)]
@@ -34,6 +36,10 @@ impl Readable {
         let mut budget = app.memory.budget();
         let Some(key) = app.digest_key(headers, &mut budget).await else {
             app.memory.goes_out_nameless(now_ms());
+            app.counts.store_misses.inc();
+            let counting = turn.clone();
+            let counted = async move { uncompressed::report_unread(&counting, &body) };
+            app.tasks.spawn_on(counted.in_current_span(), &app.off_path);
             return None;
         };
         Some(Self { body, key, budget })

@@ -7,50 +7,48 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::get;
 use headroom_shared::queue::{Depth, Totals};
-use http::{Response, StatusCode, header};
+use http::{Method, Response, StatusCode, header};
 use serde_json::json;
 
 use crate::app::App;
-use crate::dialect::{DIALECTS, Provider};
+use crate::dialect::{self, Provider};
 use crate::{body, headers, relay, reply, turn};
 
 /// How long a look at the counts may wait for the queue.
 const COUNTS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The routes: ours by name, the dialects' by their paths, and everything else to its provider.
+/// The routes: ours by name, and everything else to its provider.
 pub(crate) fn routes(app: Arc<App>) -> Router {
-    let mut router = Router::new()
+    Router::new()
         .route(
             "/livez",
             get(async || json_text(StatusCode::OK, &json!({"status": "alive"}))),
         )
         .route("/readyz", get(readyz))
         .route("/stats", get(stats))
-        .route("/metrics", get(metrics));
-    for dialect in DIALECTS {
-        let work = async move |State(app): State<Arc<App>>, request: Request| {
-            if headers::coded(request.headers()) {
-                return coded(dialect.provider());
-            }
-            let (parts, body) = request.into_parts();
-            let received = body::read(body, &parts.headers, app.rules.max_body_bytes).await;
-            turn::answer(app, dialect, parts, received).await
-        };
-        router = router.route(dialect.path(), post(work).fallback(pass));
-    }
-    router
-        .fallback(pass)
+        .route("/metrics", get(metrics))
+        .fallback(forward)
         .layer(DefaultBodyLimit::disable())
         .with_state(app)
 }
 
-async fn pass(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+/// What is posted to a dialect's path is planned; everything else is relayed.
+async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let posted = request.method() == Method::POST;
+    let dialect = posted.then(|| dialect::of_path(request.uri().path()));
+    let dialect = dialect.flatten();
     if headers::coded(request.headers()) {
-        return coded(Provider::of(request.uri().path(), request.headers()));
+        let by_headers = || Provider::of(request.uri().path(), request.headers());
+        return coded(dialect.map_or_else(by_headers, |dialect| dialect.provider()));
     }
-    relay::relay(app, request).await
+    let Some(dialect) = dialect else {
+        return relay::relay(app, request).await;
+    };
+    let (parts, body) = request.into_parts();
+    let received = body::read(body, &parts.headers, app.rules.max_body_bytes).await;
+    turn::answer(app, dialect, parts, received).await
 }
 
 /// The answer to a body in a transfer coding that is not known here (RFC 9112, section 6.1).

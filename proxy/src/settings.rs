@@ -69,7 +69,7 @@ pub struct Limits {
     #[arg(long, env = "HEADROOM_STORE_BUDGET_MS", value_name = "HEADROOM_STORE_BUDGET_MS", default_value_t = 20, value_parser = number::<u64>)]
     pub store_budget_ms: u64,
 
-    /// CPU time for compressing a request's new blocks before it goes out, in milliseconds; 0 is none.
+    /// How long a request may wait for its new blocks to be compressed before it goes out, in milliseconds; 0 is not at all.
     #[arg(long, env = "HEADROOM_ENTRY_BUDGET_MS", value_name = "HEADROOM_ENTRY_BUDGET_MS", default_value_t = 20, value_parser = number::<u64>)]
     pub entry_budget_ms: u64,
 }
@@ -100,9 +100,25 @@ pub struct Upstreams {
     #[arg(long = "anthropic-target-api-url", env = "ANTHROPIC_TARGET_API_URL", value_name = "ANTHROPIC_TARGET_API_URL", default_value = "https://api.anthropic.com", value_parser = base_url)]
     pub anthropic: Url,
 
-    /// Base URL of `OpenAI`'s API.
-    #[arg(long = "openai-target-api-url", env = "OPENAI_TARGET_API_URL", value_name = "OPENAI_TARGET_API_URL", default_value = "https://api.openai.com", value_parser = base_url)]
+    /// Base URL of `OpenAI`'s API. Requests of a `ChatGPT` login (/backend-api/…) go to <https://chatgpt.com> where this is not set.
+    #[arg(long = "openai-target-api-url", env = "OPENAI_TARGET_API_URL", value_name = "OPENAI_TARGET_API_URL", default_value = OPENAI, value_parser = base_url)]
     pub openai: Url,
+}
+
+/// `OpenAI`'s own API.
+const OPENAI: &str = "https://api.openai.com";
+/// The API of a `ChatGPT` login.
+const CHATGPT: &str = "https://chatgpt.com";
+
+impl Upstreams {
+    /// Base URL of the API of a `ChatGPT` login, where requests to `OpenAI` go to `OpenAI` itself.
+    ///
+    /// # Errors
+    /// Never: both URLs are constants.
+    pub(crate) fn chatgpt(&self) -> Result<Option<Url>, url::ParseError> {
+        let own = self.openai == OPENAI.parse()?;
+        own.then(|| CHATGPT.parse()).transpose()
+    }
 }
 
 impl Limits {

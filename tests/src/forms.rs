@@ -79,7 +79,7 @@ pub fn shrinks(conversation: &Conversation, sent: &Body) -> bool {
     let mut blocks = sent.blocks.iter();
     blocks.any(|block| {
         block.range.len() >= minimum(block.kind)
-            && compress(source(conversation, block), &Earlier::default()).is_some()
+            && compress(source(conversation, block), &Earlier::default()).is_ok()
     })
 }
 

@@ -114,3 +114,59 @@ async fn what_must_not_be_touched_is_not() {
     // The client's own check fails on any change outside tool results and user texts.
     assert_eq!(client.turn(&stage).await.decision, "forwarded");
 }
+
+/// A file as Claude Code's Read prints it.
+fn file(lines: usize) -> String {
+    let line = |n: usize| {
+        format!(
+            "{n}\t    let value_{n} = compute({}, &settings, &mut state);\n",
+            n * 7919
+        )
+    };
+    (1..=lines).map(line).collect()
+}
+
+/// A file that is read, edited and read again, in a body with this member.
+fn read_twice(member: &str) -> String {
+    let (first, second) = (
+        file(400),
+        file(400).replace("compute(39595,", "calculate(39595,"),
+    );
+    let read = |id: &str| json!({"role": "assistant", "content": [{"type": "tool_use", "id": id, "name": "Read", "input": {"file_path": "/srv/a.rs"}}]});
+    let result = |id: &str, text: &str| json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": text}]});
+    let messages = json!([
+        {"role": "user", "content": "Read it."},
+        read("t1"),
+        result("t1", &first),
+        read("t2"),
+        result("t2", &second),
+    ]);
+    format!(
+        r#"{{"model":"claude-sonnet-4-5","messages":{messages},"system":[],"max_tokens":9,{member}"stream":false}}"#
+    )
+}
+
+/// The bytes of the second result as it was sent.
+async fn second_result(member: &str) -> usize {
+    let stage = Stage::embedded(eager).await;
+    let call = headroom_tests::http::Call::post(Dialect::Messages.path(), read_twice(member));
+    let (_, got) = stage.exchange(&call).await;
+    let body: serde_json::Value = serde_json::from_slice(&got).unwrap();
+    let result = &body["messages"][4]["content"][0]["content"];
+    result.as_str().unwrap().len()
+}
+
+#[tokio::test]
+async fn a_file_read_again_refers_to_the_first_read_though_thinking_is_cleared() {
+    let whole = file(400).len();
+    for member in [
+        "",
+        r#""context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"}]},"#,
+    ] {
+        let sent = second_result(member).await;
+        assert!(sent * 10 < whole, "{member}: {sent} of {whole}");
+    }
+    let drops = r#""context_management":{"edits":[{"type":"clear_tool_uses_20250919"}]},"#;
+    let sent = second_result(drops).await;
+    assert!(sent * 10 > whole * 7, "{sent} of {whole}");
+}

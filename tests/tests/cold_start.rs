@@ -3,6 +3,7 @@
 
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};
+use headroom_tests::http::Call;
 use headroom_tests::process::Launch;
 use headroom_tests::provider::Reply;
 use headroom_tests::stage::Stage;
@@ -25,6 +26,7 @@ fn deferring(launch: Launch) -> Launch {
     launch
         .set(MIN_TOKENS, 5000)
         .set("HEADROOM_STORE_BUDGET_MS", 5000)
+        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
 }
 
 #[tokio::test]
@@ -125,19 +127,58 @@ async fn a_warm_prefix_is_left_as_it_is() {
 #[tokio::test]
 async fn nothing_lands_before_bound_thinking() {
     let stage = Stage::embedded(deferring).await;
-    for (done, model) in (1..).zip(["claude-opus-5-5", "claude-fable-5-1", "nobody-knows-1"]) {
-        let mut conversation = long(Dialect::Messages, model)
-            .thinking("Hm.")
-            .user("Go on.");
+    for (done, model) in (1..).zip(BINDING) {
+        let mut conversation = long(Dialect::Messages, model);
         model.clone_into(&mut conversation.model);
         let mut client = Client::uncached(conversation);
         assert_eq!(client.turn(&stage).await.decision, "deferred", "{model}");
         stage.until_done(done).await;
+        client.grow(|it| it.thinking("Hm.").user("Go on."));
         for step in 0..6 {
             client.grow(|it| it.assistant("Yes.").user(&format!("Go on {step}.")));
             assert_eq!(client.turn(&stage).await.decision, "forwarded", "{model}");
         }
     }
+}
+
+/// Models that bind thinking, or of which nothing is known.
+const BINDING: [&str; 3] = ["claude-opus-5-5", "claude-fable-5-1", "nobody-knows-1"];
+
+#[tokio::test]
+async fn a_job_whose_result_could_never_land_is_not_queued() {
+    let mut stage = Stage::embedded(deferring).await;
+    for model in BINDING {
+        let mut conversation = long(Dialect::Messages, model)
+            .thinking("Hm.")
+            .user("Go on.");
+        model.clone_into(&mut conversation.model);
+        let mut client = Client::uncached(conversation);
+        for turn in 0..2 {
+            let decision = client.turn(&stage).await.decision;
+            assert_eq!(decision, "forwarded", "{model} turn {turn}");
+            client.grow(|it| it.assistant("Yes.").user("Go on."));
+        }
+        client.grow(|it| it.reads(7, 9000));
+        assert_eq!(client.turn(&stage).await.decision, "compressed", "{model}");
+    }
+    let stats = stage.stats().await;
+    assert_eq!(stats["jobs"]["enqueued"], 0, "{stats}");
+    let log = stage.proxy().log();
+    let told = log.matches("a cold start is not deferred: thinking is bound");
+    assert_eq!(told.count(), BINDING.len(), "{log}");
+}
+
+#[tokio::test]
+async fn a_model_that_may_think_here_binds_before_it_has() {
+    let stage = Stage::embedded(deferring).await;
+    let mut conversation = long(Dialect::Messages, "asks");
+    "claude-opus-5-5".clone_into(&mut conversation.model);
+    let body = String::from_utf8(conversation.body().bytes).unwrap();
+    let thinking = r#""thinking":{"type":"adaptive"},"max_tokens""#;
+    let body = body.replacen(r#""max_tokens""#, thinking, 1);
+    assert!(body.contains(thinking));
+    let call = Call::post(Dialect::Messages.path(), body);
+    assert_eq!(stage.exchange(&call).await.0, "forwarded");
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! Anthropic Messages.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use headroom_shared::record::CacheUsage;
 use memchr::memmem;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Dialect, Provider, count, tool_texts, user_texts, within};
@@ -27,7 +29,7 @@ impl Grammar for Messages {
     }
 
     fn drops_blocks(&self, member: &[u8], value: &[u8]) -> bool {
-        member == b"context_management" && value != b"null"
+        member == b"context_management" && !edits_only_thinking(value)
     }
 
     fn history_members(&self) -> &'static [&'static [u8]] {
@@ -95,10 +97,68 @@ impl Dialect for Messages {
     }
 }
 
+/// A request for edits of its context by the provider.
+#[derive(Deserialize)]
+struct ContextManagement<'a> {
+    #[serde(borrow, default)]
+    edits: Vec<Edit<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Edit<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+}
+
+/// Whether all edits of a `context_management` clear thinking: that is no block. What is not known may drop messages.
+fn edits_only_thinking(value: &[u8]) -> bool {
+    let clears_thinking = |edit: &Edit<'_>| edit.kind.starts_with("clear_thinking_");
+    if value == b"null" {
+        return true;
+    }
+    let asked = value
+        .starts_with(b"{")
+        .then(|| serde_json::from_slice::<ContextManagement<'_>>(value));
+    matches!(asked, Some(Ok(asked)) if asked.edits.iter().all(clears_thinking))
+}
+
 fn call(part: &crate::scan::Part<'_>, body: &[u8]) -> Option<Call> {
     Some(Call {
         id: string_member(&part.others, "id", body)?,
         name: string_member(&part.others, "name", body)?,
         input: member(&part.others, "input")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_edits_that_drop_blocks_do() {
+        for (value, drops) in [
+            ("null", false),
+            ("{}", false),
+            (r#"{"edits":[]}"#, false),
+            (
+                r#"{"edits":[{"type":"clear_thinking_20251015","keep":"all"}]}"#,
+                false,
+            ),
+            (r#"{"edits":[{"type":"clear_tool_uses_20250919"}]}"#, true),
+            (
+                r#"{"edits":[{"type":"clear_thinking_20251015"},{"type":"clear_tool_uses_20250919"}]}"#,
+                true,
+            ),
+            (r#"{"edits":[{"type":"compact_20260112"}]}"#, true),
+            (r#"{"edits":[{"type":"unheard_of"}]}"#, true),
+            (r#"{"edits":[{}]}"#, true),
+            (r#"{"edits":{}}"#, true),
+            ("[]", true),
+            ("1", true),
+        ] {
+            let dropped = Messages.drops_blocks(b"context_management", value.as_bytes());
+            assert_eq!(dropped, drops, "{value}");
+        }
+        assert!(!Messages.drops_blocks(b"thinking", b"{}"));
+    }
 }

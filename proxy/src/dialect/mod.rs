@@ -22,7 +22,7 @@ pub(crate) enum Provider {
 
 /// One request format: what its documents are made of, whose it is, and how its answers speak of the cache.
 pub(crate) trait Dialect: Grammar {
-    /// The path that takes such requests.
+    /// The path that takes such requests at its provider: `/v1/…`.
     fn path(&self) -> &'static str;
     /// Whose it is.
     fn provider(&self) -> Provider;
@@ -37,9 +37,45 @@ pub(crate) static DIALECTS: [&dyn Dialect; 3] = [
     &responses::Responses,
 ];
 
+/// Prefixes of paths that name the provider and are not its own.
+pub(crate) const PROVIDER_PREFIXES: [(&str, Provider); 2] = [
+    ("/anthropic", Provider::Anthropic),
+    ("/openai", Provider::OpenAi),
+];
+
+/// Prefixes below which an endpoint stands without `/v1`: none, the providers' names, and those of a `ChatGPT` login.
+const UNVERSIONED: [&str; 5] = [
+    "",
+    "/anthropic",
+    "/openai",
+    "/backend-api/codex",
+    "/api/codex",
+];
+
+/// The dialect of what is posted to a path: the path that its provider has for it, below any prefix, or without `/v1` where clients
+/// leave that out.
+pub(crate) fn of_path(path: &str) -> Option<&'static dyn Dialect> {
+    let is_asked = |dialect: &&dyn Dialect| {
+        let versioned = dialect.path();
+        let endpoint = versioned.strip_prefix("/v1").unwrap_or(versioned);
+        path.ends_with(versioned)
+            || path
+                .strip_suffix(endpoint)
+                .is_some_and(|prefix| UNVERSIONED.contains(&prefix))
+    };
+    DIALECTS.into_iter().find(is_asked)
+}
+
 impl Provider {
     /// Whose a request is that is in no dialect of ours: told by its path and by the headers its clients always send.
     pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
+        let named = |(prefix, _): &&(&str, Self)| {
+            path.strip_prefix(prefix)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        if let Some((_, provider)) = PROVIDER_PREFIXES.iter().find(named) {
+            return *provider;
+        }
         let anthropic_path = ["/api/", "/v1/messages", "/v1/complete", "/v1/organizations"];
         let by_path = anthropic_path.iter().any(|start| path.starts_with(start));
         let by_header = headers.contains_key("anthropic-version")
@@ -94,4 +130,48 @@ fn count(document: &Value, path: &[&str]) -> u64 {
 fn within<'a>(document: &'a Value, path: &[&str]) -> Option<&'a Value> {
     path.iter()
         .try_fold(document, |value, name| value.get(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dialect_is_told_by_the_end_of_its_path() {
+        for (path, name) in [
+            ("/v1/messages", Some("anthropic.messages")),
+            ("/anthropic/v1/messages", Some("anthropic.messages")),
+            ("/anthropic/messages", Some("anthropic.messages")),
+            ("/v1/chat/completions", Some("openai.chat")),
+            ("/api/v1/chat/completions", Some("openai.chat")),
+            ("/chat/completions", Some("openai.chat")),
+            ("/v1/responses", Some("openai.responses")),
+            ("/responses", Some("openai.responses")),
+            ("/backend-api/codex/responses", Some("openai.responses")),
+            ("/api/codex/responses", Some("openai.responses")),
+            ("/any/prefix/v1/responses", Some("openai.responses")),
+            ("/v1/messages/count_tokens", None),
+            ("/v1/threads/t_1/messages", None),
+            ("/v1/responses/compact", None),
+            ("/some/responses", None),
+            ("/", None),
+        ] {
+            let dialect = of_path(path).map(Grammar::name);
+            assert_eq!(dialect, name, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_names_the_provider() {
+        let headers = HeaderMap::new();
+        assert_eq!(
+            Provider::of("/anthropic/v1/models", &headers),
+            Provider::Anthropic
+        );
+        assert_eq!(
+            Provider::of("/openai/v1/models", &headers),
+            Provider::OpenAi
+        );
+        assert_eq!(Provider::of("/anthropics", &headers), Provider::OpenAi);
+    }
 }

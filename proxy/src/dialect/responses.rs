@@ -41,7 +41,7 @@ impl Grammar for Responses {
                     .extend(item.parts.iter().flat_map(user_texts));
             }
             b"message" | b"" => {}
-            b"function_call_output" | b"custom_tool_call_output" => {
+            b"function_call_output" | b"custom_tool_call_output" | b"local_shell_call_output" => {
                 let call = string_member(&item.others, "call_id", body);
                 let bare = item.parts.iter().filter(|part| part.is_bare_text());
                 reading

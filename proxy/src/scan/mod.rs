@@ -432,6 +432,12 @@ impl Scan {
         self.messages.iter().rposition(|message| message.thinking)
     }
 
+    /// The position of the first block in the message at this position or behind it.
+    pub(crate) fn blocks_from(&self, message: usize) -> usize {
+        self.blocks
+            .partition_point(|block| (block.place.message as usize) < message)
+    }
+
     /// The prefix that is the whole request; `None` if it has no messages.
     pub(crate) fn whole(&self) -> Option<PrefixId> {
         self.messages.last().map(|message| message.boundary)

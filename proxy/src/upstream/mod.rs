@@ -12,6 +12,7 @@ mod pool;
 mod properties;
 mod request;
 mod request_body;
+mod target;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,11 +36,16 @@ use crate::settings::Upstreams;
 /// How often idle connections are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// How the paths of a `ChatGPT` login begin.
+const CHATGPT_PATHS: &str = "/backend-api/";
+
 /// The providers' APIs.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     anthropic: Api,
     openai: Api,
+    /// Where requests of a `ChatGPT` login go, unless `OpenAI`'s base URL was set.
+    chatgpt: Option<Api>,
 }
 
 /// One provider's API.
@@ -74,8 +80,11 @@ impl Upstream {
     /// When a base URL names no host that a request can be sent to.
     pub(crate) fn new(settings: &Upstreams) -> anyhow::Result<Self> {
         let connector = connect::connector();
+        let chatgpt = settings.chatgpt()?;
+        let chatgpt = chatgpt.map(|base| Api::new(&base, connector.clone()));
         Ok(Self {
             anthropic: Api::new(&settings.anthropic, connector.clone())?,
+            chatgpt: chatgpt.transpose()?,
             openai: Api::new(&settings.openai, connector)?,
         })
     }
@@ -91,9 +100,8 @@ impl Upstream {
         headers: HeaderMap,
         body: RequestBody,
     ) -> Result<Response<AnswerBody>, Unanswered> {
-        let api = self.api(provider);
-        let target = api
-            .target(path)
+        let api = self.api(provider, path.path());
+        let target = target::target(api.base.path(), path)
             .ok_or_else(|| Unanswered::Target(path.path().to_owned()))?;
         let request = Request::new((method, &target), &api.host, headers, body);
         api.send(request).await.map_err(|error| Unanswered::Failed {
@@ -106,15 +114,18 @@ impl Upstream {
     pub(crate) async fn sweep(&self) {
         loop {
             tokio::time::sleep(SWEEP).await;
-            self.anthropic.pool.sweep();
-            self.openai.pool.sweep();
+            let chatgpt = self.chatgpt.iter();
+            for api in chatgpt.chain([&self.anthropic, &self.openai]) {
+                api.pool.sweep();
+            }
         }
     }
 
-    const fn api(&self, provider: Provider) -> &Api {
-        match provider {
-            Provider::Anthropic => &self.anthropic,
-            Provider::OpenAi => &self.openai,
+    fn api(&self, provider: Provider, path: &str) -> &Api {
+        match (provider, &self.chatgpt) {
+            (Provider::Anthropic, _) => &self.anthropic,
+            (Provider::OpenAi, Some(chatgpt)) if path.starts_with(CHATGPT_PATHS) => chatgpt,
+            (Provider::OpenAi, _) => &self.openai,
         }
     }
 }
@@ -130,19 +141,6 @@ impl Api {
             host: HeaderValue::from_str(base.authority())?,
             pool: Arc::new(Pool::new(connector, origin)),
         })
-    }
-
-    /// What to ask for: the base URL's path with a request's path and query behind it. A base that ends in `/v1`, as clients word
-    /// it, does not double it.
-    fn target(&self, path: &PathAndQuery) -> Option<PathAndQuery> {
-        let mut start = self.base.path().trim_end_matches('/');
-        if path.path().starts_with("/v1/") {
-            start = start.strip_suffix("/v1").unwrap_or(start);
-        }
-        if start.is_empty() {
-            return Some(path.clone());
-        }
-        format!("{start}{path}").parse().ok()
     }
 
     /// Sends a request over a connection that is warm, or else a new one. A connection may have been closed at the other end
@@ -173,28 +171,4 @@ fn causes(error: &dyn std::error::Error) -> String {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(": ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_are_joined_to_the_base() {
-        for (base, path, target) in [
-            (
-                "https://api.anthropic.com",
-                "/v1/messages?beta=true",
-                "/v1/messages?beta=true",
-            ),
-            ("http://h:81/v1", "/v1/responses", "/v1/responses"),
-            ("http://h/v1/", "/v1/models?a=b%20c", "/v1/models?a=b%20c"),
-            ("http://h/gateway", "/v1/messages", "/gateway/v1/messages"),
-            ("http://h", "/api/hello", "/api/hello"),
-        ] {
-            let base: Url = base.parse().unwrap();
-            let api = Api::new(&base, connect::connector()).unwrap();
-            assert_eq!(api.target(&path.parse().unwrap()).unwrap(), target);
-        }
-    }
 }

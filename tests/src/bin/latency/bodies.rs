@@ -163,7 +163,7 @@ fn has_form(text: &str) -> bool {
         tool: Some("Read"),
         input: None,
     };
-    compress(block, &Earlier::default()).is_some()
+    compress(block, &Earlier::default()).is_ok()
 }
 
 fn cut(text: &str, size: usize) -> &str {

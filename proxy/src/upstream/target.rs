@@ -1,0 +1,99 @@
+//! What to ask a provider for: a request's path behind the path of the provider's base URL.
+
+use http::uri::PathAndQuery;
+
+use crate::dialect::{self, PROVIDER_PREFIXES};
+
+/// How the base URL ends of an API that has the endpoints of `OpenAI`'s Responses API without `/v1`: `ChatGPT`'s for Codex.
+const CODEX: &str = "/codex";
+
+/// The path of a request to the API whose base URL has this path. A base that ends in `/v1`, as clients word it, does not double it.
+/// `None` where that is no path.
+pub(super) fn target(base: &str, asked: &PathAndQuery) -> Option<PathAndQuery> {
+    let base = base.trim_end_matches('/');
+    let path = without_provider(asked.path());
+    let target = match dialect::of_path(path).map(dialect::Dialect::path) {
+        Some(canonical) if base.ends_with(CODEX) => {
+            let endpoint = canonical.strip_prefix("/v1").unwrap_or(canonical);
+            format!("{base}{endpoint}")
+        }
+        Some(canonical) if canonical.strip_prefix("/v1") == Some(path) => join(base, canonical),
+        _ => join(base, path),
+    };
+    let query = asked.query().map(|query| format!("?{query}"));
+    let target = [target, query.unwrap_or_default()].concat();
+    if target == asked.as_str() {
+        return Some(asked.clone());
+    }
+    target.parse().ok()
+}
+
+fn join(base: &str, path: &str) -> String {
+    let base = match base.strip_suffix("/v1") {
+        Some(start) if path.starts_with("/v1/") => start,
+        _ => base,
+    };
+    format!("{base}{path}")
+}
+
+/// The path without the prefix that only names the provider.
+fn without_provider(path: &str) -> &str {
+    let rest = |prefix: &&str| {
+        path.strip_prefix(prefix)
+            .filter(|rest| rest.starts_with('/'))
+    };
+    PROVIDER_PREFIXES
+        .iter()
+        .map(|(prefix, _)| prefix)
+        .find_map(rest)
+        .unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_joined_to_the_base() {
+        for (base, path, joined) in [
+            ("/", "/v1/messages?beta=true", "/v1/messages?beta=true"),
+            ("/v1", "/v1/responses", "/v1/responses"),
+            ("/v1/", "/v1/models?a=b%20c", "/v1/models?a=b%20c"),
+            ("/gateway", "/v1/messages", "/gateway/v1/messages"),
+            ("/", "/api/hello", "/api/hello"),
+            ("/", "/responses", "/v1/responses"),
+            ("/v1", "/chat/completions?a", "/v1/chat/completions?a"),
+            ("/", "/api/v1/chat/completions", "/api/v1/chat/completions"),
+            ("/", "/openai/v1/responses", "/v1/responses"),
+            ("/", "/openai/responses", "/v1/responses"),
+            (
+                "/",
+                "/anthropic/v1/messages?beta=true",
+                "/v1/messages?beta=true",
+            ),
+            ("/", "/anthropic/v1/models", "/v1/models"),
+            ("/", "/anthropics/v1/models", "/anthropics/v1/models"),
+        ] {
+            let asked: PathAndQuery = path.parse().unwrap();
+            assert_eq!(target(base, &asked).unwrap(), joined, "{base} {path}");
+        }
+    }
+
+    #[test]
+    fn chatgpt_s_api_has_no_version_in_its_paths() {
+        let base = "/backend-api/codex";
+        for path in [
+            "/v1/responses",
+            "/responses",
+            "/backend-api/codex/responses",
+        ] {
+            let asked: PathAndQuery = path.parse().unwrap();
+            assert_eq!(
+                target(base, &asked).unwrap(),
+                "/backend-api/codex/responses"
+            );
+        }
+        let asked: PathAndQuery = "/backend-api/codex/responses?a=1".parse().unwrap();
+        assert_eq!(target("/", &asked).unwrap(), asked);
+    }
+}

@@ -1,0 +1,93 @@
+//! Which paths are a dialect's, wherever clients put them, and what the provider is asked for then.
+
+use headroom_tests::conversation::{Conversation, Dialect};
+use headroom_tests::http::Call;
+use headroom_tests::process::Launch;
+use headroom_tests::provider::Provider;
+use headroom_tests::stage::Stage;
+
+fn patient(launch: Launch) -> Launch {
+    launch
+        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+        .set("HEADROOM_STORE_BUDGET_MS", 5000)
+}
+
+/// Posts a conversation with one large result, and gives the decision and what the provider was asked for.
+async fn asked_for(stage: &Stage, dialect: Dialect, path: &str) -> (String, String) {
+    let conversation = Conversation::new(dialect, path)
+        .user("Read it.")
+        .reads(1, 20_000);
+    let call = Call::post(path, conversation.body().bytes).header("authorization", "Bearer x");
+    let answer = stage.send(&call).await;
+    let decision = answer.decision();
+    answer.bytes().await;
+    (decision, stage.provider.next().await.target)
+}
+
+#[tokio::test]
+async fn the_dialects_are_told_by_the_ends_of_their_paths() {
+    let stage = Stage::embedded(patient).await;
+    for (dialect, path, target) in [
+        (
+            Dialect::Messages,
+            "/anthropic/v1/messages?beta=true",
+            "/v1/messages?beta=true",
+        ),
+        (Dialect::Messages, "/messages", "/v1/messages"),
+        (Dialect::Chat, "/chat/completions", "/v1/chat/completions"),
+        (
+            Dialect::Chat,
+            "/openai/v1/chat/completions",
+            "/v1/chat/completions",
+        ),
+        (
+            Dialect::Chat,
+            "/api/v1/chat/completions",
+            "/api/v1/chat/completions",
+        ),
+        (Dialect::Responses, "/responses", "/v1/responses"),
+        (
+            Dialect::Responses,
+            "/backend-api/codex/responses",
+            "/backend-api/codex/responses",
+        ),
+        (
+            Dialect::Responses,
+            "/gateway/a/v1/responses",
+            "/gateway/a/v1/responses",
+        ),
+    ] {
+        let (decision, asked) = asked_for(&stage, dialect, path).await;
+        assert_eq!(
+            (decision.as_str(), asked.as_str()),
+            ("compressed", target),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_api_of_a_chatgpt_login_is_asked_without_a_version() {
+    let provider = Provider::start().await;
+    let base = format!("{}/backend-api/codex", provider.url());
+    let stage = Stage::embedded(|it| patient(it).set("OPENAI_TARGET_API_URL", &base)).await;
+    for path in [
+        "/v1/responses",
+        "/responses",
+        "/backend-api/codex/responses",
+    ] {
+        let conversation = Conversation::new(Dialect::Responses, path)
+            .user("Read it.")
+            .reads(1, 20_000);
+        let answer = stage
+            .send(&Call::post(path, conversation.body().bytes))
+            .await;
+        assert_eq!(answer.decision(), "compressed", "{path}");
+        answer.bytes().await;
+        assert_eq!(
+            provider.next().await.target,
+            "/backend-api/codex/responses",
+            "{path}"
+        );
+    }
+}
