@@ -21,12 +21,20 @@ pub(crate) fn text(settings: &Settings, backend: &Backend, address: SocketAddr) 
         "headroom-proxy listens on {url}\n\
          \n\
          \x20 Claude Code    ANTHROPIC_BASE_URL={url} claude\n\
-         \x20 Codex          OPENAI_BASE_URL={url}/v1 codex\n\
+         \x20 Codex          {}\n\
          \x20 SDKs           set ANTHROPIC_BASE_URL={url} or OPENAI_BASE_URL={url}/v1\n\
          \n\
          {does}\n\
          Forms and sent records: {}. Counts: {url}/stats. Stop with Ctrl-C.",
+        codex(&url),
         backend.place
+    )
+}
+
+/// The command that has Codex ask the proxy, over HTTP: on the WebSocket that it would rather use nothing is compressed.
+fn codex(url: &str) -> String {
+    format!(
+        "codex -c model_provider=headroom -c 'model_providers.headroom={{name=\"Headroom\",base_url=\"{url}/v1\",env_key=\"OPENAI_API_KEY\",wire_api=\"responses\",supports_websockets=false}}'"
     )
 }
 
