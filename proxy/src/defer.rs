@@ -158,11 +158,14 @@ impl Pledge {
     }
 }
 
-/// The job of a request up to the message that `prefix` ends with: its envelope, and its payload's JSON.
+/// The job of a request up to the message that `prefix` ends with: its envelope, and its payload's JSON. What the model no longer sees
+/// is no part of it.
 fn job(body: &Bytes, scan: &Scan, prefix: PrefixId, trace: RequestId) -> Option<(Envelope, Bytes)> {
     let mut messages = scan.messages.iter();
     let last = messages.position(|message| message.boundary == prefix)?;
+    let in_sight = scan.first_in_sight();
     let blocks: Vec<_> = blocks::escaped(body, scan)
+        .skip_while(|block| (block.place.message as usize) < in_sight)
         .take_while(|block| block.place.message as usize <= last)
         .collect();
     let envelope = Envelope {

@@ -55,6 +55,7 @@ pub(crate) fn compress_new(
         earlier: Earlier::default(),
     };
     let blocks: Vec<_> = blocks::unescaped(body, scan).collect();
+    let in_sight = scan.blocks_from(scan.first_in_sight());
     for (index, block) in &blocks {
         if *index >= first {
             let affordable = block.text.len() as u128 <= left().as_millis() * BYTES_A_MS;
@@ -70,7 +71,9 @@ pub(crate) fn compress_new(
             // A long history may take no more than half of the budget.
             history.give_up();
         }
-        history.push(block);
+        if *index >= in_sight {
+            history.push(block);
+        }
     }
 }
 

@@ -48,14 +48,7 @@ pub(crate) async fn plan(turn: &Turn, headers: &HeaderMap, received: &Bytes) -> 
     let now = now_ms();
     let body = readable.body.clone();
     let (chosen, ledger) = choose(turn, readable, &scan, &known, now).await?;
-    let mut outgoing = if chosen.is_empty() {
-        Outgoing::as_received(received, Decision::Forwarded)
-    } else {
-        let spans = chosen
-            .into_iter()
-            .map(|(index, text)| (scan.blocks[index].span.clone(), text));
-        Outgoing::spliced(&body, Rope::splice(&body, spans))
-    };
+    let mut outgoing = with_forms(received, &body, &scan, chosen);
     if let Some(waiting) = &known.waiting
         && known.sure
         && !waiting.record.bound
@@ -66,6 +59,41 @@ pub(crate) async fn plan(turn: &Turn, headers: &HeaderMap, received: &Bytes) -> 
     let on_its_way = ledger.goes_out(&scan, known);
     outgoing.heard = Some(Box::new(|usage| on_its_way.answered(usage)));
     Some(outgoing)
+}
+
+/// What goes out for a body that asks for its conversation in fewer words: the forms that were sent before, and no new ones. Its answer
+/// takes the place of what it holds.
+pub(crate) async fn compaction(
+    turn: &Turn,
+    headers: &HeaderMap,
+    received: &Bytes,
+) -> Option<Outgoing> {
+    let mut readable = Readable::of(turn, headers, received).await?;
+    let scan = readable.scan(turn)?;
+    let known = recall(turn, &mut readable, &scan).await;
+    let choosing = Choosing {
+        app: &turn.app,
+        body: &readable.body,
+        scan: &scan,
+        known: &known,
+        budget: readable.budget,
+    };
+    let outgoing = with_forms(received, &readable.body, &scan, choosing.recorded());
+    if let Some(ledger) = observed(turn, &scan, &known, now_ms()) {
+        drop(ledger.goes_out(&scan, known));
+    }
+    Some(outgoing)
+}
+
+/// A body with these forms in it.
+fn with_forms(received: &Bytes, body: &Bytes, scan: &Scan, chosen: Chosen) -> Outgoing {
+    if chosen.is_empty() {
+        return Outgoing::as_received(received, Decision::Forwarded);
+    }
+    let spans = chosen
+        .into_iter()
+        .map(|(index, text)| (scan.blocks[index].span.clone(), text));
+    Outgoing::spliced(body, Rope::splice(body, spans))
 }
 
 /// Notes that a request goes out in the original whatever was sent before: the provider's cache of its prefix may be warm.

@@ -11,7 +11,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
 use crate::app::App;
-use crate::dialect::{self, Provider};
+use crate::dialect::{Endpoint, Provider};
 use crate::headers::{self, RequestId};
 use crate::reply;
 use crate::splice::Rope;
@@ -30,7 +30,7 @@ pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body>
         return id.on(reply::error(provider, StatusCode::BAD_REQUEST, &message));
     };
     headers::outgoing(&mut parts.headers);
-    if upgrade.is_some() && dialect::of_path(parts.uri.path()).is_some() {
+    if upgrade.is_some() && Endpoint::of(parts.uri.path()).is_some() {
         span.in_scope(|| {
             tracing::warn!(
                 "a client asks on a WebSocket, where nothing is compressed: have it speak HTTP (Codex: supports_websockets=false in its model_providers entry)"

@@ -13,7 +13,7 @@ use http::{Method, Response, StatusCode, header};
 use serde_json::json;
 
 use crate::app::App;
-use crate::dialect::{self, Provider};
+use crate::dialect::{Endpoint, Provider};
 use crate::{body, headers, relay, reply, turn};
 
 /// How long a look at the counts may wait for the queue.
@@ -37,8 +37,8 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
 /// What is posted to a dialect's path is planned; everything else is relayed.
 async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
     let posted = request.method() == Method::POST;
-    let dialect = posted.then(|| dialect::of_path(request.uri().path()));
-    let dialect = dialect.flatten();
+    let endpoint = posted.then(|| Endpoint::of(request.uri().path()));
+    let dialect = endpoint.flatten().map(|endpoint| endpoint.dialect);
     if headers::coded(request.headers()) {
         let by_headers = || Provider::of(request.uri().path(), request.headers());
         return coded(dialect.map_or_else(by_headers, |dialect| dialect.provider()));

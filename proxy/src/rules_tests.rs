@@ -23,6 +23,7 @@ const AUTOMATIC: CacheLife = CacheLife::Automatic(Duration::from_secs(3600));
 /// A conversation written as one letter a message: `u`ser, `a`ssistant, `t`hinking assistant; each user message is a block.
 fn scan(story: &str, model: &str, cache: CacheLife) -> Scan {
     let messages = story.bytes().map(|letter| Message {
+        compacts: false,
         boundary: PrefixId::from_bytes([letter; 16]),
         from_model: letter != b'u',
         thinking: letter == b't',
@@ -186,7 +187,10 @@ fn it_never_lands_before_thinking_that_is_bound() {
         ("autu", "some-new-model", false),
         ("autu", "", false),
         ("autu", "claude-opus-4-6", true),
-        ("autu", "claude-mythos-5-1", true),
+        ("autu", "claude-mythos-5", true),
+        ("autu", "claude-mythos-5-1", false),
+        ("autu", "gpt-6.1-sol", false),
+        ("autu", "o3", true),
         ("auau", "claude-opus-5-5", true),
         ("tuau", "claude-opus-5-5", true),
     ] {

@@ -7,7 +7,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::request::Parts;
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{Response, StatusCode, header};
 use tracing::Instrument;
 
 use crate::answer::{Done, Overheard};
@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::body::Unread;
 use crate::counts::Decision;
 use crate::defer::Deferral;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Endpoint};
 use crate::headers::{self, RequestId};
 use crate::outgoing::Outgoing;
 use crate::plan;
@@ -50,7 +50,7 @@ impl Turn {
             Ok(received) => received,
             Err(unread) => return self.refuse(&unread),
         };
-        let outgoing = self.prepare(&parts.headers, &received).await;
+        let outgoing = self.prepare(&parts, &received).await;
         if outgoing.decision == Decision::Compressed {
             // It was decoded to be spliced, and goes out as it is now.
             parts.headers.remove(header::CONTENT_ENCODING);
@@ -59,7 +59,8 @@ impl Turn {
     }
 
     /// Chooses what goes out for a body.
-    async fn prepare(&self, headers: &HeaderMap, received: &Bytes) -> Outgoing {
+    async fn prepare(&self, parts: &Parts, received: &Bytes) -> Outgoing {
+        let headers = &parts.headers;
         if headers::bypass(headers) {
             let observed = plan::observe(self.clone(), headers.clone(), received.clone());
             let observed = observed.in_current_span();
@@ -67,9 +68,15 @@ impl Turn {
             return Outgoing::as_received(received, Decision::Bypassed);
         }
         // A panic of ours costs savings, never the request; its message is not shown, because it may quote a prompt.
-        let planned = AssertUnwindSafe(plan::plan(self, headers, received))
-            .catch_unwind()
-            .await;
+        let compacts = Endpoint::of(parts.uri.path()).is_some_and(|asked| asked.compacts());
+        let planned = async {
+            if compacts {
+                plan::compaction(self, headers, received).await
+            } else {
+                plan::plan(self, headers, received).await
+            }
+        };
+        let planned = AssertUnwindSafe(planned).catch_unwind().await;
         match planned {
             Ok(Some(outgoing)) => outgoing,
             Ok(None) | Err(_) => Outgoing::as_received(received, Decision::Forwarded),

@@ -3,7 +3,7 @@
 /// Facts of one model that decide what may be sent in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Model {
-    /// Whether a thinking block is bound to everything before it, so that nothing before it may ever change.
+    /// Whether a thinking block or a reasoning item is bound to everything before it, so that nothing before it may ever change.
     pub binds_thinking: bool,
     /// Bytes of tool output that make a hundred tokens.
     pub bytes_per_100_tokens: u64,
@@ -17,19 +17,23 @@ const UNKNOWN: Model = Model {
 
 /// Families of Claude with the first version that binds thinking, and the first with the denser tokenizer.
 ///
-/// Source: Anthropic's documentation of preserved thinking and pricing, November 2026: Fable 5.1 and Opus 5.5 bind, Mythos
-/// 5.1 and all models before Fable 5.1 do not. For Sonnet 5.5 and later releases nothing is said: they count as binding.
+/// Source: Anthropic's documentation of preserved thinking, prefix checks and pricing, November 2026: Fable 5.1 and Opus 5.5 bind, and
+/// models before Fable 5.1 do not. Its page on prefix checks lists Mythos 5.1, Haiku 5.5 and Fable 5.2, too; of Mythos 5.1 another
+/// source says the opposite: it counts as binding. So do Sonnet 5.5 and later releases, of which nothing is said.
 /// Bytes a token: measured on recorded tool output, 2.85 up to 4.6 and 2.2 after.
 const CLAUDE: [(&str, Version, Version); 5] = [
     ("fable", Version(5, 1), Version(4, 7)),
     ("opus", Version(5, 5), Version(4, 7)),
     ("sonnet", Version(5, 1), Version(4, 7)),
     ("haiku", Version(5, 1), Version(4, 7)),
-    ("mythos", Version(5, 2), Version(4, 7)),
+    ("mythos", Version(5, 1), Version(4, 7)),
 ];
 
-/// OpenAI's names begin with one of these; its reasoning items are not bound to what stands before them.
-const OPENAI: [&str; 6] = ["gpt-", "o1", "o3", "o4", "codex-", "chatgpt-"];
+/// How the names of OpenAI's models begin whose reasoning is free of what stands before it, or that do none.
+///
+/// Source: OpenAI's pages on preserved reasoning, November 2026: on newer frontier models, which they do not name, a change to an earlier
+/// tool result drops the reasoning after it. So only the generations before GPT-5 count as free.
+const OPENAI_FREE: [&str; 6] = ["gpt-3.5", "gpt-4", "o1", "o3", "o4", "chatgpt-4"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Version(u32, u32);
@@ -46,7 +50,7 @@ impl Model {
     #[must_use]
     pub fn named(name: &str) -> Self {
         let bare = name.rsplit('/').next().unwrap_or(name);
-        if OPENAI.iter().any(|prefix| bare.starts_with(prefix)) {
+        if OPENAI_FREE.iter().any(|prefix| bare.starts_with(prefix)) {
             return Self {
                 binds_thinking: false,
                 ..UNKNOWN
@@ -104,6 +108,11 @@ mod tests {
             "claude-sonnet-5-5",
             "claude-opus-6",
             "claude-zephyr-1",
+            "claude-mythos-5-1",
+            "claude-haiku-5-5",
+            "gpt-6.1-sol",
+            "openai/gpt-5.6",
+            "gpt-5-codex",
             "gemini-3",
             "",
             "claude-",
@@ -115,13 +124,13 @@ mod tests {
             "claude-opus-5",
             "claude-opus-5-20260601",
             "claude-sonnet-5",
-            "claude-mythos-5-1",
+            "claude-mythos-5",
             "claude-3-5-haiku-20241022",
             "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
             "claude-opus-4-6[1m]",
             "claude-haiku-4-5@20251001",
-            "gpt-6.1-sol",
-            "openai/gpt-5.6",
+            "gpt-4.1-mini",
+            "openai/gpt-4o",
             "o3",
         ] {
             assert!(!Model::named(name).binds_thinking, "{name}");

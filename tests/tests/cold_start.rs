@@ -182,6 +182,30 @@ async fn a_model_that_may_think_here_binds_before_it_has() {
 }
 
 #[tokio::test]
+async fn nothing_lands_before_reasoning_of_a_model_that_may_bind_it() {
+    let stage = Stage::embedded(deferring).await;
+    stage.provider.cache(|cache| cache.turn_off());
+    for (done, (model, lands)) in
+        (1..).zip([("gpt-6.1-sol", false), ("gpt-5.6-sol", false), ("o3", true)])
+    {
+        let mut conversation = long(Dialect::Responses, model);
+        model.clone_into(&mut conversation.model);
+        let mut client = Client::uncached(conversation);
+        assert_eq!(client.turn(&stage).await.decision, "deferred", "{model}");
+        stage.until_done(done).await;
+        client.grow(|it| it.thinking("Hm.").user("Go on."));
+        if lands {
+            client.until_compressed(&stage).await;
+            continue;
+        }
+        for step in 0..6 {
+            client.grow(|it| it.assistant("Yes.").user(&format!("Go on {step}.")));
+            assert_eq!(client.turn(&stage).await.decision, "forwarded", "{model}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_small_cold_start_is_compressed_at_entry() {
     let patient = |it: Launch| {
         it.set("HEADROOM_ENTRY_BUDGET_MS", 5000)

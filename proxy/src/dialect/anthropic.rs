@@ -8,7 +8,7 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Dialect, Provider, count, tool_texts, user_texts, within};
+use super::{CACHE_CONTROL, Dialect, Provider, count, tool_texts, user_texts, within};
 use crate::scan::{CacheLife, Call, Draft, Grammar, Reading, member, string_member};
 
 /// Life of what a marker without `ttl` makes the provider cache.
@@ -48,6 +48,7 @@ impl Grammar for Messages {
         for part in &message.parts {
             match (message.role, part.kind) {
                 (_, b"thinking" | b"redacted_thinking") => reading.thinking = true,
+                (_, b"compaction") => reading.compacts = true,
                 (b"user", b"tool_result") => {
                     let call = string_member(&part.others, "tool_use_id", body);
                     reading.blocks.extend(tool_texts(part, call.as_ref()));
@@ -60,8 +61,8 @@ impl Grammar for Messages {
         reading
     }
 
-    fn cache_marker(&self) -> &'static [u8] {
-        b"cache_control"
+    fn cache_markers(&self) -> &'static [&'static [u8]] {
+        &[CACHE_CONTROL]
     }
 
     fn cache_life(&self, markers: &[&[u8]]) -> CacheLife {

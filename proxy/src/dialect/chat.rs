@@ -3,7 +3,7 @@
 use headroom_shared::record::CacheUsage;
 use serde_json::Value;
 
-use super::{Dialect, Provider, RETENTION, automatic_life, count, tool_texts, user_texts};
+use super::{Dialect, OPENAI_MARKERS, Provider, automatic_life, count, tool_texts, user_texts};
 use crate::scan::{CacheLife, Call, Cursor, Draft, Grammar, Reading, member, string_member};
 
 /// Members of an assistant's message in which gateways carry a model's thinking.
@@ -65,8 +65,8 @@ impl Grammar for Completions {
         reading
     }
 
-    fn cache_marker(&self) -> &'static [u8] {
-        RETENTION
+    fn cache_markers(&self) -> &'static [&'static [u8]] {
+        &OPENAI_MARKERS
     }
 
     fn cache_life(&self, markers: &[&[u8]]) -> CacheLife {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use headroom_shared::record::CacheUsage;
 use http::HeaderMap;
+use memchr::memmem;
 use serde_json::Value;
 
 use crate::scan::{CacheLife, Grammar, MIN_TOOL_BYTES, MIN_USER_BYTES, Part, Text};
@@ -24,6 +25,10 @@ pub(crate) enum Provider {
 pub(crate) trait Dialect: Grammar {
     /// The path that takes such requests at its provider: `/v1/…`.
     fn path(&self) -> &'static str;
+    /// The path at which its provider says a conversation in fewer words, where it has one. Such a request has the same format.
+    fn compaction_path(&self) -> Option<&'static str> {
+        None
+    }
     /// Whose it is.
     fn provider(&self) -> Provider;
     /// What a JSON document of the answer (the whole of it, or one event's data) says of the cache.
@@ -52,18 +57,37 @@ const UNVERSIONED: [&str; 5] = [
     "/api/codex",
 ];
 
-/// The dialect of what is posted to a path: the path that its provider has for it, below any prefix, or without `/v1` where clients
-/// leave that out.
-pub(crate) fn of_path(path: &str) -> Option<&'static dyn Dialect> {
-    let is_asked = |dialect: &&dyn Dialect| {
-        let versioned = dialect.path();
-        let endpoint = versioned.strip_prefix("/v1").unwrap_or(versioned);
-        path.ends_with(versioned)
-            || path
-                .strip_suffix(endpoint)
-                .is_some_and(|prefix| UNVERSIONED.contains(&prefix))
-    };
-    DIALECTS.into_iter().find(is_asked)
+/// What is posted to a path of a dialect.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Endpoint {
+    pub(crate) dialect: &'static dyn Dialect,
+    /// The path that its provider has for it.
+    pub(crate) path: &'static str,
+}
+
+impl Endpoint {
+    /// What is posted to a path: to one that a provider has for it, below any prefix, or to the same without `/v1` where clients leave
+    /// that out.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let is_asked = |endpoint: &Self| {
+            let unversioned = endpoint.path.strip_prefix("/v1").unwrap_or(endpoint.path);
+            path.ends_with(endpoint.path)
+                || path
+                    .strip_suffix(unversioned)
+                    .is_some_and(|prefix| UNVERSIONED.contains(&prefix))
+        };
+        let endpoints = DIALECTS.into_iter().flat_map(|dialect| {
+            let paths = [Some(dialect.path()), dialect.compaction_path()];
+            let paths = paths.into_iter().flatten();
+            paths.map(move |path| Self { dialect, path })
+        });
+        endpoints.into_iter().find(is_asked)
+    }
+
+    /// Whether it asks for the conversation in fewer words, and not for its next message.
+    pub(crate) fn compacts(&self) -> bool {
+        self.dialect.compaction_path() == Some(self.path)
+    }
 }
 
 impl Provider {
@@ -111,13 +135,23 @@ fn user_texts<'a>(part: &'a Part<'_>) -> impl Iterator<Item = (Text, Option<Rang
         .map(|text| (text.clone(), None))
 }
 
-/// The member that asks `OpenAI` to keep a prefix for longer.
-const RETENTION: &[u8] = b"prompt_cache_retention";
+/// The member by which Anthropic's clients ask for caching. Gateways take it in `OpenAI`'s formats, too.
+const CACHE_CONTROL: &[u8] = b"cache_control";
 
-/// How long `OpenAI` may keep a prefix: an hour, or a day where the request asks for it (FACTS: 5 to 10 minutes or `24h` on
-/// earlier models, at least 30 minutes on later ones).
+/// The members by which `OpenAI`'s clients do: how long a prefix is to be kept, and up to where.
+const OPENAI_MARKERS: [&[u8]; 3] = [
+    b"prompt_cache_retention",
+    b"prompt_cache_breakpoint",
+    CACHE_CONTROL,
+];
+
+/// How long `OpenAI` may keep a prefix: an hour, or a day where the request asks for it (5 to 10 minutes or `24h` on earlier models, at
+/// least 30 minutes on later ones).
 fn automatic_life(markers: &[&[u8]]) -> CacheLife {
-    let hours = if markers.is_empty() { 1 } else { 24 };
+    let in_memory = |marker: &[u8]| marker.starts_with(b"\"in");
+    let named = |marker: &[u8]| marker.starts_with(b"\"") && !in_memory(marker);
+    let day = |marker: &&[u8]| named(marker) || memmem::find(marker, b"\"24h\"").is_some();
+    let hours = if markers.iter().any(day) { 24 } else { 1 };
     CacheLife::Automatic(Duration::from_secs(hours * 3600))
 }
 
@@ -152,12 +186,19 @@ mod tests {
             ("/any/prefix/v1/responses", Some("openai.responses")),
             ("/v1/messages/count_tokens", None),
             ("/v1/threads/t_1/messages", None),
-            ("/v1/responses/compact", None),
+            ("/v1/responses/compact", Some("openai.responses")),
+            (
+                "/backend-api/codex/responses/compact",
+                Some("openai.responses"),
+            ),
+            ("/v1/responses/resp_1", None),
             ("/some/responses", None),
             ("/", None),
         ] {
-            let dialect = of_path(path).map(Grammar::name);
-            assert_eq!(dialect, name, "{path}");
+            let endpoint = Endpoint::of(path);
+            assert_eq!(endpoint.map(|it| it.dialect.name()), name, "{path}");
+            let compacts = endpoint.is_some_and(|it| it.compacts());
+            assert_eq!(compacts, path.ends_with("/compact"), "{path}");
         }
     }
 

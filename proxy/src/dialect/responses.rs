@@ -3,8 +3,19 @@
 use headroom_shared::record::CacheUsage;
 use serde_json::Value;
 
-use super::{Dialect, Provider, RETENTION, automatic_life, count, tool_texts, user_texts, within};
+use super::{
+    Dialect, OPENAI_MARKERS, Provider, automatic_life, count, tool_texts, user_texts, within,
+};
 use crate::scan::{CacheLife, Call, Draft, Grammar, Reading, member, string_member};
+
+/// Items that a client appends, beside messages and outputs. All others of a type that is not known count as the model's.
+const FROM_CLIENT: [&[u8]; 5] = [
+    b"additional_tools",
+    b"compaction_trigger",
+    b"configuration_update",
+    b"item_reference",
+    b"mcp_approval_response",
+];
 
 #[derive(Debug)]
 pub(super) struct Responses;
@@ -27,8 +38,8 @@ impl Grammar for Responses {
         &[b"previous_response_id", b"conversation"]
     }
 
-    fn asks_thinking(&self, _member: &[u8], _value: &[u8]) -> bool {
-        false
+    fn asks_thinking(&self, member: &[u8], value: &[u8]) -> bool {
+        member == b"reasoning" && value != b"null"
     }
 
     fn read(&self, item: &Draft<'_>, body: &[u8]) -> Reading {
@@ -48,17 +59,19 @@ impl Grammar for Responses {
                     .blocks
                     .extend(bare.flat_map(|part| tool_texts(part, call.as_ref())));
             }
+            kind if FROM_CLIENT.contains(&kind) => {}
             kind => {
                 reading.from_model = !kind.ends_with(b"_output");
                 reading.thinking = matches!(kind, b"reasoning" | b"compaction");
+                reading.compacts = kind == b"compaction";
                 reading.calls.extend(call(item, body));
             }
         }
         reading
     }
 
-    fn cache_marker(&self) -> &'static [u8] {
-        RETENTION
+    fn cache_markers(&self) -> &'static [&'static [u8]] {
+        &OPENAI_MARKERS
     }
 
     fn cache_life(&self, markers: &[&[u8]]) -> CacheLife {
@@ -69,6 +82,10 @@ impl Grammar for Responses {
 impl Dialect for Responses {
     fn path(&self) -> &'static str {
         "/v1/responses"
+    }
+
+    fn compaction_path(&self) -> Option<&'static str> {
+        Some("/v1/responses/compact")
     }
 
     fn provider(&self) -> Provider {

@@ -1,6 +1,6 @@
 //! Rolling digests over a conversation's canonical content.
 //!
-//! Canonical: role, part types and raw texts, and every other member as it stands, but without `cache_control`, with a
+//! Canonical: role, part types and raw texts, and every other member as it stands, but without what asks for caching, with a
 //! string content counting as one text part, and with role, type and content in any order. These are the shapes in which
 //! real clients send the same content on one turn and the next.
 

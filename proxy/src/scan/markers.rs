@@ -7,16 +7,16 @@ use super::json::{Cursor, Unlike};
 /// The values of the members by which clients ask for caching, wherever in the body they stand.
 pub(super) struct Markers<'a> {
     body: &'a [u8],
-    name: &'static [u8],
+    names: &'static [&'static [u8]],
     pub(super) spans: Vec<Range<usize>>,
 }
 
 impl<'a> Markers<'a> {
-    /// None yet of those named `name`.
-    pub(super) fn new(body: &'a [u8], name: &'static [u8]) -> Self {
+    /// None yet of those with these names.
+    pub(super) fn new(body: &'a [u8], names: &'static [&'static [u8]]) -> Self {
         Self {
             body,
-            name,
+            names,
             spans: Vec::new(),
         }
     }
@@ -27,16 +27,21 @@ impl<'a> Markers<'a> {
         cursor: &mut Cursor<'a>,
         name: &[u8],
     ) -> Result<Range<usize>, Unlike> {
-        if name == self.name {
+        if self.is_one(name) {
             let span = cursor.value()?;
             self.spans.push(span.clone());
             return Ok(span);
         }
         cursor.value_with_keys(|key, cursor| {
-            if key == self.name {
+            if self.is_one(key) {
                 self.note(cursor.clone());
             }
         })
+    }
+
+    /// Whether a member of this name asks for caching.
+    pub(super) fn is_one(&self, name: &[u8]) -> bool {
+        self.names.contains(&name)
     }
 
     /// The markers' values, in order.
@@ -66,7 +71,7 @@ mod tests {
     use super::*;
 
     fn found(body: &str) -> Vec<&str> {
-        let mut markers = Markers::new(body.as_bytes(), b"mark");
+        let mut markers = Markers::new(body.as_bytes(), &[b"mark", b"other mark"]);
         // What is read of a body that turns out to be none does not matter.
         let _ = markers.pass(&mut Cursor::new(body.as_bytes()), b"");
         let values = markers.values().into_iter();
@@ -76,7 +81,7 @@ mod tests {
     #[test]
     fn markers_are_found_at_any_depth_and_not_in_texts() {
         assert_eq!(
-            found(r#"{"a":[{"mark": {"t":"1h"} },2],"mark":null,"b":{"c":{"mark":"x"}}}"#),
+            found(r#"{"a":[{"mark": {"t":"1h"} },2],"mark":null,"b":{"c":{"other mark":"x"}}}"#),
             [r#"{"t":"1h"}"#, "null", "\"x\""]
         );
         assert!(found(r#"["mark",{"a":"mark","b":"\"mark\":1"}]"#).is_empty());

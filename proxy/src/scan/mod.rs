@@ -75,6 +75,8 @@ pub(crate) struct Message {
     pub(crate) from_model: bool,
     /// Whether thinking that may be bound to what stands before it is in it.
     pub(crate) thinking: bool,
+    /// Whether the provider drops what stands before it.
+    pub(crate) compacts: bool,
 }
 
 /// One block.
@@ -127,9 +129,10 @@ pub(crate) trait Grammar: std::fmt::Debug + Sync {
     fn asks_thinking(&self, member: &[u8], value: &[u8]) -> bool;
     /// What a message is and what in it may be replaced.
     fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading;
-    /// The member by which a client asks the provider to cache, wherever in the body it stands.
-    fn cache_marker(&self) -> &'static [u8];
-    /// How long the provider keeps what a body with these values of that member makes it cache.
+    /// The members by which a client asks the provider to cache, wherever in the body they stand. They are no part of a prefix's
+    /// content, and a text that has one is a text and nothing more.
+    fn cache_markers(&self) -> &'static [&'static [u8]];
+    /// How long the provider keeps what a body with these values of those members makes it cache.
     fn cache_life(&self, markers: &[&[u8]]) -> CacheLife;
 }
 
@@ -140,6 +143,8 @@ pub(crate) struct Reading {
     pub(crate) from_model: bool,
     /// Whether thinking is in it.
     pub(crate) thinking: bool,
+    /// Whether the provider drops what stands before it, because it says the same in fewer words.
+    pub(crate) compacts: bool,
     /// Its texts that may be replaced, each with the id of the tool call it answers.
     pub(crate) blocks: Vec<(Text, Option<Range<usize>>)>,
     /// The tool calls in it.
@@ -240,7 +245,7 @@ impl<'a> Scanner<'a> {
             enough: None,
             stopped: false,
             answered: false,
-            reader: Reader::new(body, key, grammar.cache_marker()),
+            reader: Reader::new(body, key, grammar.cache_markers()),
             body,
             scan,
         }
@@ -277,6 +282,8 @@ impl<'a> Scanner<'a> {
                 self.scan.asks_thinking |= grammar.asks_thinking(name, value);
                 self.scan.references &= !grammar.drops_blocks(name, value);
                 if grammar.history_members().contains(&name) && value != b"null" {
+                    // Where the blocks stand in that history, and which of them the provider kept, nobody here knows.
+                    self.scan.references = false;
                     seed = seed.history(&mut self.reader.digester, name, value);
                 }
             }
@@ -330,6 +337,7 @@ impl<'a> Scanner<'a> {
         let Reading {
             from_model,
             thinking,
+            compacts,
             blocks,
             calls,
         } = reading;
@@ -337,6 +345,7 @@ impl<'a> Scanner<'a> {
             boundary,
             from_model,
             thinking,
+            compacts,
         });
         self.scan.calls.extend(calls);
         for (
@@ -425,6 +434,12 @@ impl Scan {
     /// The position of the last message that the model wrote.
     pub(crate) fn last_from_model(&self) -> Option<usize> {
         self.messages.iter().rposition(|message| message.from_model)
+    }
+
+    /// The first message that the model still sees: those before a compaction are gone.
+    pub(crate) fn first_in_sight(&self) -> usize {
+        let last = self.messages.iter().rposition(|message| message.compacts);
+        last.unwrap_or(0)
     }
 
     /// The position of the last message with thinking.

@@ -61,11 +61,11 @@ impl From<Text> for Inner {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads messages of `body`, in which clients ask for caching by `marker`.
-    pub(super) fn new(body: &'a [u8], key: &DigestKey, marker: &'static [u8]) -> Self {
+    /// Reads messages of `body`, in which clients ask for caching by members of these names.
+    pub(super) fn new(body: &'a [u8], key: &DigestKey, markers: &'static [&'static [u8]]) -> Self {
         Self {
             digester: Digester::new(key),
-            markers: Markers::new(body, marker),
+            markers: Markers::new(body, markers),
             body,
         }
     }
@@ -107,7 +107,8 @@ impl<'a> Reader<'a> {
             b"type" if cursor.kind()? == Kind::String => set(&mut object.kind, word(cursor)?),
             _ => {
                 let value = self.markers.pass(cursor, name)?;
-                if name != b"cache_control" {
+                // It moves from one turn to the next, and the model does not see it.
+                if !self.markers.is_one(name) {
                     object.others.push((name, value));
                 }
                 Ok(())

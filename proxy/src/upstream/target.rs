@@ -2,7 +2,7 @@
 
 use http::uri::PathAndQuery;
 
-use crate::dialect::{self, PROVIDER_PREFIXES};
+use crate::dialect::{Endpoint, PROVIDER_PREFIXES};
 
 /// How the base URL ends of an API that has the endpoints of `OpenAI`'s Responses API without `/v1`: `ChatGPT`'s for Codex.
 const CODEX: &str = "/codex";
@@ -12,7 +12,7 @@ const CODEX: &str = "/codex";
 pub(super) fn target(base: &str, asked: &PathAndQuery) -> Option<PathAndQuery> {
     let base = base.trim_end_matches('/');
     let path = without_provider(asked.path());
-    let target = match dialect::of_path(path).map(dialect::Dialect::path) {
+    let target = match Endpoint::of(path).map(|endpoint| endpoint.path) {
         Some(canonical) if base.ends_with(CODEX) => {
             let endpoint = canonical.strip_prefix("/v1").unwrap_or(canonical);
             format!("{base}{endpoint}")

@@ -109,9 +109,11 @@ impl Message {
     #[must_use]
     pub fn thinks(&self) -> bool {
         let parts = self.value["content"].as_array().into_iter().flatten();
-        parts
-            .into_iter()
-            .any(|part| part["type"] == "thinking" || part["type"] == "redacted_thinking")
+        let mut parts = parts.chain([&self.value]);
+        parts.any(|part| {
+            ["thinking", "redacted_thinking", "reasoning"]
+                .contains(&part["type"].as_str().unwrap_or_default())
+        })
     }
 
     /// The tool calls in it, by their ids.

@@ -131,9 +131,13 @@ impl Conversation {
         self
     }
 
-    /// Adds what the model thinks and says (Messages alone).
+    /// Adds what the model thinks and says (Messages and Responses).
     #[must_use]
     pub fn thinking(mut self, thought: &str) -> Self {
+        if self.dialect == Dialect::Responses {
+            self.push(json!({"type": "reasoning", "summary": [], "encrypted_content": thought}));
+            return self.assistant("I thought.");
+        }
         self.push(json!({"role": "assistant", "content": [
             {"type": "thinking", "thinking": thought, "signature": "c2lnbmF0dXJl"},
             {"type": "text", "text": "I thought."},
