@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use headroom_shared::id::SentBlockId;
 use headroom_shared::prefix::Form;
 use headroom_shared::store::{Entry, Key};
 use tokio::sync::mpsc;
 
 use crate::app::App;
-use crate::entry::{self, Outcome};
+use crate::entry::{self, Outcome, Undecided};
 use crate::landing;
 use crate::ledger::Ledger;
 use crate::memory::{Budget, Known, Waiting};
@@ -57,12 +58,8 @@ impl Choosing<'_> {
         if landed.is_empty() && entered.is_empty() {
             return (chosen, left);
         }
-        let forms = entered.iter().map(|(_, form)| Entry {
-            key: Key::Form(form.id),
-            rev: 0,
-            value: Bytes::from(form.text.clone()),
-        });
-        let entries: Vec<Entry> = forms.chain(ledger.entries()).collect();
+        let mut entries = self.form_entries(&entered, !landed.is_empty());
+        entries.extend(ledger.entries());
         match self.app.memory.write(&entries, &mut self.budget).await {
             Ok(()) => {
                 ledger.stored();
@@ -142,13 +139,13 @@ impl Choosing<'_> {
     }
 
     /// Compresses new blocks within the entry budget and notes their forms.
-    async fn enter(&self, ledger: &mut Ledger) -> (Vec<(usize, Form)>, Left) {
-        let first = entry::first_new(self.scan, self.known);
-        let undecided = self.scan.blocks_from(self.first_undecided());
-        let unsure = (undecided..first).map(|index| (index, Uncompressed::Unsure));
-        let mut left: Left = unsure.collect();
+    async fn enter(&mut self, ledger: &mut Ledger) -> (Vec<(usize, Form)>, Left) {
+        let undecided = self.undecided().await;
+        let before = self.scan.blocks_from(self.first_undecided())..undecided.first_new;
+        let unsure = before.filter(|index| !undecided.sent.contains_key(index));
+        let mut left: Left = unsure.map(|index| (index, Uncompressed::Unsure)).collect();
         let mut entered = Vec::new();
-        for (index, outcome) in self.outcomes(first).await {
+        for (index, outcome) in self.outcomes(undecided).await {
             match outcome {
                 Ok(form) => entered.push((index, form)),
                 Err(reason) => left.push((index, reason)),
@@ -163,27 +160,47 @@ impl Choosing<'_> {
         (entered, left)
     }
 
-    /// What becomes of each block from position `first` on, as far as the entry budget lasts. What is not told by then goes on and is
-    /// given up at its next block.
-    async fn outcomes(&self, first: usize) -> BTreeMap<usize, Outcome> {
-        let new = first..self.scan.blocks.len();
+    /// The blocks whose forms are to be decided. Those between the known prefix and the model's last message are among them where the
+    /// client has edited something before them and they were sent compressed: the provider's cache ends at the edit.
+    async fn undecided(&mut self) -> Undecided {
+        let first_new = entry::first_new(self.scan, self.known);
+        let moved = self.scan.blocks_from(self.first_undecided())..first_new;
+        let sent = if self.known.frozen == 0 || moved.is_empty() {
+            BTreeMap::new()
+        } else {
+            let memory = &self.app.memory;
+            memory
+                .forms_sent_elsewhere(self.scan, moved, &mut self.budget)
+                .await
+        };
+        Undecided { first_new, sent }
+    }
+
+    /// What becomes of each of these blocks, as far as the entry budget lasts. What is not told by then goes on and is given up at its
+    /// next block.
+    async fn outcomes(&self, undecided: Undecided) -> BTreeMap<usize, Outcome> {
+        let blocks: Vec<usize> = undecided.blocks(self.scan).collect();
+        let all = |reason| blocks.iter().map(|index| (*index, Err(reason))).collect();
         let budget = self.app.rules.entry_budget;
-        let all = |reason| new.clone().map(move |index| (index, Err(reason))).collect();
-        if new.is_empty() || budget.is_zero() {
-            return all(Uncompressed::EntryBudget);
+        let mut outcomes: BTreeMap<usize, Outcome> = all(Uncompressed::EntryBudget);
+        if blocks.is_empty() || budget.is_zero() {
+            return outcomes;
         }
         let deadline = Instant::now() + budget;
         let (tell, mut told) = mpsc::unbounded_channel();
         let (body, scan) = (self.body.clone(), self.scan.clone());
         let work = tokio::task::spawn_blocking(move || {
-            entry::compress_new(&body, &scan, first, deadline, |index, outcome| {
-                match tell.send((index, outcome)) {
+            entry::decide(
+                &body,
+                &scan,
+                &undecided,
+                deadline,
+                |index, outcome| match tell.send((index, outcome)) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),
-                }
-            });
+                },
+            );
         });
-        let mut outcomes: BTreeMap<usize, Outcome> = all(Uncompressed::EntryBudget);
         let received = async {
             while let Some((index, outcome)) = told.recv().await {
                 outcomes.insert(index, outcome);
@@ -196,5 +213,26 @@ impl Choosing<'_> {
             return all(Uncompressed::Failed);
         }
         outcomes
+    }
+
+    /// The texts of new forms, and which block of this conversation is sent in which form from now on.
+    fn form_entries(&self, entered: &[(usize, Form)], has_landed: bool) -> Vec<Entry> {
+        let entry = |key, value| Entry { key, rev: 0, value };
+        let texts = entered
+            .iter()
+            .map(|(_, form)| entry(Key::Form(form.id), Bytes::from(form.text.clone())));
+        let new = entered
+            .iter()
+            .map(|(index, form)| (self.scan.blocks[*index].id, form.id));
+        let waiting = self.known.waiting.as_ref().filter(|_| has_landed);
+        let landed = waiting.and_then(|waiting| waiting.compressed.as_ref());
+        let landed = landed.into_iter().flat_map(|it| &it.blocks);
+        let sent = new.chain(landed.map(|made| (made.block, made.form)));
+        let opening = self.scan.opening();
+        let sent = sent.filter_map(|(block, form)| {
+            let key = Key::SentForm(SentBlockId::of(opening?, block));
+            Some(entry(key, Bytes::from(form.to_string())))
+        });
+        texts.chain(sent).collect()
     }
 }

@@ -1,10 +1,11 @@
 //! Compressing a request's new blocks before they are sent for the first time, within a budget of wall time.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use bytes::Bytes;
-use headroom_shared::compress::{Earlier, compress};
+use headroom_shared::compress::{Earlier, compress, expand, same};
 use headroom_shared::job::JobBlock;
 use headroom_shared::prefix::Form;
 
@@ -38,12 +39,30 @@ pub(crate) fn first_new(scan: &Scan, known: &Known) -> usize {
 /// What becomes of a block: its form, or why it goes out in the original.
 pub(crate) type Outcome = Result<Form, Uncompressed>;
 
-/// Compresses the blocks from position `first` on, one after the other until `deadline`, and tells the outcome of each with its
-/// position in the scan. Stops early where it is told that nobody waits any more.
-pub(crate) fn compress_new(
+/// The blocks of a request whose forms are to be decided, by their positions in the scan.
+#[derive(Debug)]
+pub(crate) struct Undecided {
+    /// All from here on are new.
+    pub(crate) first_new: usize,
+    /// Those before that were sent in these forms, behind what the client has edited since. Each keeps its form where what that refers
+    /// to is still there, and gets a new one where it is not.
+    pub(crate) sent: BTreeMap<usize, Form>,
+}
+
+impl Undecided {
+    /// Their positions.
+    pub(crate) fn blocks(&self, scan: &Scan) -> impl Iterator<Item = usize> + use<> {
+        let sent: Vec<usize> = self.sent.keys().copied().collect();
+        sent.into_iter().chain(self.first_new..scan.blocks.len())
+    }
+}
+
+/// Decides on blocks one after the other until `deadline`, and tells the outcome of each with its position in the scan. Stops early
+/// where it is told that nobody waits any more.
+pub(crate) fn decide(
     body: &Bytes,
     scan: &Scan,
-    first: usize,
+    undecided: &Undecided,
     deadline: Instant,
     mut tell: impl FnMut(usize, Outcome) -> ControlFlow<()>,
 ) {
@@ -57,10 +76,12 @@ pub(crate) fn compress_new(
     let blocks: Vec<_> = blocks::unescaped(body, scan).collect();
     let in_sight = scan.blocks_from(scan.first_in_sight());
     for (index, block) in &blocks {
-        if *index >= first {
+        let sent = undecided.sent.get(index);
+        if *index >= undecided.first_new || sent.is_some() {
             let affordable = block.text.len() as u128 <= left().as_millis() * BYTES_A_MS;
             let outcome = if affordable {
-                history.compress(block)
+                let kept = sent.filter(|form| history.reads(form, block)).cloned();
+                kept.map_or_else(|| history.compress(block), Ok)
             } else {
                 Err(Uncompressed::EntryBudget)
             };
@@ -87,6 +108,13 @@ struct History<'a> {
 }
 
 impl<'a> History<'a> {
+    /// Whether a form says the block's text, given what stands before it now.
+    fn reads(&self, form: &Form, block: &JobBlock) -> bool {
+        let text: Option<String> = serde_json::from_str(&format!("\"{}\"", form.text)).ok();
+        let expanded = text.and_then(|text| expand(&text, &self.earlier).ok());
+        expanded.is_some_and(|expanded| same(&block.text, &expanded))
+    }
+
     fn compress(&self, block: &JobBlock) -> Outcome {
         match compress(block.source(), &self.earlier) {
             Ok(text) => Ok(Form::new(block.block, &text)),

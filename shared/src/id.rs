@@ -117,17 +117,38 @@ id! {
     FormId
 }
 
+id! {
+    /// Names a block wherever it stands in the conversations that open alike.
+    SentBlockId
+}
+
+impl SentBlockId {
+    /// The name of this block in conversations with this opening: the first 128 bits of a BLAKE3 digest. It needs no key, since both
+    /// ids are keyed.
+    #[must_use]
+    pub fn of(opening: PrefixId, block: BlockId) -> Self {
+        Self(first_bits(&[opening.as_bytes(), block.as_bytes()]))
+    }
+}
+
+/// The first 128 bits of the BLAKE3 digest of these bytes, one behind the other.
+fn first_bits(parts: &[&[u8]]) -> [u8; LENGTH] {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    let mut bits = [0; LENGTH];
+    bits.copy_from_slice(&hasher.finalize().as_bytes()[..LENGTH]);
+    bits
+}
+
 impl FormId {
     /// The name of the form with this (escaped) text for this block: the first 128 bits of a BLAKE3 digest.
     ///
     /// Nobody who does not know the block's keyed digest can guess it, and it needs no key: workers make it too.
     #[must_use]
     pub fn of(block: BlockId, text: &str) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(block.as_bytes()).update(text.as_bytes());
-        let mut id = [0; LENGTH];
-        id.copy_from_slice(&hasher.finalize().as_bytes()[..LENGTH]);
-        Self(id)
+        Self(first_bits(&[block.as_bytes(), text.as_bytes()]))
     }
 }
 

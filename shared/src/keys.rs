@@ -1,6 +1,6 @@
 //! The name of every Redis key, in one place.
 
-use crate::id::{FormId, PrefixId};
+use crate::id::{FormId, PrefixId, SentBlockId};
 use crate::store::Key;
 
 /// Names the keys of one deployment: they all begin with its namespace.
@@ -45,6 +45,7 @@ impl Keys {
             Key::Opened(prefix) => self.opened(prefix),
             Key::Compressed(prefix) => self.compressed(prefix),
             Key::Form(form) => self.form(form),
+            Key::SentForm(block) => self.sent_form(block),
         }
     }
 
@@ -77,6 +78,12 @@ impl Keys {
     #[must_use]
     pub fn form(&self, form: FormId) -> String {
         self.name(&format!("form:{form}"))
+    }
+
+    /// String with a life: the form that a block of a conversation was last sent in.
+    #[must_use]
+    pub fn sent_form(&self, block: SentBlockId) -> String {
+        self.name(&format!("sent-form:{block}"))
     }
 
     /// List: envelopes of waiting jobs, newest left, claimed from the right.

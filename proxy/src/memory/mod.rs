@@ -10,12 +10,13 @@ mod tests;
 mod unsure;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use headroom_shared::id::{FormId, PrefixId};
-use headroom_shared::prefix::{self, CompressedPrefix};
+use headroom_shared::id::{FormId, PrefixId, SentBlockId};
+use headroom_shared::prefix::{self, CompressedPrefix, Form};
 use headroom_shared::record::SentRecord;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
 use tokio::task::JoinSet;
@@ -29,6 +30,9 @@ pub(crate) use self::later::TurnRecords;
 pub(crate) use self::unsure::SentUnsure;
 use self::unsure::Unsure;
 use crate::scan::Scan;
+
+/// The most blocks behind a client's edit whose forms are asked for at once.
+const MOST_BLOCKS: usize = 512;
 
 /// The store as requests use it: a local cache in front, and never waited for longer than the budget.
 #[derive(Debug)]
@@ -163,6 +167,36 @@ impl Memory {
             }
         }
         (texts, true)
+    }
+
+    /// The forms in which blocks of this conversation were last sent, wherever they stood, as far as the store tells in time: each by
+    /// the block's position in the scan.
+    pub(crate) async fn forms_sent_elsewhere(
+        &self,
+        scan: &Scan,
+        blocks: Range<usize>,
+        budget: &mut Budget,
+    ) -> BTreeMap<usize, Form> {
+        let Some(opening) = scan.opening() else {
+            return BTreeMap::new();
+        };
+        let id = |at: usize| scan.blocks[at].id;
+        // The latest are the likeliest to stand behind the client's edit.
+        let blocks = blocks.start.max(blocks.end.saturating_sub(MOST_BLOCKS))..blocks.end;
+        let key = |at| Key::SentForm(SentBlockId::of(opening, id(at)));
+        let keys: Vec<Key> = blocks.clone().map(key).collect();
+        let values = self.read(&keys, budget).await.unwrap_or_default();
+        let named = |value: Bytes| std::str::from_utf8(&value).ok()?.parse::<FormId>().ok();
+        let sent: BTreeMap<usize, FormId> = blocks
+            .zip(values)
+            .filter_map(|(at, value)| Some((at, named(value?)?)))
+            .collect();
+        let (texts, _) = self.forms(sent.values().copied(), budget).await;
+        let form = |(at, form): (usize, FormId)| {
+            let text = String::from_utf8(texts.get(&form)?.to_vec()).ok()?;
+            (FormId::of(id(at), &text) == form).then_some((at, Form { id: form, text }))
+        };
+        sent.into_iter().filter_map(form).collect()
     }
 
     /// Keeps a record in the local cache.
@@ -323,7 +357,7 @@ impl Memory {
                         }
                     }
                 }
-                Key::Opened(_) | Key::Form(_) => {}
+                Key::Opened(_) | Key::Form(_) | Key::SentForm(_) => {}
             }
         }
     }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 pub use self::embedded::EmbeddedStore;
 pub use self::error::StoreError;
 pub use self::redis::RedisStore;
-use crate::id::{DigestKey, FormId, PrefixId};
+use crate::id::{DigestKey, FormId, PrefixId, SentBlockId};
 
 /// What an entry is and which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +29,9 @@ pub enum Key {
     Compressed(PrefixId),
     /// A form's escaped text.
     Form(FormId),
+    /// The id of the form that a block was last sent in, in hex digits. Where a client edits what stands before the block, its place
+    /// is no longer known, but this is.
+    SentForm(SentBlockId),
 }
 
 /// One entry to write.
@@ -43,9 +46,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether the key's value is the same at every write, so that no store need compare revisions.
-    pub(crate) const fn is_immutable(&self) -> bool {
-        self.rev == 0 && matches!(self.key, Key::Opened(_) | Key::Compressed(_) | Key::Form(_))
+    /// Whether no store need compare revisions: the key's value is the same at every write, or the last one counts.
+    pub(crate) const fn has_no_revisions(&self) -> bool {
+        self.rev == 0 && !matches!(self.key, Key::Sent(_))
     }
 }
 

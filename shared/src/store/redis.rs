@@ -198,7 +198,7 @@ impl fmt::Debug for RedisStore {
 
 /// What the script compares with: nothing for what never changes, which spares Redis the reading.
 fn revision(entry: &Entry) -> String {
-    if entry.is_immutable() {
+    if entry.has_no_revisions() {
         String::new()
     } else {
         entry.rev.to_string()

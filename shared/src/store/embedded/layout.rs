@@ -24,6 +24,7 @@ pub(super) fn file_key(key: Key) -> FileKey {
         Key::Opened(prefix) => (b'o', prefix.as_bytes()),
         Key::Compressed(prefix) => (b'c', prefix.as_bytes()),
         Key::Form(form) => (b'f', form.as_bytes()),
+        Key::SentForm(block) => (b'b', block.as_bytes()),
     };
     let mut bytes = [kind; 17];
     bytes[1..].copy_from_slice(id);

@@ -123,7 +123,7 @@ impl Tables<'_> {
 
     fn write(&mut self, entry: &Entry) -> Result<(), redb::Error> {
         let key = &file_key(entry.key);
-        if !entry.is_immutable() && self.alive(key)? {
+        if !entry.has_no_revisions() && self.alive(key)? {
             let stored = self.values.get(key)?;
             if stored.is_some_and(|stored| stored_revision(stored.value()) > f64::from(entry.rev)) {
                 return Ok(());
