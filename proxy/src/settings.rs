@@ -1,11 +1,14 @@
 //! The proxy's settings: flags and environment variables of the same meaning.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use headroom_shared::config::{LogSettings, StoreSettings, WorkerSettings, switch};
+use headroom_shared::config::{LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch};
 use url::Url;
+
+use crate::proxies::Proxies;
 
 /// Stands between a coding agent and its LLM provider and sends less.
 #[derive(Debug, Clone, Parser)]
@@ -103,6 +106,25 @@ pub struct Upstreams {
     /// Base URL of `OpenAI`'s API.
     #[arg(long = "openai-target-api-url", env = "OPENAI_TARGET_API_URL", value_name = "OPENAI_TARGET_API_URL", default_value = "https://api.openai.com", value_parser = base_url)]
     pub openai: Url,
+
+    /// The proxies that they are reached through, by the variables that other programs know, too.
+    #[arg(skip)]
+    pub proxies: Proxies,
+}
+
+impl Settings {
+    /// Reads flags and environment; `variable` gives the value of a variable that has no flag.
+    ///
+    /// # Errors
+    /// When help or version was asked for, or when a setting is bad.
+    pub fn read(
+        args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Refused> {
+        let mut settings: Self = parse(args)?;
+        settings.upstreams.proxies = Proxies::read(variable);
+        Ok(settings)
+    }
 }
 
 impl Limits {
@@ -159,7 +181,6 @@ fn base_url(text: &str) -> Result<Url, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use headroom_shared::config::parse;
 
     #[test]
     fn defaults_are_the_contract_s() {

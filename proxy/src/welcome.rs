@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
+use url::Url;
+
 use crate::backend::Backend;
+use crate::proxies;
 use crate::settings::Settings;
 
 /// The few lines for a person at the terminal.
@@ -42,6 +45,10 @@ pub(crate) fn log(settings: &Settings) {
         upstreams,
         log,
     } = settings;
+    let through = |base: &Url| {
+        let proxy = upstreams.proxies.of(&base.as_str().parse().ok()?);
+        Some(proxies::name(&proxy.ok()??))
+    };
     tracing::info!(
         host,
         port,
@@ -59,6 +66,8 @@ pub(crate) fn log(settings: &Settings) {
         compression.workers = background.workers.threads.get(),
         upstream.anthropic = %upstreams.anthropic,
         upstream.openai = %upstreams.openai,
+        upstream.anthropic.proxy = through(&upstreams.anthropic),
+        upstream.openai.proxy = through(&upstreams.openai),
         log = log.filter,
         "settings"
     );

@@ -12,13 +12,14 @@ mod pool;
 mod properties;
 mod request;
 mod request_body;
+mod tunnel;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 use url::Url;
 
 pub(crate) use self::answer_body::AnswerBody;
@@ -71,9 +72,12 @@ impl Upstream {
     /// yet.
     ///
     /// # Errors
-    /// When a base URL names no host that a request can be sent to.
+    /// When a base URL names no host that a request can be sent to, or is to be reached through a proxy that can't be used.
     pub(crate) fn new(settings: &Upstreams) -> anyhow::Result<Self> {
-        let connector = connect::connector();
+        let connector = connect::connector(settings.proxies.clone());
+        for base in [&settings.anthropic, &settings.openai] {
+            settings.proxies.of(&origin(base)?)?;
+        }
         Ok(Self {
             anthropic: Api::new(&settings.anthropic, connector.clone())?,
             openai: Api::new(&settings.openai, connector)?,
@@ -95,7 +99,7 @@ impl Upstream {
         let target = api
             .target(path)
             .ok_or_else(|| Unanswered::Target(path.path().to_owned()))?;
-        let request = Request::new((method, &target), &api.host, headers, body);
+        let request = Request::new((method, target.as_str()), &api.host, headers, body);
         api.send(request).await.map_err(|error| Unanswered::Failed {
             host: api.base.authority().to_owned(),
             cause: causes(error.as_ref()),
@@ -121,14 +125,10 @@ impl Upstream {
 
 impl Api {
     fn new(base: &Url, connector: Connector) -> anyhow::Result<Self> {
-        let origin = format!("{}://{}/", base.scheme(), base.authority());
-        let origin = origin
-            .parse()
-            .with_context(|| format!("no requests can be sent to {base}"))?;
         Ok(Self {
             base: base.clone(),
             host: HeaderValue::from_str(base.authority())?,
-            pool: Arc::new(Pool::new(connector, origin)),
+            pool: Arc::new(Pool::new(connector, origin(base)?)),
         })
     }
 
@@ -166,6 +166,14 @@ impl Api {
     }
 }
 
+/// Scheme and authority of a base URL.
+fn origin(base: &Url) -> anyhow::Result<Uri> {
+    let origin = format!("{}://{}/", base.scheme(), base.authority());
+    origin
+        .parse()
+        .with_context(|| format!("no requests can be sent to {base}"))
+}
+
 /// An error and all that caused it, in one line.
 fn causes(error: &dyn std::error::Error) -> String {
     let chain = std::iter::successors(Some(error), |error| error.source());
@@ -178,6 +186,7 @@ fn causes(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxies::Proxies;
 
     #[test]
     fn targets_are_joined_to_the_base() {
@@ -193,7 +202,8 @@ mod tests {
             ("http://h", "/api/hello", "/api/hello"),
         ] {
             let base: Url = base.parse().unwrap();
-            let api = Api::new(&base, connect::connector()).unwrap();
+            let connector = connect::connector(Proxies::default());
+            let api = Api::new(&base, connector).unwrap();
             assert_eq!(api.target(&path.parse().unwrap()).unwrap(), target);
         }
     }
