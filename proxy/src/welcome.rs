@@ -11,7 +11,9 @@ use crate::settings::Settings;
 /// The few lines for a person at the terminal.
 pub(crate) fn text(settings: &Settings, backend: &Backend, address: SocketAddr) -> String {
     let url = format!("http://{address}");
-    let does = if settings.background.on {
+    let does = if let Some(evicts) = &backend.evicts {
+        format!("Requests are forwarded uncompressed: {evicts}.")
+    } else if settings.background.on {
         format!(
             "Tool output is compressed without loss: small requests at once, cold starts from {} tokens on by {}.",
             settings.background.min_tokens,
