@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use headroom_shared::config::{LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch};
 use url::Url;
 
+use crate::allowed::AllowedUpstreams;
 use crate::proxies::Proxies;
 
 /// Stands between a coding agent and its LLM provider and sends less.
@@ -107,6 +108,16 @@ pub struct Upstreams {
     #[arg(long = "openai-target-api-url", env = "OPENAI_TARGET_API_URL", value_name = "OPENAI_TARGET_API_URL", default_value = "https://api.openai.com", value_parser = base_url)]
     pub openai: Url,
 
+    /// Hosts or host:port, separated by commas, that requests may name as their upstream in x-headroom-base-url [default: none].
+    #[arg(
+        long = "allowed-upstreams",
+        env = "HEADROOM_ALLOWED_UPSTREAMS",
+        value_name = "HEADROOM_ALLOWED_UPSTREAMS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub allowed: AllowedUpstreams,
+
     /// The proxies that they are reached through, by the variables that other programs know, too.
     #[arg(skip)]
     pub proxies: Proxies,
@@ -167,7 +178,7 @@ fn header(text: &str) -> Result<http::HeaderName, String> {
         .map_err(|_| "takes the name of a request header, such as x-tenant".to_owned())
 }
 
-fn base_url(text: &str) -> Result<Url, String> {
+pub(crate) fn base_url(text: &str) -> Result<Url, String> {
     let takes = || "takes a base URL, such as https://api.example.com".to_owned();
     let url: Url = text.parse().map_err(|_| takes())?;
     let good = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
@@ -217,6 +228,11 @@ mod tests {
                 "--anthropic-target-api-url",
                 "nonsense",
                 "ANTHROPIC_TARGET_API_URL (or --anthropic-target-api-url) is \"nonsense\": takes a base URL, such as https://api.example.com",
+            ),
+            (
+                "--allowed-upstreams",
+                "https://x",
+                "HEADROOM_ALLOWED_UPSTREAMS (or --allowed-upstreams) is \"https://x\": takes hosts or host:port, separated by commas, such as api.example.com,10.0.0.1:8080",
             ),
         ] {
             let refused = parse::<Settings>(["headroom-proxy", flag, value]).unwrap_err();

@@ -68,6 +68,7 @@ pub(crate) fn log(settings: &Settings) {
         compression.workers = background.workers.threads.get(),
         upstream.anthropic = %upstreams.anthropic,
         upstream.openai = %upstreams.openai,
+        upstream.allowed = %upstreams.allowed,
         upstream.anthropic.proxy = through(&upstreams.anthropic),
         upstream.openai.proxy = through(&upstreams.openai),
         log = log.filter,

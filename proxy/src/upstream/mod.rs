@@ -7,6 +7,7 @@ mod connection;
 mod failure;
 mod framing;
 mod headers;
+mod named;
 mod pool;
 #[cfg(test)]
 mod properties;
@@ -27,20 +28,33 @@ use self::connect::{BoxError, Connector};
 pub(crate) use self::connection::Switched;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::headers::end_to_end;
+use self::named::NamedPools;
 use self::pool::Pool;
 use self::request::Request;
 pub(crate) use self::request_body::RequestBody;
+use crate::allowed::{AllowedUpstreams, NotAllowed};
 use crate::dialect::Provider;
 use crate::settings::Upstreams;
 
 /// How often idle connections are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// The providers' APIs.
+/// The providers' APIs, and those that requests name for themselves.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     anthropic: Api,
     openai: Api,
+    allowed: AllowedUpstreams,
+    named: NamedPools,
+}
+
+/// Where a request goes.
+#[derive(Debug)]
+pub(crate) enum Destination {
+    /// To a provider, where the settings say.
+    Provider(Provider),
+    /// To the base URL that it names itself.
+    Named(Url),
 }
 
 /// One provider's API.
@@ -80,22 +94,46 @@ impl Upstream {
         }
         Ok(Self {
             anthropic: Api::new(&settings.anthropic, connector.clone())?,
-            openai: Api::new(&settings.openai, connector)?,
+            openai: Api::new(&settings.openai, connector.clone())?,
+            allowed: settings.allowed.clone(),
+            named: NamedPools::new(connector),
         })
     }
 
-    /// Sends a request to its provider. Dropping the future takes the request back.
+    /// Where a request with these headers goes that is `provider`'s by its path.
+    ///
+    /// # Errors
+    /// When it names an upstream that is not allowed.
+    pub(crate) fn destination(
+        &self,
+        provider: Provider,
+        headers: &HeaderMap,
+    ) -> Result<Destination, NotAllowed> {
+        let named = self.allowed.named(headers)?;
+        Ok(named.map_or(Destination::Provider(provider), Destination::Named))
+    }
+
+    /// Sends a request to where it goes. Dropping the future takes the request back.
     ///
     /// # Errors
     /// When there is no connection, or no answer on it.
     pub(crate) async fn send(
         &self,
-        provider: Provider,
+        destination: &Destination,
         (method, path): (Method, &PathAndQuery),
         headers: HeaderMap,
         body: RequestBody,
     ) -> Result<Response<AnswerBody>, Unanswered> {
-        let api = self.api(provider);
+        let named;
+        let api = match destination {
+            Destination::Provider(Provider::Anthropic) => &self.anthropic,
+            Destination::Provider(Provider::OpenAi) => &self.openai,
+            Destination::Named(base) => {
+                let api = origin(base).and_then(|origin| Api::over(base, self.named.of(origin)));
+                named = api.map_err(|_| Unanswered::Target(base.to_string()))?;
+                &named
+            }
+        };
         let target = api
             .target(path)
             .ok_or_else(|| Unanswered::Target(path.path().to_owned()))?;
@@ -112,23 +150,21 @@ impl Upstream {
             tokio::time::sleep(SWEEP).await;
             self.anthropic.pool.sweep();
             self.openai.pool.sweep();
-        }
-    }
-
-    const fn api(&self, provider: Provider) -> &Api {
-        match provider {
-            Provider::Anthropic => &self.anthropic,
-            Provider::OpenAi => &self.openai,
+            self.named.sweep();
         }
     }
 }
 
 impl Api {
     fn new(base: &Url, connector: Connector) -> anyhow::Result<Self> {
+        Self::over(base, Arc::new(Pool::new(connector, origin(base)?)))
+    }
+
+    fn over(base: &Url, pool: Arc<Pool>) -> anyhow::Result<Self> {
         Ok(Self {
             base: base.clone(),
             host: HeaderValue::from_str(base.authority())?,
-            pool: Arc::new(Pool::new(connector, origin(base)?)),
+            pool,
         })
     }
 

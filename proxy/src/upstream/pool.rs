@@ -70,6 +70,11 @@ impl Pool {
             .retain_mut(|idle| idle.since.elapsed() < IDLE && idle.connection.is_ready());
     }
 
+    /// Whether no connection is idle.
+    pub(super) fn is_empty(&self) -> bool {
+        self.idle().is_empty()
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
