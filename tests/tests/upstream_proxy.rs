@@ -9,7 +9,8 @@ use headroom_tests::ports::free_port;
 use headroom_tests::process::{Launch, Process};
 use headroom_tests::provider::Provider;
 use headroom_tests::raw::BODY;
-use headroom_tests::tls_provider::{TlsProvider, answer_ok};
+use headroom_tests::tls_provider::{TlsProvider, answer_ok, through};
+use tokio::io::AsyncWriteExt as _;
 
 /// `me` and `hunter2`, as they are sent.
 const BASIC: &str = "Basic bWU6aHVudGVyMg==";
@@ -162,6 +163,32 @@ async fn plain_http_goes_through_a_tunnel_too() {
     }
     let tunnel = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n");
     assert_eq!(proxy.asked(), [tunnel]);
+}
+
+#[tokio::test]
+async fn a_proxy_may_be_spoken_to_by_tls() {
+    let proxy = TlsProvider::listen("127.0.0.1", &["http/1.1"]).await;
+    let url = format!("https://127.0.0.1:{}", proxy.port());
+    let launch = Launch::proxy_to("http://api.example").set("HTTP_PROXY", url);
+    let trusted = proxy.ca.path().display();
+    let program = launch.set("SSL_CERT_FILE", trusted).start().await;
+    let addr = program.addr();
+    let call = Call::post("/v1/messages", BODY);
+    let serving = async {
+        let mut stream = proxy.next().await.expect("TLS");
+        let asked = through(&mut stream, "\r\n\r\n").await;
+        assert!(
+            asked.starts_with("CONNECT api.example:80 HTTP/1.1\r\n"),
+            "{asked}"
+        );
+        let made = b"HTTP/1.0 200 OK\r\nvia: x\r\n\r\n";
+        stream.write_all(made).await.expect("a reader");
+        stream.flush().await.expect("a reader");
+        answer_ok(&mut stream, BODY).await
+    };
+    let (asked, answer) = tokio::join!(serving, call.send(&addr));
+    assert!(asked.starts_with("POST /v1/messages "), "{asked}");
+    assert_eq!(answer.status(), 200);
 }
 
 #[tokio::test]
