@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use headroom_shared::link::Evicts;
 use headroom_shared::queue::embedded::EmbeddedQueue;
 use headroom_shared::queue::redis::{self, RedisQueue, Unfit, refuse_unfit};
 use headroom_shared::queue::{Bounds, JobQueue, Timing};
@@ -24,6 +25,8 @@ const SWEEP: Duration = Duration::from_secs(3600);
 pub(crate) struct Backend {
     /// `embedded` or `redis`.
     pub(crate) name: &'static str,
+    /// Why nothing is compressed, where Redis evicted keys at the start.
+    pub(crate) evicts: Option<Evicts>,
     /// Where it is, for people.
     pub(crate) place: String,
     pub(crate) store: Arc<dyn Store>,
@@ -36,7 +39,8 @@ impl Backend {
     /// The backend that the settings name.
     ///
     /// # Errors
-    /// When the embedded file can't be opened, or Redis is unfit. A Redis that is away is no error.
+    /// When the embedded file can't be opened, or Redis is unfit. One that is away or evicts keys is no error: it may change, and
+    /// requests are forwarded uncompressed until then.
     pub(crate) async fn open(settings: &Settings, off_path: &Handle) -> anyhow::Result<Self> {
         let retention = settings.store.retention();
         let bounds = Bounds::new(retention);
@@ -50,14 +54,17 @@ impl Backend {
             let _there = off_path.enter();
             Arc::new(redis::link(url, &keys))
         };
+        let mut evicts = None;
         match refuse_unfit(&link).await {
             Err(Unfit::Store(error)) if error.is_passing() => {
-                tracing::warn!(%error, "Redis is away: requests are forwarded uncompressed until it is there")
+                tracing::warn!(%error, "Redis is away: requests are forwarded uncompressed until it is there");
             }
+            Err(Unfit::Evicting(found)) => evicts = Some(found),
             fit => fit?,
         }
         Ok(Self {
             name: "redis",
+            evicts,
             place: format!("Redis at {url}"),
             store: Arc::new(RedisStore::new(url, keys.clone(), retention)),
             queue: Arc::new(RedisQueue::new(link, keys, max_queue, bounds)),
@@ -80,6 +87,7 @@ impl Backend {
         let queue = Arc::new(queue);
         Ok(Self {
             name: "embedded",
+            evicts: None,
             place,
             store: store.clone(),
             queue: queue.clone(),

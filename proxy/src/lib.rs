@@ -2,13 +2,16 @@
 //!
 //! The way of a request, file by file: [`serve`] reads it, where it is as nearly all are, or else hyper, [`routes`] and [`body`] → [`turn`]
 //! → [`plan`] (look into it: `readable`, `dialect`, `scan`; what is known of it: `memory`; leave it to a worker: `defer`, `backlog`; or
-//! which forms go out: `choose`, with `entry` and `landing`; which go out in the original, and why: `uncompressed`; put it together: `splice`, `outgoing`; note it: `ledger`) → [`upstream`] →
-//! [`answer`] back to the client. What is in no dialect goes past all that: [`relay`], and [`upgrade`] for `WebSocket`. A request goes
-//! this way in one task, that of its client's connection; what it need not wait for (jobs, records) happens [`off_path`].
+//! which forms go out: `choose`, with `entry` and `landing`; which go out in the original, and why: `uncompressed`; put it together:
+//! `splice`, `outgoing`; note it: `ledger`) → [`upstream`] (or where the request itself says: `allowed`; through one of the `proxies`,
+//! where the environment names any) → [`answer`] back to the client. What is in no dialect goes past all that: [`relay`], and [`upgrade`]
+//! for `WebSocket`. A request goes this way in one task, that of its client's connection; what it need not wait for (jobs, records)
+//! happens [`off_path`].
 //!
 //! Not here: how jobs are claimed and done (`headroom-worker`), how texts are compressed and where things are kept
 //! (`headroom-shared`).
 
+mod allowed;
 mod answer;
 mod app;
 mod backend;
@@ -32,6 +35,7 @@ mod off_path;
 mod offers;
 mod outgoing;
 mod plan;
+mod proxies;
 mod readable;
 mod relay;
 mod reply;

@@ -7,7 +7,7 @@ use headroom_shared::config;
 use headroom_worker::panics;
 
 fn main() -> ExitCode {
-    let settings = match config::parse::<Settings>(std::env::args_os()) {
+    let settings = match Settings::read(std::env::args_os(), |name| std::env::var(name).ok()) {
         Ok(settings) => settings,
         Err(refused) => return refused.report(),
     };

@@ -122,7 +122,7 @@ fn observed(turn: &Turn, scan: &Scan, known: &Known, now_ms: u64) -> Option<Ledg
 async fn recall(turn: &Turn, readable: &mut Readable, scan: &Scan) -> Known {
     let app = &turn.app;
     let known = app.memory.recall(scan, &mut readable.budget).await;
-    if !known.sure {
+    if !known.sure && app.memory.store().evicts().is_none() {
         app.counts.store_misses.inc();
     }
     known

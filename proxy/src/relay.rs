@@ -29,6 +29,12 @@ pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body>
         let message = format!("{} is not a path that can be forwarded", parts.uri);
         return id.on(reply::error(provider, StatusCode::BAD_REQUEST, &message));
     };
+    let destination = match app.upstream.destination(provider, &parts.headers) {
+        Ok(destination) => destination,
+        Err(refused) => {
+            return id.on(span.in_scope(|| reply::not_allowed(provider, &refused)));
+        }
+    };
     headers::outgoing(&mut parts.headers);
     if upgrade.is_some() && Endpoint::of(parts.uri.path()).is_some() {
         span.in_scope(|| {
@@ -52,7 +58,7 @@ pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body>
     };
     let answer = app
         .upstream
-        .send(provider, (parts.method, target), parts.headers, body)
+        .send(&destination, (parts.method, target), parts.headers, body)
         .await;
     id.on(match answer {
         Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {

@@ -4,6 +4,7 @@ use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
+use crate::allowed::NotAllowed;
 use crate::dialect::Provider;
 use crate::upstream::Unanswered;
 
@@ -42,6 +43,13 @@ pub(crate) fn broken(provider: Provider) -> Response<Body> {
 pub(crate) fn switched(provider: Provider) -> Response<Body> {
     let message = "the provider switched to a protocol that was not asked for";
     error(provider, StatusCode::BAD_GATEWAY, message)
+}
+
+/// The answer to a request that names an upstream that it may not name.
+pub(crate) fn not_allowed(provider: Provider, refused: &NotAllowed) -> Response<Body> {
+    tracing::warn!(error = %refused, "a request was refused: it names its upstream");
+    let message = refused.to_string();
+    error(provider, StatusCode::MISDIRECTED_REQUEST, &message)
 }
 
 /// The answer to a request that got none from its provider.

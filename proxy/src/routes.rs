@@ -64,13 +64,16 @@ async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
             &json!({"status": "draining"}),
         );
     }
-    let ping = tokio::time::timeout(COUNTS_TIMEOUT, app.memory.store().ping()).await;
-    let reason = match ping {
-        Ok(Ok(())) => return json_text(StatusCode::OK, &json!({"status": "ready"})),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "no answer within 1 s".to_owned(),
+    let store = app.memory.store();
+    let ping = tokio::time::timeout(COUNTS_TIMEOUT, store.ping()).await;
+    let (status, reason) = match (ping, store.evicts()) {
+        (Ok(Ok(())), None) => return json_text(StatusCode::OK, &json!({"status": "ready"})),
+        (Ok(Ok(())), Some(evicts)) => ("store evicts", evicts.to_string()),
+        (Ok(Err(error)), _) => ("store away", error.to_string()),
+        (Err(_), _) => ("store away", "no answer within 1 s".to_owned()),
     };
-    let document = json!({"status": "store away", "reason": reason, "note": "requests are forwarded uncompressed"});
+    let document =
+        json!({"status": status, "reason": reason, "note": "requests are forwarded uncompressed"});
     json_text(StatusCode::SERVICE_UNAVAILABLE, &document)
 }
 

@@ -1,11 +1,15 @@
 //! The proxy's settings: flags and environment variables of the same meaning.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use headroom_shared::config::{LogSettings, StoreSettings, WorkerSettings, switch};
+use headroom_shared::config::{LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch};
 use url::Url;
+
+use crate::allowed::AllowedUpstreams;
+use crate::proxies::Proxies;
 
 /// Stands between a coding agent and its LLM provider and sends less.
 #[derive(Debug, Clone, Parser)]
@@ -103,6 +107,35 @@ pub struct Upstreams {
     /// Base URL of `OpenAI`'s API. Requests of a `ChatGPT` login (/backend-api/…) go to <https://chatgpt.com> where this is not set.
     #[arg(long = "openai-target-api-url", env = "OPENAI_TARGET_API_URL", value_name = "OPENAI_TARGET_API_URL", default_value = OPENAI, value_parser = base_url)]
     pub openai: Url,
+
+    /// Hosts or host:port, separated by commas, that requests may name as their upstream in x-headroom-base-url [default: none].
+    #[arg(
+        long = "allowed-upstreams",
+        env = "HEADROOM_ALLOWED_UPSTREAMS",
+        value_name = "HEADROOM_ALLOWED_UPSTREAMS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub allowed: AllowedUpstreams,
+
+    /// The proxies that they are reached through, by the variables that other programs know, too.
+    #[arg(skip)]
+    pub proxies: Proxies,
+}
+
+impl Settings {
+    /// Reads flags and environment; `variable` gives the value of a variable that has no flag.
+    ///
+    /// # Errors
+    /// When help or version was asked for, or when a setting is bad.
+    pub fn read(
+        args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Refused> {
+        let mut settings: Self = parse(args)?;
+        settings.upstreams.proxies = Proxies::read(variable);
+        Ok(settings)
+    }
 }
 
 /// `OpenAI`'s own API.
@@ -161,7 +194,7 @@ fn header(text: &str) -> Result<http::HeaderName, String> {
         .map_err(|_| "takes the name of a request header, such as x-tenant".to_owned())
 }
 
-fn base_url(text: &str) -> Result<Url, String> {
+pub(crate) fn base_url(text: &str) -> Result<Url, String> {
     let takes = || "takes a base URL, such as https://api.example.com".to_owned();
     let url: Url = text.parse().map_err(|_| takes())?;
     let good = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
@@ -175,7 +208,6 @@ fn base_url(text: &str) -> Result<Url, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use headroom_shared::config::parse;
 
     #[test]
     fn defaults_are_the_contract_s() {
@@ -212,6 +244,11 @@ mod tests {
                 "--anthropic-target-api-url",
                 "nonsense",
                 "ANTHROPIC_TARGET_API_URL (or --anthropic-target-api-url) is \"nonsense\": takes a base URL, such as https://api.example.com",
+            ),
+            (
+                "--allowed-upstreams",
+                "https://x",
+                "HEADROOM_ALLOWED_UPSTREAMS (or --allowed-upstreams) is \"https://x\": takes hosts or host:port, separated by commas, such as api.example.com,10.0.0.1:8080",
             ),
         ] {
             let refused = parse::<Settings>(["headroom-proxy", flag, value]).unwrap_err();

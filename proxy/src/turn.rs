@@ -20,7 +20,7 @@ use crate::headers::{self, RequestId};
 use crate::outgoing::Outgoing;
 use crate::plan;
 use crate::reply;
-use crate::upstream::{AnswerBody, RequestBody};
+use crate::upstream::{AnswerBody, Destination, RequestBody};
 
 /// Answers a request of a dialect whose body was read, or could not be.
 pub(crate) async fn answer(
@@ -46,6 +46,11 @@ pub(crate) struct Turn {
 
 impl Turn {
     async fn run(&self, mut parts: Parts, received: Result<Bytes, Unread>) -> Response<Body> {
+        let provider = self.dialect.provider();
+        let destination = match self.app.upstream.destination(provider, &parts.headers) {
+            Ok(destination) => destination,
+            Err(refused) => return reply::not_allowed(provider, &refused),
+        };
         let received = match received {
             Ok(received) => received,
             Err(unread) => return self.refuse(&unread),
@@ -55,7 +60,8 @@ impl Turn {
             // It was decoded to be spliced, and goes out as it is now.
             parts.headers.remove(header::CONTENT_ENCODING);
         }
-        self.send(parts, outgoing, received.len()).await
+        self.send((parts, &destination), outgoing, received.len())
+            .await
     }
 
     /// Chooses what goes out for a body.
@@ -83,7 +89,12 @@ impl Turn {
         }
     }
 
-    async fn send(&self, mut parts: Parts, outgoing: Outgoing, bytes_in: usize) -> Response<Body> {
+    async fn send(
+        &self,
+        (mut parts, destination): (Parts, &Destination),
+        outgoing: Outgoing,
+        bytes_in: usize,
+    ) -> Response<Body> {
         let Outgoing {
             rope,
             decision,
@@ -103,7 +114,7 @@ impl Turn {
             .app
             .upstream
             .send(
-                provider,
+                destination,
                 (parts.method, &target),
                 parts.headers,
                 RequestBody::Whole(rope),

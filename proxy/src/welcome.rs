@@ -2,13 +2,18 @@
 
 use std::net::SocketAddr;
 
+use url::Url;
+
 use crate::backend::Backend;
+use crate::proxies;
 use crate::settings::Settings;
 
 /// The few lines for a person at the terminal.
 pub(crate) fn text(settings: &Settings, backend: &Backend, address: SocketAddr) -> String {
     let url = format!("http://{address}");
-    let does = if settings.background.on {
+    let does = if let Some(evicts) = &backend.evicts {
+        format!("Requests are forwarded uncompressed: {evicts}.")
+    } else if settings.background.on {
         format!(
             "Tool output is compressed without loss: small requests at once, cold starts from {} tokens on by {}.",
             settings.background.min_tokens,
@@ -50,6 +55,10 @@ pub(crate) fn log(settings: &Settings) {
         upstreams,
         log,
     } = settings;
+    let through = |base: &Url| {
+        let proxy = upstreams.proxies.of(&base.as_str().parse().ok()?);
+        Some(proxies::name(&proxy.ok()??))
+    };
     tracing::info!(
         host,
         port,
@@ -67,6 +76,9 @@ pub(crate) fn log(settings: &Settings) {
         compression.workers = background.workers.threads.get(),
         upstream.anthropic = %upstreams.anthropic,
         upstream.openai = %upstreams.openai,
+        upstream.allowed = %upstreams.allowed,
+        upstream.anthropic.proxy = through(&upstreams.anthropic),
+        upstream.openai.proxy = through(&upstreams.openai),
         log = log.filter,
         "settings"
     );

@@ -9,6 +9,8 @@
 //! | [`redis_kinds`] | Redis as users run it: with TLS, behind a sentinel, as a cluster |
 //! | [`provider`] | a provider that answers as the test says, keeps what it got, and models a prompt cache |
 //! | [`raw`] | either end of a connection by hand, for what no HTTP library would write |
+//! | [`tls_provider`] | a provider behind TLS, served by the test |
+//! | [`connect_proxy`] | an HTTP proxy that makes tunnels |
 //! | [`tcp_proxy`] | a TCP proxy that slows, stalls or cuts |
 //! | [`ports`], [`wait`], [`random`] | free ports, waiting with a limit, random numbers from a printed seed |
 //! | [`http`] | HTTP calls: one over a connection of its own, or several over one of HTTP/2 |
@@ -29,6 +31,7 @@
 
 pub mod audit;
 pub mod client;
+pub mod connect_proxy;
 pub mod conversation;
 pub mod footprint;
 pub mod forms;
@@ -45,4 +48,5 @@ pub mod report;
 pub mod roles;
 pub mod stage;
 pub mod tcp_proxy;
+pub mod tls_provider;
 pub mod wait;

@@ -8,7 +8,8 @@ use headroom_shared::config;
 /// Does what `headroom-proxy` does.
 #[must_use]
 pub fn proxy() -> ExitCode {
-    let settings: headroom_proxy::Settings = match config::parse(["headroom-proxy"]) {
+    let variable = |name: &str| std::env::var(name).ok();
+    let settings = match headroom_proxy::Settings::read(["headroom-proxy"], variable) {
         Ok(settings) => settings,
         Err(refused) => return refused.report(),
     };

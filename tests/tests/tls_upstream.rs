@@ -1,109 +1,26 @@
 //! A provider behind TLS, as the real ones are: whatever it offers to speak, it is spoken to in HTTP/1.1.
-#![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
-
-use std::sync::Arc;
 
 use headroom_tests::http::Call;
-use headroom_tests::process::{Launch, Process};
 use headroom_tests::raw::BODY;
-use headroom_tests::wait;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tempfile::NamedTempFile;
+use headroom_tests::tls_provider::{TlsProvider, answer_ok, through};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::server::TlsStream;
-
-struct TlsProvider {
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    /// The CA that signed its certificate.
-    ca: NamedTempFile,
-}
-
-impl TlsProvider {
-    /// Listens with a certificate for `name`, and offers these protocols.
-    async fn listen(name: &str, protocols: &[&str]) -> Self {
-        let mut ca = CertificateParams::new(vec![]).expect("no name is a name");
-        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let ca = CertifiedIssuer::self_signed(ca, key()).expect("the CA signs itself");
-        let file = NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), ca.pem()).expect("the file can be written");
-        let key = key();
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
-        let certificate = params.signed_by(&key, &ca).expect("the CA signs it");
-        let der = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], der)
-            .expect("a certificate and its key");
-        config.alpn_protocols = protocols
-            .iter()
-            .map(|name| name.as_bytes().to_vec())
-            .collect();
-        Self {
-            listener: TcpListener::bind("127.0.0.1:0").await.expect("a free port"),
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-            ca: file,
-        }
-    }
-
-    /// A proxy before it, that trusts the CAs in this file.
-    async fn proxy(&self, trusted: &NamedTempFile) -> Process {
-        let addr = self.listener.local_addr().expect("its address");
-        let launch = Launch::proxy_to(&format!("https://{addr}"));
-        let file = trusted.path().display();
-        launch.set("SSL_CERT_FILE", file).start().await
-    }
-
-    /// The next connection, and what was agreed on to speak.
-    async fn next(&self) -> std::io::Result<TlsStream<TcpStream>> {
-        let (stream, _) = wait::soon("a connection", self.listener.accept()).await?;
-        wait::soon("a handshake", self.acceptor.accept(stream)).await
-    }
-}
-
-fn key() -> KeyPair {
-    KeyPair::generate().expect("a key")
-}
-
-/// Reads up to the end of `mark`.
-async fn through(stream: &mut TlsStream<TcpStream>, mark: &str) -> String {
-    let mut text = String::new();
-    while !text.ends_with(mark) {
-        let byte = wait::soon("a byte", stream.read_u8()).await;
-        text.push(char::from(byte.expect("the connection goes on")));
-    }
-    text
-}
 
 #[tokio::test]
 async fn whatever_it_offers_it_is_asked_in_http1() {
     for protocols in [&["h2", "http/1.1"][..], &["http/1.1"], &[]] {
         let provider = TlsProvider::listen("127.0.0.1", protocols).await;
-        let proxy = provider.proxy(&provider.ca).await;
+        let proxy = provider.launch(&provider.ca).start().await;
         let addr = proxy.addr();
         let serving = async {
             let mut stream = provider.next().await.expect("TLS");
             for _ in 0..2 {
                 let agreed = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
                 assert_ne!(agreed.as_deref(), Some(&b"h2"[..]));
-                let asked = through(&mut stream, BODY).await;
+                let asked = answer_ok(&mut stream, BODY).await;
                 assert!(
                     asked.starts_with("POST /v1/messages HTTP/1.1\r\n"),
                     "{asked}"
                 );
-                let head = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n";
-                stream
-                    .write_all(format!("{head}ok").as_bytes())
-                    .await
-                    .expect("a reader");
-                stream.flush().await.expect("a reader");
             }
             stream
         };
@@ -120,7 +37,7 @@ async fn whatever_it_offers_it_is_asked_in_http1() {
 #[tokio::test]
 async fn pieces_of_a_stream_are_not_held_back() {
     let provider = TlsProvider::listen("127.0.0.1", &["h2", "http/1.1"]).await;
-    let proxy = provider.proxy(&provider.ca).await;
+    let proxy = provider.launch(&provider.ca).start().await;
     let call = Call::post("/v1/responses", BODY);
     let addr = proxy.addr();
     let serving = async {
@@ -145,7 +62,7 @@ async fn pieces_of_a_stream_are_not_held_back() {
 #[tokio::test]
 async fn websockets_pass() {
     let provider = TlsProvider::listen("127.0.0.1", &["h2", "http/1.1"]).await;
-    let proxy = provider.proxy(&provider.ca).await;
+    let proxy = provider.launch(&provider.ca).start().await;
     let mut client = headroom_tests::raw::Socket::connect(&proxy.addr()).await;
     let upgrade = "connection: Upgrade\r\nupgrade: websocket\r\n\r\n";
     client
@@ -176,7 +93,7 @@ async fn a_stranger_is_not_spoken_to() {
     let unknown = TlsProvider::listen("127.0.0.1", &[]).await;
     let misnamed = TlsProvider::listen("api.example", &[]).await;
     for (provider, trusted) in [(&unknown, &other.ca), (&misnamed, &misnamed.ca)] {
-        let proxy = provider.proxy(trusted).await;
+        let proxy = provider.launch(trusted).start().await;
         let addr = proxy.addr();
         let call = Call::post("/v1/messages", BODY);
         let (answer, shaken) = tokio::join!(call.send(&addr), provider.next());

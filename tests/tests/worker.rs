@@ -199,17 +199,37 @@ async fn a_bad_setting_is_one_line_and_exit_code_2() {
 }
 
 #[tokio::test]
-async fn a_redis_that_evicts_any_key_is_refused() {
+async fn a_redis_that_evicts_keys_is_refused() {
     let redis = RedisServer::start().await;
-    let evicting = ["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"];
-    let _: () = redis.command(&evicting).await;
-    let mut worker = real(&redis, 1).spawn();
-    let (status, log) = (worker.ended(SOON).await, worker.log());
-    assert_eq!(status.code(), Some(1));
-    assert!(
-        log.contains("allkeys-lru") && log.contains("noeviction"),
-        "{log}"
-    );
+    for policy in ["allkeys-lru", "volatile-lru", "volatile-ttl"] {
+        let _: () = redis
+            .command(&["CONFIG", "SET", "maxmemory-policy", policy])
+            .await;
+        let mut worker = real(&redis, 1).spawn();
+        let (status, log) = (worker.ended(SOON).await, worker.log());
+        assert_eq!(status.code(), Some(1));
+        let advice = "Set maxmemory-policy to noeviction";
+        assert!(log.contains(policy) && log.contains(advice), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn either_command_that_tells_the_policy_is_enough() {
+    let redis = RedisServer::start().await;
+    let _: () = redis
+        .command(&["CONFIG", "SET", "maxmemory-policy", "volatile-lru"])
+        .await;
+    for forbidden in ["-config", "-info"] {
+        let _: String = redis
+            .command(&[
+                "ACL", "SETUSER", "me", "reset", "on", ">secret", "~*", "&*", "+@all", forbidden,
+            ])
+            .await;
+        let mut worker = Launch::worker(&redis.url_as("me:secret")).spawn();
+        let (status, log) = (worker.ended(SOON).await, worker.log());
+        assert_eq!(status.code(), Some(1));
+        assert!(log.contains("volatile-lru"), "{forbidden}: {log}");
+    }
 }
 
 #[tokio::test]

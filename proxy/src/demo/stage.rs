@@ -14,6 +14,8 @@ use url::Url;
 
 use super::agent::Agent;
 use super::provider::Provider;
+use crate::allowed::AllowedUpstreams;
+use crate::proxies::Proxies;
 use crate::settings::{Background, Limits, Upstreams};
 use crate::{Settings, run};
 
@@ -95,6 +97,8 @@ fn settings(data: &Path, provider: SocketAddr) -> anyhow::Result<Settings> {
         upstreams: Upstreams {
             anthropic: provider.clone(),
             openai: provider,
+            allowed: AllowedUpstreams::default(),
+            proxies: Proxies::default(),
         },
         log: LogSettings {
             filter: "warn".to_owned(),

@@ -16,7 +16,7 @@ use crate::scan::Scan;
 /// What is known of a request's prefix.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// Whether the store has answered; if not, there may be more than this.
+    /// Whether the store has answered, and keeps what it is given; if not, there may be more than this.
     pub(crate) sure: bool,
     /// How many messages were sent before: the length of the longest prefix with a sent record.
     pub(crate) frozen: usize,

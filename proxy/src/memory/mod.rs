@@ -93,7 +93,8 @@ impl Memory {
         let mut share = Budget(most);
         let values = self.read(&keys, &mut share).await;
         budget.0 = budget.0.saturating_sub(most - share.0);
-        values.is_ok_and(|values| values.iter().all(Option::is_none))
+        let knows_none = values.is_ok_and(|values| values.iter().all(Option::is_none));
+        knows_none && self.store.evicts().is_none()
     }
 
     /// What this process knows of the prefixes of a request of which the store knows nothing.
@@ -125,6 +126,8 @@ impl Memory {
         }
         known.sent_unsure = self.unsure.sent(scan);
         self.fetch_forms(&mut known, budget).await;
+        // What an evicting store does not hold may have been there, and what it is given may go: what goes out of it is what it has.
+        known.sure &= self.store.evicts().is_none();
         known
     }
 

@@ -3,23 +3,28 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::ClientConfig;
 use tower_service::Service;
+
+use super::tunnel::{Tunnels, Way};
+use crate::proxies::Proxies;
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What makes connections.
-pub(super) type Connector = HttpsConnector<Tcp>;
+pub(super) type Connector = HttpsConnector<Tunnels>;
 
 /// A connection's bytes.
-pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+pub(super) type Stream = MaybeHttpsStream<Way>;
 
 /// How long a connection to a provider may take to be made: name, TCP and TLS together.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,24 +38,29 @@ const KEEPALIVE_RETRIES: u32 = 3;
 /// trips (2 MB at 20 ms: 170 ms). With this congestion control it does not (32 ms).
 const CONGESTION_CONTROL: &[u8] = b"bbr";
 
-/// Connects by TCP, and by TLS where the URL says `https`.
-pub(super) fn connector() -> Connector {
+/// Connects by TCP, by TLS where the URL says `https`, and through the proxies that are named for it.
+pub(super) fn connector(proxies: Proxies) -> Connector {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_keepalive(Some(KEEPALIVE));
     http.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
     http.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
-    let builder = HttpsConnectorBuilder::new();
-    let builder = builder.with_native_roots().unwrap_or_else(|error| {
-        tracing::warn!(%error, "this system trusts no certificates: going by Mozilla's list");
-        HttpsConnectorBuilder::new().with_webpki_roots()
-    });
-    // HTTP/1.1 alone: over one HTTP/2 connection, streams wait for each other, and large bodies for its window (HOTPATH.md).
-    builder
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(Tcp(http))
+    let (tcp, tls) = (Tcp(http), tls());
+    let to_proxy = HttpsConnector::from((tcp.clone(), tls.clone()));
+    HttpsConnector::from((Tunnels::new(proxies, tcp, to_proxy), tls))
+}
+
+/// TLS by the certificates that this system trusts. It offers no HTTP/2: over one connection of it, streams wait for each other, and
+/// large bodies for its window (HOTPATH.md).
+fn tls() -> Arc<ClientConfig> {
+    let trusted = ClientConfig::builder()
+        .with_native_roots()
+        .unwrap_or_else(|error| {
+            tracing::warn!(%error, "this system trusts no certificates: going by Mozilla's list");
+            ClientConfig::builder().with_webpki_roots()
+        });
+    Arc::new(trusted.with_no_client_auth())
 }
 
 /// Connects by TCP, to be ready for large requests after a pause.

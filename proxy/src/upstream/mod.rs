@@ -7,19 +7,21 @@ mod connection;
 mod failure;
 mod framing;
 mod headers;
+mod named;
 mod pool;
 #[cfg(test)]
 mod properties;
 mod request;
 mod request_body;
 mod target;
+mod tunnel;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 use url::Url;
 
 pub(crate) use self::answer_body::AnswerBody;
@@ -27,9 +29,11 @@ use self::connect::{BoxError, Connector};
 pub(crate) use self::connection::Switched;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::headers::end_to_end;
+use self::named::NamedPools;
 use self::pool::Pool;
 use self::request::Request;
 pub(crate) use self::request_body::RequestBody;
+use crate::allowed::{AllowedUpstreams, NotAllowed};
 use crate::dialect::Provider;
 use crate::settings::Upstreams;
 
@@ -39,13 +43,24 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// How the paths of a `ChatGPT` login begin.
 const CHATGPT_PATHS: &str = "/backend-api/";
 
-/// The providers' APIs.
+/// The providers' APIs, and those that requests name for themselves.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     anthropic: Api,
     openai: Api,
     /// Where requests of a `ChatGPT` login go, unless `OpenAI`'s base URL was set.
     chatgpt: Option<Api>,
+    allowed: AllowedUpstreams,
+    named: NamedPools,
+}
+
+/// Where a request goes.
+#[derive(Debug)]
+pub(crate) enum Destination {
+    /// To a provider, where the settings say.
+    Provider(Provider),
+    /// To the base URL that it names itself.
+    Named(Url),
 }
 
 /// One provider's API.
@@ -77,33 +92,60 @@ impl Upstream {
     /// yet.
     ///
     /// # Errors
-    /// When a base URL names no host that a request can be sent to.
+    /// When a base URL names no host that a request can be sent to, or is to be reached through a proxy that can't be used.
     pub(crate) fn new(settings: &Upstreams) -> anyhow::Result<Self> {
-        let connector = connect::connector();
+        let connector = connect::connector(settings.proxies.clone());
         let chatgpt = settings.chatgpt()?;
-        let chatgpt = chatgpt.map(|base| Api::new(&base, connector.clone()));
+        let own = [&settings.anthropic, &settings.openai];
+        for base in own.into_iter().chain(&chatgpt) {
+            settings.proxies.of(&origin(base)?)?;
+        }
+        let api = |base: &Url| Api::new(base, connector.clone());
         Ok(Self {
-            anthropic: Api::new(&settings.anthropic, connector.clone())?,
-            chatgpt: chatgpt.transpose()?,
-            openai: Api::new(&settings.openai, connector)?,
+            anthropic: api(&settings.anthropic)?,
+            openai: api(&settings.openai)?,
+            chatgpt: chatgpt.as_ref().map(api).transpose()?,
+            allowed: settings.allowed.clone(),
+            named: NamedPools::new(connector.clone()),
         })
     }
 
-    /// Sends a request to its provider. Dropping the future takes the request back.
+    /// Where a request with these headers goes that is `provider`'s by its path.
+    ///
+    /// # Errors
+    /// When it names an upstream that is not allowed.
+    pub(crate) fn destination(
+        &self,
+        provider: Provider,
+        headers: &HeaderMap,
+    ) -> Result<Destination, NotAllowed> {
+        let named = self.allowed.named(headers)?;
+        Ok(named.map_or(Destination::Provider(provider), Destination::Named))
+    }
+
+    /// Sends a request to where it goes. Dropping the future takes the request back.
     ///
     /// # Errors
     /// When there is no connection, or no answer on it.
     pub(crate) async fn send(
         &self,
-        provider: Provider,
+        destination: &Destination,
         (method, path): (Method, &PathAndQuery),
         headers: HeaderMap,
         body: RequestBody,
     ) -> Result<Response<AnswerBody>, Unanswered> {
-        let api = self.api(provider, path.path());
+        let named;
+        let api = match destination {
+            Destination::Provider(provider) => self.api(*provider, path.path()),
+            Destination::Named(base) => {
+                let api = origin(base).and_then(|origin| Api::over(base, self.named.of(origin)));
+                named = api.map_err(|_| Unanswered::Target(base.to_string()))?;
+                &named
+            }
+        };
         let target = target::target(api.base.path(), path)
             .ok_or_else(|| Unanswered::Target(path.path().to_owned()))?;
-        let request = Request::new((method, &target), &api.host, headers, body);
+        let request = Request::new((method, target.as_str()), &api.host, headers, body);
         api.send(request).await.map_err(|error| Unanswered::Failed {
             host: api.base.authority().to_owned(),
             cause: causes(error.as_ref()),
@@ -118,6 +160,7 @@ impl Upstream {
             for api in chatgpt.chain([&self.anthropic, &self.openai]) {
                 api.pool.sweep();
             }
+            self.named.sweep();
         }
     }
 
@@ -132,14 +175,14 @@ impl Upstream {
 
 impl Api {
     fn new(base: &Url, connector: Connector) -> anyhow::Result<Self> {
-        let origin = format!("{}://{}/", base.scheme(), base.authority());
-        let origin = origin
-            .parse()
-            .with_context(|| format!("no requests can be sent to {base}"))?;
+        Self::over(base, Arc::new(Pool::new(connector, origin(base)?)))
+    }
+
+    fn over(base: &Url, pool: Arc<Pool>) -> anyhow::Result<Self> {
         Ok(Self {
             base: base.clone(),
             host: HeaderValue::from_str(base.authority())?,
-            pool: Arc::new(Pool::new(connector, origin)),
+            pool,
         })
     }
 
@@ -162,6 +205,14 @@ impl Api {
         let head = connection.send(&mut request).await?;
         Ok(AnswerBody::answer(head, connection, &self.pool))
     }
+}
+
+/// Scheme and authority of a base URL.
+fn origin(base: &Url) -> anyhow::Result<Uri> {
+    let origin = format!("{}://{}/", base.scheme(), base.authority());
+    origin
+        .parse()
+        .with_context(|| format!("no requests can be sent to {base}"))
 }
 
 /// An error and all that caused it, in one line.

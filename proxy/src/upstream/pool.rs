@@ -70,6 +70,11 @@ impl Pool {
             .retain_mut(|idle| idle.since.elapsed() < IDLE && idle.connection.is_ready());
     }
 
+    /// Whether no connection is idle.
+    pub(super) fn is_empty(&self) -> bool {
+        self.idle().is_empty()
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -78,11 +83,11 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxies::Proxies;
     use crate::splice::Rope;
     use crate::upstream::request::Request;
     use crate::upstream::{RequestBody, connect};
     use bytes::Bytes;
-    use http::uri::PathAndQuery;
     use http::{HeaderMap, HeaderValue, Method};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
@@ -92,7 +97,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}/", listener.local_addr().unwrap());
         (
-            Pool::new(connect::connector(), origin.parse().unwrap()),
+            Pool::new(
+                connect::connector(Proxies::default()),
+                origin.parse().unwrap(),
+            ),
             listener,
         )
     }
@@ -105,10 +113,9 @@ mod tests {
 
     /// Asks over a connection and has this answered at its other end.
     async fn ask(connection: &mut Connection, far: &mut TcpStream, answer: &str) {
-        let path = PathAndQuery::from_static("/");
         let host = HeaderValue::from_static("h");
         let body = RequestBody::Whole(Rope::from(Bytes::from_static(b"!")));
-        let mut request = Request::new((Method::POST, &path), &host, HeaderMap::new(), body);
+        let mut request = Request::new((Method::POST, "/"), &host, HeaderMap::new(), body);
         let answering = async {
             while far.read_u8().await.unwrap() != b'!' {}
             far.write_all(answer.as_bytes()).await.unwrap();

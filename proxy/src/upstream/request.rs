@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use bytes::Bytes;
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::request_body::RequestBody;
@@ -22,7 +21,7 @@ pub(super) struct Request {
 impl Request {
     /// Writes the head. What it says of its host and of the body's length is this connection's, whatever the headers say.
     pub(super) fn new(
-        (method, target): (Method, &PathAndQuery),
+        (method, target): (Method, &str),
         host: &HeaderValue,
         mut headers: HeaderMap,
         body: RequestBody,
@@ -67,9 +66,8 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let target = PathAndQuery::from_static("/v1/x?y");
         let host = HeaderValue::from_static("h:1");
-        let request = Request::new((method, &target), &host, map, body);
+        let request = Request::new((method, "/v1/x?y"), &host, map, body);
         String::from_utf8(request.head.to_vec()).unwrap()
     }
 

@@ -5,11 +5,13 @@
 //! | `url` | where it is, how to log in there |
 //! | `server` | which server that is now, where sentinels or a cluster's nodes have to be asked |
 //! | here | [`Link`]: the one connection to it, and calls over it |
+//! | `eviction` | whether what is kept there may go by itself |
 //! | `watcher` | makes that connection, tries it, and makes it again |
 //!
 //! There is no pool: one connection carries the commands of any number of tasks at once, and a pool would ask before each use
 //! whether the connection still lives, which is a second round trip for every step.
 
+pub(crate) mod eviction;
 mod server;
 mod url;
 mod watcher;
@@ -33,6 +35,7 @@ use tokio_util::task::TaskTracker;
 use crate::keys::Keys;
 use crate::store::StoreError;
 
+pub use self::eviction::Evicts;
 use self::server::connect;
 pub use self::url::RedisUrl;
 use self::watcher::{Doubt, State, Up, Watcher};
@@ -94,6 +97,15 @@ impl Link {
     pub(crate) fn number(&self) -> Option<u64> {
         match &*self.state.borrow() {
             State::Up(up) => Some(up.number),
+            State::Connecting | State::Away(_) => None,
+        }
+    }
+
+    /// What is wrong with how Redis treats what it keeps when its memory is full, as it last told; nothing while it is away.
+    #[must_use]
+    pub fn evicts(&self) -> Option<Evicts> {
+        match &*self.state.borrow() {
+            State::Up(up) => up.eviction.evicts().cloned(),
             State::Connecting | State::Away(_) => None,
         }
     }

@@ -9,6 +9,7 @@ use redis::{ErrorKind, RedisError, RedisResult, cmd};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::eviction::{self, Eviction};
 use super::server::connect;
 use super::url::RedisUrl;
 
@@ -18,6 +19,8 @@ const PING_EVERY: Duration = Duration::from_secs(1);
 const PING: Duration = Duration::from_millis(500);
 /// How many pings in a row go unanswered before Redis counts as away: one slow answer does not.
 const UNANSWERED: u32 = 3;
+/// How often Redis is asked whether it evicts keys: it can be told so while it runs.
+const EVICTION_EVERY: Duration = Duration::from_secs(5);
 /// The first pause between two attempts to connect; it doubles up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between two attempts to connect.
@@ -37,6 +40,7 @@ pub(super) enum State {
 pub(super) struct Up {
     pub(super) connection: MultiplexedConnection,
     pub(super) number: u64,
+    pub(super) eviction: Eviction,
 }
 
 /// What a call tells the watcher of its connection.
@@ -62,15 +66,21 @@ impl Watcher {
     pub(super) async fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         let mut number = 0;
+        let mut told = Eviction::Never;
         loop {
             match self.connect().await {
-                Ok(connection) => {
+                Ok((connection, eviction)) => {
                     tracing::info!(redis.link = self.purpose, redis.address = %self.url, "Redis answers");
                     let since = Instant::now();
                     number += 1;
-                    let up = Up { connection, number };
+                    self.tell(&mut told, &eviction);
+                    let up = Up {
+                        connection,
+                        number,
+                        eviction,
+                    };
                     self.published.send_replace(State::Up(up.clone()));
-                    let cause = self.watch(up).await;
+                    let cause = self.watch(up, &mut told).await;
                     self.away(cause);
                     if since.elapsed() > LAST_PAUSE {
                         pause = FIRST_PAUSE;
@@ -83,11 +93,36 @@ impl Watcher {
         }
     }
 
-    async fn connect(&self) -> RedisResult<MultiplexedConnection> {
+    async fn connect(&self) -> RedisResult<(MultiplexedConnection, Eviction)> {
         let mut connection = connect(&self.url, &self.tag, self.answer).await?;
         // A server that is loading its data accepts connections too.
         cmd("PING").exec_async(&mut connection).await?;
-        Ok(connection)
+        let eviction = eviction::ask(&mut connection).await?;
+        Ok((connection, eviction))
+    }
+
+    /// Asks whether Redis evicts keys, and publishes what has changed.
+    async fn look(&self, up: &mut Up, told: &mut Eviction) {
+        let asked = timeout(PING, eviction::ask(&mut up.connection)).await;
+        if let Ok(Ok(eviction)) = asked
+            && eviction != up.eviction
+        {
+            self.tell(told, &eviction);
+            up.eviction = eviction;
+            self.published.send_replace(State::Up(up.clone()));
+        }
+    }
+
+    /// Says once that Redis evicts keys, and once that it no longer does.
+    fn tell(&self, told: &mut Eviction, now: &Eviction) {
+        if let Some(evicts) = now.evicts()
+            && now != told
+        {
+            tracing::warn!(redis.link = self.purpose, redis.address = %self.url, "{evicts}; until then nothing new is compressed");
+        } else if told.evicts().is_some() && now.evicts().is_none() {
+            tracing::info!(redis.link = self.purpose, redis.address = %self.url, "Redis no longer evicts keys: compression goes on");
+        }
+        told.clone_from(now);
     }
 
     /// Says once that Redis is away, and why.
@@ -99,9 +134,10 @@ impl Watcher {
     }
 
     /// Tries the connection now and then, and at each doubt, until it is of no more use; gives the reason.
-    async fn watch(&mut self, up: Up) -> RedisError {
-        let mut connection = up.connection;
+    async fn watch(&mut self, mut up: Up, told: &mut Eviction) -> RedisError {
+        let mut connection = up.connection.clone();
         let mut unanswered = 0;
+        let mut looked = Instant::now();
         loop {
             if unanswered == 0 {
                 match timeout(PING_EVERY, self.doubted.recv()).await {
@@ -118,6 +154,10 @@ impl Watcher {
                 // A large answer may have held up the ping's.
                 _ if self.answers.load(Ordering::Relaxed) != answers => unanswered = 0,
                 _ => unanswered += 1,
+            }
+            if unanswered == 0 && looked.elapsed() >= EVICTION_EVERY {
+                self.look(&mut up, told).await;
+                looked = Instant::now();
             }
             if unanswered == UNANSWERED {
                 return (ErrorKind::Io, "Redis does not answer").into();

@@ -16,6 +16,7 @@ pub use self::embedded::EmbeddedStore;
 pub use self::error::StoreError;
 pub use self::redis::RedisStore;
 use crate::id::{DigestKey, FormId, PrefixId, SentBlockId};
+use crate::link::Evicts;
 
 /// What an entry is and which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,6 +91,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the store can't be reached.
     async fn touch(&self, keys: &[Key]) -> Result<(), StoreError>;
+
+    /// What is wrong with how the store treats what it keeps when it is full; nothing where it keeps everything, and while that is
+    /// not known. Where something is, nothing new may count on the store.
+    fn evicts(&self) -> Option<Evicts> {
+        None
+    }
 
     /// Whether the store answers.
     ///

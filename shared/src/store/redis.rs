@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::{Script, cmd, pipe};
+use redis::{ErrorKind, Script, cmd, pipe};
 
 use super::{Entry, Key, Store, StoreError};
 use crate::id::DigestKey;
 use crate::keys::Keys;
-use crate::link::{Link, RedisUrl};
+use crate::link::{Evicts, Link, RedisUrl};
 
 /// How long an answer may take where the caller sets no shorter budget: enough for 5 MB over a slow line.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -102,6 +102,10 @@ impl Store for RedisStore {
                 if let Some(found) = found {
                     return Ok(found);
                 }
+                if let Some(evicts) = self.link.evicts() {
+                    let what = "the deployment's secret is not made";
+                    return Err((ErrorKind::InvalidClientConfig, what, evicts.to_string()).into());
+                }
                 let fresh = blake3::Hash::from_bytes(*DigestKey::random().as_bytes()).to_hex();
                 let (found,): (Vec<u8>,) = pipe()
                     .cmd("SET")
@@ -177,6 +181,10 @@ impl Store for RedisStore {
                 pipeline.exec_async(&mut connection).await
             })
             .await
+    }
+
+    fn evicts(&self) -> Option<Evicts> {
+        self.link.evicts()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

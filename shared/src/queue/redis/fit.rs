@@ -1,8 +1,9 @@
 //! Refuses a Redis that can't hold the queue.
 
-use redis::{Cmd, FromRedisValue, RedisError, cmd};
+use redis::{Cmd, FromRedisValue, cmd};
 
-use crate::link::Link;
+use crate::link::eviction::{self, Eviction, field};
+use crate::link::{Evicts, Link};
 use crate::store::StoreError;
 
 const WHAT: &str = "ask Redis what it is";
@@ -12,15 +13,9 @@ const OLDEST: (u32, u32) = (6, 2);
 /// Why a Redis can't hold the queue.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
-    /// It evicts any key when its memory is full.
-    #[error(
-        "Redis has maxmemory-policy {policy}: when its memory is full it would evict waiting jobs and records of what was \
-         sent, silently. Set maxmemory-policy to noeviction or volatile-lru"
-    )]
-    Evicting {
-        /// Its policy.
-        policy: String,
-    },
+    /// It evicts keys when its memory is full.
+    #[error(transparent)]
+    Evicting(#[from] Evicts),
     /// It lacks commands.
     #[error("Redis has version {version}, which has no BLMOVE: use 6.2 or newer, or any Valkey")]
     Old {
@@ -42,7 +37,7 @@ pub enum Unfit {
     Store(#[from] StoreError),
 }
 
-/// Refuses a Redis that is too old, has a policy of `allkeys-…`, or is a cluster's node or a sentinel without the URL saying so.
+/// Refuses a Redis that is too old, evicts keys, or is a cluster's node or a sentinel without the URL saying so.
 /// Where it is not allowed to be asked, it warns and goes on.
 ///
 /// # Errors
@@ -71,19 +66,15 @@ pub async fn refuse_unfit(link: &Link) -> Result<(), Unfit> {
 }
 
 async fn refuse_eviction(link: &Link) -> Result<(), Unfit> {
-    let config: Option<Vec<String>> =
-        ask(link, cmd("CONFIG").arg("GET").arg("maxmemory-policy")).await?;
-    let mut policy = config.and_then(|answer| answer.into_iter().nth(1));
-    if policy.is_none() {
-        let info: Option<String> = ask(link, cmd("INFO").arg("memory")).await?;
-        policy = info.and_then(|info| field(&info, "maxmemory_policy").map(str::to_owned));
-    }
-    match policy {
-        Some(policy) if policy.starts_with("allkeys") => Err(Unfit::Evicting { policy }),
-        Some(_) => Ok(()),
-        None => {
+    let asked = link.repeat(WHAT, async |mut connection| {
+        eviction::ask(&mut connection).await
+    });
+    match asked.await? {
+        Eviction::Evicts(evicts) => Err(evicts.into()),
+        Eviction::Never => Ok(()),
+        Eviction::Untold => {
             tracing::warn!(
-                "Redis does not tell its maxmemory-policy: see to it that it is not allkeys-…"
+                "Redis does not tell its maxmemory-policy: see to it that it is noeviction"
             );
             Ok(())
         }
@@ -95,26 +86,10 @@ pub(super) async fn ask<T: FromRedisValue + Send>(
     link: &Link,
     command: &Cmd,
 ) -> Result<Option<T>, StoreError> {
-    let asked = link.repeat(WHAT, |mut connection| async move {
-        match command.query_async(&mut connection).await {
-            Ok(answer) => Ok(Some(answer)),
-            // A server that refuses the command has answered all the same; one that is loading or away has not.
-            Err(error) if is_refused(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+    let asked = link.repeat(WHAT, async |mut connection| {
+        eviction::unless_refused(&mut connection, command).await
     });
     asked.await
-}
-
-/// Whether the server does not let this user give the command, or does not know it.
-fn is_refused(error: &RedisError) -> bool {
-    matches!(error.code(), Some("NOPERM" | "ERR"))
-}
-
-/// A field of what INFO says.
-pub(super) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    let value = |line: &'a str| line.strip_prefix(name)?.strip_prefix(':');
-    info.lines().find_map(value).map(str::trim)
 }
 
 fn is_too_old(version: &str) -> bool {
@@ -141,12 +116,5 @@ mod tests {
         ] {
             assert_eq!(is_too_old(version), old, "{version}");
         }
-    }
-
-    #[test]
-    fn a_field_is_found_by_its_whole_name() {
-        let info = "# Server\r\nredis_version:7.0.15\r\nredis_mode:cluster\r\n";
-        assert_eq!(field(info, "redis_mode"), Some("cluster"));
-        assert_eq!(field(info, "redis"), None);
     }
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use redis::cmd;
 
-use super::fit::{ask, field};
+use super::fit::ask;
 use crate::link::Link;
+use crate::link::eviction::field;
 use crate::store::StoreError;
 
 /// How old a reading may be that is still used.

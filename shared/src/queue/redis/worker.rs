@@ -144,6 +144,9 @@ impl WorkQueue for RedisWork {
     }
 
     async fn claim(&self) -> Result<Option<Element>, StoreError> {
+        if let Some(evicts) = self.link.evicts() {
+            return Err(StoreError::other("claim a job", evicts));
+        }
         if self.paused.load(Ordering::Relaxed) {
             if self.is_paused().await? {
                 tokio::time::sleep(PAUSED.min(self.timing.claim)).await;
@@ -232,6 +235,7 @@ impl WorkQueue for RedisWork {
         if bytes as u64 >= self.bounds.large_bytes && self.write(&left).await.is_ok() {
             left.clear();
         }
+        let and_claim = and_claim && self.link.evicts().is_none();
         self.end((&job.element, &job.envelope), &left, and_claim)
             .await
     }
