@@ -20,6 +20,8 @@
 //! | [`forms`] | the life of each block's form over a session |
 //! | [`queue`] | what only the suites of the queue and the worker share: jobs, results, running pools |
 //! | [`report`] | what the programs that measure have in common |
+//! | [`recorder`] | a hop between a client and the proxy that keeps what the client sent |
+//! | [`venv`] | Python packages, pinned |
 //! | [`stage`] | provider, Redis, proxy and worker together |
 //!
 //! Everything that is started here ends when it is dropped.
@@ -42,6 +44,7 @@ pub mod provider;
 pub mod queue;
 pub mod random;
 pub mod raw;
+pub mod recorder;
 pub mod redis_kinds;
 pub mod redis_server;
 pub mod report;
@@ -49,4 +52,5 @@ pub mod roles;
 pub mod stage;
 pub mod tcp_proxy;
 pub mod tls_provider;
+pub mod venv;
 pub mod wait;

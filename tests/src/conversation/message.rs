@@ -172,7 +172,7 @@ pub fn unescape(escaped: &str) -> Result<String, serde_json::Error> {
 }
 
 /// Claude Code sends a content of one text as a plain string wherever it carries no mark.
-fn plain_shape(dialect: Dialect, message: &Value) -> Value {
+pub(super) fn plain_shape(dialect: Dialect, message: &Value) -> Value {
     let mut message = message.clone();
     if dialect != Dialect::Messages || message["role"] != "user" {
         return message;
@@ -241,7 +241,7 @@ struct RawPart<'a> {
 }
 
 /// Finds the blocks of a written message with a JSON library, not with the product's scanner.
-fn blocks(dialect: Dialect, text: &str) -> Vec<Span> {
+pub(super) fn blocks(dialect: Dialect, text: &str) -> Vec<Span> {
     let message: RawMessage = serde_json::from_str(text).expect("a message");
     let mut found = Found {
         text,

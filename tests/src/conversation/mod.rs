@@ -2,6 +2,7 @@
 
 mod body;
 mod message;
+mod read;
 pub mod recorded;
 mod write;
 

@@ -3,6 +3,7 @@
 mod answer;
 pub mod cache;
 mod says;
+mod steps;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -24,6 +25,7 @@ use self::answer::Body;
 pub use self::answer::{Gate, Reply};
 use self::cache::PromptCache;
 pub use self::says::Says;
+pub use self::steps::Step;
 use crate::wait;
 
 /// A request as it arrived.
@@ -67,6 +69,7 @@ fn path(target: &str) -> &str {
 #[derive(Debug, Default)]
 struct State {
     replies: VecDeque<Reply>,
+    steps: Vec<Step>,
     received: Vec<Received>,
     cache: PromptCache,
 }
@@ -128,6 +131,15 @@ impl Provider {
             .expect("no panic")
             .replies
             .push_back(reply);
+    }
+
+    /// Makes the model take these steps in every conversation that has tools, one for each tool result that is in it already.
+    /// Replies that are scripted come first.
+    ///
+    /// # Panics
+    /// When the provider panicked before.
+    pub fn take_steps(&self, steps: Vec<Step>) {
+        self.shared.state.lock().expect("no panic").steps = steps;
     }
 
     /// Changes the model of the prompt cache.
@@ -238,10 +250,9 @@ async fn handle(
         let mut state = shared.state.lock().expect("no panic");
         let usage = state.cache.serve(&received.target, &received.body);
         state.received.push(received.clone());
-        (
-            state.replies.pop_front().unwrap_or(Reply::Well(Says::Ok)),
-            usage,
-        )
+        let scripted = state.replies.pop_front();
+        let reply = scripted.unwrap_or_else(|| Reply::Well(steps::next(&state.steps, &received)));
+        (reply, usage)
     };
     shared.arrived.notify_waiters();
     Ok(respond(reply, &received, usage, hang_up, guard).await)

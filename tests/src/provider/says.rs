@@ -12,7 +12,7 @@ use super::cache::Usage;
 pub enum Says {
     /// The text `ok`.
     Ok,
-    /// A call of this tool with this input.
+    /// A call of this tool with this input. A text instead of an object is the input of a custom tool (Responses alone).
     Call(&'static str, Value),
 }
 
@@ -22,9 +22,10 @@ pub(super) fn well(received: &Received, says: &Says, usage: Usage) -> Response<B
     let body: Value = text.parse().unwrap_or_default();
     let answer = Answer {
         model: &body["model"],
-        call: call_id(&body),
+        number: number(&body),
         says,
         usage,
+        thinks: thinks(&body),
     };
     let (events, object) = match received.path() {
         "/v1/messages" => answer.messages(),
@@ -47,10 +48,21 @@ pub(super) fn well(received: &Received, says: &Says, usage: Usage) -> Response<B
     head(200, &headers).map(|()| whole(bytes.into()))
 }
 
-/// An id that no other call of the conversation has.
-fn call_id(body: &Value) -> String {
+/// Whether the model thinks, and the client wants to see what it thought.
+fn thinks(body: &Value) -> bool {
+    let encrypted = body["include"].as_array().into_iter().flatten();
+    matches!(
+        body["thinking"]["type"].as_str(),
+        Some("enabled" | "adaptive")
+    ) || encrypted
+        .into_iter()
+        .any(|wanted| wanted == "reasoning.encrypted_content")
+}
+
+/// A number that no other answer of the conversation has: how long it was.
+fn number(body: &Value) -> usize {
     let messages = body["messages"].as_array().or(body["input"].as_array());
-    format!("call_{}", messages.map_or(0, Vec::len))
+    messages.map_or(0, Vec::len)
 }
 
 /// The models of both providers, each with what either says of one.
@@ -80,12 +92,18 @@ fn named(data: &Value) -> String {
 
 struct Answer<'a> {
     model: &'a Value,
-    call: String,
+    /// Tells its ids from those of the conversation's other answers.
+    number: usize,
     says: &'a Says,
     usage: Usage,
+    thinks: bool,
 }
 
 impl Answer<'_> {
+    fn id(&self, kind: &str) -> String {
+        format!("{kind}_{}", self.number)
+    }
+
     fn messages(&self) -> (String, Value) {
         let usage = json!({
             "input_tokens": self.usage.fresh,
@@ -98,39 +116,61 @@ impl Answer<'_> {
             "output_tokens": 1,
         });
         let message = |content: Value, stop: Value, usage: &Value| {
-            json!({"id": "msg_1", "type": "message", "role": "assistant", "model": self.model,
+            json!({"id": self.id("msg"), "type": "message", "role": "assistant", "model": self.model,
                    "content": content, "stop_reason": stop, "stop_sequence": null, "usage": usage})
         };
-        let (begun, whole, deltas, stop) = match self.says {
-            Says::Ok => {
-                let block = |text: &str| json!({"type": "text", "text": text});
-                let deltas = halves("ok").map(|text| json!({"type": "text_delta", "text": text}));
-                (block(""), block("ok"), deltas, "end_turn")
-            }
-            Says::Call(name, input) => {
-                let block = |input: &Value| json!({"type": "tool_use", "id": self.call, "name": name, "input": input});
-                let deltas = halves(&input.to_string())
-                    .map(|json| json!({"type": "input_json_delta", "partial_json": json}));
-                (block(&json!({})), block(input), deltas, "tool_use")
-            }
-        };
-        let delta =
-            |delta: Value| json!({"type": "content_block_delta", "index": 0, "delta": delta});
-        let [first, second] = deltas.map(delta);
+        let mut blocks = Vec::new();
+        if self.thinks {
+            blocks.push(thinking_block());
+        }
+        let (block, stop) = self.content_block();
+        blocks.push(block);
+        let whole: Vec<&Value> = blocks.iter().map(|block| &block.whole).collect();
+        let object = message(json!(whole), json!(stop), &usage);
         let begin = message(json!([]), Value::Null, &usage);
-        let object = message(json!([whole]), json!(stop), &usage);
-        let events = [
+        let mut events = vec![
             json!({"type": "message_start", "message": begin}),
             json!({"type": "ping"}),
-            json!({"type": "content_block_start", "index": 0, "content_block": begun}),
-            first,
-            second,
-            json!({"type": "content_block_stop", "index": 0}),
+        ];
+        for (index, block) in blocks.into_iter().enumerate() {
+            events.push(json!({"type": "content_block_start", "index": index, "content_block": block.begun}));
+            let deltas = block.deltas.into_iter();
+            events.extend(deltas.map(
+                |delta| json!({"type": "content_block_delta", "index": index, "delta": delta}),
+            ));
+            events.push(json!({"type": "content_block_stop", "index": index}));
+        }
+        events.extend([
             json!({"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": null},
                    "usage": {"output_tokens": 2}}),
             json!({"type": "message_stop"}),
-        ];
+        ]);
         (events.iter().map(named).collect(), object)
+    }
+
+    /// What it says as a block of a message, and why the message ends there.
+    fn content_block(&self) -> (ContentBlock, &'static str) {
+        match self.says {
+            Says::Ok => {
+                let block = |text: &str| json!({"type": "text", "text": text});
+                let said = ContentBlock {
+                    begun: block(""),
+                    whole: block("ok"),
+                    deltas: halves("ok").map(|text| json!({"type": "text_delta", "text": text})),
+                };
+                (said, "end_turn")
+            }
+            Says::Call(name, input) => {
+                let block = |input: &Value| json!({"type": "tool_use", "id": self.id("call"), "name": name, "input": input});
+                let call = ContentBlock {
+                    begun: block(&json!({})),
+                    whole: block(input),
+                    deltas: halves(&input.to_string())
+                        .map(|json| json!({"type": "input_json_delta", "partial_json": json})),
+                };
+                (call, "tool_use")
+            }
+        }
     }
 
     fn chat(&self) -> (String, Value) {
@@ -148,11 +188,11 @@ impl Answer<'_> {
             }
             Says::Call(name, input) => {
                 let input = input.to_string();
-                let call = json!({"id": self.call, "type": "function",
+                let call = json!({"id": self.id("call"), "type": "function",
                                   "function": {"name": name, "arguments": input}});
                 let message = json!({"role": "assistant", "content": null, "tool_calls": [call]});
                 let [first, second] = halves(&input);
-                let begin = json!({"index": 0, "id": self.call, "type": "function",
+                let begin = json!({"index": 0, "id": self.id("call"), "type": "function",
                                    "function": {"name": name, "arguments": first}});
                 let go_on = json!({"index": 0, "function": {"arguments": second}});
                 (
@@ -195,23 +235,33 @@ impl Answer<'_> {
             "total_tokens": self.usage.total() + 1,
         });
         let response = |status: &str, output: &Value, usage: &Value| {
-            json!({"id": "resp_1", "object": "response", "created_at": 1_790_000_000, "model": self.model,
+            json!({"id": self.id("resp"), "object": "response", "created_at": 1_790_000_000, "model": self.model,
                    "status": status, "output": output, "usage": usage, "error": null,
                    "parallel_tool_calls": false, "tool_choice": "auto", "tools": []})
         };
         let (item, within) = match self.says {
-            Says::Ok => said_item(),
+            Says::Ok => self.said_item(),
+            Says::Call(name, Value::String(input)) => self.custom_call_item(name, input),
             Says::Call(name, input) => self.call_item(name, &input.to_string()),
         };
-        let object = response("completed", &json!([item]), &usage);
+        let reasoning = self.thinks.then(|| self.reasoning_item());
+        let output: Vec<&Value> = reasoning.iter().chain([&item]).collect();
+        let object = response("completed", &json!(output), &usage);
         let begun = response("in_progress", &json!([]), &Value::Null);
         let mut events = vec![
             json!({"type": "response.created", "response": begun}),
             json!({"type": "response.in_progress", "response": begun}),
         ];
-        events.extend(within);
+        let index = output.len() - 1;
+        events.extend(reasoning.iter().map(
+            |item| json!({"type": "response.output_item.done", "output_index": 0, "item": item}),
+        ));
+        events.extend(within.into_iter().map(|mut event| {
+            event["output_index"] = json!(index);
+            event
+        }));
         events.extend([
-            json!({"type": "response.output_item.done", "output_index": 0, "item": item}),
+            json!({"type": "response.output_item.done", "output_index": index, "item": item}),
             json!({"type": "response.completed", "response": object}),
         ]);
         let numbered = events.iter_mut().enumerate().map(|(number, event)| {
@@ -221,48 +271,84 @@ impl Answer<'_> {
         (numbered.collect(), object)
     }
 
+    fn custom_call_item(&self, name: &str, input: &str) -> (Value, Vec<Value>) {
+        let item = |status: &str, input: &str| {
+            json!({"type": "custom_tool_call", "id": self.id("ctc"), "call_id": self.id("call"), "name": name,
+                   "input": input, "status": status})
+        };
+        let added = json!({"type": "response.output_item.added", "item": item("in_progress", "")});
+        (item("completed", input), vec![added])
+    }
+
     fn call_item(&self, name: &str, input: &str) -> (Value, Vec<Value>) {
         let item = |status: &str, input: &str| {
-            json!({"type": "function_call", "id": "fc_1", "call_id": self.call, "name": name,
+            json!({"type": "function_call", "id": self.id("fc"), "call_id": self.id("call"), "name": name,
                    "arguments": input, "status": status})
         };
         let added = json!({"type": "response.output_item.added", "output_index": 0,
                            "item": item("in_progress", "")});
         let mut events = vec![added];
         events.extend(halves(input).map(|delta| {
-            json!({"type": "response.function_call_arguments.delta", "item_id": "fc_1",
+            json!({"type": "response.function_call_arguments.delta", "item_id": self.id("fc"),
                    "output_index": 0, "delta": delta})
         }));
         events.push(
-            json!({"type": "response.function_call_arguments.done", "item_id": "fc_1",
+            json!({"type": "response.function_call_arguments.done", "item_id": self.id("fc"),
                            "output_index": 0, "name": name, "arguments": input}),
         );
         (item("completed", input), events)
     }
+
+    /// What the model thought, to be sent back as it is.
+    fn reasoning_item(&self) -> Value {
+        json!({"type": "reasoning", "id": self.id("rs"), "summary": [], "encrypted_content": SIGNATURE})
+    }
+
+    fn said_item(&self) -> (Value, Vec<Value>) {
+        let part = |text: &str| json!({"type": "output_text", "text": text, "annotations": []});
+        let item = |status: &str, content: Value| json!({"type": "message", "id": self.id("msg"), "role": "assistant", "status": status, "content": content});
+        let place = |kind: &str, name: &str, value: Value| {
+            let mut event = json!({"type": kind, "item_id": self.id("msg"), "output_index": 0, "content_index": 0});
+            event[name] = value;
+            event
+        };
+        let mut events = vec![
+            json!({"type": "response.output_item.added", "output_index": 0,
+                   "item": item("in_progress", json!([]))}),
+            place("response.content_part.added", "part", part("")),
+        ];
+        for delta in halves("ok") {
+            let mut event = place("response.output_text.delta", "delta", json!(delta));
+            event["logprobs"] = json!([]);
+            events.push(event);
+        }
+        let mut done = place("response.output_text.done", "text", json!("ok"));
+        done["logprobs"] = json!([]);
+        events.push(done);
+        events.push(place("response.content_part.done", "part", part("ok")));
+        (item("completed", json!([part("ok")])), events)
+    }
 }
 
-fn said_item() -> (Value, Vec<Value>) {
-    let part = |text: &str| json!({"type": "output_text", "text": text, "annotations": []});
-    let item = |status: &str, content: Value| json!({"type": "message", "id": "msg_1", "role": "assistant", "status": status, "content": content});
-    let place = |kind: &str, name: &str, value: Value| {
-        let mut event =
-            json!({"type": kind, "item_id": "msg_1", "output_index": 0, "content_index": 0});
-        event[name] = value;
-        event
-    };
-    let mut events = vec![
-        json!({"type": "response.output_item.added", "output_index": 0,
-               "item": item("in_progress", json!([]))}),
-        place("response.content_part.added", "part", part("")),
-    ];
-    for delta in halves("ok") {
-        let mut event = place("response.output_text.delta", "delta", json!(delta));
-        event["logprobs"] = json!([]);
-        events.push(event);
+/// A block of a message, streamed.
+struct ContentBlock {
+    begun: Value,
+    whole: Value,
+    deltas: [Value; 2],
+}
+
+const THOUGHT: &str = "The next step is clear.";
+/// The text is any: nobody but a provider can read it.
+const SIGNATURE: &str = "c2lnbmF0dXJl";
+
+fn thinking_block() -> ContentBlock {
+    let block = |thought: &str, signature: &str| json!({"type": "thinking", "thinking": thought, "signature": signature});
+    ContentBlock {
+        begun: block("", ""),
+        whole: block(THOUGHT, SIGNATURE),
+        deltas: [
+            json!({"type": "thinking_delta", "thinking": THOUGHT}),
+            json!({"type": "signature_delta", "signature": SIGNATURE}),
+        ],
     }
-    let mut done = place("response.output_text.done", "text", json!("ok"));
-    done["logprobs"] = json!([]);
-    events.push(done);
-    events.push(place("response.content_part.done", "part", part("ok")));
-    (item("completed", json!([part("ok")])), events)
 }

@@ -12,7 +12,6 @@ mod anthropic;
 mod openai;
 mod package;
 mod script;
-mod venv;
 
 use headroom_tests::process::Launch;
 use headroom_tests::provider::{Reply, Says};

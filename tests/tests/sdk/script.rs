@@ -5,12 +5,10 @@ use std::process::Stdio;
 
 use headroom_tests::provider::Received;
 use headroom_tests::stage::Stage;
-use headroom_tests::wait;
+use headroom_tests::{venv, wait};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::Command;
-
-use crate::venv;
 
 /// Scenarios that ran to their end.
 #[derive(Debug)]
@@ -38,8 +36,12 @@ const OF_THE_HOP: [&str; 2] = ["host", "connection"];
 /// When the script fails; the message holds what it wrote.
 pub(crate) async fn run(stage: &Stage, script: &str, scenarios: &[&str]) -> Ran {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk");
+    let venv = match venv::with("sdk", &folder.join("requirements.txt")) {
+        Ok(venv) => venv,
+        Err(error) => panic!("{error}"),
+    };
     let base = format!("http://{}", stage.addr());
-    let mut command = Command::new(venv::python());
+    let mut command = Command::new(venv.join("bin/python"));
     command
         .arg(folder.join(script))
         .args(scenarios)

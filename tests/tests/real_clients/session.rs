@@ -1,0 +1,172 @@
+//! A session of a client through the proxy: each turn is checked, and each tool result counted where it is sent first.
+
+use std::collections::HashMap;
+
+use headroom_tests::audit;
+use headroom_tests::conversation::{Block, Body, Conversation, Kind, unescape};
+use headroom_tests::forms::{Allowed, Forms, check_expansion};
+use headroom_tests::process::Launch;
+use headroom_tests::provider::Step;
+use headroom_tests::recorder::{Recorded, Recorder};
+use headroom_tests::stage::Stage;
+
+use crate::folder::Folder;
+use crate::lost::Lost;
+use crate::programs::{Client, Places, Words};
+use crate::steps::Planned;
+
+/// A tool result as it was first sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    /// The row in which it is counted.
+    pub(crate) kind: &'static str,
+    /// The original as the model reads it.
+    pub(crate) original: String,
+    /// Name and input of the tool call.
+    pub(crate) call: (String, String),
+    /// Bytes in the client's body, escaped.
+    pub(crate) bytes: usize,
+    /// Bytes in the body that went on, escaped.
+    pub(crate) sent: usize,
+    /// Why it is not smaller; empty where it is.
+    pub(crate) left: String,
+}
+
+/// A session that ran to its end.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    /// Its tool results, in order.
+    pub(crate) results: Vec<Sent>,
+    /// For each turn the proxy's decision, the bytes that the client sent, and those that went on.
+    pub(crate) turns: Vec<(String, usize, usize)>,
+}
+
+/// Takes the turns in one after the other.
+#[derive(Debug, Default)]
+struct Checks {
+    session: Session,
+    forms: Forms,
+    /// The text that was sent for each tool result, by its call and which of the result's texts it is.
+    first: HashMap<(String, usize), String>,
+    /// Calls in the order in which their results came.
+    calls: Vec<String>,
+}
+
+impl Session {
+    /// Runs a client with a proxy that knows nothing yet, while the model takes these steps.
+    ///
+    /// # Panics
+    /// When a turn is not what it must be.
+    pub(crate) async fn run(
+        client: Client,
+        folder: &Folder,
+        words: Words<'_>,
+        plan: &[Planned],
+    ) -> Self {
+        let mut stage = Stage::embedded(observed).await;
+        let steps: Vec<Step> = plan.iter().map(|planned| planned.step.clone()).collect();
+        stage.provider.take_steps(steps);
+        let recorder = Recorder::before(&stage.addr()).await;
+        let places = Places {
+            home: folder.home(),
+            work: folder.work(),
+        };
+        client.run(places, recorder.addr(), words).await;
+        let mut lost = Lost::read(&stage.proxy().log());
+        let mut checks = Checks::default();
+        for recorded in recorder.recorded() {
+            let got = stage.provider.with_id(&recorded.id).await;
+            if !recorded.target.contains(client.dialect().path()) {
+                assert_eq!(recorded.body, got.body, "{}", recorded.target);
+                continue;
+            }
+            if let Err(error) = checks.turn(client, &recorded, &got.body, plan) {
+                panic!(
+                    "{client:?}: {} ({}): {error}",
+                    recorded.id, recorded.decision
+                );
+            }
+        }
+        checks.give_reasons(&mut lost);
+        checks.session
+    }
+}
+
+/// A proxy whose log says why blocks were left, with budgets that no loaded machine exceeds.
+fn observed(launch: Launch) -> Launch {
+    launch
+        .set("HEADROOM_LOG", "info,headroom_proxy=debug")
+        .set("HEADROOM_LOG_FORMAT", "json")
+        .set("HEADROOM_STORE_BUDGET_MS", 5000)
+        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+}
+
+impl Checks {
+    /// One request: outside the replaced texts nothing changed, each form expands, none has flipped.
+    fn turn(
+        &mut self,
+        client: Client,
+        recorded: &Recorded,
+        got: &[u8],
+        plan: &[Planned],
+    ) -> Result<(), String> {
+        if recorded.status != 200 {
+            return Err(format!("status {}", recorded.status));
+        }
+        let (conversation, body) = Conversation::read(client.dialect(), &recorded.body)?;
+        let allowed = Allowed::default();
+        let new = self.forms.observe(&conversation, &body, got, allowed)?;
+        check_expansion(&conversation, &body, &new)?;
+        let texts = audit::texts(&body, got)?;
+        for (block, text) in body.blocks.iter().zip(texts) {
+            if block.kind == Kind::Tool {
+                self.result(&conversation, &body, block, text, plan)?;
+            }
+        }
+        let turn = (recorded.decision.clone(), body.bytes.len(), got.len());
+        self.session.turns.push(turn);
+        Ok(())
+    }
+
+    fn result(
+        &mut self,
+        conversation: &Conversation,
+        body: &Body,
+        block: &Block,
+        text: &str,
+        plan: &[Planned],
+    ) -> Result<(), String> {
+        let call = block.answers.clone().ok_or("a result without a call")?;
+        let original = audit::original(body, block);
+        if !self.calls.contains(&call) {
+            self.calls.push(call.clone());
+        }
+        let place = (call.clone(), block.nth);
+        if let Some(first) = self.first.get(&place) {
+            return if first == text {
+                Ok(())
+            } else {
+                Err(format!("{place:?} flipped\n  from {first}\n  to {text}"))
+            };
+        }
+        let step = self.calls.iter().position(|known| *known == call);
+        let planned = step.and_then(|step| plan.get(step));
+        self.session.results.push(Sent {
+            kind: planned.map_or("not planned", |planned| planned.kind),
+            original: unescape(original).map_err(|error| error.to_string())?,
+            call: conversation.calls.get(&call).cloned().unwrap_or_default(),
+            bytes: original.len(),
+            sent: text.len(),
+            left: String::new(),
+        });
+        self.first.insert(place, text.to_owned());
+        Ok(())
+    }
+
+    fn give_reasons(&mut self, lost: &mut Lost) {
+        let whole = |result: &&mut Sent| result.sent == result.bytes;
+        for result in self.session.results.iter_mut().filter(whole) {
+            result.left = lost.reason([result.bytes, result.original.len()]);
+        }
+    }
+}

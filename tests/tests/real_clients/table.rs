@@ -1,0 +1,124 @@
+//! What became of a session's tool results, for a reader of the test's output.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{CellAlignment, LineStyle, Table, presets};
+use headroom_proxy::scan::MIN_TOOL_BYTES;
+
+use crate::session::{Sent, Session};
+
+/// Bytes of tool results.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    results: usize,
+    bytes: usize,
+    sent: usize,
+    /// What was left, in bytes by reason.
+    left: BTreeMap<String, usize>,
+}
+
+impl Tally {
+    /// Adds up results.
+    pub(crate) fn of<'a>(results: impl IntoIterator<Item = &'a Sent>) -> Self {
+        let mut tally = Self::default();
+        for result in results {
+            tally.results += 1;
+            tally.bytes += result.bytes;
+            tally.sent += result.sent;
+            if result.sent == result.bytes {
+                *tally.left.entry(why(result)).or_default() += result.bytes;
+            }
+        }
+        tally
+    }
+
+    /// How much less was sent, in percent.
+    pub(crate) fn saved(&self) -> f64 {
+        100.0 * (1.0 - self.sent as f64 / self.bytes.max(1) as f64)
+    }
+
+    fn row(&self, name: &str) -> Vec<String> {
+        let left: Vec<String> = self
+            .left
+            .iter()
+            .map(|(reason, bytes)| format!("{reason} {bytes}"))
+            .collect();
+        vec![
+            name.to_owned(),
+            self.results.to_string(),
+            self.bytes.to_string(),
+            self.sent.to_string(),
+            format!("{:.1} %", self.saved()),
+            left.join(", "),
+        ]
+    }
+}
+
+fn why(result: &Sent) -> String {
+    if result.bytes < MIN_TOOL_BYTES {
+        "small".to_owned()
+    } else {
+        result.left.clone()
+    }
+}
+
+/// Tables of a session: by kind of result, and result by result.
+pub(crate) fn of(name: &str, session: &Session) -> String {
+    let mut kinds: BTreeMap<&str, Vec<&Sent>> = BTreeMap::new();
+    for result in &session.results {
+        kinds.entry(result.kind).or_default().push(result);
+    }
+    let mut rows: Vec<_> = kinds
+        .into_iter()
+        .map(|(kind, results)| Tally::of(results).row(kind))
+        .collect();
+    rows.push(Tally::of(&session.results).row("all"));
+    let header = [
+        "results",
+        "count",
+        "bytes in",
+        "bytes sent",
+        "saved",
+        "left whole: why, bytes",
+    ];
+    let each = session.results.iter().enumerate().map(|(at, result)| {
+        let call: String = result.call.1.chars().take(70).collect();
+        let name = format!("{} {}: {} {call}", at + 1, result.kind, result.call.0);
+        Tally::of([result]).row(&name)
+    });
+    format!(
+        "{name}\n{}\n{}\n{}",
+        table(&header, rows),
+        table(&header, each.collect()),
+        turns(session)
+    )
+}
+
+fn table(header: &[&str], rows: Vec<Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.style_mut().row_separator = LineStyle::none();
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in 1..5 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn turns(session: &Session) -> String {
+    let mut decisions: BTreeMap<&str, usize> = BTreeMap::new();
+    for (decision, ..) in &session.turns {
+        *decisions.entry(decision).or_default() += 1;
+    }
+    let bytes: usize = session.turns.iter().map(|turn| turn.1).sum();
+    let sent: usize = session.turns.iter().map(|turn| turn.2).sum();
+    format!(
+        "{} turns, {decisions:?}: {bytes} bytes of bodies in, {sent} sent",
+        session.turns.len()
+    )
+}
