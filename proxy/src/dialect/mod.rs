@@ -48,6 +48,9 @@ pub(crate) const PROVIDER_PREFIXES: [(&str, Provider); 2] = [
     ("/openai", Provider::OpenAi),
 ];
 
+/// Prefixes of the paths that Codex asks with a `ChatGPT` login.
+const CHATGPT_PREFIXES: [&str; 2] = ["/backend-api", "/api/codex"];
+
 /// Prefixes below which an endpoint stands without `/v1`: none, the providers' names, and those of a `ChatGPT` login.
 const UNVERSIONED: [&str; 5] = [
     "",
@@ -97,7 +100,9 @@ impl Provider {
             path.strip_prefix(prefix)
                 .is_some_and(|rest| rest.starts_with('/'))
         };
-        if let Some((_, provider)) = PROVIDER_PREFIXES.iter().find(named) {
+        let of_chatgpt = CHATGPT_PREFIXES.map(|prefix| (prefix, Self::OpenAi));
+        let named = PROVIDER_PREFIXES.iter().chain(&of_chatgpt).find(named);
+        if let Some((_, provider)) = named {
             return *provider;
         }
         let anthropic_path = ["/api/", "/v1/messages", "/v1/complete", "/v1/organizations"];
@@ -209,10 +214,14 @@ mod tests {
             Provider::of("/anthropic/v1/models", &headers),
             Provider::Anthropic
         );
-        assert_eq!(
-            Provider::of("/openai/v1/models", &headers),
-            Provider::OpenAi
-        );
+        for path in [
+            "/openai/v1/models",
+            "/api/codex/usage",
+            "/backend-api/codex/models",
+        ] {
+            assert_eq!(Provider::of(path, &headers), Provider::OpenAi, "{path}");
+        }
+        assert_eq!(Provider::of("/api/hello", &headers), Provider::Anthropic);
         assert_eq!(Provider::of("/anthropics", &headers), Provider::OpenAi);
     }
 }
