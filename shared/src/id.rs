@@ -13,8 +13,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A digest's length in bytes.
 const LENGTH: usize = 16;
-/// The digits in which an id is written.
-const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// What a text that should be an id turned out to be.
 #[derive(Debug, thiserror::Error)]
@@ -43,11 +41,7 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let mut digits = [0; 2 * LENGTH];
-                for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
-                    pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-                }
-                f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
+                f.write_str(const_hex::Buffer::<LENGTH>::new().format(&self.0))
             }
         }
 
@@ -236,16 +230,11 @@ impl fmt::Debug for DigestKey {
 }
 
 fn parse_hex(text: &str) -> Option<[u8; LENGTH]> {
-    let text = text.as_bytes();
-    if text.len() != 2 * LENGTH {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let mut bytes = [0; LENGTH];
-    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()?;
-    }
-    Some(bytes)
+    // The crate would pass over a leading `0x`.
+    let is_whole = text.len() == 2 * LENGTH;
+    is_whole
+        .then(|| const_hex::decode_to_array(text).ok())
+        .flatten()
 }
 
 #[cfg(test)]
