@@ -97,11 +97,10 @@ async fn claude_code_begins_with_all_tools_only_where_it_is_told_to() {
 }
 
 /// What may be set beside `ANTHROPIC_BASE_URL`.
-const ENVIRONMENTS: [&[(&str, &str)]; 5] = [
+const ENVIRONMENTS: [&[(&str, &str)]; 4] = [
     &[],
     &[("ENABLE_TOOL_SEARCH", "true")],
     &[("ENABLE_TOOL_SEARCH", "false")],
-    &[("_CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL", "1")],
     &[
         ("DISABLE_COMPACT", "1"),
         ("CLAUDE_CODE_MAX_CONTEXT_TOKENS", "1000000"),
