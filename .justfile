@@ -21,6 +21,10 @@ replay:
     cargo build --workspace --bins --locked
     cargo test --package headroom-tests --test replay --locked -- --nocapture
 
+# Sessions of the real Claude Code and Codex CLI, with the tables; arguments go to the test runner.
+real-clients *args:
+    ./scripts/real-clients {{args}}
+
 # How soon a burst of cold starts is compressed, with one worker and with more; arguments go to it (--help).
 burst *args:
     cargo run --release --package headroom-tests --bin burst --locked -- {{args}}

@@ -10,7 +10,7 @@ use crate::session::{Sent, Session};
 /// Bytes of tool results.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
-    results: usize,
+    texts: usize,
     bytes: usize,
     sent: usize,
     /// What was left, in bytes by reason.
@@ -22,7 +22,7 @@ impl Tally {
     pub(crate) fn of<'a>(results: impl IntoIterator<Item = &'a Sent>) -> Self {
         let mut tally = Self::default();
         for result in results {
-            tally.results += 1;
+            tally.texts += 1;
             tally.bytes += result.bytes;
             tally.sent += result.sent;
             if result.sent == result.bytes {
@@ -45,7 +45,7 @@ impl Tally {
             .collect();
         vec![
             name.to_owned(),
-            self.results.to_string(),
+            self.texts.to_string(),
             self.bytes.to_string(),
             self.sent.to_string(),
             format!("{:.1} %", self.saved()),
@@ -62,43 +62,49 @@ fn why(result: &Sent) -> String {
     }
 }
 
-/// Tables of a session: by kind of result, and result by result.
-pub(crate) fn of(name: &str, session: &Session) -> String {
+/// Tables of a session from its tool call of this number (counted from 0) on: by kind of result, and call by call.
+pub(crate) fn of(name: &str, session: &Session, from: usize) -> String {
+    let results: Vec<&Sent> = session
+        .results
+        .iter()
+        .filter(|result| result.step >= from)
+        .collect();
     let mut kinds: BTreeMap<&str, Vec<&Sent>> = BTreeMap::new();
-    for result in &session.results {
+    let mut steps: BTreeMap<usize, Vec<&Sent>> = BTreeMap::new();
+    for &result in &results {
         kinds.entry(result.kind).or_default().push(result);
+        steps.entry(result.step).or_default().push(result);
     }
     let mut rows: Vec<_> = kinds
         .into_iter()
         .map(|(kind, results)| Tally::of(results).row(kind))
         .collect();
-    rows.push(Tally::of(&session.results).row("all"));
-    let header = [
-        "results",
-        "count",
+    rows.push(Tally::of(results).row("all"));
+    let steps = steps.into_iter().map(|(step, results)| {
+        let (tool, input) = &results[0].call;
+        let input: String = input.chars().take(90).collect();
+        Tally::of(results).row(&format!("{} {tool} {}", step + 1, input.replace('\n', " ")))
+    });
+    format!(
+        "{name}: {}\n{}\n{}",
+        turns(session),
+        table("results", rows),
+        table("call", steps.collect()),
+    )
+}
+
+fn table(first: &str, rows: Vec<Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.style_mut().row_separator = LineStyle::none();
+    table.set_header([
+        first,
+        "texts",
         "bytes in",
         "bytes sent",
         "saved",
         "left whole: why, bytes",
-    ];
-    let each = session.results.iter().enumerate().map(|(at, result)| {
-        let call: String = result.call.1.chars().take(70).collect();
-        let name = format!("{} {}: {} {call}", at + 1, result.kind, result.call.0);
-        Tally::of([result]).row(&name)
-    });
-    format!(
-        "{name}\n{}\n{}\n{}",
-        table(&header, rows),
-        table(&header, each.collect()),
-        turns(session)
-    )
-}
-
-fn table(header: &[&str], rows: Vec<Vec<String>>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.style_mut().row_separator = LineStyle::none();
-    table.set_header(header);
+    ]);
     for row in rows {
         table.add_row(row);
     }
