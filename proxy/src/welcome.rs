@@ -25,7 +25,8 @@ pub(crate) fn text(settings: &Settings, backend: &Backend, address: SocketAddr) 
     format!(
         "headroom-proxy listens on {url}\n\
          \n\
-         \x20 Claude Code    ANTHROPIC_BASE_URL={url} claude\n\
+         \x20 Claude Code    ENABLE_TOOL_SEARCH=true ANTHROPIC_BASE_URL={url} claude\n\
+         \x20                (--model 'NAME[1m]' keeps a window of a million tokens on models that have one)\n\
          \x20 Codex          {}\n\
          \x20 SDKs           set ANTHROPIC_BASE_URL={url} or OPENAI_BASE_URL={url}/v1\n\
          \n\

@@ -1,5 +1,7 @@
 //! A block whose whole text stands earlier in the same prefix.
 
+use std::borrow::Cow;
+
 use super::earlier::Whole;
 use super::{Compressor, Earlier, with_header};
 
@@ -31,7 +33,7 @@ impl Compressor for Duplicate {
         } else {
             Whole::Block(number)
         };
-        earlier.whole(found).map(ToOwned::to_owned)
+        earlier.whole(found).map(Cow::into_owned)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What stands earlier in the same prefix.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -59,8 +60,8 @@ impl<'a> Earlier<'a> {
     pub fn push(&mut self, block: Source<'a>) {
         let number = self.blocks.len();
         let entry = self.read(block);
-        for text in [block.text, core(block.text)] {
-            self.texts.entry(hash(&text)).or_insert(number);
+        for text in [Cow::Borrowed(block.text), core(block.text)] {
+            self.texts.entry(hash(&*text)).or_insert(number);
         }
         let windows: Vec<Window> = entry.windows();
         for window in windows {
@@ -77,7 +78,7 @@ impl<'a> Earlier<'a> {
 
     /// The first block whose text is `text`, with or without what is put around it.
     pub(super) fn find_whole(&self, text: &str) -> Option<Whole> {
-        let index = *self.texts.get(&hash(&text))?;
+        let index = *self.texts.get(&hash(text))?;
         let original = self.blocks[index].original;
         let number = index + 1;
         match text {
@@ -127,11 +128,11 @@ impl<'a> Earlier<'a> {
     }
 
     /// The text that [`Earlier::find_whole`] found.
-    pub(super) fn whole(&self, found: Whole) -> Option<&'a str> {
+    pub(super) fn whole(&self, found: Whole) -> Option<Cow<'a, str>> {
         let (Whole::Block(number) | Whole::Core(number)) = found;
         let original = self.blocks.get(number.checked_sub(1)?)?.original;
         Some(match found {
-            Whole::Block(_) => original,
+            Whole::Block(_) => Cow::Borrowed(original),
             Whole::Core(_) => core(original),
         })
     }
@@ -147,7 +148,7 @@ impl<'a> Earlier<'a> {
         };
         let plain = ansi::readable(source);
         // Lines of JSON are shown without their white space, and offsets are kept in 32 bits.
-        if json::is_json(core(&plain)) || u32::try_from(plain.len()).is_err() {
+        if json::is_json(&core(&plain)) || u32::try_from(plain.len()).is_err() {
             return block;
         }
         let mut numbered = false;
@@ -223,8 +224,8 @@ impl Places {
 }
 
 /// A text without what is put around it.
-fn core(text: &str) -> &str {
-    Wrapped::of(text).map_or(text, |wrapped| wrapped.core)
+fn core(text: &str) -> Cow<'_, str> {
+    Wrapped::of(text).map_or(Cow::Borrowed(text), |wrapped| wrapped.core)
 }
 
 /// The hash of lines and texts: the same in every process. What is found by it is always compared.

@@ -128,7 +128,7 @@ pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Result<String, NoFo
     let starts = [Some(text), colourless.as_deref()];
     let wrapped = Wrapped::of(text)
         .filter(|wrapped| !wrapped.core.starts_with(OPENING))
-        .and_then(|wrapped| Some(wrapped.around(&cheapest(wrapped.core, earlier)?)));
+        .and_then(|wrapped| Some(wrapped.around(&cheapest(&wrapped.core, earlier)?)));
     let form = starts
         .into_iter()
         .flatten()
@@ -160,7 +160,7 @@ pub fn expand(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> 
         return Err(ExpandError::NotAForm);
     };
     match Wrapped::read(header, body) {
-        Some(wrapped) => Ok(wrapped.put_back(&take_headers_off(wrapped.core, earlier)?)),
+        Some(wrapped) => Ok(wrapped.put_back(&take_headers_off(&wrapped.core, earlier)?)),
         None => take_headers_off(form, earlier),
     }
 }

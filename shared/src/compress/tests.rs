@@ -100,13 +100,26 @@ fn what_stands_around_a_text_stays_and_costs_no_savings() {
 }
 
 #[test]
+fn an_output_in_a_json_string_is_compressed_as_it_is_read() {
+    let output = rows(60);
+    let text = format!(
+        "{}",
+        serde_json::json!({"chunk_id": "81162b", "exit_code": 0, "output": output})
+    );
+    let form = form_of(&text).unwrap();
+    assert!(form.contains(&form_of(&output).unwrap()), "{form}");
+    assert_eq!(expand(&form, &Earlier::default()).unwrap(), text);
+}
+
+#[test]
 fn a_text_is_known_again_whatever_stands_around_it() {
     let json = rows(60);
+    let in_string = serde_json::json!({"exit_code": 0, "output": json}).to_string();
     let first = format!("{json}{REMINDER}");
     let again = format!("{json}{}", REMINDER.replace("184230", "170000"));
     let mut earlier = Earlier::default();
     earlier.push(source(&first));
-    for text in [&json, &first, &again] {
+    for text in [&json, &first, &again, &in_string] {
         let form = compress(source(text), &earlier).unwrap();
         assert!(form.contains("as block #1 of this conversation"), "{form}");
         assert!(form.len() < 500);
@@ -338,6 +351,12 @@ fn piece() -> impl Strategy<Value = String> {
         "{\"a\": 1.0}\n",
         "[]",
         "table{\"a\"}[[1]\n[2]]",
+        "{\"output\":\"",
+        "\\n",
+        "\"}",
+        "<note>",
+        "\n</note>\n",
+        "Output:\n",
         "\"",
         ",",
     ]);

@@ -1,5 +1,5 @@
-//! What clients put around a tool's output: reminders in tags before or behind it, and the lines with which Codex opens the output of
-//! a command.
+//! What clients put around a tool's output: reminders in tags before or behind it, the lines with which Codex opens the output of a
+//! command, and JSON objects that hold it as a string.
 //!
 //! ```text
 //! {"some": "JSON"}
@@ -11,12 +11,15 @@
 //!
 //! All of that stays as it is, at its place. The form of what it is put around stands between, with headers of its own.
 
-use super::with_header;
+use std::borrow::Cow;
+
+use super::{json, with_header};
 
 const FIRST: &str = "the first ";
 const LAST: &str = "the last ";
 const AND: &str = " and ";
 const AFTER: &str = " bytes stand as they were; the rest has a header of its own";
+const STRING: &str = ", and was the content of a JSON string, escaped";
 
 /// No client puts more around an output.
 const MAX_TAGS: usize = 8;
@@ -27,12 +30,14 @@ const MAX_OPENING_BYTES: usize = 400;
 const MAX_OPENING_LINES: usize = 8;
 
 /// A text in three pieces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrapped<'a> {
     before: &'a str,
     /// What the rest was put around, or its form.
-    pub(super) core: &'a str,
+    pub(super) core: Cow<'a, str>,
     after: &'a str,
+    /// Whether it is the content of a JSON string, and escaped in the text.
+    is_string: bool,
 }
 
 impl<'a> Wrapped<'a> {
@@ -51,12 +56,19 @@ impl<'a> Wrapped<'a> {
             }
             (start, end) = (start + first, end - last);
         }
-        let (before, after, core) = (&text[..start], &text[end..], &text[start..end]);
+        let mut core = Cow::Borrowed(&text[start..end]);
+        let string = json::largest_string(&text[start..end]);
+        let is_string = string.is_some();
+        if let Some((range, content)) = string {
+            (start, end) = (start + range.start, start + range.end);
+            core = Cow::Owned(content);
+        }
         let wrapped = start > 0 || end < text.len();
-        (wrapped && !core.trim().is_empty()).then_some(Self {
-            before,
+        (wrapped && !core.trim().is_empty()).then(|| Self {
+            before: &text[..start],
             core,
-            after,
+            after: &text[end..],
+            is_string,
         })
     }
 
@@ -68,12 +80,17 @@ impl<'a> Wrapped<'a> {
         };
         let pieces = [said(FIRST, self.before), said(LAST, self.after)];
         let pieces: Vec<String> = pieces.into_iter().flatten().collect();
-        let header = format!("{}{AFTER}", pieces.join(AND));
+        let string = if self.is_string { STRING } else { "" };
+        let header = format!("{}{AFTER}{string}", pieces.join(AND));
         with_header(&header, &[self.before, form, self.after].concat())
     }
 
     /// The pieces of a form that [`Wrapped::around`] made, by its header and what follows that.
     pub(super) fn read(header: &str, body: &'a str) -> Option<Self> {
+        let (header, is_string) = match header.strip_suffix(STRING) {
+            Some(header) => (header, true),
+            None => (header, false),
+        };
         let mut said = header.strip_suffix(AFTER)?;
         let mut before = 0;
         if let Some(rest) = said.strip_prefix(FIRST) {
@@ -88,14 +105,20 @@ impl<'a> Wrapped<'a> {
         let (core, after) = rest.split_at_checked(rest.len().checked_sub(after)?)?;
         Some(Self {
             before,
-            core,
+            core: Cow::Borrowed(core),
             after,
+            is_string,
         })
     }
 
     /// The text, given what it was put around.
     pub(super) fn put_back(&self, core: &str) -> String {
-        [self.before, core, self.after].concat()
+        let core = if self.is_string {
+            Cow::Owned(json::escaped(core))
+        } else {
+            Cow::Borrowed(core)
+        };
+        [self.before, &core, self.after].concat()
     }
 }
 
@@ -156,11 +179,16 @@ fn tag_name(rest: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    const CONTENT: &str = "a \"b\"\n\tc, which goes on for a while\n";
     const REMINDER: &str =
         "<system-reminder>\n<total_tokens>184230 tokens left</total_tokens>\n</system-reminder>";
 
-    fn pieces(text: &str) -> Option<[&str; 3]> {
-        Wrapped::of(text).map(|it| [it.before, it.core, it.after])
+    fn pieces(text: &str) -> Option<[String; 3]> {
+        Wrapped::of(text).map(|it| [it.before.into(), it.core.into(), it.after.into()])
+    }
+
+    fn three(before: &str, core: &str, after: &str) -> Option<[String; 3]> {
+        Some([before, core, after].map(ToOwned::to_owned))
     }
 
     #[test]
@@ -168,16 +196,34 @@ mod tests {
         let text = format!("{REMINDER}\n[1]\n\n{REMINDER}\n");
         let after = format!("\n\n{REMINDER}\n");
         let before = format!("{REMINDER}\n");
-        assert_eq!(pieces(&text), Some([&before[..], "[1]", &after]));
+        assert_eq!(pieces(&text), three(&before, "[1]", &after));
         let two = format!("[1]\n{REMINDER}\n\n{REMINDER}");
-        assert_eq!(pieces(&two), Some(["", "[1]", &two[3..]]));
+        assert_eq!(pieces(&two), three("", "[1]", &two[3..]));
     }
 
     #[test]
     fn what_codex_says_of_a_command_is_set_apart() {
         let opening = "Chunk ID: 1f\nWall time: 0.1 seconds\nProcess exited with code 0\nOutput:\n";
         let text = format!("{opening}[1]\n");
-        assert_eq!(pieces(&text), Some([opening, "[1]\n", ""]));
+        assert_eq!(pieces(&text), three(opening, "[1]\n", ""));
+    }
+
+    #[test]
+    fn an_output_in_a_json_string_is_set_apart() {
+        let text =
+            r#"{"exit_code":0,"output":"a \"b\"\n\tc, which goes on for a while\n","x":[1]}"#;
+        let parts = three(r#"{"exit_code":0,"output":""#, CONTENT, r#"","x":[1]}"#);
+        assert_eq!(pieces(text), parts);
+        let behind = format!("{text}\n{REMINDER}");
+        assert_eq!(pieces(&behind).unwrap()[1], CONTENT);
+        for text in [
+            r#"{"output":"\u00e9 and more of it that is long"}"#,
+            r#"{"output":"a","other":"more text than the output has in it"}x"#,
+            r#"{"a":"short","b":[1,2,3,4,5,6,7,8,9,10,11,12,13,14]}"#,
+            r#"["a string in an array"]"#,
+        ] {
+            assert_eq!(pieces(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -205,13 +251,14 @@ mod tests {
         let behind = format!("[1]\n\n{REMINDER}");
         let before = format!("{REMINDER}\n[1]");
         let both = format!("Exit code: 0\nOutput:\né\n{REMINDER}");
-        for text in [behind, before, both] {
+        let string = r#"{"output":"é \"1\"\n2\\\u0001"}"#.to_owned();
+        for text in [behind, before, both, string] {
             let wrapped = Wrapped::of(&text).unwrap();
             let form = wrapped.around("[headroom: x]\ny");
             let (header, body) = crate::compress::split_header(&form).unwrap();
             let read = Wrapped::read(header, body).unwrap();
             assert_eq!(read.core, "[headroom: x]\ny");
-            assert_eq!(read.put_back(wrapped.core), text);
+            assert_eq!(read.put_back(&wrapped.core), text);
         }
     }
 

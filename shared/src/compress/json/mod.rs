@@ -14,6 +14,8 @@ mod read;
 mod shape;
 mod write;
 
+use std::ops::Range;
+
 use super::{Compressor, Earlier, with_header};
 use layout::Layout;
 use parse::Document;
@@ -52,6 +54,27 @@ impl Compressor for Json {
 /// Whether a text is JSON, one value or several, in a layout that a form gives back to the letter.
 pub(super) fn is_json(text: &str) -> bool {
     Document::parse(text).is_some_and(|document| Layout::of(&document).is_some())
+}
+
+/// The largest string among an object's members, if it is most of the text and is escaped as most programs do: where its content stands
+/// in the text, and that content unescaped.
+pub(super) fn largest_string(text: &str) -> Option<(Range<usize>, String)> {
+    if !text.starts_with("{\"") || !text.ends_with('}') {
+        return None;
+    }
+    let document = Document::parse(text)?;
+    let values = document.members(0).map(|(_, value)| document.span(value));
+    let span = values.max_by_key(ExactSizeIterator::len)?;
+    let content: String = serde_json::from_str(&text[span.clone()]).ok()?;
+    let inner = span.start + 1..span.end - 1;
+    let is_most = document.is_one() && inner.len() * 2 > text.len();
+    (is_most && escaped(&content) == text[inner.clone()]).then_some((inner, content))
+}
+
+/// The content of a JSON string, escaped as most programs do.
+pub(super) fn escaped(content: &str) -> String {
+    let quoted = serde_json::Value::from(content).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A JSON text as a list of values in the order of the text.
 
+use std::ops::Range;
+
 /// Deeper texts are refused, so that whoever walks over values may recurse.
 pub(super) const MAX_DEPTH: usize = 128;
 
@@ -86,8 +88,13 @@ impl<'a> Document<'a> {
 
     /// A value as it stands in the text.
     pub(super) fn text(&self, of: Index) -> &'a str {
+        &self.text[self.span(of)]
+    }
+
+    /// Where a value stands in the text.
+    pub(super) fn span(&self, of: Index) -> Range<usize> {
         let value = self.values[of as usize];
-        &self.text[value.start as usize..value.end as usize]
+        value.start as usize..value.end as usize
     }
 
     fn siblings(&self, first: Index, end: Index) -> impl Iterator<Item = Index> {
