@@ -128,7 +128,8 @@ pub async fn run(
         backend.store.clone(),
         settings.limits.store_budget(),
         settings.store.retention(),
-    );
+    )
+    .with_bound_budget(settings.limits.bound_store_budget());
     let rules = Rules {
         compress: settings.background.on,
         min_tokens: settings.background.min_tokens,

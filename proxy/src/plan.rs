@@ -93,6 +93,9 @@ fn observed(turn: &Turn, scan: &Scan, known: &Known, now_ms: u64) -> Option<Ledg
 
 async fn recall(turn: &Turn, readable: &mut Readable, scan: &Scan) -> Known {
     let app = &turn.app;
+    if landing::binds(scan) {
+        app.memory.extend(&mut readable.budget);
+    }
     let known = app.memory.recall(scan, &mut readable.budget).await;
     if !known.sure {
         app.counts.store_misses.inc();

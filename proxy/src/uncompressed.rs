@@ -86,10 +86,15 @@ pub(crate) fn report(app: &App, body: &[u8], scan: &Scan, left: &Left) {
 /// Counts the new blocks of a request that went out while the store had not even given the deployment's secret, without which its
 /// prefix has no name.
 pub(crate) fn report_unread(turn: &Turn, body: &[u8]) {
-    let nameless = DigestKey::from_bytes([0; 32]);
-    if let Ok(scan) = scan::scan(body, turn.dialect, &nameless) {
+    if let Some(scan) = scan_nameless(turn, body) {
         report(&turn.app, body, &scan, &new_blocks(&scan, 0));
     }
+}
+
+/// A scan whose prefixes have no names: it takes no secret.
+pub(crate) fn scan_nameless(turn: &Turn, body: &[u8]) -> Option<Scan> {
+    let nameless = DigestKey::from_bytes([0; 32]);
+    scan::scan(body, turn.dialect, &nameless).ok()
 }
 
 /// The blocks after the model's last message, and not before the message at `first`, where the store was late.
