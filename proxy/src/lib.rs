@@ -3,7 +3,7 @@
 //! The way of a request, file by file: [`serve`] reads it, where it is as nearly all are, or else hyper, [`routes`] and [`body`] → [`turn`]
 //! → [`plan`] (look into it: `readable`, `dialect`, `scan`; what is known of it: `memory`; leave it to a worker: `defer`, `backlog`; or
 //! which forms go out: `choose`, with `entry` and `landing`; which go out in the original, and why: `uncompressed`; put it together: `splice`, `outgoing`; note it: `ledger`) → [`upstream`] →
-//! [`answer`] back to the client. What is in no dialect goes past all that: [`relay`], and [`upgrade`] for `WebSocket`. A request goes
+//! [`answer`] back to the client (or once more, where its thinking is refused: `recovery`, `prefix_mismatch`). What is in no dialect goes past all that: [`relay`], and [`upgrade`] for `WebSocket`. A request goes
 //! this way in one task, that of its client's connection; what it need not wait for (jobs, records) happens [`off_path`].
 //!
 //! Not here: how jobs are claimed and done (`headroom-worker`), how texts are compressed and where things are kept
@@ -32,7 +32,9 @@ mod off_path;
 mod offers;
 mod outgoing;
 mod plan;
+mod prefix_mismatch;
 mod readable;
+mod recovery;
 mod relay;
 mod reply;
 mod routes;

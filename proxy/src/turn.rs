@@ -7,7 +7,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::request::Parts;
-use http::{HeaderMap, Response, StatusCode, header};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Response, StatusCode, header};
 use tracing::Instrument;
 
 use crate::answer::{Done, Overheard};
@@ -19,8 +20,11 @@ use crate::dialect::Dialect;
 use crate::headers::{self, RequestId};
 use crate::outgoing::Outgoing;
 use crate::plan;
+use crate::prefix_mismatch;
+use crate::recovery::Recovery;
 use crate::reply;
-use crate::upstream::{AnswerBody, RequestBody};
+use crate::splice::Rope;
+use crate::upstream::{AnswerBody, RequestBody, Unanswered};
 
 /// Answers a request of a dialect whose body was read, or could not be.
 pub(crate) async fn answer(
@@ -44,6 +48,13 @@ pub(crate) struct Turn {
     pub(crate) id: RequestId,
 }
 
+/// What was sent for a request.
+struct Sent {
+    decision: Decision,
+    bytes_sent: usize,
+    bytes_saved: usize,
+}
+
 impl Turn {
     async fn run(&self, mut parts: Parts, received: Result<Bytes, Unread>) -> Response<Body> {
         let received = match received {
@@ -51,7 +62,7 @@ impl Turn {
             Err(unread) => return self.refuse(&unread),
         };
         let outgoing = self.prepare(&parts.headers, &received).await;
-        if outgoing.decision == Decision::Compressed {
+        if outgoing.is_decoded() {
             // It was decoded to be spliced, and goes out as it is now.
             parts.headers.remove(header::CONTENT_ENCODING);
         }
@@ -81,28 +92,98 @@ impl Turn {
             rope,
             decision,
             bytes_saved,
+            drops_thinking,
             deferral,
             heard,
+            recovery,
         } = outgoing;
-        let provider = self.dialect.provider();
-        let bytes_sent = rope.len();
         headers::outgoing(&mut parts.headers);
-        let target = parts
-            .uri
-            .path_and_query()
-            .cloned()
-            .unwrap_or_else(|| http::uri::PathAndQuery::from_static("/"));
-        let answer = self
-            .app
-            .upstream
-            .send(
-                provider,
-                (parts.method, &target),
-                parts.headers,
-                RequestBody::Whole(rope),
-            )
+        if drops_thinking {
+            prefix_mismatch::name_beta(&mut parts.headers);
+        }
+        let bytes_sent = rope.len();
+        let mut sent = Sent {
+            decision,
+            bytes_sent,
+            bytes_saved,
+        };
+        let target = parts.uri.path_and_query().cloned();
+        let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let again = recovery.map(|recovery| (recovery, parts.headers.clone()));
+        let mut answer = self
+            .forward((parts.method.clone(), &target), parts.headers, rope)
             .await;
-        let decision = deferral.map_or(decision, Deferral::decision);
+        let mut heard = heard;
+        if let Some((recovery, headers)) = again {
+            let asked = (parts.method, &target);
+            // In a box: it is rare that more is to be done than to look at a status.
+            let recover = Box::pin(self.recover(answer, recovery, (asked, headers), &mut sent));
+            let (final_answer, told) = recover.await;
+            (answer, heard) = (final_answer, Some(told));
+        }
+        sent.decision = deferral.map_or(sent.decision, Deferral::decision);
+        self.answered(answer, heard, &sent, bytes_in)
+    }
+
+    /// Sends a body to the provider.
+    async fn forward(
+        &self,
+        asked: (Method, &PathAndQuery),
+        headers: HeaderMap,
+        rope: Rope,
+    ) -> Result<Response<AnswerBody>, Unanswered> {
+        let provider = self.dialect.provider();
+        self.app
+            .upstream
+            .send(provider, asked, headers, RequestBody::Whole(rope))
+            .await
+    }
+
+    /// Sends a request once more, if its answer is the refusal of its thinking; gives the answer to pass on, and who listens to it.
+    async fn recover(
+        &self,
+        answer: Result<Response<AnswerBody>, Unanswered>,
+        recovery: Recovery,
+        (asked, mut headers): ((Method, &PathAndQuery), HeaderMap),
+        sent: &mut Sent,
+    ) -> (Result<Response<AnswerBody>, Unanswered>, Done) {
+        let Ok(mut answer) = answer else {
+            return (answer, recovery.heard());
+        };
+        let Some(rope) = recovery.second_try(&mut answer).await else {
+            return (Ok(answer), recovery.heard());
+        };
+        *sent = Sent {
+            decision: Decision::Forwarded,
+            bytes_sent: rope.len(),
+            bytes_saved: 0,
+        };
+        headers.remove(header::CONTENT_ENCODING);
+        prefix_mismatch::name_beta(&mut headers);
+        let second = self.forward(asked, headers, rope).await;
+        let taken = second.as_ref().is_ok_and(|it| it.status().is_success());
+        let heard = if taken {
+            recovery.lost(&self.app.counts)
+        } else {
+            recovery.heard()
+        };
+        (second, heard)
+    }
+
+    /// Counts a request, and makes its answer the client's.
+    fn answered(
+        &self,
+        answer: Result<Response<AnswerBody>, Unanswered>,
+        heard: Option<Done>,
+        sent: &Sent,
+        bytes_in: usize,
+    ) -> Response<Body> {
+        let Sent {
+            decision,
+            bytes_sent,
+            bytes_saved,
+        } = *sent;
+        let provider = self.dialect.provider();
         self.app
             .counts
             .request(decision, bytes_in, bytes_sent, bytes_saved);
