@@ -80,9 +80,10 @@ impl App {
         headers: &HeaderMap,
         budget: &mut Budget,
     ) -> Option<DigestKey> {
-        let ask = || self.memory.store().digest_key();
-        let known = self.key.get_or_try_init(ask);
-        let key = budget.spend("reading the secret", known).await.ok()?;
+        let store = self.memory.store();
+        let ask = self.key.get_or_try_init(|| store.digest_key());
+        let wait = || self.key.get_or_try_init(|| store.digest_key_waiting());
+        let key = budget.read("reading the secret", ask, wait).await.ok()?;
         let tenant = self
             .rules
             .tenant_header

@@ -86,9 +86,9 @@ impl Choosing<'_> {
         (chosen, left)
     }
 
-    /// The new blocks of a request of which it is not known what was sent before: all of them go out in the original.
-    pub(crate) fn not_entered(&self) -> Left {
-        uncompressed::new_blocks(self.scan, self.first_undecided())
+    /// The new blocks of a request of which none is compressed: all of them go out in the original.
+    pub(crate) fn not_entered(&self, reason: Uncompressed) -> Left {
+        uncompressed::new_blocks(self.scan, self.first_undecided(), reason)
     }
 
     /// The first message of which no record tells, and that this process has not sent without one.

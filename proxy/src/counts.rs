@@ -66,6 +66,8 @@ pub(crate) struct Counts {
     pub(crate) store_misses: Counter,
     /// Blocks sent in the original because the text of their recorded form was gone.
     pub(crate) forms_missing: Counter,
+    /// Conversations whose thinking the provider refused, because it is bound to forms that are not known any more.
+    pub(crate) conversations_lost: Counter,
 }
 
 impl Counts {
@@ -136,6 +138,7 @@ impl Counts {
             "prefixes": {"landed": self.landed.get()},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
+            "conversations_lost": self.conversations_lost.get(),
         })
     }
 
@@ -182,6 +185,11 @@ impl Counts {
                 "forms_missing",
                 "Blocks whose form's text was gone",
                 &self.forms_missing,
+            ),
+            (
+                "conversations_lost",
+                "Conversations that go on in the originals, because their thinking is bound to forms that were lost",
+                &self.conversations_lost,
             ),
         ] {
             registry.register(name, help, counter.clone());

@@ -42,11 +42,14 @@ pub(crate) fn ready<'a>(
 /// Whether thinking may follow a request's first block that its model binds to it: it stands there already, or the answer may
 /// begin with it.
 pub(crate) fn binds(scan: &Scan) -> bool {
-    let Some(first) = scan.blocks.first() else {
-        return false;
-    };
     let asks = scan.asks_thinking && scan.facts.binds_thinking;
-    asks || thinking_after(scan, first.place.message as usize)
+    asks && !scan.blocks.is_empty() || is_bound(scan)
+}
+
+/// Whether thinking stands behind a request's first block that its model binds to it.
+pub(crate) fn is_bound(scan: &Scan) -> bool {
+    let first = scan.blocks.first();
+    first.is_some_and(|first| thinking_after(scan, first.place.message as usize))
 }
 
 fn thinking_after(scan: &Scan, first: usize) -> bool {

@@ -46,6 +46,7 @@ impl Ledger {
                 warm_until_ms: 0,
                 waiting: false,
                 bound: false,
+                lost: known.lost,
                 usage: None,
             });
             ledger.records.push((own, seen(record, scan, now_ms)));
@@ -163,6 +164,26 @@ impl Ledger {
         !self.records.iter().all(tells_nothing)
     }
 
+    /// Puts one record in place of all: that the conversation is lost.
+    fn lose(&mut self) {
+        let rev = self.own().map_or(0, |record| record.rev);
+        let lost = SentRecord {
+            v: 1,
+            // Above what the request was noted with, and even: nothing has landed.
+            rev: (rev | 1) + 1,
+            start: 0,
+            forms: BTreeMap::new(),
+            sent_ms: self.sent_ms,
+            warm_until_ms: 0,
+            waiting: false,
+            bound: true,
+            lost: true,
+            usage: None,
+        };
+        self.records = vec![(self.own, lost)];
+        self.keep();
+    }
+
     /// Notes what the answer said of the provider's cache.
     fn answered(&mut self, usage: CacheUsage, cache: CacheLife) {
         let own = self.own;
@@ -189,6 +210,16 @@ pub(crate) struct OnItsWay {
 }
 
 impl OnItsWay {
+    /// Notes that the provider refused the thinking in it, and took it in the original with such thinking dropped: so the
+    /// conversation goes on, here and on every replica.
+    pub(crate) fn lost(mut self) -> Self {
+        self.ledger.lose();
+        self.chain.clear();
+        let turn = self.ledger.turn(self.ledger.records.clone(), Vec::new());
+        self.ledger.memory.write_later(turn, true);
+        self
+    }
+
     /// Notes what the answer said of the provider's cache: here at once, because the next turn may come before the store has it.
     pub(crate) fn answered(mut self, usage: Option<CacheUsage>) {
         if let Some(usage) = usage {

@@ -4,9 +4,9 @@
 //! → [`plan`] (look into it: `readable`, `dialect`, `scan`; what is known of it: `memory`; leave it to a worker: `defer`, `backlog`; or
 //! which forms go out: `choose`, with `entry` and `landing`; which go out in the original, and why: `uncompressed`; put it together:
 //! `splice`, `outgoing`; note it: `ledger`) → [`upstream`] (or where the request itself says: `allowed`; through one of the `proxies`,
-//! where the environment names any) → [`answer`] back to the client. What is in no dialect goes past all that: [`relay`], and [`upgrade`]
-//! for `WebSocket`. A request goes this way in one task, that of its client's connection; what it need not wait for (jobs, records)
-//! happens [`off_path`].
+//! where the environment names any) → [`answer`] back to the client (or once more, where its thinking is refused: `recovery`,
+//! `prefix_mismatch`). What is in no dialect goes past all that: [`relay`], and [`upgrade`] for `WebSocket`. A request goes this way in
+//! one task, that of its client's connection; what it need not wait for (jobs, records) happens [`off_path`].
 //!
 //! Not here: how jobs are claimed and done (`headroom-worker`), how texts are compressed and where things are kept
 //! (`headroom-shared`).
@@ -35,8 +35,10 @@ mod off_path;
 mod offers;
 mod outgoing;
 mod plan;
+mod prefix_mismatch;
 mod proxies;
 mod readable;
+mod recovery;
 mod relay;
 mod reply;
 mod routes;
@@ -132,7 +134,8 @@ pub async fn run(
         backend.store.clone(),
         settings.limits.store_budget(),
         settings.store.retention(),
-    );
+    )
+    .with_bound_budget(settings.limits.bound_store_budget());
     let rules = Rules {
         compress: settings.background.on,
         min_tokens: settings.background.min_tokens,

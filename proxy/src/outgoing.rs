@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::answer::Done;
 use crate::counts::Decision;
 use crate::defer::Deferral;
+use crate::recovery::Recovery;
 use crate::splice::Rope;
 
 /// The body, and what goes with it.
@@ -14,10 +15,14 @@ pub(crate) struct Outgoing {
     pub(crate) rope: Rope,
     pub(crate) decision: Decision,
     pub(crate) bytes_saved: usize,
+    /// Whether it asks the provider to drop thinking that is bound to something else.
+    pub(crate) drops_thinking: bool,
     /// The job that is pushed for it.
     pub(crate) deferral: Option<Deferral>,
     /// Told what the answer says of the provider's cache.
     pub(crate) heard: Option<Done>,
+    /// In place of that for a request whose thinking the provider may refuse.
+    pub(crate) recovery: Option<Recovery>,
 }
 
 impl Outgoing {
@@ -32,13 +37,28 @@ impl Outgoing {
         Self::new(rope, Decision::Compressed, bytes_saved)
     }
 
+    /// A body without forms that asks the provider to drop thinking that is bound to something else.
+    pub(crate) fn dropping_thinking(rope: Rope) -> Self {
+        Self {
+            drops_thinking: true,
+            ..Self::new(rope, Decision::Forwarded, 0)
+        }
+    }
+
+    /// Whether it is made of the body without its content encoding.
+    pub(crate) fn is_decoded(&self) -> bool {
+        self.drops_thinking || self.decision == Decision::Compressed
+    }
+
     fn new(rope: Rope, decision: Decision, bytes_saved: usize) -> Self {
         Self {
             rope,
             decision,
             bytes_saved,
+            drops_thinking: false,
             deferral: None,
             heard: None,
+            recovery: None,
         }
     }
 }

@@ -10,15 +10,18 @@ use http::HeaderMap;
 use crate::choose::{Choosing, Chosen};
 use crate::counts::Decision;
 use crate::defer;
+use crate::dialect::Provider;
 use crate::landing;
 use crate::ledger::Ledger;
 use crate::memory::Known;
 use crate::outgoing::Outgoing;
+use crate::prefix_mismatch;
 use crate::readable::Readable;
+use crate::recovery::Recovery;
 use crate::scan::{Scan, Scanned};
 use crate::splice::Rope;
 use crate::turn::Turn;
-use crate::uncompressed;
+use crate::uncompressed::{self, Uncompressed};
 
 /// What goes out for a body that was received with these headers; `None` where nothing is to be done about it.
 pub(crate) async fn plan(turn: &Turn, headers: &HeaderMap, received: &Bytes) -> Option<Outgoing> {
@@ -48,7 +51,13 @@ pub(crate) async fn plan(turn: &Turn, headers: &HeaderMap, received: &Bytes) -> 
     let now = now_ms();
     let body = readable.body.clone();
     let (chosen, ledger) = choose(turn, readable, &scan, &known, now).await?;
-    let mut outgoing = with_forms(received, &body, &scan, chosen);
+    let may_be_refused = turn.dialect.provider() == Provider::Anthropic && landing::is_bound(&scan);
+    let asks_to_drop = known.lost && may_be_refused;
+    let drop_block = asks_to_drop.then(|| prefix_mismatch::drop_block(&body));
+    let mut outgoing = match drop_block.flatten() {
+        Some(drop_block) => Outgoing::dropping_thinking(Rope::splice(&body, [drop_block])),
+        None => with_forms(received, &body, &scan, chosen),
+    };
     if let Some(waiting) = &known.waiting
         && known.sure
         && !waiting.record.bound
@@ -56,8 +65,13 @@ pub(crate) async fn plan(turn: &Turn, headers: &HeaderMap, received: &Bytes) -> 
     {
         defer::push(turn, &body, &scan, waiting.prefix);
     }
+    let lost = known.lost;
     let on_its_way = ledger.goes_out(&scan, known);
-    outgoing.heard = Some(Box::new(|usage| on_its_way.answered(usage)));
+    if may_be_refused && !lost {
+        outgoing.recovery = Some(Recovery::new(body, on_its_way));
+    } else {
+        outgoing.heard = Some(Box::new(|usage| on_its_way.answered(usage)));
+    }
     Some(outgoing)
 }
 
@@ -121,6 +135,9 @@ fn observed(turn: &Turn, scan: &Scan, known: &Known, now_ms: u64) -> Option<Ledg
 
 async fn recall(turn: &Turn, readable: &mut Readable, scan: &Scan) -> Known {
     let app = &turn.app;
+    if landing::binds(scan) {
+        app.memory.extend(&mut readable.budget);
+    }
     let known = app.memory.recall(scan, &mut readable.budget).await;
     if !known.sure && app.memory.store().evicts().is_none() {
         app.counts.store_misses.inc();
@@ -146,10 +163,20 @@ async fn choose(
     if !known.sure {
         // There may be more than is known here, so nothing new is chosen, and no record tells a shorter story.
         let ledger = observed(turn, scan, known, now_ms)?;
-        uncompressed::report(&turn.app, choosing.body, scan, &choosing.not_entered());
+        uncompressed::report(
+            &turn.app,
+            choosing.body,
+            scan,
+            &choosing.not_entered(Uncompressed::StoreLate),
+        );
         return Some((choosing.recorded(), ledger));
     }
     let mut ledger = Ledger::open(turn.app.memory.clone(), scan, known, now_ms)?;
+    if known.lost {
+        let left = choosing.not_entered(Uncompressed::ConversationLost);
+        uncompressed::report(&turn.app, choosing.body, scan, &left);
+        return Some((Vec::new(), ledger));
+    }
     let (chosen, left) = choosing.all(&mut ledger, now_ms).await;
     uncompressed::report(&turn.app, choosing.body, scan, &left);
     Some((chosen, ledger))

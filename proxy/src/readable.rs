@@ -9,6 +9,7 @@ use http::HeaderMap;
 use tracing::Instrument;
 
 use crate::body;
+use crate::landing;
 use crate::memory::Budget;
 use crate::scan::{Scan, Scanned, Unlike, scan_again, scan_enough};
 use crate::turn::Turn;
@@ -34,7 +35,15 @@ impl Readable {
         }
         let body = body::decoded(received, headers, app.rules.max_body_bytes)?;
         let mut budget = app.memory.budget();
-        let Some(key) = app.digest_key(headers, &mut budget).await else {
+        let mut key = app.digest_key(headers, &mut budget).await;
+        // Only where there is no answer: it takes a scan more.
+        if key.is_none()
+            && uncompressed::scan_nameless(turn, &body).is_some_and(|scan| landing::binds(&scan))
+        {
+            app.memory.extend(&mut budget);
+            key = app.digest_key(headers, &mut budget).await;
+        }
+        let Some(key) = key else {
             app.memory.goes_out_nameless(now_ms());
             app.counts.store_misses.inc();
             let counting = turn.clone();

@@ -71,6 +71,7 @@ fn record(start: u32, usage: Option<CacheUsage>) -> SentRecord {
         warm_until_ms: 0,
         waiting: start == 0,
         bound: false,
+        lost: false,
         usage,
     }
 }

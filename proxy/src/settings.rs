@@ -73,6 +73,11 @@ pub struct Limits {
     #[arg(long, env = "HEADROOM_STORE_BUDGET_MS", value_name = "HEADROOM_STORE_BUDGET_MS", default_value_t = 20, value_parser = number::<u64>)]
     pub store_budget_ms: u64,
 
+    /// The same where the model's thinking is bound to what was sent, so that a wrong form breaks the session: how long such a
+    /// request may wait for what the store knows of it, in milliseconds.
+    #[arg(long, env = "HEADROOM_BOUND_STORE_BUDGET_MS", value_name = "HEADROOM_BOUND_STORE_BUDGET_MS", default_value_t = 2000, value_parser = number::<u64>)]
+    pub bound_store_budget_ms: u64,
+
     /// How long a request may wait for its new blocks to be compressed before it goes out, in milliseconds; 0 is not at all.
     #[arg(long, env = "HEADROOM_ENTRY_BUDGET_MS", value_name = "HEADROOM_ENTRY_BUDGET_MS", default_value_t = 20, value_parser = number::<u64>)]
     pub entry_budget_ms: u64,
@@ -158,6 +163,11 @@ impl Limits {
     /// [`Self::store_budget_ms`] as a time.
     pub(crate) const fn store_budget(&self) -> Duration {
         Duration::from_millis(self.store_budget_ms)
+    }
+
+    /// [`Self::bound_store_budget_ms`] as a time.
+    pub(crate) const fn bound_store_budget(&self) -> Duration {
+        Duration::from_millis(self.bound_store_budget_ms)
     }
 
     /// [`Self::entry_budget_ms`] as a time.

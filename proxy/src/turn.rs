@@ -7,7 +7,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::request::Parts;
-use http::{Response, StatusCode, header};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Response, StatusCode, header};
 use tracing::Instrument;
 
 use crate::answer::{Done, Overheard};
@@ -19,8 +20,11 @@ use crate::dialect::{Dialect, Endpoint};
 use crate::headers::{self, RequestId};
 use crate::outgoing::Outgoing;
 use crate::plan;
+use crate::prefix_mismatch;
+use crate::recovery::Recovery;
 use crate::reply;
-use crate::upstream::{AnswerBody, Destination, RequestBody};
+use crate::splice::Rope;
+use crate::upstream::{AnswerBody, Destination, RequestBody, Unanswered};
 
 /// Answers a request of a dialect whose body was read, or could not be.
 pub(crate) async fn answer(
@@ -44,6 +48,21 @@ pub(crate) struct Turn {
     pub(crate) id: RequestId,
 }
 
+/// What a request asks, and where.
+#[derive(Clone)]
+struct Asked<'a> {
+    destination: &'a Destination,
+    method: Method,
+    target: &'a PathAndQuery,
+}
+
+/// What was sent for a request.
+struct Sent {
+    decision: Decision,
+    bytes_sent: usize,
+    bytes_saved: usize,
+}
+
 impl Turn {
     async fn run(&self, mut parts: Parts, received: Result<Bytes, Unread>) -> Response<Body> {
         let provider = self.dialect.provider();
@@ -56,7 +75,7 @@ impl Turn {
             Err(unread) => return self.refuse(&unread),
         };
         let outgoing = self.prepare(&parts, &received).await;
-        if outgoing.decision == Decision::Compressed {
+        if outgoing.is_decoded() {
             // It was decoded to be spliced, and goes out as it is now.
             parts.headers.remove(header::CONTENT_ENCODING);
         }
@@ -99,28 +118,103 @@ impl Turn {
             rope,
             decision,
             bytes_saved,
+            drops_thinking,
             deferral,
             heard,
+            recovery,
         } = outgoing;
-        let provider = self.dialect.provider();
-        let bytes_sent = rope.len();
         headers::outgoing(&mut parts.headers);
-        let target = parts
-            .uri
-            .path_and_query()
-            .cloned()
-            .unwrap_or_else(|| http::uri::PathAndQuery::from_static("/"));
-        let answer = self
-            .app
+        if drops_thinking {
+            prefix_mismatch::name_beta(&mut parts.headers);
+        }
+        let bytes_sent = rope.len();
+        let mut sent = Sent {
+            decision,
+            bytes_sent,
+            bytes_saved,
+        };
+        let target = parts.uri.path_and_query().cloned();
+        let asked = Asked {
+            destination,
+            method: parts.method,
+            target: &target.unwrap_or_else(|| PathAndQuery::from_static("/")),
+        };
+        let again = recovery.map(|recovery| (recovery, parts.headers.clone()));
+        let mut answer = self.forward(asked.clone(), parts.headers, rope).await;
+        let mut heard = heard;
+        if let Some((recovery, headers)) = again {
+            // In a box: it is rare that more is to be done than to look at a status.
+            let recover = Box::pin(self.recover(answer, recovery, (asked, headers), &mut sent));
+            let (final_answer, told) = recover.await;
+            (answer, heard) = (final_answer, Some(told));
+        }
+        sent.decision = deferral.map_or(sent.decision, Deferral::decision);
+        self.answered(answer, heard, &sent, bytes_in)
+    }
+
+    /// Sends a body to the provider.
+    async fn forward(
+        &self,
+        Asked {
+            destination,
+            method,
+            target,
+        }: Asked<'_>,
+        headers: HeaderMap,
+        rope: Rope,
+    ) -> Result<Response<AnswerBody>, Unanswered> {
+        let body = RequestBody::Whole(rope);
+        self.app
             .upstream
-            .send(
-                destination,
-                (parts.method, &target),
-                parts.headers,
-                RequestBody::Whole(rope),
-            )
-            .await;
-        let decision = deferral.map_or(decision, Deferral::decision);
+            .send(destination, (method, target), headers, body)
+            .await
+    }
+
+    /// Sends a request once more, if its answer is the refusal of its thinking; gives the answer to pass on, and who listens to it.
+    async fn recover(
+        &self,
+        answer: Result<Response<AnswerBody>, Unanswered>,
+        recovery: Recovery,
+        (asked, mut headers): (Asked<'_>, HeaderMap),
+        sent: &mut Sent,
+    ) -> (Result<Response<AnswerBody>, Unanswered>, Done) {
+        let Ok(mut answer) = answer else {
+            return (answer, recovery.heard());
+        };
+        let Some(rope) = recovery.second_try(&mut answer).await else {
+            return (Ok(answer), recovery.heard());
+        };
+        *sent = Sent {
+            decision: Decision::Forwarded,
+            bytes_sent: rope.len(),
+            bytes_saved: 0,
+        };
+        headers.remove(header::CONTENT_ENCODING);
+        prefix_mismatch::name_beta(&mut headers);
+        let second = self.forward(asked, headers, rope).await;
+        let taken = second.as_ref().is_ok_and(|it| it.status().is_success());
+        let heard = if taken {
+            recovery.lost(&self.app.counts)
+        } else {
+            recovery.heard()
+        };
+        (second, heard)
+    }
+
+    /// Counts a request, and makes its answer the client's.
+    fn answered(
+        &self,
+        answer: Result<Response<AnswerBody>, Unanswered>,
+        heard: Option<Done>,
+        sent: &Sent,
+        bytes_in: usize,
+    ) -> Response<Body> {
+        let Sent {
+            decision,
+            bytes_sent,
+            bytes_saved,
+        } = *sent;
+        let provider = self.dialect.provider();
         self.app
             .counts
             .request(decision, bytes_in, bytes_sent, bytes_saved);

@@ -23,6 +23,8 @@ pub(crate) enum Uncompressed {
     Unsure,
     /// It has no form by itself, and the provider may drop what stands before it, so that it can't refer to that.
     ReferencesOff,
+    /// The provider holds the conversation's thinking to forms that are lost.
+    ConversationLost,
     /// A compressor failed.
     Failed,
 }
@@ -31,13 +33,14 @@ pub(crate) enum Uncompressed {
 pub(crate) type Left = Vec<(usize, Uncompressed)>;
 
 impl Uncompressed {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::EntryBudget,
         Self::StoreLate,
         Self::Floor,
         Self::NoGain,
         Self::Unsure,
         Self::ReferencesOff,
+        Self::ConversationLost,
         Self::Failed,
     ];
 
@@ -50,6 +53,7 @@ impl Uncompressed {
             Self::NoGain => "no_gain",
             Self::Unsure => "unsure",
             Self::ReferencesOff => "references_off",
+            Self::ConversationLost => "conversation_lost",
             Self::Failed => "failed",
         }
     }
@@ -86,15 +90,25 @@ pub(crate) fn report(app: &App, body: &[u8], scan: &Scan, left: &Left) {
 /// Counts the new blocks of a request that went out while the store had not even given the deployment's secret, without which its
 /// prefix has no name.
 pub(crate) fn report_unread(turn: &Turn, body: &[u8]) {
-    let nameless = DigestKey::from_bytes([0; 32]);
-    if let Ok(scan) = scan::scan(body, turn.dialect, &nameless) {
-        report(&turn.app, body, &scan, &new_blocks(&scan, 0));
+    if let Some(scan) = scan_nameless(turn, body) {
+        report(
+            &turn.app,
+            body,
+            &scan,
+            &new_blocks(&scan, 0, Uncompressed::StoreLate),
+        );
     }
 }
 
-/// The blocks after the model's last message, and not before the message at `first`, where the store was late.
-pub(crate) fn new_blocks(scan: &Scan, first: usize) -> Left {
+/// A scan whose prefixes have no names: it takes no secret.
+pub(crate) fn scan_nameless(turn: &Turn, body: &[u8]) -> Option<Scan> {
+    let nameless = DigestKey::from_bytes([0; 32]);
+    scan::scan(body, turn.dialect, &nameless).ok()
+}
+
+/// The blocks after the model's last message, and not before the message at `first`, all of them left for one reason.
+pub(crate) fn new_blocks(scan: &Scan, first: usize, reason: Uncompressed) -> Left {
     let after_model = scan.last_from_model().map_or(0, |last| last + 1);
     let new = scan.blocks_from(after_model.max(first))..scan.blocks.len();
-    new.map(|index| (index, Uncompressed::StoreLate)).collect()
+    new.map(|index| (index, reason)).collect()
 }

@@ -70,6 +70,7 @@ pub(crate) fn log(settings: &Settings) {
         tenant.header = limits.tenant_header.as_ref().map(tracing::field::display),
         body.max_bytes = limits.max_body_bytes,
         store.budget_ms = limits.store_budget_ms,
+        store.bound_budget_ms = limits.bound_store_budget_ms,
         entry.budget_ms = limits.entry_budget_ms,
         compression = background.on,
         compression.min_tokens = background.min_tokens,

@@ -32,6 +32,10 @@ pub struct SentRecord {
     /// Thinking of a model that binds it may follow: what was sent must stay as it is.
     #[serde(default)]
     pub bound: bool,
+    /// The provider refused the thinking in this prefix, because it is bound to other forms than are known: the conversation goes on
+    /// in the originals, and has the provider drop thinking that does not fit them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
     /// What the provider said of its cache in the answer to this prefix; `None` while that is not known.
     pub usage: Option<CacheUsage>,
 }
@@ -53,6 +57,7 @@ impl SentRecord {
     pub fn merged(mut self, other: &Self) -> Self {
         self.warm_until_ms = self.warm_until_ms.max(other.warm_until_ms);
         self.bound |= other.bound;
+        self.lost |= other.lost;
         if other.sent_ms > self.sent_ms {
             (self.sent_ms, self.usage) = (other.sent_ms, other.usage);
         }

@@ -86,6 +86,7 @@ fn settings(data: &Path, provider: SocketAddr) -> anyhow::Result<Settings> {
             tenant_header: None,
             max_body_bytes: 64 << 20,
             store_budget_ms: 20,
+            bound_store_budget_ms: 2000,
             entry_budget_ms: 20,
         },
         background: Background {

@@ -28,6 +28,8 @@ pub(crate) struct Known {
     pub(crate) texts: HashMap<FormId, Bytes>,
     /// The records, longest prefix first.
     pub(crate) chain: Vec<(PrefixId, Arc<SentRecord>)>,
+    /// Whether the conversation is lost: the provider holds its thinking to forms that are not known any more.
+    pub(crate) lost: bool,
     /// The compressed prefix that has not landed, if there is one.
     pub(crate) waiting: Option<Waiting>,
 }
@@ -70,6 +72,11 @@ impl Known {
                 });
             }
             next = link(*last, record);
+        }
+        known.lost = known.last().is_some_and(|record| record.lost);
+        if known.lost {
+            known.forms.clear();
+            known.waiting = None;
         }
         known
     }

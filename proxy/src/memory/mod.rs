@@ -1,6 +1,7 @@
 //! What is known of a request's prefix: sent records, compressed prefixes and forms, from the local cache first and then from
 //! the store, within the request's budget.
 
+mod budget;
 mod cache;
 mod found;
 mod known;
@@ -12,7 +13,7 @@ mod unsure;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use headroom_shared::id::{FormId, PrefixId, SentBlockId};
@@ -22,6 +23,7 @@ use headroom_shared::store::{Entry, Key, Store, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::budget::Budget;
 use self::cache::Cache;
 use self::found::{Found, link, missing};
 pub(crate) use self::known::{Known, Waiting};
@@ -42,13 +44,11 @@ pub(crate) struct Memory {
     unsure: Unsure,
     later: Later,
     budget: Duration,
+    /// What a read may take beyond that where a wrong form would break the session.
+    more_for_bound: Duration,
     /// An entry that was given a full life this long ago is given one again when it is used.
     touch_after: Duration,
 }
-
-/// How long a request may still wait for the store.
-#[derive(Debug)]
-pub(crate) struct Budget(Duration);
 
 impl Memory {
     /// A memory over this store.
@@ -59,8 +59,15 @@ impl Memory {
             unsure: Unsure::new(),
             later: Later::default(),
             budget,
+            more_for_bound: Duration::ZERO,
             touch_after: retention / 8,
         }
+    }
+
+    /// The same memory, where reads for a request to whose blocks thinking is bound may take as long as `budget`.
+    pub(crate) fn with_bound_budget(mut self, budget: Duration) -> Self {
+        self.more_for_bound = budget.saturating_sub(self.budget);
+        self
     }
 
     /// The store itself.
@@ -70,7 +77,12 @@ impl Memory {
 
     /// The budget of one request.
     pub(crate) const fn budget(&self) -> Budget {
-        Budget(self.budget)
+        Budget::new(self.budget)
+    }
+
+    /// Lets a request's reads take as long as those of one to whose blocks thinking is bound.
+    pub(crate) fn extend(&self, budget: &mut Budget) {
+        budget.extend(self.more_for_bound);
     }
 
     /// Whether nothing is known of the conversation whose beginning this is: no record in its opening, and none beyond.
@@ -89,10 +101,9 @@ impl Memory {
         let mut keys = vec![Key::Opened(opening)];
         keys.extend(prefixes.map(Key::Sent));
         // Not more than a share of the budget: what is spent here is not there when records and forms are to be read.
-        let most = budget.0 / 4;
-        let mut share = Budget(most);
+        let mut share = budget.split_off_quarter();
         let values = self.read(&keys, &mut share).await;
-        budget.0 = budget.0.saturating_sub(most - share.0);
+        budget.take_back(share);
         let knows_none = values.is_ok_and(|values| values.iter().all(Option::is_none));
         knows_none && self.store.evicts().is_none()
     }
@@ -267,7 +278,10 @@ impl Memory {
         budget: &mut Budget,
     ) -> Result<(), StoreError> {
         budget
-            .spend("writing forms", self.store.write_within(entries, budget.0))
+            .spend(
+                "writing forms",
+                self.store.write_within(entries, budget.left()),
+            )
             .await
     }
 
@@ -293,7 +307,8 @@ impl Memory {
         keys: &[Key],
         budget: &mut Budget,
     ) -> Result<Vec<Option<Bytes>>, StoreError> {
-        budget.spend("reading", self.store.read(keys)).await
+        let wait = || self.store.read_waiting(keys);
+        budget.read("reading", self.store.read(keys), wait).await
     }
 
     fn found_locally(&self, scan: &Scan) -> Found {
@@ -392,22 +407,4 @@ pub(crate) fn entries(
         })
     };
     opened.chain(records.iter().filter_map(entry)).collect()
-}
-
-impl Budget {
-    /// Waits for `work` as long as the budget lasts.
-    ///
-    /// # Errors
-    /// Those of the work, or a timeout.
-    pub(crate) async fn spend<T>(
-        &mut self,
-        what: &'static str,
-        work: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let began = Instant::now();
-        let result = tokio::time::timeout(self.0, work).await;
-        let spent = began.elapsed();
-        self.0 = self.0.saturating_sub(spent);
-        result.unwrap_or_else(|_| Err(StoreError::timeout(what, spent)))
-    }
 }

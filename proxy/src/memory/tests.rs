@@ -55,6 +55,7 @@ fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
         warm_until_ms: 0,
         waiting: false,
         bound: false,
+        lost: false,
         usage: None,
     }
 }

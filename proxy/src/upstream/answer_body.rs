@@ -4,9 +4,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 
 use super::answer_head::AnswerHead;
 use super::connection::{Connection, Switched};
@@ -19,6 +20,8 @@ use super::pool::Pool;
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
     framing: Framing,
+    /// What was read of it ahead, and is to be told first.
+    ahead: Option<Bytes>,
     /// Why it ends early, to be told when all that came before is on its way to the client.
     broken: Option<Failure>,
     /// `None` at the end.
@@ -36,6 +39,7 @@ impl AnswerBody {
     ) -> Response<Self> {
         let mut body = Self {
             framing: head.framing,
+            ahead: None,
             broken: None,
             connection: Some(connection),
             pool: head.is_kept.then(|| pool.clone()),
@@ -51,6 +55,30 @@ impl AnswerBody {
     /// What is spoken on after an answer that switches protocols.
     pub(crate) fn switched(self) -> Option<Switched> {
         self.connection.map(Connection::switch)
+    }
+
+    /// Reads all of it ahead, if it is complete and has no more than `most` bytes. Whatever was read is told all the same.
+    pub(crate) async fn peek(&mut self, most: usize) -> Option<Bytes> {
+        let mut read = BytesMut::new();
+        let whole = loop {
+            match self.frame().await {
+                None => {
+                    self.connection = None;
+                    break true;
+                }
+                Some(Ok(frame)) => read.extend(frame.into_data()),
+                Some(Err(failure)) => {
+                    self.broken = Some(failure);
+                    break false;
+                }
+            }
+            if read.len() > most {
+                break false;
+            }
+        };
+        let read = read.freeze();
+        self.ahead = Some(read.clone()).filter(|read| !read.is_empty());
+        whole.then_some(read)
     }
 
     /// Gives the connection back.
@@ -72,6 +100,9 @@ impl Body for AnswerBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let this = &mut *self;
+        if let Some(ahead) = this.ahead.take() {
+            return Poll::Ready(Some(Ok(Frame::data(ahead))));
+        }
         if let Some(failure) = this.broken.take() {
             this.connection = None;
             return Poll::Ready(Some(Err(failure)));
@@ -93,12 +124,12 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.connection.is_none()
+        self.connection.is_none() && self.ahead.is_none() && self.broken.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.framing
-            .left()
-            .map_or_else(SizeHint::default, SizeHint::with_exact)
+        let ahead = self.ahead.as_ref().map_or(0, Bytes::len) as u64;
+        let left = self.framing.left().map(|left| left + ahead);
+        left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

@@ -150,6 +150,39 @@ impl Link {
         }
     }
 
+    /// Runs one call that may be repeated, for a caller that sets itself how long it waits: where there is no connection it waits
+    /// for the next, and where one breaks under the call or does not answer, the call is run again.
+    pub(crate) async fn insist<T, F>(
+        &self,
+        what: &'static str,
+        run: impl Fn(MultiplexedConnection) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let mut broken = 0;
+        loop {
+            let up = self.other_than(broken).await.ok_or_else(|| {
+                let error = (ErrorKind::Io, "the runtime is shutting down").into();
+                StoreError::redis(what, error)
+            })?;
+            let number = up.number;
+            let ended = tokio::select! {
+                ended = self.over(up, what, &run) => ended,
+                // The watcher may find out sooner than the call that nobody answers here any more.
+                () = self.ended(number) => {
+                    broken = number;
+                    continue;
+                }
+            };
+            match ended {
+                Err(error) if error.needs_another_connection() => broken = number,
+                Err(error) if error.is_timeout() => {}
+                ended => return ended,
+            }
+        }
+    }
+
     /// Runs one call over this connection.
     async fn over<T, F>(
         &self,
@@ -180,17 +213,24 @@ impl Link {
 
     /// Waits a moment for a connection that is not the one of this number.
     async fn next_after(&self, number: u64) -> Option<Up> {
+        timeout(REMADE, self.other_than(number)).await.ok()?
+    }
+
+    /// Waits for a connection that is not the one of this number; `None` when the runtime shuts down.
+    async fn other_than(&self, number: u64) -> Option<Up> {
         let mut state = self.state.clone();
         let is_next = |state: &State| matches!(state, State::Up(up) if up.number != number);
-        match timeout(REMADE, state.wait_for(is_next))
-            .await
-            .ok()?
-            .ok()?
-            .clone()
-        {
+        match state.wait_for(is_next).await.ok()?.clone() {
             State::Up(up) => Some(up),
             State::Connecting | State::Away(_) => None,
         }
+    }
+
+    /// Waits until the connection of this number is of no more use.
+    async fn ended(&self, number: u64) {
+        let mut state = self.state.clone();
+        let is_other = |state: &State| !matches!(state, State::Up(up) if up.number == number);
+        let _ = state.wait_for(is_other).await;
     }
 
     /// Runs one script. It may be repeated.

@@ -68,6 +68,22 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// When the store can't be reached.
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError>;
 
+    /// The same as [`Self::digest_key`] for a caller that waits as long as it can: a store that is away is asked when it is there.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    async fn digest_key_waiting(&self) -> Result<DigestKey, StoreError> {
+        self.digest_key().await
+    }
+
+    /// The same as [`Self::read`] for a caller that waits as long as it can: a store that is away is asked when it is there.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    async fn read_waiting(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.read(keys).await
+    }
+
     /// Writes all `entries` or none, in one round trip, and gives each a full life. When it returns, they outlive a kill of
     /// this process.
     ///

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::{ErrorKind, Script, cmd, pipe};
+use redis::aio::MultiplexedConnection;
+use redis::{ErrorKind, RedisResult, Script, cmd, pipe};
 
 use super::{Entry, Key, Store, StoreError};
 use crate::id::DigestKey;
@@ -15,6 +16,10 @@ use crate::link::{Evicts, Link, RedisUrl};
 
 /// How long an answer may take where the caller sets no shorter budget: enough for 5 MB over a slow line.
 const ANSWER: Duration = Duration::from_secs(2);
+
+/// The names of steps in errors.
+const SECRET: &str = "reading the deployment's secret";
+const READING: &str = "reading from Redis";
 
 /// A store in Redis.
 ///
@@ -83,6 +88,13 @@ impl RedisStore {
         Ok(())
     }
 
+    /// The values that Redis gave, when its clock is noted.
+    fn heard(&self, (values, time): Read) -> Vec<Option<Bytes>> {
+        self.redis_said(time);
+        let values = values.into_iter();
+        values.map(|value| value.map(Bytes::from)).collect()
+    }
+
     fn names(&self, keys: &[Key]) -> Vec<String> {
         keys.iter().map(|&key| self.keys.entry(key)).collect()
     }
@@ -92,41 +104,16 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn digest_key(&self) -> Result<DigestKey, StoreError> {
         let name = self.keys.secret();
-        let what = "reading the deployment's secret";
-        let found = self
-            .link
-            .call(what, |mut connection| async move {
-                // Read first: a full Redis refuses the SET even where there is nothing to set.
-                let found: Option<Vec<u8>> =
-                    cmd("GET").arg(&name).query_async(&mut connection).await?;
-                if let Some(found) = found {
-                    return Ok(found);
-                }
-                if let Some(evicts) = self.link.evicts() {
-                    let what = "the deployment's secret is not made";
-                    return Err((ErrorKind::InvalidClientConfig, what, evicts.to_string()).into());
-                }
-                let fresh = blake3::Hash::from_bytes(*DigestKey::random().as_bytes()).to_hex();
-                let (found,): (Vec<u8>,) = pipe()
-                    .cmd("SET")
-                    .arg(&name)
-                    .arg(fresh.as_str())
-                    .arg("NX")
-                    .ignore()
-                    .get(&name)
-                    .query_async(&mut connection)
-                    .await?;
-                Ok(found)
-            })
-            .await?;
-        let secret = blake3::Hash::from_hex(found).map_err(|_| {
-            let name = self.keys.secret();
-            StoreError::other(
-                what,
-                format!("{name} does not hold the 64 hexadecimal digits it should"),
-            )
-        })?;
-        Ok(DigestKey::from_bytes(*secret.as_bytes()))
+        let evicts = || self.link.evicts();
+        let found = self.link.call(SECRET, |it| secret(it, &name, evicts()));
+        parsed(&found.await?, &name)
+    }
+
+    async fn digest_key_waiting(&self) -> Result<DigestKey, StoreError> {
+        let name = self.keys.secret();
+        let evicts = || self.link.evicts();
+        let found = self.link.insist(SECRET, |it| secret(it, &name, evicts()));
+        parsed(&found.await?, &name)
     }
 
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
@@ -134,22 +121,17 @@ impl Store for RedisStore {
             return Ok(Vec::new());
         }
         let names = self.names(keys);
-        let (values, time): (Vec<Option<Vec<u8>>>, (u64, u64)) = self
-            .link
-            .call("reading from Redis", |mut connection| async move {
-                pipe()
-                    .cmd("MGET")
-                    .arg(names)
-                    .cmd("TIME")
-                    .query_async(&mut connection)
-                    .await
-            })
-            .await?;
-        self.redis_said(time);
-        Ok(values
-            .into_iter()
-            .map(|value| value.map(Bytes::from))
-            .collect())
+        let read = self.link.call(READING, |it| values(it, &names)).await?;
+        Ok(self.heard(read))
+    }
+
+    async fn read_waiting(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = self.names(keys);
+        let read = self.link.insist(READING, |it| values(it, &names)).await?;
+        Ok(self.heard(read))
     }
 
     async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
@@ -202,6 +184,56 @@ impl fmt::Debug for RedisStore {
             .field("link", &self.link)
             .finish_non_exhaustive()
     }
+}
+
+/// Values, and Redis's clock: seconds and microseconds.
+type Read = (Vec<Option<Vec<u8>>>, (u64, u64));
+
+/// The values under these names.
+async fn values(mut connection: MultiplexedConnection, names: &[String]) -> RedisResult<Read> {
+    pipe()
+        .cmd("MGET")
+        .arg(names)
+        .cmd("TIME")
+        .query_async(&mut connection)
+        .await
+}
+
+/// The deployment's secret as it stands in Redis, made where there is none and Redis evicts nothing.
+async fn secret(
+    mut connection: MultiplexedConnection,
+    name: &str,
+    evicts: Option<Evicts>,
+) -> RedisResult<Vec<u8>> {
+    // Read first: a full Redis refuses the SET even where there is nothing to set.
+    let found: Option<Vec<u8>> = cmd("GET").arg(name).query_async(&mut connection).await?;
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    if let Some(evicts) = evicts {
+        let what = "the deployment's secret is not made";
+        return Err((ErrorKind::InvalidClientConfig, what, evicts.to_string()).into());
+    }
+    let fresh = blake3::Hash::from_bytes(*DigestKey::random().as_bytes()).to_hex();
+    let (found,): (Vec<u8>,) = pipe()
+        .cmd("SET")
+        .arg(name)
+        .arg(fresh.as_str())
+        .arg("NX")
+        .ignore()
+        .get(name)
+        .query_async(&mut connection)
+        .await?;
+    Ok(found)
+}
+
+/// The key that a secret under this name stands for.
+fn parsed(found: &[u8], name: &str) -> Result<DigestKey, StoreError> {
+    let secret = blake3::Hash::from_hex(found).map_err(|_| {
+        let problem = format!("{name} does not hold the 64 hexadecimal digits it should");
+        StoreError::other(SECRET, problem)
+    })?;
+    Ok(DigestKey::from_bytes(*secret.as_bytes()))
 }
 
 /// What the script compares with: nothing for what never changes, which spares Redis the reading.

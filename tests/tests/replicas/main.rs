@@ -31,11 +31,11 @@ use self::tally::{Figures, Tally, spread};
 const SESSIONS: usize = 64;
 /// Turns of each session while a replica is killed.
 const LAST_TURNS: usize = 2;
-/// How long a request may wait for the store, in all.
+/// How long a request may wait for the store, in all; twice as long where thinking is bound.
 const STORE_BUDGET: Duration = Duration::from_millis(200);
 /// What else a turn may take on a loaded machine. With the budget it is less than the two seconds after which the link to Redis
 /// itself gives a call up, so that a wait for that would show.
-const ALLOWANCE: Duration = Duration::from_millis(1700);
+const ALLOWANCE: Duration = Duration::from_millis(1500);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whatever_the_store_does_no_turn_waits_and_no_form_changes() {
@@ -93,7 +93,10 @@ async fn whatever_the_store_does_no_turn_waits_and_no_form_changes() {
         "blocks were compressed"
     );
     let longest = seen.calm.iter().chain(&seen.disturbed).max();
-    assert!(longest < Some(&(STORE_BUDGET + ALLOWANCE)), "no turn waits");
+    assert!(
+        longest < Some(&(2 * STORE_BUDGET + ALLOWANCE)),
+        "no turn waits"
+    );
     assert!(seen.bill <= seen.direct, "dearer than going direct");
 }
 

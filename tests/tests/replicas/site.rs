@@ -70,6 +70,10 @@ impl Replica {
                 format!("redis://127.0.0.1:{}", line.port()),
             )
             .set("HEADROOM_STORE_BUDGET_MS", store_budget.as_millis())
+            .set(
+                "HEADROOM_BOUND_STORE_BUDGET_MS",
+                2 * store_budget.as_millis(),
+            )
             .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
             .set("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", 5000);
         Self {
