@@ -15,6 +15,7 @@ use crate::backlog::Backlog;
 use crate::counts::Counts;
 use crate::memory::{Budget, Memory};
 use crate::offers::Offers;
+use crate::plan::Planner;
 use crate::scan::Scans;
 use crate::upstream::Upstream;
 
@@ -41,7 +42,7 @@ pub(crate) struct App {
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
     pub(crate) compress: bool,
-    pub(crate) min_tokens: u64,
+    pub(crate) planner: Planner,
     pub(crate) max_body_bytes: usize,
     pub(crate) entry_budget: Duration,
     pub(crate) tenant_header: Option<HeaderName>,

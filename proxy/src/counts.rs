@@ -8,7 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
-use crate::uncompressed::Uncompressed;
+use crate::plan::uncompressed::Uncompressed;
 
 /// What was done with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Cold starts: when a request is left to a worker, and what is done about it off its path.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,51 +10,20 @@ use headroom_shared::job::{Envelope, Payload, VERSION};
 use headroom_shared::queue::Enqueued;
 use headroom_shared::record::CacheUsage;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::sync::oneshot;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::blocks;
 use crate::counts::Decision;
+use crate::deferral::Deferral;
 use crate::headers::RequestId;
-use crate::landing;
-use crate::ledger::Ledger;
-use crate::memory::Known;
 use crate::outgoing::Outgoing;
+use crate::plan::{Request, blocks};
 use crate::readable::Readable;
 use crate::scan::Scan;
+use crate::sent_turn::SentTurn;
 use crate::turn::Turn;
-
-/// A job on its way to the queue.
-#[derive(Debug)]
-pub(crate) struct Deferral(oneshot::Receiver<Enqueued>);
-
-impl Deferral {
-    /// What became of the job, as far as that is known by now.
-    pub(crate) fn decision(mut self) -> Decision {
-        match self.0.try_recv() {
-            Ok(Enqueued::DroppedFull) => Decision::Dropped,
-            Ok(Enqueued::Queued | Enqueued::Coalesced) | Err(TryRecvError::Empty) => {
-                Decision::Deferred
-            }
-            // There was none to be made of what followed its beginning, or it could not be pushed.
-            Err(TryRecvError::Closed) => Decision::Forwarded,
-        }
-    }
-}
-
-/// Whether what was scanned of a request is enough for a worker: it is large, and something in it is worth compressing. A model
-/// that is not known yet counts as one that makes few tokens of it.
-pub(crate) fn is_large(scan: &Scan, min_tokens: u64) -> bool {
-    !scan.blocks.is_empty() && tokens(scan) >= min_tokens
-}
-
-/// Whether a request is a cold start for a worker: no part of its prefix is known, it is large, and no thinking is bound to what a
-/// result would change, for such a result could never land.
-pub(crate) fn is_due(scan: &Scan, known: &Known, min_tokens: u64) -> bool {
-    known.sure && known.frozen == 0 && is_large(scan, min_tokens) && !landing::binds(scan)
-}
 
 /// What goes out for a cold start: the body, at once. All that is to be noted of it is noted off its path; where too much waits for
 /// that, nothing is: then it is as if it had been sent past the proxy.
@@ -82,18 +52,24 @@ async fn note(
 ) -> Option<()> {
     let (app, scan) = (&turn.app, readable.scan(&turn)?);
     let known = app.memory.recall_new(&scan);
-    let mut ledger = Ledger::open(app.memory.clone(), &scan, &known, now_ms)?;
-    let due = is_due(&scan, &known, app.rules.min_tokens);
-    ledger.own()?.waiting |= due;
-    let on_its_way = ledger.goes_out(&scan, known);
+    let request = Request {
+        scan: &scan,
+        known: &known,
+        now_ms,
+    };
+    // Nothing is compressed here: what went out is the original.
+    let plan = app.rules.planner;
+    let plan = plan.plan(request, &HashMap::new(), BTreeMap::new())?;
+    let job = plan.job;
+    let sent = SentTurn::of(&app.memory, plan.stored(), &scan, known);
     let pushed = async {
-        if due && let Some(whole) = scan.whole() {
-            pledge.push(&turn, readable.body, scan, whole).await;
+        if let Some(prefix) = job {
+            pledge.push(&turn, readable.body, scan, prefix).await;
         }
     };
     let answered = async {
         if let Ok(usage) = heard.await {
-            on_its_way.answered(usage);
+            sent.answered(usage);
         }
     };
     tokio::join!(pushed, answered);
@@ -119,7 +95,7 @@ struct Pledge {
 
 /// Makes room for the job of a body of so many bytes; where too many are in the making, it is dropped.
 fn pledge(app: &App, bytes: usize) -> (Option<Pledge>, Deferral) {
-    let (tell, told) = oneshot::channel();
+    let (tell, deferral) = Deferral::new();
     let pledge = if let Some(room) = app.backlog.room(bytes) {
         Some(Pledge { _room: room, tell })
     } else {
@@ -127,7 +103,7 @@ fn pledge(app: &App, bytes: usize) -> (Option<Pledge>, Deferral) {
         let _ = tell.send(Enqueued::DroppedFull);
         None
     };
-    (pledge, Deferral(told))
+    (pledge, deferral)
 }
 
 impl Pledge {
@@ -173,7 +149,7 @@ fn job(body: &Bytes, scan: &Scan, prefix: PrefixId, trace: RequestId) -> Option<
         id: Uuid::now_v7().to_string(),
         prefix,
         model: scan.model.clone(),
-        tokens: tokens(scan),
+        tokens: scan.tokens(),
         blocks: blocks.len() as u64,
         bytes: blocks.iter().map(|block| block.text.bytes() as u64).sum(),
         enqueued_ms: now_ms(),
@@ -187,14 +163,11 @@ fn job(body: &Bytes, scan: &Scan, prefix: PrefixId, trace: RequestId) -> Option<
     Some((envelope, payload.to_json().ok()?))
 }
 
-fn tokens(scan: &Scan) -> u64 {
-    scan.facts.tokens(scan.text_bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dialect::DIALECTS;
+    use crate::plan::Planner;
     use headroom_shared::id::DigestKey;
     use headroom_shared::job::JobBlock;
 
@@ -282,7 +255,12 @@ mod tests {
         let messages = [&messages.join(&b","[..]), more.as_bytes()].join(&b","[..]);
         let start = format!(r#"{{"model":"{name}","messages":["#);
         let body = Bytes::from([start.as_bytes(), &messages, b"]}"].concat());
-        let enough = |scan: &Scan| is_large(scan, u64::MAX);
+        let enough = |scan: &Scan| {
+            Planner {
+                min_tokens: u64::MAX,
+            }
+            .is_large(scan)
+        };
         let key = DigestKey::from_bytes([1; 32]);
         let scanned = scan_enough(&body, DIALECTS[0], &key, &Scans::new(), &enough);
         assert!(matches!(scanned, Ok(Scanned::Whole(scan)) if scan.messages.len() == 20_002));

@@ -7,9 +7,9 @@ use headroom_shared::id::DigestKey;
 use headroom_shared::job::Place;
 
 use crate::dialect::DIALECTS;
+use crate::plan::splice::Rope;
 use crate::scan;
 pub use crate::scan::string_end::{portable as string_end_portable, string_end};
-use crate::splice::Rope;
 
 /// How many dialects there are; the first is Anthropic's, the second Chat Completions, the third Responses.
 pub const DIALECT_COUNT: usize = DIALECTS.len();

@@ -16,40 +16,38 @@ mod answer;
 mod app;
 mod backend;
 mod backlog;
-mod blocks;
 mod body;
-mod choose;
 mod counts;
 mod defer;
+mod deferral;
 pub mod demo;
 mod dialect;
-mod entry;
+mod handler;
 mod headers;
 #[doc(hidden)]
 pub mod hot_path;
 mod http1;
-mod landing;
-mod ledger;
 mod memory;
 mod off_path;
 mod offers;
 mod outgoing;
 mod plan;
 mod prefix_mismatch;
+mod prepare;
 mod proxies;
 mod readable;
 mod recovery;
 mod relay;
 mod reply;
+mod report;
 mod routes;
 #[cfg(test)]
 mod rules_tests;
 pub mod scan;
+mod sent_turn;
 mod serve;
 mod settings;
-mod splice;
 mod turn;
-mod uncompressed;
 mod upgrade;
 mod upstream;
 mod welcome;
@@ -69,6 +67,7 @@ use self::app::{App, Rules};
 use self::backend::Backend;
 use self::memory::Memory;
 use self::off_path::OffPath;
+use self::plan::Planner;
 use self::upstream::Upstream;
 
 pub use self::settings::{Command, Settings};
@@ -138,7 +137,9 @@ pub async fn run(
     .with_bound_budget(settings.limits.bound_store_budget());
     let rules = Rules {
         compress: settings.background.on,
-        min_tokens: settings.background.min_tokens,
+        planner: Planner {
+            min_tokens: settings.background.min_tokens,
+        },
         max_body_bytes: settings.limits.max_body_bytes,
         entry_budget: settings.limits.entry_budget(),
         tenant_header: settings.limits.tenant_header.clone(),

@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use crate::answer::Done;
 use crate::counts::Decision;
-use crate::defer::Deferral;
+use crate::deferral::Deferral;
+use crate::plan::splice::Rope;
 use crate::recovery::Recovery;
-use crate::splice::Rope;
 
 /// The body, and what goes with it.
 pub(crate) struct Outgoing {

@@ -106,7 +106,7 @@ pub(crate) fn name_beta(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::splice::Rope;
+    use crate::plan::splice::Rope;
 
     #[test]
     fn only_the_prefix_check_s_refusal_is_one() {

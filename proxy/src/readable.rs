@@ -9,11 +9,12 @@ use http::HeaderMap;
 use tracing::Instrument;
 
 use crate::body;
-use crate::landing;
 use crate::memory::Budget;
-use crate::scan::{Scan, Scanned, Unlike, scan_again, scan_enough};
+use crate::plan::landing;
+use crate::plan::uncompressed::{Uncompressed, new_blocks};
+use crate::report::report;
+use crate::scan::{self, Scan, Scanned, Unlike, scan_again, scan_enough};
 use crate::turn::Turn;
-use crate::uncompressed;
 
 /// A body, and what it takes to find out what is known of it.
 #[derive(Debug)]
@@ -37,18 +38,14 @@ impl Readable {
         let mut budget = app.memory.budget();
         let mut key = app.digest_key(headers, &mut budget).await;
         // Only where there is no answer: it takes a scan more.
-        if key.is_none()
-            && uncompressed::scan_nameless(turn, &body).is_some_and(|scan| landing::binds(&scan))
-        {
+        if key.is_none() && scan_nameless(turn, &body).is_some_and(|scan| landing::binds(&scan)) {
             app.memory.extend(&mut budget);
             key = app.digest_key(headers, &mut budget).await;
         }
         let Some(key) = key else {
             app.memory.goes_out_nameless(now_ms());
             app.counts.store_misses.inc();
-            let counting = turn.clone();
-            let counted = async move { uncompressed::report_unread(&counting, &body) };
-            app.tasks.spawn_on(counted.in_current_span(), &app.off_path);
+            report_nameless(turn.clone(), body);
             return None;
         };
         Some(Self { body, key, budget })
@@ -70,6 +67,24 @@ impl Readable {
         let scanned = scan_enough(&self.body, turn.dialect, &self.key, scans, enough);
         understood(turn, scanned)
     }
+}
+
+/// A scan whose prefixes have no names: it takes no secret.
+fn scan_nameless(turn: &Turn, body: &[u8]) -> Option<Scan> {
+    let nameless = DigestKey::from_bytes([0; 32]);
+    scan::scan(body, turn.dialect, &nameless).ok()
+}
+
+/// Counts, off its path, the new blocks of a request that goes out while the store has not even given the deployment's secret.
+fn report_nameless(turn: Turn, body: Bytes) {
+    let (tasks, off_path) = (turn.app.tasks.clone(), turn.app.off_path.clone());
+    let counted = async move {
+        if let Some(scan) = scan_nameless(&turn, &body) {
+            let left = new_blocks(&scan, 0, Uncompressed::StoreLate);
+            report(&turn.app, &body, &scan, &left);
+        }
+    };
+    tasks.spawn_on(counted.in_current_span(), &off_path);
 }
 
 fn understood<T>(turn: &Turn, scanned: Result<T, Unlike>) -> Option<T> {

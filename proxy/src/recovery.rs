@@ -6,9 +6,9 @@ use http::{Response, StatusCode};
 use crate::answer::Done;
 use crate::body;
 use crate::counts::Counts;
-use crate::ledger::OnItsWay;
+use crate::plan::splice::Rope;
 use crate::prefix_mismatch;
-use crate::splice::Rope;
+use crate::sent_turn::SentTurn;
 use crate::upstream::AnswerBody;
 
 /// The longest answer that is read before it is passed on, in bytes.
@@ -19,13 +19,13 @@ const LONGEST: usize = 64 << 10;
 pub(crate) struct Recovery {
     /// Its body as the client meant it: without content encoding, and without forms.
     body: Bytes,
-    on_its_way: OnItsWay,
+    sent: SentTurn,
 }
 
 impl Recovery {
     /// The recovery of a request with this body.
-    pub(crate) const fn new(body: Bytes, on_its_way: OnItsWay) -> Self {
-        Self { body, on_its_way }
+    pub(crate) const fn new(body: Bytes, sent: SentTurn) -> Self {
+        Self { body, sent }
     }
 
     /// The body of the second try, if this answer asks for one. It is still whole otherwise.
@@ -44,7 +44,7 @@ impl Recovery {
 
     /// Who is told what the answer says of the cache, where there was no second try, or one in vain.
     pub(crate) fn heard(self) -> Done {
-        Box::new(|usage| self.on_its_way.answered(usage))
+        Box::new(|usage| self.sent.answered(usage))
     }
 
     /// The same where the second try succeeded: the conversation is noted as lost.
@@ -54,7 +54,7 @@ impl Recovery {
             "the provider refused thinking that is bound to other forms than are known here, and took the request with such thinking dropped: its conversation goes on uncompressed until its next compaction. If the agent did not edit its history itself, the store has lost data: see that Redis keeps it (maxmemory-policy noeviction, appendonly yes), or that HEADROOM_DATA_DIR is kept"
         );
         Self {
-            on_its_way: self.on_its_way.lost(),
+            sent: self.sent.lost(),
             ..self
         }
         .heard()

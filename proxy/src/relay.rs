@@ -13,8 +13,8 @@ use http_body_util::BodyExt as _;
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
 use crate::headers::{self, RequestId};
+use crate::plan::splice::Rope;
 use crate::reply;
-use crate::splice::Rope;
 use crate::upgrade::Upgrade;
 use crate::upstream::RequestBody;
 

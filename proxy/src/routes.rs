@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
-use crate::{body, headers, relay, reply, turn};
+use crate::{body, handler, headers, relay, reply};
 
 /// How long a look at the counts may wait for the queue.
 const COUNTS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body
     };
     let (parts, body) = request.into_parts();
     let received = body::read(body, &parts.headers, app.rules.max_body_bytes).await;
-    turn::answer(app, dialect, parts, received).await
+    handler::answer(app, dialect, parts, received).await
 }
 
 /// The answer to a body in a transfer coding that is not known here (RFC 9112, section 6.1).

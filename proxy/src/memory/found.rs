@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use headroom_shared::id::PrefixId;
 use headroom_shared::prefix::CompressedPrefix;
 use headroom_shared::record::SentRecord;
 use headroom_shared::store::Key;
@@ -16,6 +17,35 @@ pub(super) struct Found {
     /// Those that were here and that their maker may have taken back.
     pub(super) unsettled: BTreeSet<usize>,
     pub(super) compressed: Option<CompressedPrefix>,
+}
+
+impl Found {
+    /// The records of a request's prefixes among those that `local` gives, each with whether its maker may have taken it back: the one of
+    /// the longest prefix, and those that it goes on from.
+    pub(super) fn of(
+        scan: &Scan,
+        local: impl Fn(PrefixId) -> Option<(Arc<SentRecord>, bool)>,
+    ) -> Self {
+        let local = |at: usize| local(scan.messages[at].boundary);
+        let mut found = Self {
+            records: BTreeMap::new(),
+            unsettled: BTreeSet::new(),
+            compressed: None,
+        };
+        let mut next = (0..scan.messages.len())
+            .rev()
+            .find(|at| local(*at).is_some());
+        while let Some(last) = next
+            && let Some((record, may_be_withdrawn)) = local(last)
+        {
+            next = link(last, &record);
+            found.records.insert(last, record);
+            if may_be_withdrawn {
+                found.unsettled.insert(last);
+            }
+        }
+        found
+    }
 }
 
 /// The position of the last message of the record before this one, whose own last message is at `last`.

@@ -46,6 +46,14 @@ pub(crate) struct Waiting {
 }
 
 impl Known {
+    /// What the records that `local` gives tell of a request; there are no others.
+    pub(crate) fn of_records(
+        scan: &Scan,
+        local: impl Fn(PrefixId) -> Option<(Arc<SentRecord>, bool)>,
+    ) -> Self {
+        Self::of(scan, &Found::of(scan, local), true)
+    }
+
     pub(super) fn of(scan: &Scan, found: &Found, sure: bool) -> Self {
         let mut known = Self {
             sure,
@@ -79,6 +87,15 @@ impl Known {
             known.waiting = None;
         }
         known
+    }
+
+    /// How many blocks were sent in forms whose texts are gone.
+    pub(crate) fn missing_texts(&self) -> u64 {
+        let missing = self
+            .forms
+            .values()
+            .filter(|form| !self.texts.contains_key(form));
+        missing.count() as u64
     }
 
     /// The record of the longest known prefix.

@@ -10,7 +10,7 @@ mod later;
 mod tests;
 mod unsure;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::budget::Budget;
 use self::cache::Cache;
-use self::found::{Found, link, missing};
+use self::found::{Found, missing};
 pub(crate) use self::known::{Known, Waiting};
 use self::later::Later;
 pub(crate) use self::later::TurnRecords;
@@ -111,7 +111,7 @@ impl Memory {
     /// What this process knows of the prefixes of a request of which the store knows nothing.
     pub(crate) fn recall_new(&self, scan: &Scan) -> Known {
         self.cache.note_opening(scan);
-        Known::of(scan, &self.found_locally(scan), true)
+        Known::of_records(scan, |prefix| self.cache.record(prefix))
     }
 
     /// What is known of the prefixes of a request.
@@ -312,26 +312,7 @@ impl Memory {
     }
 
     fn found_locally(&self, scan: &Scan) -> Found {
-        let mut records = BTreeMap::new();
-        let mut unsettled = BTreeSet::new();
-        let local = |at: usize| self.cache.record(scan.messages[at].boundary);
-        let mut next = (0..scan.messages.len())
-            .rev()
-            .find(|at| local(*at).is_some());
-        while let Some(last) = next
-            && let Some((record, may_be_withdrawn)) = local(last)
-        {
-            next = link(last, &record);
-            records.insert(last, record);
-            if may_be_withdrawn {
-                unsettled.insert(last);
-            }
-        }
-        Found {
-            records,
-            unsettled,
-            compressed: None,
-        }
+        Found::of(scan, |prefix| self.cache.record(prefix))
     }
 
     fn take(&self, scan: &Scan, keys: &[Key], values: &[Option<Bytes>], found: &mut Found) {

@@ -447,6 +447,11 @@ impl Scan {
         self.messages.iter().rposition(|message| message.thinking)
     }
 
+    /// Tokens that its messages make, about.
+    pub(crate) fn tokens(&self) -> u64 {
+        self.facts.tokens(self.text_bytes)
+    }
+
     /// The position of the first block in the message at this position or behind it.
     pub(crate) fn blocks_from(&self, message: usize) -> usize {
         self.blocks

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::writer::{Piece, Writer};
 use super::{CacheLife, Message, Scan, scan};
 use crate::dialect::DIALECTS;
-use crate::splice::Rope;
+use crate::plan::splice::Rope;
 
 fn flat(rope: Rope) -> Vec<u8> {
     rope.slices().flatten().copied().collect()

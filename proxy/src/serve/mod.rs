@@ -33,7 +33,7 @@ use self::rewound::Rewound;
 use crate::app::App;
 use crate::body::Unread;
 use crate::dialect::Dialect;
-use crate::turn;
+use crate::handler;
 
 /// Why a connection ended early.
 type Failed = Box<dyn std::error::Error + Send + Sync>;
@@ -124,7 +124,7 @@ impl Answers for Arc<App> {
         parts: Parts,
         received: Result<Bytes, Unread>,
     ) -> Response<Body> {
-        turn::answer(self.clone(), dialect, parts, received).await
+        handler::answer(self.clone(), dialect, parts, received).await
     }
 
     fn most_body(&self) -> usize {

@@ -18,7 +18,7 @@ use super::framing::Framing;
 use super::request::Request;
 use super::request_body::{Coming, RequestBody};
 use crate::http1::{Outbox, read_some};
-use crate::splice::Rope;
+use crate::plan::splice::Rope;
 
 /// A connection's bytes. In a box: with TLS it is large, and it moves with every request.
 pub(crate) type Stream = Box<TokioIo<connect::Stream>>;

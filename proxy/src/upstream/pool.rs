@@ -83,8 +83,8 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::splice::Rope;
     use crate::proxies::Proxies;
-    use crate::splice::Rope;
     use crate::upstream::request::Request;
     use crate::upstream::{RequestBody, connect};
     use bytes::Bytes;

@@ -15,7 +15,7 @@ use super::connection::Connection;
 use super::request::Request;
 use super::request_body::RequestBody;
 use crate::http1::cut;
-use crate::splice::Rope;
+use crate::plan::splice::Rope;
 
 /// Far more than any of these takes.
 const HANG: Duration = Duration::from_secs(20);

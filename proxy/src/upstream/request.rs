@@ -58,7 +58,7 @@ fn expects_body(method: &Method) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::splice::Rope;
+    use crate::plan::splice::Rope;
     use axum::body::Body;
 
     fn head(method: Method, headers: &[(&'static str, &'static str)], body: RequestBody) -> String {

@@ -9,7 +9,7 @@ use http_body::Body as _;
 
 use super::failure::Failure;
 use crate::http1::{LAST_CHUNK, Outbox, chunk};
-use crate::splice::Rope;
+use crate::plan::splice::Rope;
 
 /// What a request carries.
 #[derive(Debug)]

@@ -18,8 +18,8 @@ use super::connect::{BoxError, Tcp};
 use super::connection::Connection;
 use super::failure::Failure;
 use super::request::Request;
+use crate::plan::splice::Rope;
 use crate::proxies::{self, Proxies};
-use crate::splice::Rope;
 
 /// How long a proxy may take to be reached and to make a tunnel: less than a connection may take, which may need TLS in it.
 const TIMEOUT: Duration = Duration::from_secs(8);

@@ -9,10 +9,10 @@ use headroom_shared::compress::{Earlier, compress, expand, same};
 use headroom_shared::job::JobBlock;
 use headroom_shared::prefix::Form;
 
-use crate::blocks;
+use super::blocks;
+use super::uncompressed::Uncompressed;
 use crate::memory::Known;
 use crate::scan::{CacheLife, Scan};
-use crate::uncompressed::Uncompressed;
 
 /// What a compressor surely gets through in a millisecond, in bytes: a block too large for what is left of the budget is not
 /// begun, because nothing can stop it.
@@ -50,6 +50,14 @@ pub(crate) struct Undecided {
 }
 
 impl Undecided {
+    /// None of the blocks of a request.
+    pub(crate) fn none(scan: &Scan) -> Self {
+        Self {
+            first_new: scan.blocks.len(),
+            sent: BTreeMap::new(),
+        }
+    }
+
     /// Their positions.
     pub(crate) fn blocks(&self, scan: &Scan) -> impl Iterator<Item = usize> + use<> {
         let sent: Vec<usize> = self.sent.keys().copied().collect();

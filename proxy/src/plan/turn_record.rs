@@ -1,41 +1,32 @@
-//! The sent record of one request: made when it goes out, told what the answer says, and brought to the store beside it.
+//! The sent records that one request makes or changes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use headroom_shared::id::PrefixId;
 use headroom_shared::record::{CacheUsage, SentRecord};
 use headroom_shared::store::Entry;
 
-use crate::landing;
-use crate::memory::{self, Known, Memory, TurnRecords};
+use super::landing;
+use crate::memory::{self, Known};
 use crate::scan::{Block, CacheLife, Scan};
 
 /// The records that a request on its way changes: its own, and that of a deferred prefix it goes on from, which must know how
 /// long the provider's cache of it may live and whether thinking is bound to it.
 #[derive(Debug, Clone)]
-pub(crate) struct Ledger {
-    memory: Arc<Memory>,
-    /// Whether the records as they are now stand in the store.
-    stored: bool,
+pub(crate) struct TurnRecord {
     sent_ms: u64,
     own: PrefixId,
     /// The conversation's opening, where the request goes beyond it.
-    opened: Option<PrefixId>,
-    records: Vec<(PrefixId, SentRecord)>,
+    pub(crate) opened: Option<PrefixId>,
+    pub(crate) records: Vec<(PrefixId, SentRecord)>,
 }
 
-impl Ledger {
+impl TurnRecord {
     /// The records of a request that goes out at `now_ms`; `None` for a request without messages.
-    pub(crate) fn open(
-        memory: Arc<Memory>,
-        scan: &Scan,
-        known: &Known,
-        now_ms: u64,
-    ) -> Option<Self> {
-        let mut ledger = Self::observing(memory, scan, known, now_ms)?;
+    pub(crate) fn open(scan: &Scan, known: &Known, now_ms: u64) -> Option<Self> {
+        let mut turn = Self::observing(scan, known, now_ms)?;
         let own = scan.whole()?;
-        if ledger.records.iter().all(|(prefix, _)| *prefix != own) {
+        if turn.records.iter().all(|(prefix, _)| *prefix != own) {
             let again = known.last().filter(|_| known.frozen == scan.messages.len());
             let record = again.cloned().unwrap_or_else(|| SentRecord {
                 v: 1,
@@ -49,23 +40,18 @@ impl Ledger {
                 lost: known.lost,
                 usage: None,
             });
-            ledger.records.push((own, seen(record, scan, now_ms)));
+            turn.records.push((own, seen(record, scan, now_ms)));
         }
-        if let Some(own) = ledger.own() {
+        if let Some(own) = turn.own() {
             own.sent_ms = now_ms;
             own.usage = None;
         }
-        Some(ledger)
+        Some(turn)
     }
 
     /// The records of a request that is sent in the original whatever was sent before: it has none of its own, but the
     /// provider's cache takes note of it. `None` for a request without messages.
-    pub(crate) fn observing(
-        memory: Arc<Memory>,
-        scan: &Scan,
-        known: &Known,
-        now_ms: u64,
-    ) -> Option<Self> {
+    pub(crate) fn observing(scan: &Scan, known: &Known, now_ms: u64) -> Option<Self> {
         let own = scan.whole()?;
         let waiting = known.waiting.as_ref().map(|waiting| {
             (
@@ -74,13 +60,16 @@ impl Ledger {
             )
         });
         Some(Self {
-            memory,
-            stored: false,
             sent_ms: now_ms,
             own,
             opened: scan.opening().filter(|opening| *opening != own),
             records: waiting.into_iter().collect(),
         })
+    }
+
+    /// When the request goes out: milliseconds since 1970.
+    pub(crate) const fn sent_ms(&self) -> u64 {
+        self.sent_ms
     }
 
     /// The record of this request, if it has one.
@@ -101,11 +90,6 @@ impl Ledger {
         memory::entries(&self.records, self.opened)
     }
 
-    /// Notes that the records stand in the store as they are.
-    pub(crate) const fn stored(&mut self) {
-        self.stored = true;
-    }
-
     /// Takes back what was noted since `before`. It may have reached the store all the same, so a record that had changed gets
     /// a higher revision.
     pub(crate) fn withdraw(&mut self, before: Self) {
@@ -117,46 +101,9 @@ impl Ledger {
         }
     }
 
-    /// Keeps the records in the local cache, so that the next request knows them, and takes over what others noted there.
-    fn keep(&mut self) {
-        for (prefix, record) in &mut self.records {
-            *record = SentRecord::clone(&self.memory.keep(*prefix, record.clone()));
-        }
-    }
-
-    /// Notes that the request goes out now: its records are kept, and brought to the store where others must know them.
-    pub(crate) fn goes_out(mut self, scan: &Scan, known: Known) -> OnItsWay {
-        let chain = known.chain;
-        self.keep();
-        if self.stored {
-            self.memory.written(&self.records);
-        } else if self.others_must_know(scan) {
-            let turn = self.turn(self.records.clone(), chain.clone());
-            self.memory.write_later(turn, true);
-        }
-        OnItsWay {
-            ledger: self,
-            cache: scan.cache,
-            chain,
-        }
-    }
-
-    /// What the request leaves behind.
-    const fn turn(
-        &self,
-        records: Vec<(PrefixId, SentRecord)>,
-        chain: Vec<(PrefixId, Arc<SentRecord>)>,
-    ) -> TurnRecords {
-        TurnRecords {
-            opened: self.opened,
-            records,
-            chain,
-        }
-    }
-
     /// Whether other replicas, or this one after a kill, could go wrong without these records before the answer has ended. They
     /// can't where a record goes on from another and there is no new block that it could tell of.
-    fn others_must_know(&self, scan: &Scan) -> bool {
+    pub(crate) fn others_must_know(&self, scan: &Scan) -> bool {
         let tells_nothing = |(prefix, record): &(PrefixId, SentRecord)| {
             let new = |block: &Block| block.place.message >= record.start;
             *prefix == self.own && record.start > 0 && !scan.blocks.last().is_some_and(new)
@@ -165,7 +112,7 @@ impl Ledger {
     }
 
     /// Puts one record in place of all: that the conversation is lost.
-    fn lose(&mut self) {
+    pub(crate) fn lose(&mut self) {
         let rev = self.own().map_or(0, |record| record.rev);
         let lost = SentRecord {
             v: 1,
@@ -181,11 +128,10 @@ impl Ledger {
             usage: None,
         };
         self.records = vec![(self.own, lost)];
-        self.keep();
     }
 
     /// Notes what the answer said of the provider's cache.
-    fn answered(&mut self, usage: CacheUsage, cache: CacheLife) {
+    pub(crate) fn answered(&mut self, usage: CacheUsage, cache: CacheLife) {
         let own = self.own;
         for (prefix, record) in &mut self.records {
             if *prefix == own {
@@ -197,44 +143,6 @@ impl Ledger {
                 record.warm_until_ms = record.warm_until_ms.max(until);
             }
         }
-    }
-}
-
-/// A request that went out. When it is dropped, its answer has ended or been given up, and its records go to the store.
-#[derive(Debug)]
-pub(crate) struct OnItsWay {
-    ledger: Ledger,
-    cache: CacheLife,
-    /// The records that it went on from.
-    chain: Vec<(PrefixId, Arc<SentRecord>)>,
-}
-
-impl OnItsWay {
-    /// Notes that the provider refused the thinking in it, and took it in the original with such thinking dropped: so the
-    /// conversation goes on, here and on every replica.
-    pub(crate) fn lost(mut self) -> Self {
-        self.ledger.lose();
-        self.chain.clear();
-        let turn = self.ledger.turn(self.ledger.records.clone(), Vec::new());
-        self.ledger.memory.write_later(turn, true);
-        self
-    }
-
-    /// Notes what the answer said of the provider's cache: here at once, because the next turn may come before the store has it.
-    pub(crate) fn answered(mut self, usage: Option<CacheUsage>) {
-        if let Some(usage) = usage {
-            self.ledger.answered(usage, self.cache);
-            self.ledger.keep();
-        }
-    }
-}
-
-impl Drop for OnItsWay {
-    fn drop(&mut self) {
-        let records = std::mem::take(&mut self.ledger.records);
-        let chain = std::mem::take(&mut self.chain);
-        let turn = self.ledger.turn(records, chain);
-        self.ledger.memory.write_later(turn, false);
     }
 }
 

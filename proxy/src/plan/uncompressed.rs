@@ -1,12 +1,8 @@
 //! Why a block that is sent for the first time goes out in the original.
 
 use headroom_shared::compress::NoForm;
-use headroom_shared::id::DigestKey;
 
-use crate::app::App;
-use crate::blocks;
-use crate::scan::{self, Scan};
-use crate::turn::Turn;
+use crate::scan::Scan;
 
 /// The reasons. Only a block that is in no known prefix has one: what was sent before keeps its form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,47 +64,9 @@ impl From<NoForm> for Uncompressed {
     }
 }
 
-/// Counts the blocks of a request that go out in the original, and logs each at `debug`.
-pub(crate) fn report(app: &App, body: &[u8], scan: &Scan, left: &Left) {
-    for (index, reason) in left {
-        app.counts.uncompressed(*reason);
-        if tracing::enabled!(tracing::Level::DEBUG) {
-            let block = &scan.blocks[*index];
-            tracing::debug!(
-                reason = reason.name(),
-                block.message = block.place.message,
-                block.part = block.place.part,
-                block.inner = block.place.inner,
-                block.bytes = block.span.len(),
-                block.tool = blocks::tool(body, scan, block),
-                "a new block goes out in the original"
-            );
-        }
-    }
-}
-
-/// Counts the new blocks of a request that went out while the store had not even given the deployment's secret, without which its
-/// prefix has no name.
-pub(crate) fn report_unread(turn: &Turn, body: &[u8]) {
-    if let Some(scan) = scan_nameless(turn, body) {
-        report(
-            &turn.app,
-            body,
-            &scan,
-            &new_blocks(&scan, 0, Uncompressed::StoreLate),
-        );
-    }
-}
-
-/// A scan whose prefixes have no names: it takes no secret.
-pub(crate) fn scan_nameless(turn: &Turn, body: &[u8]) -> Option<Scan> {
-    let nameless = DigestKey::from_bytes([0; 32]);
-    scan::scan(body, turn.dialect, &nameless).ok()
-}
-
-/// The blocks after the model's last message, and not before the message at `first`, all of them left for one reason.
+/// The blocks after the model's last message, and not before the position `first`, all of them left for one reason.
 pub(crate) fn new_blocks(scan: &Scan, first: usize, reason: Uncompressed) -> Left {
     let after_model = scan.last_from_model().map_or(0, |last| last + 1);
-    let new = scan.blocks_from(after_model.max(first))..scan.blocks.len();
+    let new = scan.blocks_from(after_model).max(first)..scan.blocks.len();
     new.map(|index| (index, reason)).collect()
 }

@@ -1,0 +1,257 @@
+//! The way of one request of a dialect: plan what goes out, send it, and listen to the answer.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Response, StatusCode, header};
+use tracing::Instrument;
+
+use crate::answer::{Done, Overheard};
+use crate::app::App;
+use crate::body::Unread;
+use crate::counts::Decision;
+use crate::deferral::Deferral;
+use crate::dialect::{Dialect, Endpoint};
+use crate::headers::{self, RequestId};
+use crate::outgoing::Outgoing;
+use crate::plan::splice::Rope;
+use crate::prefix_mismatch;
+use crate::prepare;
+use crate::recovery::Recovery;
+use crate::reply;
+use crate::turn::Turn;
+use crate::upstream::{AnswerBody, Destination, RequestBody, Unanswered};
+
+/// Answers a request of a dialect whose body was read, or could not be.
+pub(crate) async fn answer(
+    app: Arc<App>,
+    dialect: &'static dyn Dialect,
+    parts: Parts,
+    received: Result<Bytes, Unread>,
+) -> Response<Body> {
+    let id = RequestId::new();
+    let session = headers::session(&parts.headers);
+    let span = tracing::info_span!("request", %id, dialect = dialect.name(), session);
+    let turn = Turn { app, dialect, id };
+    id.on(turn.run(parts, received).instrument(span).await)
+}
+
+/// What a request asks, and where.
+#[derive(Clone)]
+struct Asked<'a> {
+    destination: &'a Destination,
+    method: Method,
+    target: &'a PathAndQuery,
+}
+
+/// What was sent for a request.
+struct Sent {
+    decision: Decision,
+    bytes_sent: usize,
+    bytes_saved: usize,
+}
+
+impl Turn {
+    async fn run(&self, mut parts: Parts, received: Result<Bytes, Unread>) -> Response<Body> {
+        let provider = self.dialect.provider();
+        let destination = match self.app.upstream.destination(provider, &parts.headers) {
+            Ok(destination) => destination,
+            Err(refused) => return reply::not_allowed(provider, &refused),
+        };
+        let received = match received {
+            Ok(received) => received,
+            Err(unread) => return self.refuse(&unread),
+        };
+        let outgoing = self.prepare(&parts, &received).await;
+        if outgoing.is_decoded() {
+            // It was decoded to be spliced, and goes out as it is now.
+            parts.headers.remove(header::CONTENT_ENCODING);
+        }
+        self.send((parts, &destination), outgoing, received.len())
+            .await
+    }
+
+    /// Chooses what goes out for a body.
+    async fn prepare(&self, parts: &Parts, received: &Bytes) -> Outgoing {
+        let headers = &parts.headers;
+        if headers::bypass(headers) {
+            let observed = prepare::observe(self.clone(), headers.clone(), received.clone());
+            let observed = observed.in_current_span();
+            self.app.tasks.spawn_on(observed, &self.app.off_path);
+            return Outgoing::as_received(received, Decision::Bypassed);
+        }
+        // A panic of ours costs savings, never the request; its message is not shown, because it may quote a prompt.
+        let compacts = Endpoint::of(parts.uri.path()).is_some_and(|asked| asked.compacts());
+        let planned = async {
+            if compacts {
+                prepare::prepare_compaction(self, headers, received).await
+            } else {
+                prepare::prepare(self, headers, received).await
+            }
+        };
+        let planned = AssertUnwindSafe(planned).catch_unwind().await;
+        match planned {
+            Ok(Some(outgoing)) => outgoing,
+            Ok(None) | Err(_) => Outgoing::as_received(received, Decision::Forwarded),
+        }
+    }
+
+    async fn send(
+        &self,
+        (mut parts, destination): (Parts, &Destination),
+        outgoing: Outgoing,
+        bytes_in: usize,
+    ) -> Response<Body> {
+        let Outgoing {
+            rope,
+            decision,
+            bytes_saved,
+            drops_thinking,
+            deferral,
+            heard,
+            recovery,
+        } = outgoing;
+        headers::outgoing(&mut parts.headers);
+        if drops_thinking {
+            prefix_mismatch::name_beta(&mut parts.headers);
+        }
+        let bytes_sent = rope.len();
+        let mut sent = Sent {
+            decision,
+            bytes_sent,
+            bytes_saved,
+        };
+        let target = parts.uri.path_and_query().cloned();
+        let asked = Asked {
+            destination,
+            method: parts.method,
+            target: &target.unwrap_or_else(|| PathAndQuery::from_static("/")),
+        };
+        let again = recovery.map(|recovery| (recovery, parts.headers.clone()));
+        let mut answer = self.forward(asked.clone(), parts.headers, rope).await;
+        let mut heard = heard;
+        if let Some((recovery, headers)) = again {
+            // In a box: it is rare that more is to be done than to look at a status.
+            let recover = Box::pin(self.recover(answer, recovery, (asked, headers), &mut sent));
+            let (final_answer, told) = recover.await;
+            (answer, heard) = (final_answer, Some(told));
+        }
+        sent.decision = deferral.map_or(sent.decision, Deferral::decision);
+        self.answered(answer, heard, &sent, bytes_in)
+    }
+
+    /// Sends a body to the provider.
+    async fn forward(
+        &self,
+        Asked {
+            destination,
+            method,
+            target,
+        }: Asked<'_>,
+        headers: HeaderMap,
+        rope: Rope,
+    ) -> Result<Response<AnswerBody>, Unanswered> {
+        let body = RequestBody::Whole(rope);
+        self.app
+            .upstream
+            .send(destination, (method, target), headers, body)
+            .await
+    }
+
+    /// Sends a request once more, if its answer is the refusal of its thinking; gives the answer to pass on, and who listens to it.
+    async fn recover(
+        &self,
+        answer: Result<Response<AnswerBody>, Unanswered>,
+        recovery: Recovery,
+        (asked, mut headers): (Asked<'_>, HeaderMap),
+        sent: &mut Sent,
+    ) -> (Result<Response<AnswerBody>, Unanswered>, Done) {
+        let Ok(mut answer) = answer else {
+            return (answer, recovery.heard());
+        };
+        let Some(rope) = recovery.second_try(&mut answer).await else {
+            return (Ok(answer), recovery.heard());
+        };
+        *sent = Sent {
+            decision: Decision::Forwarded,
+            bytes_sent: rope.len(),
+            bytes_saved: 0,
+        };
+        headers.remove(header::CONTENT_ENCODING);
+        prefix_mismatch::name_beta(&mut headers);
+        let second = self.forward(asked, headers, rope).await;
+        let taken = second.as_ref().is_ok_and(|it| it.status().is_success());
+        let heard = if taken {
+            recovery.lost(&self.app.counts)
+        } else {
+            recovery.heard()
+        };
+        (second, heard)
+    }
+
+    /// Counts a request, and makes its answer the client's.
+    fn answered(
+        &self,
+        answer: Result<Response<AnswerBody>, Unanswered>,
+        heard: Option<Done>,
+        sent: &Sent,
+        bytes_in: usize,
+    ) -> Response<Body> {
+        let Sent {
+            decision,
+            bytes_sent,
+            bytes_saved,
+        } = *sent;
+        let provider = self.dialect.provider();
+        self.app
+            .counts
+            .request(decision, bytes_in, bytes_sent, bytes_saved);
+        let mut response = match answer {
+            Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                reply::switched(provider)
+            }
+            Ok(answer) => self.listen(answer, heard),
+            Err(error) => reply::unanswered(provider, &error),
+        };
+        let status = response.status().as_u16();
+        tracing::debug!(
+            decision = decision.name(),
+            bytes.r#in = bytes_in,
+            bytes.sent = bytes_sent,
+            status,
+            "answered"
+        );
+        headers::decided(response.headers_mut(), decision, bytes_saved);
+        response
+    }
+
+    /// Passes an answer on and listens to it.
+    fn listen(&self, answer: Response<AnswerBody>, heard: Option<Done>) -> Response<Body> {
+        let (mut parts, body) = answer.into_parts();
+        headers::end_to_end(&mut parts.headers);
+        let Some(heard) = heard else {
+            return Response::from_parts(parts, Body::new(body));
+        };
+        let body = Overheard::new(body, &parts.headers, self.dialect, heard);
+        Response::from_parts(parts, Body::new(body))
+    }
+
+    fn refuse(&self, unread: &Unread) -> Response<Body> {
+        let provider = self.dialect.provider();
+        match unread {
+            Unread::TooLarge => {
+                let limit = self.app.rules.max_body_bytes;
+                let message = format!(
+                    "the request body is larger than {limit} bytes (HEADROOM_MAX_BODY_BYTES)"
+                );
+                reply::error(provider, StatusCode::PAYLOAD_TOO_LARGE, &message)
+            }
+            Unread::Broken => reply::broken(provider),
+        }
+    }
+}
