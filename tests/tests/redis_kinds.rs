@@ -11,8 +11,8 @@ use headroom_tests::redis_server::RedisServer;
 use headroom_tests::stage::Stage;
 use headroom_tests::wait;
 
-/// What the README says an operator gives to a user for this.
-const ACL: &str = include_str!("../../README.md");
+/// It holds the line by which an operator makes a Redis user for this.
+const OPERATIONS: &str = include_str!("../../docs/operations.md");
 
 fn small(launch: Launch) -> Launch {
     launch
@@ -114,12 +114,12 @@ async fn over_a_cluster_whose_slot_moves() {
     whole_way(&stage, "after", 2).await;
 }
 
-/// The README's line for a Redis user of our own.
+/// The line for a Redis user of our own.
 fn acl_line() -> Vec<&'static str> {
-    let line = ACL
+    let line = OPERATIONS
         .lines()
         .find(|line| line.trim_start().starts_with("ACL SETUSER headroom"));
-    line.expect("the README has the line")
+    line.expect("docs/operations.md has the line")
         .split_whitespace()
         .collect()
 }
