@@ -1,4 +1,4 @@
-# The one door to every command.
+# Every command of the project, in one place.
 
 # What CI runs.
 check:

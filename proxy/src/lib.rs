@@ -73,7 +73,7 @@ use self::upstream::Upstream;
 pub use self::settings::{Command, Settings};
 
 /// For every program that serves as the proxy. Bodies come and go by the megabyte: the system's allocator gives each back to the
-/// kernel, which then clears it again page by page (2 MB on 8 connections: less than half of the CPU time, `HOTPATH.md`).
+/// kernel, which then clears it again page by page (2 MB on 8 connections: less than half of the CPU time, `docs/benchmarks.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,6 +1,6 @@
 //! A load of jobs while workers, connections and Redis itself are killed: nothing is lost, nothing is wrong.
 //!
-//! The test that always runs is short. The full run is the other one: `just faults`, or as README.md says.
+//! The test that always runs is short. The full run is the other one: `just faults`, or as CONTRIBUTING.md says.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;

@@ -6,13 +6,14 @@ use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::http::Call;
 use headroom_tests::process::Launch;
 use headroom_tests::provider::Provider;
+use headroom_tests::queue::hand::{Ended, queue_at};
 use headroom_tests::redis_kinds::{Cluster, Sentinel, Tls};
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::stage::Stage;
 use headroom_tests::wait;
 
-/// What the README says an operator gives to a user for this.
-const ACL: &str = include_str!("../../README.md");
+/// It holds the line by which an operator makes a Redis user for this.
+const OPERATIONS: &str = include_str!("../../docs/operations.md");
 
 fn small(launch: Launch) -> Launch {
     launch
@@ -114,12 +115,12 @@ async fn over_a_cluster_whose_slot_moves() {
     whole_way(&stage, "after", 2).await;
 }
 
-/// The README's line for a Redis user of our own.
+/// The line for a Redis user of our own.
 fn acl_line() -> Vec<&'static str> {
-    let line = ACL
+    let line = OPERATIONS
         .lines()
         .find(|line| line.trim_start().starts_with("ACL SETUSER headroom"));
-    line.expect("the README has the line")
+    line.expect("docs/operations.md has the line")
         .split_whitespace()
         .collect()
 }
@@ -128,12 +129,18 @@ fn acl_line() -> Vec<&'static str> {
 async fn a_user_limited_to_our_keys_and_channel_is_enough() {
     let redis = RedisServer::start().await;
     let _: String = redis.command(&acl_line()).await;
-    let stage = over(&redis.url_as("headroom:CHANGE-ME")).await;
+    let url = redis.url_as("headroom:CHANGE-ME");
+    let mut stage = over(&url).await;
     whole_way(&stage, "acl", 1).await;
+    for words in ["status", "list", "dead", "pause", "resume", "replay --all"] {
+        let ended: Ended = queue_at(&url, words).run().await.into();
+        assert_eq!(ended.code, Some(0), "{words}: {ended:?}");
+    }
+    let worker = stage.worker.as_mut().expect("it is there");
+    assert!(worker.terminate(wait::DEADLINE).await.success());
     let refused: Vec<redis::Value> = redis.command(&["ACL", "LOG"]).await;
     assert!(refused.is_empty(), "{refused:?}");
-    let whoami = redis.url_as("headroom:CHANGE-ME");
-    let client = redis::Client::open(whoami).expect("a URL");
+    let client = redis::Client::open(url).expect("a URL");
     let mut connection = client
         .get_multiplexed_async_connection()
         .await

@@ -16,7 +16,7 @@ use crate::scan::{Block, CacheLife, Scan};
 const MARGIN_MS: u64 = 60_000;
 /// For how long a request whose answer said nothing of the cache may have left something there: the longest life of a marker.
 pub(crate) const UNKNOWN_LIFE_MS: u64 = 3_600_000 + MARGIN_MS;
-/// A prefix of so many tokens is always cached by a provider that caches by itself (FACTS: from 1,024 on).
+/// A prefix of so many tokens is always cached by a provider that caches by itself (from 1,024 on: `docs/providers.md`).
 const SURELY_CACHED_TOKENS: u64 = 2_048;
 
 /// The waiting prefix, if it may land in this request.

@@ -35,7 +35,7 @@ use self::read::Reader;
 use self::remembered::Step;
 pub(crate) use self::remembered::{Scans, Trail};
 
-/// Smallest tool output that is a block, in bytes of escaped text. A form must save 200 bytes, so less is not worth a look.
+/// Smallest tool output that is a block, in bytes of escaped text. A form must save a hundred bytes, so less is rarely worth a look.
 pub const MIN_TOOL_BYTES: usize = 512;
 
 /// Smallest user text that is a block, in bytes of escaped text. What a person typed is rarely this long.

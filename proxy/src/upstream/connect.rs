@@ -52,7 +52,7 @@ pub(super) fn connector(proxies: Proxies) -> Connector {
 }
 
 /// TLS by the certificates that this system trusts. It offers no HTTP/2: over one connection of it, streams wait for each other, and
-/// large bodies for its window (HOTPATH.md).
+/// large bodies for its window (docs/benchmarks.md).
 fn tls() -> Arc<ClientConfig> {
     let trusted = ClientConfig::builder()
         .with_native_roots()

@@ -1,4 +1,4 @@
-//! The queue over Redis lists. The contract's table of keys says what stands where.
+//! The queue over Redis lists. The table of keys in `docs/operations.md` says what stands where.
 //!
 //! | file | what |
 //! |---|---|

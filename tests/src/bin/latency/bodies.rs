@@ -9,7 +9,7 @@ use headroom_tests::conversation::{Conversation, Dialect};
 use serde_json::{Value, json};
 
 /// Sizes of tool results in bytes, in turn, each of two like sizes with and without a form: half are under 500 bytes, and the
-/// long ones hold most of the bytes (`FACTS.md`, "What real clients send").
+/// long ones hold most of the bytes (`docs/providers.md`, "What clients send").
 const SIZES: [usize; 18] = [
     700, 600, 300, 350, 4_000, 4_500, 400, 450, 9_000, 8_000, 200, 300, 2_500, 2_200, 350, 250,
     16_000, 14_000,
