@@ -1,15 +1,16 @@
-//! Recorded sessions through the real proxy and worker on a real redis-server, each turn as the client would have sent it.
+//! Whole sessions through the real proxy and worker on a real redis-server, each turn as the client would have sent it.
 //!
 //! After each turn: the provider got a valid body; outside the replaced blocks it is the client's, byte for byte; no form
 //! ever changed except by landing; every replaced block expands to its original; nothing changed before bound thinking. After
 //! each session: it cost no more than going direct.
+#![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::cmp::Reverse;
 use std::sync::Arc;
 
 use headroom_tests::client::Client;
 use headroom_tests::conversation::Dialect;
-use headroom_tests::conversation::recorded::{Session, Step, sessions};
+use headroom_tests::conversation::recorded::{Session, Step, made_up};
 use headroom_tests::process::Launch;
 use headroom_tests::provider::cache::PromptCache;
 use headroom_tests::stage::Stage;
@@ -50,34 +51,68 @@ struct Bills {
     direct: PromptCache,
 }
 
+const AS_SENT: Variant = Variant {
+    name: "as clients send them",
+    cached: true,
+    model: None,
+    before: 0,
+    min_tokens: "50000",
+};
+
+const RESUMED: Variant = Variant {
+    name: "resumed in the middle, never cached",
+    cached: false,
+    model: None,
+    before: 40,
+    min_tokens: "2000",
+};
+
+const BOUND: Variant = Variant {
+    name: "claude-opus-5-5, resumed, never cached",
+    cached: false,
+    model: Some("claude-opus-5-5"),
+    before: 40,
+    min_tokens: "2000",
+};
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn as_clients_send_them() {
-    let variant = Variant {
-        name: "as clients send them",
-        cached: true,
-        model: None,
-        before: 0,
-        min_tokens: "50000",
-    };
-    let Some(total) = replay_all(variant).await else {
-        return;
-    };
+    let total = replay_all(made_up(), AS_SENT).await;
     assert_eq!(total.landed, 0, "nothing lands on a warm prefix");
-    assert!(total.entered > 100, "new blocks are compressed: {total:?}");
+    assert!(total.entered > 40, "new blocks are compressed: {total:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resumed_and_uncached() {
-    let variant = Variant {
-        name: "resumed in the middle, never cached",
-        cached: false,
-        model: None,
-        before: 40,
-        min_tokens: "2000",
-    };
-    let Some(total) = replay_all(variant).await else {
-        return;
-    };
+    let total = replay_all(made_up(), RESUMED).await;
+    assert!(total.deferred >= 4, "cold starts are deferred: {total:?}");
+    assert!(
+        total.landed > 10,
+        "results land on cold prefixes: {total:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_model_that_binds_thinking() {
+    replay_all(made_up(), BOUND).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the recorded sessions beside the checkout: scripts/test runs it where they are"]
+async fn recorded_as_clients_send_them() {
+    let total = replay_all(recorded(), AS_SENT).await;
+    assert_eq!(total.landed, 0, "nothing lands on a warm prefix");
+    assert!(total.entered > 100, "new blocks are compressed: {total:?}");
+    assert!(
+        total.bytes_sent * 100 < total.bytes_in * 90,
+        "a tenth of all bytes is saved: {total:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the recorded sessions beside the checkout: scripts/test runs it where they are"]
+async fn recorded_resumed_and_uncached() {
+    let total = replay_all(recorded(), RESUMED).await;
     assert!(total.deferred > 10, "cold starts are deferred: {total:?}");
     assert!(
         total.landed > 50,
@@ -86,23 +121,18 @@ async fn resumed_and_uncached() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_a_model_that_binds_thinking() {
-    let variant = Variant {
-        name: "claude-opus-5-5, resumed, never cached",
-        cached: false,
-        model: Some("claude-opus-5-5"),
-        before: 40,
-        min_tokens: "2000",
-    };
-    replay_all(variant).await;
+#[ignore = "needs the recorded sessions beside the checkout: scripts/test runs it where they are"]
+async fn recorded_on_a_model_that_binds_thinking() {
+    replay_all(recorded(), BOUND).await;
 }
 
-/// Replays all sessions, a few at a time, and prints the table; `None` where there are no recordings.
-async fn replay_all(variant: Variant) -> Option<Outcome> {
-    let Some(mut sessions) = sessions() else {
-        say("SKIPPED: no recorded sessions beside the checkout (../shared/corpus/sessions)");
-        return None;
-    };
+fn recorded() -> Vec<Session> {
+    headroom_tests::conversation::recorded::recorded()
+        .expect("recorded sessions in ../shared/corpus/sessions")
+}
+
+/// Replays sessions, a few at a time, and prints the table.
+async fn replay_all(mut sessions: Vec<Session>, variant: Variant) -> Outcome {
     let set = |launch: Launch| {
         launch
             .set(
@@ -133,7 +163,7 @@ async fn replay_all(variant: Variant) -> Option<Outcome> {
     assert_eq!(stats["bytes"]["in"], total.bytes_in, "{stats}");
     assert_eq!(stats["bytes"]["sent"], total.bytes_sent, "{stats}");
     assert_eq!(stats["requests"]["total"], total.turns, "{stats}");
-    Some(total)
+    total
 }
 
 async fn a_few_at_a_time<F>(replays: impl Iterator<Item = F>) -> Vec<Outcome>

@@ -323,7 +323,7 @@ fn a_plan_that_could_not_be_stored_sends_nothing_new() {
 }
 
 #[test]
-#[ignore = "needs the recorded sessions beside the checkout: cargo test -p headroom-proxy -- --ignored"]
+#[ignore = "needs the recorded sessions beside the checkout: scripts/test runs it where they are"]
 fn recorded_sessions_keep_their_forms() {
     let (mut bytes, mut sent) = (0, 0);
     for session in recorded() {

@@ -1,4 +1,4 @@
-//! Sessions that real agents had, where the recordings are present.
+//! Sessions as files: a few of this project's own making, and those that real agents had, where the recordings are present.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,13 +46,26 @@ impl Session {
     }
 }
 
-/// All recorded sessions, or `None` where the recordings are not present.
+/// The sessions of this project's own making.
+///
+/// # Panics
+/// When one can't be read.
+#[must_use]
+pub fn made_up() -> Vec<Session> {
+    sessions("fixtures/sessions").expect("tests/fixtures/sessions")
+}
+
+/// The sessions that real agents had, or `None` where the recordings are not present.
 ///
 /// # Panics
 /// When a recording can't be read.
 #[must_use]
-pub fn sessions() -> Option<Vec<Session>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/sessions");
+pub fn recorded() -> Option<Vec<Session>> {
+    sessions("../../shared/corpus/sessions")
+}
+
+fn sessions(folder: &str) -> Option<Vec<Session>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .ok()?
         .map(|entry| entry.expect("an entry").path())

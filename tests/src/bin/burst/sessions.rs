@@ -33,7 +33,7 @@ pub(crate) enum Source {
 impl Source {
     /// The recorded sessions that fit, or the generated ones.
     pub(crate) fn find() -> Self {
-        let mut found = recorded::sessions().unwrap_or_default();
+        let mut found = recorded::recorded().unwrap_or_default();
         found.retain(|session| {
             session.dialect == Dialect::Messages && Session::recorded(session, 0).fits()
         });
