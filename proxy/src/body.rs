@@ -1,13 +1,14 @@
 //! Reading a request's body whole, and looking into an encoded one.
 
 use std::io::Read;
-use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
+
+use crate::http_settings::HTTP;
 
 /// Why a body was not read.
 #[derive(Debug)]
@@ -18,13 +19,11 @@ pub(crate) enum Unread {
     Broken,
 }
 
-/// How long what is left of a body that is too large is read on, and how many times the bound of it: a client reads an answer
-/// only when it has sent its request, and a connection that is closed before takes the answer with it.
-const DISCARD: (Duration, usize) = (Duration::from_secs(30), 4);
-
 /// A body of this size that comes in one piece is not copied out of the buffer it was read into, which may be a few times as
 /// large.
 const AS_IT_CAME: usize = 64 << 10;
+/// How many times what has come of a body is reserved when its buffer is full.
+const GROWTH: usize = 8;
 
 /// Reads the body of a request with these headers into one piece of at most `limit` bytes.
 pub(crate) async fn read(
@@ -42,8 +41,8 @@ pub(crate) async fn read(
         read_at_most(&mut body, limit).await
     };
     if matches!(whole, Err(Unread::TooLarge)) {
-        let (time, times) = DISCARD;
-        let _ = tokio::time::timeout(time, discard(body, limit.saturating_mul(times))).await;
+        let most = limit.saturating_mul(HTTP.client.discard_times);
+        let _ = tokio::time::timeout(HTTP.client.discard_timeout, discard(body, most)).await;
     }
     whole
 }
@@ -68,20 +67,26 @@ async fn discard(mut body: Body, most: usize) {
 }
 
 async fn read_at_most(body: &mut Body, limit: usize) -> Result<Bytes, Unread> {
-    let capacity = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(0);
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else {
             continue;
         };
-        if whole.is_empty() && data.len() == capacity && capacity >= AS_IT_CAME {
+        if whole.is_empty() && data.len() == announced && announced >= AS_IT_CAME {
             return Ok(data);
         }
-        if whole.len() + data.len() > limit {
+        let length = whole.len() + data.len();
+        if length > limit {
             return Err(Unread::TooLarge);
         }
-        if whole.is_empty() {
-            whole.reserve(capacity.max(data.len()));
+        if length > whole.capacity() {
+            // Who announces much and sends little holds little.
+            let bound = HTTP
+                .client
+                .first_body_buffer
+                .max(whole.len().saturating_mul(GROWTH));
+            whole.reserve(announced.min(bound).max(length) - whole.len());
         }
         whole.extend_from_slice(&data);
     }

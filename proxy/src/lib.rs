@@ -1,12 +1,11 @@
 //! `headroom-proxy`: stands between a coding agent and its LLM provider, forwards at once, and sends less.
 //!
-//! The way of a request, file by file: [`serve`] reads it, where it is as nearly all are, or else hyper, [`routes`] and [`body`] → [`turn`]
-//! → [`plan`] (look into it: `readable`, `dialect`, `scan`; what is known of it: `memory`; leave it to a worker: `defer`, `backlog`; or
-//! which forms go out: `choose`, with `entry` and `landing`; which go out in the original, and why: `uncompressed`; put it together:
-//! `splice`, `outgoing`; note it: `ledger`) → [`upstream`] (or where the request itself says: `allowed`; through one of the `proxies`,
-//! where the environment names any) → [`answer`] back to the client. What is in no dialect goes past all that: [`relay`], and [`upgrade`]
-//! for `WebSocket`. A request goes this way in one task, that of its client's connection; what it need not wait for (jobs, records)
-//! happens [`off_path`].
+//! The way of a request, file by file: [`serve`] (hyper reads it and writes the response), [`routes`], [`body`] → [`turn`] → [`plan`]
+//! (look into it: `readable`, `dialect`, `scan`; what is known of it: `memory`; leave it to a worker: `defer`, `backlog`; or which forms
+//! go out: `choose`, with `entry` and `landing`; which go out in the original, and why: `uncompressed`; put it together: `splice`,
+//! `outgoing`; note it: `ledger`) → [`upstream`] (or where the request itself says: `allowed`; through one of the `proxies`, where the
+//! environment names any) → [`answer`] back to the client. What is in no dialect goes past all that: [`relay`], and [`upgrade`] for
+//! `WebSocket`. A request goes this way in one task; what it need not wait for (jobs, records) happens [`off_path`].
 //!
 //! Not here: how jobs are claimed and done (`headroom-worker`), how texts are compressed and where things are kept
 //! (`headroom-shared`).
@@ -28,6 +27,7 @@ mod headers;
 #[doc(hidden)]
 pub mod hot_path;
 mod http1;
+mod http_settings;
 mod landing;
 mod ledger;
 mod memory;

@@ -16,4 +16,4 @@ pub(crate) use self::cut::cut;
 pub(crate) use self::dechunk::{BadChunk, Dechunk};
 pub(crate) use self::fields::{MOST_FIELDS, decimal, fields, words, write_fields};
 pub(crate) use self::outbox::Outbox;
-pub(crate) use self::reading::{read_at_most, read_some};
+pub(crate) use self::reading::read_some;

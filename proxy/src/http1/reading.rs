@@ -21,19 +21,9 @@ pub(crate) fn read_some<S: AsyncRead + Unpin>(
     into: &mut BytesMut,
     context: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    read_at_most(stream, into, STEP, context)
-}
-
-/// The same for `most` bytes, where those are fewer.
-pub(crate) fn read_at_most<S: AsyncRead + Unpin>(
-    stream: &mut S,
-    into: &mut BytesMut,
-    most: usize,
-    context: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.resize(STEP, 0);
-        let mut buffer = ReadBuf::new(&mut scratch[..most.min(STEP)]);
+        let mut buffer = ReadBuf::new(scratch);
         ready!(Pin::new(stream).poll_read(context, &mut buffer))?;
         into.extend_from_slice(buffer.filled());
         Poll::Ready(Ok(buffer.filled().len()))
