@@ -19,12 +19,23 @@ pub(crate) const HTTP: HttpSettings = HttpSettings {
         drain_timeout: Duration::from_secs(25),
         accept_pause: Duration::from_millis(100),
     },
+    provider: ProviderSide {
+        connect_timeout: Duration::from_secs(10),
+        tunnel_timeout: Duration::from_secs(8),
+        tcp_keepalive: Duration::from_secs(30),
+        tcp_keepalive_interval: Duration::from_secs(10),
+        tcp_keepalive_retries: 3,
+        read_buffer: 128 << 10,
+        idle_timeout: Duration::from_secs(50),
+        sweep_interval: Duration::from_secs(1),
+    },
 };
 
 /// See [`HTTP`].
 #[derive(Debug)]
 pub(crate) struct HttpSettings {
     pub(crate) client: ClientSide,
+    pub(crate) provider: ProviderSide,
 }
 
 /// Connections that clients make to this proxy.
@@ -49,4 +60,26 @@ pub(crate) struct ClientSide {
     pub(crate) drain_timeout: Duration,
     /// How long to wait when the system can't accept a connection (too many open files).
     pub(crate) accept_pause: Duration,
+}
+
+/// Connections that this proxy makes to providers. A response has no time limit: it may take as long as the provider likes.
+#[derive(Debug)]
+pub(crate) struct ProviderSide {
+    /// How long a connection may take to be made: name, TCP and TLS together.
+    pub(crate) connect_timeout: Duration,
+    /// How long an HTTP proxy on the way may take to be reached and to make a tunnel: less than a connection, which may need TLS in it.
+    pub(crate) tunnel_timeout: Duration,
+    /// After this long without traffic the system asks whether the provider is still there: a dead connection is not waited on.
+    pub(crate) tcp_keepalive: Duration,
+    /// How long it waits for an answer to that before it asks again.
+    pub(crate) tcp_keepalive_interval: Duration,
+    /// After how many of those the connection is given up.
+    pub(crate) tcp_keepalive_retries: u32,
+    /// Bytes that a connection reads at once, and the longest head of a response.
+    pub(crate) read_buffer: usize,
+    /// How long an idle connection is kept: less than common servers and load balancers do (60 s and more), so that this is the side
+    /// that closes.
+    pub(crate) idle_timeout: Duration,
+    /// How often idle connections are looked at.
+    pub(crate) sweep_interval: Duration,
 }

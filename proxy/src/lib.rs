@@ -26,7 +26,6 @@ mod entry;
 mod headers;
 #[doc(hidden)]
 pub mod hot_path;
-mod http1;
 mod http_settings;
 mod landing;
 mod ledger;

@@ -20,7 +20,7 @@ use crate::headers::{self, RequestId};
 use crate::outgoing::Outgoing;
 use crate::plan;
 use crate::reply;
-use crate::upstream::{AnswerBody, Destination, RequestBody};
+use crate::upstream::{Destination, RequestBody, ResponseBody};
 
 /// Answers a request of a dialect whose body was read, or could not be.
 pub(crate) async fn answer(
@@ -144,7 +144,7 @@ impl Turn {
     }
 
     /// Passes an answer on and listens to it.
-    fn listen(&self, answer: Response<AnswerBody>, heard: Option<Done>) -> Response<Body> {
+    fn listen(&self, answer: Response<ResponseBody>, heard: Option<Done>) -> Response<Body> {
         let (mut parts, body) = answer.into_parts();
         headers::end_to_end(&mut parts.headers);
         let Some(heard) = heard else {

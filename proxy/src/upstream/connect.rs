@@ -5,7 +5,6 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::Uri;
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, MaybeHttpsStream};
@@ -16,6 +15,7 @@ use tokio_rustls::rustls::ClientConfig;
 use tower_service::Service;
 
 use super::tunnel::{Tunnels, Way};
+use crate::http_settings::HTTP;
 use crate::proxies::Proxies;
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -26,14 +26,6 @@ pub(super) type Connector = HttpsConnector<Tunnels>;
 /// A connection's bytes.
 pub(super) type Stream = MaybeHttpsStream<Way>;
 
-/// How long a connection to a provider may take to be made: name, TCP and TLS together.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// After this long without traffic the system asks whether the peer is still there, and gives it up after a few silent
-/// intervals: an answer may take long, but a dead connection is not waited on.
-const KEEPALIVE: Duration = Duration::from_secs(30);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_RETRIES: u32 = 3;
-
 /// Linux forgets within 200 ms of silence how much the way can carry, and a large request after a person's pause takes many round
 /// trips (2 MB at 20 ms: 170 ms). With this congestion control it does not (32 ms).
 const CONGESTION_CONTROL: &[u8] = b"bbr";
@@ -43,9 +35,9 @@ pub(super) fn connector(proxies: Proxies) -> Connector {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
-    http.set_keepalive(Some(KEEPALIVE));
-    http.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
-    http.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
+    http.set_keepalive(Some(HTTP.provider.tcp_keepalive));
+    http.set_keepalive_interval(Some(HTTP.provider.tcp_keepalive_interval));
+    http.set_keepalive_retries(Some(HTTP.provider.tcp_keepalive_retries));
     let (tcp, tls) = (Tcp(http), tls());
     let to_proxy = HttpsConnector::from((tcp.clone(), tls.clone()));
     HttpsConnector::from((Tunnels::new(proxies, tcp, to_proxy), tls))
@@ -85,7 +77,7 @@ impl Service<Uri> for Tcp {
                 .peer_addr()
                 .is_ok_and(|peer| !peer.ip().is_loopback())
             {
-                keep_pace(stream.inner());
+                choose_congestion_control(stream.inner());
             }
             Ok(stream)
         })
@@ -93,7 +85,7 @@ impl Service<Uri> for Tcp {
 }
 
 /// Chooses [`CONGESTION_CONTROL`] where the system has it and lets everyone choose it.
-fn keep_pace(stream: &TcpStream) {
+fn choose_congestion_control(stream: &TcpStream) {
     #[cfg(target_os = "linux")]
     if let Err(error) = socket2::SockRef::from(stream).set_tcp_congestion(CONGESTION_CONTROL) {
         tracing::debug!(%error, "no congestion control that keeps its pace over a pause");
@@ -108,10 +100,13 @@ fn keep_pace(stream: &TcpStream) {
 /// When there is none.
 pub(super) async fn connect(connector: &Connector, origin: &Uri) -> Result<Stream, BoxError> {
     let connecting = connector.clone().call(origin.clone());
-    tokio::time::timeout(TIMEOUT, connecting)
+    tokio::time::timeout(HTTP.provider.connect_timeout, connecting)
         .await
         .unwrap_or_else(|_| {
-            let why = format!("no connection within {} s", TIMEOUT.as_secs());
+            let why = format!(
+                "no connection within {} s",
+                HTTP.provider.connect_timeout.as_secs()
+            );
             Err(io::Error::new(io::ErrorKind::TimedOut, why).into())
         })
 }
