@@ -29,6 +29,7 @@ pub(crate) const HTTP: HttpSettings = HttpSettings {
         idle_timeout: Duration::from_secs(50),
         sweep_interval: Duration::from_secs(1),
     },
+    half_closed_timeout: Duration::from_secs(30),
 };
 
 /// See [`HTTP`].
@@ -36,6 +37,8 @@ pub(crate) const HTTP: HttpSettings = HttpSettings {
 pub(crate) struct HttpSettings {
     pub(crate) client: ClientSide,
     pub(crate) provider: ProviderSide,
+    /// How long one side of a WebSocket may go on sending when the other has ended: its closing handshake is over by then.
+    pub(crate) half_closed_timeout: Duration,
 }
 
 /// Connections that clients make to this proxy.

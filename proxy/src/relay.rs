@@ -71,6 +71,6 @@ pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body>
             Response::from_parts(parts, Body::new(body))
         }
         Err(_) if broken.load(Ordering::Relaxed) => reply::broken(provider),
-        Err(error) => span.in_scope(|| reply::unanswered(provider, &error)),
+        Err(error) => span.in_scope(|| reply::upstream_error(provider, &error)),
     })
 }

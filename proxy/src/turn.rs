@@ -129,7 +129,7 @@ impl Turn {
                 reply::switched(provider)
             }
             Ok(answer) => self.listen(answer, heard),
-            Err(error) => reply::unanswered(provider, &error),
+            Err(error) => reply::upstream_error(provider, &error),
         };
         let status = response.status().as_u16();
         tracing::debug!(

@@ -1,7 +1,6 @@
 //! `WebSocket`: the handshake goes to the provider and back, and then the bytes of either side as they come.
 
 use std::io;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -13,10 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, split};
 
 use crate::app::App;
 use crate::headers::{self, words};
+use crate::http_settings::HTTP;
 use crate::upstream::ResponseBody;
-
-/// How long one side may go on sending when the other has ended: a WebSocket's closing handshake is over by then.
-const HALF_CLOSED: Duration = Duration::from_secs(30);
 
 /// A client's wish to speak WebSocket on its connection.
 #[derive(Debug)]
@@ -92,11 +89,11 @@ async fn relay(client: OnUpgrade, provider: OnUpgrade) -> io::Result<()> {
     match select(up, down).await {
         Either::Left((ended, down)) => {
             ended?;
-            tokio::time::timeout(HALF_CLOSED, down).await?
+            tokio::time::timeout(HTTP.half_closed_timeout, down).await?
         }
         Either::Right((ended, up)) => {
             ended?;
-            tokio::time::timeout(HALF_CLOSED, up).await?
+            tokio::time::timeout(HTTP.half_closed_timeout, up).await?
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::rustls::ClientConfig;
 use tower_service::Service;
 
-use super::tunnel::{Tunnels, Way};
+use super::tunnel::{Transport, Tunnels};
 use crate::http_settings::HTTP;
 use crate::proxies::Proxies;
 
@@ -24,7 +24,7 @@ pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(super) type Connector = HttpsConnector<Tunnels>;
 
 /// A connection's bytes.
-pub(super) type Stream = MaybeHttpsStream<Way>;
+pub(super) type Stream = MaybeHttpsStream<Transport>;
 
 /// Linux forgets within 200 ms of silence how much the way can carry, and a large request after a person's pause takes many round
 /// trips (2 MB at 20 ms: 170 ms). With this congestion control it does not (32 ms).

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::rt::{Read, Write};
 
-use super::lenient_writes::LenientWrites;
+use super::lenient_writes::{LenientWrites, WritesFailed};
 use super::request_body::RequestBody;
 use crate::http_settings::HTTP;
 
@@ -23,6 +23,7 @@ pub(super) struct Connection {
     sender: SendRequest<RequestBody>,
     /// `None` once it has ended.
     driver: Option<Driver>,
+    writes_failed: WritesFailed,
 }
 
 /// Why a connection gave no response.
@@ -41,10 +42,13 @@ impl Connection {
     {
         let mut builder = Builder::new();
         builder.max_buf_size(HTTP.provider.read_buffer);
-        let (sender, driver) = builder.handshake(LenientWrites::new(stream)).await?;
+        let writes_failed = WritesFailed::default();
+        let stream = LenientWrites::new(stream, writes_failed.clone());
+        let (sender, driver) = builder.handshake(stream).await?;
         Ok(Self {
             sender,
             driver: Some(Box::pin(driver.with_upgrades())),
+            writes_failed,
         })
     }
 
@@ -77,7 +81,7 @@ impl Connection {
     /// provider has not closed it.
     pub(super) fn is_ready(&mut self) -> bool {
         self.drive(&mut Context::from_waker(Waker::noop()));
-        self.driver.is_some() && self.sender.is_ready()
+        self.driver.is_some() && self.sender.is_ready() && !self.writes_failed.get()
     }
 
     /// Ends it as a connection for requests, where its response switches protocols: whoever waits for the upgrade gets its stream.

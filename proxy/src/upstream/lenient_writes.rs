@@ -2,6 +2,8 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -11,27 +13,33 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 #[derive(Debug)]
 pub(super) struct LenientWrites<S> {
     stream: S,
-    /// Whether a write failed.
-    failed: bool,
+    failed: WritesFailed,
+}
+
+/// Whether a write failed: nothing more can be sent then, whatever is still read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct WritesFailed(Arc<AtomicBool>);
+
+impl WritesFailed {
+    pub(super) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl<S> LenientWrites<S> {
-    pub(super) const fn new(stream: S) -> Self {
-        Self {
-            stream,
-            failed: false,
-        }
+    pub(super) fn new(stream: S, failed: WritesFailed) -> Self {
+        Self { stream, failed }
     }
 
     pub(super) fn into_inner(self) -> S {
         self.stream
     }
 
-    /// Takes `written` for done where it failed.
-    fn forgive<T>(&mut self, written: io::Result<T>, instead: T) -> io::Result<T> {
+    /// Takes `instead` for what was written where writing failed.
+    fn forgive<T>(&self, written: io::Result<T>, instead: T) -> io::Result<T> {
         Ok(written.unwrap_or_else(|error| {
             tracing::debug!(%error, "a provider takes no more of a request");
-            self.failed = true;
+            self.failed.0.store(true, Ordering::Relaxed);
             instead
         }))
     }
@@ -53,7 +61,7 @@ impl<S: Write + Unpin> Write for LenientWrites<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.failed {
+        if self.failed.get() {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
@@ -66,7 +74,7 @@ impl<S: Write + Unpin> Write for LenientWrites<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let all = slices.iter().map(|slice| slice.len()).sum();
-        if self.failed {
+        if self.failed.get() {
             return Poll::Ready(Ok(all));
         }
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices));
@@ -78,7 +86,7 @@ impl<S: Write + Unpin> Write for LenientWrites<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.failed {
+        if self.failed.get() {
             return Poll::Ready(Ok(()));
         }
         let flushed = ready!(Pin::new(&mut self.stream).poll_flush(context));

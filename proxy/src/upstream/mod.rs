@@ -66,7 +66,7 @@ struct Api {
 
 /// Why a request got no response from its provider.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unanswered {
+pub(crate) enum UpstreamError {
     /// The request's target is nothing that can be asked of the provider.
     #[error("{0:?} is not a path that can be forwarded")]
     Target(String),
@@ -126,23 +126,25 @@ impl Upstream {
         (method, path): (Method, &PathAndQuery),
         headers: HeaderMap,
         body: RequestBody,
-    ) -> Result<Response<ResponseBody>, Unanswered> {
+    ) -> Result<Response<ResponseBody>, UpstreamError> {
         let named;
         let api = match destination {
             Destination::Provider(provider) => self.api(*provider, path.path()),
             Destination::Named(base) => {
                 let api = origin(base).and_then(|origin| Api::over(base, self.named.of(origin)));
-                named = api.map_err(|_| Unanswered::Target(base.to_string()))?;
+                named = api.map_err(|_| UpstreamError::Target(base.to_string()))?;
                 &named
             }
         };
         let target = target::target(api.base.path(), path)
-            .ok_or_else(|| Unanswered::Target(path.path().to_owned()))?;
+            .ok_or_else(|| UpstreamError::Target(path.path().to_owned()))?;
         let request = request((method, target), &api.host, headers, body);
-        api.send(request).await.map_err(|error| Unanswered::Failed {
-            host: api.base.authority().to_owned(),
-            cause: causes(error.as_ref()),
-        })
+        api.send(request)
+            .await
+            .map_err(|error| UpstreamError::Failed {
+                host: api.base.authority().to_owned(),
+                cause: causes(error.as_ref()),
+            })
     }
 
     /// Closes connections that no request needs any more, for as long as it runs.

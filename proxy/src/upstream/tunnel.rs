@@ -21,7 +21,7 @@ use crate::proxies::{self, Proxies};
 use crate::splice::Rope;
 
 /// A connection's bytes: to the provider itself, or to a proxy, which may be spoken to by TLS.
-pub(super) type Way = MaybeHttpsStream<TokioIo<TcpStream>>;
+pub(super) type Transport = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Connects to a target or to the proxy before it.
 #[derive(Debug, Clone)]
@@ -70,9 +70,9 @@ impl Tunnels {
 }
 
 impl Service<Uri> for Tunnels {
-    type Response = Way;
+    type Response = Transport;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Way, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Transport, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.direct.poll_ready(context)
@@ -100,10 +100,10 @@ impl Service<Uri> for Tunnels {
 
 /// Has `proxy`, to which a connection is being made, make a tunnel to `target`.
 async fn tunnel(
-    connecting: impl Future<Output = Result<Way, BoxError>>,
+    connecting: impl Future<Output = Result<Transport, BoxError>>,
     proxy: &Intercept,
     target: &Uri,
-) -> Result<Way, NoTunnel> {
+) -> Result<Transport, NoTunnel> {
     let name = proxies::name(proxy);
     let stream = match connecting.await {
         Ok(stream) => stream,
@@ -124,10 +124,10 @@ async fn tunnel(
 
 /// Asks for a tunnel: the stream in it and what came on it already, or the status of a refusal.
 async fn ask(
-    stream: Way,
+    stream: Transport,
     target: &str,
     credentials: Option<&HeaderValue>,
-) -> hyper::Result<Result<Option<(Way, Bytes)>, StatusCode>> {
+) -> hyper::Result<Result<Option<(Transport, Bytes)>, StatusCode>> {
     let mut connection = Connection::new(stream).await?;
     let response = connection.send(connect(target, credentials)).await;
     let response = response.map_err(|failed| failed.error)?;
