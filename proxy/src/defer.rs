@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::blocks;
 use crate::counts::Decision;
-use crate::headers::RequestId;
+use crate::http::headers::RequestId;
 use crate::landing;
 use crate::ledger::Ledger;
 use crate::memory::Known;

@@ -1,11 +1,11 @@
 //! `headroom-proxy`: stands between a coding agent and its LLM provider, forwards at once, and sends less.
 //!
-//! The way of a request, file by file: [`serve`] (hyper reads it and writes the response), [`routes`], [`body`] → [`turn`] → [`plan`]
-//! (look into it: `readable`, `dialect`, `scan`; what is known of it: `memory`; leave it to a worker: `defer`, `backlog`; or which forms
-//! go out: `choose`, with `entry` and `landing`; which go out in the original, and why: `uncompressed`; put it together: `splice`,
+//! The way of a request, file by file: `http` (`server`, where hyper reads it and writes the response, `routes`, `body`) → [`turn`] →
+//! [`plan`] (look into it: `readable`, `dialect`, `scan`; what is known of it: `memory`; leave it to a worker: `defer`, `backlog`; or which
+//! forms go out: `choose`, with `entry` and `landing`; which go out in the original, and why: `uncompressed`; put it together: `splice`,
 //! `outgoing`; note it: `ledger`) → [`upstream`] (or where the request itself says: `allowed`; through one of the `proxies`, where the
-//! environment names any) → [`answer`] back to the client. What is in no dialect goes past all that: [`relay`], and [`upgrade`] for
-//! `WebSocket`. A request goes this way in one task; what it need not wait for (jobs, records) happens [`off_path`].
+//! environment names any) → [`answer`] back to the client. What is in no dialect goes past all that: `http/passthrough`, and
+//! `http/websocket`. A request goes this way in one task; what it need not wait for (jobs, records) happens [`off_path`].
 //!
 //! Not here: how jobs are claimed and done (`headroom-worker`), how texts are compressed and where things are kept
 //! (`headroom-shared`).
@@ -16,17 +16,15 @@ mod app;
 mod backend;
 mod backlog;
 mod blocks;
-mod body;
 mod choose;
 mod counts;
 mod defer;
 pub mod demo;
 mod dialect;
 mod entry;
-mod headers;
 #[doc(hidden)]
 pub mod hot_path;
-mod http_settings;
+mod http;
 mod landing;
 mod ledger;
 mod memory;
@@ -36,18 +34,13 @@ mod outgoing;
 mod plan;
 mod proxies;
 mod readable;
-mod relay;
-mod reply;
-mod routes;
 #[cfg(test)]
 mod rules_tests;
 pub mod scan;
-mod serve;
 mod settings;
 mod splice;
 mod turn;
 mod uncompressed;
-mod upgrade;
 mod upstream;
 mod welcome;
 
@@ -155,7 +148,7 @@ pub async fn run(
             .run_until_cancelled_owned(sweep(app.clone())),
     );
     started(welcome::text(&settings, &backend, address));
-    serve::serve(app.clone(), routes::routes(app.clone()), listener, stop).await;
+    http::serve(app.clone(), listener, stop).await;
     stopping.cancel();
     background.close();
     background.wait().await;

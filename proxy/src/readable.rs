@@ -8,7 +8,7 @@ use headroom_shared::id::DigestKey;
 use http::HeaderMap;
 use tracing::Instrument;
 
-use crate::body;
+use crate::http::encoding;
 use crate::memory::Budget;
 use crate::scan::{Scan, Scanned, Unlike, scan_again, scan_enough};
 use crate::turn::Turn;
@@ -32,7 +32,7 @@ impl Readable {
         if !app.rules.compress {
             return None;
         }
-        let body = body::decoded(received, headers, app.rules.max_body_bytes)?;
+        let body = encoding::decoded(received, headers, app.rules.max_body_bytes)?;
         let mut budget = app.memory.budget();
         let Some(key) = app.digest_key(headers, &mut budget).await else {
             app.memory.goes_out_nameless(now_ms());

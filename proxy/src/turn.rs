@@ -12,14 +12,14 @@ use tracing::Instrument;
 
 use crate::answer::{Done, Overheard};
 use crate::app::App;
-use crate::body::Unread;
 use crate::counts::Decision;
 use crate::defer::Deferral;
 use crate::dialect::{Dialect, Endpoint};
-use crate::headers::{self, RequestId};
+use crate::http::body::Unread;
+use crate::http::errors;
+use crate::http::headers::{self, RequestId};
 use crate::outgoing::Outgoing;
 use crate::plan;
-use crate::reply;
 use crate::upstream::{Destination, RequestBody, ResponseBody};
 
 /// Answers a request of a dialect whose body was read, or could not be.
@@ -49,7 +49,7 @@ impl Turn {
         let provider = self.dialect.provider();
         let destination = match self.app.upstream.destination(provider, &parts.headers) {
             Ok(destination) => destination,
-            Err(refused) => return reply::not_allowed(provider, &refused),
+            Err(refused) => return errors::not_allowed(provider, &refused),
         };
         let received = match received {
             Ok(received) => received,
@@ -126,10 +126,10 @@ impl Turn {
             .request(decision, bytes_in, bytes_sent, bytes_saved);
         let mut response = match answer {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                reply::switched(provider)
+                errors::switched(provider)
             }
             Ok(answer) => self.listen(answer, heard),
-            Err(error) => reply::upstream_error(provider, &error),
+            Err(error) => errors::upstream_error(provider, &error),
         };
         let status = response.status().as_u16();
         tracing::debug!(
@@ -162,9 +162,9 @@ impl Turn {
                 let message = format!(
                     "the request body is larger than {limit} bytes (HEADROOM_MAX_BODY_BYTES)"
                 );
-                reply::error(provider, StatusCode::PAYLOAD_TOO_LARGE, &message)
+                errors::error(provider, StatusCode::PAYLOAD_TOO_LARGE, &message)
             }
-            Unread::Broken => reply::broken(provider),
+            Unread::Broken => errors::broken(provider),
         }
     }
 }

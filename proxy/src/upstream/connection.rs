@@ -13,7 +13,7 @@ use hyper::rt::{Read, Write};
 
 use super::lenient_writes::{LenientWrites, WritesFailed};
 use super::request_body::RequestBody;
-use crate::http_settings::HTTP;
+use crate::http::settings::HTTP;
 
 /// What reads and writes on the connection when it is polled.
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;

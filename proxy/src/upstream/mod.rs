@@ -1,8 +1,7 @@
 //! The way to the providers: warm connections, headers by the book, and nothing else.
 
-mod connect;
 mod connection;
-mod headers;
+mod connector;
 mod lenient_writes;
 mod named;
 mod pool;
@@ -10,6 +9,7 @@ mod request;
 mod request_body;
 mod response_body;
 mod target;
+mod tcp;
 mod tunnel;
 
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use url::Url;
 
-use self::connect::{BoxError, Connector};
 use self::connection::{Connection, SendFailed};
-pub(crate) use self::headers::{end_to_end, words};
+use self::connector::Connector;
 use self::named::NamedPools;
 use self::pool::Pool;
 use self::request::request;
 pub(crate) use self::request_body::RequestBody;
 pub(crate) use self::response_body::ResponseBody;
+use self::tcp::BoxError;
 use crate::allowed::{AllowedUpstreams, NotAllowed};
 use crate::dialect::Provider;
-use crate::http_settings::HTTP;
+use crate::http::settings::HTTP;
 use crate::settings::Upstreams;
 
 /// How the paths of a `ChatGPT` login begin.
@@ -87,7 +87,7 @@ impl Upstream {
     /// # Errors
     /// When a base URL names no host that a request can be sent to, or is to be reached through a proxy that can't be used.
     pub(crate) fn new(settings: &Upstreams) -> anyhow::Result<Self> {
-        let connector = connect::connector(settings.proxies.clone());
+        let connector = connector::connector(settings.proxies.clone());
         let chatgpt = settings.chatgpt()?;
         let own = [&settings.anthropic, &settings.openai];
         for base in own.into_iter().chain(&chatgpt) {

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use http::Uri;
 
-use super::connect::{BoxError, Connector, connect};
 use super::connection::Connection;
-use crate::http_settings::HTTP;
+use super::connector::{Connector, connect};
+use super::tcp::BoxError;
+use crate::http::settings::HTTP;
 
 /// The connections to one provider that no request uses.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ mod tests {
     use crate::proxies::Proxies;
     use crate::splice::Rope;
     use crate::upstream::request::request;
-    use crate::upstream::{RequestBody, connect};
+    use crate::upstream::{RequestBody, connector};
     use bytes::Bytes;
     use http::uri::PathAndQuery;
     use http::{HeaderMap, HeaderValue, Method};
@@ -98,7 +99,7 @@ mod tests {
         let origin = format!("http://{}/", listener.local_addr().unwrap());
         (
             Pool::new(
-                connect::connector(Proxies::default()),
+                connector::connector(Proxies::default()),
                 origin.parse().unwrap(),
             ),
             listener,

@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::RequestBody;
-use super::connect::{BoxError, Tcp};
 use super::connection::Connection;
-use crate::http_settings::HTTP;
+use super::tcp::{BoxError, Tcp};
+use crate::http::settings::HTTP;
 use crate::proxies::{self, Proxies};
 use crate::splice::Rope;
 

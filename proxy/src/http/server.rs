@@ -14,8 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::routes;
 use crate::app::App;
-use crate::http_settings::{ClientSide, HTTP};
+use crate::http::settings::{ClientSide, HTTP};
 
 /// Why a connection ended early.
 type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
@@ -24,12 +25,8 @@ const CLIENT: ClientSide = HTTP.client;
 
 /// Serves until `stop` is done and what was on its way has ended, or the drain time is over. While it drains it still answers, so
 /// that `/readyz` can say so.
-pub(crate) async fn serve(
-    app: Arc<App>,
-    routes: Router,
-    listener: TcpListener,
-    stop: impl Future<Output = ()>,
-) {
+pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let routes = routes::routes(app.clone());
     let accept = async |connections: &TaskTracker, stopping: &CancellationToken| loop {
         let stream = accepted(&listener).await;
         let served = serve_connection(stream, routes.clone(), stopping.clone());

@@ -11,8 +11,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, split};
 
 use crate::app::App;
-use crate::headers::{self, words};
-use crate::http_settings::HTTP;
+use crate::http::headers::{self, words};
+use crate::http::settings::HTTP;
 use crate::upstream::ResponseBody;
 
 /// A client's wish to speak WebSocket on its connection.
