@@ -130,10 +130,14 @@ mod tests {
     use crate::splice::Rope;
     use crate::upstream::request::request;
     use axum::body::Body;
+    use futures_util::FutureExt as _;
     use http::uri::PathAndQuery;
     use http::{HeaderMap, HeaderValue, Method};
     use http_body_util::BodyExt as _;
+    use hyper::rt::ReadBufCursor;
     use hyper_util::rt::TokioIo;
+    use std::io::{self, IoSlice};
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
     use tokio::net::{TcpListener, TcpStream};
@@ -182,7 +186,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_goes_out_as_its_head_says() {
         let pieces = ["hel", "", "lo!"];
-        let stream = || futures_util::stream::iter(pieces.map(Ok::<_, std::io::Error>));
+        let stream = || futures_util::stream::iter(pieces.map(Ok::<_, io::Error>));
         let endless = || RequestBody::Streamed(Body::from_stream(stream()));
         let known = || RequestBody::Streamed(Body::from("hello!"));
         let spans = [(0..0, Bytes::from_static(b"hel"))];
@@ -212,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_breaks_off_breaks_its_request_off() {
-        let pieces = [Ok("hello"), Err(std::io::Error::other("gone"))];
+        let pieces = [Ok("hello"), Err(io::Error::other("gone"))];
         let body = Body::from_stream(futures_util::stream::iter(pieces));
         let (near, mut far) = duplex(1 << 10);
         let why = ask(near, RequestBody::Streamed(body)).await.unwrap_err();
@@ -255,5 +259,67 @@ mod tests {
         let unsent = failed.unsent.expect("the request");
         let body = unsent.into_body();
         assert!(matches!(body, RequestBody::Whole(rope) if rope.len() == 5));
+    }
+
+    /// A stream that takes all that it is given and notes how much each call gave; nothing is ever read of it.
+    #[derive(Debug, Clone, Default)]
+    struct Calls(Arc<Mutex<Vec<usize>>>);
+
+    impl Read for Calls {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: ReadBufCursor<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl Write for Calls {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            slices: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let given = slices.iter().map(|slice| slice.len()).sum();
+            self.0.lock().unwrap().push(given);
+            Poll::Ready(Ok(given))
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            true
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn one_system_call_writes_a_head_and_many_slices() {
+        let calls = Calls::default();
+        let mut connection = Connection::new(calls.clone()).await.unwrap();
+        let body = Bytes::from(vec![b'x'; 1 << 20]);
+        let form = Bytes::from_static(b"form");
+        let spans = (0..25).map(|at| (at * 1000..at * 1000 + 500, form.clone()));
+        let rope = Rope::splice(&body, spans);
+        assert_eq!(rope.slices().count(), 50);
+        let length = rope.len();
+        let sending = connection.send(post(RequestBody::Whole(rope)));
+        assert!(sending.now_or_never().is_none(), "a response");
+        let calls = calls.0.lock().unwrap();
+        assert!(calls.len() == 1 && calls[0] > length, "{calls:?}");
     }
 }
