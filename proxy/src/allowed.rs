@@ -8,8 +8,6 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName};
 use url::Url;
 
-use crate::settings::base_url;
-
 /// Names the upstream of one request: a base URL, as those of the providers.
 const BASE_URL: HeaderName = HeaderName::from_static("x-headroom-base-url");
 
@@ -107,6 +105,21 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+/// Reads a base URL that requests can be sent to.
+///
+/// # Errors
+/// What it takes, where `text` is none: what it says may hold a password.
+pub(crate) fn base_url(text: &str) -> Result<Url, String> {
+    let takes = || "takes a base URL, such as https://api.example.com".to_owned();
+    let url: Url = text.parse().map_err(|_| takes())?;
+    let good = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
+    if good && url.username().is_empty() && url.password().is_none() {
+        Ok(url)
+    } else {
+        Err(takes())
     }
 }
 

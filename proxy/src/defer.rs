@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::counts::Decision;
 use crate::deferral::Deferral;
-use crate::headers::RequestId;
+use crate::http::headers::RequestId;
 use crate::outgoing::Outgoing;
 use crate::plan::{Request, blocks};
 use crate::readable::Readable;

@@ -13,19 +13,19 @@ use tracing::Instrument;
 
 use crate::answer::{Done, Overheard};
 use crate::app::App;
-use crate::body::Unread;
 use crate::counts::Decision;
 use crate::deferral::Deferral;
 use crate::dialect::{Dialect, Endpoint};
-use crate::headers::{self, RequestId};
+use crate::http::body::Unread;
+use crate::http::errors;
+use crate::http::headers::{self, RequestId};
 use crate::outgoing::Outgoing;
 use crate::plan::splice::Rope;
 use crate::prefix_mismatch;
 use crate::prepare;
 use crate::recovery::Recovery;
-use crate::reply;
 use crate::turn::Turn;
-use crate::upstream::{AnswerBody, Destination, RequestBody, Unanswered};
+use crate::upstream::{Destination, RequestBody, ResponseBody, UpstreamError};
 
 /// Answers a request of a dialect whose body was read, or could not be.
 pub(crate) async fn answer(
@@ -61,7 +61,7 @@ impl Turn {
         let provider = self.dialect.provider();
         let destination = match self.app.upstream.destination(provider, &parts.headers) {
             Ok(destination) => destination,
-            Err(refused) => return reply::not_allowed(provider, &refused),
+            Err(refused) => return errors::not_allowed(provider, &refused),
         };
         let received = match received {
             Ok(received) => received,
@@ -155,7 +155,7 @@ impl Turn {
         }: Asked<'_>,
         headers: HeaderMap,
         rope: Rope,
-    ) -> Result<Response<AnswerBody>, Unanswered> {
+    ) -> Result<Response<ResponseBody>, UpstreamError> {
         let body = RequestBody::Whole(rope);
         self.app
             .upstream
@@ -166,11 +166,11 @@ impl Turn {
     /// Sends a request once more, if its answer is the refusal of its thinking; gives the answer to pass on, and who listens to it.
     async fn recover(
         &self,
-        answer: Result<Response<AnswerBody>, Unanswered>,
+        answer: Result<Response<ResponseBody>, UpstreamError>,
         recovery: Recovery,
         (asked, mut headers): (Asked<'_>, HeaderMap),
         sent: &mut Sent,
-    ) -> (Result<Response<AnswerBody>, Unanswered>, Done) {
+    ) -> (Result<Response<ResponseBody>, UpstreamError>, Done) {
         let Ok(mut answer) = answer else {
             return (answer, recovery.heard());
         };
@@ -197,7 +197,7 @@ impl Turn {
     /// Counts a request, and makes its answer the client's.
     fn answered(
         &self,
-        answer: Result<Response<AnswerBody>, Unanswered>,
+        answer: Result<Response<ResponseBody>, UpstreamError>,
         heard: Option<Done>,
         sent: &Sent,
         bytes_in: usize,
@@ -213,10 +213,10 @@ impl Turn {
             .request(decision, bytes_in, bytes_sent, bytes_saved);
         let mut response = match answer {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                reply::switched(provider)
+                errors::switched(provider)
             }
             Ok(answer) => self.listen(answer, heard),
-            Err(error) => reply::unanswered(provider, &error),
+            Err(error) => errors::upstream_error(provider, &error),
         };
         let status = response.status().as_u16();
         tracing::debug!(
@@ -231,7 +231,7 @@ impl Turn {
     }
 
     /// Passes an answer on and listens to it.
-    fn listen(&self, answer: Response<AnswerBody>, heard: Option<Done>) -> Response<Body> {
+    fn listen(&self, answer: Response<ResponseBody>, heard: Option<Done>) -> Response<Body> {
         let (mut parts, body) = answer.into_parts();
         headers::end_to_end(&mut parts.headers);
         let Some(heard) = heard else {
@@ -249,9 +249,9 @@ impl Turn {
                 let message = format!(
                     "the request body is larger than {limit} bytes (HEADROOM_MAX_BODY_BYTES)"
                 );
-                reply::error(provider, StatusCode::PAYLOAD_TOO_LARGE, &message)
+                errors::error(provider, StatusCode::PAYLOAD_TOO_LARGE, &message)
             }
-            Unread::Broken => reply::broken(provider),
+            Unread::Broken => errors::broken(provider),
         }
     }
 }

@@ -1,12 +1,11 @@
 //! `headroom-proxy`: stands between a coding agent and its LLM provider, forwards at once, and sends less.
 //!
-//! The way of a request, file by file: [`serve`] reads it, where it is as nearly all are, or else hyper, [`routes`] and [`body`] → [`turn`]
-//! → [`plan`] (look into it: `readable`, `dialect`, `scan`; what is known of it: `memory`; leave it to a worker: `defer`, `backlog`; or
-//! which forms go out: `choose`, with `entry` and `landing`; which go out in the original, and why: `uncompressed`; put it together:
-//! `splice`, `outgoing`; note it: `ledger`) → [`upstream`] (or where the request itself says: `allowed`; through one of the `proxies`,
-//! where the environment names any) → [`answer`] back to the client (or once more, where its thinking is refused: `recovery`,
-//! `prefix_mismatch`). What is in no dialect goes past all that: [`relay`], and [`upgrade`] for `WebSocket`. A request goes this way in
-//! one task, that of its client's connection; what it need not wait for (jobs, records) happens [`off_path`].
+//! The way of a request, file by file: `http` (`server`, where hyper reads it and writes the response, `routes`, `body`) → [`handler`] →
+//! [`prepare`] (look into it: `readable`, `dialect`, `scan`; what is known of it: `memory`; what to do: [`plan`], which is pure; leave it to
+//! a worker: `defer`, `backlog`; note it: `sent_turn`) → [`upstream`] (or where the request itself says: `allowed`; through one of the
+//! `proxies`, where the environment names any) → [`answer`] back to the client (or once more, where its thinking is refused: `recovery`,
+//! `prefix_mismatch`). What is in no dialect goes past all that: `http/passthrough`, and `http/websocket`. A request goes this way in one
+//! task; what it need not wait for (jobs, records) happens [`off_path`].
 //!
 //! Not here: how jobs are claimed and done (`headroom-worker`), how texts are compressed and where things are kept
 //! (`headroom-shared`).
@@ -16,17 +15,15 @@ mod answer;
 mod app;
 mod backend;
 mod backlog;
-mod body;
 mod counts;
 mod defer;
 mod deferral;
 pub mod demo;
 mod dialect;
 mod handler;
-mod headers;
 #[doc(hidden)]
 pub mod hot_path;
-mod http1;
+mod http;
 mod memory;
 mod off_path;
 mod offers;
@@ -37,18 +34,13 @@ mod prepare;
 mod proxies;
 mod readable;
 mod recovery;
-mod relay;
-mod reply;
 mod report;
-mod routes;
 #[cfg(test)]
 mod rules_tests;
 pub mod scan;
 mod sent_turn;
-mod serve;
 mod settings;
 mod turn;
-mod upgrade;
 mod upstream;
 mod welcome;
 
@@ -160,7 +152,7 @@ pub async fn run(
             .run_until_cancelled_owned(sweep(app.clone())),
     );
     started(welcome::text(&settings, &backend, address));
-    serve::serve(app.clone(), routes::routes(app.clone()), listener, stop).await;
+    http::serve(app.clone(), listener, stop).await;
     stopping.cancel();
     background.close();
     background.wait().await;

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memchr;
 use serde::Deserialize;
 
-use crate::http1::words;
+use crate::http::hop_by_hop::words;
 use crate::scan::{Cursor, Unlike};
 
 /// What each refusal says. The same status and type with another text (a signature that was tampered with, thinking that was edited)

@@ -8,7 +8,7 @@ use headroom_shared::id::DigestKey;
 use http::HeaderMap;
 use tracing::Instrument;
 
-use crate::body;
+use crate::http::encoding;
 use crate::memory::Budget;
 use crate::plan::landing;
 use crate::plan::uncompressed::{Uncompressed, new_blocks};
@@ -34,7 +34,7 @@ impl Readable {
         if !app.rules.compress {
             return None;
         }
-        let body = body::decoded(received, headers, app.rules.max_body_bytes)?;
+        let body = encoding::decoded(received, headers, app.rules.max_body_bytes)?;
         let mut budget = app.memory.budget();
         let mut key = app.digest_key(headers, &mut budget).await;
         // Only where there is no answer: it takes a scan more.

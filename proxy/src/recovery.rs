@@ -4,12 +4,12 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use crate::answer::Done;
-use crate::body;
 use crate::counts::Counts;
+use crate::http::encoding;
 use crate::plan::splice::Rope;
 use crate::prefix_mismatch;
 use crate::sent_turn::SentTurn;
-use crate::upstream::AnswerBody;
+use crate::upstream::ResponseBody;
 
 /// The longest answer that is read before it is passed on, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -29,12 +29,12 @@ impl Recovery {
     }
 
     /// The body of the second try, if this answer asks for one. It is still whole otherwise.
-    pub(crate) async fn second_try(&self, answer: &mut Response<AnswerBody>) -> Option<Rope> {
+    pub(crate) async fn second_try(&self, answer: &mut Response<ResponseBody>) -> Option<Rope> {
         if answer.status() != StatusCode::BAD_REQUEST {
             return None;
         }
         let said = answer.body_mut().peek(LONGEST).await?;
-        let said = body::decoded(&said, answer.headers(), LONGEST)?;
+        let said = encoding::decoded(&said, answer.headers(), LONGEST)?;
         if !prefix_mismatch::is_refusal(&said) {
             return None;
         }

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use headroom_shared::config::{LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch};
 use url::Url;
 
-use crate::allowed::AllowedUpstreams;
+use crate::allowed::{AllowedUpstreams, base_url};
 use crate::proxies::Proxies;
 
 /// Stands between a coding agent and its LLM provider and sends less.
@@ -202,17 +202,6 @@ fn min_tokens(text: &str) -> Result<u64, std::convert::Infallible> {
 fn header(text: &str) -> Result<http::HeaderName, String> {
     text.parse()
         .map_err(|_| "takes the name of a request header, such as x-tenant".to_owned())
-}
-
-pub(crate) fn base_url(text: &str) -> Result<Url, String> {
-    let takes = || "takes a base URL, such as https://api.example.com".to_owned();
-    let url: Url = text.parse().map_err(|_| takes())?;
-    let good = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
-    if good && url.username().is_empty() && url.password().is_none() {
-        Ok(url)
-    } else {
-        Err(takes())
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::dialect::Dialect;
-use crate::headers::RequestId;
+use crate::http::headers::RequestId;
 
 /// One request of a dialect.
 #[derive(Debug, Clone)]

@@ -14,11 +14,11 @@ use http_body::{Body, Frame, SizeHint};
 use self::decode::Decoder;
 use self::listen::Listener;
 use crate::dialect::Dialect;
-use crate::upstream::{AnswerBody, Failure};
+use crate::upstream::ResponseBody;
 
 /// A body that is passed on untouched while a copy of it is read.
 pub(crate) struct Overheard {
-    body: AnswerBody,
+    body: ResponseBody,
     ear: Option<Decoder<Listener>>,
     done: Option<Done>,
 }
@@ -29,7 +29,7 @@ pub(crate) type Done = Box<dyn FnOnce(Option<CacheUsage>) + Send>;
 impl Overheard {
     /// Listens to an answer with these headers; where it can't be read, it is passed on all the same.
     pub(crate) fn new(
-        body: AnswerBody,
+        body: ResponseBody,
         headers: &HeaderMap,
         dialect: &'static dyn Dialect,
         done: Done,
@@ -46,12 +46,12 @@ impl Overheard {
 
 impl Body for Overheard {
     type Data = Bytes;
-    type Error = Failure;
+    type Error = hyper::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()

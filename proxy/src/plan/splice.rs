@@ -1,13 +1,16 @@
 //! The body that goes out: slices of the client's bytes with forms in place of some blocks' texts. Nothing is copied.
 
+use std::collections::VecDeque;
+use std::io::IoSlice;
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
-/// A body made of slices, to be sent one after the other.
+/// A body made of slices, to be sent one after the other: all of them at once, where the system takes that many.
 #[derive(Debug, Default)]
 pub(crate) struct Rope {
-    slices: Vec<Bytes>,
+    slices: VecDeque<Bytes>,
+    length: usize,
 }
 
 impl Rope {
@@ -28,8 +31,8 @@ impl Rope {
     }
 
     /// Its length in bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.slices.iter().map(Bytes::len).sum()
+    pub(crate) const fn len(&self) -> usize {
+        self.length
     }
 
     /// Its slices in their order.
@@ -39,14 +42,47 @@ impl Rope {
 
     fn push(&mut self, slice: Bytes) {
         if !slice.is_empty() {
-            self.slices.push(slice);
+            self.length += slice.len();
+            self.slices.push_back(slice);
         }
     }
 }
 
 impl From<Bytes> for Rope {
     fn from(body: Bytes) -> Self {
-        Self::splice(&body, [])
+        let mut rope = Self::default();
+        rope.push(body);
+        rope
+    }
+}
+
+impl Buf for Rope {
+    fn remaining(&self) -> usize {
+        self.length
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.slices.front().map_or(&[], |slice| slice)
+    }
+
+    fn chunks_vectored<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
+        let pairs = into.iter_mut().zip(&self.slices);
+        pairs
+            .map(|(place, slice)| *place = IoSlice::new(slice))
+            .count()
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        debug_assert!(count <= self.length, "beyond the end");
+        self.length -= count;
+        while let Some(first) = self.slices.front_mut() {
+            if count < first.len() {
+                first.advance(count);
+                return;
+            }
+            count -= first.len();
+            self.slices.pop_front();
+        }
     }
 }
 
@@ -72,5 +108,32 @@ mod tests {
         );
         assert_eq!(flat(&rope), b"xyz123678xyz");
         assert_eq!(rope.len(), 12);
+    }
+
+    #[test]
+    fn it_is_read_in_steps_of_any_length() {
+        let form = || Bytes::from_static(b"xyz");
+        let rope = || {
+            Rope::splice(
+                &Bytes::from_static(b"0123456789"),
+                [(1..2, form()), (5..9, form())],
+            )
+        };
+        for step in 1..=rope().len() {
+            let (mut rope, mut read) = (rope(), Vec::new());
+            while rope.has_remaining() {
+                let mut slices = [IoSlice::new(&[]); 2];
+                let count = rope.chunks_vectored(&mut slices);
+                let there: Vec<u8> = slices[..count]
+                    .iter()
+                    .flat_map(|slice| slice.to_vec())
+                    .collect();
+                assert!(there.starts_with(rope.chunk()));
+                let step = step.min(there.len());
+                read.extend_from_slice(&there[..step]);
+                rope.advance(step);
+            }
+            assert_eq!(read, b"0xyz234xyz9", "{step}");
+        }
     }
 }

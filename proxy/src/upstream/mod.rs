@@ -1,44 +1,37 @@
 //! The way to the providers: warm connections, headers by the book, and nothing else.
 
-mod answer_body;
-mod answer_head;
-mod connect;
 mod connection;
-mod failure;
-mod framing;
-mod headers;
+mod connector;
+mod lenient_writes;
 mod named;
 mod pool;
-#[cfg(test)]
-mod properties;
 mod request;
 mod request_body;
+mod response_body;
 mod target;
+mod tcp;
 mod tunnel;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Response, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
 use url::Url;
 
-pub(crate) use self::answer_body::AnswerBody;
-use self::connect::{BoxError, Connector};
-pub(crate) use self::connection::Switched;
-pub(crate) use self::failure::Failure;
-pub(crate) use self::headers::end_to_end;
+use self::connection::{Connection, SendFailed};
+use self::connector::Connector;
 use self::named::NamedPools;
 use self::pool::Pool;
-use self::request::Request;
+use self::request::request;
 pub(crate) use self::request_body::RequestBody;
+pub(crate) use self::response_body::ResponseBody;
+use self::tcp::BoxError;
 use crate::allowed::{AllowedUpstreams, NotAllowed};
 use crate::dialect::Provider;
+use crate::http::settings::HTTP;
 use crate::settings::Upstreams;
-
-/// How often idle connections are looked at.
-const SWEEP: Duration = Duration::from_secs(1);
 
 /// How the paths of a `ChatGPT` login begin.
 const CHATGPT_PATHS: &str = "/backend-api/";
@@ -71,13 +64,13 @@ struct Api {
     pool: Arc<Pool>,
 }
 
-/// Why a request got no answer from its provider.
+/// Why a request got no response from its provider.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unanswered {
+pub(crate) enum UpstreamError {
     /// The request's target is nothing that can be asked of the provider.
     #[error("{0:?} is not a path that can be forwarded")]
     Target(String),
-    /// No connection, or no answer on it.
+    /// No connection, or no response on it.
     #[error("{host} did not answer: {cause}")]
     Failed {
         /// The provider's host.
@@ -94,7 +87,7 @@ impl Upstream {
     /// # Errors
     /// When a base URL names no host that a request can be sent to, or is to be reached through a proxy that can't be used.
     pub(crate) fn new(settings: &Upstreams) -> anyhow::Result<Self> {
-        let connector = connect::connector(settings.proxies.clone());
+        let connector = connector::connector(settings.proxies.clone());
         let chatgpt = settings.chatgpt()?;
         let own = [&settings.anthropic, &settings.openai];
         for base in own.into_iter().chain(&chatgpt) {
@@ -126,36 +119,38 @@ impl Upstream {
     /// Sends a request to where it goes. Dropping the future takes the request back.
     ///
     /// # Errors
-    /// When there is no connection, or no answer on it.
+    /// When there is no connection, or no response on it.
     pub(crate) async fn send(
         &self,
         destination: &Destination,
         (method, path): (Method, &PathAndQuery),
         headers: HeaderMap,
         body: RequestBody,
-    ) -> Result<Response<AnswerBody>, Unanswered> {
+    ) -> Result<Response<ResponseBody>, UpstreamError> {
         let named;
         let api = match destination {
             Destination::Provider(provider) => self.api(*provider, path.path()),
             Destination::Named(base) => {
                 let api = origin(base).and_then(|origin| Api::over(base, self.named.of(origin)));
-                named = api.map_err(|_| Unanswered::Target(base.to_string()))?;
+                named = api.map_err(|_| UpstreamError::Target(base.to_string()))?;
                 &named
             }
         };
         let target = target::target(api.base.path(), path)
-            .ok_or_else(|| Unanswered::Target(path.path().to_owned()))?;
-        let request = Request::new((method, target.as_str()), &api.host, headers, body);
-        api.send(request).await.map_err(|error| Unanswered::Failed {
-            host: api.base.authority().to_owned(),
-            cause: causes(error.as_ref()),
-        })
+            .ok_or_else(|| UpstreamError::Target(path.path().to_owned()))?;
+        let request = request((method, target), &api.host, headers, body);
+        api.send(request)
+            .await
+            .map_err(|error| UpstreamError::Failed {
+                host: api.base.authority().to_owned(),
+                cause: causes(error.as_ref()),
+            })
     }
 
     /// Closes connections that no request needs any more, for as long as it runs.
     pub(crate) async fn sweep(&self) {
         loop {
-            tokio::time::sleep(SWEEP).await;
+            tokio::time::sleep(HTTP.provider.sweep_interval).await;
             let chatgpt = self.chatgpt.iter();
             for api in chatgpt.chain([&self.anthropic, &self.openai]) {
                 api.pool.sweep();
@@ -186,24 +181,37 @@ impl Api {
         })
     }
 
-    /// Sends a request over a connection that is warm, or else a new one. A connection may have been closed at the other end
-    /// just now: a request that met that is sent once more, over a new one, if no byte of an answer had come and its body can be
-    /// had again.
-    async fn send(&self, mut request: Request) -> Result<Response<AnswerBody>, BoxError> {
-        let is_whole = matches!(request.body, RequestBody::Whole(_));
+    /// Sends a request over a connection that is warm, or else a new one. A warm connection may have been closed at the other end just
+    /// now: the request is sent over a new one if no byte of it was written. If any was, the provider may have read all of it and
+    /// worked on it, and would bill it twice.
+    async fn send(
+        &self,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, BoxError> {
         if let Some(mut connection) = self.pool.take() {
-            match connection.send(&mut request).await {
-                Ok(head) => return Ok(AnswerBody::answer(head, connection, &self.pool)),
-                Err(_) if is_whole && !connection.heard() => {
-                    tracing::debug!("a warm connection was closed: the request is sent once more");
-                }
-                Err(failure) => return Err(failure.into()),
+            match connection.send(request).await {
+                Ok(response) => return Ok(self.response(response, connection)),
+                Err(SendFailed { error, unsent }) => request = *unsent.ok_or(error)?,
             }
+            tracing::debug!("a warm connection was closed: the request goes over a new one");
         }
         // In a box: it is rare, and its state larger than that of all the rest.
         let mut connection = Box::pin(self.pool.connect()).await?;
-        let head = connection.send(&mut request).await?;
-        Ok(AnswerBody::answer(head, connection, &self.pool))
+        let response = connection.send(request).await;
+        let response = response.map_err(|failed| failed.error)?;
+        Ok(self.response(response, connection))
+    }
+
+    /// The response whose body `connection` reads.
+    fn response(
+        &self,
+        response: Response<Incoming>,
+        mut connection: Connection,
+    ) -> Response<ResponseBody> {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            connection.release();
+        }
+        response.map(|body| ResponseBody::new(body, connection, self.pool.clone()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::Uri;
 
-use super::connect::Connector;
+use super::connector::Connector;
 use super::pool::Pool;
 
 /// The pools of such upstreams, by scheme and authority: base URLs that differ in their paths share one. Those that nothing uses

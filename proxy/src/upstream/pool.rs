@@ -1,17 +1,14 @@
 //! Connections to one provider, kept warm between requests.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::Uri;
-use hyper_util::rt::TokioIo;
 
-use super::connect::{BoxError, Connector, connect};
 use super::connection::Connection;
-
-/// How long an idle connection is kept: less than common servers and load balancers do (60 s and more), so that ours is the
-/// side that closes.
-const IDLE: Duration = Duration::from_secs(50);
+use super::connector::{Connector, connect};
+use super::tcp::BoxError;
+use crate::http::settings::HTTP;
 
 /// The connections to one provider that no request uses.
 #[derive(Debug)]
@@ -44,7 +41,7 @@ impl Pool {
                 mut connection,
                 since,
             } = self.idle().pop()?;
-            if since.elapsed() < IDLE && connection.is_ready() {
+            if since.elapsed() < HTTP.provider.idle_timeout && connection.is_ready() {
                 return Some(connection);
             }
         }
@@ -53,7 +50,7 @@ impl Pool {
     /// Makes a new connection.
     pub(super) async fn connect(&self) -> Result<Connection, BoxError> {
         let stream = connect(&self.connector, &self.origin).await?;
-        Ok(Connection::new(Box::new(TokioIo::new(stream))))
+        Ok(Connection::new(stream).await?)
     }
 
     /// Keeps a connection for the next request, unless it is at its end.
@@ -66,8 +63,9 @@ impl Pool {
 
     /// Closes what has been idle for too long and what the provider has closed.
     pub(super) fn sweep(&self) {
-        self.idle()
-            .retain_mut(|idle| idle.since.elapsed() < IDLE && idle.connection.is_ready());
+        self.idle().retain_mut(|idle| {
+            idle.since.elapsed() < HTTP.provider.idle_timeout && idle.connection.is_ready()
+        });
     }
 
     /// Whether no connection is idle.
@@ -85,10 +83,13 @@ mod tests {
     use super::*;
     use crate::plan::splice::Rope;
     use crate::proxies::Proxies;
-    use crate::upstream::request::Request;
-    use crate::upstream::{RequestBody, connect};
+    use crate::upstream::request::request;
+    use crate::upstream::{RequestBody, connector};
     use bytes::Bytes;
+    use http::uri::PathAndQuery;
     use http::{HeaderMap, HeaderValue, Method};
+    use http_body::Body as _;
+    use std::time::Duration;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
 
@@ -98,7 +99,7 @@ mod tests {
         let origin = format!("http://{}/", listener.local_addr().unwrap());
         (
             Pool::new(
-                connect::connector(Proxies::default()),
+                connector::connector(Proxies::default()),
                 origin.parse().unwrap(),
             ),
             listener,
@@ -115,13 +116,14 @@ mod tests {
     async fn ask(connection: &mut Connection, far: &mut TcpStream, answer: &str) {
         let host = HeaderValue::from_static("h");
         let body = RequestBody::Whole(Rope::from(Bytes::from_static(b"!")));
-        let mut request = Request::new((Method::POST, "/"), &host, HeaderMap::new(), body);
+        let asked = (Method::POST, PathAndQuery::from_static("/"));
+        let request = request(asked, &host, HeaderMap::new(), body);
         let answering = async {
             while far.read_u8().await.unwrap() != b'!' {}
             far.write_all(answer.as_bytes()).await.unwrap();
         };
-        let (head, ()) = tokio::join!(connection.send(&mut request), answering);
-        assert!(head.unwrap().framing.is_ended());
+        let (response, ()) = tokio::join!(connection.send(request), answering);
+        assert!(response.unwrap().body().is_end_stream());
     }
 
     #[tokio::test]

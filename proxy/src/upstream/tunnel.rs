@@ -4,9 +4,9 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioIo;
@@ -14,18 +14,14 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::RequestBody;
-use super::connect::{BoxError, Tcp};
 use super::connection::Connection;
-use super::failure::Failure;
-use super::request::Request;
+use super::tcp::{BoxError, Tcp};
+use crate::http::settings::HTTP;
 use crate::plan::splice::Rope;
 use crate::proxies::{self, Proxies};
 
-/// How long a proxy may take to be reached and to make a tunnel: less than a connection may take, which may need TLS in it.
-const TIMEOUT: Duration = Duration::from_secs(8);
-
 /// A connection's bytes: to the provider itself, or to a proxy, which may be spoken to by TLS.
-pub(super) type Way = MaybeHttpsStream<TokioIo<TcpStream>>;
+pub(super) type Transport = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Connects to a target or to the proxy before it.
 #[derive(Debug, Clone)]
@@ -44,13 +40,13 @@ enum NoTunnel {
         #[source]
         cause: BoxError,
     },
-    #[error("the proxy {proxy} made no tunnel within {} s", TIMEOUT.as_secs())]
+    #[error("the proxy {proxy} made no tunnel within {} s", HTTP.provider.tunnel_timeout.as_secs())]
     Slow { proxy: String },
     #[error("the proxy {proxy} did not answer CONNECT")]
     Unanswered {
         proxy: String,
         #[source]
-        cause: Failure,
+        cause: hyper::Error,
     },
     #[error("the proxy {proxy} refused CONNECT to {target} with {status}{}", hint(*status))]
     Refused {
@@ -74,9 +70,9 @@ impl Tunnels {
 }
 
 impl Service<Uri> for Tunnels {
-    type Response = Way;
+    type Response = Transport;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Way, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Transport, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.direct.poll_ready(context)
@@ -92,7 +88,7 @@ impl Service<Uri> for Tunnels {
                 let connecting = self.to_proxy.call(proxy.uri().clone());
                 Box::pin(async move {
                     let tunnel = tunnel(connecting, &proxy, &target);
-                    let made = tokio::time::timeout(TIMEOUT, tunnel).await;
+                    let made = tokio::time::timeout(HTTP.provider.tunnel_timeout, tunnel).await;
                     let proxy = proxies::name(&proxy);
                     Ok(made.unwrap_or(Err(NoTunnel::Slow { proxy }))?)
                 })
@@ -104,46 +100,55 @@ impl Service<Uri> for Tunnels {
 
 /// Has `proxy`, to which a connection is being made, make a tunnel to `target`.
 async fn tunnel(
-    connecting: impl Future<Output = Result<Way, BoxError>>,
+    connecting: impl Future<Output = Result<Transport, BoxError>>,
     proxy: &Intercept,
     target: &Uri,
-) -> Result<Way, NoTunnel> {
+) -> Result<Transport, NoTunnel> {
     let name = proxies::name(proxy);
     let stream = match connecting.await {
-        Ok(stream) => TokioIo::new(stream),
+        Ok(stream) => stream,
         Err(cause) => return Err(NoTunnel::Away { proxy: name, cause }),
     };
     let target = authority(target);
-    let mut connection = Connection::new(stream);
-    let mut request = connect(&target, proxy.basic_auth());
-    let status = match connection.send(&mut request).await {
-        Ok(head) => head.response.status(),
-        Err(cause) => return Err(NoTunnel::Unanswered { proxy: name, cause }),
-    };
-    if !status.is_success() {
-        return Err(NoTunnel::Refused {
+    match ask(stream, &target, proxy.basic_auth()).await {
+        Ok(Ok(Some((stream, ahead)))) if ahead.is_empty() => Ok(stream),
+        Ok(Ok(_)) => Err(NoTunnel::Unasked { proxy: name }),
+        Ok(Err(status)) => Err(NoTunnel::Refused {
             proxy: name,
             target,
             status,
-        });
-    }
-    let made = connection.switch();
-    if made.ahead.is_empty() {
-        Ok(made.stream.into_inner())
-    } else {
-        Err(NoTunnel::Unasked { proxy: name })
+        }),
+        Err(cause) => Err(NoTunnel::Unanswered { proxy: name, cause }),
     }
 }
 
+/// Asks for a tunnel: the stream in it and what came on it already, or the status of a refusal.
+async fn ask(
+    stream: Transport,
+    target: &str,
+    credentials: Option<&HeaderValue>,
+) -> hyper::Result<Result<Option<(Transport, Bytes)>, StatusCode>> {
+    let mut connection = Connection::new(stream).await?;
+    let response = connection.send(connect(target, credentials)).await;
+    let response = response.map_err(|failed| failed.error)?;
+    if !response.status().is_success() {
+        return Ok(Err(response.status()));
+    }
+    connection.into_tunnel(response).await.map(Ok)
+}
+
 /// The request for a tunnel.
-fn connect(target: &str, credentials: Option<&HeaderValue>) -> Request {
+fn connect(target: &str, credentials: Option<&HeaderValue>) -> Request<RequestBody> {
+    let mut request = Request::new(RequestBody::Whole(Rope::default()));
+    *request.method_mut() = Method::CONNECT;
+    *request.uri_mut() = target.parse().unwrap_or_default();
     let host = HeaderValue::from_str(target).unwrap_or(HeaderValue::from_static(""));
-    let mut headers = HeaderMap::new();
+    request.headers_mut().insert(header::HOST, host);
     if let Some(credentials) = credentials {
+        let headers = request.headers_mut();
         headers.insert(header::PROXY_AUTHORIZATION, credentials.clone());
     }
-    let body = RequestBody::Whole(Rope::default());
-    Request::new((Method::CONNECT, target), &host, headers, body)
+    request
 }
 
 /// Host and port, which `CONNECT` always names.

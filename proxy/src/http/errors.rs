@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::allowed::NotAllowed;
 use crate::dialect::Provider;
-use crate::upstream::Unanswered;
+use crate::upstream::UpstreamError;
 
 /// An error of ours in the provider's shape.
 pub(crate) fn error(provider: Provider, status: StatusCode, message: &str) -> Response<Body> {
@@ -53,11 +53,11 @@ pub(crate) fn not_allowed(provider: Provider, refused: &NotAllowed) -> Response<
 }
 
 /// The answer to a request that got none from its provider.
-pub(crate) fn unanswered(provider: Provider, error: &Unanswered) -> Response<Body> {
+pub(crate) fn upstream_error(provider: Provider, error: &UpstreamError) -> Response<Body> {
     tracing::warn!(%error, "a request got no answer from its provider");
     let status = match error {
-        Unanswered::Target(_) => StatusCode::BAD_REQUEST,
-        Unanswered::Failed { .. } => StatusCode::BAD_GATEWAY,
+        UpstreamError::Target(_) => StatusCode::BAD_REQUEST,
+        UpstreamError::Failed { .. } => StatusCode::BAD_GATEWAY,
     };
     self::error(provider, status, &error.to_string())
 }

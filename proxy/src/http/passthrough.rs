@@ -12,10 +12,10 @@ use http_body_util::BodyExt as _;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
-use crate::headers::{self, RequestId};
+use crate::http::errors;
+use crate::http::headers::{self, RequestId};
+use crate::http::websocket::Upgrade;
 use crate::plan::splice::Rope;
-use crate::reply;
-use crate::upgrade::Upgrade;
 use crate::upstream::RequestBody;
 
 /// Relays a request of any method to any path.
@@ -27,12 +27,12 @@ pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body>
     let provider = Provider::of(parts.uri.path(), &parts.headers);
     let Some(target) = parts.uri.path_and_query() else {
         let message = format!("{} is not a path that can be forwarded", parts.uri);
-        return id.on(reply::error(provider, StatusCode::BAD_REQUEST, &message));
+        return id.on(errors::error(provider, StatusCode::BAD_REQUEST, &message));
     };
     let destination = match app.upstream.destination(provider, &parts.headers) {
         Ok(destination) => destination,
         Err(refused) => {
-            return id.on(span.in_scope(|| reply::not_allowed(provider, &refused)));
+            return id.on(span.in_scope(|| errors::not_allowed(provider, &refused)));
         }
     };
     headers::outgoing(&mut parts.headers);
@@ -63,14 +63,14 @@ pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body>
     id.on(match answer {
         Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
             let agreed = upgrade.and_then(|upgrade| upgrade.agreed(&app, answer));
-            agreed.unwrap_or_else(|| reply::switched(provider))
+            agreed.unwrap_or_else(|| errors::switched(provider))
         }
         Ok(answer) => {
             let (mut parts, body) = answer.into_parts();
             headers::end_to_end(&mut parts.headers);
             Response::from_parts(parts, Body::new(body))
         }
-        Err(_) if broken.load(Ordering::Relaxed) => reply::broken(provider),
-        Err(error) => span.in_scope(|| reply::unanswered(provider, &error)),
+        Err(_) if broken.load(Ordering::Relaxed) => errors::broken(provider),
+        Err(error) => span.in_scope(|| errors::upstream_error(provider, &error)),
     })
 }

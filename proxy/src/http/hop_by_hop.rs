@@ -2,8 +2,6 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::http1::words;
-
 /// Headers that speak of one connection only, whether or not `Connection` names them.
 const HOP_BY_HOP: [HeaderName; 6] = [
     header::CONNECTION,
@@ -15,6 +13,12 @@ const HOP_BY_HOP: [HeaderName; 6] = [
 ];
 /// The same, but without a constant of their own.
 const HOP_BY_HOP_NAMES: [&str; 2] = ["keep-alive", "proxy-connection"];
+
+/// The words of a header whose value is a list, such as `close, te`.
+pub(crate) fn words(value: &HeaderValue) -> impl DoubleEndedIterator<Item = &[u8]> {
+    let words = value.as_bytes().split(|byte| *byte == b',');
+    words.map(<[u8]>::trim_ascii)
+}
 
 /// Leaves the headers that are meant for the other end, in their order and as often as they stand there. `Expect` is answered
 /// by this hop's own server; a length beside a transfer coding is not the body's (RFC 9112, section 6.3).

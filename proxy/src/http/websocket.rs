@@ -1,7 +1,6 @@
 //! `WebSocket`: the handshake goes to the provider and back, and then the bytes of either side as they come.
 
 use std::io;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -9,15 +8,12 @@ use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderValue, Method, Response, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, split};
 
 use crate::app::App;
-use crate::headers;
-use crate::http1::words;
-use crate::upstream::{AnswerBody, Switched};
-
-/// How long one side may go on sending when the other has ended: a WebSocket's closing handshake is over by then.
-const HALF_CLOSED: Duration = Duration::from_secs(30);
+use crate::http::headers::{self, words};
+use crate::http::settings::HTTP;
+use crate::upstream::ResponseBody;
 
 /// A client's wish to speak WebSocket on its connection.
 #[derive(Debug)]
@@ -46,10 +42,14 @@ impl Upgrade {
 
     /// Passes the provider's consent on and relays what follows until both sides have ended, one of them breaks, or the proxy
     /// stops. `None` where the answer agrees to something else.
-    pub(crate) fn agreed(self, app: &App, answer: Response<AnswerBody>) -> Option<Response<Body>> {
-        let (mut parts, body) = answer.into_parts();
+    pub(crate) fn agreed(
+        self,
+        app: &App,
+        answer: Response<ResponseBody>,
+    ) -> Option<Response<Body>> {
+        let (mut parts, _no_body) = answer.into_parts();
         let protocol = protocol(&parts.headers)?.clone();
-        let provider = body.switched()?;
+        let provider = parts.extensions.remove::<OnUpgrade>()?;
         headers::end_to_end(&mut parts.headers);
         say(&mut parts.headers, protocol);
         app.tasks.spawn(async move {
@@ -80,21 +80,20 @@ fn say(headers: &mut HeaderMap, protocol: HeaderValue) {
 }
 
 /// Moves bytes both ways. The end of one side is told to the other, which may then say what is left.
-async fn relay(client: OnUpgrade, provider: Switched) -> io::Result<()> {
-    let client = client.await.map_err(io::Error::other)?;
+async fn relay(client: OnUpgrade, provider: OnUpgrade) -> io::Result<()> {
+    let (client, provider) = tokio::try_join!(client, provider).map_err(io::Error::other)?;
     let (from_client, to_client) = split(TokioIo::new(client));
-    let (from_provider, to_provider) = split(provider.stream);
-    let from_provider = io::Cursor::new(provider.ahead).chain(from_provider);
+    let (from_provider, to_provider) = split(TokioIo::new(provider));
     let up = std::pin::pin!(pump(from_client, to_provider));
     let down = std::pin::pin!(pump(from_provider, to_client));
     match select(up, down).await {
         Either::Left((ended, down)) => {
             ended?;
-            tokio::time::timeout(HALF_CLOSED, down).await?
+            tokio::time::timeout(HTTP.half_closed_timeout, down).await?
         }
         Either::Right((ended, up)) => {
             ended?;
-            tokio::time::timeout(HALF_CLOSED, up).await?
+            tokio::time::timeout(HTTP.half_closed_timeout, up).await?
         }
     }
 }

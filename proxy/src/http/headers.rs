@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use uuid::Uuid;
 
 use crate::counts::Decision;
-pub(crate) use crate::upstream::end_to_end;
+pub(crate) use crate::http::hop_by_hop::{end_to_end, words};
 
 /// All headers that begin so are ours and go no further.
 const OURS: &str = "x-headroom-";

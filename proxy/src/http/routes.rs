@@ -14,7 +14,8 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
-use crate::{body, handler, headers, relay, reply};
+use crate::handler;
+use crate::http::{body, errors, headers, passthrough};
 
 /// How long a look at the counts may wait for the queue.
 const COUNTS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -44,7 +45,7 @@ async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body
         return coded(dialect.map_or_else(by_headers, |dialect| dialect.provider()));
     }
     let Some(dialect) = dialect else {
-        return relay::relay(app, request).await;
+        return passthrough::relay(app, request).await;
     };
     let (parts, body) = request.into_parts();
     let received = body::read(body, &parts.headers, app.rules.max_body_bytes).await;
@@ -54,7 +55,7 @@ async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body
 /// The answer to a body in a transfer coding that is not known here (RFC 9112, section 6.1).
 fn coded(provider: Provider) -> Response<Body> {
     let message = "no transfer coding but chunked is understood";
-    reply::error(provider, StatusCode::NOT_IMPLEMENTED, message)
+    errors::error(provider, StatusCode::NOT_IMPLEMENTED, message)
 }
 
 async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {

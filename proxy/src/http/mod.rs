@@ -1,0 +1,15 @@
+//! HTTP as clients speak it with the proxy: hyper reads and writes it, and [`routes`] say which request goes where. What is posted to a
+//! dialect's path is read whole ([`body`]) and goes its turn; what is in no dialect is passed through ([`passthrough`], [`websocket`]).
+
+pub(crate) mod body;
+pub(crate) mod encoding;
+pub(crate) mod errors;
+pub(crate) mod headers;
+pub(crate) mod hop_by_hop;
+mod passthrough;
+mod routes;
+mod server;
+pub(crate) mod settings;
+mod websocket;
+
+pub(crate) use self::server::serve;

@@ -1,0 +1,129 @@
+//! The listener: takes connections, serves HTTP/1.1 and HTTP/2 on them, and drains when it is told to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use futures_util::FutureExt as _;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::routes;
+use crate::app::App;
+use crate::http::settings::{ClientSide, HTTP};
+
+/// Why a connection ended early.
+type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
+
+const CLIENT: ClientSide = HTTP.client;
+
+/// Serves until `stop` is done and what was on its way has ended, or the drain time is over. While it drains it still answers, so
+/// that `/readyz` can say so.
+pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let routes = routes::routes(app.clone());
+    let accept = async |connections: &TaskTracker, stopping: &CancellationToken| loop {
+        let stream = accepted(&listener).await;
+        let served = serve_connection(stream, routes.clone(), stopping.clone());
+        connections.spawn(served.map(log));
+    };
+    let (connections, stopping) = (TaskTracker::new(), CancellationToken::new());
+    tokio::select! {
+        () = accept(&connections, &stopping) => {}
+        () = stop => {}
+    }
+    app.draining.store(true, Ordering::Relaxed);
+    stopping.cancel();
+    let drained = async {
+        connections.close();
+        connections.wait().await;
+        app.tasks.close();
+        app.tasks.wait().await;
+    };
+    // Connections that come late are served for as long as this lasts, and do not make it last longer.
+    let (late, never) = (TaskTracker::new(), CancellationToken::new());
+    tokio::select! {
+        () = accept(&late, &never) => {}
+        drained = tokio::time::timeout(CLIENT.drain_timeout, drained) => if drained.is_err() {
+            let seconds = CLIENT.drain_timeout.as_secs();
+            tracing::warn!(seconds, "some requests did not end in time and are cut off");
+        }
+    }
+}
+
+async fn accepted(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(CLIENT.accept_pause).await;
+            }
+        }
+    }
+}
+
+/// Serves one connection. After `stopping` the request that has begun is the last.
+async fn serve_connection(
+    stream: TcpStream,
+    routes: Router,
+    stopping: CancellationToken,
+) -> Result<(), ConnectionError> {
+    prepare(&stream);
+    let asked = AtomicBool::new(false);
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(|request| {
+        asked.store(true, Ordering::Relaxed);
+        routes.call(request)
+    });
+    let builder = builder();
+    let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let mut served = std::pin::pin!(served);
+    // hyper's time limit for a head begins when it knows the version: a client that sends too little to tell is timed here.
+    let silent = async {
+        tokio::time::sleep(CLIENT.head_timeout).await;
+        if asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        ended = &mut served => return ended,
+        () = stopping.cancelled() => served.as_mut().graceful_shutdown(),
+        () = silent => return Ok(()),
+    }
+    served.await
+}
+
+/// Sets what the system does for a client's connection.
+fn prepare(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "could not turn off Nagle's algorithm");
+    }
+    // A client that vanished without a word would hold its connection, and a WebSocket its provider's too, for ever.
+    if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&CLIENT.tcp_keepalive) {
+        tracing::debug!(%error, "could not have the system ask whether a client is still there");
+    }
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(CLIENT.head_timeout)
+        .max_buf_size(CLIENT.read_buffer);
+    builder.http2().timer(TokioTimer::new());
+    builder
+}
+
+fn log(ended: Result<(), ConnectionError>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
