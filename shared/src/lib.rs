@@ -12,7 +12,7 @@
 //! | [`keys`] | the name of every Redis key |
 //! | [`store`] | where forms and records live |
 //! | [`queue`] | where jobs live |
-//! | [`link`] | the way to Redis, for both of them |
+//! | [`link`] | the pools of connections to Redis, for both of them |
 //! | [`compress`] | the compressors, each with its inverse |
 //! | [`model`] | what is known of the providers' models |
 //! | [`config`], [`telemetry`], [`stop`] | settings, logs and the signal to stop, the same way in both programs |

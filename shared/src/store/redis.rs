@@ -11,16 +11,16 @@ use redis::{ErrorKind, Script, cmd, pipe};
 use super::{Entry, Key, Store, StoreError};
 use crate::id::DigestKey;
 use crate::keys::Keys;
-use crate::link::{Evicts, Link, RedisUrl};
+use crate::link::{Evicts, RedisPool, RedisUrl};
 
 /// How long an answer may take where the caller sets no shorter budget: enough for 5 MB over a slow line.
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// A store in Redis.
 ///
-/// It has a [`Link`] of its own, so that no large job holds up a request. Any call's future may be dropped half-way.
+/// It has a [`RedisPool`] of its own, so that no large job holds up a request. Any call's future may be dropped half-way.
 pub struct RedisStore {
-    link: Link,
+    pool: RedisPool,
     keys: Keys,
     retention_ms: u64,
     write: Script,
@@ -34,7 +34,7 @@ impl RedisStore {
     #[must_use]
     pub fn new(url: &RedisUrl, keys: Keys, retention: Duration) -> Self {
         Self {
-            link: Link::new("store", url, &keys, ANSWER),
+            pool: RedisPool::new("store", url, &keys, ANSWER),
             keys,
             retention_ms: u64::try_from(retention.as_millis())
                 .unwrap_or(u64::MAX)
@@ -71,12 +71,8 @@ impl RedisStore {
             call.arg(&entry.value[..]);
         }
         let what = "writing to Redis";
-        let written: i64 = self
-            .link
-            .call(what, |mut connection| async move {
-                call.invoke_async(&mut connection).await
-            })
-            .await?;
+        // What is written again is the same, and no later than it was wanted.
+        let written: i64 = self.pool.run(what, &call).await?;
         if written < 0 {
             return Err(StoreError::other(what, "the entries came too late"));
         }
@@ -93,34 +89,30 @@ impl Store for RedisStore {
     async fn digest_key(&self) -> Result<DigestKey, StoreError> {
         let name = self.keys.secret();
         let what = "reading the deployment's secret";
-        let found = self
-            .link
-            .call(what, |mut connection| async move {
-                // Read first: a full Redis refuses the SET even where there is nothing to set.
-                let found: Option<Vec<u8>> =
-                    cmd("GET").arg(&name).query_async(&mut connection).await?;
-                if let Some(found) = found {
-                    return Ok(found);
-                }
-                if let Some(evicts) = self.link.evicts() {
-                    let what = "the deployment's secret is not made";
-                    return Err((ErrorKind::InvalidClientConfig, what, evicts.to_string()).into());
-                }
-                let fresh = blake3::Hash::from_bytes(*DigestKey::random().as_bytes()).to_hex();
-                let (found,): (Vec<u8>,) = pipe()
-                    .cmd("SET")
-                    .arg(&name)
-                    .arg(fresh.as_str())
-                    .arg("NX")
-                    .ignore()
-                    .get(&name)
-                    .query_async(&mut connection)
-                    .await?;
-                Ok(found)
-            })
-            .await?;
+        let read_or_make = async |mut connection| {
+            // Read first: a full Redis refuses the SET even where there is nothing to set.
+            let found: Option<Vec<u8>> = cmd("GET").arg(&name).query_async(&mut connection).await?;
+            if let Some(found) = found {
+                return Ok(found);
+            }
+            if let Some(evicts) = self.pool.evicts() {
+                let what = "the deployment's secret is not made";
+                return Err((ErrorKind::InvalidClientConfig, what, evicts.to_string()).into());
+            }
+            let fresh = blake3::Hash::from_bytes(*DigestKey::random().as_bytes()).to_hex();
+            let (found,): (Vec<u8>,) = pipe()
+                .cmd("SET")
+                .arg(&name)
+                .arg(fresh.as_str())
+                .arg("NX")
+                .ignore()
+                .get(&name)
+                .query_async(&mut connection)
+                .await?;
+            Ok(found)
+        };
+        let found = self.pool.repeat(what, read_or_make).await?;
         let secret = blake3::Hash::from_hex(found).map_err(|_| {
-            let name = self.keys.secret();
             StoreError::other(
                 what,
                 format!("{name} does not hold the 64 hexadecimal digits it should"),
@@ -133,18 +125,11 @@ impl Store for RedisStore {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let names = self.names(keys);
-        let (values, time): (Vec<Option<Vec<u8>>>, (u64, u64)) = self
-            .link
-            .call("reading from Redis", |mut connection| async move {
-                pipe()
-                    .cmd("MGET")
-                    .arg(names)
-                    .cmd("TIME")
-                    .query_async(&mut connection)
-                    .await
-            })
-            .await?;
+        let mut read = pipe();
+        read.cmd("MGET").arg(self.names(keys)).cmd("TIME");
+        let read = async |mut connection| read.query_async(&mut connection).await;
+        let (values, time): (Vec<Option<Vec<u8>>>, (u64, u64)) =
+            self.pool.repeat("reading from Redis", read).await?;
         self.redis_said(time);
         Ok(values
             .into_iter()
@@ -176,30 +161,24 @@ impl Store for RedisStore {
                 .arg(self.retention_ms)
                 .ignore();
         }
-        self.link
-            .call("touching entries in Redis", |mut connection| async move {
-                pipeline.exec_async(&mut connection).await
-            })
-            .await
+        let touch = async |mut connection| pipeline.exec_async(&mut connection).await;
+        self.pool.repeat("touching entries in Redis", touch).await
     }
 
     fn evicts(&self) -> Option<Evicts> {
-        self.link.evicts()
+        self.pool.evicts()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.link
-            .call("asking Redis", |mut connection| async move {
-                cmd("PING").exec_async(&mut connection).await
-            })
-            .await
+        let ping = async |mut connection| cmd("PING").exec_async(&mut connection).await;
+        self.pool.repeat("asking Redis", ping).await
     }
 }
 
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("link", &self.link)
+            .field("pool", &self.pool)
             .finish_non_exhaustive()
     }
 }
