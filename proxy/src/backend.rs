@@ -52,7 +52,7 @@ impl Backend {
         // The queue's connections run off the path of requests; the store's do not.
         let pool = {
             let _there = off_path.enter();
-            Arc::new(redis::pool(url, &keys))
+            redis::pool(url, &keys)
         };
         let mut evicts = None;
         match refuse_unfit(&pool).await {

@@ -65,7 +65,7 @@ pub async fn run(
     let threads = settings.worker.threads;
     let keys = settings.store.keys();
     let bounds = Bounds::new(settings.store.retention());
-    let connections = Arc::new(redis::pool(&url, &keys));
+    let connections = redis::pool(&url, &keys);
     let info = WorkerInfo {
         host: host::name(),
         pid: std::process::id(),

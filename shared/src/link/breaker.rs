@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use redis::RedisError;
+use redis::{RedisError, RedisResult};
 use tokio::sync::watch;
 
 use super::url::RedisUrl;
@@ -51,11 +51,11 @@ impl Breaker {
         }
     }
 
-    /// Why calls fail at once, if they do.
-    pub(super) fn cause(&self) -> Option<RedisError> {
+    /// Lets a call through, or lets it fail by what is wrong.
+    pub(super) fn check(&self) -> RedisResult<()> {
         match &*self.state.borrow() {
-            State::Open(cause) => Some(cause.clone()),
-            State::Untried | State::Closed(_) => None,
+            State::Open(cause) => Err(cause.clone()),
+            State::Untried | State::Closed(_) => Ok(()),
         }
     }
 
@@ -119,10 +119,10 @@ mod tests {
         let before = Instant::now();
         breaker.close();
         breaker.open(before, &away);
-        assert!(breaker.cause().is_none());
+        assert!(breaker.check().is_ok());
         breaker.open(Instant::now() + FIRST, &away);
-        assert!(breaker.cause().is_some());
+        assert!(breaker.check().is_err());
         breaker.close();
-        assert!(breaker.cause().is_none());
+        assert!(breaker.check().is_ok());
     }
 }

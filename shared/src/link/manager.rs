@@ -1,7 +1,7 @@
 //! Makes the pool's connections, and decides which of them may be used again.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use redis::aio::MultiplexedConnection;
@@ -12,7 +12,7 @@ use super::eviction::{self, Policy};
 use super::server;
 use super::url::RedisUrl;
 
-/// A connection that was not used for longer is asked whether it still lives before it is used again.
+/// A connection that was not used for longer is pinged before it is used again.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long the answer to that may take.
 const PING: Duration = Duration::from_millis(500);
@@ -24,76 +24,66 @@ pub(super) struct Manager {
     /// How long an answer may take.
     pub(super) answer: Duration,
     pub(super) policy: Policy,
-    /// Connections made before this are not used again.
-    condemned: Mutex<Option<Instant>>,
+    pub(super) generation: AtomicU64,
+}
+
+/// A connection of the pool.
+pub(super) struct Pooled {
+    pub(super) connection: MultiplexedConnection,
+    /// Whether an answer may still come to a call that was given up.
+    pub(super) busy: bool,
+    generation: u64,
 }
 
 impl Manager {
-    pub(super) fn new(url: &RedisUrl, key: String, answer: Duration, policy: Policy) -> Self {
-        Self {
-            url: url.clone(),
-            key,
-            answer,
-            policy,
-            condemned: Mutex::default(),
-        }
-    }
-
     /// Connects to the server that holds the keys now, where each answer may take as long as `answer`.
     pub(super) async fn connect(&self, answer: Duration) -> RedisResult<MultiplexedConnection> {
         let server = server::locate(&self.url, &self.key).await?;
         server::open(server, answer).await
     }
 
-    /// A connection broke, fell silent or led to the wrong server: those that were made before `at` will do the same.
-    pub(super) fn condemn(&self, at: Instant) {
-        let mut condemned = self.lock();
-        *condemned = (*condemned).max(Some(at));
+    /// How often connections broke, fell silent or led to the wrong server.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
     }
 
-    /// When connections were last given up.
-    pub(super) fn condemned(&self) -> Option<Instant> {
-        *self.lock()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.condemned
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// This connection failed: neither it nor any that was made before that was known is used again.
+    pub(super) fn condemn(&self, failed: &Pooled) {
+        let next = failed.generation + 1;
+        self.generation.fetch_max(next, Ordering::SeqCst);
     }
 }
 
 impl managed::Manager for Manager {
-    type Type = MultiplexedConnection;
+    type Type = Pooled;
     type Error = RedisError;
 
-    async fn create(&self) -> RedisResult<MultiplexedConnection> {
+    async fn create(&self) -> RedisResult<Pooled> {
+        let generation = self.generation();
         let mut connection = self.connect(self.answer).await?;
         // A server that is loading its data accepts connections too.
         cmd("PING").exec_async(&mut connection).await?;
         // It may be another server than before, or have been restarted with other settings.
         self.policy.publish(eviction::ask(&mut connection).await?);
-        Ok(connection)
+        Ok(Pooled {
+            connection,
+            busy: false,
+            generation,
+        })
     }
 
-    async fn recycle(
-        &self,
-        connection: &mut MultiplexedConnection,
-        metrics: &Metrics,
-    ) -> RecycleResult<RedisError> {
-        if self.condemned() >= Some(metrics.created) {
-            return Err(RecycleError::message("one of its age failed"));
+    async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<RedisError> {
+        if pooled.generation < self.generation() {
+            return Err(RecycleError::message("one of its generation failed"));
         }
-        if metrics.last_used() <= IDLE {
+        if !pooled.busy && metrics.last_used() <= IDLE {
             return Ok(());
         }
-        let began = Instant::now();
-        match timeout(PING, cmd("PING").exec_async(connection)).await {
-            Ok(Ok(())) => Ok(()),
-            _ => {
-                self.condemn(began);
-                Err(RecycleError::message("it does not answer"))
-            }
+        let ping = cmd("PING");
+        if let Ok(Ok(())) = timeout(PING, ping.exec_async(&mut pooled.connection)).await {
+            return Ok(());
         }
+        self.condemn(pooled);
+        Err(RecycleError::message("it does not answer"))
     }
 }

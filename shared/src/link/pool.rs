@@ -1,21 +1,20 @@
 //! A pool of connections, and calls over them.
 
-use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use deadpool::Runtime;
-use deadpool::managed::{self, Object, PoolConfig, PoolError, QueueMode, Timeouts};
+use deadpool::managed::{Object, Pool, PoolConfig, PoolError, QueueMode, Timeouts};
 use futures_util::FutureExt as _;
 use redis::aio::MultiplexedConnection;
 use redis::{
     ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, Script, ScriptInvocation,
-    ServerErrorKind, cmd,
+    ServerErrorKind,
 };
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::breaker::{self, Breaker};
@@ -33,8 +32,10 @@ const EVICTION_EVERY: Duration = Duration::from_secs(5);
 /// A pool of connections to Redis that follows where sentinels and clusters move the deployment. While Redis is away, calls fail
 /// at once.
 pub struct RedisPool {
-    shared: Arc<Shared>,
-    _end: DropGuard,
+    pool: Pool<Manager>,
+    breaker: Arc<Breaker>,
+    runtime: Handle,
+    tasks: TaskTracker,
 }
 
 impl RedisPool {
@@ -46,56 +47,55 @@ impl RedisPool {
         clippy::expect_used,
         reason = "a pool with time limits fails to be built only without a runtime"
     )]
-    pub fn new(purpose: &'static str, url: &RedisUrl, keys: &Keys, answer: Duration) -> Self {
-        let policy = Policy::new(purpose, url);
-        let manager = Manager::new(url, keys.secret(), answer, policy);
+    pub fn new(purpose: &'static str, url: &RedisUrl, keys: &Keys, answer: Duration) -> Arc<Self> {
+        let manager = Manager {
+            url: url.clone(),
+            key: keys.secret(),
+            answer,
+            policy: Policy::new(purpose, url),
+            generation: 0.into(),
+        };
+        let timeouts = Timeouts {
+            wait: Some(answer),
+            ..Timeouts::default()
+        };
         let config = PoolConfig {
             max_size: MOST,
-            timeouts: Timeouts {
-                wait: Some(answer),
-                ..Timeouts::default()
-            },
+            timeouts,
             queue_mode: QueueMode::Lifo,
         };
-        let pool = managed::Pool::builder(manager).config(config);
-        let shared = Arc::new(Shared {
+        let pool = Pool::builder(manager).config(config);
+        let pool = Arc::new(Self {
             pool: pool.runtime(Runtime::Tokio1).build().expect("a runtime"),
-            breaker: Breaker::new(purpose, url),
+            breaker: Arc::new(Breaker::new(purpose, url)),
             runtime: Handle::current(),
             tasks: TaskTracker::new(),
         });
-        let end = CancellationToken::new();
-        let watch = Arc::clone(&shared).watch();
-        shared
-            .tasks
-            .spawn(end.clone().run_until_cancelled_owned(watch));
-        Self {
-            shared,
-            _end: end.drop_guard(),
-        }
+        pool.tasks.spawn(watch(Arc::downgrade(&pool)));
+        pool
     }
 
     /// Where it leads.
     #[must_use]
     pub fn url(&self) -> &RedisUrl {
-        &self.manager().url
+        &self.pool.manager().url
     }
 
-    /// When connections last had to be given up: calls before that may have been repeated.
-    pub(crate) fn gave_up(&self) -> Option<Instant> {
-        self.manager().condemned()
+    /// Counts failed connections: where the number changes during a call, that may have been repeated.
+    pub(crate) fn generation(&self) -> u64 {
+        self.pool.manager().generation()
     }
 
     /// What is wrong with how Redis treats what it keeps when its memory is full, as it last told; nothing while it is away.
     #[must_use]
     pub fn evicts(&self) -> Option<Evicts> {
-        let is_away = self.shared.breaker.cause().is_some();
-        (!is_away).then(|| self.manager().policy.evicts()).flatten()
+        self.breaker.check().ok()?;
+        self.pool.manager().policy.evicts()
     }
 
     /// A connection outside of the pool, for commands that block; nobody replaces it.
     pub(crate) async fn dedicated(&self, answer: Duration) -> RedisResult<MultiplexedConnection> {
-        self.manager().connect(answer).await
+        self.pool.manager().connect(answer).await
     }
 
     /// Runs one call. The future may be dropped at any time.
@@ -107,10 +107,9 @@ impl RedisPool {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        self.fail_while_away(what)?;
-        let lease = self.shared.lease(what).await?;
-        let ended = lease.run(run).await;
-        ended.map_err(|error| StoreError::redis(what, error))
+        let failed = |error| StoreError::redis(what, error);
+        self.breaker.check().map_err(failed)?;
+        self.once(run).await.map_err(failed)
     }
 
     /// Runs one call that may be repeated: where its connection is of no use, it is repeated once over a new one.
@@ -122,8 +121,9 @@ impl RedisPool {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        self.fail_while_away(what)?;
-        self.shared.repeat(what, run).await
+        let failed = |error| StoreError::redis(what, error);
+        self.breaker.check().map_err(failed)?;
+        self.once_or_twice(run).await.map_err(failed)
     }
 
     /// Runs one script. It may be repeated.
@@ -132,146 +132,109 @@ impl RedisPool {
         what: &'static str,
         script: &ScriptInvocation<'_>,
     ) -> Result<T, StoreError> {
-        let run = |mut connection| async move { script.invoke_async(&mut connection).await };
+        let run = async |mut connection| script.invoke_async(&mut connection).await;
         self.repeat(what, run).await
     }
 
-    /// Runs commands in one round trip, of which the first counts on a script. All may be repeated.
+    /// Runs commands that count on a script, in one round trip. All may be repeated.
     pub(crate) async fn run_pipeline<T: FromRedisValue>(
         &self,
         what: &'static str,
         script: &Script,
         commands: &Pipeline,
     ) -> Result<T, StoreError> {
-        let run = |mut connection: MultiplexedConnection| async move {
-            match commands.query_async(&mut connection).await {
-                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                    script.load_async(&mut connection).await?;
-                    commands.query_async(&mut connection).await
-                }
-                ended => ended,
+        let run = async |mut connection| match commands.query_async(&mut connection).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                script.load_async(&mut connection).await?;
+                commands.query_async(&mut connection).await
             }
+            ended => ended,
         };
         self.repeat(what, run).await
     }
 
-    fn fail_while_away(&self, what: &'static str) -> Result<(), StoreError> {
-        let cause = self.shared.breaker.cause();
-        cause.map_or(Ok(()), |cause| Err(StoreError::redis(what, cause)))
-    }
-
-    fn manager(&self) -> &Manager {
-        self.shared.pool.manager()
-    }
-}
-
-impl fmt::Debug for RedisPool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisPool")
-            .field("url", self.url())
-            .finish_non_exhaustive()
-    }
-}
-
-/// What calls share with the tasks that outlive them.
-struct Shared {
-    pool: managed::Pool<Manager>,
-    breaker: Breaker,
-    runtime: Handle,
-    tasks: TaskTracker,
-}
-
-impl Shared {
-    /// Closes the breaker as soon as Redis answers, and asks now and then whether it evicts keys.
-    async fn watch(self: Arc<Self>) {
-        let mut pauses = breaker::pauses();
-        loop {
-            if self.look().await.is_ok() {
-                self.breaker.close();
-                if timeout(EVICTION_EVERY, self.breaker.opened())
-                    .await
-                    .is_err()
-                {
-                    pauses = breaker::pauses();
-                    continue;
-                }
-            }
-            sleep(pauses.next().unwrap_or_default()).await;
-        }
-    }
-
-    async fn look(self: &Arc<Self>) -> Result<(), StoreError> {
-        let ask = async |mut connection| eviction::ask(&mut connection).await;
-        let eviction = self
-            .repeat("ask Redis for its eviction policy", ask)
-            .await?;
-        self.pool.manager().policy.publish(eviction);
-        Ok(())
-    }
-
-    async fn repeat<T, F>(
-        self: &Arc<Self>,
-        what: &'static str,
-        run: impl Fn(MultiplexedConnection) -> F,
-    ) -> Result<T, StoreError>
+    async fn once_or_twice<T, F>(&self, run: impl Fn(MultiplexedConnection) -> F) -> RedisResult<T>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let ended = match self.lease(what).await?.run(&run).await {
-            Err(error) if needs_another(&error) => {
-                let began = Instant::now();
-                let again = self.lease(what).await?.run(&run).await;
-                if let Err(error) = &again
-                    && needs_another(error)
-                {
-                    self.breaker.open(began, error);
-                }
-                again
-            }
-            ended => ended,
-        };
-        ended.map_err(|error| StoreError::redis(what, error))
-    }
-
-    /// A connection for one call.
-    async fn lease(self: &Arc<Self>, what: &'static str) -> Result<Lease<'_>, StoreError> {
-        let mut ready = Box::pin(Arc::clone(self).ready());
-        let at_once = {
-            let _there = self.runtime.enter();
-            (&mut ready).now_or_never()
-        };
-        let got = match at_once {
-            Some(got) => got,
-            // It may take longer than this call has: then the next one finds it in the pool.
-            None => {
-                (self.tasks.spawn_on(ready, &self.runtime).await).unwrap_or(Err(PoolError::Closed))
-            }
-        };
-        match got {
-            Ok(object) => Ok(Lease {
-                connection: object.clone(),
-                object: Some(object),
-                shared: self,
-            }),
-            Err(PoolError::Backend(error)) => Err(StoreError::redis(what, error)),
-            Err(PoolError::Timeout(_)) => {
-                Err(StoreError::timeout(what, self.pool.manager().answer))
-            }
-            Err(_) => Err(StoreError::redis(
-                what,
-                (ErrorKind::Io, "the runtime is shutting down").into(),
-            )),
+        let first = self.once(&run).await;
+        let repeat = first.as_ref().err().is_some_and(needs_another);
+        if !repeat || self.breaker.check().is_err() {
+            return first;
         }
-    }
-
-    /// A connection that may be used, from the pool or a new one. Redis is away where none can be made.
-    async fn ready(self: Arc<Self>) -> Result<Object<Manager>, PoolError<RedisError>> {
         let began = Instant::now();
-        let got = self.pool.get().await;
-        if let Err(PoolError::Backend(error)) = &got {
+        let second = self.once(&run).await;
+        if let Err(error) = &second
+            && needs_another(error)
+        {
             self.breaker.open(began, error);
         }
-        got
+        second
+    }
+
+    async fn once<T, F>(&self, run: impl FnOnce(MultiplexedConnection) -> F) -> RedisResult<T>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let mut pooled = self.connection().await?;
+        // It stays so where this future is dropped, or the answer takes too long.
+        pooled.busy = true;
+        let ended = run(pooled.connection.clone()).await;
+        match &ended {
+            Err(error) if needs_another(error) => self.pool.manager().condemn(&pooled),
+            Err(error) if error.is_timeout() => {}
+            Ok(_) | Err(_) => pooled.busy = false,
+        }
+        ended
+    }
+
+    /// A connection from the pool, or a new one.
+    async fn connection(&self) -> RedisResult<Object<Manager>> {
+        let mut made = Box::pin(get(self.pool.clone(), Arc::clone(&self.breaker)));
+        let at_once = {
+            let _there = self.runtime.enter();
+            (&mut made).now_or_never()
+        };
+        if let Some(made) = at_once {
+            return made;
+        }
+        // Making one may take longer than this call has: then it is there for the next.
+        let made = self.tasks.spawn_on(made, &self.runtime).await;
+        made.unwrap_or_else(|_| Err((ErrorKind::Io, "the runtime is shutting down").into()))
+    }
+}
+
+/// A connection from the pool, or a new one. Redis is away where none can be made.
+async fn get(pool: Pool<Manager>, breaker: Arc<Breaker>) -> RedisResult<Object<Manager>> {
+    let began = Instant::now();
+    match pool.get().await {
+        Err(PoolError::Backend(error)) => {
+            breaker.open(began, &error);
+            Err(error)
+        }
+        got => {
+            got.map_err(|error| io::Error::new(io::ErrorKind::TimedOut, error.to_string()).into())
+        }
+    }
+}
+
+/// Closes the breaker as soon as Redis answers, and asks now and then whether it evicts keys, until the pool is dropped.
+async fn watch(pool: Weak<RedisPool>) {
+    let mut pauses = breaker::pauses();
+    while let Some(pool) = pool.upgrade() {
+        let breaker = Arc::clone(&pool.breaker);
+        let ask = async |mut connection| eviction::ask(&mut connection).await;
+        let asked = pool.once_or_twice(ask).await;
+        let asked = asked.map(|eviction| pool.pool.manager().policy.publish(eviction));
+        drop(pool);
+        if asked.is_ok() {
+            breaker.close();
+            if timeout(EVICTION_EVERY, breaker.opened()).await.is_err() {
+                pauses = breaker::pauses();
+                continue;
+            }
+        }
+        sleep(pauses.next().unwrap_or_default()).await;
     }
 }
 
@@ -285,59 +248,10 @@ fn needs_another(error: &RedisError) -> bool {
     moved || error.is_unrecoverable_error() && !error.is_timeout()
 }
 
-/// A connection while one call uses it.
-struct Lease<'a> {
-    connection: MultiplexedConnection,
-    object: Option<Object<Manager>>,
-    shared: &'a Shared,
-}
-
-impl Lease<'_> {
-    async fn run<T, F>(mut self, run: impl FnOnce(MultiplexedConnection) -> F) -> RedisResult<T>
-    where
-        F: Future<Output = RedisResult<T>>,
-    {
-        let result = run(self.connection.clone()).await;
-        let object = self.object.take();
-        if let (Some(object), Err(error)) = (object, &result) {
-            if needs_another(error) {
-                give_up(object, Instant::now());
-            } else if error.is_timeout() {
-                let began = used(&object);
-                give_up(object, began);
-            }
-        }
-        result
+impl fmt::Debug for RedisPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisPool")
+            .field("url", self.url())
+            .finish_non_exhaustive()
     }
-}
-
-impl Drop for Lease<'_> {
-    /// A call that was given up leaves its answer behind. The connection goes back when that has come.
-    fn drop(&mut self) {
-        let Some(object) = self.object.take() else {
-            return;
-        };
-        let mut connection = self.connection.clone();
-        let drain = async move {
-            if cmd("PING").exec_async(&mut connection).await.is_err() {
-                let began = used(&object);
-                give_up(object, began);
-            }
-        };
-        self.shared.tasks.spawn_on(drain, &self.shared.runtime);
-    }
-}
-
-/// When a call began to use it.
-fn used(object: &Object<Manager>) -> Instant {
-    let metrics = Object::metrics(object);
-    metrics.recycled.unwrap_or(metrics.created)
-}
-
-/// Takes a connection out of the pool, and with it those that were made before `at`.
-fn give_up(object: Object<Manager>, at: Instant) {
-    if let Some(pool) = Object::pool(&object) {
-        pool.manager().condemn(at);
-    }
-    drop(Object::take(object));
 }

@@ -1,7 +1,7 @@
 //! A store in Redis, shared by every proxy and worker of a deployment.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -20,7 +20,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 ///
 /// It has a [`RedisPool`] of its own, so that no large job holds up a request. Any call's future may be dropped half-way.
 pub struct RedisStore {
-    pool: RedisPool,
+    pool: Arc<RedisPool>,
     keys: Keys,
     retention_ms: u64,
     write: Script,

@@ -15,7 +15,7 @@ impl RedisServer {
     /// Offers jobs.
     pub fn producer(&self, max_queue: u64) -> RedisQueue {
         let url: RedisUrl = self.url().parse().unwrap();
-        RedisQueue::new(Arc::new(pool(&url, &keys())), keys(), max_queue, bounds())
+        RedisQueue::new(pool(&url, &keys()), keys(), max_queue, bounds())
     }
 
     /// Takes jobs.
@@ -26,7 +26,7 @@ impl RedisServer {
     /// Looks into the queue and sets it right.
     pub fn operator(&self) -> Operator {
         let url: RedisUrl = self.url().parse().unwrap();
-        let pool = Arc::new(pool(&url, &keys()));
+        let pool = pool(&url, &keys());
         Operator::new(pool, keys(), bounds(), Timing::default())
     }
 
@@ -46,7 +46,7 @@ pub fn worker_at(url: &str, timing: Timing) -> Arc<RedisWork> {
         version: "0".to_owned(),
         started: 0,
     };
-    let pool = Arc::new(pool(&url, &keys()));
+    let pool = pool(&url, &keys());
     Arc::new(RedisWork::new(pool, keys(), &info, bounds(), timing))
 }
 

@@ -8,6 +8,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod dropped_read;
 mod faults;
 mod late_write;
 mod plan;

@@ -89,7 +89,7 @@ struct Shown<'a> {
 impl Hand {
     fn new(store: &StoreSettings, url: &RedisUrl, json: bool) -> Self {
         let keys = store.keys();
-        let pool = Arc::new(pool(url, &keys));
+        let pool = pool(url, &keys);
         let bounds = Bounds::new(store.retention());
         Self {
             operator: Operator::new(Arc::clone(&pool), keys, bounds, Timing::default()),

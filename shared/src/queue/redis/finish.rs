@@ -48,9 +48,9 @@ impl RedisWork {
         for (key, value) in entries {
             script.key(self.keys.entry(*key)).arg(&**value);
         }
-        let before = self.pool.gave_up();
+        let before = self.pool.generation();
         let ended = self.pool.run("finish a job", &script).await;
-        if and_claim && (ended.is_err() || self.pool.gave_up() != before) {
+        if and_claim && (ended.is_err() || self.pool.generation() != before) {
             self.may_claim_late();
         }
         let (mine, paused, claimed): (bool, bool, Option<Vec<u8>>) = match ended {

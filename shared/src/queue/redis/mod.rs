@@ -24,6 +24,7 @@ mod reap;
 mod scripts;
 mod worker;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::RedisUrl;
@@ -40,6 +41,6 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// The queue's connections to Redis. They are not the store's, so that no large job holds up a request. Must be called within a
 /// tokio runtime.
 #[must_use]
-pub fn pool(url: &RedisUrl, keys: &Keys) -> RedisPool {
+pub fn pool(url: &RedisUrl, keys: &Keys) -> Arc<RedisPool> {
     RedisPool::new("queue", url, keys, ANSWER)
 }
