@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use headroom_shared::link::Evicts;
 use headroom_shared::queue::embedded::EmbeddedQueue;
 use headroom_shared::queue::redis::{self, RedisQueue, Unfit, refuse_unfit};
 use headroom_shared::queue::{Bounds, JobQueue, Timing};
+use headroom_shared::redis::Evicts;
 use headroom_shared::store::{EmbeddedStore, RedisStore, Store};
 use headroom_worker::pool::Pool;
 use tokio::runtime::Handle;

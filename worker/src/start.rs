@@ -1,7 +1,7 @@
 //! Waits for Redis, and refuses one that can't hold the queue.
 
-use headroom_shared::link::RedisPool;
 use headroom_shared::queue::redis::{Unfit, refuse_unfit};
+use headroom_shared::redis::RedisPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;

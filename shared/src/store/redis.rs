@@ -11,7 +11,7 @@ use redis::{ErrorKind, Script, cmd, pipe};
 use super::{Entry, Key, Store, StoreError};
 use crate::id::DigestKey;
 use crate::keys::Keys;
-use crate::link::{Evicts, RedisPool, RedisUrl};
+use crate::redis::{Evicts, RedisPool, RedisUrl};
 
 /// How long an answer may take where the caller sets no shorter budget: enough for 5 MB over a slow line.
 const ANSWER: Duration = Duration::from_secs(2);

@@ -24,10 +24,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use headroom_shared::config::{RedisUrl, StoreSettings, fail};
-use headroom_shared::link::RedisPool;
 use headroom_shared::queue::redis::operator::{Kept, Operator, QueueStatus};
 use headroom_shared::queue::redis::{Unfit, pool, refuse_unfit};
 use headroom_shared::queue::{Bounds, Timing};
+use headroom_shared::redis::RedisPool;
 use headroom_shared::stop;
 use headroom_shared::store::StoreError;
 use serde::Serialize;

@@ -2,8 +2,8 @@
 
 use redis::{Cmd, FromRedisValue, cmd};
 
-use crate::link::eviction::{self, Eviction, field};
-use crate::link::{Evicts, RedisPool};
+use crate::redis::eviction::{self, Eviction, field};
+use crate::redis::{Evicts, RedisPool};
 use crate::store::StoreError;
 
 const WHAT: &str = "ask Redis what it is";

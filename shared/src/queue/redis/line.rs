@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex;
 
-use crate::link::RedisPool;
 use crate::queue::Element;
+use crate::redis::RedisPool;
 use crate::store::StoreError;
 
 const WHAT: &str = "wait for a job";

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use crate::config::RedisUrl;
 use crate::keys::Keys;
-use crate::link::RedisPool;
+use crate::redis::RedisPool;
 
 pub use self::fit::{Unfit, refuse_unfit};
 pub use self::producer::RedisQueue;

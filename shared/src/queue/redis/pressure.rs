@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use redis::cmd;
 
 use super::fit::ask;
-use crate::link::RedisPool;
-use crate::link::eviction::field;
+use crate::redis::RedisPool;
+use crate::redis::eviction::field;
 use crate::store::StoreError;
 
 /// How old a reading may be that is still used.

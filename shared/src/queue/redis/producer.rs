@@ -11,9 +11,9 @@ use super::pressure::Pressure;
 use super::scripts;
 use crate::job::Envelope;
 use crate::keys::Keys;
-use crate::link::RedisPool;
 use crate::queue::limits::ms;
 use crate::queue::{Bounds, Depth, Enqueued, JobQueue, Totals};
+use crate::redis::RedisPool;
 use crate::store::StoreError;
 
 const WHAT: &str = "enqueue a job";

@@ -13,13 +13,13 @@ use super::held::Held;
 use super::line::Line;
 use super::scripts;
 use crate::keys::Keys;
-use crate::link::RedisPool;
 use crate::prefix::JobResult;
 use crate::queue::element::{claimed, read};
 use crate::queue::limits::ms;
 use crate::queue::{
     Bounds, Claimed, Element, Finished, Job, Reaped, Retried, Timing, WorkQueue, dead,
 };
+use crate::redis::RedisPool;
 use crate::store::StoreError;
 
 /// How many due retries one look brings back.

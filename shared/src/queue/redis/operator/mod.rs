@@ -31,8 +31,8 @@ pub use self::status::{QueueStatus, WorkerSeen};
 pub use self::take_out::{Kept, TakenFrom};
 use crate::job::Envelope;
 use crate::keys::Keys;
-use crate::link::RedisPool;
 use crate::queue::{Bounds, Element, Timing, element};
+use crate::redis::RedisPool;
 use crate::store::StoreError;
 
 /// The queue as the person sees it who runs it.
