@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use headroom_shared::link::Evicts;
 use headroom_shared::queue::embedded::EmbeddedQueue;
 use headroom_shared::queue::redis::{self, RedisQueue, Unfit, refuse_unfit};
 use headroom_shared::queue::{Bounds, JobQueue, Timing};
+use headroom_shared::redis::Evicts;
 use headroom_shared::store::{EmbeddedStore, RedisStore, Store};
 use headroom_worker::pool::Pool;
 use tokio::runtime::Handle;
@@ -49,13 +49,13 @@ impl Backend {
             return Self::embedded(settings, bounds).await;
         };
         let keys = settings.store.keys();
-        // The queue's connection runs off the path of requests; the store's does not.
-        let link = {
+        // The queue's connections run off the path of requests; the store's do not.
+        let pool = {
             let _there = off_path.enter();
-            Arc::new(redis::link(url, &keys))
+            redis::pool(url, &keys)
         };
         let mut evicts = None;
-        match refuse_unfit(&link).await {
+        match refuse_unfit(&pool).await {
             Err(Unfit::Store(error)) if error.is_passing() => {
                 tracing::warn!(%error, "Redis is away: requests are forwarded uncompressed until it is there");
             }
@@ -67,7 +67,7 @@ impl Backend {
             evicts,
             place: format!("Redis at {url}"),
             store: Arc::new(RedisStore::new(url, keys.clone(), retention)),
-            queue: Arc::new(RedisQueue::new(link, keys, max_queue, bounds)),
+            queue: Arc::new(RedisQueue::new(pool, keys, max_queue, bounds)),
             embedded: None,
         })
     }

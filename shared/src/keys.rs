@@ -28,11 +28,6 @@ impl Keys {
         }
     }
 
-    /// What a cluster's node can be asked the slot of.
-    pub(crate) fn tag(&self) -> &str {
-        &self.first
-    }
-
     fn name(&self, rest: &str) -> String {
         format!("{}:{rest}", self.first)
     }

@@ -12,7 +12,7 @@
 //! | [`keys`] | the name of every Redis key |
 //! | [`store`] | where forms and records live |
 //! | [`queue`] | where jobs live |
-//! | [`link`] | the way to Redis, for both of them |
+//! | [`mod@redis`] | the pools of connections to Redis, for both of them |
 //! | [`compress`] | the compressors, each with its inverse |
 //! | [`model`] | what is known of the providers' models |
 //! | [`config`], [`telemetry`], [`stop`] | settings, logs and the signal to stop, the same way in both programs |
@@ -27,11 +27,11 @@ pub mod config;
 pub mod id;
 pub mod job;
 pub mod keys;
-pub mod link;
 pub mod model;
 pub mod prefix;
 pub mod queue;
 pub mod record;
+pub mod redis;
 pub mod stop;
 pub mod store;
 pub mod telemetry;

@@ -105,6 +105,19 @@ impl RedisServer {
         command(words).query_async(&mut connection).await
     }
 
+    /// How often it was sent a command, which is named in small letters.
+    ///
+    /// # Panics
+    /// When Redis can't be reached.
+    pub async fn calls_of(&self, command: &str) -> u64 {
+        let stats: String = self.command(&["INFO", "commandstats"]).await;
+        let calls = stats.lines().find_map(|line| {
+            let numbers = line.strip_prefix(&format!("cmdstat_{command}:calls="))?;
+            numbers.split(',').next()?.parse().ok()
+        });
+        calls.unwrap_or(0)
+    }
+
     /// A connection for many commands.
     ///
     /// # Panics

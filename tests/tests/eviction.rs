@@ -70,7 +70,7 @@ async fn from_the_start_nothing_is_stored_or_compressed() {
         let keys: Vec<String> = stage.redis().command(&["KEYS", "*"]).await;
         assert!(keys.is_empty(), "{keys:?}");
         let warned =
-            format!("WARN headroom_shared::link::watcher: Redis has maxmemory-policy {policy}");
+            format!("WARN headroom_shared::redis::eviction: Redis has maxmemory-policy {policy}");
         assert_eq!(said(stage.proxy(), &warned), 2, "{}", stage.proxy().log());
 
         set_policy(stage.redis(), "noeviction").await;

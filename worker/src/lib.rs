@@ -65,7 +65,7 @@ pub async fn run(
     let threads = settings.worker.threads;
     let keys = settings.store.keys();
     let bounds = Bounds::new(settings.store.retention());
-    let link = Arc::new(redis::link(&url, &keys));
+    let connections = redis::pool(&url, &keys);
     let info = WorkerInfo {
         host: host::name(),
         pid: std::process::id(),
@@ -74,7 +74,7 @@ pub async fn run(
         started: headroom_shared::clock::now_ms(),
     };
     let queue = RedisWork::new(
-        Arc::clone(&link),
+        Arc::clone(&connections),
         keys.clone(),
         &info,
         bounds.clone(),
@@ -87,12 +87,12 @@ pub async fn run(
     let listening = CancellationToken::new();
     let _stop_listening = listening.clone().drop_guard();
     if let Some(port) = settings.port {
-        let counts = RedisQueue::new(Arc::clone(&link), keys, 0, bounds);
+        let counts = RedisQueue::new(Arc::clone(&connections), keys, 0, bounds);
         let seen = http::Seen::new(pool.status(), pool.metrics(), Arc::new(counts));
         let listener = http::bind(&settings.host, port).await?;
         background.spawn(http::serve(listener, seen, listening));
     }
-    if start::redis_is_up(&link, &pool.status(), &shutdown).await? {
+    if start::redis_is_up(&connections, &pool.status(), &shutdown).await? {
         pool.run(shutdown).await?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Waits for Redis, and refuses one that can't hold the queue.
 
-use headroom_shared::link::Link;
 use headroom_shared::queue::redis::{Unfit, refuse_unfit};
+use headroom_shared::redis::RedisPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
@@ -9,13 +9,13 @@ use crate::status::Status;
 
 /// Waits until Redis answers; false if told to stop before that.
 pub(crate) async fn redis_is_up(
-    link: &Link,
+    pool: &RedisPool,
     status: &Status,
     stop: &CancellationToken,
 ) -> Result<bool, Unfit> {
     let mut backoff = Backoff::new();
     loop {
-        let asked = stop.run_until_cancelled(refuse_unfit(link)).await;
+        let asked = stop.run_until_cancelled(refuse_unfit(pool)).await;
         match asked {
             None => return Ok(false),
             Some(Ok(())) => {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::keys::Keys;
-pub use crate::link::RedisUrl;
+pub use crate::redis::RedisUrl;
 
 pub use self::explain::{Refused, fail, parse};
 

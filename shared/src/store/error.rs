@@ -1,7 +1,5 @@
 //! The one error of stores and queues.
 
-use crate::link::has_moved;
-
 /// Why a store or a queue did not do what it was asked.
 ///
 /// Its text names the step and the cause, and never a password: the clients below put none into their errors.
@@ -68,17 +66,6 @@ impl StoreError {
             Cause::Timeout(_) => true,
             Cause::Redis(error) => error.is_timeout(),
             Cause::File(_) | Cause::Other(_) => false,
-        }
-    }
-
-    /// Whether the call needs another connection: this one broke under it, or leads to a server that no longer holds the keys
-    /// and takes writes. It may have been done or not.
-    pub(crate) fn needs_another_connection(&self) -> bool {
-        match &self.cause {
-            Cause::Redis(error) => {
-                has_moved(error) || error.is_unrecoverable_error() && !error.is_timeout()
-            }
-            Cause::Timeout(_) | Cause::File(_) | Cause::Other(_) => false,
         }
     }
 

@@ -16,7 +16,7 @@ pub use self::embedded::EmbeddedStore;
 pub use self::error::StoreError;
 pub use self::redis::RedisStore;
 use crate::id::{DigestKey, FormId, PrefixId, SentBlockId};
-use crate::link::Evicts;
+use crate::redis::Evicts;
 
 /// What an entry is and which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

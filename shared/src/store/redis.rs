@@ -1,7 +1,7 @@
 //! A store in Redis, shared by every proxy and worker of a deployment.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use redis::{ErrorKind, RedisResult, Script, cmd, pipe};
 use super::{Entry, Key, Store, StoreError};
 use crate::id::DigestKey;
 use crate::keys::Keys;
-use crate::link::{Evicts, Link, RedisUrl};
+use crate::redis::{Evicts, RedisPool, RedisUrl};
 
 /// How long an answer may take where the caller sets no shorter budget: enough for 5 MB over a slow line.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -23,9 +23,9 @@ const READING: &str = "reading from Redis";
 
 /// A store in Redis.
 ///
-/// It has a [`Link`] of its own, so that no large job holds up a request. Any call's future may be dropped half-way.
+/// It has a [`RedisPool`] of its own, so that no large job holds up a request. Any call's future may be dropped half-way.
 pub struct RedisStore {
-    link: Link,
+    pool: Arc<RedisPool>,
     keys: Keys,
     retention_ms: u64,
     write: Script,
@@ -39,7 +39,7 @@ impl RedisStore {
     #[must_use]
     pub fn new(url: &RedisUrl, keys: Keys, retention: Duration) -> Self {
         Self {
-            link: Link::new("store", url, &keys, ANSWER),
+            pool: RedisPool::new("store", url, &keys, ANSWER),
             keys,
             retention_ms: u64::try_from(retention.as_millis())
                 .unwrap_or(u64::MAX)
@@ -76,12 +76,8 @@ impl RedisStore {
             call.arg(&entry.value[..]);
         }
         let what = "writing to Redis";
-        let written: i64 = self
-            .link
-            .call(what, |mut connection| async move {
-                call.invoke_async(&mut connection).await
-            })
-            .await?;
+        // What is written again is the same, and no later than it was wanted.
+        let written: i64 = self.pool.run(what, &call).await?;
         if written < 0 {
             return Err(StoreError::other(what, "the entries came too late"));
         }
@@ -104,15 +100,15 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn digest_key(&self) -> Result<DigestKey, StoreError> {
         let name = self.keys.secret();
-        let evicts = || self.link.evicts();
-        let found = self.link.call(SECRET, |it| secret(it, &name, evicts()));
+        let evicts = || self.pool.evicts();
+        let found = self.pool.repeat(SECRET, |it| secret(it, &name, evicts()));
         parsed(&found.await?, &name)
     }
 
     async fn digest_key_waiting(&self) -> Result<DigestKey, StoreError> {
         let name = self.keys.secret();
-        let evicts = || self.link.evicts();
-        let found = self.link.insist(SECRET, |it| secret(it, &name, evicts()));
+        let evicts = || self.pool.evicts();
+        let found = self.pool.insist(SECRET, |it| secret(it, &name, evicts()));
         parsed(&found.await?, &name)
     }
 
@@ -121,7 +117,7 @@ impl Store for RedisStore {
             return Ok(Vec::new());
         }
         let names = self.names(keys);
-        let read = self.link.call(READING, |it| values(it, &names)).await?;
+        let read = self.pool.repeat(READING, |it| values(it, &names)).await?;
         Ok(self.heard(read))
     }
 
@@ -130,7 +126,7 @@ impl Store for RedisStore {
             return Ok(Vec::new());
         }
         let names = self.names(keys);
-        let read = self.link.insist(READING, |it| values(it, &names)).await?;
+        let read = self.pool.insist(READING, |it| values(it, &names)).await?;
         Ok(self.heard(read))
     }
 
@@ -158,30 +154,24 @@ impl Store for RedisStore {
                 .arg(self.retention_ms)
                 .ignore();
         }
-        self.link
-            .call("touching entries in Redis", |mut connection| async move {
-                pipeline.exec_async(&mut connection).await
-            })
-            .await
+        let touch = async |mut connection| pipeline.exec_async(&mut connection).await;
+        self.pool.repeat("touching entries in Redis", touch).await
     }
 
     fn evicts(&self) -> Option<Evicts> {
-        self.link.evicts()
+        self.pool.evicts()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.link
-            .call("asking Redis", |mut connection| async move {
-                cmd("PING").exec_async(&mut connection).await
-            })
-            .await
+        let ping = async |mut connection| cmd("PING").exec_async(&mut connection).await;
+        self.pool.repeat("asking Redis", ping).await
     }
 }
 
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("link", &self.link)
+            .field("pool", &self.pool)
             .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use headroom_shared::config::RedisUrl;
 use headroom_shared::keys::Keys;
 use headroom_shared::queue::redis::operator::Operator;
-use headroom_shared::queue::redis::{RedisQueue, RedisWork, WorkerInfo, link};
+use headroom_shared::queue::redis::{RedisQueue, RedisWork, WorkerInfo, pool};
 use headroom_shared::queue::{Bounds, Depth, JobQueue, Timing, Totals};
 
 use crate::redis_server::RedisServer;
@@ -15,7 +15,7 @@ impl RedisServer {
     /// Offers jobs.
     pub fn producer(&self, max_queue: u64) -> RedisQueue {
         let url: RedisUrl = self.url().parse().unwrap();
-        RedisQueue::new(Arc::new(link(&url, &keys())), keys(), max_queue, bounds())
+        RedisQueue::new(pool(&url, &keys()), keys(), max_queue, bounds())
     }
 
     /// Takes jobs.
@@ -26,8 +26,8 @@ impl RedisServer {
     /// Looks into the queue and sets it right.
     pub fn operator(&self) -> Operator {
         let url: RedisUrl = self.url().parse().unwrap();
-        let link = Arc::new(link(&url, &keys()));
-        Operator::new(link, keys(), bounds(), Timing::default())
+        let pool = pool(&url, &keys());
+        Operator::new(pool, keys(), bounds(), Timing::default())
     }
 
     /// What the queue counts, asked anew.
@@ -46,8 +46,8 @@ pub fn worker_at(url: &str, timing: Timing) -> Arc<RedisWork> {
         version: "0".to_owned(),
         started: 0,
     };
-    let link = Arc::new(link(&url, &keys()));
-    Arc::new(RedisWork::new(link, keys(), &info, bounds(), timing))
+    let pool = pool(&url, &keys());
+    Arc::new(RedisWork::new(pool, keys(), &info, bounds(), timing))
 }
 
 /// The names of the keys in Redis.

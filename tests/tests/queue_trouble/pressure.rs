@@ -118,6 +118,7 @@ async fn requests_flow_and_workers_finish_while_redis_is_full() {
     ready(&worker, 200).await;
     let mut fresh = cold_start("fresh");
     assert_eq!(fresh.turn(&stage).await.decision, "deferred");
+    stage.until_done(2).await;
     fresh.until_compressed(&stage).await;
     empty(redis).await;
 }

@@ -8,6 +8,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod dropped_read;
 mod faults;
 mod late_write;
 mod plan;
@@ -33,7 +34,7 @@ const SESSIONS: usize = 64;
 const LAST_TURNS: usize = 2;
 /// How long a request may wait for the store, in all; twice as long where thinking is bound.
 const STORE_BUDGET: Duration = Duration::from_millis(200);
-/// What else a turn may take on a loaded machine. With the budget it is less than the two seconds after which the link to Redis
+/// What else a turn may take on a loaded machine. With the budget it is less than the two seconds after which Redis
 /// itself gives a call up, so that a wait for that would show.
 const ALLOWANCE: Duration = Duration::from_millis(1500);
 

@@ -16,7 +16,7 @@ use serde_json::Value;
 pub(crate) struct Site {
     pub(crate) provider: Provider,
     pub(crate) replicas: [Replica; 2],
-    redis: RedisServer,
+    pub(crate) redis: RedisServer,
     store_budget: Duration,
     _worker: Process,
 }
@@ -92,6 +92,11 @@ impl Replica {
     pub(crate) fn disturb(&self, line: Line) {
         self.changes.fetch_add(1, Ordering::SeqCst);
         self.line.set(line);
+    }
+
+    /// Breaks the connections that are open, and not those to come.
+    pub(crate) fn disturb_open(&self, line: Line) {
+        self.line.set_open(line);
     }
 
     /// Mends its line and waits until it has found Redis again by itself.

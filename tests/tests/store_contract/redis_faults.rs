@@ -1,5 +1,7 @@
 //! What may happen to a Redis and to the way there.
 
+use futures_util::future::join_all;
+use headroom_tests::tcp_proxy::{Line, TcpProxy};
 use tokio::time::timeout;
 
 use super::*;
@@ -197,4 +199,55 @@ async fn a_bad_secret_is_refused_and_not_shown() {
         "reading the deployment's secret: headroom:secret does not hold the 64 hexadecimal digits it should"
     );
     assert!(!format!("{store:?}").contains("hunter2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_whose_connection_is_cut_is_repeated() {
+    let server = RedisServer::start().await;
+    let line = TcpProxy::start(server.port()).await;
+    let url = format!("redis://127.0.0.1:{}", line.port());
+    let store = RedisStore::new(&url.parse().unwrap(), Keys::new("headroom"), WEEK);
+    store.write(&[record("a", 1)]).await.unwrap();
+    let before = server.calls_of("mget").await;
+    line.set_open(Line::Mute);
+    let cut = async {
+        until("the read is under way", IN_TIME, async || {
+            server.calls_of("mget").await > before
+        })
+        .await;
+        line.set_open(Line::Cut);
+    };
+    let (found, ()) = tokio::join!(read_one(&store, sent("a")), cut);
+    assert_eq!(found, Some(record("a", 1).value));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_all_killed_cost_no_call() {
+    let server = RedisServer::start().await;
+    let store = redis_store(&server, WEEK);
+    store.write(&[record("a", 1)]).await.unwrap();
+    for _ in 0..10 {
+        let reads = join_all((0..8).map(|_| read_one(&store, sent("a"))));
+        assert!(reads.await.iter().all(Option::is_some));
+        let _: u64 = server.command(&["CLIENT", "KILL", "TYPE", "normal"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_redis_is_away_calls_cost_next_to_nothing() {
+    const CALLS: u32 = 1000;
+    let mut server = RedisServer::persistent().await;
+    let store = redis_store(&server, WEEK);
+    store.write(&[record("a", 1)]).await.unwrap();
+    server.kill();
+    known_to_be_away(&store).await;
+    let began = Instant::now();
+    for _ in 0..CALLS {
+        store.read(&[sent("a")]).await.unwrap_err();
+    }
+    let took = began.elapsed();
+    assert!(took < CALLS * BUDGET / 10, "{took:?} for {CALLS} calls");
+    server.start_again().await;
+    returns(&store).await;
+    assert!(read_one(&store, sent("a")).await.is_some());
 }

@@ -24,10 +24,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use headroom_shared::config::{RedisUrl, StoreSettings, fail};
-use headroom_shared::link::Link;
 use headroom_shared::queue::redis::operator::{Kept, Operator, QueueStatus};
-use headroom_shared::queue::redis::{Unfit, link, refuse_unfit};
+use headroom_shared::queue::redis::{Unfit, pool, refuse_unfit};
 use headroom_shared::queue::{Bounds, Timing};
+use headroom_shared::redis::RedisPool;
 use headroom_shared::stop;
 use headroom_shared::store::StoreError;
 use serde::Serialize;
@@ -67,7 +67,7 @@ fn is_reader_gone(error: &anyhow::Error) -> bool {
 
 /// The operator, and how to speak with him.
 struct Hand {
-    link: Arc<Link>,
+    pool: Arc<RedisPool>,
     operator: Operator,
     namespace: String,
     /// Where Redis is, without a password.
@@ -89,11 +89,11 @@ struct Shown<'a> {
 impl Hand {
     fn new(store: &StoreSettings, url: &RedisUrl, json: bool) -> Self {
         let keys = store.keys();
-        let link = Arc::new(link(url, &keys));
+        let pool = pool(url, &keys);
         let bounds = Bounds::new(store.retention());
         Self {
-            operator: Operator::new(Arc::clone(&link), keys, bounds, Timing::default()),
-            link,
+            operator: Operator::new(Arc::clone(&pool), keys, bounds, Timing::default()),
+            pool,
             namespace: store.namespace.clone(),
             redis: url.to_string(),
             json,
@@ -103,7 +103,7 @@ impl Hand {
     async fn take(&self, step: &Step) -> anyhow::Result<ExitCode> {
         // One that is away or evicts may be looked into all the same.
         if let Err(unfit @ (Unfit::Old { .. } | Unfit::OneOfSeveral { .. })) =
-            refuse_unfit(&self.link).await
+            refuse_unfit(&self.pool).await
         {
             return Err(unfit.into());
         }

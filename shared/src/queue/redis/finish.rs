@@ -19,7 +19,7 @@ impl RedisWork {
             set.arg("PX").arg(ms(self.bounds.results_live)).ignore();
         }
         let write = async |mut connection| write.exec_async(&mut connection).await;
-        self.link.call("write a result", write).await
+        self.pool.repeat("write a result", write).await
     }
 
     /// Ends a job, writes what it leaves in the store, and claims the next element if `and_claim` says so.
@@ -48,9 +48,9 @@ impl RedisWork {
         for (key, value) in entries {
             script.key(self.keys.entry(*key)).arg(&**value);
         }
-        let before = self.link.number();
-        let ended = self.link.run("finish a job", &script).await;
-        if and_claim && (ended.is_err() || self.link.number() != before) {
+        let before = self.pool.generation();
+        let ended = self.pool.run("finish a job", &script).await;
+        if and_claim && (ended.is_err() || self.pool.generation() != before) {
             self.may_claim_late();
         }
         let (mine, paused, claimed): (bool, bool, Option<Vec<u8>>) = match ended {

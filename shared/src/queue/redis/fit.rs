@@ -2,8 +2,8 @@
 
 use redis::{Cmd, FromRedisValue, cmd};
 
-use crate::link::eviction::{self, Eviction, field};
-use crate::link::{Evicts, Link};
+use crate::redis::eviction::{self, Eviction, field};
+use crate::redis::{Evicts, RedisPool};
 use crate::store::StoreError;
 
 const WHAT: &str = "ask Redis what it is";
@@ -42,8 +42,8 @@ pub enum Unfit {
 ///
 /// # Errors
 /// When it is such a one, or can't be reached.
-pub async fn refuse_unfit(link: &Link) -> Result<(), Unfit> {
-    let server: Option<String> = ask(link, cmd("INFO").arg("server")).await?;
+pub async fn refuse_unfit(pool: &RedisPool) -> Result<(), Unfit> {
+    let server: Option<String> = ask(pool, cmd("INFO").arg("server")).await?;
     if let Some(server) = &server {
         let version = field(server, "redis_version").unwrap_or_default();
         if is_too_old(version) {
@@ -53,20 +53,20 @@ pub async fn refuse_unfit(link: &Link) -> Result<(), Unfit> {
         }
         let mode = field(server, "redis_mode").unwrap_or_default();
         let more = match mode {
-            "cluster" if !link.url().is_cluster() => "",
+            "cluster" if !pool.url().is_cluster() => "",
             "sentinel" => "/?master=NAME",
-            _ => return refuse_eviction(link).await,
+            _ => return refuse_eviction(pool).await,
         };
         return Err(Unfit::OneOfSeveral {
             mode: mode.to_owned(),
             more,
         });
     }
-    refuse_eviction(link).await
+    refuse_eviction(pool).await
 }
 
-async fn refuse_eviction(link: &Link) -> Result<(), Unfit> {
-    let asked = link.repeat(WHAT, async |mut connection| {
+async fn refuse_eviction(pool: &RedisPool) -> Result<(), Unfit> {
+    let asked = pool.repeat(WHAT, async |mut connection| {
         eviction::ask(&mut connection).await
     });
     match asked.await? {
@@ -83,10 +83,10 @@ async fn refuse_eviction(link: &Link) -> Result<(), Unfit> {
 
 /// The answer to a command, or nothing where this user may not give it.
 pub(super) async fn ask<T: FromRedisValue + Send>(
-    link: &Link,
+    pool: &RedisPool,
     command: &Cmd,
 ) -> Result<Option<T>, StoreError> {
-    let asked = link.repeat(WHAT, async |mut connection| {
+    let asked = pool.repeat(WHAT, async |mut connection| {
         eviction::unless_refused(&mut connection, command).await
     });
     asked.await

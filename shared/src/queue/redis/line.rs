@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex;
 
-use crate::link::Link;
 use crate::queue::Element;
+use crate::redis::RedisPool;
 use crate::store::StoreError;
 
 const WHAT: &str = "wait for a job";
@@ -20,7 +20,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Line {
-    link: Arc<Link>,
+    pool: Arc<RedisPool>,
     wait: Duration,
     connection: Mutex<Option<MultiplexedConnection>>,
     /// The connection's id at the server; 0 when there is none.
@@ -30,9 +30,9 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(link: Arc<Link>, wait: Duration) -> Self {
+    pub(super) fn new(pool: Arc<RedisPool>, wait: Duration) -> Self {
         Self {
-            link,
+            pool,
             wait,
             connection: Mutex::default(),
             id: AtomicU64::new(0),
@@ -79,7 +79,7 @@ impl Line {
             return;
         }
         let unblocked = self
-            .link
+            .pool
             .call("end the wait for a job", |mut connection| async move {
                 let mut unblock = redis::cmd("CLIENT");
                 unblock.arg("UNBLOCK").arg(id);
@@ -98,7 +98,7 @@ impl Line {
 
     async fn open(&self) -> Result<MultiplexedConnection, StoreError> {
         let failed = |error| StoreError::redis("connect", error);
-        let connection = self.link.another(self.wait + MARGIN).await;
+        let connection = self.pool.dedicated(self.wait + MARGIN).await;
         let mut connection = connection.map_err(failed)?;
         let id = redis::cmd("CLIENT")
             .arg("ID")

@@ -24,11 +24,12 @@ mod reap;
 mod scripts;
 mod worker;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::RedisUrl;
 use crate::keys::Keys;
-use crate::link::Link;
+use crate::redis::RedisPool;
 
 pub use self::fit::{Unfit, refuse_unfit};
 pub use self::producer::RedisQueue;
@@ -37,9 +38,9 @@ pub use self::worker::{RedisWork, WorkerInfo};
 /// How long an answer may take: enough for the largest payload over a slow line.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// The queue's way to Redis. It is not the store's, so that no large job holds up a request. Must be called within a tokio
-/// runtime.
+/// The queue's connections to Redis. They are not the store's, so that no large job holds up a request. Must be called within a
+/// tokio runtime.
 #[must_use]
-pub fn link(url: &RedisUrl, keys: &Keys) -> Link {
-    Link::new("queue", url, keys, ANSWER)
+pub fn pool(url: &RedisUrl, keys: &Keys) -> Arc<RedisPool> {
+    RedisPool::new("queue", url, keys, ANSWER)
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use redis::cmd;
 
 use super::fit::ask;
-use crate::link::Link;
-use crate::link::eviction::field;
+use crate::redis::RedisPool;
+use crate::redis::eviction::field;
 use crate::store::StoreError;
 
 /// How old a reading may be that is still used.
@@ -19,13 +19,13 @@ pub(super) struct Pressure(Mutex<Option<(Instant, bool)>>);
 
 impl Pressure {
     /// Whether Redis has used more than so many percent of its `maxmemory`. False where it has none, or does not tell.
-    pub(super) async fn is_high(&self, link: &Link, percent: u64) -> Result<bool, StoreError> {
+    pub(super) async fn is_high(&self, pool: &RedisPool, percent: u64) -> Result<bool, StoreError> {
         if let Some((at, high)) = *self.last()
             && at.elapsed() < FRESH
         {
             return Ok(high);
         }
-        let info: Option<String> = ask(link, cmd("INFO").arg("memory")).await?;
+        let info: Option<String> = ask(pool, cmd("INFO").arg("memory")).await?;
         let number = |name| -> u64 {
             info.as_deref()
                 .and_then(|info| field(info, name)?.parse().ok())

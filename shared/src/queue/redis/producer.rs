@@ -11,9 +11,9 @@ use super::pressure::Pressure;
 use super::scripts;
 use crate::job::Envelope;
 use crate::keys::Keys;
-use crate::link::Link;
 use crate::queue::limits::ms;
 use crate::queue::{Bounds, Depth, Enqueued, JobQueue, Totals};
+use crate::redis::RedisPool;
 use crate::store::StoreError;
 
 const WHAT: &str = "enqueue a job";
@@ -21,7 +21,7 @@ const WHAT: &str = "enqueue a job";
 /// The queue as the proxy sees it.
 #[derive(Debug)]
 pub struct RedisQueue {
-    link: Arc<Link>,
+    pool: Arc<RedisPool>,
     keys: Keys,
     max_queue: u64,
     bounds: Bounds,
@@ -33,9 +33,9 @@ pub struct RedisQueue {
 impl RedisQueue {
     /// The queue under these keys, where at most `max_queue` jobs may wait (0: none is taken).
     #[must_use]
-    pub fn new(link: Arc<Link>, keys: Keys, max_queue: u64, bounds: Bounds) -> Self {
+    pub fn new(pool: Arc<RedisPool>, keys: Keys, max_queue: u64, bounds: Bounds) -> Self {
         Self {
-            link,
+            pool,
             keys,
             max_queue,
             bounds,
@@ -85,8 +85,9 @@ impl RedisQueue {
         .map(|number| number.to_string());
         let mut args = vec![line.as_bytes(), envelope.id.as_bytes(), payload];
         args.extend(numbers.iter().map(String::as_bytes));
-        let script = (&*scripts::ENQUEUE, &keys[..], &args[..]);
-        let became: Vec<String> = self.link.run_large(WHAT, script).await?;
+        let script = &*scripts::ENQUEUE;
+        let commands = scripts::pipeline(script, &keys, &args);
+        let (became,): (Vec<String>,) = self.pool.run_pipeline(WHAT, script, &commands).await?;
         let became = match became.as_slice() {
             [queued] if queued == "queued" => Became::Ended(Enqueued::Queued),
             [_, waits] => Became::Pending(waits.clone()),
@@ -106,8 +107,10 @@ impl RedisQueue {
         ];
         let life = ms(self.bounds.payloads_live).to_string();
         let args = [waits.as_bytes(), &offer.payload, life.as_bytes()];
-        let script = (&*scripts::COALESCE, &keys[..], &args[..]);
-        self.link.run_large(WHAT, script).await
+        let script = &*scripts::COALESCE;
+        let commands = scripts::pipeline(script, &keys, &args);
+        let (waited,) = self.pool.run_pipeline(WHAT, script, &commands).await?;
+        Ok(waited)
     }
 
     /// Counts a job that is not even offered, unless Redis is too full for that too.
@@ -121,7 +124,7 @@ impl RedisQueue {
                 .exec_async(&mut connection)
                 .await
         };
-        let _ = self.link.call(WHAT, count).await;
+        let _ = self.pool.call(WHAT, count).await;
         Enqueued::DroppedFull
     }
 }
@@ -137,7 +140,7 @@ impl JobQueue for RedisQueue {
         if envelope.bytes >= self.bounds.large_bytes
             && self
                 .pressure
-                .is_high(&self.link, self.bounds.memory_percent)
+                .is_high(&self.pool, self.bounds.memory_percent)
                 .await?
         {
             return Ok(self.drop_unoffered().await);
@@ -169,7 +172,7 @@ impl JobQueue for RedisQueue {
         }
         let mut script = scripts::TURN_AWAY.key(self.keys.jobs());
         script.key(self.keys.stats()).arg(self.max_queue);
-        let turned_away: Result<bool, StoreError> = self.link.run(WHAT, &script).await;
+        let turned_away: Result<bool, StoreError> = self.pool.run(WHAT, &script).await;
         turned_away.unwrap_or(false)
     }
 
@@ -184,7 +187,7 @@ impl JobQueue for RedisQueue {
             .zrange(self.keys.workers(), 0, -1);
         let first = &first;
         let (waiting, delayed, dead, stats, workers): (_, _, _, HashMap<String, i64>, Vec<String>) =
-            self.link
+            self.pool
                 .repeat(WHAT, |mut connection| async move {
                     first.query_async(&mut connection).await
                 })
@@ -197,7 +200,7 @@ impl JobQueue for RedisQueue {
             Vec::new()
         } else {
             let lengths = &lengths;
-            self.link
+            self.pool
                 .repeat(WHAT, |mut connection| async move {
                     lengths.query_async(&mut connection).await
                 })

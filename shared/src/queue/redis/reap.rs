@@ -30,7 +30,7 @@ impl RedisWork {
             .arg(self.bounds.deaths)
             .arg(self.bounds.dead)
             .arg(dead::head(&reason, worker));
-        self.link
+        self.pool
             .run("take back a dead worker's jobs", &script)
             .await
     }
@@ -41,8 +41,8 @@ impl RedisWork {
         look.add_command(cmd("TIME"))
             .zrange_withscores(self.keys.workers(), 0, -1);
         let looked = self
-            .link
-            .call("look for dead workers", async |mut connection| {
+            .pool
+            .repeat("look for dead workers", async |mut connection| {
                 look.query_async(&mut connection).await
             });
         let ((seconds, micros), scores): ((u64, u64), Vec<(String, f64)>) = looked.await?;

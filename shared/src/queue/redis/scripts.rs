@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use redis::Script;
+use redis::{Cmd, Pipeline, Script, pipe};
 
 macro_rules! scripts {
     ($($name:ident = $file:literal;)*) => {
@@ -30,4 +30,20 @@ scripts! {
     REPLAY = "replay.lua";
     DROP = "drop.lua";
     PAUSE = "pause.lua";
+}
+
+/// A script with large arguments as the first command of a pipeline: they are copied once less than by [`Script::arg`].
+pub(super) fn pipeline(script: &Script, keys: &[String], args: &[&[u8]]) -> Pipeline {
+    let hash = script.get_hash();
+    let keys_bytes: usize = keys.iter().map(String::len).sum();
+    let args_bytes: usize = args.iter().map(|arg| arg.len()).sum();
+    // The name, the hash, and how many keys there are in at most twenty digits.
+    let head_bytes = "EVALSHA".len() + hash.len() + 20;
+    let bytes = head_bytes + keys_bytes + args_bytes;
+    let mut command = Cmd::with_capacity(3 + keys.len() + args.len(), bytes);
+    command.arg("EVALSHA").arg(hash).arg(keys.len());
+    command.arg(keys).arg(args);
+    let mut pipeline = pipe();
+    pipeline.add_command(command);
+    pipeline
 }

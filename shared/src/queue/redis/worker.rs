@@ -13,13 +13,13 @@ use super::held::Held;
 use super::line::Line;
 use super::scripts;
 use crate::keys::Keys;
-use crate::link::Link;
 use crate::prefix::JobResult;
 use crate::queue::element::{claimed, read};
 use crate::queue::limits::ms;
 use crate::queue::{
     Bounds, Claimed, Element, Finished, Job, Reaped, Retried, Timing, WorkQueue, dead,
 };
+use crate::redis::RedisPool;
 use crate::store::StoreError;
 
 /// How many due retries one look brings back.
@@ -47,7 +47,7 @@ pub struct WorkerInfo {
 /// The queue as one worker process sees it.
 #[derive(Debug)]
 pub struct RedisWork {
-    pub(super) link: Arc<Link>,
+    pub(super) pool: Arc<RedisPool>,
     pub(super) keys: Keys,
     id: String,
     pub(super) active: String,
@@ -66,7 +66,7 @@ impl RedisWork {
     /// The queue under these keys, for the worker that `info` describes.
     #[must_use]
     pub fn new(
-        link: Arc<Link>,
+        pool: Arc<RedisPool>,
         keys: Keys,
         info: &WorkerInfo,
         bounds: Bounds,
@@ -75,13 +75,13 @@ impl RedisWork {
         // In a container the pid is always the same, and the host's name may outlive a restart.
         let id = format!("{}:{}:{}", info.host, info.pid, Uuid::new_v4());
         Self {
-            line: Line::new(Arc::clone(&link), timing.claim),
+            line: Line::new(Arc::clone(&pool), timing.claim),
             active: keys.active(&id),
             info: serde_json::to_string(info).unwrap_or_default(),
             held: Mutex::default(),
             paused: AtomicBool::new(false),
             cut_off: Mutex::default(),
-            link,
+            pool,
             keys,
             id,
             bounds,
@@ -115,7 +115,7 @@ impl RedisWork {
         let mut script = scripts::CLAIM.key(&self.active);
         script.key(self.keys.jobs()).key(self.keys.paused());
         let claimed: Option<Vec<u8>> = self
-            .link
+            .pool
             .call("claim a job", async |mut connection| {
                 script.invoke_async(&mut connection).await
             })
@@ -126,8 +126,8 @@ impl RedisWork {
     async fn is_paused(&self) -> Result<bool, StoreError> {
         let exists = cmd("EXISTS").arg(self.keys.paused()).to_owned();
         let asked = async |mut connection| exists.query_async(&mut connection).await;
-        self.link
-            .call("see whether the queue is paused", asked)
+        self.pool
+            .repeat("see whether the queue is paused", asked)
             .await
     }
 }
@@ -144,7 +144,7 @@ impl WorkQueue for RedisWork {
     }
 
     async fn claim(&self) -> Result<Option<Element>, StoreError> {
-        if let Some(evicts) = self.link.evicts() {
+        if let Some(evicts) = self.pool.evicts() {
             return Err(StoreError::other("claim a job", evicts));
         }
         if self.paused.load(Ordering::Relaxed) {
@@ -187,10 +187,11 @@ impl WorkQueue for RedisWork {
         let args = [element.bytes(), envelope.id.as_bytes()];
         // Outside the script, which would copy it once more. Nobody replaces the payload of a job that waits no more. MGET, to
         // which a key of another type is none.
-        let payload = cmd("MGET").arg(self.keys.payload(&envelope.id)).to_owned();
+        let mut commands = scripts::pipeline(&scripts::TAKE, &keys, &args);
+        commands.cmd("MGET").arg(self.keys.payload(&envelope.id));
         let taken = self
-            .link
-            .run_and("take up a job", (&scripts::TAKE, &keys, &args), &payload);
+            .pool
+            .run_pipeline("take up a job", &scripts::TAKE, &commands);
         let ((state, has_result, crashes), [payload]): ((String, bool, u32), [Option<Vec<u8>>; 1]) =
             taken.await?;
         if state != "taken" {
@@ -214,7 +215,7 @@ impl WorkQueue for RedisWork {
     async fn release(&self, element: &Element) -> Result<(), StoreError> {
         let mut script = scripts::RELEASE.key(&self.active);
         script.key(self.keys.jobs()).arg(element.bytes());
-        let _: bool = self.link.run("give a job back", &script).await?;
+        let _: bool = self.pool.run("give a job back", &script).await?;
         self.held().settle(element);
         Ok(())
     }
@@ -235,7 +236,7 @@ impl WorkQueue for RedisWork {
         if bytes as u64 >= self.bounds.large_bytes && self.write(&left).await.is_ok() {
             left.clear();
         }
-        let and_claim = and_claim && self.link.evicts().is_none();
+        let and_claim = and_claim && self.pool.evicts().is_none();
         self.end((&job.element, &job.envelope), &left, and_claim)
             .await
     }
@@ -257,7 +258,7 @@ impl WorkQueue for RedisWork {
             .arg(self.bounds.dead)
             .arg(entry)
             .arg(minus(job.envelope.bytes));
-        let became: i64 = self.link.run("put a job off", &script).await?;
+        let became: i64 = self.pool.run("put a job off", &script).await?;
         self.held().settle(&job.element);
         Ok(match u64::try_from(became) {
             Ok(0) => Retried::Buried,
@@ -281,7 +282,7 @@ impl WorkQueue for RedisWork {
             .arg(minus(bytes))
             .arg(self.bounds.dead)
             .arg(entry);
-        let _: bool = self.link.run("bury a job", &script).await?;
+        let _: bool = self.pool.run("bury a job", &script).await?;
         self.held().settle(element);
         Ok(())
     }
@@ -293,7 +294,7 @@ impl WorkQueue for RedisWork {
             .key(&self.active)
             .arg(&self.id)
             .arg(&self.info);
-        let listed: Vec<Vec<u8>> = self.link.run("send a heartbeat", &script).await?;
+        let listed: Vec<Vec<u8>> = self.pool.run("send a heartbeat", &script).await?;
         let listed = listed
             .into_iter()
             .map(|bytes| Element::new(bytes.into()))
@@ -310,7 +311,7 @@ impl WorkQueue for RedisWork {
         }
         let mut script = scripts::PROMOTE.key(self.keys.delayed());
         script.key(self.keys.jobs()).arg(PROMOTE);
-        all.promoted = self.link.run("bring back due jobs", &script).await?;
+        all.promoted = self.pool.run("bring back due jobs", &script).await?;
         Ok(all)
     }
 
@@ -318,7 +319,7 @@ impl WorkQueue for RedisWork {
         const WHAT: &str = "give jobs back";
         let mut script = scripts::GIVE_BACK.key(&self.active);
         script.key(self.keys.jobs());
-        let back = self.link.run(WHAT, &script).await?;
+        let back = self.pool.run(WHAT, &script).await?;
         *self.held() = Held::default();
         // The entry has to stay for the reapers as long as something may still arrive in the list.
         if !self.may_move_late() {
@@ -327,8 +328,8 @@ impl WorkQueue for RedisWork {
                 .atomic()
                 .zrem(self.keys.workers(), &self.id)
                 .hdel(self.keys.worker_info(), &self.id);
-            self.link
-                .call(WHAT, async |mut connection| {
+            self.pool
+                .repeat(WHAT, async |mut connection| {
                     forget.exec_async(&mut connection).await
                 })
                 .await?;

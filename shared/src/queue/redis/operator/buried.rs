@@ -51,7 +51,7 @@ impl Operator {
             .llen(self.keys.dead())
             .lrange(self.keys.dead(), 0, last(most));
         let all = &all;
-        let read = self.link.repeat(WHAT, |mut connection| async move {
+        let read = self.pool.repeat(WHAT, |mut connection| async move {
             all.query_async(&mut connection).await
         });
         let ((seconds, micros), length, entries): ((u64, u64), u64, Vec<Vec<u8>>) = read.await?;
@@ -72,7 +72,7 @@ impl Operator {
             .arg(-1)
             .to_owned();
         let range = &range;
-        self.link
+        self.pool
             .repeat(WHAT, |mut connection| async move {
                 range.query_async(&mut connection).await
             })

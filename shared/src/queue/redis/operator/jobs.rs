@@ -103,7 +103,7 @@ impl Operator {
         for worker in &workers {
             script.key(self.keys.active(worker));
         }
-        let read = self.link.run("list the queue's jobs", &script).await?;
+        let read = self.pool.run("list the queue's jobs", &script).await?;
         let (at, waiting, delayed, queued, put_off, held): Scripted = read;
         let queued = queued.into_iter().rev().map(|element| Found {
             is: Whereabouts::Waiting,

@@ -31,14 +31,14 @@ pub use self::status::{QueueStatus, WorkerSeen};
 pub use self::take_out::{Kept, TakenFrom};
 use crate::job::Envelope;
 use crate::keys::Keys;
-use crate::link::Link;
 use crate::queue::{Bounds, Element, Timing, element};
+use crate::redis::RedisPool;
 use crate::store::StoreError;
 
 /// The queue as the person sees it who runs it.
 #[derive(Debug)]
 pub struct Operator {
-    link: Arc<Link>,
+    pool: Arc<RedisPool>,
     keys: Keys,
     bounds: Bounds,
     timing: Timing,
@@ -81,7 +81,7 @@ impl Operator {
         what: &'static str,
         script: &redis::ScriptInvocation<'_>,
     ) -> Result<T, StoreError> {
-        self.link
+        self.pool
             .call(what, |mut connection| async move {
                 script.invoke_async(&mut connection).await
             })
@@ -90,9 +90,9 @@ impl Operator {
 
     /// The queue under these keys.
     #[must_use]
-    pub fn new(link: Arc<Link>, keys: Keys, bounds: Bounds, timing: Timing) -> Self {
+    pub fn new(pool: Arc<RedisPool>, keys: Keys, bounds: Bounds, timing: Timing) -> Self {
         Self {
-            link,
+            pool,
             keys,
             bounds,
             timing,
@@ -115,7 +115,7 @@ impl Operator {
             .arg(-1)
             .to_owned();
         let range = &range;
-        self.link
+        self.pool
             .repeat("look for workers", |mut connection| async move {
                 range.query_async(&mut connection).await
             })

@@ -50,7 +50,7 @@ impl Operator {
         let mut script = scripts::PAUSE.key(self.keys.paused());
         script.arg(note);
         let (now, before): (u64, Option<Vec<u8>>) =
-            self.link.run("pause the queue", &script).await?;
+            self.pool.run("pause the queue", &script).await?;
         Ok(before.map(|value| Paused::read(&value, now)))
     }
 
@@ -60,7 +60,7 @@ impl Operator {
     /// When the queue can't be reached.
     pub async fn resume(&self) -> Result<bool, StoreError> {
         let delete = cmd("DEL").arg(self.keys.paused()).to_owned();
-        self.link
+        self.pool
             .call("let the queue go on", async |mut connection| {
                 delete.query_async(&mut connection).await
             })

@@ -78,7 +78,7 @@ impl Operator {
             script.key(self.keys.active(worker));
         }
         let (at, waiting, delayed, dead, counters, paused, next, holds): Looked =
-            self.link.run(WHAT, &script).await?;
+            self.pool.run(WHAT, &script).await?;
         let counters = numbers(&counters);
         let pushed = next.and_then(|next| Some(self.content(&next).envelope()?.enqueued_ms));
         let workers = scores.into_iter().zip(&holds).map(|((id, score), holds)| {
@@ -121,7 +121,7 @@ impl Operator {
             .hgetall(self.keys.worker_info());
         let both = &both;
         let (scores, infos): (Vec<(String, f64)>, _) = self
-            .link
+            .pool
             .repeat(WHAT, |mut connection| async move {
                 both.query_async(&mut connection).await
             })

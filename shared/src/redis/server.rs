@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use deadpool::managed::Manager as _;
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError,
-    RedisResult, Value, cmd,
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult,
+    ServerErrorKind, cmd,
 };
 
 use super::url::{RedisUrl, Topology};
@@ -15,43 +16,33 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How long a sentinel or a cluster's node may take to say which server it is.
 const TOLD: Duration = Duration::from_secs(2);
 
-/// Connects to the server that holds the keys with this hash tag now, where each answer may take as long as `answer`.
-pub(crate) async fn connect(
-    url: &RedisUrl,
-    tag: &str,
+/// Connects to one server, where each answer may take as long as `answer`.
+pub(super) async fn open(
+    server: ConnectionInfo,
     answer: Duration,
 ) -> RedisResult<MultiplexedConnection> {
-    let server = match url.topology {
-        Topology::Server => url.server.clone(),
-        Topology::Sentinel(_) | Topology::Cluster => {
-            url.server.clone().set_addr(located(url, tag).await?)
-        }
-    };
-    open(server, answer).await
-}
-
-async fn open(info: ConnectionInfo, answer: Duration) -> RedisResult<MultiplexedConnection> {
-    let config = AsyncConnectionConfig::new()
+    let limits = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT))
         .set_response_timeout(Some(answer));
-    Client::open(info)?
-        .get_multiplexed_async_connection_with_config(&config)
+    deadpool_redis::Manager::new_with_config(server, limits)?
+        .create()
         .await
 }
 
-/// The server's address, from the first node that knows it.
-async fn located(url: &RedisUrl, tag: &str) -> RedisResult<ConnectionAddr> {
+/// The server that holds this key now, as the first node tells that knows it.
+pub(super) async fn locate(url: &RedisUrl, key: &str) -> RedisResult<ConnectionInfo> {
     let mut located = Err((ErrorKind::InvalidClientConfig, "no node is named").into());
     for node in &url.nodes {
         located = match &url.topology {
+            Topology::Server => return Ok(url.server.clone()),
             Topology::Sentinel(master) => master_of(node, master).await,
-            Topology::Cluster | Topology::Server => owner_of(node, tag).await,
+            Topology::Cluster => owner_of(node, key).await,
         };
         if located.is_ok() {
             break;
         }
     }
-    located
+    Ok(url.server.clone().set_addr(located?))
 }
 
 /// The address of the master that a sentinel knows by this name.
@@ -74,50 +65,33 @@ async fn master_of(sentinel: &ConnectionInfo, master: &str) -> RedisResult<Conne
     Ok(at(sentinel, host, port))
 }
 
-/// The address of the node that holds the keys with this hash tag.
-async fn owner_of(node: &ConnectionInfo, tag: &str) -> RedisResult<ConnectionAddr> {
+/// The address of the node that holds this key: the one that is asked, or the one that it points to.
+async fn owner_of(node: &ConnectionInfo, key: &str) -> RedisResult<ConnectionAddr> {
     let mut connection = open(node.clone(), TOLD).await?;
-    let slot: i64 = cmd("CLUSTER")
+    cmd("CLUSTER")
         .arg("KEYSLOT")
-        .arg(tag)
-        .query_async(&mut connection)
+        .arg(key)
+        .exec_async(&mut connection)
         .await
         .map_err(|error| unless_that(error, "it is no cluster's node"))?;
-    let ranges: Vec<Vec<Value>> = cmd("CLUSTER")
-        .arg("SLOTS")
-        .query_async(&mut connection)
-        .await?;
-    let owner = ranges.into_iter().find_map(|range| {
-        let [Value::Int(first), Value::Int(last), Value::Array(owner), ..] = range.as_slice()
-        else {
-            return None;
-        };
-        let [host, Value::Int(port), ..] = owner.as_slice() else {
-            return None;
-        };
-        (*first..=*last).contains(&slot).then(|| {
-            (
-                redis::from_redis_value_ref::<Option<String>>(host)
-                    .ok()
-                    .flatten(),
-                *port,
-            )
-        })
-    });
-    let (host, port) = owner
-        .and_then(|(host, port)| Some((host, u16::try_from(port).ok()?)))
-        .ok_or_else(|| -> RedisError {
-            (
-                ErrorKind::Io,
-                "no node of the cluster holds the slot",
-                slot.to_string(),
-            )
-                .into()
-        })?;
-    // A node that does not know its own name is known by the one it was reached by.
-    let host = host
-        .filter(|host| !host.is_empty() && host != "?")
-        .unwrap_or_else(|| host_of(node));
+    let asked = cmd("EXISTS").arg(key).exec_async(&mut connection).await;
+    let Err(error) = asked else {
+        return Ok(node.addr().clone());
+    };
+    if error.kind() != ErrorKind::Server(ServerErrorKind::Moved) {
+        return Err(error);
+    }
+    let (host, port) = error
+        .redirect_node()
+        .and_then(|(address, _)| address.rsplit_once(':'))
+        .and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)))
+        .ok_or(error)?;
+    // A node that does not know another's name points to the one that it was reached by itself.
+    let host = if host.is_empty() || host == "?" {
+        host_of(node)
+    } else {
+        host
+    };
     Ok(at(node, host, port))
 }
 

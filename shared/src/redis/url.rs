@@ -44,8 +44,12 @@ impl RedisUrl {
     pub fn is_cluster(&self) -> bool {
         self.topology == Topology::Cluster
     }
+}
 
-    fn read(text: &str) -> Result<Self, String> {
+impl FromStr for RedisUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         if text.starts_with("unix://") {
             let server = text.into_connection_info().map_err(|_| takes())?;
             return Ok(Self {
@@ -237,14 +241,6 @@ impl Certificates {
         let client =
             client.map_err(|error| format!("takes certificates and keys in PEM files: {error}"))?;
         Ok(client.get_connection_info().clone())
-    }
-}
-
-impl FromStr for RedisUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::read(text)
     }
 }
 

@@ -1,8 +1,12 @@
 //! What Redis does when its memory is full. An entry that goes by itself breaks a session: what was sent compressed would go out in the
 //! original.
 
+use std::sync::{Mutex, PoisonError};
+
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue, RedisError, RedisResult, cmd};
+
+use super::url::RedisUrl;
 
 /// What Redis does when its memory is full.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +45,42 @@ impl Eviction {
             Self::Evicts(evicts) => Some(evicts),
             Self::Never | Self::Untold => None,
         }
+    }
+}
+
+/// What a pool's Redis last told.
+pub(super) struct Policy {
+    purpose: &'static str,
+    url: RedisUrl,
+    told: Mutex<Eviction>,
+}
+
+impl Policy {
+    pub(super) fn new(purpose: &'static str, url: &RedisUrl) -> Self {
+        Self {
+            purpose,
+            url: url.clone(),
+            told: Mutex::new(Eviction::Untold),
+        }
+    }
+
+    pub(super) fn evicts(&self) -> Option<Evicts> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.evicts().cloned()
+    }
+
+    /// Notes what Redis tells; logs once that it evicts keys, and once that it no longer does.
+    pub(super) fn publish(&self, now: Eviction) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told == now {
+            return;
+        }
+        if let Some(evicts) = now.evicts() {
+            tracing::warn!(redis.pool = self.purpose, redis.address = %self.url, "{evicts}; until then nothing new is compressed");
+        } else if told.evicts().is_some() {
+            tracing::info!(redis.pool = self.purpose, redis.address = %self.url, "Redis no longer evicts keys: compression goes on");
+        }
+        *told = now;
     }
 }
 

@@ -1,0 +1,135 @@
+//! A circuit breaker: while Redis is away, calls fail at once instead of each finding that out by itself.
+
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use redis::{RedisError, RedisResult};
+use tokio::sync::watch;
+
+use super::url::RedisUrl;
+
+/// The shortest time for which it stays open; it doubles with each failed attempt to close it.
+const FIRST: Duration = Duration::from_millis(50);
+/// The longest, to which as much again may be added by chance.
+const LONGEST: Duration = Duration::from_millis(500);
+
+/// For how long the breaker stays open before each attempt to close it. Chance is added, so that a fleet of processes does not
+/// come back in step.
+pub(super) fn pauses() -> impl Iterator<Item = Duration> {
+    backoff().build()
+}
+
+const fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_min_delay(FIRST)
+        .with_max_delay(LONGEST)
+        .without_max_times()
+        .with_jitter()
+}
+
+pub(super) struct Breaker {
+    purpose: &'static str,
+    url: RedisUrl,
+    state: watch::Sender<State>,
+}
+
+enum State {
+    /// No attempt to connect has ended yet.
+    Untried,
+    /// Calls are let through, since then.
+    Closed(Instant),
+    /// Calls fail by this.
+    Open(RedisError),
+}
+
+impl Breaker {
+    pub(super) fn new(purpose: &'static str, url: &RedisUrl) -> Self {
+        Self {
+            purpose,
+            url: url.clone(),
+            state: watch::Sender::new(State::Untried),
+        }
+    }
+
+    /// Lets a call through, or lets it fail by what is wrong.
+    pub(super) fn check(&self) -> RedisResult<()> {
+        match &*self.state.borrow() {
+            State::Open(cause) => Err(cause.clone()),
+            State::Untried | State::Closed(_) => Ok(()),
+        }
+    }
+
+    /// An attempt that began at `began` found Redis away.
+    pub(super) fn open(&self, began: Instant, cause: &RedisError) {
+        self.state.send_if_modified(|state| {
+            let opens = match state {
+                State::Untried => true,
+                // An attempt that is older than the last good one says nothing new.
+                State::Closed(since) => *since < began,
+                State::Open(_) => false,
+            };
+            if opens {
+                tracing::warn!(redis.pool = self.purpose, redis.address = %self.url, error = %cause, "Redis is away");
+                *state = State::Open(cause.clone());
+            }
+            opens
+        });
+    }
+
+    /// Redis answers.
+    pub(super) fn close(&self) {
+        let closed = State::Closed(Instant::now());
+        if !matches!(self.state.send_replace(closed), State::Closed(_)) {
+            tracing::info!(redis.pool = self.purpose, redis.address = %self.url, "Redis answers");
+        }
+    }
+
+    /// Returns when it lets calls through.
+    pub(super) async fn closed(&self) {
+        let mut state = self.state.subscribe();
+        let lets_through = |state: &State| !matches!(state, State::Open(_));
+        let _ = state.wait_for(lets_through).await;
+    }
+
+    /// Returns when it is open.
+    pub(super) async fn opened(&self) {
+        let mut state = self.state.subscribe();
+        let is_open = |state: &State| matches!(state, State::Open(_));
+        let _ = state.wait_for(is_open).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_to_reconnect_are_spread_by_chance_and_at_most_a_second_apart() {
+        let first = |seed| {
+            let pauses = backoff().with_jitter_seed(seed).build();
+            pauses.take(8).collect::<Vec<_>>()
+        };
+        let spread: std::collections::HashSet<_> = (0..100).map(first).collect();
+        assert_eq!(spread.len(), 100, "no two processes wait alike");
+        for pauses in spread {
+            for (pause, least) in pauses.iter().zip([50, 100, 200, 400, 500, 500, 500, 500]) {
+                let least = Duration::from_millis(least);
+                assert!((least..=2 * least).contains(pause), "{pauses:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_attempt_older_than_the_last_good_one_opens_nothing() {
+        let breaker = Breaker::new("test", &"redis://127.0.0.1".parse().unwrap());
+        let away = RedisError::from((redis::ErrorKind::Io, "away"));
+        let before = Instant::now();
+        breaker.close();
+        breaker.open(before, &away);
+        assert!(breaker.check().is_ok());
+        breaker.open(Instant::now() + FIRST, &away);
+        assert!(breaker.check().is_err());
+        breaker.close();
+        assert!(breaker.check().is_ok());
+    }
+}
