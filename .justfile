@@ -19,7 +19,7 @@ compose-test:
 # Recorded sessions through the real programs, with the table.
 replay:
     cargo build --workspace --bins --locked
-    cargo test --package headroom-tests --test replay --locked -- --nocapture
+    cargo test --package headroom-tests --test sessions --locked -- replay:: --include-ignored --nocapture
 
 # Sessions of the real Claude Code and Codex CLI, with the tables; arguments go to the test runner.
 real-clients *args:
@@ -36,7 +36,7 @@ latency *args:
 # 20,000 jobs while workers, connections and redis-server are killed.
 faults:
     cargo build --workspace --bins --locked
-    cargo test --package headroom-tests --test queue_load --locked -- --ignored --nocapture
+    cargo test --package headroom-tests --test queue --locked -- load:: --ignored --nocapture
 
 # What the hot path takes: times on this machine; arguments go to the benches (such as scan, or --help).
 bench *args:

@@ -8,7 +8,7 @@ use headroom_tests::client::{Client, Turn};
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::tcp_proxy::Line;
 
-use crate::site::{Replica, Site};
+use crate::replicas::site::{Replica, Site};
 
 const STORE_BUDGET: Duration = Duration::from_secs(1);
 /// So slow that a request hears the store's answer to its first call within the budget and not that to its second.

@@ -13,7 +13,7 @@ use headroom_tests::stage::Stage;
 use headroom_tests::wait;
 
 /// It holds the line by which an operator makes a Redis user for this.
-const OPERATIONS: &str = include_str!("../../docs/operations.md");
+const OPERATIONS: &str = include_str!("../../../docs/operations.md");
 
 fn small(launch: Launch) -> Launch {
     launch

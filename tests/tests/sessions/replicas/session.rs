@@ -8,9 +8,9 @@ use headroom_tests::forms::Allowed;
 use headroom_tests::provider::cache::PromptCache;
 use tokio_util::sync::CancellationToken;
 
-use crate::plan::{Plan, Step};
-use crate::site::{Replica, Site};
-use crate::tally::Tally;
+use crate::replicas::plan::{Plan, Step};
+use crate::replicas::site::{Replica, Site};
+use crate::replicas::tally::Tally;
 
 /// A session.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use headroom_tests::random::Random;
 
 #[expect(unreachable_pub, reason = "it is the fuzz targets' library too")]
-#[path = "../../proxy/fuzz/src/lib.rs"]
+#[path = "../../../proxy/fuzz/src/lib.rs"]
 mod checks;
 
 /// How many mutated inputs are checked.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use headroom_tests::random::Random;
 use headroom_tests::tcp_proxy::Line;
 
-use crate::site::Site;
-use crate::tally::Tally;
+use crate::replicas::site::Site;
+use crate::replicas::tally::Tally;
 
 /// Turns that are served under a fault, and between two.
 const SOME: usize = 20;

@@ -7,7 +7,7 @@ use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::tcp_proxy::Line;
 use headroom_tests::wait::{DEADLINE, until};
 
-use crate::site::Site;
+use crate::replicas::site::Site;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_that_is_cut_off_changes_no_form() {

@@ -1,0 +1,5 @@
+//! What an operator sees, and the programs that measure.
+
+mod burst;
+mod health;
+mod latency;

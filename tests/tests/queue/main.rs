@@ -1,0 +1,11 @@
+//! The queue and its workers, and the operator's command.
+
+mod command;
+mod contract;
+mod entries;
+mod faults;
+mod load;
+mod steps;
+mod trouble;
+mod watch;
+mod worker;

@@ -1,0 +1,13 @@
+//! Conversations turn by turn: which form each block is sent in, and that none changes.
+
+mod bound_sessions;
+mod claude_shapes;
+mod client_edits;
+mod cold_start;
+mod fuzz_replay;
+mod lost_conversations;
+mod markers_and_compaction;
+mod replay;
+mod replicas;
+mod restart;
+mod uncompressed;

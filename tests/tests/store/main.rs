@@ -1,0 +1,5 @@
+//! Where forms and records are kept: both stores, every kind of Redis.
+
+mod contract;
+mod eviction;
+mod redis_kinds;
