@@ -114,7 +114,8 @@ impl RedisPool {
     {
         let failed = |error| StoreError::redis(what, error);
         self.breaker.check().map_err(failed)?;
-        self.once(run).await.map_err(failed)
+        let pooled = self.connection().await.map_err(failed)?;
+        self.over(pooled, run).await.map_err(failed)
     }
 
     /// Runs one call that may be repeated: where its connection is of no use, it is repeated once over a new one.
@@ -189,13 +190,12 @@ impl RedisPool {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let first = self.once(&run).await;
-        let repeat = first.as_ref().err().is_some_and(needs_another);
-        if !repeat || self.breaker.check().is_err() {
+        let first = self.over(self.connection().await?, &run).await;
+        if !first.as_ref().err().is_some_and(needs_another) {
             return first;
         }
         let began = Instant::now();
-        let second = self.once(&run).await;
+        let second = self.over(self.connection().await?, &run).await;
         if let Err(error) = &second
             && needs_another(error)
         {
@@ -204,11 +204,14 @@ impl RedisPool {
         second
     }
 
-    async fn once<T, F>(&self, run: impl FnOnce(MultiplexedConnection) -> F) -> RedisResult<T>
+    async fn over<T, F>(
+        &self,
+        mut pooled: Object<Manager>,
+        run: impl FnOnce(MultiplexedConnection) -> F,
+    ) -> RedisResult<T>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let mut pooled = self.connection().await?;
         // It stays so where this future is dropped, or the answer takes too long.
         pooled.busy = true;
         let ended = run(pooled.connection.clone()).await;
@@ -236,12 +239,15 @@ impl RedisPool {
     }
 }
 
-/// A connection from the pool, or a new one. Redis is away where none can be made.
+/// A connection from the pool, or a new one. Redis is away where there is none and none can be made.
 async fn get(pool: Pool<Manager>, breaker: Arc<Breaker>) -> RedisResult<Object<Manager>> {
     let began = Instant::now();
     match pool.get().await {
         Err(PoolError::Backend(error)) => {
-            breaker.open(began, &error);
+            // Where it answers to others, it may only have no room for one more.
+            if pool.status().size == 0 {
+                breaker.open(began, &error);
+            }
             Err(error)
         }
         got => {
