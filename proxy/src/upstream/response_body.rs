@@ -17,8 +17,9 @@ use super::pool::Pool;
 #[derive(Debug)]
 pub(crate) struct ResponseBody {
     incoming: Incoming,
-    /// What was read of it ahead, and is to be told first.
+    /// What was read of it ahead, and is to be told first; then how that ended early.
     ahead: Option<Bytes>,
+    ahead_broken: Option<hyper::Error>,
     /// Why it ends early, to be told when all that came before is on its way to the client.
     broken: Option<hyper::Error>,
     /// `None` at the end.
@@ -33,6 +34,7 @@ impl ResponseBody {
         let mut body = Self {
             incoming,
             ahead: None,
+            ahead_broken: None,
             broken: None,
             connection: Some(connection),
             pool,
@@ -51,7 +53,7 @@ impl ResponseBody {
                 None => break true,
                 Some(Ok(frame)) => read.extend(frame.into_data()),
                 Some(Err(error)) => {
-                    self.broken = Some(error);
+                    self.ahead_broken = Some(error);
                     break false;
                 }
             }
@@ -102,7 +104,10 @@ impl Body for ResponseBody {
             this.connection = None;
             return Poll::Ready(Some(Err(error)));
         }
-        let polled = this.poll_incoming(context);
+        let polled = match this.ahead_broken.take() {
+            Some(error) => Poll::Ready(Some(Err(error))),
+            None => this.poll_incoming(context),
+        };
         if let Poll::Ready(Some(Err(error))) = polled {
             // The client's side throws away what it has not written when it hears of this; it writes when it has to wait.
             this.broken = Some(error);
@@ -116,7 +121,8 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ahead.is_none() && self.broken.is_none() && self.incoming.is_end_stream()
+        let is_told = self.ahead.is_none() && self.ahead_broken.is_none() && self.broken.is_none();
+        is_told && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
