@@ -112,16 +112,17 @@ id! {
 }
 
 id! {
-    /// Names a block wherever it stands in the conversations that open alike.
+    /// Names a block of the conversations that open alike by its text, wherever that stands.
     SentBlockId
 }
 
 impl SentBlockId {
-    /// The name of this block in conversations with this opening: the first 128 bits of a BLAKE3 digest. It needs no key, since both
-    /// ids are keyed.
+    /// The name of a block in conversations with this opening, where so many blocks of the same text stand before it: the first 128
+    /// bits of a BLAKE3 digest. It needs no key, since both ids are keyed.
     #[must_use]
-    pub fn of(opening: PrefixId, block: BlockId) -> Self {
-        Self(first_bits(&[opening.as_bytes(), block.as_bytes()]))
+    pub fn of(opening: PrefixId, block: BlockId, same_before: u32) -> Self {
+        let before = same_before.to_le_bytes();
+        Self(first_bits(&[opening.as_bytes(), block.as_bytes(), &before]))
     }
 }
 

@@ -197,7 +197,8 @@ impl Memory {
         let id = |at: usize| scan.blocks[at].id;
         // The latest are the likeliest to stand behind the client's edit.
         let blocks = blocks.start.max(blocks.end.saturating_sub(MOST_BLOCKS))..blocks.end;
-        let key = |at| Key::SentForm(SentBlockId::of(opening, id(at)));
+        let same_before = scan.same_before();
+        let key = |at| Key::SentForm(SentBlockId::of(opening, id(at), same_before[at]));
         let keys: Vec<Key> = blocks.clone().map(key).collect();
         let values = self.read(&keys, budget).await.unwrap_or_default();
         let named = |value: Bytes| std::str::from_utf8(&value).ok()?.parse::<FormId>().ok();

@@ -18,6 +18,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use headroom_shared::id::{FormId, PrefixId, SentBlockId};
+use headroom_shared::job::Place;
 use headroom_shared::prefix::{CompressedPrefix, Form};
 use headroom_shared::store::{Entry, Key};
 
@@ -294,17 +295,22 @@ impl Request<'_> {
         let texts = entered
             .iter()
             .map(|(_, form)| entry(Key::Form(form.id), Bytes::from(form.text.clone())));
-        let new = entered
+        let landing = self.landing().filter(|_| has_landed);
+        let landing = landing.into_iter().flat_map(|it| &it.blocks);
+        let landed: HashMap<Place, FormId> = landing.map(|made| (made.place, made.form)).collect();
+        let entered: HashMap<usize, FormId> = entered
             .iter()
-            .map(|(index, form)| (self.scan.blocks[*index].id, form.id));
-        let landed = self.landing().filter(|_| has_landed);
-        let landed = landed.into_iter().flat_map(|it| &it.blocks);
-        let sent = new.chain(landed.map(|made| (made.block, made.form)));
+            .map(|(index, form)| (*index, form.id))
+            .collect();
         let opening = self.scan.opening();
-        let sent = sent.filter_map(|(block, form)| {
-            let key = Key::SentForm(SentBlockId::of(opening?, block));
-            Some(entry(key, Bytes::from(form.to_string())))
-        });
+        let blocks = self.scan.blocks.iter().zip(self.scan.same_before());
+        let sent = blocks
+            .enumerate()
+            .filter_map(|(index, (block, same_before))| {
+                let form = entered.get(&index).or_else(|| landed.get(&block.place))?;
+                let key = Key::SentForm(SentBlockId::of(opening?, block.id, same_before));
+                Some(entry(key, Bytes::from(form.to_string())))
+            });
         texts.chain(sent).collect()
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod string_end;
 #[cfg(test)]
 mod writer;
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -445,6 +446,17 @@ impl Scan {
     /// The position of the last message with thinking.
     pub(crate) fn last_thinking(&self) -> Option<usize> {
         self.messages.iter().rposition(|message| message.thinking)
+    }
+
+    /// For each block how many of the same text stand before it.
+    pub(crate) fn same_before(&self) -> Vec<u32> {
+        let mut seen: HashMap<BlockId, u32> = HashMap::new();
+        let mut next = |block: &Block| {
+            let count = seen.entry(block.id).or_default();
+            *count += 1;
+            *count - 1
+        };
+        self.blocks.iter().map(&mut next).collect()
     }
 
     /// Tokens that its messages make, about.

@@ -153,3 +153,16 @@ async fn what_was_never_sent_compressed_stays_as_it_is() {
     let sent = post(&stage, &later).await;
     assert_eq!(sent[4..], later[4..]);
 }
+
+#[tokio::test]
+async fn a_text_that_is_read_twice_is_known_by_which_of_them_it_is() {
+    let stage = Stage::with_redis(patient).await;
+    let texts = [listing(0, 12_000), listing(1, 12_000), listing(0, 12_000)];
+    // The second read of the text went out elsewhere, without a proxy.
+    let messages = session("twice", &texts);
+    play(&stage, &messages[..5]).await;
+    let mut later = messages.clone();
+    grow(&mut later);
+    let sent = post(&stage, &later).await;
+    assert_eq!(sent[5..], later[5..]);
+}
