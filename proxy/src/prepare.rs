@@ -147,7 +147,7 @@ fn with_forms(received: &Bytes, body: &Bytes, scan: &Scan, forms: &Forms) -> Out
 /// What is known of a request's prefix.
 async fn recall(turn: &Turn, readable: &mut Readable, scan: &Scan) -> Known {
     let app = &turn.app;
-    if landing::binds(scan) {
+    if landing::may_bind(scan) {
         app.memory.extend(&mut readable.budget);
     }
     let known = app.memory.recall(scan, &mut readable.budget).await;

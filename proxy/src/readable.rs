@@ -38,7 +38,8 @@ impl Readable {
         let mut budget = app.memory.budget();
         let mut key = app.digest_key(headers, &mut budget).await;
         // Only where there is no answer: it takes a scan more.
-        if key.is_none() && scan_nameless(turn, &body).is_some_and(|scan| landing::binds(&scan)) {
+        if key.is_none() && scan_nameless(turn, &body).is_some_and(|scan| landing::may_bind(&scan))
+        {
             app.memory.extend(&mut budget);
             key = app.digest_key(headers, &mut budget).await;
         }

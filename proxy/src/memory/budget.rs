@@ -8,7 +8,7 @@ use headroom_shared::store::StoreError;
 #[derive(Debug)]
 pub(crate) struct Budget {
     left: Duration,
-    /// What reads may take when that is spent; nothing unless a wrong form would break the session.
+    /// What reads and writes may take when that is spent; nothing unless a wrong form would break the session.
     more: Option<Duration>,
 }
 
@@ -17,14 +17,36 @@ impl Budget {
         Self { left, more: None }
     }
 
-    /// Lets reads take so much more, once.
+    /// Lets reads and writes take so much more, once.
     pub(super) fn extend(&mut self, more: Duration) {
         self.more.get_or_insert(more);
     }
 
-    /// What is left for anything but reads.
-    pub(super) const fn left(&self) -> Duration {
-        self.left
+    /// Writes with `write`, and where that failed and the budget was extended, with `wait`. Each is given the time it has.
+    ///
+    /// # Errors
+    /// Those of the last of both, or a timeout.
+    pub(super) async fn write<F, G>(
+        &mut self,
+        what: &'static str,
+        write: impl FnOnce(Duration) -> F,
+        wait: impl FnOnce(Duration) -> G,
+    ) -> Result<(), StoreError>
+    where
+        F: Future<Output = Result<(), StoreError>>,
+        G: Future<Output = Result<(), StoreError>>,
+    {
+        let within = self.left;
+        match (
+            spend(&mut self.left, what, write(within)).await,
+            &mut self.more,
+        ) {
+            (Err(_), Some(more)) if !more.is_zero() => {
+                let within = *more;
+                spend(more, what, wait(within)).await
+            }
+            (written, _) => written,
+        }
     }
 
     /// Takes a quarter of it for a budget of its own.
@@ -39,19 +61,7 @@ impl Budget {
         self.left += share.left;
     }
 
-    /// Waits for `work` as long as the budget lasts.
-    ///
-    /// # Errors
-    /// Those of the work, or a timeout.
-    pub(super) async fn spend<T>(
-        &mut self,
-        what: &'static str,
-        work: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        spend(&mut self.left, what, work).await
-    }
-
-    /// Waits for `ask`, and where that was in vain and the budget was extended, for `wait`, which asks until there is an answer.
+    /// Reads with `ask`, and where that was in vain and the budget was extended, with `wait`, which asks until there is an answer.
     ///
     /// # Errors
     /// Those of the last of both, or a timeout.

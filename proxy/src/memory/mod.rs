@@ -272,16 +272,18 @@ impl Memory {
         self.cache.stored(records.iter());
     }
 
-    /// Writes entries within a request's budget, or not at all, as far as that can be had.
+    /// Writes entries within a request's budget, or not at all, as far as that can be had. Where a wrong form would break the session it
+    /// goes on until it is known what became of them: another replica may read them.
     pub(crate) async fn write(
         &self,
         entries: &[Entry],
         budget: &mut Budget,
     ) -> Result<(), StoreError> {
         budget
-            .spend(
+            .write(
                 "writing forms",
-                self.store.write_within(entries, budget.left()),
+                |within| self.store.write_within(entries, within),
+                |within| self.store.write_waiting(entries, within),
             )
             .await
     }

@@ -46,6 +46,11 @@ pub(crate) fn binds(scan: &Scan) -> bool {
     asks && !scan.blocks.is_empty() || is_bound(scan)
 }
 
+/// Whether the model may bind its thinking to the request's blocks, now or in a later turn.
+pub(crate) fn may_bind(scan: &Scan) -> bool {
+    scan.facts.binds_thinking && !scan.blocks.is_empty()
+}
+
 /// Whether thinking stands behind a request's first block that its model binds to it.
 pub(crate) fn is_bound(scan: &Scan) -> bool {
     let first = scan.blocks.first();

@@ -102,6 +102,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
             .unwrap_or_else(|_| Err(StoreError::timeout("writing", within)))
     }
 
+    /// The same as [`Self::write_within`] for a caller to whom it matters more to know what became of it than to know soon: where that is
+    /// in doubt, the entries are written again.
+    ///
+    /// # Errors
+    /// Those of [`Self::write_within`].
+    async fn write_waiting(&self, entries: &[Entry], within: Duration) -> Result<(), StoreError> {
+        self.write_within(entries, within).await
+    }
+
     /// Gives each of `keys` that is there a full life again. What has expired stays so. May be lost with the process.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, RedisResult, Script, cmd, pipe};
+use redis::{ErrorKind, RedisResult, Script, ScriptInvocation, cmd, pipe};
 
 use super::{Entry, Key, Store, StoreError};
 use crate::id::DigestKey;
@@ -20,6 +20,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// The names of steps in errors.
 const SECRET: &str = "reading the deployment's secret";
 const READING: &str = "reading from Redis";
+const WRITING: &str = "writing to Redis";
 
 /// A store in Redis.
 ///
@@ -62,11 +63,9 @@ impl RedisStore {
         *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
-    /// Writes entries unless Redis's clock is past `until`.
-    async fn write_until(&self, entries: &[Entry], until: Option<u64>) -> Result<(), StoreError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
+    /// The step that writes entries unless Redis's clock is past `until`. What is written again is the same, and no later than it was
+    /// wanted.
+    fn writing<'a>(&'a self, entries: &'a [Entry], until: Option<u64>) -> ScriptInvocation<'a> {
         let mut call = self.write.prepare_invoke();
         call.arg(self.retention_ms);
         call.arg(until.map_or(String::new(), |until| until.to_string()));
@@ -75,13 +74,7 @@ impl RedisStore {
             call.arg(revision(entry));
             call.arg(&entry.value[..]);
         }
-        let what = "writing to Redis";
-        // What is written again is the same, and no later than it was wanted.
-        let written: i64 = self.pool.run(what, &call).await?;
-        if written < 0 {
-            return Err(StoreError::other(what, "the entries came too late"));
-        }
-        Ok(())
+        call
     }
 
     /// The values that Redis gave, when its clock is noted.
@@ -131,15 +124,31 @@ impl Store for RedisStore {
     }
 
     async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
-        self.write_until(entries, None).await
+        if entries.is_empty() {
+            return Ok(());
+        }
+        written(self.pool.run(WRITING, &self.writing(entries, None)).await?)
     }
 
     async fn write_within(&self, entries: &[Entry], within: Duration) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
         // What is still on its way when the time is over must not be written behind the caller's back.
-        let writing = self.write_until(entries, self.redis_ms_in(within));
-        tokio::time::timeout(within, writing)
-            .await
-            .unwrap_or_else(|_| Err(StoreError::timeout("writing to Redis", within)))
+        let step = self.writing(entries, self.redis_ms_in(within));
+        let ended = tokio::time::timeout(within, self.pool.run(WRITING, &step));
+        let ended = ended.await;
+        written(ended.unwrap_or_else(|_| Err(StoreError::timeout(WRITING, within)))?)
+    }
+
+    async fn write_waiting(&self, entries: &[Entry], within: Duration) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let step = self.writing(entries, self.redis_ms_in(within));
+        let write = async |mut connection| step.invoke_async(&mut connection).await;
+        let ended = tokio::time::timeout(within, self.pool.insist(WRITING, write)).await;
+        written(ended.unwrap_or_else(|_| Err(StoreError::timeout(WRITING, within)))?)
     }
 
     async fn touch(&self, keys: &[Key]) -> Result<(), StoreError> {
@@ -174,6 +183,14 @@ impl fmt::Debug for RedisStore {
             .field("pool", &self.pool)
             .finish_non_exhaustive()
     }
+}
+
+/// What became of a write, by what its script returns.
+fn written(entries: i64) -> Result<(), StoreError> {
+    if entries < 0 {
+        return Err(StoreError::other(WRITING, "the entries came too late"));
+    }
+    Ok(())
 }
 
 /// Values, and Redis's clock: seconds and microseconds.
