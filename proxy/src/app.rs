@@ -11,11 +11,11 @@ use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
-use crate::backlog::Backlog;
-use crate::counts::Counts;
-use crate::memory::{Budget, Memory};
-use crate::offers::Offers;
+use crate::jobs::backlog::Backlog;
+use crate::jobs::reoffer::Offers;
+use crate::metrics::Counts;
 use crate::plan::Planner;
+use crate::records::{Budget, Memory};
 use crate::scan::Scans;
 use crate::upstream::Upstream;
 

@@ -10,39 +10,23 @@
 //! Not here: how jobs are claimed and done (`headroom-worker`), how texts are compressed and where things are kept
 //! (`headroom-shared`).
 
-mod allowed;
-mod answer;
 mod app;
 mod backend;
-mod backlog;
-mod counts;
-mod defer;
-mod deferral;
+mod background;
 pub mod demo;
 mod dialect;
-mod handler;
 #[doc(hidden)]
 pub mod hot_path;
 mod http;
-mod memory;
-mod off_path;
-mod offers;
-mod outgoing;
+mod jobs;
+mod metrics;
 mod plan;
-mod prefix_mismatch;
-mod prepare;
-mod proxies;
-mod readable;
-mod recovery;
-mod report;
-#[cfg(test)]
-mod rules_tests;
+mod records;
 pub mod scan;
-mod sent_turn;
 mod settings;
-mod turn;
+mod startup;
 mod upstream;
-mod welcome;
+mod usage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,9 +41,9 @@ use tokio_util::task::TaskTracker;
 
 use self::app::{App, Rules};
 use self::backend::Backend;
-use self::memory::Memory;
-use self::off_path::OffPath;
+use self::background::OffPath;
 use self::plan::Planner;
+use self::records::Memory;
 use self::upstream::Upstream;
 
 pub use self::settings::{Command, Settings};
@@ -86,7 +70,7 @@ pub fn serve_alone(settings: Settings) -> anyhow::Result<()> {
 /// # Errors
 /// When it can't listen there, or can't begin to serve ([`run`]).
 pub async fn start(settings: Settings) -> anyhow::Result<()> {
-    welcome::log(&settings);
+    startup::log(&settings);
     let listener = TcpListener::bind((settings.host.as_str(), settings.port))
         .await
         .with_context(|| {
@@ -151,7 +135,7 @@ pub async fn run(
             .clone()
             .run_until_cancelled_owned(sweep(app.clone())),
     );
-    started(welcome::text(&settings, &backend, address));
+    started(startup::text(&settings, &backend, address));
     http::serve(app.clone(), listener, stop).await;
     stopping.cancel();
     background.close();

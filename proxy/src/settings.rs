@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand};
 use headroom_shared::config::{LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch};
 use url::Url;
 
-use crate::allowed::{AllowedUpstreams, base_url};
-use crate::proxies::Proxies;
+use crate::upstream::allowed::{AllowedUpstreams, base_url};
+use crate::upstream::proxies::Proxies;
 
 /// Stands between a coding agent and its LLM provider and sends less.
 #[derive(Debug, Clone, Parser)]

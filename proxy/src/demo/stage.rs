@@ -14,9 +14,9 @@ use url::Url;
 
 use super::agent::Agent;
 use super::provider::Provider;
-use crate::allowed::AllowedUpstreams;
-use crate::proxies::Proxies;
 use crate::settings::{Background, Limits, Upstreams};
+use crate::upstream::allowed::AllowedUpstreams;
+use crate::upstream::proxies::Proxies;
 use crate::{Settings, run};
 
 /// All that runs during the demo.

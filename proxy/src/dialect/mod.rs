@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod chat;
+pub(crate) mod prefix_mismatch;
 mod responses;
 
 use std::ops::Range;

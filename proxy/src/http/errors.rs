@@ -4,9 +4,9 @@ use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
-use crate::allowed::NotAllowed;
 use crate::dialect::Provider;
 use crate::upstream::UpstreamError;
+use crate::upstream::allowed::NotAllowed;
 
 /// An error of ours in the provider's shape.
 pub(crate) fn error(provider: Provider, status: StatusCode, message: &str) -> Response<Body> {

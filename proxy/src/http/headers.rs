@@ -4,8 +4,8 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use uuid::Uuid;
 
-use crate::counts::Decision;
 pub(crate) use crate::http::hop_by_hop::{end_to_end, words};
+use crate::metrics::Decision;
 
 /// All headers that begin so are ours and go no further.
 const OURS: &str = "x-headroom-";

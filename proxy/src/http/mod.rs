@@ -4,9 +4,16 @@
 pub(crate) mod body;
 pub(crate) mod encoding;
 pub(crate) mod errors;
+pub(crate) mod exchange;
+mod handler;
 pub(crate) mod headers;
 pub(crate) mod hop_by_hop;
+pub(crate) mod outgoing;
 mod passthrough;
+mod prepare;
+pub(crate) mod readable;
+pub(crate) mod recovery;
+pub(crate) mod report;
 mod routes;
 mod server;
 pub(crate) mod settings;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
-use crate::handler;
+use crate::http::handler;
 use crate::http::{body, errors, headers, passthrough};
 
 /// How long a look at the counts may wait for the queue.

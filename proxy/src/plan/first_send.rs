@@ -11,7 +11,7 @@ use headroom_shared::prefix::Form;
 
 use super::blocks;
 use super::uncompressed::Uncompressed;
-use crate::memory::Known;
+use crate::records::Known;
 use crate::scan::{CacheLife, Scan};
 
 /// What a compressor surely gets through in a millisecond, in bytes: a block too large for what is left of the budget is not

@@ -9,7 +9,7 @@ use headroom_shared::job::Place;
 use headroom_shared::prefix::CompressedPrefix;
 use headroom_shared::record::{CacheUsage, SentRecord};
 
-use crate::memory::{Known, Waiting};
+use crate::records::{Known, Waiting};
 use crate::scan::{Block, CacheLife, Scan};
 
 /// Added to a marker's life before its cache counts as gone: clocks and networks are not exact.

@@ -7,6 +7,8 @@
 pub(crate) mod blocks;
 pub(crate) mod first_send;
 pub(crate) mod landing;
+#[cfg(test)]
+mod rules_tests;
 pub(crate) mod splice;
 #[cfg(test)]
 mod tests;
@@ -25,7 +27,7 @@ use headroom_shared::store::{Entry, Key};
 use self::first_send::{Outcome, Undecided};
 use self::turn_record::TurnRecord;
 use self::uncompressed::{Left, Uncompressed};
-use crate::memory::Known;
+use crate::records::Known;
 use crate::scan::Scan;
 
 /// The texts that go out in place of blocks: position in the scan and escaped text, in order.

@@ -20,7 +20,7 @@ use super::first_send::{Outcome, decide};
 use super::splice::Rope;
 use super::{Planner, Request, Settled, blocks};
 use crate::dialect::{DIALECTS, Dialect};
-use crate::memory::Known;
+use crate::records::Known;
 use crate::scan::{self, Scan};
 
 /// Nothing in a test runs out of time.

@@ -7,7 +7,7 @@ use headroom_shared::record::{CacheUsage, SentRecord};
 use headroom_shared::store::Entry;
 
 use super::landing;
-use crate::memory::{self, Known};
+use crate::records::{self, Known};
 use crate::scan::{Block, CacheLife, Scan};
 
 /// The records that a request on its way changes: its own, and that of a deferred prefix it goes on from, which must know how
@@ -87,7 +87,7 @@ impl TurnRecord {
 
     /// The records as entries of the store.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        memory::entries(&self.records, self.opened)
+        records::entries(&self.records, self.opened)
     }
 
     /// Takes back what was noted since `before`. It may have reached the store all the same, so a record that had changed gets

@@ -11,7 +11,7 @@ use tower_service::Service as _;
 use super::tcp::{BoxError, Tcp};
 use super::tunnel::{Transport, Tunnels};
 use crate::http::settings::HTTP;
-use crate::proxies::Proxies;
+use crate::upstream::proxies::Proxies;
 
 /// What makes connections.
 pub(super) type Connector = HttpsConnector<Tunnels>;

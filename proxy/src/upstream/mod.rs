@@ -1,10 +1,12 @@
 //! The way to the providers: warm connections, headers by the book, and nothing else.
 
+pub(crate) mod allowed;
 mod connection;
 mod connector;
 mod lenient_writes;
 mod named;
 mod pool;
+pub(crate) mod proxies;
 mod request;
 mod request_body;
 mod response_body;
@@ -28,10 +30,10 @@ use self::request::request;
 pub(crate) use self::request_body::RequestBody;
 pub(crate) use self::response_body::ResponseBody;
 use self::tcp::BoxError;
-use crate::allowed::{AllowedUpstreams, NotAllowed};
 use crate::dialect::Provider;
 use crate::http::settings::HTTP;
 use crate::settings::Upstreams;
+use crate::upstream::allowed::{AllowedUpstreams, NotAllowed};
 
 /// How the paths of a `ChatGPT` login begin.
 const CHATGPT_PATHS: &str = "/backend-api/";

@@ -82,7 +82,7 @@ impl Pool {
 mod tests {
     use super::*;
     use crate::plan::splice::Rope;
-    use crate::proxies::Proxies;
+    use crate::upstream::proxies::Proxies;
     use crate::upstream::request::request;
     use crate::upstream::{RequestBody, connector};
     use bytes::Bytes;

@@ -18,7 +18,7 @@ use super::connection::Connection;
 use super::tcp::{BoxError, Tcp};
 use crate::http::settings::HTTP;
 use crate::plan::splice::Rope;
-use crate::proxies::{self, Proxies};
+use crate::upstream::proxies::{self, Proxies};
 
 /// A connection's bytes: to the provider itself, or to a proxy, which may be spoken to by TLS.
 pub(super) type Transport = MaybeHttpsStream<TokioIo<TcpStream>>;

@@ -3,7 +3,7 @@
 use headroom_shared::queue::Enqueued;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
-use crate::counts::Decision;
+use crate::metrics::Decision;
 
 /// A job on its way to the queue.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ mod cache;
 mod found;
 mod known;
 mod later;
+pub(crate) mod sent_turn;
 #[cfg(test)]
 mod tests;
 mod unsure;

@@ -15,15 +15,15 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::counts::Decision;
-use crate::deferral::Deferral;
+use crate::http::exchange::Turn;
 use crate::http::headers::RequestId;
-use crate::outgoing::Outgoing;
+use crate::http::outgoing::Outgoing;
+use crate::http::readable::Readable;
+use crate::jobs::deferral::Deferral;
+use crate::metrics::Decision;
 use crate::plan::{Request, blocks};
-use crate::readable::Readable;
+use crate::records::sent_turn::SentTurn;
 use crate::scan::Scan;
-use crate::sent_turn::SentTurn;
-use crate::turn::Turn;
 
 /// What goes out for a cold start: the body, at once. All that is to be noted of it is noted off its path; where too much waits for
 /// that, nothing is: then it is as if it had been sent past the proxy.

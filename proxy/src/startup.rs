@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use url::Url;
 
 use crate::backend::Backend;
-use crate::proxies;
 use crate::settings::Settings;
+use crate::upstream::proxies;
 
 /// The few lines for a person at the terminal.
 pub(crate) fn text(settings: &Settings, backend: &Backend, address: SocketAddr) -> String {

@@ -9,10 +9,10 @@ use headroom_shared::model::Model;
 use headroom_shared::prefix::{CompressedBlock, CompressedPrefix};
 use headroom_shared::record::{CacheUsage, SentRecord};
 
-use crate::memory::{Known, SentUnsure, Waiting};
-use crate::offers::Offers;
+use crate::jobs::reoffer::Offers;
 use crate::plan::first_send::first_new;
 use crate::plan::landing::{binds, ready, warm_until_ms};
+use crate::records::{Known, SentUnsure, Waiting};
 use crate::scan::{Block, CacheLife, Message, Scan};
 
 const HOUR_MS: u64 = 3_600_000;

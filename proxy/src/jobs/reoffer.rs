@@ -3,7 +3,7 @@
 use headroom_shared::id::PrefixId;
 use quick_cache::sync::Cache;
 
-use crate::memory::Waiting;
+use crate::records::Waiting;
 
 /// A deferred prefix that has no result after this long may have none in the making: its job was dropped or buried, or lost with
 /// a process that kept its queue in memory.

@@ -11,21 +11,21 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use tracing::Instrument;
 
-use crate::answer::{Done, Overheard};
 use crate::app::App;
-use crate::counts::Decision;
-use crate::deferral::Deferral;
+use crate::dialect::prefix_mismatch;
 use crate::dialect::{Dialect, Endpoint};
 use crate::http::body::Unread;
 use crate::http::errors;
+use crate::http::exchange::Turn;
 use crate::http::headers::{self, RequestId};
-use crate::outgoing::Outgoing;
+use crate::http::outgoing::Outgoing;
+use crate::http::prepare;
+use crate::http::recovery::Recovery;
+use crate::jobs::deferral::Deferral;
+use crate::metrics::Decision;
 use crate::plan::splice::Rope;
-use crate::prefix_mismatch;
-use crate::prepare;
-use crate::recovery::Recovery;
-use crate::turn::Turn;
 use crate::upstream::{Destination, RequestBody, ResponseBody, UpstreamError};
+use crate::usage::{Done, Overheard};
 
 /// Answers a request of a dialect whose body was read, or could not be.
 pub(crate) async fn answer(

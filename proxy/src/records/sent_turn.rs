@@ -5,9 +5,9 @@ use std::sync::Arc;
 use headroom_shared::id::PrefixId;
 use headroom_shared::record::{CacheUsage, SentRecord};
 
-use crate::memory::{Known, Memory, TurnRecords};
 use crate::plan::Settled;
 use crate::plan::turn_record::TurnRecord;
+use crate::records::{Known, Memory, TurnRecords};
 use crate::scan::{CacheLife, Scan};
 
 /// A request that went out. When it is dropped, its answer has ended or been given up, and its records go to the store.

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use crate::answer::Done;
-use crate::counts::Counts;
+use crate::dialect::prefix_mismatch;
 use crate::http::encoding;
+use crate::metrics::Counts;
 use crate::plan::splice::Rope;
-use crate::prefix_mismatch;
-use crate::sent_turn::SentTurn;
+use crate::records::sent_turn::SentTurn;
 use crate::upstream::ResponseBody;
+use crate::usage::Done;
 
 /// The longest answer that is read before it is passed on, in bytes.
 const LONGEST: usize = 64 << 10;

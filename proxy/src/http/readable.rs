@@ -9,12 +9,12 @@ use http::HeaderMap;
 use tracing::Instrument;
 
 use crate::http::encoding;
-use crate::memory::Budget;
+use crate::http::exchange::Turn;
+use crate::http::report::report;
 use crate::plan::landing;
 use crate::plan::uncompressed::{Uncompressed, new_blocks};
-use crate::report::report;
+use crate::records::Budget;
 use crate::scan::{self, Scan, Scanned, Unlike, scan_again, scan_enough};
-use crate::turn::Turn;
 
 /// A body, and what it takes to find out what is known of it.
 #[derive(Debug)]

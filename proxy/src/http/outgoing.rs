@@ -4,11 +4,11 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::answer::Done;
-use crate::counts::Decision;
-use crate::deferral::Deferral;
+use crate::http::recovery::Recovery;
+use crate::jobs::deferral::Deferral;
+use crate::metrics::Decision;
 use crate::plan::splice::Rope;
-use crate::recovery::Recovery;
+use crate::usage::Done;
 
 /// The body, and what goes with it.
 pub(crate) struct Outgoing {

@@ -12,22 +12,22 @@ use http::HeaderMap;
 use tokio::sync::mpsc;
 
 use crate::app::App;
-use crate::counts::Decision;
-use crate::defer;
 use crate::dialect::Provider;
-use crate::memory::{Budget, Known};
-use crate::outgoing::Outgoing;
+use crate::dialect::prefix_mismatch;
+use crate::http::exchange::Turn;
+use crate::http::outgoing::Outgoing;
+use crate::http::readable::Readable;
+use crate::http::recovery::Recovery;
+use crate::http::report::report;
+use crate::jobs::cold_start;
+use crate::metrics::Decision;
 use crate::plan::first_send::{self, Outcome, Undecided};
 use crate::plan::splice::Rope;
 use crate::plan::uncompressed::Uncompressed;
 use crate::plan::{Forms, Plan, Request, Settled, landing};
-use crate::prefix_mismatch;
-use crate::readable::Readable;
-use crate::recovery::Recovery;
-use crate::report::report;
+use crate::records::sent_turn::SentTurn;
+use crate::records::{Budget, Known};
 use crate::scan::{Scan, Scanned};
-use crate::sent_turn::SentTurn;
-use crate::turn::Turn;
 
 /// What goes out for a body that was received with these headers; `None` where nothing is to be done about it.
 pub(crate) async fn prepare(
@@ -43,14 +43,14 @@ pub(crate) async fn prepare(
         Scanned::Whole(scan) => scan,
         Scanned::Begun(begun) => {
             if app.memory.is_new(&begun, &mut readable.budget).await {
-                return Some(defer::cold_start(turn, received, readable));
+                return Some(cold_start::cold_start(turn, received, readable));
             }
             readable.scan(turn)?
         }
     };
     let known = recall(turn, &mut readable, &scan).await;
     if planner.defers(&scan, &known) {
-        return Some(defer::cold_start(turn, received, readable));
+        return Some(cold_start::cold_start(turn, received, readable));
     }
     if planner.is_cold_start(&scan, &known) && landing::binds(&scan) {
         tracing::info!(
@@ -80,7 +80,7 @@ pub(crate) async fn prepare(
         && !waiting.record.bound
         && app.offers.again(waiting, now_ms)
     {
-        defer::push(turn, &body, &scan, waiting.prefix);
+        cold_start::push(turn, &body, &scan, waiting.prefix);
     }
     let lost = known.lost;
     let sent = SentTurn::of(&app.memory, settled, &scan, known);
