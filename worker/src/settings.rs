@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Arg, Parser};
 use headroom_shared::config::{LogSettings, RedisUrl, StoreSettings, WorkerSettings};
 
-use crate::queue_command::Command;
+use crate::queue_command::arguments::Command;
 
 /// Pops compression jobs from Redis, compresses prefixes, and writes them back.
 #[derive(Debug, Clone, Parser)]

@@ -5,7 +5,6 @@
 
 use std::fmt::Write;
 
-use super::size::cost;
 use super::{Compressor, Earlier, with_header};
 
 /// What may stand between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
@@ -85,11 +84,6 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
         text: with_header(&header(style, first, &body), &body),
         first: starts_numbered.map(|(number, _)| number),
     })
-}
-
-/// Whether a text is cheaper without its line numbers.
-pub(super) fn is_numbered(text: &str) -> bool {
-    strip(text).is_some_and(|stripped| cost(&stripped.text) < cost(text))
 }
 
 /// A number before a line, with what sets it apart from the text.

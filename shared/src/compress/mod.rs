@@ -20,6 +20,7 @@ mod command;
 mod duplicate;
 mod earlier;
 mod gutter;
+mod index;
 mod json;
 mod label;
 mod references;

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use super::references::is_mark;
-use super::{Compressor, Earlier, OPENING, gutter, lines, with_header};
+use super::size::is_numbered;
+use super::{Compressor, Earlier, OPENING, lines, with_header};
 
 const HEADER: &str = "\"[×N] line\" = N such lines; \"[×N] a‹›b\" = N lines a…b, and the next N lines are what stands at ‹›";
 
@@ -29,7 +30,7 @@ pub(super) struct Runs;
 impl Compressor for Runs {
     fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
         // The lines of a numbered file are code that an agent quotes to the letter.
-        if gutter::is_numbered(text) {
+        if is_numbered(text) {
             return None;
         }
         let lines = lines(text);

@@ -39,6 +39,11 @@ pub(super) fn cost(text: &str) -> usize {
     (text.len() - bytes) * BYTE + numbers
 }
 
+/// Whether a text is cheaper without its line numbers.
+pub(super) fn is_numbered(text: &str) -> bool {
+    gutter::strip(text).is_some_and(|stripped| cost(&stripped.text) < cost(text))
+}
+
 /// Whether a form is so much cheaper than its original, and no more bytes within a JSON string, that it is worth being sent.
 pub(super) fn is_worth(text: &str, form: &str) -> bool {
     let (before, after) = (cost(text), cost(form));

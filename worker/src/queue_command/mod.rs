@@ -11,7 +11,7 @@
 //!
 //! Not here: what the steps do to the queue (that is `headroom_shared::queue::redis::operator`'s).
 
-mod arguments;
+pub(crate) mod arguments;
 mod pace;
 mod screen;
 mod text;
