@@ -15,7 +15,7 @@ use crate::jobs::backlog::Backlog;
 use crate::jobs::reoffer::Offers;
 use crate::metrics::Counts;
 use crate::plan::Planner;
-use crate::records::{Budget, Memory};
+use crate::records::{Budget, Records};
 use crate::scan::Scans;
 use crate::upstream::Upstream;
 
@@ -24,13 +24,13 @@ use crate::upstream::Upstream;
 pub(crate) struct App {
     pub(crate) rules: Rules,
     pub(crate) upstream: Upstream,
-    pub(crate) memory: Arc<Memory>,
+    pub(crate) records: Arc<Records>,
     pub(crate) queue: Arc<dyn JobQueue>,
     pub(crate) counts: Counts,
     /// Work that goes on after an answer has begun; a stop waits for it.
     pub(crate) tasks: TaskTracker,
     /// Where work goes that no request waits for.
-    pub(crate) off_path: Handle,
+    pub(crate) background: Handle,
     pub(crate) draining: AtomicBool,
     pub(crate) offers: Offers,
     pub(crate) scans: Scans,
@@ -54,18 +54,18 @@ impl App {
     pub(crate) fn new(
         rules: Rules,
         upstream: Upstream,
-        memory: Memory,
+        records: Records,
         queue: Arc<dyn JobQueue>,
-        off_path: Handle,
+        background: Handle,
     ) -> Self {
         Self {
             rules,
             upstream,
-            memory: Arc::new(memory),
+            records: Arc::new(records),
             queue,
             counts: Counts::new(),
             tasks: TaskTracker::new(),
-            off_path,
+            background,
             draining: AtomicBool::new(false),
             offers: Offers::new(),
             scans: Scans::new(),
@@ -81,7 +81,7 @@ impl App {
         headers: &HeaderMap,
         budget: &mut Budget,
     ) -> Option<DigestKey> {
-        let store = self.memory.store();
+        let store = self.records.store();
         let ask = self.key.get_or_try_init(|| store.digest_key());
         let wait = || self.key.get_or_try_init(|| store.digest_key_waiting());
         let key = budget.read("reading the secret", ask, wait).await.ok()?;

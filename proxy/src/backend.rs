@@ -41,7 +41,7 @@ impl Backend {
     /// # Errors
     /// When the embedded file can't be opened, or Redis is unfit. One that is away or evicts keys is no error: it may change, and
     /// requests are forwarded uncompressed until then.
-    pub(crate) async fn open(settings: &Settings, off_path: &Handle) -> anyhow::Result<Self> {
+    pub(crate) async fn open(settings: &Settings, background: &Handle) -> anyhow::Result<Self> {
         let retention = settings.store.retention();
         let bounds = Bounds::new(retention);
         let max_queue = settings.background.max_queue;
@@ -51,7 +51,7 @@ impl Backend {
         let keys = settings.store.keys();
         // The queue's connections run off the path of requests; the store's do not.
         let pool = {
-            let _there = off_path.enter();
+            let _there = background.enter();
             redis::pool(url, &keys)
         };
         let mut evicts = None;
@@ -99,7 +99,7 @@ impl Backend {
     pub(crate) fn start(
         &self,
         settings: &Settings,
-        (tasks, off_path): (&TaskTracker, &Handle),
+        (tasks, background): (&TaskTracker, &Handle),
         stop: &CancellationToken,
     ) {
         let Some((queue, store)) = &self.embedded else {
@@ -114,10 +114,10 @@ impl Backend {
                     tracing::error!(%error, "could not start the worker's threads: cold starts stay uncompressed");
                 }
             };
-            tasks.spawn_on(run, off_path);
+            tasks.spawn_on(run, background);
         }
         let sweep = stop.clone().run_until_cancelled_owned(sweep(store.clone()));
-        tasks.spawn_on(sweep, off_path);
+        tasks.spawn_on(sweep, background);
     }
 
     /// Who compresses cold starts.

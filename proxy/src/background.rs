@@ -7,9 +7,9 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 /// The runtime. What still runs on it when it is dropped is cut off.
 #[derive(Debug)]
-pub(crate) struct OffPath(Option<Runtime>);
+pub(crate) struct BackgroundRuntime(Option<Runtime>);
 
-impl OffPath {
+impl BackgroundRuntime {
     /// Starts its thread.
     ///
     /// # Errors
@@ -18,7 +18,7 @@ impl OffPath {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("off-path")
-            .on_thread_start(step_back)
+            .on_thread_start(lower_priority)
             .enable_all()
             .build()?;
         Ok(Self(Some(runtime)))
@@ -32,7 +32,7 @@ impl OffPath {
     }
 }
 
-impl Drop for OffPath {
+impl Drop for BackgroundRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
@@ -42,7 +42,7 @@ impl Drop for OffPath {
 
 /// Has this thread, and those that it starts, run only when no other wants to. The lowest priority alone would not do: a thread
 /// that has begun its slice is let finish it, while a request waits.
-fn step_back() {
+fn lower_priority() {
     #[cfg(target_os = "linux")]
     {
         use thread_priority::unix::{

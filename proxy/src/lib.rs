@@ -1,11 +1,20 @@
 //! `headroom-proxy`: stands between a coding agent and its LLM provider, forwards at once, and sends less.
 //!
-//! The way of a request, file by file: `http` (`server`, where hyper reads it and writes the response, `routes`, `body`) → [`handler`] →
-//! [`prepare`] (look into it: `readable`, `dialect`, `scan`; what is known of it: `memory`; what to do: [`plan`], which is pure; leave it to
-//! a worker: `defer`, `backlog`; note it: `sent_turn`) → [`upstream`] (or where the request itself says: `allowed`; through one of the
-//! `proxies`, where the environment names any) → [`answer`] back to the client (or once more, where its thinking is refused: `recovery`,
-//! `prefix_mismatch`). What is in no dialect goes past all that: `http/passthrough`, and `http/websocket`. A request goes this way in one
-//! task; what it need not wait for (jobs, records) happens [`off_path`].
+//! The way of a request through the folders:
+//!
+//! | folder | what |
+//! |---|---|
+//! | `http/` | `server` and `routes` take the request, `body` reads it, `handler` answers it: `readable` looks into it, `prepare` performs its plan, `recovery` sends it once more where its thinking is refused; `passthrough` and `websocket` take what is in no dialect |
+//! | `dialect/` | what each provider's request format means |
+//! | `scan/` | finds blocks and names prefixes in the raw bytes |
+//! | `records/` | what was sent before, from the local cache and the store; what is remembered of a request that went out |
+//! | `plan/` | what goes out: pure, without a task, a store or a server |
+//! | `jobs/` | what is left to a worker |
+//! | `upstream/` | connections to providers |
+//! | `usage/` | reads a provider's response on its way to the client |
+//! | `demo/` | a made-up session through a real proxy |
+//!
+//! A request goes this way in one task; what it need not wait for (jobs, records) runs in the [`background`].
 //!
 //! Not here: how jobs are claimed and done (`headroom-worker`), how texts are compressed and where things are kept
 //! (`headroom-shared`).
@@ -41,9 +50,9 @@ use tokio_util::task::TaskTracker;
 
 use self::app::{App, Rules};
 use self::backend::Backend;
-use self::background::OffPath;
+use self::background::BackgroundRuntime;
 use self::plan::Planner;
-use self::records::Memory;
+use self::records::Records;
 use self::upstream::Upstream;
 
 pub use self::settings::{Command, Settings};
@@ -102,10 +111,10 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let address: SocketAddr = listener.local_addr()?;
-    let off_path = OffPath::start()?;
-    let backend = Backend::open(&settings, &off_path.handle()).await?;
+    let runtime = BackgroundRuntime::start()?;
+    let backend = Backend::open(&settings, &runtime.handle()).await?;
     let upstream = Upstream::new(&settings.upstreams)?;
-    let memory = Memory::new(
+    let records = Records::new(
         backend.store.clone(),
         settings.limits.store_budget(),
         settings.store.retention(),
@@ -122,13 +131,13 @@ pub async fn run(
         store_name: backend.name,
     };
     let queue = backend.queue.clone();
-    let app = Arc::new(App::new(rules, upstream, memory, queue, off_path.handle()));
+    let app = Arc::new(App::new(rules, upstream, records, queue, runtime.handle()));
     let stopping = CancellationToken::new();
     let background = TaskTracker::new();
-    backend.start(&settings, (&background, &off_path.handle()), &stopping);
+    backend.start(&settings, (&background, &runtime.handle()), &stopping);
     // Not off the path: on a busy machine that would be late, and other replicas would not know which forms this one sent.
-    let (memory, stopped) = (app.memory.clone(), stopping.clone());
-    background.spawn(memory.write_until(stopped));
+    let (records, stopped) = (app.records.clone(), stopping.clone());
+    background.spawn(records.write_until(stopped));
     let sweep = async move |app: Arc<App>| app.upstream.sweep().await;
     background.spawn(
         stopping

@@ -13,7 +13,7 @@ use memchr::memchr;
 use serde::Deserialize;
 
 use crate::http::hop_by_hop::words;
-use crate::scan::{Cursor, Unlike};
+use crate::scan::{Cursor, NotInDialect};
 
 /// What each refusal says. The same status and type with another text (a signature that was tampered with, thinking that was edited)
 /// is for what no dropping mends.
@@ -54,7 +54,7 @@ pub(crate) fn drop_block(body: &[u8]) -> Option<(Range<usize>, Bytes)> {
     let read = cursor.object(|cursor, name| {
         let value = cursor.value()?;
         let again = name == b"thinking" && thinking.replace(value).is_some();
-        if again { Err(Unlike) } else { Ok(()) }
+        if again { Err(NotInDialect) } else { Ok(()) }
     });
     read.ok()?;
     // The models that bind their thinking think adaptively unless they are told otherwise.
@@ -80,7 +80,7 @@ fn takes_binding(thinking: &[u8]) -> bool {
     let read = cursor.object(|cursor, name| {
         let value = cursor.value()?;
         match name {
-            b"block_binding" => Err(Unlike),
+            b"block_binding" => Err(NotInDialect),
             b"type" => {
                 thinks = matches!(cursor.slice(&value), br#""adaptive""# | br#""enabled""#);
                 Ok(())

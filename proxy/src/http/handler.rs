@@ -25,7 +25,7 @@ use crate::jobs::deferral::Deferral;
 use crate::metrics::Decision;
 use crate::plan::splice::Rope;
 use crate::upstream::{Destination, RequestBody, ResponseBody, UpstreamError};
-use crate::usage::{Done, Overheard};
+use crate::usage::{Done, UsageTap};
 
 /// Answers a request of a dialect whose body was read, or could not be.
 pub(crate) async fn answer(
@@ -82,7 +82,7 @@ impl Turn {
         if headers::bypass(headers) {
             let observed = prepare::observe(self.clone(), headers.clone(), received.clone());
             let observed = observed.in_current_span();
-            self.app.tasks.spawn_on(observed, &self.app.off_path);
+            self.app.tasks.spawn_on(observed, &self.app.background);
             return Outgoing::as_received(received, Decision::Bypassed);
         }
         // A panic of ours costs savings, never the request; its message is not shown, because it may quote a prompt.
@@ -237,7 +237,7 @@ impl Turn {
         let Some(heard) = heard else {
             return Response::from_parts(parts, Body::new(body));
         };
-        let body = Overheard::new(body, &parts.headers, self.dialect, heard);
+        let body = UsageTap::new(body, &parts.headers, self.dialect, heard);
         Response::from_parts(parts, Body::new(body))
     }
 

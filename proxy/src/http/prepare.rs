@@ -42,7 +42,7 @@ pub(crate) async fn prepare(
     let scan = match readable.scan_enough(turn, &enough)? {
         Scanned::Whole(scan) => scan,
         Scanned::Begun(begun) => {
-            if app.memory.is_new(&begun, &mut readable.budget).await {
+            if app.records.is_new(&begun, &mut readable.budget).await {
                 return Some(cold_start::cold_start(turn, received, readable));
             }
             readable.scan(turn)?
@@ -83,7 +83,7 @@ pub(crate) async fn prepare(
         cold_start::push(turn, &body, &scan, waiting.prefix);
     }
     let lost = known.lost;
-    let sent = SentTurn::of(&app.memory, settled, &scan, known);
+    let sent = SentTurn::of(&app.records, settled, &scan, known);
     if may_be_refused && !lost {
         outgoing.recovery = Some(Recovery::new(body, sent));
     } else {
@@ -104,7 +104,7 @@ pub(crate) async fn prepare_compaction(
     let known = recall(turn, &mut readable, &scan).await;
     let settled = observed(turn, &scan, &known)?;
     let outgoing = with_forms(received, &readable.body, &scan, &settled.forms);
-    drop(SentTurn::of(&turn.app.memory, settled, &scan, known));
+    drop(SentTurn::of(&turn.app.records, settled, &scan, known));
     Some(outgoing)
 }
 
@@ -118,7 +118,7 @@ pub(crate) async fn observe(turn: Turn, headers: HeaderMap, received: Bytes) {
     };
     let known = recall(&turn, &mut readable, &scan).await;
     if let Some(settled) = observed(&turn, &scan, &known) {
-        drop(SentTurn::of(&turn.app.memory, settled, &scan, known));
+        drop(SentTurn::of(&turn.app.records, settled, &scan, known));
     }
 }
 
@@ -148,10 +148,10 @@ fn with_forms(received: &Bytes, body: &Bytes, scan: &Scan, forms: &Forms) -> Out
 async fn recall(turn: &Turn, readable: &mut Readable, scan: &Scan) -> Known {
     let app = &turn.app;
     if landing::may_bind(scan) {
-        app.memory.extend(&mut readable.budget);
+        app.records.extend(&mut readable.budget);
     }
-    let known = app.memory.recall(scan, &mut readable.budget).await;
-    if !known.sure && app.memory.store().evicts().is_none() {
+    let known = app.records.recall(scan, &mut readable.budget).await;
+    if !known.sure && app.records.store().evicts().is_none() {
         app.counts.store_misses.inc();
     }
     app.counts.forms_missing.inc_by(known.missing_texts());
@@ -167,12 +167,14 @@ async fn plan(
 ) -> Option<Plan> {
     let planner = app.rules.planner;
     let needs = planner.needs(request);
-    let (texts, _) = app.memory.forms(needs.landing.into_iter(), budget).await;
+    let (texts, _) = app.records.forms(needs.landing.into_iter(), budget).await;
     let moved = if needs.moved.is_empty() {
         BTreeMap::new()
     } else {
-        let memory = &app.memory;
-        memory.forms_sent_elsewhere(scan, needs.moved, budget).await
+        let records = &app.records;
+        records
+            .forms_sent_elsewhere(scan, needs.moved, budget)
+            .await
     };
     let undecided = planner.undecided(request, moved);
     let outcomes = outcomes(app, body, scan, undecided).await;
@@ -184,7 +186,7 @@ async fn settle(app: &App, plan: Plan, budget: &mut Budget) -> Settled {
     if plan.entries.is_empty() {
         return plan.stored();
     }
-    match app.memory.write(&plan.entries, budget).await {
+    match app.records.write(&plan.entries, budget).await {
         Ok(()) => {
             if plan.landed > 0 {
                 app.counts.landed.inc();

@@ -14,7 +14,7 @@ use crate::http::report::report;
 use crate::plan::landing;
 use crate::plan::uncompressed::{Uncompressed, new_blocks};
 use crate::records::Budget;
-use crate::scan::{self, Scan, Scanned, Unlike, scan_again, scan_enough};
+use crate::scan::{self, NotInDialect, Scan, Scanned, scan_again, scan_enough};
 
 /// A body, and what it takes to find out what is known of it.
 #[derive(Debug)]
@@ -35,18 +35,17 @@ impl Readable {
             return None;
         }
         let body = encoding::decoded(received, headers, app.rules.max_body_bytes)?;
-        let mut budget = app.memory.budget();
+        let mut budget = app.records.budget();
         let mut key = app.digest_key(headers, &mut budget).await;
         // Only where there is no answer: it takes a scan more.
-        if key.is_none() && scan_nameless(turn, &body).is_some_and(|scan| landing::may_bind(&scan))
-        {
-            app.memory.extend(&mut budget);
+        if key.is_none() && scan_unnamed(turn, &body).is_some_and(|scan| landing::may_bind(&scan)) {
+            app.records.extend(&mut budget);
             key = app.digest_key(headers, &mut budget).await;
         }
         let Some(key) = key else {
-            app.memory.goes_out_nameless(now_ms());
+            app.records.note_unnamed_request(now_ms());
             app.counts.store_misses.inc();
-            report_nameless(turn.clone(), body);
+            report_unnamed(turn.clone(), body);
             return None;
         };
         Some(Self { body, key, budget })
@@ -71,24 +70,24 @@ impl Readable {
 }
 
 /// A scan whose prefixes have no names: it takes no secret.
-fn scan_nameless(turn: &Turn, body: &[u8]) -> Option<Scan> {
+fn scan_unnamed(turn: &Turn, body: &[u8]) -> Option<Scan> {
     let nameless = DigestKey::from_bytes([0; 32]);
     scan::scan(body, turn.dialect, &nameless).ok()
 }
 
 /// Counts, off its path, the new blocks of a request that goes out while the store has not even given the deployment's secret.
-fn report_nameless(turn: Turn, body: Bytes) {
-    let (tasks, off_path) = (turn.app.tasks.clone(), turn.app.off_path.clone());
+fn report_unnamed(turn: Turn, body: Bytes) {
+    let (tasks, background) = (turn.app.tasks.clone(), turn.app.background.clone());
     let counted = async move {
-        if let Some(scan) = scan_nameless(&turn, &body) {
+        if let Some(scan) = scan_unnamed(&turn, &body) {
             let left = new_blocks(&scan, 0, Uncompressed::StoreLate);
             report(&turn.app, &body, &scan, &left);
         }
     };
-    tasks.spawn_on(counted.in_current_span(), &off_path);
+    tasks.spawn_on(counted.in_current_span(), &background);
 }
 
-fn understood<T>(turn: &Turn, scanned: Result<T, Unlike>) -> Option<T> {
+fn understood<T>(turn: &Turn, scanned: Result<T, NotInDialect>) -> Option<T> {
     if scanned.is_err() {
         let dialect = turn.dialect.name();
         tracing::debug!(

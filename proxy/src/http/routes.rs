@@ -65,7 +65,7 @@ async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
             &json!({"status": "draining"}),
         );
     }
-    let store = app.memory.store();
+    let store = app.records.store();
     let ping = tokio::time::timeout(COUNTS_TIMEOUT, store.ping()).await;
     let (status, reason) = match (ping, store.evicts()) {
         (Ok(Ok(())), None) => return json_text(StatusCode::OK, &json!({"status": "ready"})),

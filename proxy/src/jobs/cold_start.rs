@@ -29,14 +29,14 @@ use crate::scan::Scan;
 /// that, nothing is: then it is as if it had been sent past the proxy.
 pub(crate) fn cold_start(turn: &Turn, received: &Bytes, readable: Readable) -> Outgoing {
     let mut outgoing = Outgoing::as_received(received, Decision::Forwarded);
-    let (pledge, deferral) = pledge(&turn.app, readable.body.len());
+    let (permit, deferral) = reserve(&turn.app, readable.body.len());
     outgoing.deferral = Some(deferral);
-    if let Some(pledge) = pledge {
+    if let Some(permit) = permit {
         let (tell, heard) = oneshot::channel();
         outgoing.heard = Some(Box::new(|usage| _ = tell.send(usage)));
-        let noted = note(turn.clone(), readable, pledge, now_ms(), heard);
+        let noted = note(turn.clone(), readable, permit, now_ms(), heard);
         let noted = noted.in_current_span();
-        turn.app.tasks.spawn_on(noted, &turn.app.off_path);
+        turn.app.tasks.spawn_on(noted, &turn.app.background);
     }
     outgoing
 }
@@ -46,12 +46,12 @@ pub(crate) fn cold_start(turn: &Turn, received: &Bytes, readable: Readable) -> O
 async fn note(
     turn: Turn,
     readable: Readable,
-    pledge: Pledge,
+    permit: JobPermit,
     now_ms: u64,
     heard: oneshot::Receiver<Option<CacheUsage>>,
 ) -> Option<()> {
     let (app, scan) = (&turn.app, readable.scan(&turn)?);
-    let known = app.memory.recall_new(&scan);
+    let known = app.records.recall_new(&scan);
     let request = Request {
         scan: &scan,
         known: &known,
@@ -61,10 +61,10 @@ async fn note(
     let plan = app.rules.planner;
     let plan = plan.plan(request, &HashMap::new(), BTreeMap::new())?;
     let job = plan.job;
-    let sent = SentTurn::of(&app.memory, plan.stored(), &scan, known);
+    let sent = SentTurn::of(&app.records, plan.stored(), &scan, known);
     let pushed = async {
         if let Some(prefix) = job {
-            pledge.push(&turn, readable.body, scan, prefix).await;
+            permit.push(&turn, readable.body, scan, prefix).await;
         }
     };
     let answered = async {
@@ -78,35 +78,35 @@ async fn note(
 
 /// Pushes the job of a request's first messages, which `prefix` ends, off the request's path.
 pub(crate) fn push(turn: &Turn, body: &Bytes, scan: &Arc<Scan>, prefix: PrefixId) {
-    if let (Some(pledge), _) = pledge(&turn.app, body.len()) {
+    if let (Some(permit), _) = reserve(&turn.app, body.len()) {
         let (turn, body, scan) = (turn.clone(), body.clone(), scan.clone());
-        let (tasks, off_path) = (turn.app.tasks.clone(), turn.app.off_path.clone());
-        let pushed = async move { pledge.push(&turn, body, scan, prefix).await };
-        tasks.spawn_on(pushed.in_current_span(), &off_path);
+        let (tasks, background) = (turn.app.tasks.clone(), turn.app.background.clone());
+        let pushed = async move { permit.push(&turn, body, scan, prefix).await };
+        tasks.spawn_on(pushed.in_current_span(), &background);
     }
 }
 
 /// Room for a job that is to be made, and whom to tell what became of it.
 #[derive(Debug)]
-struct Pledge {
+struct JobPermit {
     _room: OwnedSemaphorePermit,
     tell: oneshot::Sender<Enqueued>,
 }
 
 /// Makes room for the job of a body of so many bytes; where too many are in the making, it is dropped.
-fn pledge(app: &App, bytes: usize) -> (Option<Pledge>, Deferral) {
+fn reserve(app: &App, bytes: usize) -> (Option<JobPermit>, Deferral) {
     let (tell, deferral) = Deferral::new();
-    let pledge = if let Some(room) = app.backlog.room(bytes) {
-        Some(Pledge { _room: room, tell })
+    let permit = if let Some(room) = app.backlog.room(bytes) {
+        Some(JobPermit { _room: room, tell })
     } else {
         tracing::debug!("too many jobs are in the making: a cold start's is dropped");
         let _ = tell.send(Enqueued::DroppedFull);
         None
     };
-    (pledge, deferral)
+    (permit, deferral)
 }
 
-impl Pledge {
+impl JobPermit {
     /// Makes and pushes the job of the messages that `prefix` ends, unless the queue is full.
     async fn push(self, turn: &Turn, body: Bytes, scan: Arc<Scan>, prefix: PrefixId) {
         let queue = &turn.app.queue;

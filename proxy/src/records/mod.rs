@@ -39,7 +39,7 @@ const MOST_BLOCKS: usize = 512;
 
 /// The store as requests use it: a local cache in front, and never waited for longer than the budget.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct Records {
     store: Arc<dyn Store>,
     cache: Cache,
     unsure: Unsure,
@@ -51,7 +51,7 @@ pub(crate) struct Memory {
     touch_after: Duration,
 }
 
-impl Memory {
+impl Records {
     /// A memory over this store.
     pub(crate) fn new(store: Arc<dyn Store>, budget: Duration, retention: Duration) -> Self {
         Self {
@@ -145,13 +145,13 @@ impl Memory {
 
     /// Notes that a request goes out in the original, or in the forms known here, without the store having said what else is
     /// known of it.
-    pub(crate) fn goes_out_unsure(&self, scan: &Scan, now_ms: u64) {
+    pub(crate) fn note_unsure_request(&self, scan: &Scan, now_ms: u64) {
         self.unsure.note(scan, now_ms);
     }
 
     /// Notes that a request goes out whose prefix could not even be named.
-    pub(crate) fn goes_out_nameless(&self, now_ms: u64) {
-        self.unsure.note_nameless(now_ms);
+    pub(crate) fn note_unnamed_request(&self, now_ms: u64) {
+        self.unsure.note_unnamed(now_ms);
     }
 
     /// The texts of these forms, as far as they can be had, and whether the store was of any help that was needed.
@@ -236,8 +236,8 @@ impl Memory {
     pub(crate) async fn write_until(self: Arc<Self>, stop: CancellationToken) {
         let mut writing = JoinSet::new();
         while stop.run_until_cancelled(self.later.due()).await.is_some() {
-            let memory = self.clone();
-            writing.spawn(async move { memory.write_waiting().await });
+            let records = self.clone();
+            writing.spawn(async move { records.write_waiting().await });
             while writing.try_join_next().is_some() {}
         }
         self.write_waiting().await;

@@ -7,13 +7,13 @@ use headroom_shared::record::{CacheUsage, SentRecord};
 
 use crate::plan::Settled;
 use crate::plan::turn_record::TurnRecord;
-use crate::records::{Known, Memory, TurnRecords};
+use crate::records::{Known, Records, TurnRecords};
 use crate::scan::{CacheLife, Scan};
 
 /// A request that went out. When it is dropped, its answer has ended or been given up, and its records go to the store.
 #[derive(Debug)]
 pub(crate) struct SentTurn {
-    memory: Arc<Memory>,
+    records: Arc<Records>,
     record: TurnRecord,
     cache: CacheLife,
     /// The records that it went on from.
@@ -24,36 +24,36 @@ impl SentTurn {
     /// Notes that a request goes out now: its records are kept in the local cache, and brought to the store where others must know
     /// them before its answer has ended.
     pub(crate) fn new(
-        memory: &Arc<Memory>,
+        records: &Arc<Records>,
         (record, is_stored): (TurnRecord, bool),
         scan: &Scan,
         known: Known,
     ) -> Self {
         let mut turn = Self {
-            memory: Arc::clone(memory),
+            records: Arc::clone(records),
             record,
             cache: scan.cache,
             chain: known.chain,
         };
         turn.keep();
         if is_stored {
-            memory.written(&turn.record.records);
+            records.written(&turn.record.records);
         } else if turn.record.others_must_know(scan) {
-            let records = turn.records(turn.record.records.clone(), turn.chain.clone());
-            memory.write_later(records, true);
+            let left = turn.left_behind(turn.record.records.clone(), turn.chain.clone());
+            records.write_later(left, true);
         }
         turn
     }
 
     /// The same for a request whose plan is settled; its new forms are kept, too.
-    pub(crate) fn of(memory: &Arc<Memory>, settled: Settled, scan: &Scan, known: Known) -> Self {
+    pub(crate) fn of(records: &Arc<Records>, settled: Settled, scan: &Scan, known: Known) -> Self {
         for form in settled.entered {
-            memory.keep_form(form.id, form.text.into());
+            records.keep_form(form.id, form.text.into());
         }
         if !known.sure {
-            memory.goes_out_unsure(scan, settled.record.sent_ms());
+            records.note_unsure_request(scan, settled.record.sent_ms());
         }
-        Self::new(memory, (settled.record, settled.is_stored), scan, known)
+        Self::new(records, (settled.record, settled.is_stored), scan, known)
     }
 
     /// Notes that the provider refused the thinking in it, and took it in the original with such thinking dropped: so the
@@ -62,8 +62,8 @@ impl SentTurn {
         self.record.lose();
         self.keep();
         self.chain.clear();
-        let records = self.records(self.record.records.clone(), Vec::new());
-        self.memory.write_later(records, true);
+        let left = self.left_behind(self.record.records.clone(), Vec::new());
+        self.records.write_later(left, true);
         self
     }
 
@@ -78,12 +78,12 @@ impl SentTurn {
     /// Keeps the records in the local cache, so that the next request knows them, and takes over what others noted there.
     fn keep(&mut self) {
         for (prefix, record) in &mut self.record.records {
-            *record = SentRecord::clone(&self.memory.keep(*prefix, record.clone()));
+            *record = SentRecord::clone(&self.records.keep(*prefix, record.clone()));
         }
     }
 
     /// What the request leaves behind.
-    const fn records(
+    const fn left_behind(
         &self,
         records: Vec<(PrefixId, SentRecord)>,
         chain: Vec<(PrefixId, Arc<SentRecord>)>,
@@ -100,6 +100,7 @@ impl Drop for SentTurn {
     fn drop(&mut self) {
         let records = std::mem::take(&mut self.record.records);
         let chain = std::mem::take(&mut self.chain);
-        self.memory.write_later(self.records(records, chain), false);
+        self.records
+            .write_later(self.left_behind(records, chain), false);
     }
 }

@@ -9,7 +9,7 @@ use headroom_shared::job::Place;
 use headroom_shared::record::SentRecord;
 use headroom_shared::store::{EmbeddedStore, Entry, Key, Store, StoreError};
 
-use super::{Known, Memory, SentUnsure, TurnRecords};
+use super::{Known, Records, SentUnsure, TurnRecords};
 use crate::dialect::DIALECTS;
 use crate::scan::{Scan, scan};
 
@@ -73,8 +73,8 @@ impl Fixture {
     }
 
     /// A process that knows nothing yet.
-    fn memory(&self) -> Memory {
-        Memory::new(self.store.clone(), Duration::from_secs(10), DAY)
+    fn records(&self) -> Records {
+        Records::new(self.store.clone(), Duration::from_secs(10), DAY)
     }
 
     /// Writes the record of the first `covers` messages.
@@ -103,9 +103,9 @@ impl Fixture {
     }
 }
 
-async fn recall(memory: &Memory, messages: usize) -> Known {
-    memory
-        .recall(&conversation(messages), &mut memory.budget())
+async fn recall(records: &Records, messages: usize) -> Known {
+    records
+        .recall(&conversation(messages), &mut records.budget())
         .await
 }
 
@@ -122,32 +122,32 @@ async fn the_records_of_all_turns_tell_one_story() {
     fixture.sent(3, &record(1, &[])).await;
     fixture.sent(5, &record(3, &[(4, 2)])).await;
     fixture.form(1).await;
-    let memory = fixture.memory();
+    let records = fixture.records();
     // From the store, and then from the local cache.
     for _ in 0..2 {
-        let known = recall(&memory, 7).await;
+        let known = recall(&records, 7).await;
         assert_eq!((known.sure, known.frozen, known.chain.len()), (true, 5, 3));
         assert_eq!(forms(&known), [0, 4]);
         assert_eq!(known.texts.len(), 1, "one form's text is gone");
     }
-    let fork = recall(&memory, 3).await;
+    let fork = recall(&records, 3).await;
     assert_eq!((fork.frozen, forms(&fork)), (3, vec![0]));
-    assert_eq!(recall(&fixture.memory(), 0).await.frozen, 0);
+    assert_eq!(recall(&fixture.records(), 0).await.frozen, 0);
 }
 
 #[tokio::test]
 async fn what_goes_out_unsure_is_remembered_as_far_as_a_request_goes_on_from_it() {
-    let memory = Fixture::new().memory();
-    assert_eq!(recall(&memory, 3).await.sent_unsure, SentUnsure::default());
-    memory.goes_out_unsure(&conversation(3), 7);
+    let records = Fixture::new().records();
+    assert_eq!(recall(&records, 3).await.sent_unsure, SentUnsure::default());
+    records.note_unsure_request(&conversation(3), 7);
     let sent = async |messages| {
-        let sent = recall(&memory, messages).await.sent_unsure;
+        let sent = recall(&records, messages).await.sent_unsure;
         (sent.messages, sent.at_ms)
     };
     assert_eq!(sent(1).await, (0, 0));
     assert_eq!(sent(3).await, (3, 7));
     assert_eq!(sent(5).await, (3, 7));
-    memory.goes_out_nameless(9);
+    records.note_unnamed_request(9);
     assert_eq!(sent(5).await, (3, 9));
     assert_eq!(sent(1).await, (0, 9));
 }
@@ -157,7 +157,7 @@ async fn a_gap_in_the_story_hides_nothing_of_what_stands_before_it() {
     let fixture = Fixture::new();
     fixture.sent(1, &record(0, &[(0, 1)])).await;
     fixture.sent(5, &record(3, &[(4, 2)])).await;
-    let known = recall(&fixture.memory(), 5).await;
+    let known = recall(&fixture.records(), 5).await;
     assert_eq!((known.frozen, forms(&known)), (5, vec![0, 4]));
 }
 
@@ -169,8 +169,8 @@ async fn what_another_replica_landed_is_seen_although_the_record_is_known_here()
         ..record(0, &[])
     };
     fixture.sent(3, &waiting).await;
-    let memory = fixture.memory();
-    assert!(recall(&memory, 3).await.waiting.is_some());
+    let records = fixture.records();
+    assert!(recall(&records, 3).await.waiting.is_some());
     fixture
         .sent(
             3,
@@ -180,56 +180,56 @@ async fn what_another_replica_landed_is_seen_although_the_record_is_known_here()
             },
         )
         .await;
-    let known = recall(&memory, 5).await;
+    let known = recall(&records, 5).await;
     assert!(known.waiting.is_none());
     assert_eq!(forms(&known), [2]);
     // And an older one does not come back.
-    memory.keep(conversation(3).whole().unwrap(), waiting);
-    assert_eq!(forms(&recall(&memory, 5).await), [2]);
+    records.keep(conversation(3).whole().unwrap(), waiting);
+    assert_eq!(forms(&recall(&records, 5).await), [2]);
 }
 
 /// The beginning of a conversation of so many messages.
-async fn is_new(memory: &Memory, messages: usize) -> bool {
-    memory
-        .is_new(&conversation(messages), &mut memory.budget())
+async fn is_new(records: &Records, messages: usize) -> bool {
+    records
+        .is_new(&conversation(messages), &mut records.budget())
         .await
 }
 
 #[tokio::test]
 async fn a_conversation_is_new_that_no_record_tells_of() {
     let fixture = Fixture::new();
-    assert!(is_new(&fixture.memory(), 3).await);
+    assert!(is_new(&fixture.records(), 3).await);
     assert!(
-        !is_new(&fixture.memory(), 0).await,
+        !is_new(&fixture.records(), 0).await,
         "it has no opening to be known by"
     );
     // A record beyond what was scanned, as a turn leaves it.
-    let memory = fixture.memory();
+    let records = fixture.records();
     let prefix = conversation(5).whole().unwrap();
     let turn = TurnRecords {
         opened: conversation(5).opening(),
         records: vec![(prefix, record(0, &[]))],
         chain: Vec::new(),
     };
-    memory.write_later(turn, false);
-    memory.write_waiting().await;
-    assert!(!is_new(&fixture.memory(), 3).await);
+    records.write_later(turn, false);
+    records.write_waiting().await;
+    assert!(!is_new(&fixture.records(), 3).await);
     // One in the opening.
     let fixture = Fixture::new();
     fixture.sent(1, &record(0, &[])).await;
-    assert!(!is_new(&fixture.memory(), 3).await);
+    assert!(!is_new(&fixture.records(), 3).await);
 }
 
 #[tokio::test]
 async fn what_was_looked_up_lately_is_not_asked_for_as_new() {
-    let memory = Memory::new(Arc::new(Hanging), Duration::from_secs(3600), DAY);
-    memory.recall_new(&conversation(5));
-    assert!(!is_new(&memory, 3).await);
-    let memory = Memory::new(Arc::new(Hanging), Duration::from_secs(3600), DAY);
-    memory.keep(conversation(1).whole().unwrap(), record(0, &[]));
-    assert!(!is_new(&memory, 3).await);
-    let memory = Memory::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
-    assert!(!is_new(&memory, 3).await, "it could not be asked");
+    let records = Records::new(Arc::new(Hanging), Duration::from_secs(3600), DAY);
+    records.recall_new(&conversation(5));
+    assert!(!is_new(&records, 3).await);
+    let records = Records::new(Arc::new(Hanging), Duration::from_secs(3600), DAY);
+    records.keep(conversation(1).whole().unwrap(), record(0, &[]));
+    assert!(!is_new(&records, 3).await);
+    let records = Records::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
+    assert!(!is_new(&records, 3).await, "it could not be asked");
 }
 
 /// A store that takes every question and never answers.
@@ -260,48 +260,48 @@ async fn what_another_replica_took_back_is_not_held_on_to() {
     let fixture = Fixture::new();
     fixture.sent(1, &record(0, &[(0, 1)])).await;
     fixture.form(1).await;
-    let memory = fixture.memory();
-    assert_eq!(forms(&recall(&memory, 3).await), [0]);
+    let records = fixture.records();
+    assert_eq!(forms(&recall(&records, 3).await), [0]);
     let withdrawn = SentRecord {
         rev: 2,
         ..record(0, &[])
     };
     fixture.sent(1, &withdrawn).await;
     for _ in 0..2 {
-        let known = recall(&memory, 3).await;
+        let known = recall(&records, 3).await;
         assert_eq!((known.frozen, forms(&known)), (1, vec![]));
     }
 }
 
 #[tokio::test]
 async fn a_store_that_does_not_answer_leaves_what_is_known_here() {
-    let memory = Memory::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
-    let known = recall(&memory, 3).await;
+    let records = Records::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
+    let known = recall(&records, 3).await;
     assert_eq!((known.sure, known.frozen), (false, 0));
     let waiting = SentRecord {
         waiting: true,
         ..record(0, &[])
     };
-    memory.keep(conversation(1).whole().unwrap(), waiting);
-    let known = recall(&memory, 3).await;
+    records.keep(conversation(1).whole().unwrap(), waiting);
+    let known = recall(&records, 3).await;
     assert_eq!((known.sure, known.frozen), (false, 1));
 }
 
 #[tokio::test]
 async fn where_no_record_can_tell_anything_new_the_store_is_not_asked() {
-    let memory = Memory::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
-    memory.keep(conversation(1).whole().unwrap(), record(0, &[]));
-    let known = recall(&memory, 3).await;
+    let records = Records::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
+    records.keep(conversation(1).whole().unwrap(), record(0, &[]));
+    let known = recall(&records, 3).await;
     assert_eq!((known.sure, known.frozen), (true, 1));
 }
 
 #[tokio::test]
 async fn forms_that_are_here_need_no_store() {
-    let memory = Memory::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
+    let records = Records::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
     let (here, away) = (FormId::from_bytes([1; 16]), FormId::from_bytes([2; 16]));
-    memory.keep_form(here, Bytes::from_static(b"text"));
-    let (texts, answered) = memory
-        .forms([here, away].into_iter(), &mut memory.budget())
+    records.keep_form(here, Bytes::from_static(b"text"));
+    let (texts, answered) = records
+        .forms([here, away].into_iter(), &mut records.budget())
         .await;
     assert_eq!(
         (texts.contains_key(&here), texts.len(), answered),
@@ -312,26 +312,26 @@ async fn forms_that_are_here_need_no_store() {
 #[tokio::test]
 async fn a_record_that_did_not_reach_the_store_goes_with_the_next_one() {
     let fixture = Fixture::new();
-    let memory = fixture.memory();
+    let records = fixture.records();
     let prefix = |messages| conversation(messages).whole().unwrap();
-    memory.keep(prefix(1), record(0, &[(0, 1)]));
-    let known = recall(&memory, 3).await;
+    records.keep(prefix(1), record(0, &[(0, 1)]));
+    let known = recall(&records, 3).await;
     let next = [(prefix(3), record(1, &[]))];
-    memory.keep(prefix(3), next[0].1.clone());
+    records.keep(prefix(3), next[0].1.clone());
     let turn = TurnRecords {
         opened: None,
         records: next.to_vec(),
         chain: known.chain,
     };
-    memory.write_later(turn, false);
-    memory.write_waiting().await;
-    let elsewhere = recall(&fixture.memory(), 3).await;
+    records.write_later(turn, false);
+    records.write_waiting().await;
+    let elsewhere = recall(&fixture.records(), 3).await;
     assert_eq!((elsewhere.chain.len(), forms(&elsewhere)), (2, vec![0]));
 }
 
 #[tokio::test]
 async fn what_overlapping_requests_know_of_a_prefix_adds_up() {
-    let memory = Fixture::new().memory();
+    let records = Fixture::new().records();
     let prefix = conversation(1).whole().unwrap();
     let later = SentRecord {
         sent_ms: 2,
@@ -344,8 +344,8 @@ async fn what_overlapping_requests_know_of_a_prefix_adds_up() {
         bound: true,
         ..record(0, &[])
     };
-    memory.keep(prefix, later);
-    let both = memory.keep(prefix, earlier);
+    records.keep(prefix, later);
+    let both = records.keep(prefix, earlier);
     assert_eq!(
         (both.sent_ms, both.warm_until_ms, both.bound),
         (2, 20, true)
@@ -365,6 +365,6 @@ async fn a_record_that_can_t_be_read_is_passed_over() {
         }])
         .await
         .unwrap();
-    let known = recall(&fixture.memory(), 1).await;
+    let known = recall(&fixture.records(), 1).await;
     assert_eq!((known.sure, known.frozen), (true, 0));
 }

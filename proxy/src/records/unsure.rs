@@ -16,7 +16,7 @@ const PREFIXES: usize = 4096;
 pub(super) struct Unsure {
     prefixes: Cache<PrefixId, u64>,
     /// When the last request went out whose prefix had no name yet, because the deployment's secret was not known.
-    nameless_ms: AtomicU64,
+    unnamed_ms: AtomicU64,
 }
 
 /// The longest prefix of a request that went out so.
@@ -32,7 +32,7 @@ impl Unsure {
     pub(super) fn new() -> Self {
         Self {
             prefixes: Cache::new(PREFIXES),
-            nameless_ms: AtomicU64::new(0),
+            unnamed_ms: AtomicU64::new(0),
         }
     }
 
@@ -42,15 +42,15 @@ impl Unsure {
         }
     }
 
-    pub(super) fn note_nameless(&self, now_ms: u64) {
-        self.nameless_ms.fetch_max(now_ms, Ordering::Relaxed);
+    pub(super) fn note_unnamed(&self, now_ms: u64) {
+        self.unnamed_ms.fetch_max(now_ms, Ordering::Relaxed);
     }
 
     pub(super) fn sent(&self, scan: &Scan) -> SentUnsure {
         if self.prefixes.is_empty() {
             return SentUnsure {
                 messages: 0,
-                at_ms: self.nameless_ms.load(Ordering::Relaxed),
+                at_ms: self.unnamed_ms.load(Ordering::Relaxed),
             };
         }
         let sent = |message: usize| self.prefixes.get(&scan.messages[message].boundary);
@@ -60,7 +60,7 @@ impl Unsure {
         let (messages, at_ms) = last.unwrap_or_default();
         SentUnsure {
             messages,
-            at_ms: at_ms.max(self.nameless_ms.load(Ordering::Relaxed)),
+            at_ms: at_ms.max(self.unnamed_ms.load(Ordering::Relaxed)),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::string_end::string_end;
 
 /// The document is not what the reader expected at some place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unlike;
+pub(crate) struct NotInDialect;
 
 /// A place in a document.
 #[derive(Debug, Clone)]
@@ -51,8 +51,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// What the next value is.
-    pub(crate) fn kind(&mut self) -> Result<Kind, Unlike> {
-        match self.peek().ok_or(Unlike)? {
+    pub(crate) fn kind(&mut self) -> Result<Kind, NotInDialect> {
+        match self.peek().ok_or(NotInDialect)? {
             b'"' => Ok(Kind::String),
             b'[' => Ok(Kind::Array),
             b'{' => Ok(Kind::Object),
@@ -61,10 +61,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a string and gives the span between its quotes.
-    pub(crate) fn string(&mut self) -> Result<Range<usize>, Unlike> {
+    pub(crate) fn string(&mut self) -> Result<Range<usize>, NotInDialect> {
         self.expect(b'"')?;
         let start = self.at;
-        let end = start + string_end(&self.bytes[start..]).ok_or(Unlike)?;
+        let end = start + string_end(&self.bytes[start..]).ok_or(NotInDialect)?;
         self.at = end + 1;
         Ok(start..end)
     }
@@ -72,8 +72,8 @@ impl<'a> Cursor<'a> {
     /// Reads an object; `member` is given each key (escaped, without quotes) and must read the value.
     pub(crate) fn object(
         &mut self,
-        mut member: impl FnMut(&mut Self, &'a [u8]) -> Result<(), Unlike>,
-    ) -> Result<(), Unlike> {
+        mut member: impl FnMut(&mut Self, &'a [u8]) -> Result<(), NotInDialect>,
+    ) -> Result<(), NotInDialect> {
         self.expect(b'{')?;
         if self.peek() == Some(b'}') {
             return self.expect(b'}');
@@ -91,8 +91,8 @@ impl<'a> Cursor<'a> {
     /// Reads an array; `element` must read one value a call.
     pub(crate) fn array(
         &mut self,
-        mut element: impl FnMut(&mut Self) -> Result<(), Unlike>,
-    ) -> Result<(), Unlike> {
+        mut element: impl FnMut(&mut Self) -> Result<(), NotInDialect>,
+    ) -> Result<(), NotInDialect> {
         self.expect(b'[')?;
         if self.peek() == Some(b']') {
             return self.expect(b']');
@@ -106,7 +106,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes over one value of any kind and gives its span.
-    pub(crate) fn value(&mut self) -> Result<Range<usize>, Unlike> {
+    pub(crate) fn value(&mut self) -> Result<Range<usize>, NotInDialect> {
         self.value_with_keys(|_, _| ())
     }
 
@@ -114,12 +114,12 @@ impl<'a> Cursor<'a> {
     pub(crate) fn value_with_keys(
         &mut self,
         mut seen: impl FnMut(&'a [u8], &Self),
-    ) -> Result<Range<usize>, Unlike> {
+    ) -> Result<Range<usize>, NotInDialect> {
         self.peek();
         let start = self.at;
         let mut open: SmallVec<[u8; 64]> = SmallVec::new();
         loop {
-            match self.peek().ok_or(Unlike)? {
+            match self.peek().ok_or(NotInDialect)? {
                 b'"' => {
                     self.string()?;
                 }
@@ -149,11 +149,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes over white space to the end of the document.
-    pub(crate) fn end(&mut self) -> Result<(), Unlike> {
+    pub(crate) fn end(&mut self) -> Result<(), NotInDialect> {
         if self.peek().is_none() {
             Ok(())
         } else {
-            Err(Unlike)
+            Err(NotInDialect)
         }
     }
 
@@ -162,7 +162,7 @@ impl<'a> Cursor<'a> {
         &mut self,
         open: &mut SmallVec<[u8; 64]>,
         seen: &mut impl FnMut(&'a [u8], &Self),
-    ) -> Result<bool, Unlike> {
+    ) -> Result<bool, NotInDialect> {
         while let Some(closer) = open.last().copied() {
             if self.ends(closer)? {
                 open.pop();
@@ -176,7 +176,7 @@ impl<'a> Cursor<'a> {
         Ok(false)
     }
 
-    fn key(&mut self, seen: &mut impl FnMut(&'a [u8], &Self)) -> Result<(), Unlike> {
+    fn key(&mut self, seen: &mut impl FnMut(&'a [u8], &Self)) -> Result<(), NotInDialect> {
         let key = self.string()?;
         self.expect(b':')?;
         seen(&self.bytes[key], self);
@@ -184,17 +184,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads `,` (false) or `closer` (true).
-    fn ends(&mut self, closer: u8) -> Result<bool, Unlike> {
-        let byte = self.peek().ok_or(Unlike)?;
+    fn ends(&mut self, closer: u8) -> Result<bool, NotInDialect> {
+        let byte = self.peek().ok_or(NotInDialect)?;
         self.at += 1;
         match byte {
             b',' => Ok(false),
             byte if byte == closer => Ok(true),
-            _ => Err(Unlike),
+            _ => Err(NotInDialect),
         }
     }
 
-    fn scalar(&mut self) -> Result<(), Unlike> {
+    fn scalar(&mut self) -> Result<(), NotInDialect> {
         let rest = &self.bytes[self.at..];
         let inside = |byte: &u8| !matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
         let length = rest.iter().take_while(|byte| inside(byte)).count();
@@ -203,15 +203,15 @@ impl<'a> Cursor<'a> {
         let good = matches!(word, b"true" | b"false" | b"null")
             || word.iter().all(number) && word.iter().any(u8::is_ascii_digit);
         self.at += length;
-        if good { Ok(()) } else { Err(Unlike) }
+        if good { Ok(()) } else { Err(NotInDialect) }
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), Unlike> {
+    fn expect(&mut self, byte: u8) -> Result<(), NotInDialect> {
         if self.peek() == Some(byte) {
             self.at += 1;
             return Ok(());
         }
-        Err(Unlike)
+        Err(NotInDialect)
     }
 
     fn peek(&mut self) -> Option<u8> {

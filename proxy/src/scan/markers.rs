@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::json::{Cursor, Unlike};
+use super::json::{Cursor, NotInDialect};
 
 /// The values of the members by which clients ask for caching, wherever in the body they stand.
 pub(super) struct Markers<'a> {
@@ -26,7 +26,7 @@ impl<'a> Markers<'a> {
         &mut self,
         cursor: &mut Cursor<'a>,
         name: &[u8],
-    ) -> Result<Range<usize>, Unlike> {
+    ) -> Result<Range<usize>, NotInDialect> {
         if self.is_one(name) {
             let span = cursor.value()?;
             self.spans.push(span.clone());

@@ -31,7 +31,7 @@ use memchr::memmem;
 use self::digest::Chain;
 pub(crate) use self::draft::{Draft, Part, Text, member, string_member};
 use self::json::Kind;
-pub(crate) use self::json::{Cursor, Unlike};
+pub(crate) use self::json::{Cursor, NotInDialect};
 use self::read::Reader;
 use self::remembered::Step;
 pub(crate) use self::remembered::{Scans, Trail};
@@ -156,7 +156,11 @@ pub(crate) struct Reading {
 ///
 /// # Errors
 /// When it is not what the dialect says.
-pub(crate) fn scan(body: &[u8], grammar: &dyn Grammar, key: &DigestKey) -> Result<Scan, Unlike> {
+pub(crate) fn scan(
+    body: &[u8],
+    grammar: &dyn Grammar,
+    key: &DigestKey,
+) -> Result<Scan, NotInDialect> {
     Scanner::new(body, grammar, key, None).body()
 }
 
@@ -169,7 +173,7 @@ pub(crate) fn scan_again(
     grammar: &dyn Grammar,
     key: &DigestKey,
     scans: &Scans,
-) -> Result<Arc<Scan>, Unlike> {
+) -> Result<Arc<Scan>, NotInDialect> {
     let scan = Arc::new(Scanner::new(body, grammar, key, Some(scans)).body()?);
     scans.keep(body, &scan);
     Ok(scan)
@@ -195,7 +199,7 @@ pub(crate) fn scan_enough(
     key: &DigestKey,
     scans: &Scans,
     enough: &dyn Fn(&Scan) -> bool,
-) -> Result<Scanned, Unlike> {
+) -> Result<Scanned, NotInDialect> {
     let mut scanner = Scanner::new(body, grammar, key, Some(scans));
     scanner.enough = Some(enough);
     let read = scanner.read();
@@ -252,7 +256,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn body(mut self) -> Result<Scan, Unlike> {
+    fn body(mut self) -> Result<Scan, NotInDialect> {
         self.read()?;
         Ok(self.done())
     }
@@ -262,7 +266,7 @@ impl<'a> Scanner<'a> {
         self.scan
     }
 
-    fn read(&mut self) -> Result<(), Unlike> {
+    fn read(&mut self) -> Result<(), NotInDialect> {
         let (body, grammar) = (self.body, self.grammar);
         let mut cursor = Cursor::new(body);
         let mut messages = None;
@@ -274,7 +278,7 @@ impl<'a> Scanner<'a> {
                 self.scan.facts = Model::named(&self.scan.model);
             } else if name == grammar.messages_member() {
                 if messages.replace((cursor.clone(), seed)).is_some() {
-                    return Err(Unlike);
+                    return Err(NotInDialect);
                 }
                 return self.messages(cursor, seed);
             } else {
@@ -291,7 +295,7 @@ impl<'a> Scanner<'a> {
             Ok(())
         })?;
         cursor.end()?;
-        let (mut cursor, begun_with) = messages.ok_or(Unlike)?;
+        let (mut cursor, begun_with) = messages.ok_or(NotInDialect)?;
         if begun_with != seed {
             // The history was named behind the messages, and their boundaries lack it.
             let mut again = Scanner::new(body, grammar, self.key, None);
@@ -304,7 +308,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Scans the messages at `cursor`, which continue the conversation that `chain` is the digest of.
-    fn messages(&mut self, cursor: &mut Cursor<'a>, mut chain: Chain) -> Result<(), Unlike> {
+    fn messages(&mut self, cursor: &mut Cursor<'a>, mut chain: Chain) -> Result<(), NotInDialect> {
         match cursor.kind()? {
             Kind::String => {
                 let draft = self.reader.string(cursor)?;
@@ -322,16 +326,20 @@ impl<'a> Scanner<'a> {
                         chain = step.chain;
                     }
                     self.stopped = self.has_enough(cursor.place());
-                    if self.stopped { Err(Unlike) } else { Ok(()) }
+                    if self.stopped {
+                        Err(NotInDialect)
+                    } else {
+                        Ok(())
+                    }
                 })
             }
-            Kind::Object | Kind::Scalar => Err(Unlike),
+            Kind::Object | Kind::Scalar => Err(NotInDialect),
         }
     }
 
     /// Notes what is in a message; whether it is the model's first.
-    fn message(&mut self, draft: &Draft<'_>, chain: &mut Chain) -> Result<bool, Unlike> {
-        let message = u32::try_from(self.scan.messages.len()).map_err(|_| Unlike)?;
+    fn message(&mut self, draft: &Draft<'_>, chain: &mut Chain) -> Result<bool, NotInDialect> {
+        let message = u32::try_from(self.scan.messages.len()).map_err(|_| NotInDialect)?;
         let reading = self.grammar.read(draft, self.body);
         let boundary = chain.append(&mut self.reader.digester, self.body, draft);
         self.scan.text_bytes += draft.text_bytes();

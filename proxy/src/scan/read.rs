@@ -5,7 +5,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::digest::Digester;
 use super::draft::{Draft, Members, Part, Text, is_bare_text};
-use super::json::{Cursor, Kind, Unlike};
+use super::json::{Cursor, Kind, NotInDialect};
 use super::markers::Markers;
 
 /// Reads messages.
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one message.
-    pub(super) fn message(&mut self, cursor: &mut Cursor<'a>) -> Result<Draft<'a>, Unlike> {
+    pub(super) fn message(&mut self, cursor: &mut Cursor<'a>) -> Result<Draft<'a>, NotInDialect> {
         let mut object = Object::default();
         let mut parts = None;
         cursor.object(|cursor, name| match name {
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The message that stands for a whole input given as one string.
-    pub(super) fn string(&mut self, cursor: &mut Cursor<'a>) -> Result<Draft<'a>, Unlike> {
+    pub(super) fn string(&mut self, cursor: &mut Cursor<'a>) -> Result<Draft<'a>, NotInDialect> {
         Ok(Draft {
             role: b"user",
             kind: b"message",
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
         object: &mut Object<'a>,
         cursor: &mut Cursor<'a>,
         name: &'a [u8],
-    ) -> Result<(), Unlike> {
+    ) -> Result<(), NotInDialect> {
         match name {
             b"role" if cursor.kind()? == Kind::String => set(&mut object.role, word(cursor)?),
             b"type" if cursor.kind()? == Kind::String => set(&mut object.kind, word(cursor)?),
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a message's content: a string, an array of parts, or anything else as one part of no type.
-    fn content(&mut self, cursor: &mut Cursor<'a>) -> Result<Vec<Part<'a>>, Unlike> {
+    fn content(&mut self, cursor: &mut Cursor<'a>) -> Result<Vec<Part<'a>>, NotInDialect> {
         match cursor.kind()? {
             Kind::String => {
                 let text = self.plain_text(cursor, 0)?;
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
             Kind::Array => {
                 let mut parts = Vec::new();
                 cursor.array(|cursor| {
-                    let index = u32::try_from(parts.len()).map_err(|_| Unlike)?;
+                    let index = u32::try_from(parts.len()).map_err(|_| NotInDialect)?;
                     parts.push(self.part(cursor, index)?);
                     Ok(())
                 })?;
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one part and the parts of its own content.
-    fn part(&mut self, cursor: &mut Cursor<'a>, index: u32) -> Result<Part<'a>, Unlike> {
+    fn part(&mut self, cursor: &mut Cursor<'a>, index: u32) -> Result<Part<'a>, NotInDialect> {
         if cursor.kind()? != Kind::Object {
             return self.raw(cursor);
         }
@@ -155,7 +155,10 @@ impl<'a> Reader<'a> {
             b"content" if cursor.kind()? == Kind::Array => {
                 let mut leaves = Inner::default();
                 cursor.array(|cursor| {
-                    let place = (index, u32::try_from(leaves.count).map_err(|_| Unlike)?);
+                    let place = (
+                        index,
+                        u32::try_from(leaves.count).map_err(|_| NotInDialect)?,
+                    );
                     let bare = self.leaf(cursor, place)?;
                     leaves.count += 1;
                     leaves.texts.extend(bare);
@@ -178,7 +181,11 @@ impl<'a> Reader<'a> {
 
     /// Reads one part of a part's own content. It may have a text, which is given if there is nothing more, and no content of its
     /// own.
-    fn leaf(&mut self, cursor: &mut Cursor<'a>, place: (u32, u32)) -> Result<Option<Text>, Unlike> {
+    fn leaf(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        place: (u32, u32),
+    ) -> Result<Option<Text>, NotInDialect> {
         if cursor.kind()? != Kind::Object {
             self.raw(cursor)?;
             return Ok(None);
@@ -201,20 +208,24 @@ impl<'a> Reader<'a> {
     }
 
     /// A string content: one text part.
-    fn plain_text(&mut self, cursor: &mut Cursor<'a>, index: u32) -> Result<Text, Unlike> {
+    fn plain_text(&mut self, cursor: &mut Cursor<'a>, index: u32) -> Result<Text, NotInDialect> {
         let text = self.text(cursor, (index, 0))?;
         self.digest(&Object::text(), None, Some(&text));
         Ok(text)
     }
 
     /// Something that is no part: kept by its bytes alone.
-    fn raw(&mut self, cursor: &mut Cursor<'a>) -> Result<Part<'a>, Unlike> {
+    fn raw(&mut self, cursor: &mut Cursor<'a>) -> Result<Part<'a>, NotInDialect> {
         let span = self.markers.pass(cursor, b"")?;
         self.digester.raw(cursor.slice(&span));
         Ok(Object::default().part(SmallVec::new()))
     }
 
-    fn text(&self, cursor: &mut Cursor<'a>, (part, inner): (u32, u32)) -> Result<Text, Unlike> {
+    fn text(
+        &self,
+        cursor: &mut Cursor<'a>,
+        (part, inner): (u32, u32),
+    ) -> Result<Text, NotInDialect> {
         let span = cursor.string()?;
         let id = self.digester.block_id(cursor.slice(&span));
         Ok(Text {
@@ -227,20 +238,20 @@ impl<'a> Reader<'a> {
 }
 
 /// Reads a short string that decides what something is. An escape in it is no client's doing.
-fn word<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Unlike> {
+fn word<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], NotInDialect> {
     let span = cursor.string()?;
     let word = cursor.slice(&span);
     if word.contains(&b'\\') {
-        Err(Unlike)
+        Err(NotInDialect)
     } else {
         Ok(word)
     }
 }
 
 /// Sets what may be set once: of two members with one name, nobody knows which the provider takes.
-fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), Unlike> {
+fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), NotInDialect> {
     if slot.replace(value).is_some() {
-        Err(Unlike)
+        Err(NotInDialect)
     } else {
         Ok(())
     }

@@ -17,16 +17,16 @@ use crate::dialect::Dialect;
 use crate::upstream::ResponseBody;
 
 /// A body that is passed on untouched while a copy of it is read.
-pub(crate) struct Overheard {
+pub(crate) struct UsageTap {
     body: ResponseBody,
-    ear: Option<Decoder<Listener>>,
+    tap: Option<Decoder<Listener>>,
     done: Option<Done>,
 }
 
 /// Told once, when the answer has ended or was given up, what it said of the provider's cache.
 pub(crate) type Done = Box<dyn FnOnce(Option<CacheUsage>) + Send>;
 
-impl Overheard {
+impl UsageTap {
     /// Listens to an answer with these headers; where it can't be read, it is passed on all the same.
     pub(crate) fn new(
         body: ResponseBody,
@@ -34,17 +34,17 @@ impl Overheard {
         dialect: &'static dyn Dialect,
         done: Done,
     ) -> Self {
-        let ear =
+        let tap =
             Listener::new(headers, dialect).and_then(|listener| Decoder::new(headers, listener));
         Self {
             body,
-            ear,
+            tap,
             done: Some(done),
         }
     }
 }
 
-impl Body for Overheard {
+impl Body for UsageTap {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -55,11 +55,11 @@ impl Body for Overheard {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
-            && let Some(ear) = &mut self.ear
-            && ear.hear(data).is_err()
+            && let Some(tap) = &mut self.tap
+            && tap.hear(data).is_err()
         {
             // What can't be decoded can't be read; the client may still know what to do with it.
-            self.ear = None;
+            self.tap = None;
         }
         polled
     }
@@ -73,11 +73,11 @@ impl Body for Overheard {
     }
 }
 
-impl Drop for Overheard {
+impl Drop for UsageTap {
     fn drop(&mut self) {
         if let Some(done) = self.done.take() {
             done(
-                self.ear
+                self.tap
                     .take()
                     .and_then(Decoder::finish)
                     .and_then(Listener::usage),
