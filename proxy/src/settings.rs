@@ -240,6 +240,11 @@ mod tests {
                 "HEADROOM_PORT (or --port) is \"99999\": takes a port number from 0 to 65535",
             ),
             (
+                "--openai-target-api-url",
+                "https://user:secret@host/",
+                "OPENAI_TARGET_API_URL (or --openai-target-api-url) is (not shown): takes a base URL, such as https://api.example.com",
+            ),
+            (
                 "--anthropic-target-api-url",
                 "nonsense",
                 "ANTHROPIC_TARGET_API_URL (or --anthropic-target-api-url) is \"nonsense\": takes a base URL, such as https://api.example.com",

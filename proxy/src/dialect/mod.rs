@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use headroom_shared::record::CacheUsage;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
 use memchr::memmem;
 use serde_json::Value;
 
@@ -85,7 +85,9 @@ impl Endpoint {
             let paths = paths.into_iter().flatten();
             paths.map(move |path| Self { dialect, path })
         });
-        endpoints.into_iter().find(is_asked)
+        let named = Provider::named_by(path);
+        let fits = |endpoint: &Self| named.is_none_or(|named| named == endpoint.dialect.provider());
+        endpoints.into_iter().find(is_asked).filter(fits)
     }
 
     /// Whether it asks for the conversation in fewer words, and not for its next message.
@@ -95,16 +97,42 @@ impl Endpoint {
 }
 
 impl Provider {
-    /// Whose a request is that is in no dialect of ours: told by its path and by the headers its clients always send.
-    pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
+    /// The provider that the beginning of a path names.
+    fn named_by(path: &str) -> Option<Self> {
+        let of_chatgpt = CHATGPT_PREFIXES.map(|prefix| (prefix, Self::OpenAi));
         let named = |(prefix, _): &&(&str, Self)| {
             path.strip_prefix(prefix)
                 .is_some_and(|rest| rest.starts_with('/'))
         };
-        let of_chatgpt = CHATGPT_PREFIXES.map(|prefix| (prefix, Self::OpenAi));
         let named = PROVIDER_PREFIXES.iter().chain(&of_chatgpt).find(named);
-        if let Some((_, provider)) = named {
-            return *provider;
+        named.map(|(_, provider)| *provider)
+    }
+
+    /// The provider whose own a credential in these headers is beyond doubt: by how its keys begin. A key of another form may be a
+    /// gateway's.
+    pub(crate) fn of_credential(headers: &HeaderMap) -> Option<Self> {
+        let bearer = headers.get(header::AUTHORIZATION);
+        let bearer = bearer.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        let key = headers.get("x-api-key").map(HeaderValue::as_bytes);
+        let begins = |starts: &[&str]| {
+            let credentials = [bearer, key].into_iter().flatten();
+            let mut starts = credentials.flat_map(|credential| {
+                starts
+                    .iter()
+                    .map(move |start| credential.starts_with(start.as_bytes()))
+            });
+            starts.any(|begins| begins)
+        };
+        let anthropic = begins(&["sk-ant-"]).then_some(Self::Anthropic);
+        anthropic.or_else(|| {
+            begins(&["sk-proj-", "sk-svcacct-", "sk-admin-", "sess-"]).then_some(Self::OpenAi)
+        })
+    }
+
+    /// Whose a request is that is in no dialect of ours: told by its path and by the headers its clients always send.
+    pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
+        if let Some(provider) = Self::named_by(path).or_else(|| Self::of_credential(headers)) {
+            return provider;
         }
         let anthropic_path = ["/api/", "/v1/messages", "/v1/complete", "/v1/organizations"];
         let by_path = anthropic_path.iter().any(|start| path.starts_with(start));
@@ -190,6 +218,8 @@ mod tests {
             ("/backend-api/codex/responses", Some("openai.responses")),
             ("/api/codex/responses", Some("openai.responses")),
             ("/any/prefix/v1/responses", Some("openai.responses")),
+            ("/anthropic/v1/responses", None),
+            ("/openai/v1/messages", None),
             ("/v1/messages/count_tokens", None),
             ("/v1/threads/t_1/messages", None),
             ("/v1/responses/compact", Some("openai.responses")),
@@ -205,6 +235,35 @@ mod tests {
             assert_eq!(endpoint.map(|it| it.dialect.name()), name, "{path}");
             let compacts = endpoint.is_some_and(|it| it.compacts());
             assert_eq!(compacts, path.ends_with("/compact"), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_key_names_its_provider() {
+        for (name, value, provider) in [
+            ("x-api-key", "sk-ant-1", Some(Provider::Anthropic)),
+            (
+                "authorization",
+                "Bearer sk-ant-oat01-1",
+                Some(Provider::Anthropic),
+            ),
+            ("authorization", "Bearer sk-proj-1", Some(Provider::OpenAi)),
+            ("authorization", "Bearer sess-1", Some(Provider::OpenAi)),
+            ("authorization", "Bearer sk-1", None),
+            ("authorization", "Bearer eyJ", None),
+            ("cookie", "sk-ant-1", None),
+        ] {
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
+            assert_eq!(Provider::of_credential(&headers), provider, "{value}");
+            let of = Provider::of("/v1/models", &headers);
+            assert_eq!(
+                of,
+                provider.unwrap_or(if name == "x-api-key" {
+                    Provider::Anthropic
+                } else {
+                    Provider::OpenAi
+                })
+            );
         }
     }
 

@@ -45,9 +45,9 @@ pub(crate) fn switched(provider: Provider) -> Response<Body> {
     error(provider, StatusCode::BAD_GATEWAY, message)
 }
 
-/// The answer to a request that names an upstream that it may not name.
+/// The answer to a request that may not go where it says.
 pub(crate) fn not_allowed(provider: Provider, refused: &NotAllowed) -> Response<Body> {
-    tracing::warn!(error = %refused, "a request was refused: it names its upstream");
+    tracing::warn!(error = %refused, "a request was refused");
     let message = refused.to_string();
     error(provider, StatusCode::MISDIRECTED_REQUEST, &message)
 }

@@ -1,6 +1,6 @@
 //! Compressing a request's new blocks before they are sent for the first time, within a budget of wall time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -26,6 +26,7 @@ const BYTES_A_MS: u128 = 20_000;
 pub(crate) fn first_new(scan: &Scan, known: &Known) -> usize {
     let unknown = known.sure && known.frozen == 0;
     let after_model = scan.last_from_model().map_or(0, |last| last + 1);
+    // Thinking counts as bound whichever model is asked now: another one may be asked next that binds it.
     let first = if unknown && scan.cache == CacheLife::None {
         scan.last_thinking().map_or(0, |last| last + 1)
     } else if unknown || known.frozen > 0 {
@@ -83,6 +84,15 @@ pub(crate) fn decide(
     };
     let blocks: Vec<_> = blocks::unescaped(body, scan).collect();
     let in_sight = scan.blocks_from(scan.first_in_sight());
+    let readable: HashSet<usize> = blocks.iter().map(|(index, _)| *index).collect();
+    for index in undecided
+        .blocks(scan)
+        .filter(|index| !readable.contains(index))
+    {
+        if tell(index, Err(Uncompressed::NoGain)).is_break() {
+            return;
+        }
+    }
     for (index, block) in &blocks {
         let sent = undecided.sent.get(index);
         if *index >= undecided.first_new || sent.is_some() {

@@ -8,6 +8,8 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName};
 use url::Url;
 
+use crate::dialect::Provider;
+
 /// Names the upstream of one request: a base URL, as those of the providers.
 const BASE_URL: HeaderName = HeaderName::from_static("x-headroom-base-url");
 
@@ -33,6 +35,14 @@ pub(crate) enum NotAllowed {
          it, start headroom-proxy with HEADROOM_ALLOWED_UPSTREAMS={host}:{port} (hosts or host:port, separated by commas)"
     )]
     Unlisted { host: String, port: u16 },
+    #[error(
+        "the credential is {of_credential:?}'s and the path {of_path:?}'s: the request is sent nowhere. Ask a path of the credential's \
+         provider, or name the provider by a leading /anthropic or /openai"
+    )]
+    OfAnother {
+        of_credential: Provider,
+        of_path: Provider,
+    },
 }
 
 impl AllowedUpstreams {

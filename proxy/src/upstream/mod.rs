@@ -108,14 +108,22 @@ impl Upstream {
     /// Where a request with these headers goes that is `provider`'s by its path.
     ///
     /// # Errors
-    /// When it names an upstream that is not allowed.
+    /// When it names an upstream that is not allowed, or its credential is another provider's.
     pub(crate) fn destination(
         &self,
         provider: Provider,
         headers: &HeaderMap,
     ) -> Result<Destination, NotAllowed> {
-        let named = self.allowed.named(headers)?;
-        Ok(named.map_or(Destination::Provider(provider), Destination::Named))
+        if let Some(named) = self.allowed.named(headers)? {
+            return Ok(Destination::Named(named));
+        }
+        match Provider::of_credential(headers) {
+            Some(of_credential) if of_credential != provider => Err(NotAllowed::OfAnother {
+                of_credential,
+                of_path: provider,
+            }),
+            _ => Ok(Destination::Provider(provider)),
+        }
     }
 
     /// Sends a request to where it goes. Dropping the future takes the request back.

@@ -4,12 +4,46 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Commands that build, test, check or list, and that print what they have to say and no file: a program, or a program and its first
-/// argument. A command that is not here may print a file.
-const PRINT_NO_FILE: [&str; 32] = [
-    "bazel", "bun run", "bun test", "cargo", "cd", "cmake", "composer", "ctest", "dotnet",
-    "eslint", "export", "gh run", "go build", "go test", "go vet", "gradle", "jest", "ls", "make",
-    "mocha", "mvn", "mypy", "ninja", "npm", "pnpm", "pytest", "swift", "tox", "tsc", "turbo",
-    "vitest", "yarn",
+/// argument. Whatever runs scripts of the user's own (`npm run`, `make`) is not among them: they may print a file.
+const PRINT_NO_FILE: [&str; 38] = [
+    "bun install",
+    "bun test",
+    "cargo bench",
+    "cargo build",
+    "cargo check",
+    "cargo clippy",
+    "cargo nextest",
+    "cargo test",
+    "cd",
+    "composer install",
+    "ctest",
+    "dotnet build",
+    "dotnet test",
+    "export",
+    "gh run",
+    "go build",
+    "go test",
+    "go vet",
+    "gradle build",
+    "gradle test",
+    "jest",
+    "ls",
+    "mocha",
+    "mvn package",
+    "mvn test",
+    "mypy",
+    "npm ci",
+    "npm install",
+    "npm test",
+    "pnpm install",
+    "pnpm test",
+    "pytest",
+    "swift build",
+    "swift test",
+    "tox",
+    "tsc",
+    "vitest",
+    "yarn install",
 ];
 
 /// Programs that run the command that follows them.
@@ -100,7 +134,7 @@ mod tests {
             "cd app && CI=1 pnpm test 2>&1 | tail -50",
             "gh run view 21458923023 --log-failed 2>&1 | head -n 200",
             "./node_modules/.bin/vitest run | grep -v skipped",
-            "ls --color=always src; make -j4 || npx eslint .",
+            "ls --color=always src; npm ci || npx tsc -p .",
         ] {
             assert!(script_prints_no_file(command), "{command}");
         }
@@ -113,13 +147,23 @@ mod tests {
         for command in [
             "cat a.txt",
             "cargo test; cat log",
-            "make | cat log -",
-            "make | grep error log",
+            "cargo test | cat log -",
+            "cargo test | grep error log",
+            "make",
+            "npm run show",
+            "npm exec -- cat a",
+            "pnpm exec cat a",
+            "yarn cat a",
+            "bun run cat a",
+            "cmake -E cat a",
+            "cargo run -- a",
+            "cargo expand",
+            "eslint --print-config a",
             "git show HEAD:a",
             "gh api repos/a/b/contents/c",
             "python -c 'print(open(1).read())'",
             "ls $(cat a)",
-            "make < a",
+            "cargo test < a",
             "cargo test && ./print.sh",
             "ls | xargs cat",
             "bash -c 'cat a'",

@@ -45,7 +45,7 @@ fn headers_stack_and_come_off_again() {
     let line = |n: usize| format!("\x1b[1m{n}\x1b[0m lines of a log that repeats\n");
     let text: String = (0..20).map(line).collect();
     let form = compress(
-        output_of(r#"{"command":"make"}"#, &text),
+        output_of(r#"{"command":"cargo test"}"#, &text),
         &Earlier::default(),
     )
     .unwrap();
@@ -67,7 +67,7 @@ fn colours_stay_where_a_file_may_have_been_printed() {
     };
     let text: String = (0..50).map(line).collect();
     let form = |input| compress(output_of(input, &text), &Earlier::default());
-    let made = form(r#"{"command":"make"}"#).unwrap();
+    let made = form(r#"{"command":"cargo test"}"#).unwrap();
     assert!(!made.contains('\x1b'), "{made}");
     for input in [r#"{"command":"cat log"}"#, r#"{"file_path":"log"}"#] {
         let kept = form(input).is_err_and(|why| why == NoForm::NoGain);

@@ -51,7 +51,8 @@ impl Refused {
         let (flag, variable) = arg.split_once(" <").map_or((arg, arg), |(flag, name)| {
             (flag, name.trim_end_matches('>'))
         });
-        let shown = if SECRET.contains(&variable) {
+        // A URL may hold a login.
+        let shown = if SECRET.contains(&variable) || value.contains('@') {
             "(not shown)".to_owned()
         } else {
             format!("{value:?}")

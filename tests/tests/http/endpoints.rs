@@ -91,3 +91,42 @@ async fn an_api_of_a_chatgpt_login_is_asked_without_a_version() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_key_goes_to_its_own_provider_or_nowhere() {
+    let stage = Stage::embedded(patient).await;
+    let other = Provider::start().await;
+    let stage_of_two =
+        Stage::embedded(|it| patient(it).set("OPENAI_TARGET_API_URL", other.url())).await;
+    for (path, name, value) in [
+        ("/v1/chat/completions", "x-api-key", "sk-ant-1"),
+        ("/v1/responses", "authorization", "Bearer sk-ant-oat01-1"),
+        ("/openai/v1/models", "x-api-key", "sk-ant-1"),
+        ("/backend-api/codex/responses", "x-api-key", "sk-ant-1"),
+        ("/v1/messages", "authorization", "Bearer sk-proj-1"),
+        ("/anthropic/v1/messages", "x-api-key", "sk-proj-1"),
+        ("/openai/v1/messages", "x-api-key", "sk-ant-1"),
+    ] {
+        let call =
+            Call::post(path, r#"{"model":"m","messages":[],"input":[]}"#).header(name, value);
+        let answer = stage_of_two.send(&call).await;
+        assert_eq!(answer.status(), 421, "{path} {value}");
+        let said = answer.bytes().await;
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(
+            said.contains("is sent nowhere") && !said.contains(value),
+            "{said}"
+        );
+    }
+    assert_eq!((stage_of_two.provider.untaken(), other.untaken()), (0, 0));
+    // A path below a provider's name is that provider's, whatever its end is another's for.
+    let call = Call::post("/anthropic/v1/chat/completions", "{}").header("x-api-key", "sk-ant-1");
+    assert_eq!(stage_of_two.send(&call).await.status(), 200);
+    assert_eq!(
+        stage_of_two.provider.next().await.target,
+        "/v1/chat/completions"
+    );
+    // A key of no provider's form may be a gateway's.
+    let call = Call::post("/v1/messages", "{}").header("authorization", "Bearer sk-or-v1-1");
+    assert_eq!(stage.send(&call).await.status(), 200);
+}
