@@ -61,6 +61,10 @@ impl Grammar for Messages {
         reading
     }
 
+    fn thinks_by_default(&self) -> bool {
+        true
+    }
+
     fn cache_markers(&self) -> &'static [&'static [u8]] {
         &[CACHE_CONTROL]
     }

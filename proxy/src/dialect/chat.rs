@@ -65,6 +65,10 @@ impl Grammar for Completions {
         reading
     }
 
+    fn thinks_by_default(&self) -> bool {
+        false
+    }
+
     fn cache_markers(&self) -> &'static [&'static [u8]] {
         &OPENAI_MARKERS
     }

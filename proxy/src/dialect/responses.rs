@@ -70,6 +70,10 @@ impl Grammar for Responses {
         reading
     }
 
+    fn thinks_by_default(&self) -> bool {
+        true
+    }
+
     fn cache_markers(&self) -> &'static [&'static [u8]] {
         &OPENAI_MARKERS
     }

@@ -48,7 +48,8 @@ pub(crate) fn binds(scan: &Scan) -> bool {
 
 /// Whether the model may bind its thinking to the request's blocks, now or in a later turn.
 pub(crate) fn may_bind(scan: &Scan) -> bool {
-    scan.facts.binds_thinking && !scan.blocks.is_empty()
+    let thinks = scan.asks_thinking || scan.thinks_by_default || scan.last_thinking().is_some();
+    scan.facts.binds_thinking && thinks && !scan.blocks.is_empty()
 }
 
 /// Whether thinking stands behind a request's first block that its model binds to it.

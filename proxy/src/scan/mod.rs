@@ -59,6 +59,8 @@ pub(crate) struct Scan {
     pub(crate) text_bytes: usize,
     /// Whether the model may think before it answers.
     pub(crate) asks_thinking: bool,
+    /// Whether it may do so without being asked.
+    pub(crate) thinks_by_default: bool,
     /// How long the provider may keep what this request makes it cache.
     pub(crate) cache: CacheLife,
     /// Whether a block can count on the blocks before it being in the model's sight.
@@ -128,6 +130,8 @@ pub(crate) trait Grammar: std::fmt::Debug + Sync {
     fn history_members(&self) -> &'static [&'static [u8]];
     /// Whether this member lets the model think before it answers, in blocks that it may bind.
     fn asks_thinking(&self, member: &[u8], value: &[u8]) -> bool;
+    /// Whether models may think before they answer where a request says nothing of it, and clients send that back.
+    fn thinks_by_default(&self) -> bool;
     /// What a message is and what in it may be replaced.
     fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading;
     /// The members by which a client asks the provider to cache, wherever in the body they stand. They are no part of a prefix's
@@ -241,6 +245,7 @@ impl<'a> Scanner<'a> {
     ) -> Self {
         let scan = Scan {
             references: true,
+            thinks_by_default: grammar.thinks_by_default(),
             ..Scan::default()
         };
         Self {
