@@ -12,8 +12,7 @@ use http::{HeaderMap, Method, Response, StatusCode, header};
 use tracing::Instrument;
 
 use crate::app::App;
-use crate::dialect::prefix_mismatch;
-use crate::dialect::{Dialect, Endpoint};
+use crate::dialect::{Endpoint, prefix_mismatch};
 use crate::http::body::Unread;
 use crate::http::errors;
 use crate::http::exchange::Turn;
@@ -30,15 +29,15 @@ use crate::usage::{Done, UsageTap};
 /// Answers a request of a dialect whose body was read, or could not be.
 pub(crate) async fn answer(
     app: Arc<App>,
-    dialect: &'static dyn Dialect,
+    endpoint: Endpoint,
     parts: Parts,
     received: Result<Bytes, Unread>,
 ) -> Response<Body> {
-    let id = RequestId::new();
+    let (id, dialect) = (RequestId::new(), endpoint.dialect);
     let session = headers::session(&parts.headers);
     let span = tracing::info_span!("request", %id, dialect = dialect.name(), session);
     let turn = Turn { app, dialect, id };
-    id.on(turn.run(parts, received).instrument(span).await)
+    id.on(turn.run(endpoint, parts, received).instrument(span).await)
 }
 
 /// What a request asks, and where.
@@ -57,7 +56,12 @@ struct Sent {
 }
 
 impl Turn {
-    async fn run(&self, mut parts: Parts, received: Result<Bytes, Unread>) -> Response<Body> {
+    async fn run(
+        &self,
+        endpoint: Endpoint,
+        mut parts: Parts,
+        received: Result<Bytes, Unread>,
+    ) -> Response<Body> {
         let provider = self.dialect.provider();
         let destination = match self.app.upstream.destination(provider, &parts.headers) {
             Ok(destination) => destination,
@@ -67,7 +71,7 @@ impl Turn {
             Ok(received) => received,
             Err(unread) => return self.refuse(&unread),
         };
-        let outgoing = self.prepare(&parts, &received).await;
+        let outgoing = self.prepare(endpoint, &parts.headers, &received).await;
         if outgoing.is_decoded() {
             // It was decoded to be spliced, and goes out as it is now.
             parts.headers.remove(header::CONTENT_ENCODING);
@@ -77,8 +81,7 @@ impl Turn {
     }
 
     /// Chooses what goes out for a body.
-    async fn prepare(&self, parts: &Parts, received: &Bytes) -> Outgoing {
-        let headers = &parts.headers;
+    async fn prepare(&self, endpoint: Endpoint, headers: &HeaderMap, received: &Bytes) -> Outgoing {
         if headers::bypass(headers) {
             let observed = prepare::observe(self.clone(), headers.clone(), received.clone());
             let observed = observed.in_current_span();
@@ -86,9 +89,8 @@ impl Turn {
             return Outgoing::as_received(received, Decision::Bypassed);
         }
         // A panic of ours costs savings, never the request; its message is not shown, because it may quote a prompt.
-        let compacts = Endpoint::of(parts.uri.path()).is_some_and(|asked| asked.compacts());
         let planned = async {
-            if compacts {
+            if endpoint.compacts() {
                 prepare::prepare_compaction(self, headers, received).await
             } else {
                 prepare::prepare(self, headers, received).await

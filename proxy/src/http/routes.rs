@@ -39,17 +39,17 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
 async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
     let posted = request.method() == Method::POST;
     let endpoint = posted.then(|| Endpoint::of(request.uri().path()));
-    let dialect = endpoint.flatten().map(|endpoint| endpoint.dialect);
+    let endpoint = endpoint.flatten();
     if headers::coded(request.headers()) {
         let by_headers = || Provider::of(request.uri().path(), request.headers());
-        return coded(dialect.map_or_else(by_headers, |dialect| dialect.provider()));
+        return coded(endpoint.map_or_else(by_headers, |it| it.dialect.provider()));
     }
-    let Some(dialect) = dialect else {
+    let Some(endpoint) = endpoint else {
         return passthrough::relay(app, request).await;
     };
     let (parts, body) = request.into_parts();
     let received = body::read(body, &parts.headers, app.rules.max_body_bytes).await;
-    handler::answer(app, dialect, parts, received).await
+    handler::answer(app, endpoint, parts, received).await
 }
 
 /// The answer to a body in a transfer coding that is not known here (RFC 9112, section 6.1).

@@ -1,6 +1,6 @@
 //! Compressing a request's new blocks before they are sent for the first time, within a budget of wall time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -84,11 +84,8 @@ pub(crate) fn decide(
     };
     let blocks: Vec<_> = blocks::unescaped(body, scan).collect();
     let in_sight = scan.blocks_from(scan.first_in_sight());
-    let readable: HashSet<usize> = blocks.iter().map(|(index, _)| *index).collect();
-    for index in undecided
-        .blocks(scan)
-        .filter(|index| !readable.contains(index))
-    {
+    let is_readable = |at: &usize| blocks.binary_search_by_key(at, |(index, _)| *index).is_ok();
+    for index in undecided.blocks(scan).filter(|at| !is_readable(at)) {
         if tell(index, Err(Uncompressed::NoGain)).is_break() {
             return;
         }
