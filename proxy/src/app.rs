@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use headroom_shared::id::DigestKey;
+use headroom_shared::contract::id::DigestKey;
 use headroom_shared::queue::JobQueue;
 use http::{HeaderMap, HeaderName};
 use tokio::runtime::Handle;

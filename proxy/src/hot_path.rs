@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use headroom_shared::id::DigestKey;
-use headroom_shared::job::Place;
+use headroom_shared::contract::id::DigestKey;
+use headroom_shared::contract::job::Place;
 
 use crate::dialect::DIALECTS;
 use crate::plan::splice::Rope;

@@ -41,7 +41,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use headroom_shared::telemetry;
+use headroom_shared::runtime::telemetry;
 use headroom_worker::panics;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -97,7 +97,13 @@ pub async fn start(settings: Settings) -> anyhow::Result<()> {
             println!("{text}");
         }
     };
-    run(settings, listener, show, headroom_shared::stop::signal()).await
+    run(
+        settings,
+        listener,
+        show,
+        headroom_shared::runtime::shutdown::signal(),
+    )
+    .await
 }
 
 /// Serves on `listener` until `stop` is done, and drains then. `started` is given what a person at the terminal wants to know.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use headroom_proxy::{Command, Settings};
-use headroom_shared::config;
+use headroom_shared::runtime::config;
 use headroom_worker::panics;
 
 fn main() -> ExitCode {

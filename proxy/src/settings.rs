@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use headroom_shared::config::{LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch};
+use headroom_shared::runtime::config::{
+    LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch,
+};
 use url::Url;
 
 use crate::upstream::allowed::{AllowedUpstreams, base_url};

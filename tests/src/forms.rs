@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use headroom_proxy::scan::{MIN_TOOL_BYTES, MIN_USER_BYTES};
 use headroom_shared::compress::{Earlier, Source, compress, expand, same};
-use headroom_shared::model::Model;
+use headroom_shared::contract::model::Model;
 
 use crate::audit;
 use crate::conversation::{Block, Body, Conversation, Kind, Message, unescape};

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use headroom_shared::stop;
+use headroom_shared::runtime::shutdown;
 use serde::Serialize;
 
 /// The value that so many percent of all do not exceed (the nearest rank); the default of none.
@@ -51,7 +51,7 @@ pub async fn until_told_to_stop(
     // Biased: Ctrl-C stops child processes too, and that is no failure to speak of.
     tokio::select! {
         biased;
-        () = stop::signal() => bail!("interrupted; all that it started has ended"),
+        () = shutdown::signal() => bail!("interrupted; all that it started has ended"),
         ended = Box::pin(measure) => ended,
     }
 }

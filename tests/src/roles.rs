@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use headroom_shared::config;
+use headroom_shared::runtime::config;
 
 /// Does what `headroom-proxy` does.
 #[must_use]

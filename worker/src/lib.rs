@@ -71,7 +71,7 @@ pub async fn run(
         pid: std::process::id(),
         threads: threads.get(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        started: headroom_shared::clock::now_ms(),
+        started: headroom_shared::runtime::clock::now_ms(),
     };
     let queue = RedisWork::new(
         Arc::clone(&connections),

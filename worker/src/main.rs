@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use headroom_shared::config;
 use headroom_shared::queue::Timing;
+use headroom_shared::runtime::config;
 use headroom_worker::queue_command::{self, Command};
 use headroom_worker::{Settings, process, program};
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use headroom_shared::config::Threads as ThreadCount;
 use headroom_shared::queue::{Timing, WorkQueue};
+use headroom_shared::runtime::config::Threads as ThreadCount;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use headroom_shared::compress::{self, Earlier};
-use headroom_shared::job::Payload;
-use headroom_shared::prefix::{self, CompressedBlock, CompressedPrefix, Form, JobResult};
+use headroom_shared::contract::job::Payload;
+use headroom_shared::contract::prefix::{self, CompressedBlock, CompressedPrefix, Form, JobResult};
 
 use crate::work::Work;
 

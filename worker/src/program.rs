@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use headroom_shared::queue::Timing;
-use headroom_shared::{config, stop, telemetry};
+use headroom_shared::runtime::{config, shutdown, telemetry};
 use tokio_util::sync::CancellationToken;
 
 use crate::work::Work;
@@ -36,7 +36,7 @@ async fn until_told_to_stop(settings: Settings, work: Work, timing: Timing) -> a
     let mut running = Box::pin(crate::run(settings, work, timing, stopping.clone()));
     tokio::select! {
         ended = &mut running => return ended,
-        () = stop::signal() => {}
+        () = shutdown::signal() => {}
     }
     stopping.cancel();
     running.await

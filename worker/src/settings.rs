@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Arg, Parser};
-use headroom_shared::config::{LogSettings, RedisUrl, StoreSettings, WorkerSettings};
+use headroom_shared::runtime::config::{LogSettings, RedisUrl, StoreSettings, WorkerSettings};
 
 use crate::queue_command::arguments::Command;
 

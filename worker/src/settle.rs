@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use headroom_shared::prefix::JobResult;
+use headroom_shared::contract::prefix::JobResult;
 use headroom_shared::queue::{Claimed, Element, Finished, Job, Retried};
 use headroom_shared::store::StoreError;
 

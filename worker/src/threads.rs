@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use headroom_shared::prefix::JobResult;
+use headroom_shared::contract::prefix::JobResult;
 use headroom_shared::queue::Job;
 use tokio::sync::oneshot;
 

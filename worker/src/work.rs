@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headroom_shared::prefix::JobResult;
+use headroom_shared::contract::prefix::JobResult;
 use headroom_shared::queue::Job;
 
 /// What is done with a job, on a thread of its own. A panic in it is this job's failure alone.

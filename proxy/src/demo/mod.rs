@@ -35,7 +35,7 @@ const JOB_POLL: Duration = Duration::from_millis(2);
 pub async fn play() -> anyhow::Result<()> {
     let played = tokio::select! {
         played = Box::pin(on_stage(Table::new(io::stdout()))) => played,
-        () = headroom_shared::stop::signal() => Ok(()),
+        () = headroom_shared::runtime::shutdown::signal() => Ok(()),
     };
     played.or_else(|error| {
         let reader_left = error

@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use bytes::Bytes;
 use futures_util::stream;
-use headroom_shared::model::Model;
+use headroom_shared::contract::model::Model;
 use http::header;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

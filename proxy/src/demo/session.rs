@@ -1,7 +1,7 @@
 //! The session: what an agent that repairs a rounding error in a shop's code sends, turn by turn.
 
 use bytes::Bytes;
-use headroom_shared::model::Model;
+use headroom_shared::contract::model::Model;
 use serde_json::{Value, json};
 
 use super::tools;

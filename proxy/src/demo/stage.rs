@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Context;
-use headroom_shared::config::{LogFormat, LogSettings, StoreSettings, WorkerSettings};
+use headroom_shared::runtime::config::{LogFormat, LogSettings, StoreSettings, WorkerSettings};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use headroom_shared::record::CacheUsage;
+use headroom_shared::contract::record::CacheUsage;
 use memchr::memmem;
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! `OpenAI` Chat Completions.
 
-use headroom_shared::record::CacheUsage;
+use headroom_shared::contract::record::CacheUsage;
 use serde_json::Value;
 
 use super::{Dialect, OPENAI_MARKERS, Provider, automatic_life, count, tool_texts, user_texts};

@@ -8,7 +8,7 @@ mod responses;
 use std::ops::Range;
 use std::time::Duration;
 
-use headroom_shared::record::CacheUsage;
+use headroom_shared::contract::record::CacheUsage;
 use http::{HeaderMap, HeaderValue, header};
 use memchr::memmem;
 use serde_json::Value;

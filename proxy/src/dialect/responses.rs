@@ -1,6 +1,6 @@
 //! `OpenAI` Responses.
 
-use headroom_shared::record::CacheUsage;
+use headroom_shared::contract::record::CacheUsage;
 use serde_json::Value;
 
 use super::{

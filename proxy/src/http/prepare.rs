@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use headroom_shared::clock::now_ms;
+use headroom_shared::runtime::clock::now_ms;
 use http::HeaderMap;
 use tokio::sync::mpsc;
 

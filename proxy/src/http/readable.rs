@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use headroom_shared::clock::now_ms;
-use headroom_shared::id::DigestKey;
+use headroom_shared::contract::id::DigestKey;
+use headroom_shared::runtime::clock::now_ms;
 use http::HeaderMap;
 use tracing::Instrument;
 

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use headroom_shared::clock::now_ms;
-use headroom_shared::id::PrefixId;
-use headroom_shared::job::{Envelope, Payload, VERSION};
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::job::{Envelope, Payload, VERSION};
+use headroom_shared::contract::record::CacheUsage;
 use headroom_shared::queue::Enqueued;
-use headroom_shared::record::CacheUsage;
+use headroom_shared::runtime::clock::now_ms;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::oneshot;
 use tracing::Instrument;
@@ -168,8 +168,8 @@ mod tests {
     use super::*;
     use crate::dialect::DIALECTS;
     use crate::plan::Planner;
-    use headroom_shared::id::DigestKey;
-    use headroom_shared::job::JobBlock;
+    use headroom_shared::contract::id::DigestKey;
+    use headroom_shared::contract::job::JobBlock;
 
     use crate::scan::{Scanned, Scans, scan_enough};
 

@@ -1,6 +1,6 @@
 //! Which deferred prefixes are offered to the queue again because their job seems lost.
 
-use headroom_shared::id::PrefixId;
+use headroom_shared::contract::id::PrefixId;
 use quick_cache::sync::Cache;
 
 use crate::records::Waiting;

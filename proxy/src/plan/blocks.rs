@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use headroom_shared::job::{EscapedText, JobBlock};
+use headroom_shared::contract::job::{EscapedText, JobBlock};
 
 use crate::scan::{Block, Call, Scan};
 

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use headroom_shared::compress::{Earlier, compress, expand, same};
-use headroom_shared::job::JobBlock;
-use headroom_shared::prefix::Form;
+use headroom_shared::contract::job::JobBlock;
+use headroom_shared::contract::prefix::Form;
 
 use super::blocks;
 use super::uncompressed::Uncompressed;

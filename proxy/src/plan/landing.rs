@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use headroom_shared::job::Place;
-use headroom_shared::prefix::CompressedPrefix;
-use headroom_shared::record::{CacheUsage, SentRecord};
+use headroom_shared::contract::job::Place;
+use headroom_shared::contract::prefix::CompressedPrefix;
+use headroom_shared::contract::record::{CacheUsage, SentRecord};
 
 use crate::records::{Known, Waiting};
 use crate::scan::{Block, CacheLife, Scan};

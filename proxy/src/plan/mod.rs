@@ -19,9 +19,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use bytes::Bytes;
-use headroom_shared::id::{FormId, PrefixId, SentBlockId};
-use headroom_shared::job::Place;
-use headroom_shared::prefix::{CompressedPrefix, Form};
+use headroom_shared::contract::id::{FormId, PrefixId, SentBlockId};
+use headroom_shared::contract::job::Place;
+use headroom_shared::contract::prefix::{CompressedPrefix, Form};
 use headroom_shared::store::{Entry, Key};
 
 use self::first_send::{Outcome, Undecided};

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use headroom_shared::id::{BlockId, FormId, PrefixId};
-use headroom_shared::job::Place;
-use headroom_shared::model::Model;
-use headroom_shared::prefix::{CompressedBlock, CompressedPrefix};
-use headroom_shared::record::{CacheUsage, SentRecord};
+use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
+use headroom_shared::contract::job::Place;
+use headroom_shared::contract::model::Model;
+use headroom_shared::contract::prefix::{CompressedBlock, CompressedPrefix};
+use headroom_shared::contract::record::{CacheUsage, SentRecord};
 
 use crate::jobs::reoffer::Offers;
 use crate::plan::first_send::first_new;

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headroom_shared::compress::{Earlier, expand, same};
-use headroom_shared::id::{DigestKey, FormId, PrefixId};
-use headroom_shared::job::{JobBlock, Payload, Place, VERSION};
-use headroom_shared::prefix::CompressedPrefix;
-use headroom_shared::record::{CacheUsage, SentRecord};
+use headroom_shared::contract::id::{DigestKey, FormId, PrefixId};
+use headroom_shared::contract::job::{JobBlock, Payload, Place, VERSION};
+use headroom_shared::contract::prefix::CompressedPrefix;
+use headroom_shared::contract::record::{CacheUsage, SentRecord};
 use headroom_shared::store::Key;
 use headroom_worker::process::process;
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use headroom_shared::id::PrefixId;
-use headroom_shared::record::{CacheUsage, SentRecord};
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::record::{CacheUsage, SentRecord};
 use headroom_shared::store::Entry;
 
 use super::landing;

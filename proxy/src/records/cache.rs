@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use headroom_shared::id::{FormId, PrefixId};
-use headroom_shared::record::SentRecord;
+use headroom_shared::contract::id::{FormId, PrefixId};
+use headroom_shared::contract::record::SentRecord;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as Bounded;
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use headroom_shared::id::PrefixId;
-use headroom_shared::prefix::CompressedPrefix;
-use headroom_shared::record::SentRecord;
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::prefix::CompressedPrefix;
+use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::Key;
 
 use crate::scan::{Block, Scan};

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use headroom_shared::id::{FormId, PrefixId};
-use headroom_shared::job::Place;
-use headroom_shared::prefix::CompressedPrefix;
-use headroom_shared::record::SentRecord;
+use headroom_shared::contract::id::{FormId, PrefixId};
+use headroom_shared::contract::job::Place;
+use headroom_shared::contract::prefix::CompressedPrefix;
+use headroom_shared::contract::record::SentRecord;
 
 use super::SentUnsure;
 use super::found::{Found, link};

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use headroom_shared::id::PrefixId;
-use headroom_shared::record::SentRecord;
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::record::SentRecord;
 use tokio::sync::Notify;
 
 /// How long records that are not urgent are gathered, so that many turns make one write.

@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headroom_shared::id::{FormId, PrefixId, SentBlockId};
-use headroom_shared::prefix::{self, CompressedPrefix, Form};
-use headroom_shared::record::SentRecord;
+use headroom_shared::contract::id::{FormId, PrefixId, SentBlockId};
+use headroom_shared::contract::prefix::{self, CompressedPrefix, Form};
+use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use headroom_shared::id::PrefixId;
-use headroom_shared::record::{CacheUsage, SentRecord};
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::record::{CacheUsage, SentRecord};
 
 use crate::plan::Settled;
 use crate::plan::turn_record::TurnRecord;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headroom_shared::id::{DigestKey, FormId};
-use headroom_shared::job::Place;
-use headroom_shared::record::SentRecord;
+use headroom_shared::contract::id::{DigestKey, FormId};
+use headroom_shared::contract::job::Place;
+use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{EmbeddedStore, Entry, Key, Store, StoreError};
 
 use super::{Known, Records, SentUnsure, TurnRecords};

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use headroom_shared::id::PrefixId;
+use headroom_shared::contract::id::PrefixId;
 use quick_cache::sync::Cache;
 
 use crate::scan::Scan;

@@ -4,7 +4,7 @@
 //! string content counting as one text part, and with role, type and content in any order. These are the shapes in which
 //! real clients send the same content on one turn and the next.
 
-use headroom_shared::id::{BlockId, Digest, DigestKey, KeyedHasher, PrefixId};
+use headroom_shared::contract::id::{BlockId, Digest, DigestKey, KeyedHasher, PrefixId};
 
 use super::MIN_TOOL_BYTES;
 use super::draft::{Draft, Members, Text};

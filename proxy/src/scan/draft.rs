@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use headroom_shared::id::BlockId;
+use headroom_shared::contract::id::BlockId;
 use smallvec::SmallVec;
 
 /// A message as it stands, before its dialect says what it means.

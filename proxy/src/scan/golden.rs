@@ -1,6 +1,6 @@
 //! The ids of fixed documents under a fixed key: records in the stores of running deployments are found by them.
 
-use headroom_shared::id::DigestKey;
+use headroom_shared::contract::id::DigestKey;
 
 use super::scan;
 use super::writer::Writer;

@@ -23,9 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headroom_shared::id::{BlockId, DigestKey, PrefixId};
-use headroom_shared::job::Place;
-use headroom_shared::model::Model;
+use headroom_shared::contract::id::{BlockId, DigestKey, PrefixId};
+use headroom_shared::contract::job::Place;
+use headroom_shared::contract::model::Model;
 use memchr::memmem;
 
 use self::digest::Chain;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use headroom_shared::id::DigestKey;
+use headroom_shared::contract::id::DigestKey;
 use proptest::prelude::*;
 
 use super::writer::{Piece, Writer};

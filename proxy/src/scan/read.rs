@@ -1,6 +1,6 @@
 //! Reads one message into a draft, and what its parts tell into the digester.
 
-use headroom_shared::id::DigestKey;
+use headroom_shared::contract::id::DigestKey;
 use smallvec::{SmallVec, smallvec};
 
 use super::digest::Digester;

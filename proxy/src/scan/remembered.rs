@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use headroom_shared::id::PrefixId;
+use headroom_shared::contract::id::PrefixId;
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use crate::dialect::DIALECTS;
     use crate::scan::{Scanned, scan, scan_again, scan_enough};
-    use headroom_shared::id::DigestKey;
+    use headroom_shared::contract::id::DigestKey;
     use proptest::prelude::*;
 
     const KEY: DigestKey = DigestKey::from_bytes([7; 32]);

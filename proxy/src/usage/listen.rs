@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use headroom_shared::record::CacheUsage;
+use headroom_shared::contract::record::CacheUsage;
 use http::{HeaderMap, header};
 use memchr::{memchr, memmem};
 

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use headroom_shared::record::CacheUsage;
+use headroom_shared::contract::record::CacheUsage;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 

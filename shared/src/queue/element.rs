@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Claimed, Element, Job};
-use crate::job::{self, Envelope, Payload};
+use crate::contract::job::{self, Envelope, Payload};
 
 /// The envelope in an element, or why it holds none that this program can work with.
 pub(super) fn read(element: &Element, longest: usize) -> Result<Envelope, String> {

@@ -15,8 +15,8 @@ use super::{
     Bounds, Claimed, Depth, Element, Enqueued, Finished, Job, JobQueue, Reaped, Retried, Timing,
     Totals, WorkQueue,
 };
-use crate::job::Envelope;
-use crate::prefix::JobResult;
+use crate::contract::job::Envelope;
+use crate::contract::prefix::JobResult;
 use crate::store::{Entry, Store, StoreError};
 
 /// The queue, both sides of it. There is one worker, and it is this process.

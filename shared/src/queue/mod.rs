@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 pub use self::limits::{Bounds, Timing};
 pub use self::work::{Claimed, Element, Finished, Job, Reaped, Retried, WorkQueue};
-use crate::job::Envelope;
+use crate::contract::job::Envelope;
 use crate::store::StoreError;
 
 /// What became of a job that was offered to the queue.
@@ -79,7 +79,7 @@ pub struct Totals {
 /// The producer's side of the queue, which the proxy holds.
 #[async_trait]
 pub trait JobQueue: Send + Sync + std::fmt::Debug {
-    /// Offers a job to the queue, in one round trip. The payload is JSON of a [`Payload`](crate::job::Payload), and is kept as it
+    /// Offers a job to the queue, in one round trip. The payload is JSON of a [`Payload`](crate::contract::job::Payload), and is kept as it
     /// is until the job is taken up.
     ///
     /// # Errors

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::Bounds;
-use crate::job::{Envelope, Payload};
-use crate::prefix::JobResult;
+use crate::contract::job::{Envelope, Payload};
+use crate::contract::prefix::JobResult;
 use crate::store::{Key, StoreError};
 
 /// One element of the queue, by its bytes: an envelope, or whatever else was put there.

@@ -21,7 +21,7 @@ use super::breaker::{self, Breaker};
 use super::eviction::{self, Evicts, Policy};
 use super::manager::Manager;
 use super::url::RedisUrl;
-use crate::keys::Keys;
+use crate::contract::keys::Keys;
 use crate::store::StoreError;
 
 /// How many connections there are at most.

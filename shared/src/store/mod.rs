@@ -15,18 +15,18 @@ use bytes::Bytes;
 pub use self::embedded::EmbeddedStore;
 pub use self::error::StoreError;
 pub use self::redis::RedisStore;
-use crate::id::{DigestKey, FormId, PrefixId, SentBlockId};
+use crate::contract::id::{DigestKey, FormId, PrefixId, SentBlockId};
 use crate::redis::Evicts;
 
 /// What an entry is and which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Key {
-    /// A sent record ([`crate::record::SentRecord`] as JSON).
+    /// A sent record ([`crate::contract::record::SentRecord`] as JSON).
     Sent(PrefixId),
     /// Tells that conversations that open with this prefix, which ends before the model's first message, have sent records beyond
     /// it. It lives at least as long as they do, because each of their writes and touches is one of it too.
     Opened(PrefixId),
-    /// A compressed prefix ([`crate::prefix::CompressedPrefix`] as JSON).
+    /// A compressed prefix ([`crate::contract::prefix::CompressedPrefix`] as JSON).
     Compressed(PrefixId),
     /// A form's escaped text.
     Form(FormId),

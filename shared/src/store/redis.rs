@@ -10,8 +10,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisResult, Script, ScriptInvocation, cmd, pipe};
 
 use super::{Entry, Key, Store, StoreError};
-use crate::id::DigestKey;
-use crate::keys::Keys;
+use crate::contract::id::DigestKey;
+use crate::contract::keys::Keys;
 use crate::redis::{Evicts, RedisPool, RedisUrl};
 
 /// How long an answer may take where the caller sets no shorter budget: enough for 5 MB over a slow line.

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headroom_shared::config;
 use headroom_shared::queue::{Job, Timing};
+use headroom_shared::runtime::config;
 use headroom_worker::pool::Work;
 use headroom_worker::{Settings, process, program};
 

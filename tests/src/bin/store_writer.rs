@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use headroom_shared::id::FormId;
+use headroom_shared::contract::id::FormId;
 use headroom_shared::store::{EmbeddedStore, Entry, Key, Store};
 
 #[tokio::main(flavor = "current_thread")]

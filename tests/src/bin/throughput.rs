@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use comfy_table::{Table, presets};
-use headroom_shared::id::{FormId, PrefixId};
-use headroom_shared::job::Envelope;
-use headroom_shared::prefix::{CompressedPrefix, Form, JobResult};
+use headroom_shared::contract::id::{FormId, PrefixId};
+use headroom_shared::contract::job::Envelope;
+use headroom_shared::contract::prefix::{CompressedPrefix, Form, JobResult};
 use headroom_shared::queue::{Job, JobQueue, Timing};
 use headroom_tests::queue::jobs::{job_for, json};
 use headroom_tests::queue::running::Running;

@@ -1,10 +1,10 @@
 //! Jobs to play with.
 
 use bytes::Bytes;
-use headroom_shared::clock::now_ms;
-use headroom_shared::id::{BlockId, PrefixId};
-use headroom_shared::job::{Envelope, EscapedText, JobBlock, Payload, Place, VERSION};
-use headroom_shared::prefix::JobResult;
+use headroom_shared::contract::id::{BlockId, PrefixId};
+use headroom_shared::contract::job::{Envelope, EscapedText, JobBlock, Payload, Place, VERSION};
+use headroom_shared::contract::prefix::JobResult;
+use headroom_shared::runtime::clock::now_ms;
 use headroom_worker::process;
 use uuid::Uuid;
 

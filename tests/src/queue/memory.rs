@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use headroom_shared::id::DigestKey;
+use headroom_shared::contract::id::DigestKey;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
 
 #[derive(Debug, Default)]

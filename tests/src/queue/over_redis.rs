@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use headroom_shared::config::RedisUrl;
-use headroom_shared::keys::Keys;
+use headroom_shared::contract::keys::Keys;
 use headroom_shared::queue::redis::operator::Operator;
 use headroom_shared::queue::redis::{RedisQueue, RedisWork, WorkerInfo, pool};
 use headroom_shared::queue::{Bounds, Depth, JobQueue, Timing, Totals};
+use headroom_shared::runtime::config::RedisUrl;
 
 use crate::redis_server::RedisServer;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use headroom_shared::job::Envelope;
-use headroom_shared::prefix::{CompressedPrefix, JobResult};
+use headroom_shared::contract::job::Envelope;
+use headroom_shared::contract::prefix::{CompressedPrefix, JobResult};
 use headroom_shared::queue::{Claimed, Element, Finished, Job, JobQueue, WorkQueue};
 
 use super::SOON;

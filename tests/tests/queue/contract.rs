@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use headroom_shared::id::BlockId;
-use headroom_shared::prefix::{CompressedPrefix, Form};
+use headroom_shared::contract::id::BlockId;
+use headroom_shared::contract::prefix::{CompressedPrefix, Form};
 use headroom_shared::queue::embedded::EmbeddedQueue;
 use headroom_shared::queue::{
     Claimed, Enqueued, Finished, Job, JobQueue, Retried, Timing, WorkQueue,

@@ -8,9 +8,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use headroom_shared::id::PrefixId;
-use headroom_shared::job::{Envelope, Payload};
-use headroom_shared::prefix::CompressedPrefix;
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::job::{Envelope, Payload};
+use headroom_shared::contract::prefix::CompressedPrefix;
 use headroom_shared::queue::JobQueue;
 use headroom_shared::queue::redis::RedisQueue;
 use headroom_tests::process::Process;

@@ -1,7 +1,7 @@
 //! `headroom-worker queue`: what it changes, by the real program.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use headroom_shared::job::Envelope;
+use headroom_shared::contract::job::Envelope;
 use headroom_shared::queue::WorkQueue;
 use headroom_shared::queue::redis::RedisWork;
 use headroom_tests::queue::hand::registered;

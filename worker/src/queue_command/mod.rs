@@ -23,12 +23,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use headroom_shared::config::{RedisUrl, StoreSettings, fail};
 use headroom_shared::queue::redis::operator::{Kept, Operator, QueueStatus};
 use headroom_shared::queue::redis::{Unfit, pool, refuse_unfit};
 use headroom_shared::queue::{Bounds, Timing};
 use headroom_shared::redis::RedisPool;
-use headroom_shared::stop;
+use headroom_shared::runtime::config::{RedisUrl, StoreSettings, fail};
+use headroom_shared::runtime::shutdown;
 use headroom_shared::store::StoreError;
 use serde::Serialize;
 use serde_json::json;
@@ -111,7 +111,7 @@ impl Hand {
             Step::Status { watch: false } => self.status().await?,
             Step::Status { watch: true } => tokio::select! {
                 ended = self.watch() => ended?,
-                () = stop::signal() => {}
+                () = shutdown::signal() => {}
             },
             Step::List(limit) => {
                 let most = limit.or_default(self.json);

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::scripts;
 use super::worker::{RedisWork, minus};
-use crate::job::Envelope;
+use crate::contract::job::Envelope;
 use crate::queue::limits::ms;
 use crate::queue::work::Left;
 use crate::queue::{Element, Finished};

@@ -27,9 +27,9 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::RedisUrl;
-use crate::keys::Keys;
+use crate::contract::keys::Keys;
 use crate::redis::RedisPool;
+use crate::runtime::config::RedisUrl;
 
 pub use self::fit::{Unfit, refuse_unfit};
 pub use self::producer::RedisQueue;

@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::pressure::Pressure;
 use super::scripts;
-use crate::job::Envelope;
-use crate::keys::Keys;
+use crate::contract::job::Envelope;
+use crate::contract::keys::Keys;
 use crate::queue::limits::ms;
 use crate::queue::{Bounds, Depth, Enqueued, JobQueue, Totals};
 use crate::redis::RedisPool;

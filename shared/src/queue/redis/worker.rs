@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::held::Held;
 use super::line::Line;
 use super::scripts;
-use crate::keys::Keys;
-use crate::prefix::JobResult;
+use crate::contract::keys::Keys;
+use crate::contract::prefix::JobResult;
 use crate::queue::element::{claimed, read};
 use crate::queue::limits::ms;
 use crate::queue::{

@@ -9,7 +9,7 @@ use redb::{Database, DatabaseError, ReadableTable, StorageError};
 
 use super::filter::Filter;
 use super::layout::{META, USED, VALUES};
-use crate::id::DigestKey;
+use crate::contract::id::DigestKey;
 use crate::store::StoreError;
 
 /// The file's name in the data folder.

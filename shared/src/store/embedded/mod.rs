@@ -20,8 +20,8 @@ use self::filter::Filter;
 use self::layout::{FileKey, USED, VALUES, file_key};
 use self::writer::{Change, Order, Swept, WAITING};
 use super::{Entry, Key, Store, StoreError};
-use crate::clock::now_ms;
-use crate::id::DigestKey;
+use crate::contract::id::DigestKey;
+use crate::runtime::clock::now_ms;
 
 /// A store in a database file, open in one process at a time.
 ///
@@ -190,7 +190,7 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::*;
-    use crate::id::FormId;
+    use crate::contract::id::FormId;
 
     const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::filter::Filter;
 use super::layout::{FileKey, USED, VALUES, file_key, stored_revision};
-use crate::clock::now_ms;
+use crate::runtime::clock::now_ms;
 use crate::store::{Entry, StoreError};
 
 /// How many changes may wait, and how many are committed as one.

@@ -115,7 +115,7 @@ impl Args {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use headroom_shared::config::parse;
+    use headroom_shared::runtime::config::parse;
 
     fn args(words: &[&str]) -> Args {
         parse([&["burst"], words].concat()).unwrap()

@@ -36,7 +36,7 @@ use std::io::Write as _;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::Context as _;
-use headroom_shared::config;
+use headroom_shared::runtime::config;
 use headroom_tests::report::{JsonFile, until_told_to_stop};
 
 use self::args::Args;

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Subcommand;
-use headroom_shared::config;
 use headroom_shared::queue::{Job, Timing};
+use headroom_shared::runtime::config;
 use headroom_worker::pool::Work;
 use headroom_worker::{process, program};
 

@@ -85,7 +85,7 @@ fn row(run: &Run, sessions: u32) -> [String; 12] {
 mod tests {
     use super::*;
     use crate::figures::{Kind, Measured};
-    use headroom_shared::config::parse;
+    use headroom_shared::runtime::config::parse;
     use std::time::Duration;
 
     #[test]

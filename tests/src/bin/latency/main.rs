@@ -39,7 +39,7 @@ mod usage;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use headroom_shared::config;
+use headroom_shared::runtime::config;
 use headroom_tests::report::{JsonFile, until_told_to_stop};
 
 use self::args::{Args, Role};

@@ -1,7 +1,7 @@
 //! A clock that jumps. Redis's own can't be set from outside, but what a jump does to the queue can be written: heartbeats
 //! that are suddenly old, and envelopes of another time.
 
-use headroom_shared::job::Envelope;
+use headroom_shared::contract::job::Envelope;
 use headroom_shared::queue::JobQueue as _;
 use headroom_tests::queue::SOON;
 use headroom_tests::queue::jobs::{TEXT, job, json, prefix, result};

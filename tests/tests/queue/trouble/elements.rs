@@ -1,6 +1,6 @@
 //! What a hand or another program may put into the list of jobs and under the names of payloads.
 
-use headroom_shared::job::{Envelope, Payload};
+use headroom_shared::contract::job::{Envelope, Payload};
 use headroom_tests::queue::SOON;
 use headroom_tests::queue::jobs::{TEXT, job, prefix};
 use headroom_tests::queue::over_redis::keys;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use headroom_shared::id::BlockId;
-use headroom_shared::prefix::Form;
+use headroom_shared::contract::id::BlockId;
+use headroom_shared::contract::prefix::Form;
 use headroom_shared::queue::{Finished, Job, Timing, WorkQueue};
 use headroom_tests::queue::jobs::{TEXT, prefix};
 use headroom_tests::queue::over_redis::{bounds, keys};

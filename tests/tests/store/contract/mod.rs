@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use headroom_shared::id::{FormId, PrefixId};
-use headroom_shared::keys::Keys;
+use headroom_shared::contract::id::{FormId, PrefixId};
+use headroom_shared::contract::keys::Keys;
 use headroom_shared::store::{EmbeddedStore, Entry, Key, RedisStore, Store};
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::wait::until;

@@ -6,7 +6,7 @@ use redis::cmd;
 use serde::Serialize;
 
 use super::{Content, Operator};
-use crate::job::Envelope;
+use crate::contract::job::Envelope;
 use crate::queue::dead;
 use crate::store::StoreError;
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::status::whole;
 use super::{Content, Operator};
-use crate::job::Envelope;
+use crate::contract::job::Envelope;
 use crate::queue::redis::scripts;
 use crate::store::StoreError;
 

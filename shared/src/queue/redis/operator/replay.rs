@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::buried::NO_ENVELOPE;
 use super::{Operator, Whereabouts};
-use crate::job::Envelope;
+use crate::contract::job::Envelope;
 use crate::queue::element;
 use crate::queue::limits::ms;
 use crate::queue::redis::scripts;

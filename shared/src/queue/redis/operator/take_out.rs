@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Operator, Whereabouts};
-use crate::job::Envelope;
+use crate::contract::job::Envelope;
 use crate::queue::redis::scripts;
 use crate::queue::redis::worker::minus;
 use crate::store::StoreError;

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogFormat, LogSettings};
+use crate::runtime::config::{LogFormat, LogSettings};
 
 /// Begins to log to standard error as the settings say. Only the first call in a process has an effect.
 pub fn start(settings: &LogSettings) {

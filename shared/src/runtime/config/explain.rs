@@ -106,7 +106,7 @@ pub fn parse<T: clap::Parser>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{LogSettings, StoreSettings};
+    use crate::runtime::config::{LogSettings, StoreSettings};
 
     #[derive(Debug, clap::Parser)]
     struct Settings {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::FormId;
-use crate::job::Place;
+use crate::contract::id::FormId;
+use crate::contract::job::Place;
 
 /// The sent record of a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

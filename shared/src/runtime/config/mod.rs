@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::keys::Keys;
+use crate::contract::keys::Keys;
 pub use crate::redis::RedisUrl;
 
 pub use self::explain::{Refused, fail, parse};

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{BlockId, FormId};
-use crate::job::Place;
+use crate::contract::id::{BlockId, FormId};
+use crate::contract::job::Place;
 
 /// The version of a compressed prefix's layout that this code writes and reads.
 pub const VERSION: u32 = 1;

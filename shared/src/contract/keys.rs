@@ -1,6 +1,6 @@
 //! The name of every Redis key, in one place.
 
-use crate::id::{FormId, PrefixId, SentBlockId};
+use crate::contract::id::{FormId, PrefixId, SentBlockId};
 use crate::store::Key;
 
 /// Names the keys of one deployment: they all begin with its namespace.

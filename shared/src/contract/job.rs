@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::compress::Source;
-use crate::id::{BlockId, PrefixId};
+use crate::contract::id::{BlockId, PrefixId};
 
 pub use self::escaped::EscapedText;
 

@@ -1,0 +1,6 @@
+//! What both programs need around their work: settings, logs, the clock, the signal to stop.
+
+pub mod clock;
+pub mod config;
+pub mod shutdown;
+pub mod telemetry;
