@@ -23,6 +23,8 @@ enum Program {
     Built(&'static str),
     /// The running program itself, in the role that its arguments name.
     Itself(Vec<String>),
+    /// A program of another build.
+    At(PathBuf),
 }
 
 impl Program {
@@ -30,6 +32,7 @@ impl Program {
         let (path, role) = match self {
             Self::Built(name) => (program_path(name), [].as_slice()),
             Self::Itself(role) => (own_path(), role.as_slice()),
+            Self::At(path) => (path.clone(), [].as_slice()),
         };
         let mut command = match wrapper {
             [] => Command::new(path),
@@ -49,6 +52,7 @@ impl std::fmt::Display for Program {
         match self {
             Self::Built(name) => f.write_str(name),
             Self::Itself(role) => f.write_str(&role.join(" ")),
+            Self::At(path) => write!(f, "{}", path.display()),
         }
     }
 }
@@ -108,6 +112,13 @@ impl Launch {
     #[must_use]
     pub fn program(mut self, name: &'static str) -> Self {
         self.program = Program::Built(name);
+        self
+    }
+
+    /// Takes the program of another build at this path for the same settings.
+    #[must_use]
+    pub fn program_at(mut self, path: &std::path::Path) -> Self {
+        self.program = Program::At(path.to_owned());
         self
     }
 

@@ -37,6 +37,10 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', default_value = "redis,embedded")]
     pub(crate) stores: Vec<Store>,
 
+    /// A `headroom-proxy` of another build, to be measured in the same rounds as this one.
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) baseline: Option<PathBuf>,
+
     /// Rounds, in each of which every target has its turn.
     #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) rounds: u32,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use headroom_tests::report;
 use serde::{Deserialize, Serialize};
 
-use crate::targets::{Store, Target};
+use crate::targets::{Build, Store, Target};
 
 /// Everything that was measured.
 #[derive(Debug, Serialize)]
@@ -23,6 +23,7 @@ pub(crate) struct Report {
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) target: Target,
+    pub(crate) build: Build,
     pub(crate) store: Option<Store>,
     pub(crate) body_bytes: usize,
     pub(crate) connections: u32,
@@ -47,6 +48,7 @@ pub(crate) struct Row {
 /// Memory of a proxy that has not served yet.
 #[derive(Debug, Serialize)]
 pub(crate) struct Idle {
+    pub(crate) build: Build,
     pub(crate) store: Store,
     pub(crate) rss_mb: f64,
 }
@@ -55,6 +57,7 @@ pub(crate) struct Idle {
 #[derive(Debug, Serialize)]
 pub(crate) struct Streams {
     pub(crate) target: Target,
+    pub(crate) build: Build,
     pub(crate) streams: u32,
     pub(crate) first_byte_p50_us: f64,
     pub(crate) first_byte_p99_us: f64,

@@ -81,12 +81,19 @@ async fn start(
     for &store in &args.stores {
         for &target in &args.targets {
             let wrapper = cores::alone(report.own_core);
-            let running = Running::proxy(target, store, &provider, wrapper).await;
-            if report.idle.iter().all(|idle| idle.store != store) && target == Target::KnownPrefix {
-                let rss_mb = running.memory_mb().0;
-                report.idle.push(Idle { store, rss_mb });
+            let which = (wrapper, args.baseline.as_deref());
+            for running in Running::proxies(target, store, &provider, which).await {
+                let (build, rss_mb) = (running.build, running.memory_mb().0);
+                let same = |idle: &Idle| (idle.store, idle.build) == (store, build);
+                if target == Target::KnownPrefix && !report.idle.iter().any(same) {
+                    report.idle.push(Idle {
+                        build,
+                        store,
+                        rss_mb,
+                    });
+                }
+                targets.push(running);
             }
-            targets.push(running);
         }
     }
     let mut runners = Vec::new();
@@ -158,6 +165,7 @@ fn row(
     let cpu: Duration = runner.rounds.iter().map(|round| round.cpu).sum();
     Row {
         target: runner.running.target,
+        build: runner.running.build,
         store: runner.running.store,
         body_bytes: size,
         connections,

@@ -38,7 +38,8 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<
     targets.extend(Running::nginx(&provider, report.own_core).await?);
     for target in [Target::Off, Target::KnownPrefix] {
         let wrapper = cores::alone(report.own_core);
-        targets.push(Running::proxy(target, Store::Redis, &provider, wrapper).await);
+        let which = (wrapper, args.baseline.as_deref());
+        targets.extend(Running::proxies(target, Store::Redis, &provider, which).await);
     }
     let mut direct = None;
     for running in targets {
@@ -52,6 +53,7 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<
         let base = *direct.get_or_insert(figures);
         report.streams.push(Streams {
             target: running.target,
+            build: running.build,
             streams: args.streams,
             first_byte_p50_us: figures[0],
             first_byte_p99_us: figures[1],

@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, LineStyle, Table, presets};
 
 use crate::bodies::Texts;
 use crate::figures::Report;
-use crate::targets::{Store, Target};
+use crate::targets::{Build, Store, Target};
 
 const FOOTER: &str = "\
 added        µs over the direct connection of the same round: medians over the rounds (p99: over all requests)
@@ -25,7 +25,8 @@ pub(crate) fn of(report: &Report, texts: &Texts) -> String {
     text.push_str(&format!("\n\n{}\n{FOOTER}", requests(report)));
     for idle in &report.idle {
         text.push_str(&format!(
-            "\nidle proxy over {}: {:.1} MB",
+            "\nidle proxy{} over {}: {:.1} MB",
+            baseline(idle.build),
             store(Some(idle.store)),
             idle.rss_mb
         ));
@@ -69,7 +70,7 @@ fn requests(report: &Report) -> Table {
         table.add_row([
             row.body_bytes.to_string(),
             row.connections.to_string(),
-            name(row.target).to_owned(),
+            name(row.target, row.build),
             store(row.store).to_owned(),
             format!("{:.0}", row.p50_us),
             format!("{:.0}", row.added_p50_us),
@@ -107,7 +108,7 @@ fn streams(report: &Report) -> Table {
         let micros = |value: f64| format!("{value:.0}");
         table.add_row([
             row.streams.to_string(),
-            name(row.target).to_owned(),
+            name(row.target, row.build),
             micros(row.first_byte_p50_us),
             micros(row.first_byte_p99_us),
             micros(row.chunk_p50_us),
@@ -147,14 +148,22 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-const fn name(target: Target) -> &'static str {
-    match target {
+fn name(target: Target, build: Build) -> String {
+    let name = match target {
         Target::Direct => "direct",
         Target::Nginx => "nginx",
         Target::Off => "off",
         Target::KnownPrefix => "known-prefix",
         Target::HalfReplaced => "half-replaced",
         Target::Deferred => "deferred",
+    };
+    format!("{name}{}", baseline(build))
+}
+
+const fn baseline(build: Build) -> &'static str {
+    match build {
+        Build::This => "",
+        Build::Baseline => " (baseline)",
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is measured: a direct connection, nginx, and the proxy at its different tasks.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -46,10 +47,21 @@ pub(crate) enum Store {
     Embedded,
 }
 
+/// Which build of the proxy it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Build {
+    /// The one that measures.
+    This,
+    /// The other one that was asked for.
+    Baseline,
+}
+
 /// A target that runs.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) target: Target,
+    pub(crate) build: Build,
     pub(crate) store: Option<Store>,
     address: String,
     proxy: Option<Process>,
@@ -110,6 +122,7 @@ impl Running {
     pub(crate) fn direct(provider: &str) -> Self {
         Self {
             target: Target::Direct,
+            build: Build::This,
             store: None,
             address: provider.to_owned(),
             proxy: None,
@@ -129,16 +142,25 @@ impl Running {
         }))
     }
 
-    /// The proxy.
-    pub(crate) async fn proxy(
+    /// The proxy: of this build, and of the one at `baseline` where there is one.
+    pub(crate) async fn proxies(
         target: Target,
         store: Store,
         provider: &str,
-        wrapper: &[&str],
-    ) -> Self {
-        let mut launch = Launch::proxy_to(&format!("http://{provider}"))
-            .itself(&["proxy"])
-            .through(wrapper)
+        (wrapper, baseline): (&[&str], Option<&Path>),
+    ) -> Vec<Self> {
+        let launch = || Launch::proxy_to(&format!("http://{provider}")).through(wrapper);
+        let this = launch().itself(&["proxy"]);
+        let mut all = vec![Self::proxy((target, Build::This), store, this).await];
+        if let Some(program) = baseline {
+            let other = launch().program_at(program);
+            all.push(Self::proxy((target, Build::Baseline), store, other).await);
+        }
+        all
+    }
+
+    async fn proxy((target, build): (Target, Build), store: Store, launch: Launch) -> Self {
+        let mut launch = launch
             .set("HEADROOM_LOG", "warn")
             .set("HEADROOM_STORE_BUDGET_MS", "5000")
             .set("HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", "1000000");
@@ -155,6 +177,7 @@ impl Running {
         let proxy = launch.start().await;
         Self {
             target,
+            build,
             store: Some(store),
             address: proxy.addr(),
             proxy: Some(proxy),
