@@ -124,7 +124,7 @@ pub(crate) async fn near(provider: &str, pauses: u32) -> anyhow::Result<()> {
     let texts = Texts::find();
     let mut targets = vec![Running::direct(provider)];
     for target in [Target::Off, Target::KnownPrefix, Target::HalfReplaced] {
-        targets.push(Running::proxy(target, Store::Embedded, provider, &[]).await);
+        targets.extend(Running::proxies(target, Store::Embedded, provider, (&[], None)).await);
     }
     let mut runners = Vec::new();
     for running in targets {
