@@ -22,8 +22,10 @@
 mod app;
 mod backend;
 mod background;
+mod content_encoding;
 pub mod demo;
 mod dialect;
+mod header_list;
 #[doc(hidden)]
 pub mod hot_path;
 mod http;
@@ -141,9 +143,9 @@ pub async fn run(
     let stopping = CancellationToken::new();
     let background = TaskTracker::new();
     backend.start(&settings, (&background, &runtime.handle()), &stopping);
-    // Not off the path: on a busy machine that would be late, and other replicas would not know which forms this one sent.
+    // Not in the background runtime: on a busy machine that would be late, and other replicas would not know which forms this one sent.
     let (records, stopped) = (app.records.clone(), stopping.clone());
-    background.spawn(records.write_until(stopped));
+    background.spawn(records.run_writer(stopped));
     let sweep = async move |app: Arc<App>| app.upstream.sweep().await;
     background.spawn(
         stopping
