@@ -1,4 +1,4 @@
-//! Anthropic Messages.
+//! The dialect of Anthropic's Messages API.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CACHE_CONTROL, Dialect, Provider, count, tool_texts, user_texts, within};
+use super::{CACHE_CONTROL, Dialect, Provider, count, tool_texts, user_texts};
 use crate::scan::{CacheLife, Call, Grammar, ParsedMessage, RawMessage, member, string_member};
 
 /// Life of what a marker without `ttl` makes the provider cache.
@@ -89,15 +89,17 @@ impl Dialect for Messages {
     }
 
     fn usage(&self, document: &Value) -> Option<CacheUsage> {
-        let usage = within(document, &["message", "usage"]).or_else(|| document.get("usage"))?;
+        let usage = document
+            .pointer("/message/usage")
+            .or_else(|| document.get("usage"))?;
         // `message_delta` may leave out what `message_start` has said.
         usage.get("input_tokens")?;
-        let read = count(usage, &["cache_read_input_tokens"]);
-        let written = count(usage, &["cache_creation_input_tokens"]);
+        let read = count(usage, "/cache_read_input_tokens");
+        let written = count(usage, "/cache_creation_input_tokens");
         Some(CacheUsage {
             read,
             written,
-            total: count(usage, &["input_tokens"]) + read + written,
+            total: count(usage, "/input_tokens") + read + written,
         })
     }
 }

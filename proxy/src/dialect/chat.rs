@@ -1,4 +1,4 @@
-//! `OpenAI` Chat Completions.
+//! The dialect of `OpenAI`'s Chat Completions API.
 
 use headroom_shared::contract::record::CacheUsage;
 use serde_json::Value;
@@ -92,9 +92,9 @@ impl Dialect for Completions {
     fn usage(&self, document: &Value) -> Option<CacheUsage> {
         let usage = document.get("usage").filter(|usage| usage.is_object())?;
         Some(CacheUsage {
-            read: count(usage, &["prompt_tokens_details", "cached_tokens"]),
-            written: count(usage, &["prompt_tokens_details", "cache_write_tokens"]),
-            total: count(usage, &["prompt_tokens"]),
+            read: count(usage, "/prompt_tokens_details/cached_tokens"),
+            written: count(usage, "/prompt_tokens_details/cache_write_tokens"),
+            total: count(usage, "/prompt_tokens"),
         })
     }
 }

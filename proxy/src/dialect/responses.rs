@@ -1,11 +1,9 @@
-//! `OpenAI` Responses.
+//! The dialect of `OpenAI`'s Responses API.
 
 use headroom_shared::contract::record::CacheUsage;
 use serde_json::Value;
 
-use super::{
-    Dialect, OPENAI_MARKERS, Provider, automatic_life, count, tool_texts, user_texts, within,
-};
+use super::{Dialect, OPENAI_MARKERS, Provider, automatic_life, count, tool_texts, user_texts};
 use crate::scan::{CacheLife, Call, Grammar, ParsedMessage, RawMessage, member, string_member};
 
 /// Items that a client appends, beside messages and outputs. All others of a type that is not known count as the model's.
@@ -95,12 +93,14 @@ impl Dialect for Responses {
     }
 
     fn usage(&self, document: &Value) -> Option<CacheUsage> {
-        let usage = within(document, &["response", "usage"]).or_else(|| document.get("usage"))?;
+        let usage = document
+            .pointer("/response/usage")
+            .or_else(|| document.get("usage"))?;
         usage.get("input_tokens")?;
         Some(CacheUsage {
-            read: count(usage, &["input_tokens_details", "cached_tokens"]),
-            written: count(usage, &["input_tokens_details", "cache_write_tokens"]),
-            total: count(usage, &["input_tokens"]),
+            read: count(usage, "/input_tokens_details/cached_tokens"),
+            written: count(usage, "/input_tokens_details/cache_write_tokens"),
+            total: count(usage, "/input_tokens"),
         })
     }
 }
