@@ -1,4 +1,4 @@
-//! A JSON text as a list of values in the order of the text. serde_json checks that it is JSON; here it is only found where the values stand.
+//! A JSON text as a list of values in the order of the text. `serde_json` checks that it is JSON; this module finds where its values stand.
 
 use std::ops::Range;
 
