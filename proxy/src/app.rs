@@ -1,4 +1,4 @@
-//! What every request shares: built once, from parts that a test can put in place of the real ones.
+//! The application state that all requests share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,30 +11,27 @@ use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
-use crate::jobs::backlog::Backlog;
-use crate::jobs::reoffer::Offers;
+use crate::jobs::Jobs;
 use crate::metrics::Counts;
 use crate::plan::Planner;
 use crate::records::{Budget, Records};
-use crate::scan::Scans;
+use crate::scan::ScanCache;
 use crate::upstream::Upstream;
 
-/// The application.
+/// The application state.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) rules: Rules,
     pub(crate) upstream: Upstream,
     pub(crate) records: Arc<Records>,
-    pub(crate) queue: Arc<dyn JobQueue>,
+    pub(crate) jobs: Jobs,
     pub(crate) counts: Counts,
-    /// Work that goes on after an answer has begun; a stop waits for it.
+    /// Work that goes on after a response has begun; a stop waits for it.
     pub(crate) tasks: TaskTracker,
-    /// Where work goes that no request waits for.
+    /// The runtime for work that no request waits for.
     pub(crate) background: Handle,
     pub(crate) draining: AtomicBool,
-    pub(crate) offers: Offers,
-    pub(crate) scans: Scans,
-    pub(crate) backlog: Backlog,
+    pub(crate) scan_cache: ScanCache,
     key: OnceCell<DigestKey>,
 }
 
@@ -62,20 +59,18 @@ impl App {
             rules,
             upstream,
             records: Arc::new(records),
-            queue,
+            jobs: Jobs::new(queue),
             counts: Counts::new(),
             tasks: TaskTracker::new(),
             background,
             draining: AtomicBool::new(false),
-            offers: Offers::new(),
-            scans: Scans::new(),
-            backlog: Backlog::new(),
+            scan_cache: ScanCache::new(),
             key: OnceCell::new(),
         }
     }
 
-    /// The key under which this request's tenant has its prefixes named; `None` while the store has not given the deployment's
-    /// secret.
+    /// The key of the digests that name this request's prefixes, which is its tenant's own; `None` while the store has not given the
+    /// deployment's secret.
     pub(crate) async fn digest_key(
         &self,
         headers: &HeaderMap,

@@ -1,4 +1,4 @@
-//! Where jobs, forms and records live: in Redis, or in this process and a file of its own.
+//! The store and the queue that the settings choose: Redis, or embedded in this process with a file of its own.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,9 +49,9 @@ impl Backend {
             return Self::embedded(settings, bounds).await;
         };
         let keys = settings.store.keys();
-        // The queue's connections run off the path of requests; the store's do not.
+        // The queue's connections run in the background runtime; the store's do not, because requests wait for them.
         let pool = {
-            let _there = background.enter();
+            let _entered = background.enter();
             redis::pool(url, &keys)
         };
         let mut evicts = None;

@@ -1,5 +1,5 @@
-//! What no request waits for has a runtime of its own, whose threads the system serves when no others want to run: the work on cold
-//! starts takes the time that is left over.
+//! The background runtime, for work that no request waits for. The system runs its threads only when no others want to run, so that cold
+//! starts use only CPU time that requests leave over.
 
 use std::io;
 
@@ -17,14 +17,14 @@ impl BackgroundRuntime {
     pub(crate) fn start() -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
-            .thread_name("off-path")
+            .thread_name("background")
             .on_thread_start(lower_priority)
             .enable_all()
             .build()?;
         Ok(Self(Some(runtime)))
     }
 
-    /// Where to spawn work, and whose context to enter for what runs there by itself.
+    /// For spawning work on it, and for entering its context so that what a library spawns runs on it, too.
     pub(crate) fn handle(&self) -> Handle {
         self.0
             .as_ref()
@@ -40,8 +40,8 @@ impl Drop for BackgroundRuntime {
     }
 }
 
-/// Has this thread, and those that it starts, run only when no other wants to. The lowest priority alone would not do: a thread
-/// that has begun its slice is let finish it, while a request waits.
+/// Has this thread, and those that it starts, run only when no other wants to. The lowest priority alone would not do: a thread may finish
+/// the time slice that it has begun, while a request waits.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     {

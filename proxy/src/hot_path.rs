@@ -59,26 +59,26 @@ pub fn scan_and_splice(body: &Bytes, dialect: usize, form: &Bytes) -> Option<Vec
     Some(slices)
 }
 
-/// What is found in a body by a scan from the start, by one that goes on from that of `earlier`, and by one that goes on from
-/// where another stopped as soon as it could.
+/// What is found in a body by a scan from the start, by one that continues that of `earlier`, and by one that continues another that was
+/// stopped as soon as it could be.
 #[must_use]
 pub fn every_way(earlier: &Bytes, body: &Bytes, dialect: usize) -> [String; 3] {
     let (dialect, key) = (DIALECTS[dialect], DigestKey::from_bytes([7; 32]));
-    let after = |begin: &dyn Fn(&scan::Scans)| {
-        let scans = scan::Scans::of_bodies_from(0);
+    let after = |begin: &dyn Fn(&scan::ScanCache)| {
+        let scans = scan::ScanCache::with_min_body(0);
         begin(&scans);
-        format!("{:?}", scan::scan_again(body, dialect, &key, &scans))
+        format!("{:?}", scan::scan_with_cache(body, dialect, &key, &scans))
     };
     [
         format!("{:?}", scan::scan(body, dialect, &key)),
-        after(&|scans| drop(scan::scan_again(earlier, dialect, &key, scans))),
-        after(&|scans| drop(scan::scan_enough(body, dialect, &key, scans, &|_| true))),
+        after(&|scans| drop(scan::scan_with_cache(earlier, dialect, &key, scans))),
+        after(&|scans| drop(scan::scan_until(body, dialect, &key, scans, &|_| true))),
     ]
 }
 
-/// Scans of conversations that go on from turn to turn.
+/// Scans of conversations that continue from turn to turn.
 #[derive(Debug)]
-pub struct Turns(scan::Scans);
+pub struct Turns(scan::ScanCache);
 
 impl Turns {
     /// None yet.
@@ -88,10 +88,10 @@ impl Turns {
         reason = "a default would say that there is a usual one"
     )]
     pub fn new() -> Self {
-        Self(scan::Scans::new())
+        Self(scan::ScanCache::new())
     }
 
-    /// Scans a body, going on from the last one of its conversation, and puts `form` in place of each block: the slices that go
+    /// Scans a body, continuing the scan of the last one of its conversation, and puts `form` in place of each block: the slices that go
     /// out. `None` if it is not of this dialect.
     pub fn scan_and_splice(
         &self,
@@ -100,7 +100,7 @@ impl Turns {
         form: &Bytes,
     ) -> Option<Vec<Bytes>> {
         let key = DigestKey::from_bytes([7; 32]);
-        let scan = scan::scan_again(body, DIALECTS[dialect], &key, &self.0).ok()?;
+        let scan = scan::scan_with_cache(body, DIALECTS[dialect], &key, &self.0).ok()?;
         let blocks = scan.blocks.iter();
         let (_, slices) = splice(body, blocks.map(|block| (block.span.clone(), form.clone())));
         Some(slices)

@@ -4,17 +4,18 @@
 //!
 //! | folder | what |
 //! |---|---|
-//! | `http/` | `server` and `routes` take the request, `body` reads it, `handler` answers it: `readable` looks into it, `prepare` performs its plan, `recovery` sends it once more where its thinking is refused; `passthrough` and `websocket` take what is in no dialect |
+//! | `http/` | `server` accepts connections; `routes` sends a request to `handler` (a dialect's) or to `passthrough` and `websocket` (all others). `handler` has `execute_plan` prepare what goes out, `upstream/` send it, and `usage/` read the response |
 //! | `dialect/` | what each provider's request format means |
-//! | `scan/` | finds blocks and names prefixes in the raw bytes |
-//! | `records/` | what was sent before, from the local cache and the store; what is remembered of a request that went out |
-//! | `plan/` | what goes out: pure, without a task, a store or a server |
-//! | `jobs/` | what is left to a worker |
-//! | `upstream/` | connections to providers |
-//! | `usage/` | reads a provider's response on its way to the client |
+//! | `scan/` | finds blocks in the raw bytes and names the prefixes |
+//! | `records/` | looks up what was sent before, in the local cache and the store, and keeps what is sent now |
+//! | `plan/` | decides what goes out: pure, without a task, a store or a server |
+//! | `jobs/` | builds jobs for workers and pushes them to the queue |
+//! | `upstream/` | sends requests to providers, over warm connections |
+//! | `usage/` | reads the token usage from a provider's response |
 //! | `demo/` | a made-up session through a real proxy |
 //!
-//! A request goes this way in one task; what it need not wait for (jobs, records) runs in the [`background`].
+//! A request is handled in one task; what it need not wait for (jobs, records) runs in the [`background`]. No folder imports from one that
+//! imports from it.
 //!
 //! Not here: how jobs are claimed and done (`headroom-worker`), how texts are compressed and where things are kept
 //! (`headroom-shared`).
@@ -22,8 +23,10 @@
 mod app;
 mod backend;
 mod background;
+mod content_encoding;
 pub mod demo;
 mod dialect;
+mod header_list;
 #[doc(hidden)]
 pub mod hot_path;
 mod http;
@@ -141,9 +144,9 @@ pub async fn run(
     let stopping = CancellationToken::new();
     let background = TaskTracker::new();
     backend.start(&settings, (&background, &runtime.handle()), &stopping);
-    // Not off the path: on a busy machine that would be late, and other replicas would not know which forms this one sent.
+    // Not in the background runtime: on a busy machine that would be late, and other replicas would not know which forms this one sent.
     let (records, stopped) = (app.records.clone(), stopping.clone());
-    background.spawn(records.write_until(stopped));
+    background.spawn(records.run_writer(stopped));
     let sweep = async move |app: Arc<App>| app.upstream.sweep().await;
     background.spawn(
         stopping

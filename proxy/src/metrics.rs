@@ -8,7 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
-use crate::plan::uncompressed::Uncompressed;
+use crate::plan::skip_reason::SkipReason;
 
 /// What was done with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,15 +77,15 @@ impl Counts {
         for decision in Decision::ALL {
             counts.decided(decision);
         }
-        for reason in Uncompressed::ALL {
-            counts.left(reason);
+        for reason in SkipReason::ALL {
+            counts.skips(reason);
         }
         counts
     }
 
     /// Counts a block that was sent for the first time, in the original.
-    pub(crate) fn uncompressed(&self, reason: Uncompressed) {
-        self.left(reason).inc();
+    pub(crate) fn skipped(&self, reason: SkipReason) {
+        self.skips(reason).inc();
     }
 
     /// Counts a request of the dialects' paths.
@@ -119,8 +119,9 @@ impl Counts {
                 self.decided(decision).get().into(),
             );
         }
-        let left = Uncompressed::ALL.map(|reason| (reason.name(), self.left(reason).get().into()));
-        let left: serde_json::Map<String, Value> = left
+        let skipped =
+            SkipReason::ALL.map(|reason| (reason.name(), self.skips(reason).get().into()));
+        let skipped: serde_json::Map<String, Value> = skipped
             .into_iter()
             .map(|(name, blocks)| (name.to_owned(), blocks))
             .collect();
@@ -134,7 +135,7 @@ impl Counts {
         json!({
             "requests": requests,
             "bytes": {"in": self.bytes_in.get(), "sent": self.bytes_sent.get(), "saved": self.bytes_saved.get()},
-            "blocks_uncompressed": left,
+            "blocks_uncompressed": skipped,
             "prefixes": {"landed": self.landed.get()},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
@@ -203,7 +204,7 @@ impl Counts {
         text
     }
 
-    fn left(&self, reason: Uncompressed) -> Counter {
+    fn skips(&self, reason: SkipReason) -> Counter {
         self.uncompressed
             .get_or_create_owned(&[("reason", reason.name())])
     }

@@ -8,9 +8,8 @@ use clap::{Parser, Subcommand};
 use headroom_shared::runtime::config::{
     LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch,
 };
-use url::Url;
 
-use crate::upstream::allowed::{AllowedUpstreams, base_url};
+pub(crate) use crate::upstream::config::Upstreams;
 use crate::upstream::proxies::Proxies;
 
 /// Stands between a coding agent and its LLM provider and sends less.
@@ -85,7 +84,7 @@ pub struct Limits {
     pub entry_budget_ms: u64,
 }
 
-/// What is compressed off the path of a request, and by whom.
+/// What is compressed in the background, and by whom.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Background {
     /// Compress at all; 0, false, no or off: forward only.
@@ -104,32 +103,6 @@ pub struct Background {
     pub workers: WorkerSettings,
 }
 
-/// Where requests go.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Upstreams {
-    /// Base URL of Anthropic's API.
-    #[arg(long = "anthropic-target-api-url", env = "ANTHROPIC_TARGET_API_URL", value_name = "ANTHROPIC_TARGET_API_URL", default_value = "https://api.anthropic.com", value_parser = base_url)]
-    pub anthropic: Url,
-
-    /// Base URL of `OpenAI`'s API. Requests of a `ChatGPT` login (/backend-api/…) go to <https://chatgpt.com> where this is not set.
-    #[arg(long = "openai-target-api-url", env = "OPENAI_TARGET_API_URL", value_name = "OPENAI_TARGET_API_URL", default_value = OPENAI, value_parser = base_url)]
-    pub openai: Url,
-
-    /// Hosts or host:port, separated by commas, that requests may name as their upstream in x-headroom-base-url [default: none].
-    #[arg(
-        long = "allowed-upstreams",
-        env = "HEADROOM_ALLOWED_UPSTREAMS",
-        value_name = "HEADROOM_ALLOWED_UPSTREAMS",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub allowed: AllowedUpstreams,
-
-    /// The proxies that they are reached through, by the variables that other programs know, too.
-    #[arg(skip)]
-    pub proxies: Proxies,
-}
-
 impl Settings {
     /// Reads flags and environment; `variable` gives the value of a variable that has no flag.
     ///
@@ -142,22 +115,6 @@ impl Settings {
         let mut settings: Self = parse(args)?;
         settings.upstreams.proxies = Proxies::read(variable);
         Ok(settings)
-    }
-}
-
-/// `OpenAI`'s own API.
-const OPENAI: &str = "https://api.openai.com";
-/// The API of a `ChatGPT` login.
-const CHATGPT: &str = "https://chatgpt.com";
-
-impl Upstreams {
-    /// Base URL of the API of a `ChatGPT` login, where requests to `OpenAI` go to `OpenAI` itself.
-    ///
-    /// # Errors
-    /// Never: both URLs are constants.
-    pub(crate) fn chatgpt(&self) -> Result<Option<Url>, url::ParseError> {
-        let own = self.openai == OPENAI.parse()?;
-        own.then(|| CHATGPT.parse()).transpose()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Anthropic Messages.
+//! The dialect of Anthropic's Messages API.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CACHE_CONTROL, Dialect, Provider, count, tool_texts, user_texts, within};
-use crate::scan::{CacheLife, Call, Draft, Grammar, Reading, member, string_member};
+use super::{CACHE_CONTROL, Dialect, Provider, count, tool_texts, user_texts};
+use crate::scan::{CacheLife, Call, Grammar, ParsedMessage, RawMessage, member, string_member};
 
 /// Life of what a marker without `ttl` makes the provider cache.
 const SHORT: Duration = Duration::from_secs(5 * 60);
@@ -40,25 +40,25 @@ impl Grammar for Messages {
         member == b"thinking" && value != b"null" && memmem::find(value, b"\"disabled\"").is_none()
     }
 
-    fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading {
-        let mut reading = Reading {
+    fn parse_message(&self, message: &RawMessage<'_>, body: &[u8]) -> ParsedMessage {
+        let mut parsed = ParsedMessage {
             from_model: message.role == b"assistant",
-            ..Reading::default()
+            ..ParsedMessage::default()
         };
         for part in &message.parts {
             match (message.role, part.kind) {
-                (_, b"thinking" | b"redacted_thinking") => reading.thinking = true,
-                (_, b"compaction") => reading.compacts = true,
+                (_, b"thinking" | b"redacted_thinking") => parsed.thinking = true,
+                (_, b"compaction") => parsed.compacts = true,
                 (b"user", b"tool_result") => {
                     let call = string_member(&part.others, "tool_use_id", body);
-                    reading.blocks.extend(tool_texts(part, call.as_ref()));
+                    parsed.blocks.extend(tool_texts(part, call.as_ref()));
                 }
-                (b"user", b"text") => reading.blocks.extend(user_texts(part)),
-                (b"assistant", b"tool_use") => reading.calls.extend(call(part, body)),
+                (b"user", b"text") => parsed.blocks.extend(user_texts(part)),
+                (b"assistant", b"tool_use") => parsed.calls.extend(call(part, body)),
                 _ => {}
             }
         }
-        reading
+        parsed
     }
 
     fn thinks_by_default(&self) -> bool {
@@ -89,15 +89,17 @@ impl Dialect for Messages {
     }
 
     fn usage(&self, document: &Value) -> Option<CacheUsage> {
-        let usage = within(document, &["message", "usage"]).or_else(|| document.get("usage"))?;
+        let usage = document
+            .pointer("/message/usage")
+            .or_else(|| document.get("usage"))?;
         // `message_delta` may leave out what `message_start` has said.
         usage.get("input_tokens")?;
-        let read = count(usage, &["cache_read_input_tokens"]);
-        let written = count(usage, &["cache_creation_input_tokens"]);
+        let read = count(usage, "/cache_read_input_tokens");
+        let written = count(usage, "/cache_creation_input_tokens");
         Some(CacheUsage {
             read,
             written,
-            total: count(usage, &["input_tokens"]) + read + written,
+            total: count(usage, "/input_tokens") + read + written,
         })
     }
 }

@@ -1,10 +1,12 @@
-//! `OpenAI` Chat Completions.
+//! The dialect of `OpenAI`'s Chat Completions API.
 
 use headroom_shared::contract::record::CacheUsage;
 use serde_json::Value;
 
 use super::{Dialect, OPENAI_MARKERS, Provider, automatic_life, count, tool_texts, user_texts};
-use crate::scan::{CacheLife, Call, Cursor, Draft, Grammar, Reading, member, string_member};
+use crate::scan::{
+    CacheLife, Call, Cursor, Grammar, ParsedMessage, RawMessage, member, string_member,
+};
 
 /// Members of an assistant's message in which gateways carry a model's thinking.
 const THINKING: [&str; 4] = [
@@ -38,31 +40,31 @@ impl Grammar for Completions {
         false
     }
 
-    fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading {
-        let mut reading = Reading {
+    fn parse_message(&self, message: &RawMessage<'_>, body: &[u8]) -> ParsedMessage {
+        let mut parsed = ParsedMessage {
             from_model: message.role == b"assistant",
-            ..Reading::default()
+            ..ParsedMessage::default()
         };
         match message.role {
             b"tool" | b"function" => {
                 let call = string_member(&message.others, "tool_call_id", body);
                 let bare = message.parts.iter().filter(|part| part.is_bare_text());
-                reading
+                parsed
                     .blocks
                     .extend(bare.flat_map(|part| tool_texts(part, call.as_ref())));
             }
-            b"user" => reading
+            b"user" => parsed
                 .blocks
                 .extend(message.parts.iter().flat_map(user_texts)),
             b"assistant" => {
-                reading.thinking = THINKING
+                parsed.thinking = THINKING
                     .iter()
                     .any(|name| member(&message.others, name).is_some());
-                reading.calls = calls(message, body);
+                parsed.calls = calls(message, body);
             }
             _ => {}
         }
-        reading
+        parsed
     }
 
     fn thinks_by_default(&self) -> bool {
@@ -90,15 +92,15 @@ impl Dialect for Completions {
     fn usage(&self, document: &Value) -> Option<CacheUsage> {
         let usage = document.get("usage").filter(|usage| usage.is_object())?;
         Some(CacheUsage {
-            read: count(usage, &["prompt_tokens_details", "cached_tokens"]),
-            written: count(usage, &["prompt_tokens_details", "cache_write_tokens"]),
-            total: count(usage, &["prompt_tokens"]),
+            read: count(usage, "/prompt_tokens_details/cached_tokens"),
+            written: count(usage, "/prompt_tokens_details/cache_write_tokens"),
+            total: count(usage, "/prompt_tokens"),
         })
     }
 }
 
 /// The calls in `tool_calls`; none where it is not what it should be.
-fn calls(message: &Draft<'_>, body: &[u8]) -> Vec<Call> {
+fn calls(message: &RawMessage<'_>, body: &[u8]) -> Vec<Call> {
     let mut calls = Vec::new();
     let Some(span) = member(&message.others, "tool_calls") else {
         return calls;

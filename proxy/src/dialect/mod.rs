@@ -22,17 +22,17 @@ pub(crate) enum Provider {
     OpenAi,
 }
 
-/// One request format: what its documents are made of, whose it is, and how its answers speak of the cache.
+/// One request format: what its documents are made of, whose it is, and how its responses state the use of the cache.
 pub(crate) trait Dialect: Grammar {
     /// The path that takes such requests at its provider: `/v1/…`.
     fn path(&self) -> &'static str;
-    /// The path at which its provider says a conversation in fewer words, where it has one. Such a request has the same format.
+    /// The path at which its provider compacts a conversation, where it has one. Such a request has the same format.
     fn compaction_path(&self) -> Option<&'static str> {
         None
     }
     /// Whose it is.
     fn provider(&self) -> Provider;
-    /// What a JSON document of the answer (the whole of it, or one event's data) says of the cache.
+    /// The use of the cache that a JSON document of the response (the whole of it, or one event's data) states.
     fn usage(&self, document: &Value) -> Option<CacheUsage>;
 }
 
@@ -61,19 +61,19 @@ const UNVERSIONED: [&str; 5] = [
     "/api/codex",
 ];
 
-/// What is posted to a path of a dialect.
+/// A path of a dialect.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Endpoint {
     pub(crate) dialect: &'static dyn Dialect,
-    /// The path that its provider has for it.
+    /// The path at its provider.
     pub(crate) path: &'static str,
 }
 
 impl Endpoint {
-    /// What is posted to a path: to one that a provider has for it, below any prefix, or to the same without `/v1` where clients leave
-    /// that out.
+    /// The endpoint that a path leads to: a path that a provider has, with any prefix before it, or the same without `/v1` where clients
+    /// leave that out.
     pub(crate) fn of(path: &str) -> Option<Self> {
-        let is_asked = |endpoint: &Self| {
+        let matches = |endpoint: &Self| {
             let unversioned = endpoint.path.strip_prefix("/v1").unwrap_or(endpoint.path);
             path.ends_with(endpoint.path)
                 || path
@@ -87,10 +87,10 @@ impl Endpoint {
         });
         let named = Provider::named_by(path);
         let fits = |endpoint: &Self| named.is_none_or(|named| named == endpoint.dialect.provider());
-        endpoints.into_iter().find(is_asked).filter(fits)
+        endpoints.into_iter().find(matches).filter(fits)
     }
 
-    /// Whether it asks for the conversation in fewer words, and not for its next message.
+    /// Whether it compacts the conversation, instead of asking for its next message.
     pub(crate) fn compacts(&self) -> bool {
         self.dialect.compaction_path() == Some(self.path)
     }
@@ -108,8 +108,7 @@ impl Provider {
         named.map(|(_, provider)| *provider)
     }
 
-    /// The provider whose own a credential in these headers is beyond doubt: by how its keys begin. A key of another form may be a
-    /// gateway's.
+    /// The provider that a credential in these headers surely belongs to, by how its keys begin. A key of another form may be a gateway's.
     pub(crate) fn of_credential(headers: &HeaderMap) -> Option<Self> {
         let bearer = headers.get(header::AUTHORIZATION);
         let bearer = bearer.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
@@ -129,7 +128,7 @@ impl Provider {
         })
     }
 
-    /// Whose a request is that is in no dialect of ours: told by its path and by the headers its clients always send.
+    /// The provider of a request that is in no dialect, by its path and by the headers that its clients always send.
     pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
         if let Some(provider) = Self::named_by(path).or_else(|| Self::of_credential(headers)) {
             return provider;
@@ -147,7 +146,7 @@ impl Provider {
     }
 }
 
-/// The texts of a part that answers a tool call, each long enough to be a block.
+/// The texts of a part that is a tool call's output, each long enough to be a block.
 fn tool_texts<'a>(
     part: &'a Part<'_>,
     call: Option<&'a Range<usize>>,
@@ -189,15 +188,10 @@ fn automatic_life(markers: &[&[u8]]) -> CacheLife {
     CacheLife::Automatic(Duration::from_secs(hours * 3600))
 }
 
-/// The number at `path` in a document; 0 where there is none.
-fn count(document: &Value, path: &[&str]) -> u64 {
-    within(document, path).and_then(Value::as_u64).unwrap_or(0)
-}
-
-/// The value at the end of a path of members.
-fn within<'a>(document: &'a Value, path: &[&str]) -> Option<&'a Value> {
-    path.iter()
-        .try_fold(document, |value, name| value.get(name))
+/// The number at a JSON pointer in a document; 0 where there is none.
+fn count(document: &Value, pointer: &str) -> u64 {
+    let number = document.pointer(pointer).and_then(Value::as_u64);
+    number.unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Anthropic's prefix check: how a refusal reads, and how a request asks to have thinking dropped that does not fit what stands
-//! before it.
+//! Anthropic's prefix check on thinking: how to recognise a refusal, and how a request asks to have thinking dropped that does not belong to
+//! what stands before it.
 //!
 //! Source: Anthropic's pages "Preserved thinking", "Prefix checks on thinking blocks" and "Fix a thinking block bound to a different
 //! conversation", November 2026.
@@ -12,11 +12,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memchr;
 use serde::Deserialize;
 
-use crate::http::hop_by_hop::words;
+use crate::header_list::items;
 use crate::scan::{Cursor, NotInDialect};
 
-/// What each refusal says. The same status and type with another text (a signature that was tampered with, thinking that was edited)
-/// is for what no dropping mends.
+/// In the message of each refusal. The same status and type with another message (a signature that was tampered with, thinking that was
+/// edited) means an error that dropping thinking does not repair.
 const REFUSAL: &str = "bound to a different conversation";
 /// The member of `thinking` that asks for dropping.
 const DROP_BLOCK: &str = r#""block_binding":{"prefix_mismatch_behavior":"drop_block"}"#;
@@ -38,7 +38,7 @@ struct Error<'a> {
     message: Cow<'a, str>,
 }
 
-/// Whether the body of an answer with status 400 says that thinking is bound to something else than stands before it.
+/// Whether the body of a response with status 400 says that thinking is bound to something else than stands before it.
 pub(crate) fn is_refusal(body: &[u8]) -> bool {
     let refusal: Result<Refusal<'_>, _> = serde_json::from_slice(body);
     refusal.is_ok_and(|Refusal { error }| {
@@ -46,8 +46,8 @@ pub(crate) fn is_refusal(body: &[u8]) -> bool {
     })
 }
 
-/// What to put where in a request's body so that it asks for dropping; `None` where its `thinking` can't carry that: thinking is
-/// disabled, or the client itself says what to do with thinking that does not fit.
+/// The edit by which a request's body asks for dropping; `None` where its `thinking` does not allow that: thinking is disabled, or the
+/// client itself says what to do with thinking that does not belong.
 pub(crate) fn drop_block(body: &[u8]) -> Option<(Range<usize>, Bytes)> {
     let mut cursor = Cursor::new(body);
     let mut thinking = None;
@@ -67,14 +67,15 @@ pub(crate) fn drop_block(body: &[u8]) -> Option<(Range<usize>, Bytes)> {
         Some(span) if cursor.slice(&span) == b"null" => (span, adaptive),
         Some(span) => {
             let start = span.start + 1;
-            takes_binding(cursor.slice(&span)).then(|| (start..start, format!("{DROP_BLOCK},")))?
+            accepts_binding(cursor.slice(&span))
+                .then(|| (start..start, format!("{DROP_BLOCK},")))?
         }
     };
     Some((span, Bytes::from(text)))
 }
 
-/// Whether a value of `thinking` lets the model think, and says nothing of what its thinking is bound to.
-fn takes_binding(thinking: &[u8]) -> bool {
+/// Whether a value of `thinking` lets the model think, and does not say what to do with thinking that does not belong.
+fn accepts_binding(thinking: &[u8]) -> bool {
     let mut cursor = Cursor::new(thinking);
     let mut thinks = false;
     let read = cursor.object(|cursor, name| {
@@ -91,9 +92,9 @@ fn takes_binding(thinking: &[u8]) -> bool {
     read.is_ok() && thinks
 }
 
-/// Names the beta that asking for dropping takes, behind those that the client names.
-pub(crate) fn name_beta(headers: &mut HeaderMap) {
-    let named: Vec<&[u8]> = headers.get_all(BETAS).iter().flat_map(words).collect();
+/// Adds the beta that asking for dropping needs, behind those that the client names.
+pub(crate) fn add_beta(headers: &mut HeaderMap) {
+    let named: Vec<&[u8]> = headers.get_all(BETAS).iter().flat_map(items).collect();
     if named.contains(&BETA.as_bytes()) {
         return;
     }
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn dropping_is_asked_for_where_thinking_can_carry_it() {
+    fn dropping_is_asked_for_where_thinking_allows_it() {
         const ADDED: &str = r#""block_binding":{"prefix_mismatch_behavior":"drop_block"},"#;
         for (body, asks) in [
             (
@@ -192,7 +193,7 @@ mod tests {
             for value in given {
                 headers.append(BETAS, HeaderValue::from_static(value));
             }
-            name_beta(&mut headers);
+            add_beta(&mut headers);
             let values = headers.get_all(BETAS).iter();
             values
                 .map(|value| value.to_str().unwrap().to_owned())

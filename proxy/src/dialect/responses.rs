@@ -1,12 +1,10 @@
-//! `OpenAI` Responses.
+//! The dialect of `OpenAI`'s Responses API.
 
 use headroom_shared::contract::record::CacheUsage;
 use serde_json::Value;
 
-use super::{
-    Dialect, OPENAI_MARKERS, Provider, automatic_life, count, tool_texts, user_texts, within,
-};
-use crate::scan::{CacheLife, Call, Draft, Grammar, Reading, member, string_member};
+use super::{Dialect, OPENAI_MARKERS, Provider, automatic_life, count, tool_texts, user_texts};
+use crate::scan::{CacheLife, Call, Grammar, ParsedMessage, RawMessage, member, string_member};
 
 /// Items that a client appends, beside messages and outputs. All others of a type that is not known count as the model's.
 const FROM_CLIENT: [&[u8]; 5] = [
@@ -42,32 +40,30 @@ impl Grammar for Responses {
         member == b"reasoning" && value != b"null"
     }
 
-    fn read(&self, item: &Draft<'_>, body: &[u8]) -> Reading {
-        let mut reading = Reading::default();
+    fn parse_message(&self, item: &RawMessage<'_>, body: &[u8]) -> ParsedMessage {
+        let mut parsed = ParsedMessage::default();
         match item.kind {
-            b"message" | b"" if item.role == b"assistant" => reading.from_model = true,
+            b"message" | b"" if item.role == b"assistant" => parsed.from_model = true,
             b"message" | b"" if item.role == b"user" => {
-                reading
-                    .blocks
-                    .extend(item.parts.iter().flat_map(user_texts));
+                parsed.blocks.extend(item.parts.iter().flat_map(user_texts));
             }
             b"message" | b"" => {}
             b"function_call_output" | b"custom_tool_call_output" | b"local_shell_call_output" => {
                 let call = string_member(&item.others, "call_id", body);
                 let bare = item.parts.iter().filter(|part| part.is_bare_text());
-                reading
+                parsed
                     .blocks
                     .extend(bare.flat_map(|part| tool_texts(part, call.as_ref())));
             }
             kind if FROM_CLIENT.contains(&kind) => {}
             kind => {
-                reading.from_model = !kind.ends_with(b"_output");
-                reading.thinking = matches!(kind, b"reasoning" | b"compaction");
-                reading.compacts = kind == b"compaction";
-                reading.calls.extend(call(item, body));
+                parsed.from_model = !kind.ends_with(b"_output");
+                parsed.thinking = matches!(kind, b"reasoning" | b"compaction");
+                parsed.compacts = kind == b"compaction";
+                parsed.calls.extend(call(item, body));
             }
         }
-        reading
+        parsed
     }
 
     fn thinks_by_default(&self) -> bool {
@@ -97,17 +93,19 @@ impl Dialect for Responses {
     }
 
     fn usage(&self, document: &Value) -> Option<CacheUsage> {
-        let usage = within(document, &["response", "usage"]).or_else(|| document.get("usage"))?;
+        let usage = document
+            .pointer("/response/usage")
+            .or_else(|| document.get("usage"))?;
         usage.get("input_tokens")?;
         Some(CacheUsage {
-            read: count(usage, &["input_tokens_details", "cached_tokens"]),
-            written: count(usage, &["input_tokens_details", "cache_write_tokens"]),
-            total: count(usage, &["input_tokens"]),
+            read: count(usage, "/input_tokens_details/cached_tokens"),
+            written: count(usage, "/input_tokens_details/cache_write_tokens"),
+            total: count(usage, "/input_tokens"),
         })
     }
 }
 
-fn call(item: &Draft<'_>, body: &[u8]) -> Option<Call> {
+fn call(item: &RawMessage<'_>, body: &[u8]) -> Option<Call> {
     Some(Call {
         id: string_member(&item.others, "call_id", body)?,
         name: string_member(&item.others, "name", body)?,

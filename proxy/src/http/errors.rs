@@ -1,4 +1,4 @@
-//! Answers of our own, in the shape that the provider's clients understand.
+//! Error responses of the proxy itself, in the format of the provider, which its clients understand.
 
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -8,7 +8,7 @@ use crate::dialect::Provider;
 use crate::upstream::UpstreamError;
 use crate::upstream::allowed::NotAllowed;
 
-/// An error of ours in the provider's shape.
+/// An error response in the provider's format.
 pub(crate) fn error(provider: Provider, status: StatusCode, message: &str) -> Response<Body> {
     let message = format!("headroom-proxy: {message}");
     let document = match provider {
@@ -33,26 +33,26 @@ pub(crate) fn error(provider: Provider, status: StatusCode, message: &str) -> Re
     response
 }
 
-/// The answer to a body that the client did not send whole.
-pub(crate) fn broken(provider: Provider) -> Response<Body> {
+/// The response to a body that the client did not send whole.
+pub(crate) fn incomplete_body(provider: Provider) -> Response<Body> {
     let message = "the request body ended before all of it had come";
     error(provider, StatusCode::BAD_REQUEST, message)
 }
 
-/// The answer to a request whose provider switched protocols unasked.
-pub(crate) fn switched(provider: Provider) -> Response<Body> {
+/// The response to a request whose provider switched protocols unasked.
+pub(crate) fn unexpected_upgrade(provider: Provider) -> Response<Body> {
     let message = "the provider switched to a protocol that was not asked for";
     error(provider, StatusCode::BAD_GATEWAY, message)
 }
 
-/// The answer to a request that may not go where it says.
+/// The response to a request that may not be sent where it asks.
 pub(crate) fn not_allowed(provider: Provider, refused: &NotAllowed) -> Response<Body> {
     tracing::warn!(error = %refused, "a request was refused");
     let message = refused.to_string();
     error(provider, StatusCode::MISDIRECTED_REQUEST, &message)
 }
 
-/// The answer to a request that got none from its provider.
+/// The response to a request that got no response from its provider.
 pub(crate) fn upstream_error(provider: Provider, error: &UpstreamError) -> Response<Body> {
     tracing::warn!(%error, "a request got no answer from its provider");
     let status = match error {

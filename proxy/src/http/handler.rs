@@ -1,4 +1,4 @@
-//! The way of one request of a dialect: plan what goes out, send it, and listen to the answer.
+//! Handles a request of a dialect: plans what goes out, sends it, and passes the response on while its usage is read.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -8,59 +8,55 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use tracing::Instrument;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, prefix_mismatch};
-use crate::http::body::Unread;
-use crate::http::errors;
-use crate::http::exchange::Turn;
+use crate::http::body::BodyError;
+use crate::http::context::RequestContext;
 use crate::http::headers::{self, RequestId};
 use crate::http::outgoing::Outgoing;
-use crate::http::prepare;
-use crate::http::recovery::Recovery;
-use crate::jobs::deferral::Deferral;
+use crate::http::thinking_retry::ThinkingRetry;
+use crate::http::{errors, execute_plan};
+use crate::jobs::PendingJob;
 use crate::metrics::Decision;
 use crate::plan::splice::Rope;
-use crate::upstream::{Destination, RequestBody, ResponseBody, UpstreamError};
-use crate::usage::{Done, UsageTap};
+use crate::upstream::{Destination, RequestBody, RequestLine, ResponseBody, UpstreamError};
+use crate::usage::{self, UsageCallback};
 
-/// Answers a request of a dialect whose body was read, or could not be.
-pub(crate) async fn answer(
+/// The provider's response to a request, or why there is none.
+type UpstreamResult = Result<Response<ResponseBody>, UpstreamError>;
+
+/// Handles a request of a dialect whose body was read, or could not be.
+pub(crate) async fn handle(
     app: Arc<App>,
     endpoint: Endpoint,
     parts: Parts,
-    received: Result<Bytes, Unread>,
+    received: Result<Bytes, BodyError>,
 ) -> Response<Body> {
     let (id, dialect) = (RequestId::new(), endpoint.dialect);
     let session = headers::session(&parts.headers);
     let span = tracing::info_span!("request", %id, dialect = dialect.name(), session);
-    let turn = Turn { app, dialect, id };
-    id.on(turn.run(endpoint, parts, received).instrument(span).await)
-}
-
-/// What a request asks, and where.
-#[derive(Clone)]
-struct Asked<'a> {
-    destination: &'a Destination,
-    method: Method,
-    target: &'a PathAndQuery,
+    let context = RequestContext { app, dialect, id };
+    let handled = context.handle(endpoint, parts, received);
+    id.set_on(handled.instrument(span).await)
 }
 
 /// What was sent for a request.
 struct Sent {
     decision: Decision,
+    bytes_received: usize,
     bytes_sent: usize,
     bytes_saved: usize,
 }
 
-impl Turn {
-    async fn run(
+impl RequestContext {
+    async fn handle(
         &self,
         endpoint: Endpoint,
         mut parts: Parts,
-        received: Result<Bytes, Unread>,
+        received: Result<Bytes, BodyError>,
     ) -> Response<Body> {
         let provider = self.dialect.provider();
         let destination = match self.app.upstream.destination(provider, &parts.headers) {
@@ -69,35 +65,43 @@ impl Turn {
         };
         let received = match received {
             Ok(received) => received,
-            Err(unread) => return self.refuse(&unread),
+            Err(error) => return self.body_error(&error),
         };
-        let outgoing = self.prepare(endpoint, &parts.headers, &received).await;
+        let outgoing = self.plan(endpoint, &parts.headers, &received).await;
         if outgoing.is_decoded() {
-            // It was decoded to be spliced, and goes out as it is now.
             parts.headers.remove(header::CONTENT_ENCODING);
         }
-        self.send((parts, &destination), outgoing, received.len())
-            .await
+        let path = parts.uri.path_and_query().cloned();
+        let line = RequestLine {
+            method: parts.method,
+            path: &path.unwrap_or_else(|| PathAndQuery::from_static("/")),
+            endpoint: Some(endpoint),
+        };
+        self.send(
+            (&destination, line, parts.headers),
+            outgoing,
+            received.len(),
+        )
+        .await
     }
 
-    /// Chooses what goes out for a body.
-    async fn prepare(&self, endpoint: Endpoint, headers: &HeaderMap, received: &Bytes) -> Outgoing {
-        if headers::bypass(headers) {
-            let observed = prepare::observe(self.clone(), headers.clone(), received.clone());
-            let observed = observed.in_current_span();
-            self.app.tasks.spawn_on(observed, &self.app.background);
+    /// Plans what goes out for a body.
+    async fn plan(&self, endpoint: Endpoint, headers: &HeaderMap, received: &Bytes) -> Outgoing {
+        if headers::asks_bypass(headers) {
+            let record =
+                execute_plan::record_bypassed(self.clone(), headers.clone(), received.clone());
+            self.spawn_in_background(record);
             return Outgoing::as_received(received, Decision::Bypassed);
         }
         // A panic of ours costs savings, never the request; its message is not shown, because it may quote a prompt.
         let planned = async {
             if endpoint.compacts() {
-                prepare::prepare_compaction(self, headers, received).await
+                execute_plan::compaction(self, headers, received).await
             } else {
-                prepare::prepare(self, headers, received).await
+                execute_plan::turn(self, headers, received).await
             }
         };
-        let planned = AssertUnwindSafe(planned).catch_unwind().await;
-        match planned {
+        match AssertUnwindSafe(planned).catch_unwind().await {
             Ok(Some(outgoing)) => outgoing,
             Ok(None) | Err(_) => Outgoing::as_received(received, Decision::Forwarded),
         }
@@ -105,155 +109,146 @@ impl Turn {
 
     async fn send(
         &self,
-        (mut parts, destination): (Parts, &Destination),
+        (destination, line, mut headers): (&Destination, RequestLine<'_>, HeaderMap),
         outgoing: Outgoing,
-        bytes_in: usize,
+        bytes_received: usize,
     ) -> Response<Body> {
         let Outgoing {
             rope,
             decision,
             bytes_saved,
             drops_thinking,
-            deferral,
-            heard,
-            recovery,
+            job,
+            mut on_usage,
+            retry,
         } = outgoing;
-        headers::outgoing(&mut parts.headers);
+        headers::make_outgoing(&mut headers);
         if drops_thinking {
-            prefix_mismatch::name_beta(&mut parts.headers);
+            prefix_mismatch::add_beta(&mut headers);
         }
-        let bytes_sent = rope.len();
         let mut sent = Sent {
             decision,
-            bytes_sent,
+            bytes_received,
+            bytes_sent: rope.len(),
             bytes_saved,
         };
-        let target = parts.uri.path_and_query().cloned();
-        let asked = Asked {
-            destination,
-            method: parts.method,
-            target: &target.unwrap_or_else(|| PathAndQuery::from_static("/")),
-        };
-        let again = recovery.map(|recovery| (recovery, parts.headers.clone()));
-        let mut answer = self.forward(asked.clone(), parts.headers, rope).await;
-        let mut heard = heard;
-        if let Some((recovery, headers)) = again {
-            // In a box: it is rare that more is to be done than to look at a status.
-            let recover = Box::pin(self.recover(answer, recovery, (asked, headers), &mut sent));
-            let (final_answer, told) = recover.await;
-            (answer, heard) = (final_answer, Some(told));
+        let retry = retry.map(|retry| (retry, headers.clone()));
+        let mut response = self.forward(destination, line.clone(), headers, rope).await;
+        if let Some((retry, headers)) = retry {
+            // In a box: it is rare that there is more to do than to look at a status.
+            let retried =
+                self.retry_if_refused(response, retry, (destination, line, headers), &mut sent);
+            let (final_response, callback) = Box::pin(retried).await;
+            (response, on_usage) = (final_response, Some(callback));
         }
-        sent.decision = deferral.map_or(sent.decision, Deferral::decision);
-        self.answered(answer, heard, &sent, bytes_in)
+        sent.decision = job.map_or(sent.decision, PendingJob::decision);
+        self.respond(response, on_usage, &sent)
     }
 
     /// Sends a body to the provider.
     async fn forward(
         &self,
-        Asked {
-            destination,
-            method,
-            target,
-        }: Asked<'_>,
+        destination: &Destination,
+        line: RequestLine<'_>,
         headers: HeaderMap,
         rope: Rope,
-    ) -> Result<Response<ResponseBody>, UpstreamError> {
+    ) -> UpstreamResult {
         let body = RequestBody::Whole(rope);
-        self.app
-            .upstream
-            .send(destination, (method, target), headers, body)
-            .await
+        let upstream = &self.app.upstream;
+        upstream.send(destination, line, headers, body).await
     }
 
-    /// Sends a request once more, if its answer is the refusal of its thinking; gives the answer to pass on, and who listens to it.
-    async fn recover(
+    /// Sends a request once more if the response refuses its thinking. Gives the response to pass on, and whom to call with its usage.
+    async fn retry_if_refused(
         &self,
-        answer: Result<Response<ResponseBody>, UpstreamError>,
-        recovery: Recovery,
-        (asked, mut headers): (Asked<'_>, HeaderMap),
+        response: UpstreamResult,
+        retry: ThinkingRetry,
+        (destination, line, mut headers): (&Destination, RequestLine<'_>, HeaderMap),
         sent: &mut Sent,
-    ) -> (Result<Response<ResponseBody>, UpstreamError>, Done) {
-        let Ok(mut answer) = answer else {
-            return (answer, recovery.heard());
+    ) -> (UpstreamResult, UsageCallback) {
+        let Ok(mut response) = response else {
+            return (response, retry.on_usage());
         };
-        let Some(rope) = recovery.second_try(&mut answer).await else {
-            return (Ok(answer), recovery.heard());
+        let Some(rope) = retry.retry_body(&mut response).await else {
+            return (Ok(response), retry.on_usage());
         };
-        *sent = Sent {
-            decision: Decision::Forwarded,
-            bytes_sent: rope.len(),
-            bytes_saved: 0,
-        };
+        sent.decision = Decision::Forwarded;
+        sent.bytes_sent = rope.len();
+        sent.bytes_saved = 0;
         headers.remove(header::CONTENT_ENCODING);
-        prefix_mismatch::name_beta(&mut headers);
-        let second = self.forward(asked, headers, rope).await;
-        let taken = second.as_ref().is_ok_and(|it| it.status().is_success());
-        let heard = if taken {
-            recovery.lost(&self.app.counts)
+        prefix_mismatch::add_beta(&mut headers);
+        let second = self.forward(destination, line, headers, rope).await;
+        let is_success = second.as_ref().is_ok_and(|it| it.status().is_success());
+        let on_usage = if is_success {
+            retry.on_usage_of_retry(&self.app.counts)
         } else {
-            recovery.heard()
+            retry.on_usage()
         };
-        (second, heard)
+        (second, on_usage)
     }
 
-    /// Counts a request, and makes its answer the client's.
-    fn answered(
+    /// Counts a request, and makes the client's response from the provider's.
+    fn respond(
         &self,
-        answer: Result<Response<ResponseBody>, UpstreamError>,
-        heard: Option<Done>,
+        response: UpstreamResult,
+        on_usage: Option<UsageCallback>,
         sent: &Sent,
-        bytes_in: usize,
     ) -> Response<Body> {
         let Sent {
             decision,
+            bytes_received,
             bytes_sent,
             bytes_saved,
         } = *sent;
         let provider = self.dialect.provider();
         self.app
             .counts
-            .request(decision, bytes_in, bytes_sent, bytes_saved);
-        let mut response = match answer {
-            Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                errors::switched(provider)
+            .request(decision, bytes_received, bytes_sent, bytes_saved);
+        let mut response = match response {
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                errors::unexpected_upgrade(provider)
             }
-            Ok(answer) => self.listen(answer, heard),
+            Ok(response) => self.pass_on(response, on_usage),
             Err(error) => errors::upstream_error(provider, &error),
         };
         let status = response.status().as_u16();
         tracing::debug!(
             decision = decision.name(),
-            bytes.r#in = bytes_in,
+            bytes.r#in = bytes_received,
             bytes.sent = bytes_sent,
             status,
             "answered"
         );
-        headers::decided(response.headers_mut(), decision, bytes_saved);
+        headers::set_decision(response.headers_mut(), decision, bytes_saved);
         response
     }
 
-    /// Passes an answer on and listens to it.
-    fn listen(&self, answer: Response<ResponseBody>, heard: Option<Done>) -> Response<Body> {
-        let (mut parts, body) = answer.into_parts();
+    /// Passes a response on, and has its usage read where somebody wants it.
+    fn pass_on(
+        &self,
+        response: Response<ResponseBody>,
+        on_usage: Option<UsageCallback>,
+    ) -> Response<Body> {
+        let (mut parts, body) = response.into_parts();
         headers::end_to_end(&mut parts.headers);
-        let Some(heard) = heard else {
-            return Response::from_parts(parts, Body::new(body));
+        let body = match on_usage {
+            Some(on_usage) => Body::new(usage::tap(body, &parts.headers, self.dialect, on_usage)),
+            None => Body::new(body),
         };
-        let body = UsageTap::new(body, &parts.headers, self.dialect, heard);
-        Response::from_parts(parts, Body::new(body))
+        Response::from_parts(parts, body)
     }
 
-    fn refuse(&self, unread: &Unread) -> Response<Body> {
+    fn body_error(&self, error: &BodyError) -> Response<Body> {
         let provider = self.dialect.provider();
-        match unread {
-            Unread::TooLarge => {
+        match error {
+            BodyError::TooLarge => {
                 let limit = self.app.rules.max_body_bytes;
                 let message = format!(
                     "the request body is larger than {limit} bytes (HEADROOM_MAX_BODY_BYTES)"
                 );
                 errors::error(provider, StatusCode::PAYLOAD_TOO_LARGE, &message)
             }
-            Unread::Broken => errors::broken(provider),
+            BodyError::Incomplete => errors::incomplete_body(provider),
         }
     }
 }

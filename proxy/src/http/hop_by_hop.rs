@@ -1,8 +1,10 @@
-//! Which headers go from one hop to the next (RFC 9110, section 7.6.1).
+//! Removes the headers that are meant for one hop only (RFC 9110, section 7.6.1).
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Headers that speak of one connection only, whether or not `Connection` names them.
+use crate::header_list::items;
+
+/// Headers that are for one connection only, whether or not `Connection` names them.
 const HOP_BY_HOP: [HeaderName; 6] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
@@ -14,23 +16,17 @@ const HOP_BY_HOP: [HeaderName; 6] = [
 /// The same, but without a constant of their own.
 const HOP_BY_HOP_NAMES: [&str; 2] = ["keep-alive", "proxy-connection"];
 
-/// The words of a header whose value is a list, such as `close, te`.
-pub(crate) fn words(value: &HeaderValue) -> impl DoubleEndedIterator<Item = &[u8]> {
-    let words = value.as_bytes().split(|byte| *byte == b',');
-    words.map(<[u8]>::trim_ascii)
-}
-
-/// Leaves the headers that are meant for the other end, in their order and as often as they stand there. `Expect` is answered
-/// by this hop's own server; a length beside a transfer coding is not the body's (RFC 9112, section 6.3).
+/// Keeps the headers that are meant for the other end, in their order and as often as they occur. `Expect` is handled by this hop's own
+/// server; a length beside a transfer coding is not the body's (RFC 9112, section 6.3).
 pub(crate) fn end_to_end(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
-        .flat_map(words)
+        .flat_map(items)
         .filter_map(|name| HeaderName::from_bytes(name).ok())
         .collect();
     let accepted = headers.get_all(header::TE).iter();
-    let trailers = accepted.flat_map(words).any(|word| word == b"trailers");
+    let trailers = accepted.flat_map(items).any(|item| item == b"trailers");
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
     }
@@ -51,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_speaks_of_the_connection_stays_behind() {
+    fn headers_of_the_connection_are_removed() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("connection", "close, X-Secret-Hop"),
@@ -71,11 +67,11 @@ mod tests {
             );
         }
         end_to_end(&mut headers);
-        let left: Vec<(&str, &[u8])> = headers
+        let kept: Vec<(&str, &[u8])> = headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()))
             .collect();
-        assert_eq!(left.len(), 4, "{left:?}");
+        assert_eq!(kept.len(), 4, "{kept:?}");
         assert_eq!(headers.get_all("x-multi").iter().count(), 2);
         assert_eq!(headers["te"], "trailers");
         assert_eq!(headers["authorization"], "Bearer t");

@@ -1,22 +1,22 @@
-//! HTTP as clients speak it with the proxy: hyper reads and writes it, and [`routes`] say which request goes where. What is posted to a
-//! dialect's path is read whole ([`body`]) and goes its turn; what is in no dialect is passed through ([`passthrough`], [`websocket`]).
+//! HTTP between clients and the proxy: [`routes`] says which request goes where. What is posted to a dialect's path is read whole ([`body`])
+//! and goes to the [`handler`]; everything else is relayed ([`passthrough`], [`websocket`]).
 
-pub(crate) mod body;
-pub(crate) mod encoding;
-pub(crate) mod errors;
-pub(crate) mod exchange;
+mod body;
+mod cold_start;
+mod context;
+mod errors;
+mod execute_plan;
 mod handler;
-pub(crate) mod headers;
-pub(crate) mod hop_by_hop;
-pub(crate) mod outgoing;
+mod headers;
+mod hop_by_hop;
+mod outgoing;
 mod passthrough;
-mod prepare;
-pub(crate) mod readable;
-pub(crate) mod recovery;
-pub(crate) mod report;
+mod report_skipped;
 mod routes;
+mod scannable_body;
 mod server;
-pub(crate) mod settings;
+mod settings;
+mod thinking_retry;
 mod websocket;
 
 pub(crate) use self::server::serve;

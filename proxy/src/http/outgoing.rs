@@ -1,16 +1,16 @@
-//! A body that is ready to go out.
+//! A request that is ready to go out.
 
 use std::fmt;
 
 use bytes::Bytes;
 
-use crate::http::recovery::Recovery;
-use crate::jobs::deferral::Deferral;
+use crate::http::thinking_retry::ThinkingRetry;
+use crate::jobs::PendingJob;
 use crate::metrics::Decision;
 use crate::plan::splice::Rope;
-use crate::usage::Done;
+use crate::usage::UsageCallback;
 
-/// The body, and what goes with it.
+/// A request's body, and what goes with it.
 pub(crate) struct Outgoing {
     pub(crate) rope: Rope,
     pub(crate) decision: Decision,
@@ -18,11 +18,11 @@ pub(crate) struct Outgoing {
     /// Whether it asks the provider to drop thinking that is bound to something else.
     pub(crate) drops_thinking: bool,
     /// The job that is pushed for it.
-    pub(crate) deferral: Option<Deferral>,
-    /// Told what the answer says of the provider's cache.
-    pub(crate) heard: Option<Done>,
-    /// In place of that for a request whose thinking the provider may refuse.
-    pub(crate) recovery: Option<Recovery>,
+    pub(crate) job: Option<PendingJob>,
+    /// Called with the usage that the response states.
+    pub(crate) on_usage: Option<UsageCallback>,
+    /// In place of `on_usage` for a request whose thinking the provider may refuse.
+    pub(crate) retry: Option<ThinkingRetry>,
 }
 
 impl Outgoing {
@@ -45,7 +45,7 @@ impl Outgoing {
         }
     }
 
-    /// Whether it is made of the body without its content encoding.
+    /// Whether its body is without the content encoding of the one that was received.
     pub(crate) fn is_decoded(&self) -> bool {
         self.drops_thinking || self.decision == Decision::Compressed
     }
@@ -56,9 +56,9 @@ impl Outgoing {
             decision,
             bytes_saved,
             drops_thinking: false,
-            deferral: None,
-            heard: None,
-            recovery: None,
+            job: None,
+            on_usage: None,
+            retry: None,
         }
     }
 }

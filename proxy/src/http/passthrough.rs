@@ -1,4 +1,4 @@
-//! Requests in no dialect of ours: streamed to their provider and back, untouched.
+//! Relays requests that are in no dialect: streamed to their provider and back, untouched.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,27 +16,31 @@ use crate::http::errors;
 use crate::http::headers::{self, RequestId};
 use crate::http::websocket::Upgrade;
 use crate::plan::splice::Rope;
-use crate::upstream::RequestBody;
+use crate::upstream::{RequestBody, RequestLine};
 
-/// Relays a request of any method to any path.
-pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body> {
+/// Relays a request of any method to any path, which leads to `endpoint` if it is a dialect's.
+pub(crate) async fn relay(
+    app: Arc<App>,
+    endpoint: Option<Endpoint>,
+    mut request: Request,
+) -> Response<Body> {
     let id = RequestId::new();
-    let upgrade = Upgrade::wanted(&mut request);
+    let upgrade = Upgrade::take_from(&mut request);
     let (mut parts, body) = request.into_parts();
     let span = tracing::info_span!("request", %id, path = parts.uri.path());
     let provider = Provider::of(parts.uri.path(), &parts.headers);
-    let Some(target) = parts.uri.path_and_query() else {
+    let Some(path) = parts.uri.path_and_query() else {
         let message = format!("{} is not a path that can be forwarded", parts.uri);
-        return id.on(errors::error(provider, StatusCode::BAD_REQUEST, &message));
+        return id.set_on(errors::error(provider, StatusCode::BAD_REQUEST, &message));
     };
     let destination = match app.upstream.destination(provider, &parts.headers) {
         Ok(destination) => destination,
         Err(refused) => {
-            return id.on(span.in_scope(|| errors::not_allowed(provider, &refused)));
+            return id.set_on(span.in_scope(|| errors::not_allowed(provider, &refused)));
         }
     };
-    headers::outgoing(&mut parts.headers);
-    if upgrade.is_some() && Endpoint::of(parts.uri.path()).is_some() {
+    headers::make_outgoing(&mut parts.headers);
+    if upgrade.is_some() && endpoint.is_some() {
         span.in_scope(|| {
             tracing::warn!(
                 "a client asks on a WebSocket, where nothing is compressed: have it speak HTTP (Codex: supports_websockets=false in its model_providers entry)"
@@ -44,33 +48,38 @@ pub(crate) async fn relay(app: Arc<App>, mut request: Request) -> Response<Body>
         });
     }
     if let Some(upgrade) = &upgrade {
-        upgrade.ask(&mut parts.headers);
+        upgrade.add_to(&mut parts.headers);
     }
-    let broken = Arc::new(AtomicBool::new(false));
+    let incomplete = Arc::new(AtomicBool::new(false));
     let body = if body.is_end_stream() {
         RequestBody::Whole(Rope::from(Bytes::new()))
     } else {
-        let note = Arc::clone(&broken);
+        let note = Arc::clone(&incomplete);
         RequestBody::Streamed(Body::new(body.map_err(move |error| {
             note.store(true, Ordering::Relaxed);
             error
         })))
     };
-    let answer = app
+    let line = RequestLine {
+        method: parts.method,
+        path,
+        endpoint,
+    };
+    let response = app
         .upstream
-        .send(&destination, (parts.method, target), parts.headers, body)
+        .send(&destination, line, parts.headers, body)
         .await;
-    id.on(match answer {
-        Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            let agreed = upgrade.and_then(|upgrade| upgrade.agreed(&app, answer));
-            agreed.unwrap_or_else(|| errors::switched(provider))
+    id.set_on(match response {
+        Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            let accepted = upgrade.and_then(|upgrade| upgrade.accept(&app, response));
+            accepted.unwrap_or_else(|| errors::unexpected_upgrade(provider))
         }
-        Ok(answer) => {
-            let (mut parts, body) = answer.into_parts();
+        Ok(response) => {
+            let (mut parts, body) = response.into_parts();
             headers::end_to_end(&mut parts.headers);
             Response::from_parts(parts, Body::new(body))
         }
-        Err(_) if broken.load(Ordering::Relaxed) => errors::broken(provider),
+        Err(_) if incomplete.load(Ordering::Relaxed) => errors::incomplete_body(provider),
         Err(error) => span.in_scope(|| errors::upstream_error(provider, &error)),
     })
 }

@@ -1,4 +1,4 @@
-//! Which path leads where.
+//! Routes requests by method and path.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::dialect::{Endpoint, Provider};
 use crate::http::handler;
 use crate::http::{body, errors, headers, passthrough};
 
-/// How long a look at the counts may wait for the queue.
+/// How long `/stats`, `/metrics` and `/readyz` may wait for the queue and the store.
 const COUNTS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The routes: ours by name, and everything else to its provider.
+/// The router: the proxy's own paths, and everything else to its provider.
 pub(crate) fn routes(app: Arc<App>) -> Router {
     Router::new()
         .route(
@@ -35,25 +35,25 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// What is posted to a dialect's path is planned; everything else is relayed.
+/// Has a request that is posted to a dialect's path planned, and relays everything else.
 async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
-    let posted = request.method() == Method::POST;
-    let endpoint = posted.then(|| Endpoint::of(request.uri().path()));
-    let endpoint = endpoint.flatten();
-    if headers::coded(request.headers()) {
+    let endpoint = Endpoint::of(request.uri().path());
+    let posted = endpoint.filter(|_| request.method() == Method::POST);
+    if headers::has_unknown_transfer_coding(request.headers()) {
         let by_headers = || Provider::of(request.uri().path(), request.headers());
-        return coded(endpoint.map_or_else(by_headers, |it| it.dialect.provider()));
+        let provider = posted.map_or_else(by_headers, |it| it.dialect.provider());
+        return unknown_transfer_coding(provider);
     }
-    let Some(endpoint) = endpoint else {
-        return passthrough::relay(app, request).await;
+    let Some(posted) = posted else {
+        return passthrough::relay(app, endpoint, request).await;
     };
     let (parts, body) = request.into_parts();
     let received = body::read(body, &parts.headers, app.rules.max_body_bytes).await;
-    handler::answer(app, endpoint, parts, received).await
+    handler::handle(app, posted, parts, received).await
 }
 
-/// The answer to a body in a transfer coding that is not known here (RFC 9112, section 6.1).
-fn coded(provider: Provider) -> Response<Body> {
+/// The response to a body in a transfer coding that is not known here (RFC 9112, section 6.1).
+fn unknown_transfer_coding(provider: Provider) -> Response<Body> {
     let message = "no transfer coding but chunked is understood";
     errors::error(provider, StatusCode::NOT_IMPLEMENTED, message)
 }
@@ -98,7 +98,7 @@ async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
 }
 
 async fn queue_counts(app: &App) -> Option<(Depth, Totals)> {
-    tokio::time::timeout(COUNTS_TIMEOUT, app.queue.counts())
+    tokio::time::timeout(COUNTS_TIMEOUT, app.jobs.queue.counts())
         .await
         .ok()?
         .ok()

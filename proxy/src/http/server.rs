@@ -1,4 +1,4 @@
-//! The listener: takes connections, serves HTTP/1.1 and HTTP/2 on them, and drains when it is told to stop.
+//! The server: accepts connections, serves HTTP/1.1 and HTTP/2 on them, and drains when it is told to stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,19 +16,17 @@ use tokio_util::task::TaskTracker;
 
 use super::routes;
 use crate::app::App;
-use crate::http::settings::{ClientSide, HTTP};
+use crate::http::settings;
 
 /// Why a connection ended early.
 type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
 
-const CLIENT: ClientSide = HTTP.client;
-
-/// Serves until `stop` is done and what was on its way has ended, or the drain time is over. While it drains it still answers, so
-/// that `/readyz` can say so.
+/// Serves until `stop` is done and requests that are on their way have ended, or the drain time is over. While it drains it still takes
+/// requests, so that `/readyz` can say so.
 pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
     let routes = routes::routes(app.clone());
     let accept = async |connections: &TaskTracker, stopping: &CancellationToken| loop {
-        let stream = accepted(&listener).await;
+        let stream = accept_one(&listener).await;
         let served = serve_connection(stream, routes.clone(), stopping.clone());
         connections.spawn(served.map(log));
     };
@@ -49,45 +47,45 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
     let (late, never) = (TaskTracker::new(), CancellationToken::new());
     tokio::select! {
         () = accept(&late, &never) => {}
-        drained = tokio::time::timeout(CLIENT.drain_timeout, drained) => if drained.is_err() {
-            let seconds = CLIENT.drain_timeout.as_secs();
+        drained = tokio::time::timeout(settings::DRAIN_TIMEOUT, drained) => if drained.is_err() {
+            let seconds = settings::DRAIN_TIMEOUT.as_secs();
             tracing::warn!(seconds, "some requests did not end in time and are cut off");
         }
     }
 }
 
-async fn accepted(listener: &TcpListener) -> TcpStream {
+async fn accept_one(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(error) => {
                 tracing::warn!(%error, "could not accept a connection");
-                tokio::time::sleep(CLIENT.accept_pause).await;
+                tokio::time::sleep(settings::ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// Serves one connection. After `stopping` the request that has begun is the last.
+/// Serves one connection. After `stopping`, a request that has begun is its last.
 async fn serve_connection(
     stream: TcpStream,
     routes: Router,
     stopping: CancellationToken,
 ) -> Result<(), ConnectionError> {
-    prepare(&stream);
-    let asked = AtomicBool::new(false);
+    set_options(&stream);
+    let has_request = AtomicBool::new(false);
     let routes = TowerToHyperService::new(routes);
     let service = service_fn(|request| {
-        asked.store(true, Ordering::Relaxed);
+        has_request.store(true, Ordering::Relaxed);
         routes.call(request)
     });
     let builder = builder();
     let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut served = std::pin::pin!(served);
-    // hyper's time limit for a head begins when it knows the version: a client that sends too little to tell is timed here.
+    // hyper's timeout for a head begins when it knows the HTTP version: this one is for a client that sends too little to tell.
     let silent = async {
-        tokio::time::sleep(CLIENT.head_timeout).await;
-        if asked.load(Ordering::Relaxed) {
+        tokio::time::sleep(settings::HEAD_TIMEOUT).await;
+        if has_request.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
     };
@@ -100,14 +98,14 @@ async fn serve_connection(
     served.await
 }
 
-/// Sets what the system does for a client's connection.
-fn prepare(stream: &TcpStream) {
+/// Sets the socket options of a client's connection.
+fn set_options(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not turn off Nagle's algorithm");
     }
-    // A client that vanished without a word would hold its connection, and a WebSocket its provider's too, for ever.
-    if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&CLIENT.tcp_keepalive) {
-        tracing::debug!(%error, "could not have the system ask whether a client is still there");
+    // A client that vanished would otherwise keep its connection, and a WebSocket its provider's too, for ever.
+    if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&settings::TCP_KEEPALIVE) {
+        tracing::debug!(%error, "could not turn on keepalive probes");
     }
 }
 
@@ -116,8 +114,8 @@ fn builder() -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(CLIENT.head_timeout)
-        .max_buf_size(CLIENT.read_buffer);
+        .header_read_timeout(settings::HEAD_TIMEOUT)
+        .max_buf_size(settings::READ_BUFFER);
     builder.http2().timer(TokioTimer::new());
     builder
 }

@@ -1,4 +1,4 @@
-//! `WebSocket`: the handshake goes to the provider and back, and then the bytes of either side as they come.
+//! Relays a `WebSocket`: its handshake to the provider and back, and then the bytes of both sides.
 
 use std::io;
 
@@ -11,11 +11,12 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, split};
 
 use crate::app::App;
-use crate::http::headers::{self, words};
-use crate::http::settings::HTTP;
+use crate::header_list::items;
+use crate::http::headers;
+use crate::http::settings;
 use crate::upstream::ResponseBody;
 
-/// A client's wish to speak WebSocket on its connection.
+/// A client's request to upgrade its connection to a WebSocket.
 #[derive(Debug)]
 pub(crate) struct Upgrade {
     client: OnUpgrade,
@@ -24,8 +25,8 @@ pub(crate) struct Upgrade {
 }
 
 impl Upgrade {
-    /// Takes the wish from a request that has one. No other protocol is spoken here.
-    pub(crate) fn wanted(request: &mut Request) -> Option<Self> {
+    /// Takes the upgrade from a request that asks for one. No other protocol is supported.
+    pub(crate) fn take_from(request: &mut Request) -> Option<Self> {
         let protocol = protocol(request.headers())?.clone();
         if request.method() != Method::GET {
             return None;
@@ -35,23 +36,23 @@ impl Upgrade {
         Some(Self { client, protocol })
     }
 
-    /// Puts the wish on the headers that go to the provider.
-    pub(crate) fn ask(&self, headers: &mut HeaderMap) {
-        say(headers, self.protocol.clone());
+    /// Adds the upgrade to the headers that go to the provider.
+    pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
+        set_upgrade(headers, self.protocol.clone());
     }
 
-    /// Passes the provider's consent on and relays what follows until both sides have ended, one of them breaks, or the proxy
-    /// stops. `None` where the answer agrees to something else.
-    pub(crate) fn agreed(
+    /// Passes the provider's 101 response on and relays what follows until both sides have ended, one of them breaks, or the proxy stops.
+    /// `None` where the response upgrades to something else.
+    pub(crate) fn accept(
         self,
         app: &App,
-        answer: Response<ResponseBody>,
+        response: Response<ResponseBody>,
     ) -> Option<Response<Body>> {
-        let (mut parts, _no_body) = answer.into_parts();
+        let (mut parts, _no_body) = response.into_parts();
         let protocol = protocol(&parts.headers)?.clone();
         let provider = parts.extensions.remove::<OnUpgrade>()?;
         headers::end_to_end(&mut parts.headers);
-        say(&mut parts.headers, protocol);
+        set_upgrade(&mut parts.headers, protocol);
         app.tasks.spawn(async move {
             if let Err(error) = relay(self.client, provider).await {
                 tracing::debug!(%error, "a WebSocket ended early");
@@ -64,8 +65,8 @@ impl Upgrade {
 /// The value of `Upgrade`, where these headers ask for or agree to a WebSocket.
 fn protocol(headers: &HeaderMap) -> Option<&HeaderValue> {
     let connection = headers.get_all(header::CONNECTION).iter();
-    let mut said = connection.flat_map(words);
-    said.find(|word| word.eq_ignore_ascii_case(b"upgrade"))?;
+    let mut options = connection.flat_map(items);
+    options.find(|option| option.eq_ignore_ascii_case(b"upgrade"))?;
     let protocol = headers.get(header::UPGRADE)?;
     protocol
         .as_bytes()
@@ -73,33 +74,33 @@ fn protocol(headers: &HeaderMap) -> Option<&HeaderValue> {
         .then_some(protocol)
 }
 
-/// Says on this hop what was asked for or agreed to on the other.
-fn say(headers: &mut HeaderMap, protocol: HeaderValue) {
+/// Sets the upgrade headers, which are for one hop only, on the next hop's headers.
+fn set_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, protocol);
 }
 
-/// Moves bytes both ways. The end of one side is told to the other, which may then say what is left.
+/// Copies bytes both ways. The end of one side is passed to the other, which may still send the rest of its own.
 async fn relay(client: OnUpgrade, provider: OnUpgrade) -> io::Result<()> {
     let (client, provider) = tokio::try_join!(client, provider).map_err(io::Error::other)?;
     let (from_client, to_client) = split(TokioIo::new(client));
     let (from_provider, to_provider) = split(TokioIo::new(provider));
-    let up = std::pin::pin!(pump(from_client, to_provider));
-    let down = std::pin::pin!(pump(from_provider, to_client));
+    let up = std::pin::pin!(copy(from_client, to_provider));
+    let down = std::pin::pin!(copy(from_provider, to_client));
     match select(up, down).await {
         Either::Left((ended, down)) => {
             ended?;
-            tokio::time::timeout(HTTP.half_closed_timeout, down).await?
+            tokio::time::timeout(settings::HALF_CLOSED_TIMEOUT, down).await?
         }
         Either::Right((ended, up)) => {
             ended?;
-            tokio::time::timeout(HTTP.half_closed_timeout, up).await?
+            tokio::time::timeout(settings::HALF_CLOSED_TIMEOUT, up).await?
         }
     }
 }
 
-/// Moves bytes one way, and the end of them.
-async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
+/// Copies bytes one way until their end, and passes the end on.
+async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
     tokio::io::copy(&mut from, &mut to).await?;
     to.shutdown().await
 }

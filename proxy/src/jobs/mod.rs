@@ -1,6 +1,91 @@
-//! What is left to a worker: cold starts, which go out at once while their jobs are made and pushed, and results that never came.
+//! The jobs that are left to a worker: built and pushed to the queue in the background, one at a time and in bounded memory.
 
-pub(crate) mod backlog;
-pub(crate) mod cold_start;
-pub(crate) mod deferral;
-pub(crate) mod reoffer;
+mod build_limit;
+mod job;
+pub(crate) mod overdue;
+mod pending;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::queue::{Enqueued, JobQueue};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use self::build_limit::BuildLimit;
+use self::overdue::OverdueJobs;
+pub(crate) use self::pending::PendingJob;
+use crate::scan::Scan;
+
+/// The side of the queue that pushes jobs.
+#[derive(Debug)]
+pub(crate) struct Jobs {
+    pub(crate) queue: Arc<dyn JobQueue>,
+    pub(crate) overdue: OverdueJobs,
+    build_limit: BuildLimit,
+}
+
+/// Memory that is reserved for building a job, and where to say what became of the job.
+#[derive(Debug)]
+pub(crate) struct JobPermit {
+    _memory: OwnedSemaphorePermit,
+    outcome: oneshot::Sender<Enqueued>,
+}
+
+/// What a job is built from: the messages of a request that `prefix` ends with.
+#[derive(Debug)]
+pub(crate) struct JobSource {
+    pub(crate) body: Bytes,
+    pub(crate) scan: Arc<Scan>,
+    pub(crate) prefix: PrefixId,
+    /// The id of the request.
+    pub(crate) trace: String,
+}
+
+impl Jobs {
+    pub(crate) fn new(queue: Arc<dyn JobQueue>) -> Self {
+        Self {
+            queue,
+            overdue: OverdueJobs::new(),
+            build_limit: BuildLimit::new(),
+        }
+    }
+
+    /// Reserves memory for the job of a body of so many bytes. There is no permit, and the job is dropped, where too many others wait to
+    /// be built.
+    pub(crate) fn reserve(&self, bytes: usize) -> (Option<JobPermit>, PendingJob) {
+        let (outcome, pending) = PendingJob::new();
+        let permit = if let Some(memory) = self.build_limit.reserve(bytes) {
+            Some(JobPermit {
+                _memory: memory,
+                outcome,
+            })
+        } else {
+            tracing::debug!("too many jobs wait to be built: a cold start's is dropped");
+            let _ = outcome.send(Enqueued::DroppedFull);
+            None
+        };
+        (permit, pending)
+    }
+
+    /// Builds a job and pushes it, unless the queue is full.
+    pub(crate) async fn enqueue(&self, permit: JobPermit, source: JobSource) {
+        if self.queue.turns_away().await {
+            let _ = permit.outcome.send(Enqueued::DroppedFull);
+            return;
+        }
+        let built = self.build_limit.run(move || job::build(&source)).await;
+        let Some((envelope, payload)) = built else {
+            return;
+        };
+        match self.queue.enqueue(&envelope, payload).await {
+            Ok(enqueued) => {
+                tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, ?enqueued, "a cold start's job");
+                let _ = permit.outcome.send(enqueued);
+            }
+            Err(error) => {
+                tracing::warn!(job.prefix = %envelope.prefix, %error, "could not push the job of a cold start: its session stays uncompressed for a while")
+            }
+        }
+    }
+}

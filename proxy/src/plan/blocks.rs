@@ -1,4 +1,4 @@
-//! Blocks as compressors and jobs take them, with the tool call they answer.
+//! Blocks as compressors and jobs take them: each with the tool call whose output it is.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use headroom_shared::contract::job::{EscapedText, JobBlock};
 
 use crate::scan::{Block, Call, Scan};
 
-/// A longer input of a tool call is no help in naming its output, and is not repeated for every block of it.
+/// A tool call's input that is longer than this says little about its output, and is left out.
 const LONGEST_INPUT: usize = 4096;
 
 /// The blocks of a request as a compressor takes them, in order, each with its position in the scan. One whose text is no Unicode

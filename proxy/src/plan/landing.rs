@@ -1,7 +1,7 @@
-//! When a waiting compressed prefix may land: change blocks that were sent in the original to their compressed forms.
+//! When a worker's compressed prefix may land: change blocks that were sent in the original to their compressed forms.
 //!
-//! It does so as a whole, once, and only where no thinking is bound to what changes and the provider's cache of the prefix
-//! is certainly cold, so that nothing that was paid for is thrown away.
+//! It lands as a whole, once, and only where no thinking is bound to what changes and the provider's cache of the prefix has certainly
+//! expired, so that nothing that was paid for is thrown away.
 
 use std::collections::HashMap;
 
@@ -9,37 +9,37 @@ use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::CompressedPrefix;
 use headroom_shared::contract::record::{CacheUsage, SentRecord};
 
-use crate::records::{Known, Waiting};
+use super::known_prefix::{DeferredPrefix, KnownPrefix};
 use crate::scan::{Block, CacheLife, Scan};
 
 /// Added to a marker's life before its cache counts as gone: clocks and networks are not exact.
 const MARGIN_MS: u64 = 60_000;
-/// For how long a request whose answer said nothing of the cache may have left something there: the longest life of a marker.
+/// For how long a request whose response said nothing of the cache may have left something there: the longest life of a marker.
 pub(crate) const UNKNOWN_LIFE_MS: u64 = 3_600_000 + MARGIN_MS;
 /// A prefix of so many tokens is always cached by a provider that caches by itself (from 1,024 on: `docs/providers.md`).
 const SURELY_CACHED_TOKENS: u64 = 2_048;
 
-/// The waiting prefix, if it may land in this request.
+/// The deferred prefix, if it may land in this request.
 pub(crate) fn ready<'a>(
     scan: &Scan,
-    known: &'a Known,
+    known: &'a KnownPrefix,
     now_ms: u64,
-) -> Option<(&'a Waiting, &'a CompressedPrefix)> {
-    let waiting = known.waiting.as_ref()?;
-    let compressed = waiting.compressed.as_ref()?;
+) -> Option<(&'a DeferredPrefix, &'a CompressedPrefix)> {
+    let deferred = known.deferred.as_ref()?;
+    let compressed = deferred.compressed.as_ref()?;
     let first = compressed
         .blocks
         .iter()
         .map(|block| block.place.message as usize)
         .min()?;
-    let bound = waiting.record.bound || thinking_after(scan, first);
+    let bound = deferred.record.bound || thinking_after(scan, first);
     let references = scan.references || !compressed.references;
-    let fits = known.sure && references && same_blocks(scan, compressed);
-    (fits && !bound && certainly_cold(scan.cache, known, waiting, now_ms))
-        .then_some((waiting, compressed))
+    let matches = known.complete && references && same_blocks(scan, compressed);
+    (matches && !bound && certainly_cold(scan.cache, known, deferred, now_ms))
+        .then_some((deferred, compressed))
 }
 
-/// Whether thinking may follow a request's first block that its model binds to it: it stands there already, or the answer may
+/// Whether thinking may follow a request's first block that its model binds to it: it stands there already, or the response may
 /// begin with it.
 pub(crate) fn binds(scan: &Scan) -> bool {
     let asks = scan.asks_thinking && scan.facts.binds_thinking;
@@ -75,21 +75,26 @@ pub(crate) fn warm_until_ms(cache: CacheLife, now_ms: u64) -> u64 {
     }
 }
 
-/// Whether the provider has certainly nothing of the waiting prefix in its cache.
-fn certainly_cold(cache: CacheLife, known: &Known, waiting: &Waiting, now_ms: u64) -> bool {
-    let Some(last) = known.last() else {
+/// Whether the provider has certainly nothing of the deferred prefix in its cache.
+fn certainly_cold(
+    cache: CacheLife,
+    known: &KnownPrefix,
+    deferred: &DeferredPrefix,
+    now_ms: u64,
+) -> bool {
+    let Some(last) = known.latest_record() else {
         return false;
     };
-    // What was sent on the record later says more of the cache than what was sent before without one.
-    let unsure_ms = known.sent_unsure.at_ms;
-    if unsure_ms > last.sent_ms && now_ms <= unsure_ms.saturating_add(UNKNOWN_LIFE_MS) {
+    // What was sent later with a record says more of the cache than what was sent before without one.
+    let unrecorded_ms = known.unrecorded.at_ms;
+    if unrecorded_ms > last.sent_ms && now_ms <= unrecorded_ms.saturating_add(UNKNOWN_LIFE_MS) {
         return false;
     }
-    let expired = now_ms > waiting.record.warm_until_ms;
+    let expired = now_ms > deferred.record.warm_until_ms;
     match cache {
         CacheLife::Marked(_) => expired,
         CacheLife::Automatic(_) => expired || never_cached(known),
-        // Without a marker nothing should have been cached; the answer must have said so, or be long ago.
+        // Without a marker nothing should have been cached; the response must have said so, or be long ago.
         CacheLife::None => {
             expired
                 && match last.usage {
@@ -100,9 +105,9 @@ fn certainly_cold(cache: CacheLife, known: &Known, waiting: &Waiting, now_ms: u6
     }
 }
 
-/// Whether a provider that caches by itself has shown that it does not: each request that went on from a long prefix was
-/// answered without a token from the cache. One that only began a prefix proves nothing: it wrote what the next would read.
-fn never_cached(known: &Known) -> bool {
+/// Whether a provider that caches by itself has shown that it does not: each request that continued a long prefix got a response without
+/// a token from the cache. One that only began a prefix proves nothing: it wrote what the next would read.
+fn never_cached(known: &KnownPrefix) -> bool {
     let shows = |record: &SentRecord| {
         record.start > 0
             && record
@@ -110,7 +115,7 @@ fn never_cached(known: &Known) -> bool {
                 .is_some_and(|usage| usage.total >= SURELY_CACHED_TOKENS)
     };
     let none = |record: &SentRecord| record.usage.is_none_or(CacheUsage::is_none);
-    known.last().is_some_and(shows) && known.chain.iter().all(|(_, record)| none(record))
+    known.latest_record().is_some_and(shows) && known.chain.iter().all(|(_, record)| none(record))
 }
 
 /// Whether each compressed block stands where the result says, with the text it was made from.

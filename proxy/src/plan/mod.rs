@@ -1,19 +1,20 @@
-//! What goes out for a request, decided without a task, a store or a server: which blocks are sent in which form, what is to be stored
-//! before that, what is to be remembered of it, and whether a worker gets a job.
+//! Decides what goes out for a request, without a task, a store or a server: which blocks are sent in which form, what must be stored before
+//! that, what is remembered of it, and whether a worker gets a job.
 //!
-//! Whoever performs a plan reads what it [`Needs`], lets [`first_send::decide`] compress what is new, calls [`Planner::plan`], stores
-//! the plan's entries, and sends [`Plan::stored`], or [`Plan::not_stored`] where that failed.
+//! The caller reads what the request [`Needs`], lets [`first_send::compress_blocks`] compress what is new, calls [`Planner::plan`], stores
+//! the plan's entries, and sends what [`Plan::commit`] gives, or [`Plan::roll_back`] where storing failed.
 
 pub(crate) mod blocks;
 pub(crate) mod first_send;
+pub(crate) mod known_prefix;
 pub(crate) mod landing;
+pub(crate) mod record_updates;
 #[cfg(test)]
 mod rules_tests;
+pub(crate) mod skip_reason;
 pub(crate) mod splice;
 #[cfg(test)]
 mod tests;
-pub(crate) mod turn_record;
-pub(crate) mod uncompressed;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -24,10 +25,10 @@ use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::{CompressedPrefix, Form};
 use headroom_shared::store::{Entry, Key};
 
-use self::first_send::{Outcome, Undecided};
-use self::turn_record::TurnRecord;
-use self::uncompressed::{Left, Uncompressed};
-use crate::records::Known;
+use self::first_send::{BlocksToCompress, CompressResult};
+use self::known_prefix::KnownPrefix;
+use self::record_updates::RecordUpdates;
+use self::skip_reason::{SkipReason, SkippedBlocks};
 use crate::scan::Scan;
 
 /// The texts that go out in place of blocks: position in the scan and escaped text, in order.
@@ -37,7 +38,7 @@ pub(crate) type Forms = Vec<(usize, Bytes)>;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) scan: &'a Scan,
-    pub(crate) known: &'a Known,
+    pub(crate) known: &'a KnownPrefix,
     /// When it goes out: milliseconds since 1970.
     pub(crate) now_ms: u64,
 }
@@ -47,82 +48,85 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Needs {
     /// The forms of the compressed prefix that may land.
     pub(crate) landing: Vec<FormId>,
-    /// The blocks, by their positions, behind what the client has edited: were they sent compressed?
+    /// The blocks, by their positions, that stand behind what the client has edited: they may have been sent compressed.
     pub(crate) moved: Range<usize>,
 }
 
 /// The rules by which requests are planned.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Planner {
-    /// Tokens in its messages from which on a cold start is left to a worker.
+    /// A cold start with at least so many tokens in its messages is left to a worker.
     pub(crate) min_tokens: u64,
 }
 
 /// What to do with a request.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// Forms in which blocks were sent before.
+    /// The forms in which blocks were sent before.
     recorded: Forms,
-    /// Forms that go out only if all of `entries` is in the store before.
-    new: Forms,
-    /// What to store first; empty where there is nothing new.
+    /// The forms of blocks that land. Like `newly_compressed`, they go out only if all of `entries` is in the store before.
+    landing: Forms,
+    /// What to store before the request goes out; empty where it has no new form.
     pub(crate) entries: Vec<Entry>,
     /// How many blocks land: change from the original to a form.
     pub(crate) landed: usize,
-    /// The texts of forms that are sent for the first time.
-    entered: Vec<(usize, Form)>,
-    /// New blocks that go out in the original.
-    left: Left,
-    record: TurnRecord,
-    /// The record without anything that is new.
-    record_without_new: TurnRecord,
+    /// The forms of blocks that are sent for the first time, by position in the scan.
+    newly_compressed: Vec<(usize, Form)>,
+    /// The blocks that are sent for the first time and go out in the original.
+    skipped: SkippedBlocks,
+    record_updates: RecordUpdates,
+    /// The same without any new form.
+    record_updates_without_new: RecordUpdates,
     /// The prefix that a worker is to compress: the whole request, a cold start.
     pub(crate) job: Option<PrefixId>,
 }
 
-/// A plan of which it is known whether its entries are stored.
+/// A plan after its entries were stored, or could not be.
 #[derive(Debug)]
-pub(crate) struct Settled {
+pub(crate) struct FinalPlan {
     /// The forms that go out.
     pub(crate) forms: Forms,
     /// What is to be remembered of the request.
-    pub(crate) record: TurnRecord,
-    /// Whether the record stands in the store already.
+    pub(crate) record_updates: RecordUpdates,
+    /// Whether the store has the record updates already.
     pub(crate) is_stored: bool,
     /// Forms that are in use from now on.
-    pub(crate) entered: Vec<Form>,
-    /// New blocks that go out in the original.
-    pub(crate) left: Left,
+    pub(crate) newly_compressed: Vec<Form>,
+    /// The blocks that are sent for the first time and go out in the original.
+    pub(crate) skipped: SkippedBlocks,
 }
 
 impl Planner {
-    /// Whether what was scanned of a request is enough for a worker: it is large, and something in it is worth compressing. A model
-    /// that is not named yet counts as one that makes few tokens of it.
+    /// Whether what was scanned of a request is enough to leave it to a worker: it is large, and something in it is worth compressing. A
+    /// model that is not named yet counts as one that makes few tokens of it.
     pub(crate) fn is_large(self, scan: &Scan) -> bool {
         !scan.blocks.is_empty() && scan.tokens() >= self.min_tokens
     }
 
-    /// Whether a request is a cold start for a worker: no part of its prefix is known, it is large, and no thinking is bound to what a
-    /// result would change, for such a result could never land.
-    pub(crate) fn defers(self, scan: &Scan, known: &Known) -> bool {
-        known.sure && self.is_cold_start(scan, known) && !landing::binds(scan)
+    /// Whether a request is left to a worker: it is a cold start, and no thinking is bound to what the worker's result would change (such
+    /// a result could never land).
+    pub(crate) fn defers(self, scan: &Scan, known: &KnownPrefix) -> bool {
+        known.complete && self.is_cold_start(scan, known) && !landing::binds(scan)
     }
 
     /// Whether no part of a large request's prefix is known.
-    pub(crate) fn is_cold_start(self, scan: &Scan, known: &Known) -> bool {
+    pub(crate) fn is_cold_start(self, scan: &Scan, known: &KnownPrefix) -> bool {
         known.frozen == 0 && self.is_large(scan)
     }
 
-    /// What the plan of a request takes besides what is known of it.
+    /// What must be read to plan a request, besides what is known of its prefix.
     pub(crate) fn needs(self, request: Request<'_>) -> Needs {
         let Request { scan, known, .. } = request;
-        if !known.sure || known.lost || self.defers(scan, known) {
+        if !known.complete || known.lost || self.defers(scan, known) {
             return Needs::default();
         }
-        let landing = request.landing().into_iter().flat_map(|it| &it.blocks);
-        let first_new = first_send::first_new(scan, known);
+        let landing = request
+            .landing_prefix()
+            .into_iter()
+            .flat_map(|it| &it.blocks);
+        let first_new_block = first_send::first_new_block(scan, known);
         let moved = if known.frozen > 0 {
-            request.first_undecided()..first_new
+            request.first_unrecorded()..first_new_block
         } else {
             0..0
         };
@@ -132,66 +136,74 @@ impl Planner {
         }
     }
 
-    /// The blocks whose forms are to be decided before [`Planner::plan`]; `moved` were sent in these forms, behind what the client has
+    /// The blocks to compress before [`Planner::plan`]; those in `moved` were sent in these forms and stand behind what the client has
     /// edited since.
-    pub(crate) fn undecided(self, request: Request<'_>, moved: BTreeMap<usize, Form>) -> Undecided {
+    pub(crate) fn blocks_to_compress(
+        self,
+        request: Request<'_>,
+        moved: BTreeMap<usize, Form>,
+    ) -> BlocksToCompress {
         let Request { scan, known, .. } = request;
-        if !known.sure || known.lost || self.defers(scan, known) {
-            return Undecided::none(scan);
+        if !known.complete || known.lost || self.defers(scan, known) {
+            return BlocksToCompress::none(scan);
         }
-        Undecided {
-            first_new: first_send::first_new(scan, known),
-            sent: moved,
+        BlocksToCompress {
+            first_new_block: first_send::first_new_block(scan, known),
+            moved,
         }
     }
 
-    /// The plan of a request, given the texts of the forms that may land and what became of the blocks that were undecided. `None` for
-    /// a request without messages.
+    /// The plan of a request, given the texts of the forms that may land and the result for each block to compress. `None` for a request
+    /// without messages.
     pub(crate) fn plan(
         self,
         request: Request<'_>,
         landing_texts: &HashMap<FormId, Bytes>,
-        outcomes: BTreeMap<usize, Outcome>,
+        results: BTreeMap<usize, CompressResult>,
     ) -> Option<Plan> {
         let Request {
             scan,
             known,
             now_ms,
         } = request;
-        if !known.sure {
-            // There may be more than is known here, so nothing new is chosen, and no record tells a shorter story.
-            let record = TurnRecord::observing(scan, known, now_ms)?;
-            return Some(request.nothing_new(record, Uncompressed::StoreLate));
+        if !known.complete {
+            // There may be more than is known here, so nothing new is chosen, and no record is left that would hide the true one.
+            let updates = RecordUpdates::without_own_record(scan, known, now_ms)?;
+            return Some(request.without_new_forms(updates, SkipReason::StoreLate));
         }
-        let mut record = TurnRecord::open(scan, known, now_ms)?;
+        let mut updates = RecordUpdates::with_own_record(scan, known, now_ms)?;
         if known.lost {
-            return Some(request.nothing_new(record, Uncompressed::ConversationLost));
+            return Some(request.without_new_forms(updates, SkipReason::ConversationLost));
         }
         if self.defers(scan, known) {
-            record.own()?.waiting = true;
+            updates.own_record()?.waiting = true;
             return Some(Plan {
-                job: scan.whole(),
-                left: Left::new(),
-                ..request.nothing_new(record, Uncompressed::Unsure)
+                job: scan.full_prefix(),
+                skipped: SkippedBlocks::new(),
+                ..request.without_new_forms(updates, SkipReason::MaybeSentBefore)
             });
         }
-        Some(request.with_new(record, landing_texts, outcomes))
+        Some(request.with_new_forms(updates, landing_texts, results))
     }
 
-    /// The plan of a request that gets no new form, and leaves no record of its own.
-    pub(crate) fn plan_recorded(self, request: Request<'_>) -> Option<Plan> {
-        let record = TurnRecord::observing(request.scan, request.known, request.now_ms)?;
-        let plan = request.nothing_new(record, Uncompressed::Unsure);
+    /// The plan of a request that gets no new form and leaves no record of its own.
+    pub(crate) fn plan_recorded_forms(self, request: Request<'_>) -> Option<Plan> {
+        let Request {
+            scan,
+            known,
+            now_ms,
+        } = request;
+        let updates = RecordUpdates::without_own_record(scan, known, now_ms)?;
         Some(Plan {
-            left: Left::new(),
-            ..plan
+            skipped: SkippedBlocks::new(),
+            ..request.without_new_forms(updates, SkipReason::MaybeSentBefore)
         })
     }
 }
 
 impl Request<'_> {
     /// The forms in which its blocks were sent before, as far as their texts were found.
-    fn recorded(&self) -> Forms {
+    fn recorded_forms(&self) -> Forms {
         let form = |place| self.known.texts.get(self.known.forms.get(&place)?);
         let blocks = self.scan.blocks.iter().enumerate();
         blocks
@@ -199,81 +211,87 @@ impl Request<'_> {
             .collect()
     }
 
-    /// The position of the first block of which no record tells, and that this process has not sent without one.
-    fn first_undecided(&self) -> usize {
-        let message = self.known.frozen.max(self.known.sent_unsure.messages);
+    /// The position of the first block that no record covers, and that this process has not sent without one.
+    fn first_unrecorded(&self) -> usize {
+        let message = self.known.frozen.max(self.known.unrecorded.messages);
         self.scan.blocks_from(message)
     }
 
     /// The compressed prefix that may land in it.
-    fn landing(&self) -> Option<&CompressedPrefix> {
+    fn landing_prefix(&self) -> Option<&CompressedPrefix> {
         landing::ready(self.scan, self.known, self.now_ms).map(|(_, compressed)| compressed)
     }
 
-    /// Its plan without anything new, for one reason.
-    fn nothing_new(&self, record: TurnRecord, reason: Uncompressed) -> Plan {
+    /// Its plan without new forms, for one reason.
+    fn without_new_forms(&self, record_updates: RecordUpdates, reason: SkipReason) -> Plan {
         Plan {
-            recorded: self.recorded(),
-            new: Forms::new(),
+            recorded: self.recorded_forms(),
+            landing: Forms::new(),
             entries: Vec::new(),
             landed: 0,
-            entered: Vec::new(),
-            left: uncompressed::new_blocks(self.scan, self.first_undecided(), reason),
-            record_without_new: record.clone(),
-            record,
+            newly_compressed: Vec::new(),
+            skipped: skip_reason::skip_new_blocks(self.scan, self.first_unrecorded(), reason),
+            record_updates_without_new: record_updates.clone(),
+            record_updates,
             job: None,
         }
     }
 
     /// Its plan with a landing if one is due, and with the forms of blocks that are sent for the first time.
-    fn with_new(
+    fn with_new_forms(
         &self,
-        mut record: TurnRecord,
+        mut record_updates: RecordUpdates,
         landing_texts: &HashMap<FormId, Bytes>,
-        outcomes: BTreeMap<usize, Outcome>,
+        results: BTreeMap<usize, CompressResult>,
     ) -> Plan {
-        let record_without_new = record.clone();
-        let new = self.land(&mut record, landing_texts).unwrap_or_default();
-        let landed = new.len();
-        let first_new = first_send::first_new(self.scan, self.known);
-        let unsure = (self.first_undecided()..first_new)
-            .filter(|index| !outcomes.contains_key(index))
-            .map(|index| (index, Uncompressed::Unsure));
-        let mut left: Left = unsure.collect();
-        let mut entered = Vec::new();
-        for (index, outcome) in outcomes {
-            match outcome {
-                Ok(form) => entered.push((index, form)),
-                Err(reason) => left.push((index, reason)),
+        let record_updates_without_new = record_updates.clone();
+        let landing = self
+            .land(&mut record_updates, landing_texts)
+            .unwrap_or_default();
+        let landed = landing.len();
+        let first_new = first_send::first_new_block(self.scan, self.known);
+        let maybe_sent = (self.first_unrecorded()..first_new)
+            .filter(|index| !results.contains_key(index))
+            .map(|index| (index, SkipReason::MaybeSentBefore));
+        let mut skipped: SkippedBlocks = maybe_sent.collect();
+        let mut newly_compressed = Vec::new();
+        for (index, result) in results {
+            match result {
+                Ok(form) => newly_compressed.push((index, form)),
+                Err(reason) => skipped.push((index, reason)),
             }
         }
-        let noted = entered
+        let form_ids = newly_compressed
             .iter()
             .map(|(index, form): &(usize, Form)| (self.scan.blocks[*index].place, form.id));
-        if let Some(own) = record.own() {
-            own.forms.extend(noted);
+        if let Some(own) = record_updates.own_record() {
+            own.forms.extend(form_ids);
         }
         let mut entries = Vec::new();
-        if landed > 0 || !entered.is_empty() {
-            entries = self.form_entries(&entered, landed > 0);
-            entries.extend(record.entries());
+        if landed > 0 || !newly_compressed.is_empty() {
+            entries = self.form_entries(&newly_compressed, landed > 0);
+            entries.extend(record_updates.entries());
         }
         Plan {
-            recorded: self.recorded(),
-            new,
+            recorded: self.recorded_forms(),
+            landing,
             entries,
             landed,
-            entered,
-            left,
-            record,
-            record_without_new,
+            newly_compressed,
+            skipped,
+            record_updates,
+            record_updates_without_new,
             job: None,
         }
     }
 
-    /// Lands the waiting prefix if that is safe, as a whole or not at all, and gives the texts that go out for it.
-    fn land(&self, record: &mut TurnRecord, texts: &HashMap<FormId, Bytes>) -> Option<Forms> {
-        let (waiting, compressed) = landing::ready(self.scan, self.known, self.now_ms)?;
+    /// Lands the deferred prefix if that is safe, as a whole or not at all, and gives the texts that go out for it.
+    fn land(
+        &self,
+        record_updates: &mut RecordUpdates,
+        texts: &HashMap<FormId, Bytes>,
+    ) -> Option<Forms> {
+        let (deferred, compressed) = landing::ready(self.scan, self.known, self.now_ms)?;
         let made: HashMap<_, _> = compressed
             .blocks
             .iter()
@@ -284,7 +302,7 @@ impl Request<'_> {
             .filter_map(|(index, block)| Some((index, texts.get(made.get(&block.place)?))))
             .map(|(index, text)| Some((index, text?.clone())))
             .collect();
-        let (forms, landed) = (forms?, record.record(waiting.prefix)?);
+        let (forms, landed) = (forms?, record_updates.record(deferred.prefix)?);
         landed.rev += 1;
         landed.waiting = false;
         landed.forms = made.into_iter().collect();
@@ -292,25 +310,27 @@ impl Request<'_> {
     }
 
     /// The texts of new forms, and which block of this conversation is sent in which form from now on.
-    fn form_entries(&self, entered: &[(usize, Form)], has_landed: bool) -> Vec<Entry> {
+    fn form_entries(&self, newly_compressed: &[(usize, Form)], has_landed: bool) -> Vec<Entry> {
         let entry = |key, value| Entry { key, rev: 0, value };
-        let texts = entered
+        let texts = newly_compressed
             .iter()
             .map(|(_, form)| entry(Key::Form(form.id), Bytes::from(form.text.clone())));
-        let landing = self.landing().filter(|_| has_landed);
+        let landing = self.landing_prefix().filter(|_| has_landed);
         let landing = landing.into_iter().flat_map(|it| &it.blocks);
         let landed: HashMap<Place, FormId> = landing.map(|made| (made.place, made.form)).collect();
-        let entered: HashMap<usize, FormId> = entered
+        let newly_compressed: HashMap<usize, FormId> = newly_compressed
             .iter()
             .map(|(index, form)| (*index, form.id))
             .collect();
         let opening = self.scan.opening();
-        let blocks = self.scan.blocks.iter().zip(self.scan.same_before());
+        let blocks = self.scan.blocks.iter().zip(self.scan.duplicates_before());
         let sent = blocks
             .enumerate()
-            .filter_map(|(index, (block, same_before))| {
-                let form = entered.get(&index).or_else(|| landed.get(&block.place))?;
-                let key = Key::SentForm(SentBlockId::of(opening?, block.id, same_before));
+            .filter_map(|(index, (block, duplicates))| {
+                let form = newly_compressed
+                    .get(&index)
+                    .or_else(|| landed.get(&block.place))?;
+                let key = Key::SentForm(SentBlockId::of(opening?, block.id, duplicates));
                 Some(entry(key, Bytes::from(form.to_string())))
             });
         texts.chain(sent).collect()
@@ -318,33 +338,36 @@ impl Request<'_> {
 }
 
 impl Plan {
-    /// What goes out now that its entries are stored.
-    pub(crate) fn stored(self) -> Settled {
+    /// What goes out when the plan's entries are stored.
+    pub(crate) fn commit(self) -> FinalPlan {
         let is_stored = !self.entries.is_empty();
-        let mut forms = [self.recorded, self.new].concat();
-        let texts = self.entered.iter();
+        let mut forms = [self.recorded, self.landing].concat();
+        let texts = self.newly_compressed.iter();
         forms.extend(texts.map(|(index, form)| (*index, Bytes::from(form.text.clone()))));
         forms.sort_unstable_by_key(|(index, _)| *index);
-        Settled {
+        let newly_compressed = self.newly_compressed.into_iter();
+        FinalPlan {
             forms,
-            record: self.record,
+            record_updates: self.record_updates,
             is_stored,
-            entered: self.entered.into_iter().map(|(_, form)| form).collect(),
-            left: self.left,
+            newly_compressed: newly_compressed.map(|(_, form)| form).collect(),
+            skipped: self.skipped,
         }
     }
 
-    /// What goes out although its entries could not be stored in time. They may have reached the store all the same.
-    pub(crate) fn not_stored(mut self) -> Settled {
-        let late = |(index, _): (usize, Form)| (index, Uncompressed::StoreLate);
-        self.left.extend(self.entered.into_iter().map(late));
-        self.record.withdraw(self.record_without_new);
-        Settled {
+    /// What goes out although the plan's entries could not be stored in time. They may have reached the store all the same.
+    pub(crate) fn roll_back(mut self) -> FinalPlan {
+        let late = |(index, _): (usize, Form)| (index, SkipReason::StoreLate);
+        self.skipped
+            .extend(self.newly_compressed.into_iter().map(late));
+        self.record_updates
+            .roll_back(self.record_updates_without_new);
+        FinalPlan {
             forms: self.recorded,
-            record: self.record,
+            record_updates: self.record_updates,
             is_stored: false,
-            entered: Vec::new(),
-            left: self.left,
+            newly_compressed: Vec::new(),
+            skipped: self.skipped,
         }
     }
 }

@@ -9,10 +9,10 @@ use headroom_shared::contract::model::Model;
 use headroom_shared::contract::prefix::{CompressedBlock, CompressedPrefix};
 use headroom_shared::contract::record::{CacheUsage, SentRecord};
 
-use crate::jobs::reoffer::Offers;
-use crate::plan::first_send::first_new;
+use crate::jobs::overdue::OverdueJobs;
+use crate::plan::first_send::first_new_block;
+use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix, Unrecorded};
 use crate::plan::landing::{binds, ready, warm_until_ms};
-use crate::records::{Known, SentUnsure, Waiting};
 use crate::scan::{Block, CacheLife, Message, Scan};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -77,7 +77,7 @@ fn record(start: u32, usage: Option<CacheUsage>) -> SentRecord {
 }
 
 /// A deferred first turn of `aua…` that a worker has done, and these records after it.
-fn known(frozen: usize, root: SentRecord, later: &[SentRecord]) -> Known {
+fn known(frozen: usize, root: SentRecord, later: &[SentRecord]) -> KnownPrefix {
     let compressed = CompressedPrefix {
         v: 1,
         compressor: 1,
@@ -98,17 +98,17 @@ fn known(frozen: usize, root: SentRecord, later: &[SentRecord]) -> Known {
         .map(|record| (prefix, Arc::new(record.clone())))
         .collect();
     chain.push((prefix, root.clone()));
-    let waiting = Some(Waiting {
+    let deferred = Some(DeferredPrefix {
         prefix,
         record: root,
         compressed: Some(compressed),
     });
-    Known {
-        sure: true,
+    KnownPrefix {
+        complete: true,
         frozen,
         chain,
-        waiting,
-        ..Known::default()
+        deferred,
+        ..KnownPrefix::default()
     }
 }
 
@@ -124,12 +124,12 @@ const CACHED: Option<CacheUsage> = Some(CacheUsage {
 });
 
 #[track_caller]
-fn lands(expected: bool, scan: &Scan, known: &Known) {
+fn lands(expected: bool, scan: &Scan, known: &KnownPrefix) {
     assert_eq!(ready(scan, known, NOW).is_some(), expected);
 }
 
 #[test]
-fn without_markers_it_lands_when_the_answer_showed_no_cache() {
+fn without_markers_it_lands_when_the_response_showed_no_cache() {
     let turn = scan("auau", "claude-opus-4-6", CacheLife::None);
     lands(true, &turn, &known(2, record(0, SILENT), &[]));
     lands(false, &turn, &known(2, record(0, CACHED), &[]));
@@ -139,11 +139,11 @@ fn without_markers_it_lands_when_the_answer_showed_no_cache() {
         ..record(0, SILENT)
     };
     lands(false, &turn, &known(2, warm, &[]));
-    let unanswered_long_ago = SentRecord {
+    let no_response_long_ago = SentRecord {
         sent_ms: NOW - 2 * HOUR_MS,
         ..record(0, None)
     };
-    lands(true, &turn, &known(2, unanswered_long_ago, &[]));
+    lands(true, &turn, &known(2, no_response_long_ago, &[]));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn with_markers_it_lands_when_the_longest_has_run_out() {
 }
 
 #[test]
-fn where_caching_needs_no_marker_one_silent_answer_proves_nothing() {
+fn where_caching_needs_no_marker_one_response_without_cached_tokens_proves_nothing() {
     let turn = scan("auauau", "gpt-6.1-sol", AUTOMATIC);
     let root = |ago| SentRecord {
         warm_until_ms: warm_until_ms(AUTOMATIC, NOW - ago),
@@ -223,16 +223,16 @@ fn thinking_seen_on_any_branch_binds_the_prefix_for_every_model() {
 }
 
 #[test]
-fn a_deferred_prefix_that_gets_no_result_is_offered_again_now_and_then() {
+fn the_job_of_a_deferred_prefix_without_a_result_is_requeued_now_and_then() {
     let minute = 60_000;
-    let mut waiting = known(2, record(0, SILENT), &[]).waiting.unwrap();
-    let sent = waiting.record.sent_ms;
-    let offers = Offers::new();
+    let mut deferred = known(2, record(0, SILENT), &[]).deferred.unwrap();
+    let sent = deferred.record.sent_ms;
+    let overdue = OverdueJobs::new();
     assert!(
-        !offers.again(&waiting, sent + 10 * minute),
+        !overdue.should_requeue(&deferred, sent + 10 * minute),
         "it has a result"
     );
-    waiting.compressed = None;
+    deferred.compressed = None;
     for (minutes, again) in [
         (0, false),
         (1, false),
@@ -242,7 +242,7 @@ fn a_deferred_prefix_that_gets_no_result_is_offered_again_now_and_then() {
         (13, true),
     ] {
         assert_eq!(
-            offers.again(&waiting, sent + minutes * minute),
+            overdue.should_requeue(&deferred, sent + minutes * minute),
             again,
             "{minutes}"
         );
@@ -257,63 +257,63 @@ fn it_does_not_land_on_references_where_blocks_may_be_dropped() {
 }
 
 #[test]
-fn it_lands_only_on_the_blocks_it_was_made_from_and_a_sure_store() {
+fn it_lands_only_on_the_blocks_it_was_made_from_and_where_all_is_known() {
     let mut turn = scan("auau", "claude-opus-4-6", CacheLife::None);
-    let unsure = Known {
-        sure: false,
+    let incomplete = KnownPrefix {
+        complete: false,
         ..known(2, record(0, SILENT), &[])
     };
-    lands(false, &turn, &unsure);
+    lands(false, &turn, &incomplete);
     turn.blocks[0].id = block(77);
     lands(false, &turn, &known(2, record(0, SILENT), &[]));
 }
 
 #[test]
-fn what_went_out_while_the_store_was_silent_is_neither_new_nor_cold() {
+fn what_went_out_while_the_store_did_not_answer_is_neither_new_nor_cold() {
     let turn = scan("auau", "claude-opus-4-6", CacheLife::None);
     let older = || SentRecord {
         sent_ms: NOW - 3 * HOUR_MS,
         ..record(0, SILENT)
     };
     for (minutes_ago, cold) in [(0, false), (10, false), (60, false), (62, true)] {
-        let sent_unsure = SentUnsure {
+        let unrecorded = Unrecorded {
             messages: 4,
             at_ms: NOW - minutes_ago * 60_000,
         };
-        let with = |record| Known {
-            sent_unsure,
+        let with = |record| KnownPrefix {
+            unrecorded,
             ..known(2, record, &[])
         };
         lands(cold, &turn, &with(older()));
-        // Ten seconds ago it was sent on the record.
+        // Ten seconds ago it was sent with a record.
         lands(minutes_ago > 0, &turn, &with(record(0, SILENT)));
     }
-    let sent_unsure = SentUnsure {
+    let unrecorded = Unrecorded {
         messages: 3,
         at_ms: NOW,
     };
     for frozen in [0, 1] {
-        let known = Known {
-            sure: true,
+        let known = KnownPrefix {
+            complete: true,
             frozen,
-            sent_unsure,
-            ..Known::default()
+            unrecorded,
+            ..KnownPrefix::default()
         };
         let turn = scan("uauu", "claude-opus-4-6", CacheLife::None);
-        assert_eq!(turn.blocks[first_new(&turn, &known)].place.message, 3);
+        assert_eq!(turn.blocks[first_new_block(&turn, &known)].place.message, 3);
     }
 }
 
 #[test]
 fn a_block_is_new_after_the_model_s_last_word() {
-    let unknown = || Known {
-        sure: true,
-        ..Known::default()
+    let unknown = || KnownPrefix {
+        complete: true,
+        ..KnownPrefix::default()
     };
-    let first = |story, cache, known: &Known| {
+    let first = |story, cache, known: &KnownPrefix| {
         let scan = scan(story, "claude-opus-4-6", cache);
         scan.blocks
-            .get(first_new(&scan, known))
+            .get(first_new_block(&scan, known))
             .map(|block| block.place.message)
     };
     assert_eq!(first("u", MARKED, &unknown()), Some(0));
@@ -323,14 +323,14 @@ fn a_block_is_new_after_the_model_s_last_word() {
     assert_eq!(first("uauau", CacheLife::None, &unknown()), Some(0));
     assert_eq!(first("utuau", CacheLife::None, &unknown()), Some(2));
     // Known up to the second message; the fourth was sent by somebody else.
-    let frozen = |frozen| Known {
-        sure: true,
+    let frozen = |frozen| KnownPrefix {
+        complete: true,
         frozen,
-        ..Known::default()
+        ..KnownPrefix::default()
     };
     assert_eq!(first("uauauu", CacheLife::None, &frozen(2)), Some(4));
     assert_eq!(first("uu", CacheLife::None, &frozen(1)), Some(1));
     assert_eq!(first("ua", CacheLife::None, &frozen(1)), None);
     // The store is away: nothing is known to be new.
-    assert_eq!(first("uau", CacheLife::None, &Known::default()), None);
+    assert_eq!(first("uau", CacheLife::None, &KnownPrefix::default()), None);
 }

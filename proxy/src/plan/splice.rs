@@ -1,4 +1,4 @@
-//! The body that goes out: slices of the client's bytes with forms in place of some blocks' texts. Nothing is copied.
+//! The body that goes out: slices of the client's bytes, with forms in place of some blocks' texts. Nothing is copied.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;

@@ -16,11 +16,11 @@ use headroom_shared::store::Key;
 use headroom_worker::process::process;
 use serde_json::{Value, json};
 
-use super::first_send::{Outcome, decide};
+use super::first_send::{CompressResult, compress_blocks};
+use super::known_prefix::KnownPrefix;
 use super::splice::Rope;
-use super::{Planner, Request, Settled, blocks};
+use super::{FinalPlan, Planner, Request, blocks};
 use crate::dialect::{DIALECTS, Dialect};
-use crate::records::Known;
 use crate::scan::{self, Scan};
 
 /// Nothing in a test runs out of time.
@@ -81,12 +81,12 @@ impl World {
         let needs = planner.needs(request);
         let text = |form: FormId| Some((form, self.forms.get(&form)?.clone()));
         let texts: HashMap<FormId, Bytes> = needs.landing.into_iter().filter_map(text).collect();
-        let undecided = planner.undecided(request, BTreeMap::new());
-        let mut outcomes: BTreeMap<usize, Outcome> = BTreeMap::new();
-        decide(
+        let to_compress = planner.blocks_to_compress(request, BTreeMap::new());
+        let mut outcomes: BTreeMap<usize, CompressResult> = BTreeMap::new();
+        compress_blocks(
             body,
             &scan,
-            &undecided,
+            &to_compress,
             Instant::now() + AMPLE,
             |index, outcome| {
                 outcomes.insert(index, outcome);
@@ -101,14 +101,14 @@ impl World {
             }
         }
         let job = plan.job;
-        let mut settled = plan.stored();
+        let mut settled = plan.commit();
         self.check(body, &scan, &settled);
         // The provider caches nothing, and says so.
         let usage = CacheUsage {
             total: 1,
             ..CacheUsage::default()
         };
-        settled.record.answered(usage, scan.cache);
+        settled.record_updates.note_usage(usage, scan.cache);
         let rope = Rope::splice(
             body,
             settled
@@ -118,8 +118,8 @@ impl World {
         );
         self.tally.bytes += body.len();
         self.tally.sent += rope.len();
-        self.tally.entered += settled.entered.len();
-        self.records.extend(settled.record.records);
+        self.tally.entered += settled.newly_compressed.len();
+        self.records.extend(settled.record_updates.records);
         if let Some(prefix) = job {
             self.tally.jobs += 1;
             self.work(body, &scan, prefix);
@@ -127,13 +127,13 @@ impl World {
         self.now_ms += MINUTE_MS;
     }
 
-    fn known(&self, scan: &Scan) -> Known {
+    fn known(&self, scan: &Scan) -> KnownPrefix {
         let record = |prefix| Some((Arc::new(self.records.get(&prefix)?.clone()), false));
-        let mut known = Known::of_records(scan, record);
+        let mut known = KnownPrefix::of_records(scan, record);
         let text = |form: &FormId| Some((*form, self.forms.get(form)?.clone()));
         known.texts = known.forms.values().filter_map(text).collect();
-        if let Some(waiting) = &mut known.waiting {
-            waiting.compressed = self.compressed.get(&waiting.prefix).cloned();
+        if let Some(deferred) = &mut known.deferred {
+            deferred.compressed = self.compressed.get(&deferred.prefix).cloned();
         }
         known
     }
@@ -154,7 +154,7 @@ impl World {
     }
 
     /// Checks that every form expands, and that none has changed but by landing.
-    fn check(&mut self, body: &Bytes, scan: &Scan, settled: &Settled) {
+    fn check(&mut self, body: &Bytes, scan: &Scan, settled: &FinalPlan) {
         let forms: HashMap<usize, &Bytes> =
             settled.forms.iter().map(|(at, text)| (*at, text)).collect();
         let originals: Vec<(usize, JobBlock)> = blocks::unescaped(body, scan).collect();
@@ -292,18 +292,18 @@ fn a_plan_that_could_not_be_stored_sends_nothing_new() {
     let body = session.body(3);
     let key = DigestKey::from_bytes([7; 32]);
     let scan = scan::scan(&body, session.dialect, &key).unwrap();
-    let known = Known::of_records(&scan, |_| None);
+    let known = KnownPrefix::of_records(&scan, |_| None);
     let request = Request {
         scan: &scan,
         known: &known,
         now_ms: 1,
     };
-    let undecided = NEVER.undecided(request, BTreeMap::new());
+    let to_compress = NEVER.blocks_to_compress(request, BTreeMap::new());
     let mut outcomes = BTreeMap::new();
-    decide(
+    compress_blocks(
         &body,
         &scan,
-        &undecided,
+        &to_compress,
         Instant::now() + AMPLE,
         |index, outcome| {
             outcomes.insert(index, outcome);
@@ -312,12 +312,12 @@ fn a_plan_that_could_not_be_stored_sends_nothing_new() {
     );
     let plan = NEVER.plan(request, &HashMap::new(), outcomes).unwrap();
     assert!(!plan.entries.is_empty());
-    let settled = plan.not_stored();
+    let settled = plan.roll_back();
     assert!(settled.forms.is_empty() && !settled.is_stored);
-    assert_eq!(settled.left.len(), 1);
+    assert_eq!(settled.skipped.len(), 1);
     assert!(
         settled
-            .record
+            .record_updates
             .records
             .iter()
             .all(|(_, record)| record.forms.is_empty())

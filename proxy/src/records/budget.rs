@@ -4,22 +4,37 @@ use std::time::{Duration, Instant};
 
 use headroom_shared::store::StoreError;
 
-/// What is left of it.
+/// What remains of a request's time for the store.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    left: Duration,
-    /// What reads and writes may take when that is spent; nothing unless a wrong form would break the session.
-    more: Option<Duration>,
+    remaining: Duration,
+    /// What reads and writes may take when that is spent: only where a wrong form would break the session.
+    extra: Option<Duration>,
 }
 
 impl Budget {
-    pub(super) const fn new(left: Duration) -> Self {
-        Self { left, more: None }
+    pub(super) const fn new(remaining: Duration) -> Self {
+        Self {
+            remaining,
+            extra: None,
+        }
     }
 
     /// Lets reads and writes take so much more, once.
-    pub(super) fn extend(&mut self, more: Duration) {
-        self.more.get_or_insert(more);
+    pub(super) fn extend(&mut self, extra: Duration) {
+        self.extra.get_or_insert(extra);
+    }
+
+    /// Moves a quarter of it into a budget of its own.
+    pub(super) fn take_quarter(&mut self) -> Self {
+        let share = self.remaining / 4;
+        self.remaining -= share;
+        Self::new(share)
+    }
+
+    /// Adds what another budget has not spent.
+    pub(super) fn refund(&mut self, share: Self) {
+        self.remaining += share.remaining;
     }
 
     /// Writes with `write`, and where that failed and the budget was extended, with `wait`. Each is given the time it has.
@@ -36,32 +51,18 @@ impl Budget {
         F: Future<Output = Result<(), StoreError>>,
         G: Future<Output = Result<(), StoreError>>,
     {
-        let within = self.left;
-        match (
-            spend(&mut self.left, what, write(within)).await,
-            &mut self.more,
-        ) {
-            (Err(_), Some(more)) if !more.is_zero() => {
-                let within = *more;
-                spend(more, what, wait(within)).await
+        let within = self.remaining;
+        let written = spend(&mut self.remaining, what, write(within)).await;
+        match (written, &mut self.extra) {
+            (Err(_), Some(extra)) if !extra.is_zero() => {
+                let within = *extra;
+                spend(extra, what, wait(within)).await
             }
             (written, _) => written,
         }
     }
 
-    /// Takes a quarter of it for a budget of its own.
-    pub(super) fn split_off_quarter(&mut self) -> Self {
-        let share = self.left / 4;
-        self.left -= share;
-        Self::new(share)
-    }
-
-    /// Adds what another budget has left.
-    pub(super) fn take_back(&mut self, share: Self) {
-        self.left += share.left;
-    }
-
-    /// Reads with `ask`, and where that was in vain and the budget was extended, with `wait`, which asks until there is an answer.
+    /// Reads with `ask`, and where that failed and the budget was extended, with `wait`, which asks until there is an answer.
     ///
     /// # Errors
     /// Those of the last of both, or a timeout.
@@ -74,24 +75,26 @@ impl Budget {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        if let Some(more) = self.more.as_mut().filter(|_| self.left.is_zero()) {
-            return spend(more, what, wait()).await;
+        if let Some(extra) = self.extra.as_mut().filter(|_| self.remaining.is_zero()) {
+            return spend(extra, what, wait()).await;
         }
-        match (spend(&mut self.left, what, ask).await, &mut self.more) {
-            (Err(_), Some(more)) if !more.is_zero() => spend(more, what, wait()).await,
-            (answer, _) => answer,
+        let read = spend(&mut self.remaining, what, ask).await;
+        match (read, &mut self.extra) {
+            (Err(_), Some(extra)) if !extra.is_zero() => spend(extra, what, wait()).await,
+            (read, _) => read,
         }
     }
 }
 
+/// Does `work` within what remains of a budget, and takes off what it took.
 async fn spend<T>(
-    left: &mut Duration,
+    remaining: &mut Duration,
     what: &'static str,
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     let began = Instant::now();
-    let result = tokio::time::timeout(*left, work).await;
+    let result = tokio::time::timeout(*remaining, work).await;
     let spent = began.elapsed();
-    *left = left.saturating_sub(spent);
+    *remaining = remaining.saturating_sub(spent);
     result.unwrap_or_else(|_| Err(StoreError::timeout(what, spent)))
 }

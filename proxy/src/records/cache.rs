@@ -1,4 +1,4 @@
-//! The local cache: what this process has lately read or written, bounded in bytes.
+//! The local cache of records and forms that this process has lately read or written, bounded in bytes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ const OPENINGS: usize = 4096;
 
 #[derive(Debug)]
 pub(super) struct Cache {
-    records: Bounded<PrefixId, Held, Weights>,
+    records: Bounded<PrefixId, CachedRecord, Weights>,
     forms: Bounded<FormId, Bytes, Weights>,
     openings: Bounded<PrefixId, ()>,
     /// Held while a record is changed by what it was.
@@ -29,12 +29,12 @@ pub(super) struct Cache {
 
 /// A record, and what this process knows of it in the store.
 #[derive(Debug, Clone)]
-struct Held {
+struct CachedRecord {
     record: Arc<SentRecord>,
     /// Whether the store has it.
     stored: bool,
-    /// Whether it was found there, made by another process or by this one before it forgot.
-    found: bool,
+    /// Whether it was read from there: made by another process, or by this one before it left the cache.
+    from_store: bool,
     /// When this process last gave it a full life there.
     touched: Option<Instant>,
 }
@@ -42,9 +42,9 @@ struct Held {
 #[derive(Debug, Clone)]
 struct Weights;
 
-impl Weighter<PrefixId, Held> for Weights {
-    fn weight(&self, _: &PrefixId, held: &Held) -> u64 {
-        160 + 64 * held.record.forms.len() as u64
+impl Weighter<PrefixId, CachedRecord> for Weights {
+    fn weight(&self, _: &PrefixId, cached: &CachedRecord) -> u64 {
+        160 + 64 * cached.record.forms.len() as u64
     }
 }
 
@@ -64,56 +64,57 @@ impl Cache {
         }
     }
 
-    fn alone(&self) -> MutexGuard<'_, ()> {
+    fn lock(&self) -> MutexGuard<'_, ()> {
         self.change.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A record, and whether its maker may yet take its forms back: it was found before its request was answered, and may have
-    /// reached the store so late that the originals went out.
+    /// A record, and whether the process that made it may roll its forms back: it was read from the store before its request had a
+    /// response, and may have reached the store so late that the originals went out.
     pub(super) fn record(&self, prefix: PrefixId) -> Option<(Arc<SentRecord>, bool)> {
-        let Held { record, found, .. } = self.records.get(&prefix)?;
-        let may_be_withdrawn = found && record.usage.is_none() && !record.forms.is_empty();
-        Some((record, may_be_withdrawn))
+        let CachedRecord {
+            record, from_store, ..
+        } = self.records.get(&prefix)?;
+        let is_provisional = from_store && record.usage.is_none() && !record.forms.is_empty();
+        Some((record, is_provisional))
     }
 
-    /// Keeps a record of this process's own making.
-    pub(super) fn keep_record(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
-        self.put(
+    /// Keeps a record that this process made.
+    pub(super) fn insert_made(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
+        self.insert(
             prefix,
-            Held {
+            CachedRecord {
                 record: Arc::new(record),
                 stored: false,
-                found: false,
+                from_store: false,
                 touched: None,
             },
         )
     }
 
-    /// Keeps a record that was found in the store.
-    pub(super) fn found_record(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
-        self.put(
+    /// Keeps a record that was read from the store.
+    pub(super) fn insert_read(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
+        self.insert(
             prefix,
-            Held {
+            CachedRecord {
                 record: Arc::new(record),
                 stored: true,
-                found: true,
+                from_store: true,
                 touched: None,
             },
         )
     }
 
-    /// Keeps a record unless a later revision of it is there, together with what the one that was there knew, and gives what is
-    /// there afterwards.
-    fn put(&self, prefix: PrefixId, mut new: Held) -> Arc<SentRecord> {
-        let _alone = self.alone();
-        if let Some(held) = self.records.get(&prefix) {
-            if held.record.rev > new.record.rev {
-                return held.record;
+    /// Keeps a record unless a later revision of it is cached, merged with the cached one, and gives what is cached afterwards.
+    fn insert(&self, prefix: PrefixId, mut new: CachedRecord) -> Arc<SentRecord> {
+        let _locked = self.lock();
+        if let Some(cached) = self.records.get(&prefix) {
+            if cached.record.rev > new.record.rev {
+                return cached.record;
             }
-            new.touched = held.touched;
-            new.found |= held.found;
-            if held.record.rev == new.record.rev {
-                let merged = SentRecord::clone(&new.record).merged(&held.record);
+            new.touched = cached.touched;
+            new.from_store |= cached.from_store;
+            if cached.record.rev == new.record.rev {
+                let merged = SentRecord::clone(&new.record).merged(&cached.record);
                 new.stored &= merged == *new.record;
                 new.record = Arc::new(merged);
             }
@@ -124,19 +125,22 @@ impl Cache {
     }
 
     /// Notes that the store has these records, each with a full life.
-    pub(super) fn stored<'a>(&self, records: impl Iterator<Item = &'a (PrefixId, SentRecord)>) {
-        let _alone = self.alone();
+    pub(super) fn mark_stored<'a>(
+        &self,
+        records: impl Iterator<Item = &'a (PrefixId, SentRecord)>,
+    ) {
+        let _locked = self.lock();
         for (prefix, record) in records {
-            if let Some(held) = self.records.get(prefix)
-                && *held.record == *record
+            if let Some(cached) = self.records.get(prefix)
+                && *cached.record == *record
             {
                 let touched = Some(Instant::now());
                 self.records.insert(
                     *prefix,
-                    Held {
+                    CachedRecord {
                         stored: true,
                         touched,
-                        ..held
+                        ..cached
                     },
                 );
             }
@@ -144,12 +148,13 @@ impl Cache {
     }
 
     /// Notes that these records have just been given a full life.
-    pub(super) fn touched(&self, prefixes: impl Iterator<Item = PrefixId>) {
-        let _alone = self.alone();
+    pub(super) fn mark_touched(&self, prefixes: impl Iterator<Item = PrefixId>) {
+        let _locked = self.lock();
         for prefix in prefixes {
-            if let Some(held) = self.records.get(&prefix) {
+            if let Some(cached) = self.records.get(&prefix) {
                 let touched = Some(Instant::now());
-                self.records.insert(prefix, Held { touched, ..held });
+                self.records
+                    .insert(prefix, CachedRecord { touched, ..cached });
             }
         }
     }
@@ -159,12 +164,12 @@ impl Cache {
         &self,
         chain: &[(PrefixId, Arc<SentRecord>)],
     ) -> Vec<(PrefixId, SentRecord)> {
-        let held = chain
+        let cached = chain
             .iter()
             .filter_map(|(prefix, _)| Some((*prefix, self.records.get(prefix)?)));
-        let unstored = held.filter(|(_, held)| !held.stored);
+        let unstored = cached.filter(|(_, cached)| !cached.stored);
         unstored
-            .map(|(prefix, held)| (prefix, SentRecord::clone(&held.record)))
+            .map(|(prefix, cached)| (prefix, SentRecord::clone(&cached.record)))
             .collect()
     }
 
@@ -172,30 +177,30 @@ impl Cache {
         self.forms.get(&id)
     }
 
-    pub(super) fn keep_form(&self, id: FormId, text: Bytes) {
+    pub(super) fn insert_form(&self, id: FormId, text: Bytes) {
         self.forms.insert(id, text);
     }
 
-    /// Notes that the conversation of a request was looked up.
+    /// Notes that a request's conversation was looked up.
     pub(super) fn note_opening(&self, scan: &Scan) {
         if let Some(opening) = scan.opening() {
             self.openings.insert(opening, ());
         }
     }
 
-    /// Whether a conversation that opens so was looked up lately.
+    /// Whether a conversation with this opening was looked up lately.
     pub(super) fn knows_opening(&self, opening: PrefixId) -> bool {
         self.openings.get(&opening).is_some()
     }
 
     /// Those of the records that were last given a full life longer ago than `after`, or by another process.
-    pub(super) fn due(
+    pub(super) fn to_touch(
         &self,
         chain: &[(PrefixId, Arc<SentRecord>)],
         after: Duration,
     ) -> Vec<(PrefixId, Arc<SentRecord>)> {
         let fresh = |prefix: &PrefixId| {
-            let touched = self.records.get(prefix).and_then(|held| held.touched);
+            let touched = self.records.get(prefix).and_then(|cached| cached.touched);
             touched.is_some_and(|touched| touched.elapsed() < after)
         };
         chain

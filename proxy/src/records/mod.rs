@@ -1,15 +1,14 @@
-//! What is known of a request's prefix: sent records, compressed prefixes and forms, from the local cache first and then from
-//! the store, within the request's budget.
+//! Looks up what was sent before for a request's prefix (sent records, compressed prefixes and forms: from the local cache first, then from
+//! the store, within the request's budget), and keeps what is sent now.
 
 mod budget;
 mod cache;
-mod found;
-mod known;
-mod later;
-pub(crate) mod sent_turn;
+mod lookup;
+pub(crate) mod sent_request;
 #[cfg(test)]
 mod tests;
-mod unsure;
+mod unrecorded;
+mod write_queue;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
@@ -26,48 +25,48 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::budget::Budget;
 use self::cache::Cache;
-use self::found::{Found, missing};
-pub(crate) use self::known::{Known, Waiting};
-use self::later::Later;
-pub(crate) use self::later::TurnRecords;
-pub(crate) use self::unsure::SentUnsure;
-use self::unsure::Unsure;
+use self::lookup::Lookup;
+use self::unrecorded::UnrecordedRequests;
+pub(crate) use self::write_queue::PendingWrite;
+use self::write_queue::WriteQueue;
+use crate::plan::known_prefix::KnownPrefix;
+use crate::plan::record_updates::entries;
 use crate::scan::Scan;
 
 /// The most blocks behind a client's edit whose forms are asked for at once.
 const MOST_BLOCKS: usize = 512;
 
-/// The store as requests use it: a local cache in front, and never waited for longer than the budget.
+/// The store as requests use it: with a local cache in front, and never waited for longer than the budget.
 #[derive(Debug)]
 pub(crate) struct Records {
     store: Arc<dyn Store>,
     cache: Cache,
-    unsure: Unsure,
-    later: Later,
+    unrecorded: UnrecordedRequests,
+    write_queue: WriteQueue,
     budget: Duration,
     /// What a read may take beyond that where a wrong form would break the session.
-    more_for_bound: Duration,
+    extra_for_bound: Duration,
     /// An entry that was given a full life this long ago is given one again when it is used.
     touch_after: Duration,
 }
 
 impl Records {
-    /// A memory over this store.
+    /// The records in this store.
     pub(crate) fn new(store: Arc<dyn Store>, budget: Duration, retention: Duration) -> Self {
         Self {
             store,
             cache: Cache::new(),
-            unsure: Unsure::new(),
-            later: Later::default(),
+            unrecorded: UnrecordedRequests::new(),
+            write_queue: WriteQueue::default(),
             budget,
-            more_for_bound: Duration::ZERO,
+            extra_for_bound: Duration::ZERO,
             touch_after: retention / 8,
         }
     }
 
-    /// The same memory, where reads for a request to whose blocks thinking is bound may take as long as `budget`.
+    /// The same, where reads for a request to whose blocks thinking is bound may take as long as `budget`.
     pub(crate) fn with_bound_budget(mut self, budget: Duration) -> Self {
-        self.more_for_bound = budget.saturating_sub(self.budget);
+        self.extra_for_bound = budget.saturating_sub(self.budget);
         self
     }
 
@@ -83,15 +82,15 @@ impl Records {
 
     /// Lets a request's reads take as long as those of one to whose blocks thinking is bound.
     pub(crate) fn extend(&self, budget: &mut Budget) {
-        budget.extend(self.more_for_bound);
+        budget.extend(self.extra_for_bound);
     }
 
-    /// Whether nothing is known of the conversation whose beginning this is: no record in its opening, and none beyond.
-    pub(crate) async fn is_new(&self, begun: &Scan, budget: &mut Budget) -> bool {
-        let Some(opening) = begun.opening() else {
+    /// Whether nothing is known of the conversation whose beginning was scanned: no record in its opening, and none beyond.
+    pub(crate) async fn is_new_conversation(&self, beginning: &Scan, budget: &mut Budget) -> bool {
+        let Some(opening) = beginning.opening() else {
             return false;
         };
-        let prefixes = begun.opening_messages().iter().map(|it| it.boundary);
+        let prefixes = beginning.opening_messages().iter().map(|it| it.boundary);
         if self.cache.knows_opening(opening)
             || prefixes
                 .clone()
@@ -102,82 +101,81 @@ impl Records {
         let mut keys = vec![Key::Opened(opening)];
         keys.extend(prefixes.map(Key::Sent));
         // Not more than a share of the budget: what is spent here is not there when records and forms are to be read.
-        let mut share = budget.split_off_quarter();
+        let mut share = budget.take_quarter();
         let values = self.read(&keys, &mut share).await;
-        budget.take_back(share);
+        budget.refund(share);
         let knows_none = values.is_ok_and(|values| values.iter().all(Option::is_none));
         knows_none && self.store.evicts().is_none()
     }
 
     /// What this process knows of the prefixes of a request of which the store knows nothing.
-    pub(crate) fn recall_new(&self, scan: &Scan) -> Known {
+    pub(crate) fn look_up_locally(&self, scan: &Scan) -> KnownPrefix {
         self.cache.note_opening(scan);
-        Known::of_records(scan, |prefix| self.cache.record(prefix))
+        KnownPrefix::of_records(scan, |prefix| self.cache.record(prefix))
     }
 
     /// What is known of the prefixes of a request.
-    pub(crate) async fn recall(&self, scan: &Scan, budget: &mut Budget) -> Known {
+    pub(crate) async fn look_up(&self, scan: &Scan, budget: &mut Budget) -> KnownPrefix {
         self.cache.note_opening(scan);
-        let mut found = self.found_locally(scan);
+        let mut found = Lookup::locally(scan, |prefix| self.cache.record(prefix));
         let mut asked = HashSet::new();
-        let mut sure = true;
+        let mut complete = true;
         // The first round asks for all that is new; another is needed only where a record names one that was not in it.
-        while let Some(keys) = missing(scan, &found, &asked) {
+        while let Some(keys) = found.missing_keys(scan, &asked) {
             match self.read(&keys, budget).await {
-                Ok(values) => self.take(scan, &keys, &values, &mut found),
+                Ok(values) => self.add_read(scan, &keys, &values, &mut found),
                 Err(_) => {
-                    sure = false;
+                    complete = false;
                     break;
                 }
             }
             asked.extend(keys);
         }
-        let mut known = Known::of(scan, &found, sure);
-        if let Some(waiting) = &mut known.waiting {
-            waiting.compressed = found.compressed;
-        }
-        known.sent_unsure = self.unsure.sent(scan);
-        self.fetch_forms(&mut known, budget).await;
-        // What an evicting store does not hold may have been there, and what it is given may go: what goes out of it is what it has.
-        known.sure &= self.store.evicts().is_none();
+        let mut known = found.known_prefix(scan, complete);
+        known.unrecorded = self.unrecorded.longest(scan);
+        let forms = known.forms.values().copied();
+        let (texts, answered) = self.forms(forms, budget).await;
+        known.texts = texts;
+        // A store that evicts may have had what it does not hold, and may drop what it is given.
+        known.complete &= answered && self.store.evicts().is_none();
         known
     }
 
     /// Notes that a request goes out in the original, or in the forms known here, without the store having said what else is
     /// known of it.
-    pub(crate) fn note_unsure_request(&self, scan: &Scan, now_ms: u64) {
-        self.unsure.note(scan, now_ms);
+    pub(crate) fn note_unrecorded(&self, scan: &Scan, now_ms: u64) {
+        self.unrecorded.note(scan, now_ms);
     }
 
-    /// Notes that a request goes out whose prefix could not even be named.
-    pub(crate) fn note_unnamed_request(&self, now_ms: u64) {
-        self.unsure.note_unnamed(now_ms);
+    /// Notes that a request goes out whose prefix has no id, because the deployment's secret is not known.
+    pub(crate) fn note_unnamed(&self, now_ms: u64) {
+        self.unrecorded.note_unnamed(now_ms);
     }
 
-    /// The texts of these forms, as far as they can be had, and whether the store was of any help that was needed.
+    /// The texts of these forms, as far as they can be had, and whether the store answered where it was needed.
     pub(crate) async fn forms(
         &self,
         ids: impl Iterator<Item = FormId>,
         budget: &mut Budget,
     ) -> (HashMap<FormId, Bytes>, bool) {
         let mut texts = HashMap::new();
-        let mut away = Vec::new();
+        let mut missing = Vec::new();
         for id in ids {
             match self.cache.form(id) {
                 Some(text) => drop(texts.insert(id, text)),
-                None => away.push(id),
+                None => missing.push(id),
             }
         }
-        if away.is_empty() {
+        if missing.is_empty() {
             return (texts, true);
         }
-        let keys: Vec<Key> = away.iter().map(|id| Key::Form(*id)).collect();
+        let keys: Vec<Key> = missing.iter().map(|id| Key::Form(*id)).collect();
         let Ok(values) = self.read(&keys, budget).await else {
             return (texts, false);
         };
-        for (id, value) in away.into_iter().zip(values) {
+        for (id, value) in missing.into_iter().zip(values) {
             if let Some(text) = value {
-                self.cache.keep_form(id, text.clone());
+                self.cache.insert_form(id, text.clone());
                 texts.insert(id, text);
             }
         }
@@ -198,8 +196,8 @@ impl Records {
         let id = |at: usize| scan.blocks[at].id;
         // The latest are the likeliest to stand behind the client's edit.
         let blocks = blocks.start.max(blocks.end.saturating_sub(MOST_BLOCKS))..blocks.end;
-        let same_before = scan.same_before();
-        let key = |at| Key::SentForm(SentBlockId::of(opening, id(at), same_before[at]));
+        let duplicates = scan.duplicates_before();
+        let key = |at| Key::SentForm(SentBlockId::of(opening, id(at), duplicates[at]));
         let keys: Vec<Key> = blocks.clone().map(key).collect();
         let values = self.read(&keys, budget).await.unwrap_or_default();
         let named = |value: Bytes| std::str::from_utf8(&value).ok()?.parse::<FormId>().ok();
@@ -215,66 +213,73 @@ impl Records {
         sent.into_iter().filter_map(form).collect()
     }
 
-    /// Keeps a record in the local cache.
-    pub(crate) fn keep(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
-        self.cache.keep_record(prefix, record)
+    /// Keeps a record in the local cache, merged with what is there.
+    pub(crate) fn cache_record(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
+        self.cache.insert_made(prefix, record)
     }
 
     /// Keeps a form's text in the local cache.
-    pub(crate) fn keep_form(&self, id: FormId, text: Bytes) {
-        self.cache.keep_form(id, text);
+    pub(crate) fn cache_form(&self, id: FormId, text: Bytes) {
+        self.cache.insert_form(id, text);
     }
 
-    /// Has a turn's records brought to the store, and with them those before them that did not reach it: at once where that is
-    /// `urgent`, and together with others soon where not.
-    pub(crate) fn write_later(&self, turn: TurnRecords, urgent: bool) {
-        self.later.push(turn, urgent);
+    /// Has a request's records written to the store, and with them those before them that did not reach it: at once where that is
+    /// `urgent`, else soon, together with others.
+    pub(crate) fn enqueue_write(&self, write: PendingWrite, urgent: bool) {
+        self.write_queue.push(write, urgent);
     }
 
-    /// Brings records to the store until `stop`, and then those that are left. None waits behind others that the store does not
+    /// Writes what is enqueued to the store until `stop`, and then what remains. No batch waits for one before it that the store does not
     /// take: what another replica must not do may depend on it.
-    pub(crate) async fn write_until(self: Arc<Self>, stop: CancellationToken) {
+    pub(crate) async fn run_writer(self: Arc<Self>, stop: CancellationToken) {
         let mut writing = JoinSet::new();
-        while stop.run_until_cancelled(self.later.due()).await.is_some() {
+        while stop
+            .run_until_cancelled(self.write_queue.batch_ready())
+            .await
+            .is_some()
+        {
             let records = self.clone();
-            writing.spawn(async move { records.write_waiting().await });
+            writing.spawn(async move { records.flush_writes().await });
             while writing.try_join_next().is_some() {}
         }
-        self.write_waiting().await;
+        self.flush_writes().await;
         writing.join_all().await;
     }
 
-    /// Brings all records that wait to the store, and gives what their turns used a full life again.
-    async fn write_waiting(&self) {
-        let turns = self.later.take();
-        let unstored = turns
+    /// Writes all that is enqueued to the store, and gives the records that its requests used a full life again.
+    async fn flush_writes(&self) {
+        let writes = self.write_queue.drain();
+        let unstored = writes
             .iter()
-            .flat_map(|turn| self.cache.unstored(&turn.chain));
-        let told = turns.iter().flat_map(|turn| turn.records.iter().cloned());
+            .flat_map(|write| self.cache.unstored(&write.chain));
+        let updated = writes
+            .iter()
+            .flat_map(|write| write.records.iter().cloned());
         // Of a record that changed in between, the last state counts.
-        let records: HashMap<PrefixId, SentRecord> = unstored.chain(told).collect();
+        let records: HashMap<PrefixId, SentRecord> = unstored.chain(updated).collect();
         let records: Vec<(PrefixId, SentRecord)> = records.into_iter().collect();
         if !records.is_empty() {
-            let opened: HashSet<PrefixId> = turns.iter().filter_map(|turn| turn.opened).collect();
+            let opened: HashSet<PrefixId> =
+                writes.iter().filter_map(|write| write.opened).collect();
             match self.store.write(&entries(&records, opened)).await {
-                Ok(()) => self.cache.stored(records.iter()),
+                Ok(()) => self.cache.mark_stored(records.iter()),
                 Err(error) => {
                     tracing::debug!(%error, "could not write sent records: they are tried again with the next turn");
                 }
             }
         }
-        for turn in &turns {
-            self.touch(turn).await;
+        for write in &writes {
+            self.touch(write).await;
         }
     }
 
-    /// Notes that these records were written with others.
-    pub(crate) fn written(&self, records: &[(PrefixId, SentRecord)]) {
-        self.cache.stored(records.iter());
+    /// Notes that the store has these records.
+    pub(crate) fn mark_stored(&self, records: &[(PrefixId, SentRecord)]) {
+        self.cache.mark_stored(records.iter());
     }
 
-    /// Writes entries within a request's budget, or not at all, as far as that can be had. Where a wrong form would break the session it
-    /// goes on until it is known what became of them: another replica may read them.
+    /// Writes entries within a request's budget. Where a wrong form would break the session it waits until it is known what became of
+    /// them: another replica may read them.
     pub(crate) async fn write(
         &self,
         entries: &[Entry],
@@ -289,20 +294,21 @@ impl Records {
             .await
     }
 
-    /// Gives what a turn used a full life again, where that is due.
-    async fn touch(&self, turn: &TurnRecords) {
-        let due = self.cache.due(&turn.chain, self.touch_after);
-        if due.is_empty() {
+    /// Gives the records and forms that a request used a full life again, where that is due.
+    async fn touch(&self, write: &PendingWrite) {
+        let used = self.cache.to_touch(&write.chain, self.touch_after);
+        if used.is_empty() {
             return;
         }
-        let mut keys: Vec<Key> = turn.opened.into_iter().map(Key::Opened).collect();
-        for (prefix, record) in &due {
+        let mut keys: Vec<Key> = write.opened.into_iter().map(Key::Opened).collect();
+        for (prefix, record) in &used {
             keys.push(Key::Sent(*prefix));
             keys.extend(record.waiting.then_some(Key::Compressed(*prefix)));
             keys.extend(record.forms.values().map(|form| Key::Form(*form)));
         }
         if self.store.touch(&keys).await.is_ok() {
-            self.cache.touched(due.iter().map(|(prefix, _)| *prefix));
+            self.cache
+                .mark_touched(used.iter().map(|(prefix, _)| *prefix));
         }
     }
 
@@ -315,11 +321,8 @@ impl Records {
         budget.read("reading", self.store.read(keys), wait).await
     }
 
-    fn found_locally(&self, scan: &Scan) -> Found {
-        Found::of(scan, |prefix| self.cache.record(prefix))
-    }
-
-    fn take(&self, scan: &Scan, keys: &[Key], values: &[Option<Bytes>], found: &mut Found) {
+    /// Adds what was read under these keys.
+    fn add_read(&self, scan: &Scan, keys: &[Key], values: &[Option<Bytes>], found: &mut Lookup) {
         for (key, value) in keys.iter().zip(values) {
             let Some(value) = value else { continue };
             match key {
@@ -335,7 +338,7 @@ impl Records {
                         Ok(record) => drop(
                             found
                                 .records
-                                .insert(last, self.cache.found_record(*prefix, record)),
+                                .insert(last, self.cache.insert_read(*prefix, record)),
                         ),
                         Err(error) => {
                             tracing::warn!(record.prefix = %prefix, %error, "passed over a sent record that can't be read")
@@ -364,32 +367,4 @@ impl Records {
             }
         }
     }
-
-    async fn fetch_forms(&self, known: &mut Known, budget: &mut Budget) {
-        let ids: Vec<FormId> = known.forms.values().copied().collect();
-        let (texts, answered) = self.forms(ids.into_iter(), budget).await;
-        known.texts = texts;
-        known.sure &= answered;
-    }
-}
-
-/// Records as entries of the store, and the openings of their conversations beyond which they lie.
-pub(crate) fn entries(
-    records: &[(PrefixId, SentRecord)],
-    opened: impl IntoIterator<Item = PrefixId>,
-) -> Vec<Entry> {
-    let opened = opened.into_iter().map(|opening| Entry {
-        key: Key::Opened(opening),
-        rev: 0,
-        value: Bytes::from_static(b"1"),
-    });
-    let entry = |(prefix, record): &(PrefixId, SentRecord)| {
-        let value = Bytes::from(serde_json::to_vec(record).ok()?);
-        Some(Entry {
-            key: Key::Sent(*prefix),
-            rev: record.rev,
-            value,
-        })
-    };
-    opened.chain(records.iter().filter_map(entry)).collect()
 }

@@ -1,4 +1,4 @@
-//! Recalling prefixes from a real embedded store.
+//! Looking up prefixes in a real embedded store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,9 @@ use headroom_shared::contract::job::Place;
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{EmbeddedStore, Entry, Key, Store, StoreError};
 
-use super::{Known, Records, SentUnsure, TurnRecords};
+use super::{PendingWrite, Records};
 use crate::dialect::DIALECTS;
+use crate::plan::known_prefix::{KnownPrefix, Unrecorded};
 use crate::scan::{Scan, scan};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -79,7 +80,7 @@ impl Fixture {
 
     /// Writes the record of the first `covers` messages.
     async fn sent(&self, covers: usize, record: &SentRecord) {
-        let key = Key::Sent(conversation(covers).whole().unwrap());
+        let key = Key::Sent(conversation(covers).full_prefix().unwrap());
         let value = Bytes::from(serde_json::to_vec(record).unwrap());
         self.store
             .write(&[Entry {
@@ -103,20 +104,20 @@ impl Fixture {
     }
 }
 
-async fn recall(records: &Records, messages: usize) -> Known {
+async fn look_up(records: &Records, messages: usize) -> KnownPrefix {
     records
-        .recall(&conversation(messages), &mut records.budget())
+        .look_up(&conversation(messages), &mut records.budget())
         .await
 }
 
-fn forms(known: &Known) -> Vec<u32> {
+fn forms(known: &KnownPrefix) -> Vec<u32> {
     let mut messages: Vec<u32> = known.forms.keys().map(|place| place.message).collect();
     messages.sort_unstable();
     messages
 }
 
 #[tokio::test]
-async fn the_records_of_all_turns_tell_one_story() {
+async fn the_records_of_all_turns_are_read_together() {
     let fixture = Fixture::new();
     fixture.sent(1, &record(0, &[(0, 1)])).await;
     fixture.sent(3, &record(1, &[])).await;
@@ -125,39 +126,42 @@ async fn the_records_of_all_turns_tell_one_story() {
     let records = fixture.records();
     // From the store, and then from the local cache.
     for _ in 0..2 {
-        let known = recall(&records, 7).await;
-        assert_eq!((known.sure, known.frozen, known.chain.len()), (true, 5, 3));
+        let known = look_up(&records, 7).await;
+        assert_eq!(
+            (known.complete, known.frozen, known.chain.len()),
+            (true, 5, 3)
+        );
         assert_eq!(forms(&known), [0, 4]);
         assert_eq!(known.texts.len(), 1, "one form's text is gone");
     }
-    let fork = recall(&records, 3).await;
+    let fork = look_up(&records, 3).await;
     assert_eq!((fork.frozen, forms(&fork)), (3, vec![0]));
-    assert_eq!(recall(&fixture.records(), 0).await.frozen, 0);
+    assert_eq!(look_up(&fixture.records(), 0).await.frozen, 0);
 }
 
 #[tokio::test]
-async fn what_goes_out_unsure_is_remembered_as_far_as_a_request_goes_on_from_it() {
+async fn what_goes_out_unrecorded_is_remembered_as_far_as_a_request_continues_it() {
     let records = Fixture::new().records();
-    assert_eq!(recall(&records, 3).await.sent_unsure, SentUnsure::default());
-    records.note_unsure_request(&conversation(3), 7);
+    assert_eq!(look_up(&records, 3).await.unrecorded, Unrecorded::default());
+    records.note_unrecorded(&conversation(3), 7);
     let sent = async |messages| {
-        let sent = recall(&records, messages).await.sent_unsure;
+        let sent = look_up(&records, messages).await.unrecorded;
         (sent.messages, sent.at_ms)
     };
     assert_eq!(sent(1).await, (0, 0));
     assert_eq!(sent(3).await, (3, 7));
     assert_eq!(sent(5).await, (3, 7));
-    records.note_unnamed_request(9);
+    records.note_unnamed(9);
     assert_eq!(sent(5).await, (3, 9));
     assert_eq!(sent(1).await, (0, 9));
 }
 
 #[tokio::test]
-async fn a_gap_in_the_story_hides_nothing_of_what_stands_before_it() {
+async fn a_missing_record_hides_no_earlier_one() {
     let fixture = Fixture::new();
     fixture.sent(1, &record(0, &[(0, 1)])).await;
     fixture.sent(5, &record(3, &[(4, 2)])).await;
-    let known = recall(&fixture.records(), 5).await;
+    let known = look_up(&fixture.records(), 5).await;
     assert_eq!((known.frozen, forms(&known)), (5, vec![0, 4]));
 }
 
@@ -170,7 +174,7 @@ async fn what_another_replica_landed_is_seen_although_the_record_is_known_here()
     };
     fixture.sent(3, &waiting).await;
     let records = fixture.records();
-    assert!(recall(&records, 3).await.waiting.is_some());
+    assert!(look_up(&records, 3).await.deferred.is_some());
     fixture
         .sent(
             3,
@@ -180,56 +184,59 @@ async fn what_another_replica_landed_is_seen_although_the_record_is_known_here()
             },
         )
         .await;
-    let known = recall(&records, 5).await;
-    assert!(known.waiting.is_none());
+    let known = look_up(&records, 5).await;
+    assert!(known.deferred.is_none());
     assert_eq!(forms(&known), [2]);
     // And an older one does not come back.
-    records.keep(conversation(3).whole().unwrap(), waiting);
-    assert_eq!(forms(&recall(&records, 5).await), [2]);
+    records.cache_record(conversation(3).full_prefix().unwrap(), waiting);
+    assert_eq!(forms(&look_up(&records, 5).await), [2]);
 }
 
 /// The beginning of a conversation of so many messages.
-async fn is_new(records: &Records, messages: usize) -> bool {
+async fn is_new_conversation(records: &Records, messages: usize) -> bool {
     records
-        .is_new(&conversation(messages), &mut records.budget())
+        .is_new_conversation(&conversation(messages), &mut records.budget())
         .await
 }
 
 #[tokio::test]
-async fn a_conversation_is_new_that_no_record_tells_of() {
+async fn a_conversation_without_a_record_is_new() {
     let fixture = Fixture::new();
-    assert!(is_new(&fixture.records(), 3).await);
+    assert!(is_new_conversation(&fixture.records(), 3).await);
     assert!(
-        !is_new(&fixture.records(), 0).await,
+        !is_new_conversation(&fixture.records(), 0).await,
         "it has no opening to be known by"
     );
     // A record beyond what was scanned, as a turn leaves it.
     let records = fixture.records();
-    let prefix = conversation(5).whole().unwrap();
-    let turn = TurnRecords {
+    let prefix = conversation(5).full_prefix().unwrap();
+    let turn = PendingWrite {
         opened: conversation(5).opening(),
         records: vec![(prefix, record(0, &[]))],
         chain: Vec::new(),
     };
-    records.write_later(turn, false);
-    records.write_waiting().await;
-    assert!(!is_new(&fixture.records(), 3).await);
+    records.enqueue_write(turn, false);
+    records.flush_writes().await;
+    assert!(!is_new_conversation(&fixture.records(), 3).await);
     // One in the opening.
     let fixture = Fixture::new();
     fixture.sent(1, &record(0, &[])).await;
-    assert!(!is_new(&fixture.records(), 3).await);
+    assert!(!is_new_conversation(&fixture.records(), 3).await);
 }
 
 #[tokio::test]
 async fn what_was_looked_up_lately_is_not_asked_for_as_new() {
     let records = Records::new(Arc::new(Hanging), Duration::from_secs(3600), DAY);
-    records.recall_new(&conversation(5));
-    assert!(!is_new(&records, 3).await);
+    records.look_up_locally(&conversation(5));
+    assert!(!is_new_conversation(&records, 3).await);
     let records = Records::new(Arc::new(Hanging), Duration::from_secs(3600), DAY);
-    records.keep(conversation(1).whole().unwrap(), record(0, &[]));
-    assert!(!is_new(&records, 3).await);
+    records.cache_record(conversation(1).full_prefix().unwrap(), record(0, &[]));
+    assert!(!is_new_conversation(&records, 3).await);
     let records = Records::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
-    assert!(!is_new(&records, 3).await, "it could not be asked");
+    assert!(
+        !is_new_conversation(&records, 3).await,
+        "it could not be asked"
+    );
 }
 
 /// A store that takes every question and never answers.
@@ -256,19 +263,19 @@ impl Store for Hanging {
 }
 
 #[tokio::test]
-async fn what_another_replica_took_back_is_not_held_on_to() {
+async fn what_another_replica_rolled_back_is_not_kept() {
     let fixture = Fixture::new();
     fixture.sent(1, &record(0, &[(0, 1)])).await;
     fixture.form(1).await;
     let records = fixture.records();
-    assert_eq!(forms(&recall(&records, 3).await), [0]);
-    let withdrawn = SentRecord {
+    assert_eq!(forms(&look_up(&records, 3).await), [0]);
+    let rolled_back = SentRecord {
         rev: 2,
         ..record(0, &[])
     };
-    fixture.sent(1, &withdrawn).await;
+    fixture.sent(1, &rolled_back).await;
     for _ in 0..2 {
-        let known = recall(&records, 3).await;
+        let known = look_up(&records, 3).await;
         assert_eq!((known.frozen, forms(&known)), (1, vec![]));
     }
 }
@@ -276,35 +283,35 @@ async fn what_another_replica_took_back_is_not_held_on_to() {
 #[tokio::test]
 async fn a_store_that_does_not_answer_leaves_what_is_known_here() {
     let records = Records::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
-    let known = recall(&records, 3).await;
-    assert_eq!((known.sure, known.frozen), (false, 0));
+    let known = look_up(&records, 3).await;
+    assert_eq!((known.complete, known.frozen), (false, 0));
     let waiting = SentRecord {
         waiting: true,
         ..record(0, &[])
     };
-    records.keep(conversation(1).whole().unwrap(), waiting);
-    let known = recall(&records, 3).await;
-    assert_eq!((known.sure, known.frozen), (false, 1));
+    records.cache_record(conversation(1).full_prefix().unwrap(), waiting);
+    let known = look_up(&records, 3).await;
+    assert_eq!((known.complete, known.frozen), (false, 1));
 }
 
 #[tokio::test]
 async fn where_no_record_can_tell_anything_new_the_store_is_not_asked() {
     let records = Records::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
-    records.keep(conversation(1).whole().unwrap(), record(0, &[]));
-    let known = recall(&records, 3).await;
-    assert_eq!((known.sure, known.frozen), (true, 1));
+    records.cache_record(conversation(1).full_prefix().unwrap(), record(0, &[]));
+    let known = look_up(&records, 3).await;
+    assert_eq!((known.complete, known.frozen), (true, 1));
 }
 
 #[tokio::test]
-async fn forms_that_are_here_need_no_store() {
+async fn forms_in_the_local_cache_need_no_store() {
     let records = Records::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
-    let (here, away) = (FormId::from_bytes([1; 16]), FormId::from_bytes([2; 16]));
-    records.keep_form(here, Bytes::from_static(b"text"));
+    let (cached, missing) = (FormId::from_bytes([1; 16]), FormId::from_bytes([2; 16]));
+    records.cache_form(cached, Bytes::from_static(b"text"));
     let (texts, answered) = records
-        .forms([here, away].into_iter(), &mut records.budget())
+        .forms([cached, missing].into_iter(), &mut records.budget())
         .await;
     assert_eq!(
-        (texts.contains_key(&here), texts.len(), answered),
+        (texts.contains_key(&cached), texts.len(), answered),
         (true, 1, false)
     );
 }
@@ -313,26 +320,26 @@ async fn forms_that_are_here_need_no_store() {
 async fn a_record_that_did_not_reach_the_store_goes_with_the_next_one() {
     let fixture = Fixture::new();
     let records = fixture.records();
-    let prefix = |messages| conversation(messages).whole().unwrap();
-    records.keep(prefix(1), record(0, &[(0, 1)]));
-    let known = recall(&records, 3).await;
+    let prefix = |messages| conversation(messages).full_prefix().unwrap();
+    records.cache_record(prefix(1), record(0, &[(0, 1)]));
+    let known = look_up(&records, 3).await;
     let next = [(prefix(3), record(1, &[]))];
-    records.keep(prefix(3), next[0].1.clone());
-    let turn = TurnRecords {
+    records.cache_record(prefix(3), next[0].1.clone());
+    let turn = PendingWrite {
         opened: None,
         records: next.to_vec(),
         chain: known.chain,
     };
-    records.write_later(turn, false);
-    records.write_waiting().await;
-    let elsewhere = recall(&fixture.records(), 3).await;
+    records.enqueue_write(turn, false);
+    records.flush_writes().await;
+    let elsewhere = look_up(&fixture.records(), 3).await;
     assert_eq!((elsewhere.chain.len(), forms(&elsewhere)), (2, vec![0]));
 }
 
 #[tokio::test]
 async fn what_overlapping_requests_know_of_a_prefix_adds_up() {
     let records = Fixture::new().records();
-    let prefix = conversation(1).whole().unwrap();
+    let prefix = conversation(1).full_prefix().unwrap();
     let later = SentRecord {
         sent_ms: 2,
         warm_until_ms: 20,
@@ -344,8 +351,8 @@ async fn what_overlapping_requests_know_of_a_prefix_adds_up() {
         bound: true,
         ..record(0, &[])
     };
-    records.keep(prefix, later);
-    let both = records.keep(prefix, earlier);
+    records.cache_record(prefix, later);
+    let both = records.cache_record(prefix, earlier);
     assert_eq!(
         (both.sent_ms, both.warm_until_ms, both.bound),
         (2, 20, true)
@@ -355,7 +362,7 @@ async fn what_overlapping_requests_know_of_a_prefix_adds_up() {
 #[tokio::test]
 async fn a_record_that_can_t_be_read_is_passed_over() {
     let fixture = Fixture::new();
-    let key = Key::Sent(conversation(1).whole().unwrap());
+    let key = Key::Sent(conversation(1).full_prefix().unwrap());
     fixture
         .store
         .write(&[Entry {
@@ -365,6 +372,6 @@ async fn a_record_that_can_t_be_read_is_passed_over() {
         }])
         .await
         .unwrap();
-    let known = recall(&fixture.records(), 1).await;
-    assert_eq!((known.sure, known.frozen), (true, 0));
+    let known = look_up(&fixture.records(), 1).await;
+    assert_eq!((known.complete, known.frozen), (true, 0));
 }

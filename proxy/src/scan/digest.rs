@@ -1,27 +1,27 @@
-//! Rolling digests over a conversation's canonical content.
+//! Rolling digests over a conversation's canonical content: they name its prefixes.
 //!
-//! Canonical: role, part types and raw texts, and every other member as it stands, but without what asks for caching, with a
-//! string content counting as one text part, and with role, type and content in any order. These are the shapes in which
-//! real clients send the same content on one turn and the next.
+//! The canonical content is role, part types, raw texts and every other member as it stands, without cache markers; a string content counts
+//! as one text part, and role, type and content may stand in any order. Real clients send the same content in all of these shapes, on one
+//! turn and the next.
 
 use headroom_shared::contract::id::{BlockId, Digest, DigestKey, KeyedHasher, PrefixId};
 
 use super::MIN_TOOL_BYTES;
-use super::draft::{Draft, Members, Text};
+use super::raw_message::{Members, RawMessage, Text};
 
-/// Bytes of fields that are gathered before they are hashed: most objects have fewer, and one call for all of them is much
-/// cheaper than a hasher of its own.
-const GATHERED: usize = 4096;
+/// Bytes of fields that are buffered before they are hashed: most objects have fewer, and one call for all of them is much cheaper than a
+/// hasher of its own.
+const BUFFERED: usize = 4096;
 /// Bytes of a field before its own: a tag and a length.
 const HEAD: usize = 9;
 
-/// Makes digests under one key. What a message's parts tell is taken in as they are read, and becomes one digest at its end: most
-/// parts are so small that a digest of their own would cost more than all the rest of them.
+/// Makes digests under one key. The parts of a message are added as they are read, and become one digest at its end: most parts are so
+/// small that a digest of their own would cost more than all the rest of them.
 pub(super) struct Digester {
-    /// It was given nothing yet.
+    /// A hasher that was given nothing yet.
     new: KeyedHasher,
-    gathered: Vec<u8>,
-    /// What came before, where there is more than is gathered.
+    buffer: Vec<u8>,
+    /// Has what came before the buffer, where there is any.
     hasher: Option<KeyedHasher>,
 }
 
@@ -29,12 +29,12 @@ impl Digester {
     pub(super) fn new(key: &DigestKey) -> Self {
         Self {
             new: key.hasher(),
-            gathered: Vec::with_capacity(GATHERED),
+            buffer: Vec::with_capacity(BUFFERED),
             hasher: None,
         }
     }
 
-    /// Takes in a part: its other members, how many parts are in it (they were taken in before), its type, its own text.
+    /// Adds a part: its other members, how many parts are in it (they were added before), its type, its own text.
     pub(super) fn part(
         &mut self,
         body: &[u8],
@@ -55,7 +55,7 @@ impl Digester {
         }
     }
 
-    /// Takes in something that is no part.
+    /// Adds something that is no part.
     pub(super) fn raw(&mut self, value: &[u8]) {
         self.field(b'w', value);
     }
@@ -65,7 +65,7 @@ impl Digester {
         (raw.len() >= MIN_TOOL_BYTES).then(|| self.new.digest(raw).into())
     }
 
-    /// Takes in an object's members that have no meaning of their own.
+    /// Adds an object's members that have no meaning of their own.
     fn members(&mut self, body: &[u8], members: &Members<'_>) {
         for (name, value) in members {
             self.field(b'k', name);
@@ -73,57 +73,57 @@ impl Digester {
         }
     }
 
-    /// Takes in how many parts came before that belong together.
+    /// Adds how many of the parts before belong together.
     fn count(&mut self, parts: usize) {
         self.field(b'n', &(parts as u64).to_le_bytes());
     }
 
-    /// Takes in one field: its tag, its length and its bytes, so that no two contents run into the same bytes.
+    /// Adds one field: its tag, its length and its bytes, so that no two contents make the same bytes.
     fn field(&mut self, tag: u8, bytes: &[u8]) {
         let mut head = [tag; HEAD];
         head[1..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
-        if self.gathered.len() + HEAD + bytes.len() > GATHERED {
-            self.hash_gathered();
+        if self.buffer.len() + HEAD + bytes.len() > BUFFERED {
+            self.hash_buffer();
         }
-        self.gathered.extend_from_slice(&head);
-        if HEAD + bytes.len() > GATHERED {
-            self.hash_gathered().update(bytes);
+        self.buffer.extend_from_slice(&head);
+        if HEAD + bytes.len() > BUFFERED {
+            self.hash_buffer().update(bytes);
         } else {
-            self.gathered.extend_from_slice(bytes);
+            self.buffer.extend_from_slice(bytes);
         }
     }
 
     #[inline(never)]
-    fn hash_gathered(&mut self) -> &mut KeyedHasher {
+    fn hash_buffer(&mut self) -> &mut KeyedHasher {
         let hasher = self.hasher.get_or_insert_with(|| self.new.clone());
-        hasher.update(&self.gathered);
-        self.gathered.clear();
+        hasher.update(&self.buffer);
+        self.buffer.clear();
         hasher
     }
 
-    /// The digest of all that was taken in since the last one.
+    /// The digest of all that was added since the last one.
     fn finish(&mut self) -> Digest {
         let digest = match self.hasher.take() {
-            Some(hasher) => hasher.digest(&self.gathered),
-            None => self.new.digest(&self.gathered),
+            Some(hasher) => hasher.digest(&self.buffer),
+            None => self.new.digest(&self.buffer),
         };
-        self.gathered.clear();
+        self.buffer.clear();
         digest
     }
 }
 
 /// The digest of a conversation up to some message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Chain(Digest);
+pub(super) struct RollingDigest(Digest);
 
-impl Chain {
-    /// Nothing yet, in this dialect.
+impl RollingDigest {
+    /// The digest of no message yet, in this dialect.
     pub(super) fn new(digester: &mut Digester, dialect: &str) -> Self {
         digester.field(b'd', dialect.as_bytes());
         Self(digester.finish())
     }
 
-    /// The same, continuing a history that the provider keeps under `value`.
+    /// The same, continuing a history that the provider has stored under `value`.
     pub(super) fn history(self, digester: &mut Digester, name: &[u8], value: &[u8]) -> Self {
         digester.field(b'c', self.0.as_bytes());
         digester.field(b'h', name);
@@ -131,12 +131,12 @@ impl Chain {
         Self(digester.finish())
     }
 
-    /// Adds a message, whose parts were taken in, and names the prefix that ends with it.
+    /// Adds a message, whose parts were added to `digester` before, and names the prefix that ends with it.
     pub(super) fn append(
         &mut self,
         digester: &mut Digester,
         body: &[u8],
-        message: &Draft<'_>,
+        message: &RawMessage<'_>,
     ) -> PrefixId {
         digester.count(message.parts.len());
         digester.members(body, &message.others);

@@ -1,7 +1,7 @@
-//! A cursor over the raw bytes of a JSON document: it finds spans and builds nothing.
+//! A pull reader of JSON that gives byte ranges of the document and builds no values.
 //!
-//! It follows the grammar of RFC 8259 for everything but the inside of numbers, and nests without recursion. All spans are
-//! byte ranges of the document; a string's span lies between its quotes and is still escaped.
+//! It follows the grammar of RFC 8259, but takes any digits, signs, points and exponents for a number and any bytes for the content of a
+//! string. It nests without recursion. A string's range lies between its quotes, and its text is still escaped.
 
 use std::ops::Range;
 
@@ -9,11 +9,11 @@ use smallvec::SmallVec;
 
 use super::string_end::string_end;
 
-/// The document is not what the reader expected at some place.
+/// The document is not JSON, or not what the reader expected at some place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotInDialect;
 
-/// A place in a document.
+/// A position in a document.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
@@ -30,18 +30,18 @@ pub(crate) enum Kind {
 }
 
 impl<'a> Cursor<'a> {
-    /// Stands at the start of `bytes`.
+    /// At the start of `bytes`.
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
-    /// Stands at `at` in `bytes`.
+    /// At `at` in `bytes`.
     pub(crate) const fn at(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes, at }
     }
 
-    /// Where it stands.
-    pub(crate) const fn place(&self) -> usize {
+    /// Its distance from the start in bytes.
+    pub(crate) const fn offset(&self) -> usize {
         self.at
     }
 
@@ -105,15 +105,15 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Passes over one value of any kind and gives its span.
+    /// Skips one value of any kind and gives its range.
     pub(crate) fn value(&mut self) -> Result<Range<usize>, NotInDialect> {
         self.value_with_keys(|_, _| ())
     }
 
-    /// The same; `seen` is told each key in the value, and has a cursor that stands before that key's own value.
+    /// The same; `on_key` is given each key in the value, and a cursor before that key's own value.
     pub(crate) fn value_with_keys(
         &mut self,
-        mut seen: impl FnMut(&'a [u8], &Self),
+        mut on_key: impl FnMut(&'a [u8], &Self),
     ) -> Result<Range<usize>, NotInDialect> {
         self.peek();
         let start = self.at;
@@ -126,7 +126,7 @@ impl<'a> Cursor<'a> {
                 b'{' => {
                     self.at += 1;
                     if self.peek() != Some(b'}') {
-                        self.key(&mut seen)?;
+                        self.key(&mut on_key)?;
                         open.push(b'}');
                         continue;
                     }
@@ -142,13 +142,13 @@ impl<'a> Cursor<'a> {
                 }
                 _ => self.scalar()?,
             }
-            if !self.close(&mut open, &mut seen)? {
+            if !self.close(&mut open, &mut on_key)? {
                 return Ok(start..self.at);
             }
         }
     }
 
-    /// Passes over white space to the end of the document.
+    /// Skips white space to the end of the document.
     pub(crate) fn end(&mut self) -> Result<(), NotInDialect> {
         if self.peek().is_none() {
             Ok(())
@@ -157,11 +157,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// After a value inside `open`: closes what ends here; whether another value follows.
+    /// After a value inside of the brackets `open`: closes those that end here, and says whether another value follows.
     fn close(
         &mut self,
         open: &mut SmallVec<[u8; 64]>,
-        seen: &mut impl FnMut(&'a [u8], &Self),
+        on_key: &mut impl FnMut(&'a [u8], &Self),
     ) -> Result<bool, NotInDialect> {
         while let Some(closer) = open.last().copied() {
             if self.ends(closer)? {
@@ -169,17 +169,17 @@ impl<'a> Cursor<'a> {
                 continue;
             }
             if closer == b'}' {
-                self.key(seen)?;
+                self.key(on_key)?;
             }
             return Ok(true);
         }
         Ok(false)
     }
 
-    fn key(&mut self, seen: &mut impl FnMut(&'a [u8], &Self)) -> Result<(), NotInDialect> {
+    fn key(&mut self, on_key: &mut impl FnMut(&'a [u8], &Self)) -> Result<(), NotInDialect> {
         let key = self.string()?;
         self.expect(b':')?;
-        seen(&self.bytes[key], self);
+        on_key(&self.bytes[key], self);
         Ok(())
     }
 

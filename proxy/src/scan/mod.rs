@@ -1,21 +1,21 @@
-//! One pass over a request's raw bytes: where its blocks stand, and which prefixes it is made of.
+//! Scans a request's raw bytes in one pass: which texts are blocks, and which prefixes the request consists of.
 //!
-//! The scan knows JSON and the common frame of the dialects (an array of messages, each with a content of parts); what in
-//! that frame is a block, a tool call or a thought is the dialect's to say.
+//! The scan knows JSON and what all dialects have in common (an array of messages, each with a content of parts). What in a message is a
+//! block, a tool call or thinking is said by its dialect, through [`Grammar`].
 
+mod cache_markers;
 mod digest;
-mod draft;
+#[cfg(test)]
+mod document_generator;
 #[cfg(test)]
 mod golden;
 pub(crate) mod json;
-mod markers;
+mod message_reader;
 #[cfg(test)]
 mod properties;
-mod read;
-mod remembered;
+mod raw_message;
+mod scan_cache;
 pub(crate) mod string_end;
-#[cfg(test)]
-mod writer;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -28,13 +28,13 @@ use headroom_shared::contract::job::Place;
 use headroom_shared::contract::model::Model;
 use memchr::memmem;
 
-use self::digest::Chain;
-pub(crate) use self::draft::{Draft, Part, Text, member, string_member};
+use self::digest::RollingDigest;
 use self::json::Kind;
 pub(crate) use self::json::{Cursor, NotInDialect};
-use self::read::Reader;
-use self::remembered::Step;
-pub(crate) use self::remembered::{Scans, Trail};
+use self::message_reader::MessageReader;
+pub(crate) use self::raw_message::{Part, RawMessage, Text, member, string_member};
+use self::scan_cache::ResumePoint;
+pub(crate) use self::scan_cache::{ResumePoints, ScanCache};
 
 /// Smallest tool output that is a block, in bytes of escaped text. A form must save a hundred bytes, so less is rarely worth a look.
 pub const MIN_TOOL_BYTES: usize = 512;
@@ -57,16 +57,16 @@ pub(crate) struct Scan {
     pub(crate) calls: Vec<Call>,
     /// Bytes in its messages that the model reads as text: not images, documents, signatures and the like.
     pub(crate) text_bytes: usize,
-    /// Whether the model may think before it answers.
+    /// Whether the model may think before it responds.
     pub(crate) asks_thinking: bool,
-    /// Whether it may do so without being asked.
+    /// Whether it may do so where the request does not say so.
     pub(crate) thinks_by_default: bool,
     /// How long the provider may keep what this request makes it cache.
     pub(crate) cache: CacheLife,
-    /// Whether a block can count on the blocks before it being in the model's sight.
+    /// Whether the model surely sees the blocks before each block, so that a form may refer to them.
     pub(crate) references: bool,
-    /// What it takes to go on from here with the next body of the conversation.
-    pub(crate) trail: Trail,
+    /// From where the scan of the conversation's next body can continue.
+    pub(crate) resume_points: ResumePoints,
 }
 
 /// One message.
@@ -118,7 +118,7 @@ pub(crate) enum CacheLife {
     Automatic(Duration),
 }
 
-/// What a dialect's documents are made of.
+/// What a dialect's documents mean.
 pub(crate) trait Grammar: std::fmt::Debug + Sync {
     /// The dialect's name, in logs and digests.
     fn name(&self) -> &'static str;
@@ -128,12 +128,12 @@ pub(crate) trait Grammar: std::fmt::Debug + Sync {
     fn drops_blocks(&self, member: &[u8], value: &[u8]) -> bool;
     /// The members that name a history that the request does not carry.
     fn history_members(&self) -> &'static [&'static [u8]];
-    /// Whether this member lets the model think before it answers, in blocks that it may bind.
+    /// Whether this member lets the model think before it responds, in blocks that it may bind.
     fn asks_thinking(&self, member: &[u8], value: &[u8]) -> bool;
-    /// Whether models may think before they answer where a request says nothing of it, and clients send that back.
+    /// Whether models may think before they respond where a request says nothing of it, and clients send that back.
     fn thinks_by_default(&self) -> bool;
-    /// What a message is and what in it may be replaced.
-    fn read(&self, message: &Draft<'_>, body: &[u8]) -> Reading;
+    /// What a message is, and what in it may be replaced.
+    fn parse_message(&self, message: &RawMessage<'_>, body: &[u8]) -> ParsedMessage;
     /// The members by which a client asks the provider to cache, wherever in the body they stand. They are no part of a prefix's
     /// content, and a text that has one is a text and nothing more.
     fn cache_markers(&self) -> &'static [&'static [u8]];
@@ -143,14 +143,14 @@ pub(crate) trait Grammar: std::fmt::Debug + Sync {
 
 /// What a dialect says of one message.
 #[derive(Debug, Default)]
-pub(crate) struct Reading {
+pub(crate) struct ParsedMessage {
     /// Whether the model wrote it.
     pub(crate) from_model: bool,
     /// Whether thinking is in it.
     pub(crate) thinking: bool,
     /// Whether the provider drops what stands before it, because it says the same in fewer words.
     pub(crate) compacts: bool,
-    /// Its texts that may be replaced, each with the id of the tool call it answers.
+    /// Its texts that may be replaced, each with the id of the tool call whose output it is.
     pub(crate) blocks: Vec<(Text, Option<Range<usize>>)>,
     /// The tool calls in it.
     pub(crate) calls: Vec<Call>,
@@ -165,47 +165,47 @@ pub(crate) fn scan(
     grammar: &dyn Grammar,
     key: &DigestKey,
 ) -> Result<Scan, NotInDialect> {
-    Scanner::new(body, grammar, key, None).body()
+    Scanner::new(body, grammar, key, None).scan()
 }
 
-/// Scans a body, going on from the last scan of the same conversation where there is one, and remembers this one.
+/// Scans a body. Continues the last scan of the same conversation where the cache has it, and caches this one.
 ///
 /// # Errors
 /// When it is not what the dialect says.
-pub(crate) fn scan_again(
+pub(crate) fn scan_with_cache(
     body: &Bytes,
     grammar: &dyn Grammar,
     key: &DigestKey,
-    scans: &Scans,
+    scans: &ScanCache,
 ) -> Result<Arc<Scan>, NotInDialect> {
-    let scan = Arc::new(Scanner::new(body, grammar, key, Some(scans)).body()?);
+    let scan = Arc::new(Scanner::new(body, grammar, key, Some(scans)).scan()?);
     scans.keep(body, &scan);
     Ok(scan)
 }
 
-/// How much of a body was scanned.
+/// A scan, and how much of the body was scanned.
 #[derive(Debug)]
-pub(crate) enum Scanned {
+pub(crate) enum ScanProgress {
     /// All of it.
     Whole(Arc<Scan>),
-    /// Its opening, and the messages after it up to the one with which there was enough.
-    Begun(Arc<Scan>),
+    /// Its opening, and the messages after it up to the one after which the scan was stopped.
+    Partial(Arc<Scan>),
 }
 
-/// Scans a body like [`scan_again`]; but where nothing of its conversation is remembered, only as far as it takes to go beyond the
-/// opening and to have `enough`. The next scan goes on from there.
+/// Scans a body like [`scan_with_cache`]; but where the cache has nothing of its conversation, stops beyond the opening as soon as
+/// `stop_when` says so. The next scan continues from there.
 ///
 /// # Errors
 /// When it is not what the dialect says.
-pub(crate) fn scan_enough(
+pub(crate) fn scan_until(
     body: &Bytes,
     grammar: &dyn Grammar,
     key: &DigestKey,
-    scans: &Scans,
-    enough: &dyn Fn(&Scan) -> bool,
-) -> Result<Scanned, NotInDialect> {
+    scans: &ScanCache,
+    stop_when: &dyn Fn(&Scan) -> bool,
+) -> Result<ScanProgress, NotInDialect> {
     let mut scanner = Scanner::new(body, grammar, key, Some(scans));
-    scanner.enough = Some(enough);
+    scanner.stop_when = Some(stop_when);
     let read = scanner.read();
     let stopped = scanner.stopped;
     if !stopped {
@@ -214,9 +214,9 @@ pub(crate) fn scan_enough(
     let scan = Arc::new(scanner.done());
     scans.keep(body, &scan);
     Ok(if stopped {
-        Scanned::Begun(scan)
+        ScanProgress::Partial(scan)
     } else {
-        Scanned::Whole(scan)
+        ScanProgress::Whole(scan)
     })
 }
 
@@ -224,14 +224,14 @@ pub(crate) fn scan_enough(
 struct Scanner<'a> {
     grammar: &'a dyn Grammar,
     key: &'a DigestKey,
-    scans: Option<&'a Scans>,
-    /// Tells when the scan of a conversation of which nothing is remembered may stop.
-    enough: Option<&'a dyn Fn(&Scan) -> bool>,
-    /// Whether it was stopped.
+    scans: Option<&'a ScanCache>,
+    /// When the scan of a conversation that the cache does not have may stop.
+    stop_when: Option<&'a dyn Fn(&Scan) -> bool>,
+    /// Whether it was stopped so.
     stopped: bool,
-    /// Whether there was a message of the model.
-    answered: bool,
-    reader: Reader<'a>,
+    /// Whether a message of the model was read.
+    has_model_message: bool,
+    reader: MessageReader<'a>,
     body: &'a [u8],
     scan: Scan,
 }
@@ -241,7 +241,7 @@ impl<'a> Scanner<'a> {
         body: &'a [u8],
         grammar: &'a dyn Grammar,
         key: &'a DigestKey,
-        scans: Option<&'a Scans>,
+        scans: Option<&'a ScanCache>,
     ) -> Self {
         let scan = Scan {
             references: true,
@@ -252,22 +252,22 @@ impl<'a> Scanner<'a> {
             grammar,
             key,
             scans,
-            enough: None,
+            stop_when: None,
             stopped: false,
-            answered: false,
-            reader: Reader::new(body, key, grammar.cache_markers()),
+            has_model_message: false,
+            reader: MessageReader::new(body, key, grammar.cache_markers()),
             body,
             scan,
         }
     }
 
-    fn body(mut self) -> Result<Scan, NotInDialect> {
+    fn scan(mut self) -> Result<Scan, NotInDialect> {
         self.read()?;
         Ok(self.done())
     }
 
     fn done(mut self) -> Scan {
-        self.scan.trail.markers = self.reader.markers.into_spans();
+        self.scan.resume_points.markers = self.reader.markers.into_spans();
         self.scan
     }
 
@@ -275,7 +275,7 @@ impl<'a> Scanner<'a> {
         let (body, grammar) = (self.body, self.grammar);
         let mut cursor = Cursor::new(body);
         let mut messages = None;
-        let mut seed = Chain::new(&mut self.reader.digester, grammar.name());
+        let mut seed = RollingDigest::new(&mut self.reader.digester, grammar.name());
         cursor.object(|cursor, name| {
             if name == b"model" && cursor.kind()? == Kind::String {
                 let span = cursor.string()?;
@@ -287,12 +287,12 @@ impl<'a> Scanner<'a> {
                 }
                 return self.messages(cursor, seed);
             } else {
-                let value = self.reader.markers.pass(cursor, name)?;
+                let value = self.reader.markers.skip_value(cursor, name)?;
                 let value = cursor.slice(&value);
                 self.scan.asks_thinking |= grammar.asks_thinking(name, value);
                 self.scan.references &= !grammar.drops_blocks(name, value);
                 if grammar.history_members().contains(&name) && value != b"null" {
-                    // Where the blocks stand in that history, and which of them the provider kept, nobody here knows.
+                    // Which blocks are in that history, and which of them the provider kept, is not known here.
                     self.scan.references = false;
                     seed = seed.history(&mut self.reader.digester, name, value);
                 }
@@ -300,37 +300,41 @@ impl<'a> Scanner<'a> {
             Ok(())
         })?;
         cursor.end()?;
-        let (mut cursor, begun_with) = messages.ok_or(NotInDialect)?;
-        if begun_with != seed {
-            // The history was named behind the messages, and their boundaries lack it.
+        let (mut cursor, first_seed) = messages.ok_or(NotInDialect)?;
+        if first_seed != seed {
+            // The history is named behind the messages: their boundaries were computed without it.
             let mut again = Scanner::new(body, grammar, self.key, None);
             again.messages(&mut cursor, seed)?;
             self.scan.messages = again.scan.messages;
-            self.scan.trail.steps.clear();
+            self.scan.resume_points.points.clear();
         }
         self.scan.cache = grammar.cache_life(&self.reader.markers.values());
         Ok(())
     }
 
-    /// Scans the messages at `cursor`, which continue the conversation that `chain` is the digest of.
-    fn messages(&mut self, cursor: &mut Cursor<'a>, mut chain: Chain) -> Result<(), NotInDialect> {
+    /// Scans the messages at `cursor`, which continue the conversation with this digest.
+    fn messages(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        mut digest: RollingDigest,
+    ) -> Result<(), NotInDialect> {
         match cursor.kind()? {
             Kind::String => {
-                let draft = self.reader.string(cursor)?;
-                self.message(&draft, &mut chain)?;
+                let message = self.reader.string(cursor)?;
+                self.message(&message, &mut digest)?;
                 Ok(())
             }
             Kind::Array => {
-                self.scan.trail.messages_at = cursor.place();
+                self.scan.resume_points.messages_at = cursor.offset();
                 cursor.array(|cursor| {
-                    let draft = self.reader.message(cursor)?;
-                    let opened = self.message(&draft, &mut chain)?;
-                    self.step(cursor.place(), chain);
-                    if opened && let Some(step) = self.resume() {
-                        *cursor = Cursor::at(self.body, step.end);
-                        chain = step.chain;
+                    let message = self.reader.message(cursor)?;
+                    let opened = self.message(&message, &mut digest)?;
+                    self.note_resume_point(cursor.offset(), digest);
+                    if opened && let Some(point) = self.resume() {
+                        *cursor = Cursor::at(self.body, point.end);
+                        digest = point.digest;
                     }
-                    self.stopped = self.has_enough(cursor.place());
+                    self.stopped = self.may_stop(cursor.offset());
                     if self.stopped {
                         Err(NotInDialect)
                     } else {
@@ -342,19 +346,23 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Notes what is in a message; whether it is the model's first.
-    fn message(&mut self, draft: &Draft<'_>, chain: &mut Chain) -> Result<bool, NotInDialect> {
-        let message = u32::try_from(self.scan.messages.len()).map_err(|_| NotInDialect)?;
-        let reading = self.grammar.read(draft, self.body);
-        let boundary = chain.append(&mut self.reader.digester, self.body, draft);
-        self.scan.text_bytes += draft.text_bytes();
-        let Reading {
+    /// Adds what is in a message, and says whether it is the model's first.
+    fn message(
+        &mut self,
+        message: &RawMessage<'_>,
+        digest: &mut RollingDigest,
+    ) -> Result<bool, NotInDialect> {
+        let index = u32::try_from(self.scan.messages.len()).map_err(|_| NotInDialect)?;
+        let parsed = self.grammar.parse_message(message, self.body);
+        let boundary = digest.append(&mut self.reader.digester, self.body, message);
+        self.scan.text_bytes += message.text_bytes();
+        let ParsedMessage {
             from_model,
             thinking,
             compacts,
             blocks,
             calls,
-        } = reading;
+        } = parsed;
         self.scan.messages.push(Message {
             boundary,
             from_model,
@@ -374,7 +382,7 @@ impl<'a> Scanner<'a> {
         {
             let Some(id) = id else { continue };
             let place = Place {
-                message,
+                message: index,
                 part,
                 inner,
             };
@@ -385,18 +393,18 @@ impl<'a> Scanner<'a> {
                 call,
             });
         }
-        let opened = from_model && !self.answered;
-        self.answered |= opened;
+        let opened = from_model && !self.has_model_message;
+        self.has_model_message |= opened;
         Ok(opened)
     }
 }
 
 impl Scanner<'_> {
-    /// Notes how far the scan is after a message.
-    fn step(&mut self, end: usize, chain: Chain) {
-        self.scan.trail.steps.push(Step {
+    /// Notes the state of the scan after a message.
+    fn note_resume_point(&mut self, end: usize, digest: RollingDigest) {
+        self.scan.resume_points.points.push(ResumePoint {
             end,
-            chain,
+            digest,
             text_bytes: self.scan.text_bytes,
             blocks: self.scan.blocks.len(),
             calls: self.scan.calls.len(),
@@ -404,19 +412,23 @@ impl Scanner<'_> {
         });
     }
 
-    /// After the model's first message: takes over what the body has in common with the last one of the same conversation, and
-    /// gives the step from where to go on.
-    fn resume(&mut self) -> Option<Step> {
-        let remembered = self.scans?.find(self.scan.opening()?)?;
-        remembered.resume(self.body, &mut self.scan, &mut self.reader.markers.spans);
-        self.enough = None;
-        self.scan.trail.steps.last().cloned()
+    /// After the model's first message: copies what was found in the beginning that the body has in common with the last one of the same
+    /// conversation, and gives the point from where to continue.
+    fn resume(&mut self) -> Option<ResumePoint> {
+        let cached = self.scans?.find(self.scan.opening()?)?;
+        cached.resume(self.body, &mut self.scan, &mut self.reader.markers.spans);
+        self.stop_when = None;
+        self.scan.resume_points.points.last().cloned()
     }
 
-    /// Whether the scan may stop after the message that ends at `end`: there is enough, and no member that may follow changes the
-    /// names of the prefixes.
-    fn has_enough(&mut self, end: usize) -> bool {
-        if !self.answered || !self.enough.is_some_and(|enough| enough(&self.scan)) {
+    /// Whether the scan may stop after the message that ends at `end`: `stop_when` says so, and no member that may follow changes the
+    /// ids of the prefixes.
+    fn may_stop(&mut self, end: usize) -> bool {
+        if !self.has_model_message
+            || !self
+                .stop_when
+                .is_some_and(|stop_when| stop_when(&self.scan))
+        {
             return false;
         }
         let rest = &self.body[end..];
@@ -425,9 +437,9 @@ impl Scanner<'_> {
         };
         let follows = |name: &&[u8]| memmem::find_iter(rest, name).any(|at| quoted(at, name));
         if self.grammar.history_members().iter().any(follows) {
-            self.enough = None;
+            self.stop_when = None;
         }
-        self.enough.is_some()
+        self.stop_when.is_some()
     }
 }
 
@@ -450,8 +462,8 @@ impl Scan {
         self.messages.iter().rposition(|message| message.from_model)
     }
 
-    /// The first message that the model still sees: those before a compaction are gone.
-    pub(crate) fn first_in_sight(&self) -> usize {
+    /// The first message that the model still sees: the provider drops those before a compaction.
+    pub(crate) fn first_visible_message(&self) -> usize {
         let last = self.messages.iter().rposition(|message| message.compacts);
         last.unwrap_or(0)
     }
@@ -461,8 +473,8 @@ impl Scan {
         self.messages.iter().rposition(|message| message.thinking)
     }
 
-    /// For each block how many of the same text stand before it.
-    pub(crate) fn same_before(&self) -> Vec<u32> {
+    /// For each block, how many blocks with the same text stand before it.
+    pub(crate) fn duplicates_before(&self) -> Vec<u32> {
         let mut seen: HashMap<BlockId, u32> = HashMap::new();
         let mut next = |block: &Block| {
             let count = seen.entry(block.id).or_default();
@@ -472,7 +484,7 @@ impl Scan {
         self.blocks.iter().map(&mut next).collect()
     }
 
-    /// Tokens that its messages make, about.
+    /// Tokens in its messages, about.
     pub(crate) fn tokens(&self) -> u64 {
         self.facts.tokens(self.text_bytes)
     }
@@ -484,7 +496,7 @@ impl Scan {
     }
 
     /// The prefix that is the whole request; `None` if it has no messages.
-    pub(crate) fn whole(&self) -> Option<PrefixId> {
+    pub(crate) fn full_prefix(&self) -> Option<PrefixId> {
         self.messages.last().map(|message| message.boundary)
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use headroom_shared::contract::id::DigestKey;
 use proptest::prelude::*;
 
-use super::writer::{Piece, Writer};
+use super::document_generator::{DocumentGenerator, Piece};
 use super::{CacheLife, Message, Scan, scan};
 use crate::dialect::DIALECTS;
 use crate::plan::splice::Rope;
@@ -22,13 +22,13 @@ fn scanned(body: &[u8], dialect: usize) -> Option<Scan> {
 proptest! {
     #[test]
     fn splicing_changes_the_blocks_and_nothing_else(seed: u64, dialect in 0_usize..3) {
-        let writer = Writer::document(seed, dialect);
-        let body = Bytes::from(writer.text(None));
+        let document = DocumentGenerator::document(seed, dialect);
+        let body = Bytes::from(document.text(None));
         let valid = serde_json::from_slice::<serde::de::IgnoredAny>(&body);
         prop_assert!(valid.is_ok(), "the generator wrote no JSON: {valid:?}");
         let scan = scanned(&body, dialect).expect("a document of the dialect");
         let found: Vec<&[u8]> = scan.blocks.iter().map(|block| &body[block.span.clone()]).collect();
-        let written: Vec<&[u8]> = writer.pieces.iter().filter_map(|piece| match piece {
+        let written: Vec<&[u8]> = document.pieces.iter().filter_map(|piece| match piece {
             Piece::Block(text) => Some(text.as_bytes()),
             Piece::Fixed(_) => None,
         }).collect();
@@ -36,12 +36,12 @@ proptest! {
         prop_assert_eq!(flat(Rope::splice(&body, [])), body.to_vec());
         let form = Bytes::from_static(b"a \\\"form\\\"");
         let spans = scan.blocks.iter().map(|block| (block.span.clone(), form.clone()));
-        prop_assert_eq!(flat(Rope::splice(&body, spans)), writer.text(Some("a \\\"form\\\"")).into_bytes());
+        prop_assert_eq!(flat(Rope::splice(&body, spans)), document.text(Some("a \\\"form\\\"")).into_bytes());
     }
 
     #[test]
-    fn a_cut_document_is_unlike_any(seed: u64, dialect in 0_usize..3, cut: prop::sample::Index) {
-        let body = Writer::document(seed, dialect).text(None);
+    fn a_cut_document_is_not_in_the_dialect(seed: u64, dialect in 0_usize..3, cut: prop::sample::Index) {
+        let body = DocumentGenerator::document(seed, dialect).text(None);
         let end = body.trim_end().len() - 1;
         prop_assert!(scanned(&body.as_bytes()[..cut.index(end)], dialect).is_none());
     }
@@ -53,7 +53,7 @@ proptest! {
 
     #[test]
     fn no_change_of_a_byte_makes_it_panic(seed: u64, dialect in 0_usize..3, at: prop::sample::Index, byte: u8) {
-        let mut body = Writer::document(seed, dialect).text(None).into_bytes();
+        let mut body = DocumentGenerator::document(seed, dialect).text(None).into_bytes();
         let at = at.index(body.len());
         body[at] = byte;
         if let Some(scan) = scanned(&body, dialect) {
@@ -174,7 +174,7 @@ fn a_marker_counts_wherever_it_stands() {
 }
 
 #[test]
-fn what_decides_and_stands_twice_is_unlike_any_dialect() {
+fn members_that_stand_twice_are_not_in_the_dialect() {
     for body in [
         r#"{"messages":[],"messages":[]}"#,
         r#"{"messages":[{"role":"user","content":"a","content":"b"}]}"#,

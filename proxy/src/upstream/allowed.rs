@@ -1,5 +1,5 @@
-//! The upstreams that a request may name for itself, in the header `x-headroom-base-url`. Its credential goes there, so only an
-//! operator can say which those are; one that names another is refused, for its credential may be no provider's of ours either.
+//! The custom upstreams: those that a request may name in its header `x-headroom-base-url`. Its credential is sent there, so only the
+//! operator can say which are allowed; a request that names another one is refused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,6 +8,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName};
 use url::Url;
 
+use super::config::base_url;
 use crate::dialect::Provider;
 
 /// Names the upstream of one request: a base URL, as those of the providers.
@@ -25,11 +26,11 @@ struct Host {
     port: Option<u16>,
 }
 
-/// Why a request is refused that names its upstream.
+/// Why a request is not sent to the upstream that it names or that its path leads to.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotAllowed {
     #[error("x-headroom-base-url {0}")]
-    Unreadable(String),
+    Invalid(String),
     #[error(
         "x-headroom-base-url names {host}:{port}, which HEADROOM_ALLOWED_UPSTREAMS does not list: the request is sent nowhere. To allow \
          it, start headroom-proxy with HEADROOM_ALLOWED_UPSTREAMS={host}:{port} (hosts or host:port, separated by commas)"
@@ -39,14 +40,14 @@ pub(crate) enum NotAllowed {
         "the credential is {of_credential:?}'s and the path {of_path:?}'s: the request is sent nowhere. Ask a path of the credential's \
          provider, or name the provider by a leading /anthropic or /openai"
     )]
-    OfAnother {
+    OtherProvider {
         of_credential: Provider,
         of_path: Provider,
     },
 }
 
 impl AllowedUpstreams {
-    /// The upstream that a request with these headers names, if it names any.
+    /// The upstream that these headers name, if they name any.
     ///
     /// # Errors
     /// When it is not one of these.
@@ -57,10 +58,10 @@ impl AllowedUpstreams {
             return Ok(None);
         };
         if more.is_some() {
-            return Err(NotAllowed::Unreadable("stands there twice".to_owned()));
+            return Err(NotAllowed::Invalid("stands there twice".to_owned()));
         }
         // What it says is not repeated where it can't be read: it may hold a password.
-        let url = base_url(value.to_str().unwrap_or_default()).map_err(NotAllowed::Unreadable)?;
+        let url = base_url(value.to_str().unwrap_or_default()).map_err(NotAllowed::Invalid)?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let port = url.port_or_known_default().unwrap_or_default();
         let lists = |listed: &Host| {
@@ -99,7 +100,7 @@ impl Host {
         let authority: Authority = entry.parse().ok()?;
         let written = authority.host();
         if written.contains('*') {
-            return None; // URLs may have it in a name, where it stands for nothing else.
+            return None; // A URL may contain it, but as a letter, not as a wildcard.
         }
         let port = match entry.strip_prefix(written)? {
             "" => None,
@@ -115,21 +116,6 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
-    }
-}
-
-/// Reads a base URL that requests can be sent to.
-///
-/// # Errors
-/// What it takes, where `text` is none: what it says may hold a password.
-pub(crate) fn base_url(text: &str) -> Result<Url, String> {
-    let takes = || "takes a base URL, such as https://api.example.com".to_owned();
-    let url: Url = text.parse().map_err(|_| takes())?;
-    let good = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
-    if good && url.username().is_empty() && url.password().is_none() {
-        Ok(url)
-    } else {
-        Err(takes())
     }
 }
 

@@ -1,5 +1,5 @@
-//! One HTTP/1.1 connection to a provider. No task of its own drives it: whoever sends a request or reads a response does, so a
-//! request goes all its way in one task, and a request that is given up takes its connection with it.
+//! One HTTP/1.1 connection to a provider. It has no task of its own: the task that sends a request or reads a response drives it. So a
+//! request is handled in one task, and a request that is cancelled closes its connection.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,9 +11,9 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::rt::{Read, Write};
 
-use super::lenient_writes::{LenientWrites, WritesFailed};
+use super::ignore_write_errors::{IgnoreWriteErrors, WritesFailed};
 use super::request_body::RequestBody;
-use crate::http::settings::HTTP;
+use super::settings;
 
 /// What reads and writes on the connection when it is polled.
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
@@ -41,9 +41,9 @@ impl Connection {
         S: Read + Write + Unpin + Send + 'static,
     {
         let mut builder = Builder::new();
-        builder.max_buf_size(HTTP.provider.read_buffer);
+        builder.max_buf_size(settings::READ_BUFFER);
         let writes_failed = WritesFailed::default();
-        let stream = LenientWrites::new(stream, writes_failed.clone());
+        let stream = IgnoreWriteErrors::new(stream, writes_failed.clone());
         let (sender, driver) = builder.handshake(stream).await?;
         Ok(Self {
             sender,
@@ -84,7 +84,7 @@ impl Connection {
         self.driver.is_some() && self.sender.is_ready() && !self.writes_failed.get()
     }
 
-    /// Ends it as a connection for requests, where its response switches protocols: whoever waits for the upgrade gets its stream.
+    /// Hands its stream over to whoever waits for the upgrade, after a response that switches protocols.
     pub(super) fn release(&mut self) {
         self.drive(&mut Context::from_waker(Waker::noop()));
     }
@@ -102,7 +102,7 @@ impl Connection {
     {
         let upgrade = hyper::upgrade::on(response);
         self.release();
-        let parts = upgrade.await?.downcast::<LenientWrites<S>>().ok();
+        let parts = upgrade.await?.downcast::<IgnoreWriteErrors<S>>().ok();
         Ok(parts.map(|parts| (parts.io.into_inner(), parts.read_buf)))
     }
 }
@@ -160,7 +160,8 @@ mod tests {
     {
         let mut connection = Connection::new(TokioIo::new(stream)).await.unwrap();
         let response = connection.send(post(body)).await;
-        let response = response.map_err(|failed| crate::upstream::causes(&failed.error))?;
+        let response =
+            response.map_err(|failed| format!("{:#}", anyhow::Error::from(failed.error)))?;
         let status = response.status().as_u16();
         let mut body = std::pin::pin!(response.into_body().collect());
         let body = std::future::poll_fn(|context| {
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_response_is_read_of_a_provider_that_takes_no_more() {
+    async fn a_response_is_read_from_a_provider_that_takes_no_more() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let large = Bytes::from(vec![b'x'; 8 << 20]);
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_was_not_begun_is_given_back_whole() {
+    async fn a_request_of_which_nothing_was_written_is_given_back_whole() {
         let (near, far) = duplex(1 << 10);
         let mut connection = Connection::new(TokioIo::new(near)).await.unwrap();
         drop(far);

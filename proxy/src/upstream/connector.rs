@@ -1,4 +1,4 @@
-//! Making connections: name, TCP and TLS, in bounded time.
+//! Makes connections in bounded time: name lookup, TCP and TLS.
 
 use std::io;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, MaybeHttpsStream};
 use tokio_rustls::rustls::ClientConfig;
 use tower_service::Service as _;
 
+use super::settings;
 use super::tcp::{BoxError, Tcp};
 use super::tunnel::{Transport, Tunnels};
-use crate::http::settings::HTTP;
 use crate::upstream::proxies::Proxies;
 
 /// What makes connections.
@@ -27,7 +27,7 @@ pub(super) fn connector(proxies: Proxies) -> Connector {
 }
 
 /// TLS by the certificates that this system trusts. It offers no HTTP/2: over one connection of it, streams wait for each other, and
-/// large bodies for its window (HOTPATH.md).
+/// large bodies for its window.
 fn tls() -> Arc<ClientConfig> {
     let trusted = ClientConfig::builder()
         .with_native_roots()
@@ -44,12 +44,12 @@ fn tls() -> Arc<ClientConfig> {
 /// When there is none.
 pub(super) async fn connect(connector: &Connector, origin: &Uri) -> Result<Stream, BoxError> {
     let connecting = connector.clone().call(origin.clone());
-    tokio::time::timeout(HTTP.provider.connect_timeout, connecting)
+    tokio::time::timeout(settings::CONNECT_TIMEOUT, connecting)
         .await
         .unwrap_or_else(|_| {
             let why = format!(
                 "no connection within {} s",
-                HTTP.provider.connect_timeout.as_secs()
+                settings::CONNECT_TIMEOUT.as_secs()
             );
             Err(io::Error::new(io::ErrorKind::TimedOut, why).into())
         })

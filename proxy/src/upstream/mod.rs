@@ -1,15 +1,17 @@
-//! The way to the providers: warm connections, headers by the book, and nothing else.
+//! Sends requests to the providers, over connections that are kept warm.
 
 pub(crate) mod allowed;
+pub(crate) mod config;
 mod connection;
 mod connector;
-mod lenient_writes;
-mod named;
+mod custom_pools;
+mod ignore_write_errors;
 mod pool;
 pub(crate) mod proxies;
 mod request;
 mod request_body;
 mod response_body;
+mod settings;
 mod target;
 mod tcp;
 mod tunnel;
@@ -22,23 +24,22 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use url::Url;
 
+use self::config::Upstreams;
 use self::connection::{Connection, SendFailed};
 use self::connector::Connector;
-use self::named::NamedPools;
+use self::custom_pools::CustomPools;
 use self::pool::Pool;
 use self::request::request;
 pub(crate) use self::request_body::RequestBody;
 pub(crate) use self::response_body::ResponseBody;
 use self::tcp::BoxError;
-use crate::dialect::Provider;
-use crate::http::settings::HTTP;
-use crate::settings::Upstreams;
+use crate::dialect::{Endpoint, Provider};
 use crate::upstream::allowed::{AllowedUpstreams, NotAllowed};
 
 /// How the paths of a `ChatGPT` login begin.
 const CHATGPT_PATHS: &str = "/backend-api/";
 
-/// The providers' APIs, and those that requests name for themselves.
+/// The providers' APIs, and the custom upstreams that requests name.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     anthropic: Api,
@@ -46,16 +47,25 @@ pub(crate) struct Upstream {
     /// Where requests of a `ChatGPT` login go, unless `OpenAI`'s base URL was set.
     chatgpt: Option<Api>,
     allowed: AllowedUpstreams,
-    named: NamedPools,
+    custom: CustomPools,
 }
 
-/// Where a request goes.
+/// The upstream that a request goes to.
 #[derive(Debug)]
 pub(crate) enum Destination {
     /// To a provider, where the settings say.
     Provider(Provider),
-    /// To the base URL that it names itself.
-    Named(Url),
+    /// To the custom base URL that the request names.
+    Custom(Url),
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestLine<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: &'a PathAndQuery,
+    /// The dialect's endpoint that the path leads to, if there is one.
+    pub(crate) endpoint: Option<Endpoint>,
 }
 
 /// One provider's API.
@@ -73,12 +83,12 @@ pub(crate) enum UpstreamError {
     #[error("{0:?} is not a path that can be forwarded")]
     Target(String),
     /// No connection, or no response on it.
-    #[error("{host} did not answer: {cause}")]
+    #[error("{host} did not answer: {cause:#}")]
     Failed {
         /// The provider's host.
         host: String,
-        /// What went wrong, down to the system's word for it.
-        cause: String,
+        /// What went wrong, with all its causes.
+        cause: anyhow::Error,
     },
 }
 
@@ -101,11 +111,11 @@ impl Upstream {
             openai: api(&settings.openai)?,
             chatgpt: chatgpt.as_ref().map(api).transpose()?,
             allowed: settings.allowed.clone(),
-            named: NamedPools::new(connector.clone()),
+            custom: CustomPools::new(connector.clone()),
         })
     }
 
-    /// Where a request with these headers goes that is `provider`'s by its path.
+    /// The upstream that a request with these headers goes to whose path is `provider`'s.
     ///
     /// # Errors
     /// When it names an upstream that is not allowed, or its credential is another provider's.
@@ -114,11 +124,11 @@ impl Upstream {
         provider: Provider,
         headers: &HeaderMap,
     ) -> Result<Destination, NotAllowed> {
-        if let Some(named) = self.allowed.named(headers)? {
-            return Ok(Destination::Named(named));
+        if let Some(custom) = self.allowed.named(headers)? {
+            return Ok(Destination::Custom(custom));
         }
         match Provider::of_credential(headers) {
-            Some(of_credential) if of_credential != provider => Err(NotAllowed::OfAnother {
+            Some(of_credential) if of_credential != provider => Err(NotAllowed::OtherProvider {
                 of_credential,
                 of_path: provider,
             }),
@@ -126,46 +136,45 @@ impl Upstream {
         }
     }
 
-    /// Sends a request to where it goes. Dropping the future takes the request back.
+    /// Sends a request to `destination`. Dropping the future cancels the request.
     ///
     /// # Errors
     /// When there is no connection, or no response on it.
     pub(crate) async fn send(
         &self,
         destination: &Destination,
-        (method, path): (Method, &PathAndQuery),
+        asked: RequestLine<'_>,
         headers: HeaderMap,
         body: RequestBody,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
-        let named;
+        let custom;
         let api = match destination {
-            Destination::Provider(provider) => self.api(*provider, path.path()),
-            Destination::Named(base) => {
-                let api = origin(base).and_then(|origin| Api::over(base, self.named.of(origin)));
-                named = api.map_err(|_| UpstreamError::Target(base.to_string()))?;
-                &named
+            Destination::Provider(provider) => self.api(*provider, asked.path.path()),
+            Destination::Custom(base) => {
+                let api = origin(base).and_then(|origin| Api::over(base, self.custom.of(origin)));
+                custom = api.map_err(|_| UpstreamError::Target(base.to_string()))?;
+                &custom
             }
         };
-        let target = target::target(api.base.path(), path)
-            .ok_or_else(|| UpstreamError::Target(path.path().to_owned()))?;
-        let request = request((method, target), &api.host, headers, body);
-        api.send(request)
-            .await
-            .map_err(|error| UpstreamError::Failed {
-                host: api.base.authority().to_owned(),
-                cause: causes(error.as_ref()),
-            })
+        let target = target::target(api.base.path(), &asked)
+            .ok_or_else(|| UpstreamError::Target(asked.path.path().to_owned()))?;
+        let request = request((asked.method, target), &api.host, headers, body);
+        let response = api.send(request).await;
+        response.map_err(|error| UpstreamError::Failed {
+            host: api.base.authority().to_owned(),
+            cause: anyhow::Error::from_boxed(error),
+        })
     }
 
     /// Closes connections that no request needs any more, for as long as it runs.
     pub(crate) async fn sweep(&self) {
         loop {
-            tokio::time::sleep(HTTP.provider.sweep_interval).await;
+            tokio::time::sleep(settings::SWEEP_INTERVAL).await;
             let chatgpt = self.chatgpt.iter();
             for api in chatgpt.chain([&self.anthropic, &self.openai]) {
                 api.pool.sweep();
             }
-            self.named.sweep();
+            self.custom.sweep();
         }
     }
 
@@ -231,13 +240,4 @@ fn origin(base: &Url) -> anyhow::Result<Uri> {
     origin
         .parse()
         .with_context(|| format!("no requests can be sent to {base}"))
-}
-
-/// An error and all that caused it, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    chain
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }

@@ -1,4 +1,4 @@
-//! Connections to one provider, kept warm between requests.
+//! The pool of idle connections to one provider.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -7,10 +7,10 @@ use http::Uri;
 
 use super::connection::Connection;
 use super::connector::{Connector, connect};
+use super::settings;
 use super::tcp::BoxError;
-use crate::http::settings::HTTP;
 
-/// The connections to one provider that no request uses.
+/// The idle connections to one provider.
 #[derive(Debug)]
 pub(super) struct Pool {
     connector: Connector,
@@ -41,7 +41,7 @@ impl Pool {
                 mut connection,
                 since,
             } = self.idle().pop()?;
-            if since.elapsed() < HTTP.provider.idle_timeout && connection.is_ready() {
+            if since.elapsed() < settings::IDLE_TIMEOUT && connection.is_ready() {
                 return Some(connection);
             }
         }
@@ -64,7 +64,7 @@ impl Pool {
     /// Closes what has been idle for too long and what the provider has closed.
     pub(super) fn sweep(&self) {
         self.idle().retain_mut(|idle| {
-            idle.since.elapsed() < HTTP.provider.idle_timeout && idle.connection.is_ready()
+            idle.since.elapsed() < settings::IDLE_TIMEOUT && idle.connection.is_ready()
         });
     }
 
@@ -112,18 +112,18 @@ mod tests {
         (near.unwrap(), far.unwrap().0)
     }
 
-    /// Asks over a connection and has this answered at its other end.
-    async fn ask(connection: &mut Connection, far: &mut TcpStream, answer: &str) {
+    /// Sends a request over a connection and this response from its other end.
+    async fn ask(connection: &mut Connection, far: &mut TcpStream, response: &str) {
         let host = HeaderValue::from_static("h");
         let body = RequestBody::Whole(Rope::from(Bytes::from_static(b"!")));
         let asked = (Method::POST, PathAndQuery::from_static("/"));
         let request = request(asked, &host, HeaderMap::new(), body);
-        let answering = async {
+        let responding = async {
             while far.read_u8().await.unwrap() != b'!' {}
-            far.write_all(answer.as_bytes()).await.unwrap();
+            far.write_all(response.as_bytes()).await.unwrap();
         };
-        let (response, ()) = tokio::join!(connection.send(request), answering);
-        assert!(response.unwrap().body().is_end_stream());
+        let (received, ()) = tokio::join!(connection.send(request), responding);
+        assert!(received.unwrap().body().is_end_stream());
     }
 
     #[tokio::test]
@@ -141,16 +141,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_an_answer_leaves_behind_makes_it_useless() {
+    async fn a_connection_with_bytes_behind_the_response_is_not_kept() {
         let stage = stage().await;
-        for (answer, kept) in [
+        for (response, kept) in [
             ("HTTP/1.1 204 No Content\r\n\r\n", 1),
             ("HTTP/1.1 204 No Content\r\n\r\nH", 0),
         ] {
             let (mut near, mut far) = connected(&stage).await;
-            ask(&mut near, &mut far, answer).await;
+            ask(&mut near, &mut far, response).await;
             stage.0.put(near);
-            assert_eq!(stage.0.idle().len(), kept, "{answer:?}");
+            assert_eq!(stage.0.idle().len(), kept, "{response:?}");
             stage.0.idle().clear();
         }
     }

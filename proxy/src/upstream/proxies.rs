@@ -1,4 +1,4 @@
-//! The HTTP proxies that the environment names for the way to providers, read as curl and others read it.
+//! The HTTP proxies between this program and providers, read from `HTTPS_PROXY`, `NO_PROXY` and the like as curl and others do.
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
@@ -13,15 +13,16 @@ const EXEMPT: [&str; 2] = ["NO_PROXY", "no_proxy"];
 /// Which targets are reached through which proxy. Neither its text nor an error shows a user or a password.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
-    https: Option<Named>,
-    http: Option<Named>,
+    https: Option<ProxyVariable>,
+    http: Option<ProxyVariable>,
     /// Hosts, domains, addresses and networks, as `NO_PROXY` lists them.
     exempt: String,
 }
 
-/// What a variable names.
+/// The value of a variable.
 #[derive(Debug, Clone)]
-struct Named {
+struct ProxyVariable {
+    /// The variable's name.
     variable: &'static str,
     /// `None` where it can't be read.
     proxy: Option<Intercept>,
@@ -42,14 +43,14 @@ impl Proxies {
         let value = |name: &&str| variable(name).filter(|value| !value.is_empty());
         let named = |names: &[&'static str]| {
             let found = names.iter().find_map(|name| Some((*name, value(name)?)));
-            found.map(|(variable, value)| Named {
+            found.map(|(variable, value)| ProxyVariable {
                 variable,
                 proxy: any_target(Matcher::builder().all(value).build()),
             })
         };
         let exempt = EXEMPT.iter().find_map(value).unwrap_or_default();
         if exempt.split(',').any(|entry| entry.trim() == "*") {
-            // As curl has it; the matcher takes it for all names, and for no address.
+            // As in curl; the matcher applies it to names only, not to addresses.
             return Self::default();
         }
         Self {
@@ -68,7 +69,7 @@ impl Proxies {
             Some("https") => &self.https,
             _ => &self.http,
         };
-        let Some(Named { variable, proxy }) = named else {
+        let Some(ProxyVariable { variable, proxy }) = named else {
             return Ok(None);
         };
         let whichever = Matcher::builder().all("http://proxy").no(&self.exempt);

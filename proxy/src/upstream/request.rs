@@ -1,4 +1,4 @@
-//! A request as a provider gets it.
+//! Builds the request that goes to a provider: its request line, host and framing headers.
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
@@ -6,7 +6,7 @@ use http_body::Body as _;
 
 use super::request_body::RequestBody;
 
-/// Puts a request together. What it says of its host and of the body's length is this connection's, whatever the headers say.
+/// Builds a request. Its `Host` and its body's length are set here, whatever the headers say.
 pub(super) fn request(
     (method, target): (Method, PathAndQuery),
     host: &HeaderValue,
@@ -15,14 +15,14 @@ pub(super) fn request(
 ) -> Request<RequestBody> {
     headers.insert(header::HOST, host.clone());
     headers.remove(header::TRANSFER_ENCODING);
-    let said = headers.remove(header::CONTENT_LENGTH).is_some();
+    let had_length = headers.remove(header::CONTENT_LENGTH).is_some();
     match body.size_hint().exact() {
-        // Said here, because hyper takes a GET of unknown length to have no body.
+        // Set here, because hyper takes a GET of unknown length to have no body.
         None => {
             let chunked = HeaderValue::from_static("chunked");
             headers.insert(header::TRANSFER_ENCODING, chunked);
         }
-        Some(0) if !said && !expects_body(&method) => {}
+        Some(0) if !had_length && !expects_body(&method) => {}
         Some(length) => {
             headers.insert(header::CONTENT_LENGTH, length.into());
         }
@@ -34,7 +34,7 @@ pub(super) fn request(
     request
 }
 
-/// Whether a request of this method says that it has no body, too (RFC 9110, section 8.6).
+/// Whether a request of this method has a `Content-Length` even where it has no body (RFC 9110, section 8.6).
 fn expects_body(method: &Method) -> bool {
     [Method::POST, Method::PUT, Method::PATCH].contains(method)
 }

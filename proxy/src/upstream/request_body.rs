@@ -1,4 +1,4 @@
-//! What a request carries to a provider.
+//! The body of a request to a provider.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,13 +9,13 @@ use http_body::{Frame, SizeHint};
 
 use crate::plan::splice::Rope;
 
-/// What a request carries.
+/// The body of a request.
 #[derive(Debug)]
 pub(crate) enum RequestBody {
-    /// All of it is here. It goes out as one frame, so that one system call writes many of its slices: of frames, hyper takes sixteen
+    /// All of it is in memory. It goes out as one frame, so that one system call writes many of its slices: of frames, hyper takes sixteen
     /// at once.
     Whole(Rope),
-    /// It is still coming.
+    /// It is still being received.
     Streamed(Body),
 }
 

@@ -1,4 +1,4 @@
-//! What comes back from a provider.
+//! The body of a provider's response.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use hyper::body::Incoming;
 use super::connection::Connection;
 use super::pool::Pool;
 
-/// The body of a provider's response. It drives its connection, and gives it back when it has come to its end; dropped before, it
-/// takes the connection with it: the provider need not write on.
+/// The body of a provider's response. Reading it drives its connection, and its end gives the connection back to the pool. Where it is
+/// dropped before, the connection is closed, so that the provider need not write on.
 #[derive(Debug)]
 pub(crate) struct ResponseBody {
     incoming: Incoming,
-    /// What was read of it ahead, and is to be told first; then how that ended early.
-    ahead: Option<Bytes>,
-    ahead_broken: Option<hyper::Error>,
-    /// Why it ends early, to be told when all that came before is on its way to the client.
-    broken: Option<hyper::Error>,
+    /// What [`Self::peek`] has read and is still to be given out, and the error that it ended with.
+    peeked: Option<Bytes>,
+    peek_error: Option<hyper::Error>,
+    /// The error that it ends with, to be given out when all before it is on its way to the client.
+    pending_error: Option<hyper::Error>,
     /// `None` at the end.
     connection: Option<Connection>,
     /// Where the connection goes, if the provider keeps it.
@@ -33,41 +33,41 @@ impl ResponseBody {
     pub(super) fn new(incoming: Incoming, connection: Connection, pool: Arc<Pool>) -> Self {
         let mut body = Self {
             incoming,
-            ahead: None,
-            ahead_broken: None,
-            broken: None,
+            peeked: None,
+            peek_error: None,
+            pending_error: None,
             connection: Some(connection),
             pool,
         };
         if body.incoming.is_end_stream() {
-            body.end();
+            body.release_connection();
         }
         body
     }
 
-    /// Reads all of it ahead, if it is complete and has no more than `most` bytes. Whatever was read is told all the same.
-    pub(crate) async fn peek(&mut self, most: usize) -> Option<Bytes> {
+    /// Reads all of it, if it is complete and has no more than `limit` bytes. Whatever was read stays in the body.
+    pub(crate) async fn peek(&mut self, limit: usize) -> Option<Bytes> {
         let mut read = BytesMut::new();
         let whole = loop {
             match self.frame().await {
                 None => break true,
                 Some(Ok(frame)) => read.extend(frame.into_data()),
                 Some(Err(error)) => {
-                    self.ahead_broken = Some(error);
+                    self.peek_error = Some(error);
                     break false;
                 }
             }
-            if read.len() > most {
+            if read.len() > limit {
                 break false;
             }
         };
         let read = read.freeze();
-        self.ahead = Some(read.clone()).filter(|read| !read.is_empty());
+        self.peeked = Some(read.clone()).filter(|read| !read.is_empty());
         whole.then_some(read)
     }
 
-    /// Gives the connection back.
-    fn end(&mut self) {
+    /// Gives the connection back to the pool.
+    fn release_connection(&mut self) {
         if let Some(connection) = self.connection.take() {
             self.pool.put(connection);
         }
@@ -97,39 +97,40 @@ impl Body for ResponseBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
         let this = &mut *self;
-        if let Some(ahead) = this.ahead.take() {
-            return Poll::Ready(Some(Ok(Frame::data(ahead))));
+        if let Some(peeked) = this.peeked.take() {
+            return Poll::Ready(Some(Ok(Frame::data(peeked))));
         }
-        if let Some(error) = this.broken.take() {
+        if let Some(error) = this.pending_error.take() {
             this.connection = None;
             return Poll::Ready(Some(Err(error)));
         }
-        let polled = match this.ahead_broken.take() {
+        let polled = match this.peek_error.take() {
             Some(error) => Poll::Ready(Some(Err(error))),
             None => this.poll_incoming(context),
         };
         if let Poll::Ready(Some(Err(error))) = polled {
-            // The client's side throws away what it has not written when it hears of this; it writes when it has to wait.
-            this.broken = Some(error);
+            // hyper drops what it has not yet written to the client when it gets an error, and writes it when it has to wait.
+            this.pending_error = Some(error);
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         if matches!(polled, Poll::Ready(None)) || this.incoming.is_end_stream() {
-            this.end();
+            this.release_connection();
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        let is_told = self.ahead.is_none() && self.ahead_broken.is_none() && self.broken.is_none();
-        is_told && self.incoming.is_end_stream()
+        let is_given_out =
+            self.peeked.is_none() && self.peek_error.is_none() && self.pending_error.is_none();
+        is_given_out && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
         let rest = self.incoming.size_hint();
-        let ahead = self.ahead.as_ref().map_or(0, |ahead| ahead.len() as u64);
+        let peeked = self.peeked.as_ref().map_or(0, |peeked| peeked.len() as u64);
         match rest.exact() {
-            Some(rest) => SizeHint::with_exact(ahead + rest),
+            Some(rest) => SizeHint::with_exact(peeked + rest),
             None => SizeHint::new(),
         }
     }

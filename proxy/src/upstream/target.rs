@@ -1,18 +1,19 @@
-//! What to ask a provider for: a request's path behind the path of the provider's base URL.
+//! The path and query that a provider is asked for: the base URL's path, followed by the request's.
 
 use http::uri::PathAndQuery;
 
-use crate::dialect::{Endpoint, PROVIDER_PREFIXES};
+use super::RequestLine;
+use crate::dialect::PROVIDER_PREFIXES;
 
 /// How the base URL ends of an API that has the endpoints of `OpenAI`'s Responses API without `/v1`: `ChatGPT`'s for Codex.
 const CODEX: &str = "/codex";
 
-/// The path of a request to the API whose base URL has this path. A base that ends in `/v1`, as clients word it, does not double it.
-/// `None` where that is no path.
-pub(super) fn target(base: &str, asked: &PathAndQuery) -> Option<PathAndQuery> {
+/// The path and query of a request to the API whose base URL has the path `base`. A base that ends in `/v1`, as clients word it, does not
+/// double it. `None` where that is no path.
+pub(super) fn target(base: &str, asked: &RequestLine<'_>) -> Option<PathAndQuery> {
     let base = base.trim_end_matches('/');
-    let path = without_provider(asked.path());
-    let target = match Endpoint::of(path).map(|endpoint| endpoint.path) {
+    let path = without_provider(asked.path.path());
+    let target = match asked.endpoint.map(|endpoint| endpoint.path) {
         Some(canonical) if base.ends_with(CODEX) => {
             let endpoint = canonical.strip_prefix("/v1").unwrap_or(canonical);
             format!("{base}{endpoint}")
@@ -20,10 +21,10 @@ pub(super) fn target(base: &str, asked: &PathAndQuery) -> Option<PathAndQuery> {
         Some(canonical) if canonical.strip_prefix("/v1") == Some(path) => join(base, canonical),
         _ => join(base, path),
     };
-    let query = asked.query().map(|query| format!("?{query}"));
+    let query = asked.path.query().map(|query| format!("?{query}"));
     let target = [target, query.unwrap_or_default()].concat();
-    if target == asked.as_str() {
-        return Some(asked.clone());
+    if target == asked.path.as_str() {
+        return Some(asked.path.clone());
     }
     target.parse().ok()
 }
@@ -52,10 +53,23 @@ fn without_provider(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Endpoint;
+    use http::Method;
+
+    /// The target of a request for `path` to an API whose base URL has the path `base`.
+    fn joined(base: &str, path: &'static str) -> PathAndQuery {
+        let path = PathAndQuery::from_static(path);
+        let asked = RequestLine {
+            method: Method::POST,
+            path: &path,
+            endpoint: Endpoint::of(path.path()),
+        };
+        target(base, &asked).unwrap()
+    }
 
     #[test]
     fn paths_are_joined_to_the_base() {
-        for (base, path, joined) in [
+        for (base, path, expected) in [
             ("/", "/v1/messages?beta=true", "/v1/messages?beta=true"),
             ("/v1", "/v1/responses", "/v1/responses"),
             ("/v1/", "/v1/models?a=b%20c", "/v1/models?a=b%20c"),
@@ -74,8 +88,7 @@ mod tests {
             ("/", "/anthropic/v1/models", "/v1/models"),
             ("/", "/anthropics/v1/models", "/anthropics/v1/models"),
         ] {
-            let asked: PathAndQuery = path.parse().unwrap();
-            assert_eq!(target(base, &asked).unwrap(), joined, "{base} {path}");
+            assert_eq!(joined(base, path), expected, "{base} {path}");
         }
     }
 
@@ -87,13 +100,9 @@ mod tests {
             "/responses",
             "/backend-api/codex/responses",
         ] {
-            let asked: PathAndQuery = path.parse().unwrap();
-            assert_eq!(
-                target(base, &asked).unwrap(),
-                "/backend-api/codex/responses"
-            );
+            assert_eq!(joined(base, path), "/backend-api/codex/responses");
         }
-        let asked: PathAndQuery = "/backend-api/codex/responses?a=1".parse().unwrap();
-        assert_eq!(target("/", &asked).unwrap(), asked);
+        let path = "/backend-api/codex/responses?a=1";
+        assert_eq!(joined("/", path), path);
     }
 }

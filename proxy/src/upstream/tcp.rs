@@ -1,4 +1,4 @@
-//! Connections by TCP, to be ready for large requests after a pause.
+//! TCP connections that send large requests fast even after a pause.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,15 +9,15 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::http::settings::HTTP;
+use super::settings;
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Linux forgets within 200 ms of silence how much the way can carry, and a large request after a person's pause takes many round
-/// trips (2 MB at 20 ms: 170 ms). With this congestion control it does not (32 ms).
+/// Linux resets its congestion window after 200 ms of silence, so a large request after a pause takes many round trips (2 MB at 20 ms:
+/// 170 ms). With this congestion control it does not (32 ms).
 const CONGESTION_CONTROL: &[u8] = b"bbr";
 
-/// Connects by TCP, to be ready for large requests after a pause.
+/// Connects by TCP.
 #[derive(Debug, Clone)]
 pub(super) struct Tcp(HttpConnector);
 
@@ -26,9 +26,9 @@ impl Tcp {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
-        http.set_keepalive(Some(HTTP.provider.tcp_keepalive));
-        http.set_keepalive_interval(Some(HTTP.provider.tcp_keepalive_interval));
-        http.set_keepalive_retries(Some(HTTP.provider.tcp_keepalive_retries));
+        http.set_keepalive(Some(settings::TCP_KEEPALIVE));
+        http.set_keepalive_interval(Some(settings::TCP_KEEPALIVE_INTERVAL));
+        http.set_keepalive_retries(Some(settings::TCP_KEEPALIVE_RETRIES));
         Self(http)
     }
 }

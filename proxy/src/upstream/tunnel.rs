@@ -1,5 +1,5 @@
-//! Connections through a proxy where the environment names one for the target: a tunnel, which the proxy makes at `CONNECT` (RFC 9110,
-//! section 9.3.6). What is spoken in it, TLS or plain HTTP, is the provider's, and the proxy gets none of its headers.
+//! Connections through an HTTP proxy where one is configured for the target: a tunnel, which the proxy makes at `CONNECT` (RFC 9110, section
+//! 9.3.6). TLS or plain HTTP to the provider is spoken inside of it, and the proxy sees none of its headers.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use tower_service::Service;
 
 use super::RequestBody;
 use super::connection::Connection;
+use super::settings;
 use super::tcp::{BoxError, Tcp};
-use crate::http::settings::HTTP;
 use crate::plan::splice::Rope;
 use crate::upstream::proxies::{self, Proxies};
 
-/// A connection's bytes: to the provider itself, or to a proxy, which may be spoken to by TLS.
+/// The stream of a connection: to the provider itself, or to a proxy, by TLS or not.
 pub(super) type Transport = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Connects to a target or to the proxy before it.
@@ -33,17 +33,17 @@ pub(super) struct Tunnels {
 
 /// Why a proxy gave no tunnel.
 #[derive(Debug, thiserror::Error)]
-enum NoTunnel {
+enum TunnelError {
     #[error("the proxy {proxy} can't be reached")]
-    Away {
+    Unreachable {
         proxy: String,
         #[source]
         cause: BoxError,
     },
-    #[error("the proxy {proxy} made no tunnel within {} s", HTTP.provider.tunnel_timeout.as_secs())]
-    Slow { proxy: String },
+    #[error("the proxy {proxy} made no tunnel within {} s", settings::TUNNEL_TIMEOUT.as_secs())]
+    Timeout { proxy: String },
     #[error("the proxy {proxy} did not answer CONNECT")]
-    Unanswered {
+    NoResponse {
         proxy: String,
         #[source]
         cause: hyper::Error,
@@ -55,7 +55,7 @@ enum NoTunnel {
         status: StatusCode,
     },
     #[error("the proxy {proxy} spoke before it was spoken to in the tunnel")]
-    Unasked { proxy: String },
+    UnexpectedBytes { proxy: String },
 }
 
 impl Tunnels {
@@ -88,9 +88,9 @@ impl Service<Uri> for Tunnels {
                 let connecting = self.to_proxy.call(proxy.uri().clone());
                 Box::pin(async move {
                     let tunnel = tunnel(connecting, &proxy, &target);
-                    let made = tokio::time::timeout(HTTP.provider.tunnel_timeout, tunnel).await;
+                    let made = tokio::time::timeout(settings::TUNNEL_TIMEOUT, tunnel).await;
                     let proxy = proxies::name(&proxy);
-                    Ok(made.unwrap_or(Err(NoTunnel::Slow { proxy }))?)
+                    Ok(made.unwrap_or(Err(TunnelError::Timeout { proxy }))?)
                 })
             }
             Err(unusable) => Box::pin(async move { Err(unusable.into()) }),
@@ -98,32 +98,32 @@ impl Service<Uri> for Tunnels {
     }
 }
 
-/// Has `proxy`, to which a connection is being made, make a tunnel to `target`.
+/// Makes a tunnel to `target` through `proxy`, to which `connecting` connects.
 async fn tunnel(
     connecting: impl Future<Output = Result<Transport, BoxError>>,
     proxy: &Intercept,
     target: &Uri,
-) -> Result<Transport, NoTunnel> {
+) -> Result<Transport, TunnelError> {
     let name = proxies::name(proxy);
     let stream = match connecting.await {
         Ok(stream) => stream,
-        Err(cause) => return Err(NoTunnel::Away { proxy: name, cause }),
+        Err(cause) => return Err(TunnelError::Unreachable { proxy: name, cause }),
     };
     let target = authority(target);
-    match ask(stream, &target, proxy.basic_auth()).await {
-        Ok(Ok(Some((stream, ahead)))) if ahead.is_empty() => Ok(stream),
-        Ok(Ok(_)) => Err(NoTunnel::Unasked { proxy: name }),
-        Ok(Err(status)) => Err(NoTunnel::Refused {
+    match send_connect(stream, &target, proxy.basic_auth()).await {
+        Ok(Ok(Some((stream, read)))) if read.is_empty() => Ok(stream),
+        Ok(Ok(_)) => Err(TunnelError::UnexpectedBytes { proxy: name }),
+        Ok(Err(status)) => Err(TunnelError::Refused {
             proxy: name,
             target,
             status,
         }),
-        Err(cause) => Err(NoTunnel::Unanswered { proxy: name, cause }),
+        Err(cause) => Err(TunnelError::NoResponse { proxy: name, cause }),
     }
 }
 
-/// Asks for a tunnel: the stream in it and what came on it already, or the status of a refusal.
-async fn ask(
+/// Asks for a tunnel: gives its stream and what was read of it already, or the status of a refusal.
+async fn send_connect(
     stream: Transport,
     target: &str,
     credentials: Option<&HeaderValue>,
@@ -153,12 +153,12 @@ fn connect(target: &str, credentials: Option<&HeaderValue>) -> Request<RequestBo
 
 /// Host and port, which `CONNECT` always names.
 fn authority(target: &Uri) -> String {
-    let usual = if target.scheme_str() == Some("https") {
+    let default_port = if target.scheme_str() == Some("https") {
         443
     } else {
         80
     };
-    let port = target.port_u16().unwrap_or(usual);
+    let port = target.port_u16().unwrap_or(default_port);
     format!("{}:{port}", target.host().unwrap_or_default())
 }
 

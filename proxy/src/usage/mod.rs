@@ -1,87 +1,61 @@
-//! The provider's answer on its way to the client: passed on frame by frame as it comes, and listened to for its `usage`.
+//! Reads the token usage from a provider's response while it is passed on to the client.
 
-mod decode;
-mod listen;
+mod parser;
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::io::Write as _;
 
 use bytes::Bytes;
 use headroom_shared::contract::record::CacheUsage;
 use http::HeaderMap;
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt as _;
 
-use self::decode::Decoder;
-use self::listen::Listener;
+use self::parser::UsageParser;
+use crate::content_encoding::Decoder;
 use crate::dialect::Dialect;
 use crate::upstream::ResponseBody;
 
-/// A body that is passed on untouched while a copy of it is read.
-pub(crate) struct UsageTap {
+/// Called once, when the response has ended or was given up, with the usage that it stated.
+pub(crate) type UsageCallback = Box<dyn FnOnce(Option<CacheUsage>) + Send>;
+
+/// The body of a response with these headers, which is read for its usage while it is passed on untouched.
+pub(crate) fn tap(
     body: ResponseBody,
-    tap: Option<Decoder<Listener>>,
-    done: Option<Done>,
+    headers: &HeaderMap,
+    dialect: &'static dyn Dialect,
+    on_usage: UsageCallback,
+) -> impl Body<Data = Bytes, Error = hyper::Error> + Send + 'static {
+    let parser = UsageParser::new(headers, dialect);
+    let mut tap = UsageTap {
+        parser: parser.and_then(|parser| Decoder::new(headers, parser)),
+        on_usage: Some(on_usage),
+    };
+    body.inspect_frame(move |frame| tap.read(frame))
 }
 
-/// Told once, when the answer has ended or was given up, what it said of the provider's cache.
-pub(crate) type Done = Box<dyn FnOnce(Option<CacheUsage>) + Send>;
+/// Reads a response's frames; dropped with its body.
+struct UsageTap {
+    /// `None` for a response that can't be read.
+    parser: Option<Decoder<UsageParser>>,
+    on_usage: Option<UsageCallback>,
+}
 
 impl UsageTap {
-    /// Listens to an answer with these headers; where it can't be read, it is passed on all the same.
-    pub(crate) fn new(
-        body: ResponseBody,
-        headers: &HeaderMap,
-        dialect: &'static dyn Dialect,
-        done: Done,
-    ) -> Self {
-        let tap =
-            Listener::new(headers, dialect).and_then(|listener| Decoder::new(headers, listener));
-        Self {
-            body,
-            tap,
-            done: Some(done),
-        }
-    }
-}
-
-impl Body for UsageTap {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(data) = frame.data_ref()
-            && let Some(tap) = &mut self.tap
-            && tap.hear(data).is_err()
+    fn read(&mut self, frame: &Frame<Bytes>) {
+        if let Some(data) = frame.data_ref()
+            && let Some(parser) = &mut self.parser
+            && parser.write_all(data).is_err()
         {
-            // What can't be decoded can't be read; the client may still know what to do with it.
-            self.tap = None;
+            self.parser = None;
         }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
 impl Drop for UsageTap {
     fn drop(&mut self) {
-        if let Some(done) = self.done.take() {
-            done(
-                self.tap
-                    .take()
-                    .and_then(Decoder::finish)
-                    .and_then(Listener::usage),
-            );
+        if let Some(on_usage) = self.on_usage.take() {
+            let parser = self.parser.take().and_then(Decoder::finish);
+            on_usage(parser.and_then(UsageParser::usage));
         }
     }
 }

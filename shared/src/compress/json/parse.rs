@@ -1,6 +1,10 @@
-//! A JSON text as a list of values in the order of the text.
+//! A JSON text as a list of values in the order of the text. `serde_json` checks that it is JSON; this module finds where its values stand.
 
 use std::ops::Range;
+
+use memchr::memchr2;
+use serde::de::IgnoredAny;
+use serde_json::Deserializer;
 
 /// Deeper texts are refused, so that whoever walks over values may recurse.
 pub(super) const MAX_DEPTH: usize = 128;
@@ -38,22 +42,12 @@ impl<'a> Document<'a> {
     /// `None` if the text is not JSON, a scalar, too deep, or 4 GiB long.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         u32::try_from(text.len()).ok()?;
-        let mut parser = Parser {
-            bytes: text.as_bytes(),
-            at: 0,
-            values: Vec::new(),
-            open: Vec::new(),
-        };
-        parser.space();
-        while parser.at < parser.bytes.len() {
-            if !matches!(parser.peek()?, b'{' | b'[') {
-                return None;
-            }
-            parser.document()?;
-            parser.space();
+        let mut parsed = Deserializer::from_str(text).into_iter::<IgnoredAny>();
+        if !parsed.all(|value| value.is_ok()) {
+            return None;
         }
-        let values = parser.values;
-        (!values.is_empty()).then_some(Self { text, values })
+        let values = values(text.as_bytes()).filter(|values| !values.is_empty());
+        values.map(|values| Self { text, values })
     }
 
     /// All of the text.
@@ -109,197 +103,69 @@ fn index(at: usize) -> u32 {
     at as u32
 }
 
-struct Parser<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    values: Vec<Value>,
-    /// The containers around `at`.
-    open: Vec<Index>,
-}
-
-impl Parser<'_> {
-    /// One object or array, without recursion.
-    fn document(&mut self) -> Option<()> {
-        loop {
-            // A value is due here, or the end of a container that has just been opened.
-            self.space();
-            let done = match self.peek()? {
-                byte @ (b'{' | b'[') => {
-                    self.open(byte)?;
-                    false
-                }
-                b']' | b'}' => {
-                    self.close()?;
-                    true
-                }
-                _ => {
-                    self.scalar()?;
-                    true
-                }
-            };
-            if done && !self.after_value()? {
-                return Some(());
+/// The values of a text that is JSON. `None` for a scalar that is in no other value, and for more than [`MAX_DEPTH`] levels; what it gives
+/// for a text that is no JSON means nothing.
+fn values(text: &[u8]) -> Option<Vec<Value>> {
+    let mut values: Vec<Value> = Vec::new();
+    // The objects and arrays around `at`.
+    let mut open: Vec<Index> = Vec::new();
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        let kind = match byte {
+            b'{' => Kind::Object,
+            b'[' => Kind::Array,
+            b'}' | b']' => {
+                at += 1;
+                let next = index(values.len());
+                let closed = &mut values[open.pop()? as usize];
+                (closed.end, closed.next) = (index(at), next);
+                continue;
+            }
+            b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => {
+                at += 1;
+                continue;
+            }
+            _ => Kind::Scalar,
+        };
+        let (place, start) = (index(values.len()), index(at));
+        if kind == Kind::Scalar {
+            at += scalar_len(&text[at..]).filter(|_| !open.is_empty())?;
+        } else {
+            at += 1;
+            open.push(place);
+            if open.len() > MAX_DEPTH {
+                return None;
             }
         }
-    }
-
-    fn open(&mut self, byte: u8) -> Option<()> {
-        if self.open.len() == MAX_DEPTH {
-            return None;
-        }
-        let kind = if byte == b'{' {
-            Kind::Object
-        } else {
-            Kind::Array
-        };
-        self.open.push(index(self.values.len()));
-        self.values.push(Value {
-            start: index(self.at),
-            end: 0,
-            next: 0,
+        // Of an object or array, the end is set where it is closed.
+        values.push(Value {
+            start,
+            end: index(at),
+            next: place + 1,
             kind,
         });
-        self.at += 1;
-        self.space();
-        match self.peek()? {
-            b'}' | b']' => Some(()),
-            _ if kind == Kind::Object => self.key(),
-            _ => Some(()),
-        }
     }
-
-    /// Closes the innermost container, which must be of the bracket's kind.
-    fn close(&mut self) -> Option<()> {
-        let opened = self.open.pop()?;
-        let last = index(self.values.len());
-        let value = &mut self.values[opened as usize];
-        let bracket = if value.kind == Kind::Object {
-            b'}'
-        } else {
-            b']'
-        };
-        if self.bytes[self.at] != bracket {
-            return None;
-        }
-        self.at += 1;
-        value.end = index(self.at);
-        value.next = last;
-        Some(())
-    }
-
-    /// Reads on to where the next value is due; `false` if the document is complete.
-    fn after_value(&mut self) -> Option<bool> {
-        loop {
-            let Some(container) = self.open.last() else {
-                return Some(false);
-            };
-            let kind = self.values[*container as usize].kind;
-            self.space();
-            match self.peek()? {
-                b',' => {
-                    self.at += 1;
-                    self.space();
-                    if kind == Kind::Object {
-                        self.key()?;
-                    }
-                    self.space();
-                    return (!matches!(self.peek()?, b']' | b'}')).then_some(true);
-                }
-                b']' | b'}' => self.close()?,
-                _ => return None,
-            }
-        }
-    }
-
-    fn key(&mut self) -> Option<()> {
-        if self.peek()? != b'"' {
-            return None;
-        }
-        self.scalar()?;
-        self.space();
-        if self.peek()? != b':' {
-            return None;
-        }
-        self.at += 1;
-        self.space();
-        (!matches!(self.peek()?, b']' | b'}')).then_some(())
-    }
-
-    fn scalar(&mut self) -> Option<()> {
-        let start = self.at;
-        self.at += scalar_len(&self.bytes[start..])?;
-        self.values.push(Value {
-            start: index(start),
-            end: index(self.at),
-            next: index(self.values.len() + 1),
-            kind: Kind::Scalar,
-        });
-        Some(())
-    }
-
-    fn space(&mut self) {
-        let rest = &self.bytes[self.at..];
-        let space = rest
-            .iter()
-            .take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'));
-        self.at += space.count();
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
+    open.is_empty().then_some(values)
 }
 
-/// Bytes of the string, number or word that `bytes` begins with.
-pub(super) fn scalar_len(bytes: &[u8]) -> Option<usize> {
-    match bytes.first()? {
-        b'"' => string_len(bytes),
-        b'-' | b'0'..=b'9' => number_len(bytes),
-        _ => [&b"true"[..], b"false", b"null"]
-            .into_iter()
-            .find(|word| bytes.starts_with(word))
-            .map(<[u8]>::len),
-    }
+/// Bytes of the string, number or word that `text` begins with; whether it is a good one is not checked.
+pub(super) fn scalar_len(text: &[u8]) -> Option<usize> {
+    let len = if text.first() == Some(&b'"') {
+        string_len(text)?
+    } else {
+        let ends = |byte: &u8| b",:=[]{} \t\n\r\"".contains(byte);
+        text.iter().position(ends).unwrap_or(text.len())
+    };
+    (len > 0).then_some(len)
 }
 
-fn string_len(bytes: &[u8]) -> Option<usize> {
+fn string_len(text: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {
-        at += match bytes.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => match bytes.get(at + 1)? {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
-                b'u' => {
-                    let hex = bytes.get(at + 2..at + 6)?;
-                    hex.iter().all(u8::is_ascii_hexdigit).then_some(6)?
-                }
-                _ => return None,
-            },
-            0x00..=0x1f => return None,
-            _ => 1,
-        };
+        at += memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
     }
-}
-
-fn number_len(bytes: &[u8]) -> Option<usize> {
-    let digits = |from: usize| {
-        let rest = bytes.get(from..).unwrap_or_default();
-        rest.iter().take_while(|b| b.is_ascii_digit()).count()
-    };
-    let whole = usize::from(bytes[0] == b'-');
-    let count = digits(whole);
-    if count == 0 || (count > 1 && bytes[whole] == b'0') {
-        return None;
-    }
-    let mut at = whole + count;
-    if bytes.get(at) == Some(&b'.') {
-        let count = digits(at + 1);
-        at += (count > 0).then_some(1 + count)?;
-    }
-    if matches!(bytes.get(at), Some(b'e' | b'E')) {
-        let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
-        let count = digits(at + 1 + sign);
-        at += (count > 0).then_some(1 + sign + count)?;
-    }
-    Some(at)
 }

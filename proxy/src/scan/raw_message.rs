@@ -1,13 +1,13 @@
-//! One message in the frame that all dialects share: a role or type, a content of parts, and other members.
+//! One message as it stands in the body, in the shape that all dialects share: a role or type, a content of parts, and other members.
 
 use std::ops::Range;
 
 use headroom_shared::contract::id::BlockId;
 use smallvec::SmallVec;
 
-/// A message as it stands, before its dialect says what it means.
+/// A message before its dialect has said what it means.
 #[derive(Debug)]
-pub(crate) struct Draft<'a> {
+pub(crate) struct RawMessage<'a> {
     /// The `role`; empty if none.
     pub(crate) role: &'a [u8],
     /// The `type`; empty if none.
@@ -28,7 +28,7 @@ const READ_AS_TEXT: [&[u8]; 6] = [
     b"name",
 ];
 
-impl Draft<'_> {
+impl RawMessage<'_> {
     /// Bytes that a model reads as text.
     pub(super) fn text_bytes(&self) -> usize {
         let parts = self.parts.iter();

@@ -1,18 +1,18 @@
-//! Where a body asks the provider to cache.
+//! Cache markers: the members by which a client asks the provider to cache, wherever in the body they stand.
 
 use std::ops::Range;
 
 use super::json::{Cursor, NotInDialect};
 
-/// The values of the members by which clients ask for caching, wherever in the body they stand.
-pub(super) struct Markers<'a> {
+/// The cache markers of one body.
+pub(super) struct CacheMarkers<'a> {
     body: &'a [u8],
     names: &'static [&'static [u8]],
     pub(super) spans: Vec<Range<usize>>,
 }
 
-impl<'a> Markers<'a> {
-    /// None yet of those with these names.
+impl<'a> CacheMarkers<'a> {
+    /// None yet; `names` are the members that are markers.
     pub(super) fn new(body: &'a [u8], names: &'static [&'static [u8]]) -> Self {
         Self {
             body,
@@ -22,25 +22,25 @@ impl<'a> Markers<'a> {
     }
 
     /// Passes over the value of the member `name` and gives its span; notes the markers in it, and it if it is one.
-    pub(super) fn pass(
+    pub(super) fn skip_value(
         &mut self,
         cursor: &mut Cursor<'a>,
         name: &[u8],
     ) -> Result<Range<usize>, NotInDialect> {
-        if self.is_one(name) {
+        if self.is_marker(name) {
             let span = cursor.value()?;
             self.spans.push(span.clone());
             return Ok(span);
         }
         cursor.value_with_keys(|key, cursor| {
-            if self.is_one(key) {
+            if self.is_marker(key) {
                 self.note(cursor.clone());
             }
         })
     }
 
-    /// Whether a member of this name asks for caching.
-    pub(super) fn is_one(&self, name: &[u8]) -> bool {
+    /// Whether a member of this name is a marker.
+    pub(super) fn is_marker(&self, name: &[u8]) -> bool {
         self.names.contains(&name)
     }
 
@@ -55,9 +55,9 @@ impl<'a> Markers<'a> {
         self.spans
     }
 
-    /// Notes the marker at `cursor`. One within another is none: so each byte is read once more at most, however they nest.
+    /// Notes the marker at `cursor`. One within another does not count: so each byte is read once more at most, however they nest.
     fn note(&mut self, mut cursor: Cursor<'a>) {
-        let start = cursor.place();
+        let start = cursor.offset();
         if self.spans.last().is_some_and(|last| start <= last.end) {
             return;
         }
@@ -71,9 +71,9 @@ mod tests {
     use super::*;
 
     fn found(body: &str) -> Vec<&str> {
-        let mut markers = Markers::new(body.as_bytes(), &[b"mark", b"other mark"]);
+        let mut markers = CacheMarkers::new(body.as_bytes(), &[b"mark", b"other mark"]);
         // What is read of a body that turns out to be none does not matter.
-        let _ = markers.pass(&mut Cursor::new(body.as_bytes()), b"");
+        let _ = markers.skip_value(&mut Cursor::new(body.as_bytes()), b"");
         let values = markers.values().into_iter();
         values.map(|it| std::str::from_utf8(it).unwrap()).collect()
     }

@@ -1,4 +1,4 @@
-//! Why a block that is sent for the first time goes out in the original.
+//! Why a block that is sent for the first time is not compressed.
 
 use headroom_shared::compress::NoForm;
 
@@ -6,7 +6,7 @@ use crate::scan::Scan;
 
 /// The reasons. Only a block that is in no known prefix has one: what was sent before keeps its form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Uncompressed {
+pub(crate) enum SkipReason {
     /// There was no time left to compress it, or to take in what stands before it.
     EntryBudget,
     /// The store did not answer in time.
@@ -16,7 +16,7 @@ pub(crate) enum Uncompressed {
     /// No compressor makes it cheaper.
     NoGain,
     /// It may have been sent before, in the original.
-    Unsure,
+    MaybeSentBefore,
     /// It has no form by itself, and the provider may drop what stands before it, so that it can't refer to that.
     ReferencesOff,
     /// The provider holds the conversation's thinking to forms that are lost.
@@ -25,16 +25,16 @@ pub(crate) enum Uncompressed {
     Failed,
 }
 
-/// The blocks of a request that have such a reason, by their positions in the scan.
-pub(crate) type Left = Vec<(usize, Uncompressed)>;
+/// Blocks of a request that are sent for the first time and not compressed: position in the scan, and why.
+pub(crate) type SkippedBlocks = Vec<(usize, SkipReason)>;
 
-impl Uncompressed {
+impl SkipReason {
     pub(crate) const ALL: [Self; 8] = [
         Self::EntryBudget,
         Self::StoreLate,
         Self::Floor,
         Self::NoGain,
-        Self::Unsure,
+        Self::MaybeSentBefore,
         Self::ReferencesOff,
         Self::ConversationLost,
         Self::Failed,
@@ -47,7 +47,7 @@ impl Uncompressed {
             Self::StoreLate => "store_late",
             Self::Floor => "floor",
             Self::NoGain => "no_gain",
-            Self::Unsure => "unsure",
+            Self::MaybeSentBefore => "unsure",
             Self::ReferencesOff => "references_off",
             Self::ConversationLost => "conversation_lost",
             Self::Failed => "failed",
@@ -55,7 +55,7 @@ impl Uncompressed {
     }
 }
 
-impl From<NoForm> for Uncompressed {
+impl From<NoForm> for SkipReason {
     fn from(none: NoForm) -> Self {
         match none {
             NoForm::NoGain => Self::NoGain,
@@ -64,8 +64,8 @@ impl From<NoForm> for Uncompressed {
     }
 }
 
-/// The blocks after the model's last message, and not before the position `first`, all of them left for one reason.
-pub(crate) fn new_blocks(scan: &Scan, first: usize, reason: Uncompressed) -> Left {
+/// Skips, for one reason, all blocks after the model's last message that do not stand before the position `first`.
+pub(crate) fn skip_new_blocks(scan: &Scan, first: usize, reason: SkipReason) -> SkippedBlocks {
     let after_model = scan.last_from_model().map_or(0, |last| last + 1);
     let new = scan.blocks_from(after_model).max(first)..scan.blocks.len();
     new.map(|index| (index, reason)).collect()

@@ -1,4 +1,4 @@
-//! Connections to upstreams that requests name for themselves.
+//! Connections to custom upstreams: those that requests name in a header.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,15 +8,15 @@ use http::Uri;
 use super::connector::Connector;
 use super::pool::Pool;
 
-/// The pools of such upstreams, by scheme and authority: base URLs that differ in their paths share one. Those that nothing uses
-/// are given up, for there may be as many as ports of the hosts that are allowed.
+/// The pools of custom upstreams, by scheme and authority: base URLs that differ in their paths share one. Unused ones are dropped, because
+/// there may be as many as ports of the hosts that are allowed.
 #[derive(Debug)]
-pub(super) struct NamedPools {
+pub(super) struct CustomPools {
     connector: Connector,
     pools: Mutex<HashMap<Uri, Arc<Pool>>>,
 }
 
-impl NamedPools {
+impl CustomPools {
     pub(super) fn new(connector: Connector) -> Self {
         Self {
             connector,

@@ -1,17 +1,17 @@
-//! Reads one message into a draft, and what its parts tell into the digester.
+//! Reads one message into a [`RawMessage`], and adds its parts to the digester.
 
 use headroom_shared::contract::id::DigestKey;
 use smallvec::{SmallVec, smallvec};
 
+use super::cache_markers::CacheMarkers;
 use super::digest::Digester;
-use super::draft::{Draft, Members, Part, Text, is_bare_text};
 use super::json::{Cursor, Kind, NotInDialect};
-use super::markers::Markers;
+use super::raw_message::{Members, Part, RawMessage, Text, is_bare_text};
 
 /// Reads messages.
-pub(super) struct Reader<'a> {
+pub(super) struct MessageReader<'a> {
     pub(super) digester: Digester,
-    pub(super) markers: Markers<'a>,
+    pub(super) markers: CacheMarkers<'a>,
     body: &'a [u8],
 }
 
@@ -24,7 +24,7 @@ struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// What a string content stands for.
+    /// The part that a string content is equal to.
     fn text() -> Self {
         Self {
             kind: Some(b"text"),
@@ -60,25 +60,28 @@ impl From<Text> for Inner {
     }
 }
 
-impl<'a> Reader<'a> {
+impl<'a> MessageReader<'a> {
     /// Reads messages of `body`, in which clients ask for caching by members of these names.
     pub(super) fn new(body: &'a [u8], key: &DigestKey, markers: &'static [&'static [u8]]) -> Self {
         Self {
             digester: Digester::new(key),
-            markers: Markers::new(body, markers),
+            markers: CacheMarkers::new(body, markers),
             body,
         }
     }
 
     /// Reads one message.
-    pub(super) fn message(&mut self, cursor: &mut Cursor<'a>) -> Result<Draft<'a>, NotInDialect> {
+    pub(super) fn message(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+    ) -> Result<RawMessage<'a>, NotInDialect> {
         let mut object = Object::default();
         let mut parts = None;
         cursor.object(|cursor, name| match name {
-            b"content" | b"output" => set(&mut parts, self.content(cursor)?),
+            b"content" | b"output" => set_once(&mut parts, self.content(cursor)?),
             _ => self.member(&mut object, cursor, name),
         })?;
-        Ok(Draft {
+        Ok(RawMessage {
             role: object.role.unwrap_or_default(),
             kind: object.kind.unwrap_or_default(),
             parts: parts.unwrap_or_default(),
@@ -87,8 +90,11 @@ impl<'a> Reader<'a> {
     }
 
     /// The message that stands for a whole input given as one string.
-    pub(super) fn string(&mut self, cursor: &mut Cursor<'a>) -> Result<Draft<'a>, NotInDialect> {
-        Ok(Draft {
+    pub(super) fn string(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+    ) -> Result<RawMessage<'a>, NotInDialect> {
+        Ok(RawMessage {
             role: b"user",
             kind: b"message",
             parts: self.content(cursor)?,
@@ -103,12 +109,12 @@ impl<'a> Reader<'a> {
         name: &'a [u8],
     ) -> Result<(), NotInDialect> {
         match name {
-            b"role" if cursor.kind()? == Kind::String => set(&mut object.role, word(cursor)?),
-            b"type" if cursor.kind()? == Kind::String => set(&mut object.kind, word(cursor)?),
+            b"role" if cursor.kind()? == Kind::String => set_once(&mut object.role, word(cursor)?),
+            b"type" if cursor.kind()? == Kind::String => set_once(&mut object.kind, word(cursor)?),
             _ => {
-                let value = self.markers.pass(cursor, name)?;
+                let value = self.markers.skip_value(cursor, name)?;
                 // It moves from one turn to the next, and the model does not see it.
-                if !self.markers.is_one(name) {
+                if !self.markers.is_marker(name) {
                     object.others.push((name, value));
                 }
                 Ok(())
@@ -132,39 +138,36 @@ impl<'a> Reader<'a> {
                 })?;
                 Ok(parts)
             }
-            Kind::Object | Kind::Scalar => Ok(vec![self.raw(cursor)?]),
+            Kind::Object | Kind::Scalar => Ok(vec![self.no_part(cursor)?]),
         }
     }
 
     /// Reads one part and the parts of its own content.
     fn part(&mut self, cursor: &mut Cursor<'a>, index: u32) -> Result<Part<'a>, NotInDialect> {
         if cursor.kind()? != Kind::Object {
-            return self.raw(cursor);
+            return self.no_part(cursor);
         }
         let mut object = Object::default();
         let mut own = None;
         let mut inner = None;
         cursor.object(|cursor, name| match name {
             b"text" if cursor.kind()? == Kind::String => {
-                set(&mut own, self.text(cursor, (index, 0))?)
+                set_once(&mut own, self.text(cursor, (index, 0))?)
             }
             b"content" if cursor.kind()? == Kind::String => {
                 let text = self.plain_text(cursor, index)?;
-                set(&mut inner, Inner::from(text))
+                set_once(&mut inner, Inner::from(text))
             }
             b"content" if cursor.kind()? == Kind::Array => {
-                let mut leaves = Inner::default();
+                let mut parts = Inner::default();
                 cursor.array(|cursor| {
-                    let place = (
-                        index,
-                        u32::try_from(leaves.count).map_err(|_| NotInDialect)?,
-                    );
-                    let bare = self.leaf(cursor, place)?;
-                    leaves.count += 1;
-                    leaves.texts.extend(bare);
+                    let place = (index, u32::try_from(parts.count).map_err(|_| NotInDialect)?);
+                    let bare = self.inner_part(cursor, place)?;
+                    parts.count += 1;
+                    parts.texts.extend(bare);
                     Ok(())
                 })?;
-                set(&mut inner, leaves)
+                set_once(&mut inner, parts)
             }
             _ => self.member(&mut object, cursor, name),
         })?;
@@ -173,27 +176,28 @@ impl<'a> Reader<'a> {
         let texts = match (own, inner) {
             (None, Some(inner)) => inner.texts,
             (own, None) => own.into_iter().collect(),
-            // With a text and a content, nobody knows which of them the provider reads: neither may be replaced.
+            // With a text and a content, it is not known which of them the provider reads: neither may be replaced.
             (Some(_), Some(_)) => SmallVec::new(),
         };
         Ok(object.part(texts))
     }
 
-    /// Reads one part of a part's own content. It may have a text, which is given if there is nothing more, and no content of its
-    /// own.
-    fn leaf(
+    /// Reads one part of a part's own content; it has no content of its own. Gives its text if there is nothing more in it.
+    fn inner_part(
         &mut self,
         cursor: &mut Cursor<'a>,
         place: (u32, u32),
     ) -> Result<Option<Text>, NotInDialect> {
         if cursor.kind()? != Kind::Object {
-            self.raw(cursor)?;
+            self.no_part(cursor)?;
             return Ok(None);
         }
         let mut object = Object::default();
         let mut own = None;
         cursor.object(|cursor, name| match name {
-            b"text" if cursor.kind()? == Kind::String => set(&mut own, self.text(cursor, place)?),
+            b"text" if cursor.kind()? == Kind::String => {
+                set_once(&mut own, self.text(cursor, place)?)
+            }
             _ => self.member(&mut object, cursor, name),
         })?;
         self.digest(&object, None, own.as_ref());
@@ -214,9 +218,9 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    /// Something that is no part: kept by its bytes alone.
-    fn raw(&mut self, cursor: &mut Cursor<'a>) -> Result<Part<'a>, NotInDialect> {
-        let span = self.markers.pass(cursor, b"")?;
+    /// Reads something that is no part: it is digested by its bytes alone.
+    fn no_part(&mut self, cursor: &mut Cursor<'a>) -> Result<Part<'a>, NotInDialect> {
+        let span = self.markers.skip_value(cursor, b"")?;
         self.digester.raw(cursor.slice(&span));
         Ok(Object::default().part(SmallVec::new()))
     }
@@ -237,7 +241,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Reads a short string that decides what something is. An escape in it is no client's doing.
+/// Reads a short string that decides what something is. No client writes an escape in one.
 fn word<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], NotInDialect> {
     let span = cursor.string()?;
     let word = cursor.slice(&span);
@@ -248,8 +252,8 @@ fn word<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], NotInDialect> {
     }
 }
 
-/// Sets what may be set once: of two members with one name, nobody knows which the provider takes.
-fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), NotInDialect> {
+/// Sets what may be set only once: of two members with one name, it is not known which the provider reads.
+fn set_once<T>(slot: &mut Option<T>, value: T) -> Result<(), NotInDialect> {
     if slot.replace(value).is_some() {
         Err(NotInDialect)
     } else {

@@ -1,4 +1,4 @@
-//! A stream whose failed writes do not hide what can still be read of it.
+//! A stream that ignores failed writes, so that what the other end has sent can still be read.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-/// A provider may respond, as with 413, and close its connection while the request is still being written. That the rest of it can't be
-/// written is no failure then: it is thrown away, and what the provider said before is read. Where it said nothing, its end is read.
+/// A provider may respond, as with 413, and close its connection while the request is still being written. That the rest can't be written is
+/// no failure then: it is thrown away, and the response is read. Where there was none, the end of the stream is read.
 #[derive(Debug)]
-pub(super) struct LenientWrites<S> {
+pub(super) struct IgnoreWriteErrors<S> {
     stream: S,
     failed: WritesFailed,
 }
@@ -26,7 +26,7 @@ impl WritesFailed {
     }
 }
 
-impl<S> LenientWrites<S> {
+impl<S> IgnoreWriteErrors<S> {
     pub(super) fn new(stream: S, failed: WritesFailed) -> Self {
         Self { stream, failed }
     }
@@ -35,17 +35,17 @@ impl<S> LenientWrites<S> {
         self.stream
     }
 
-    /// Takes `instead` for what was written where writing failed.
-    fn forgive<T>(&self, written: io::Result<T>, instead: T) -> io::Result<T> {
+    /// Notes a failed write, and gives `as_if_written` in its place.
+    fn ignore_error<T>(&self, written: io::Result<T>, as_if_written: T) -> io::Result<T> {
         Ok(written.unwrap_or_else(|error| {
             tracing::debug!(%error, "a provider takes no more of a request");
             self.failed.0.store(true, Ordering::Relaxed);
-            instead
+            as_if_written
         }))
     }
 }
 
-impl<S: Read + Unpin> Read for LenientWrites<S> {
+impl<S: Read + Unpin> Read for IgnoreWriteErrors<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -55,7 +55,7 @@ impl<S: Read + Unpin> Read for LenientWrites<S> {
     }
 }
 
-impl<S: Write + Unpin> Write for LenientWrites<S> {
+impl<S: Write + Unpin> Write for IgnoreWriteErrors<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -65,7 +65,7 @@ impl<S: Write + Unpin> Write for LenientWrites<S> {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
-        Poll::Ready(self.forgive(written, bytes.len()))
+        Poll::Ready(self.ignore_error(written, bytes.len()))
     }
 
     fn poll_write_vectored(
@@ -78,7 +78,7 @@ impl<S: Write + Unpin> Write for LenientWrites<S> {
             return Poll::Ready(Ok(all));
         }
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices));
-        Poll::Ready(self.forgive(written, all))
+        Poll::Ready(self.ignore_error(written, all))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -90,7 +90,7 @@ impl<S: Write + Unpin> Write for LenientWrites<S> {
             return Poll::Ready(Ok(()));
         }
         let flushed = ready!(Pin::new(&mut self.stream).poll_flush(context));
-        Poll::Ready(self.forgive(flushed, ()))
+        Poll::Ready(self.ignore_error(flushed, ()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

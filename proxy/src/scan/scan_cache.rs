@@ -1,8 +1,8 @@
-//! The last scan of each conversation: a conversation grows at its end, so what the next body has in common with the last one
-//! is compared and not scanned again.
+//! A cache of the last scan of each conversation. A conversation grows at its end: the beginning that the next body has in common with the
+//! last one is compared and not scanned again.
 //!
-//! A conversation is known by its opening, the messages before the model's first. Two that open alike take each other's place,
-//! and have little more in common than that. Whatever is taken over from an earlier scan stands in the new body byte for byte.
+//! A conversation is known by its opening, the messages before the model's first. Two with the same opening replace each other in the cache,
+//! and have little more in common than that. Whatever is taken from an earlier scan stands in the new body byte for byte.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,50 +12,50 @@ use headroom_shared::contract::id::PrefixId;
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
-use super::digest::Chain;
+use super::digest::RollingDigest;
 use super::{Block, Call, Scan};
 
-/// Bytes of bodies that are remembered, about.
+/// Bytes of bodies that are kept, about.
 const BYTES: u64 = 32 << 20;
-/// What a body may hold on to besides: the rest of the buffer it was read into.
-const MORE: u64 = 256 << 10;
-/// A smaller body is scanned sooner than looked up.
-const SMALLEST: usize = 8 << 10;
+/// Bytes that a body may keep in memory besides its own: the rest of the buffer it was read into.
+const OVERHEAD: u64 = 256 << 10;
+/// Scanning a smaller body takes less time than looking it up.
+const MIN_BODY: usize = 8 << 10;
 /// Bytes that are compared at once.
-const STEP: usize = 8 << 10;
+const CHUNK: usize = 8 << 10;
 
-/// The last scans.
+/// The last scan of each conversation.
 #[derive(Debug)]
-pub(crate) struct Scans {
-    scans: Mutex<Cache<PrefixId, Remembered, Weights>>,
-    smallest: usize,
+pub(crate) struct ScanCache {
+    scans: Mutex<Cache<PrefixId, CachedScan, Weights>>,
+    min_body: usize,
 }
 
 /// A body and what was found in it.
 #[derive(Debug, Clone)]
-pub(super) struct Remembered {
+pub(super) struct CachedScan {
     body: Bytes,
     scan: Arc<Scan>,
 }
 
-/// What a scan leaves behind for the next one of the same conversation.
+/// From where the next scan of the same conversation can continue.
 #[derive(Debug, Default)]
-pub(crate) struct Trail {
+pub(crate) struct ResumePoints {
     /// Where the array of messages begins.
     pub(super) messages_at: usize,
-    /// How far the scan was after each message; empty where it can't be gone on from.
-    pub(super) steps: Vec<Step>,
-    /// Where the client asks for caching.
+    /// One after each message; empty where the scan can't be continued.
+    pub(super) points: Vec<ResumePoint>,
+    /// Where the cache markers stand.
     pub(super) markers: Vec<Range<usize>>,
 }
 
-/// How far a scan was when it had read some message.
+/// The state of a scan when it had read some message.
 #[derive(Debug, Clone)]
-pub(super) struct Step {
+pub(super) struct ResumePoint {
     /// Where the message ends.
     pub(super) end: usize,
     /// The digest of the conversation up to it.
-    pub(super) chain: Chain,
+    pub(super) digest: RollingDigest,
     /// [`Scan::text_bytes`] up to it.
     pub(super) text_bytes: usize,
     /// Blocks, calls and markers up to it.
@@ -67,65 +67,67 @@ pub(super) struct Step {
 #[derive(Debug, Clone)]
 struct Weights;
 
-impl Weighter<PrefixId, Remembered> for Weights {
-    fn weight(&self, _: &PrefixId, remembered: &Remembered) -> u64 {
-        remembered.body.len() as u64 + MORE
+impl Weighter<PrefixId, CachedScan> for Weights {
+    fn weight(&self, _: &PrefixId, cached: &CachedScan) -> u64 {
+        cached.body.len() as u64 + OVERHEAD
     }
 }
 
-impl Scans {
-    /// None yet.
+impl ScanCache {
     pub(crate) fn new() -> Self {
-        Self::of_bodies_from(SMALLEST)
+        Self::with_min_body(MIN_BODY)
     }
 
-    /// None yet, of bodies of at least so many bytes.
-    pub(crate) fn of_bodies_from(smallest: usize) -> Self {
+    /// An empty cache for bodies of at least so many bytes.
+    pub(crate) fn with_min_body(min_body: usize) -> Self {
         Self {
             scans: Mutex::new(Cache::with_weighter(256, BYTES, Weights)),
-            smallest,
+            min_body,
         }
     }
 
-    /// The last scan of the conversation that opens so.
-    pub(super) fn find(&self, opening: PrefixId) -> Option<Remembered> {
+    /// The last scan of the conversation with this opening.
+    pub(super) fn find(&self, opening: PrefixId) -> Option<CachedScan> {
         let scans = self.scans.lock().unwrap_or_else(PoisonError::into_inner);
         scans.get(&opening).cloned()
     }
 
     /// Keeps the scan of a body as the last one of its conversation.
     pub(super) fn keep(&self, body: &Bytes, scan: &Arc<Scan>) {
-        let resumable = scan.trail.steps.len() == scan.messages.len();
+        let resumable = scan.resume_points.points.len() == scan.messages.len();
         let Some(opening) = scan
             .opening()
-            .filter(|_| resumable && body.len() >= self.smallest)
+            .filter(|_| resumable && body.len() >= self.min_body)
         else {
             return;
         };
-        let remembered = Remembered {
+        let cached = CachedScan {
             body: body.clone(),
             scan: scan.clone(),
         };
         let mut scans = self.scans.lock().unwrap_or_else(PoisonError::into_inner);
-        scans.insert(opening, remembered);
+        scans.insert(opening, cached);
     }
 }
 
-impl Remembered {
-    /// Takes over into `scan` all messages that `body` has in common with the earlier one, beyond those that it has already, and
-    /// the spans of the markers in them into `markers`. The array of messages begins where `scan.trail` says.
+impl CachedScan {
+    /// Copies into `scan` what was found in the messages that `body` has in common with the earlier body, beyond those that `scan` has
+    /// already, and into `markers` the spans of the markers in them. The array of messages begins where `scan.resume_points` says.
     pub(super) fn resume(&self, body: &[u8], scan: &mut Scan, markers: &mut Vec<Range<usize>>) {
         let earlier = &self.scan;
-        let (here, there) = (scan.trail.messages_at, earlier.trail.messages_at);
+        let (here, there) = (
+            scan.resume_points.messages_at,
+            earlier.resume_points.messages_at,
+        );
         let common = common(&body[here..], &self.body[there..]);
-        let steps = &earlier.trail.steps;
-        let count = steps.partition_point(|step| step.end - there <= common);
+        let points = &earlier.resume_points.points;
+        let count = points.partition_point(|point| point.end - there <= common);
         let done = scan.messages.len();
         if count <= done {
             return;
         }
         let moved = |span: &Range<usize>| here + span.start - there..here + span.end - there;
-        let (from, to) = (&steps[done - 1], &steps[count - 1]);
+        let (from, to) = (&points[done - 1], &points[count - 1]);
         scan.text_bytes = to.text_bytes;
         scan.messages
             .extend_from_slice(&earlier.messages[done..count]);
@@ -142,20 +144,22 @@ impl Remembered {
             input: moved(&call.input),
         }));
         let before = markers.len();
-        let passed = earlier.trail.markers[from.markers..to.markers].iter();
+        let passed = earlier.resume_points.markers[from.markers..to.markers].iter();
         markers.extend(passed.map(moved));
-        let passed = steps[done..count].iter();
-        scan.trail.steps.extend(passed.map(|step| Step {
-            end: here + step.end - there,
-            markers: before + step.markers - from.markers,
-            ..step.clone()
-        }));
+        let passed = points[done..count].iter();
+        scan.resume_points
+            .points
+            .extend(passed.map(|point| ResumePoint {
+                end: here + point.end - there,
+                markers: before + point.markers - from.markers,
+                ..point.clone()
+            }));
     }
 }
 
 /// How many bytes at the start are the same.
 fn common(one: &[u8], other: &[u8]) -> usize {
-    let chunks = one.chunks(STEP).zip(other.chunks(STEP));
+    let chunks = one.chunks(CHUNK).zip(other.chunks(CHUNK));
     let same = chunks.take_while(|(one, other)| one == other);
     let at = same.map(|(chunk, _)| chunk.len()).sum();
     let rest = one[at..].iter().zip(&other[at..]);
@@ -166,7 +170,7 @@ fn common(one: &[u8], other: &[u8]) -> usize {
 mod tests {
     use super::*;
     use crate::dialect::DIALECTS;
-    use crate::scan::{Scanned, scan, scan_again, scan_enough};
+    use crate::scan::{ScanProgress, scan, scan_until, scan_with_cache};
     use headroom_shared::contract::id::DigestKey;
     use proptest::prelude::*;
 
@@ -198,8 +202,8 @@ mod tests {
 
     #[test]
     fn the_common_bytes_are_counted_exactly() {
-        let long = vec![b'a'; 3 * STEP + 5];
-        for at in [0, 1, STEP - 1, STEP, 2 * STEP + 1, 3 * STEP + 4] {
+        let long = vec![b'a'; 3 * CHUNK + 5];
+        for at in [0, 1, CHUNK - 1, CHUNK, 2 * CHUNK + 1, 3 * CHUNK + 4] {
             let mut other = long.clone();
             other[at] = b'b';
             assert_eq!(common(&long, &other), at);
@@ -210,55 +214,63 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_scan_that_goes_on_from_another_is_the_same_as_one_from_the_start(
+        fn a_scan_that_continues_another_is_the_same_as_one_from_the_start(
             texts in prop::collection::vec(1_usize..2000, 3..12),
             kept in 0_usize..12,
             changed in prop::collection::vec(1_usize..2000, 0..4),
             moved in 0_usize..3,
         ) {
-            let scans = Scans::of_bodies_from(0);
+            let scans = ScanCache::with_min_body(0);
             let system = format!(r#""system":"{}","#, "s".repeat(moved * 100));
             let (head, tail) = if moved == 1 { (system.as_str(), "") } else { ("", r#","max_tokens":5"#) };
             let first = body("", &texts, "");
-            scan_again(&first, DIALECTS[0], &KEY, &scans).unwrap();
+            scan_with_cache(&first, DIALECTS[0], &KEY, &scans).unwrap();
             let next: Vec<usize> = texts.iter().take(kept.max(1)).chain(&changed).copied().collect();
             let next = body(head, &next, tail);
-            let again = scan_again(&next, DIALECTS[0], &KEY, &scans).unwrap();
+            let again = scan_with_cache(&next, DIALECTS[0], &KEY, &scans).unwrap();
             prop_assert_eq!(shown(&again), shown(&scan(&next, DIALECTS[0], &KEY).unwrap()));
         }
     }
 
-    /// How many messages were scanned of a body of a dialect, of which there is enough after so many of them; `None` if all were.
-    fn begun(body: &Bytes, dialect: usize, scans: &Scans, enough: usize) -> Option<usize> {
-        let enough = |scan: &Scan| scan.messages.len() >= enough;
-        match scan_enough(body, DIALECTS[dialect], &KEY, scans, &enough).unwrap() {
-            Scanned::Begun(scan) => Some(scan.messages.len()),
-            Scanned::Whole(_) => None,
+    /// How many messages were scanned of a body of a dialect when the scan may stop after so many; `None` if all were.
+    fn scanned_messages(
+        body: &Bytes,
+        dialect: usize,
+        scans: &ScanCache,
+        stop_after: usize,
+    ) -> Option<usize> {
+        let stop_when = |scan: &Scan| scan.messages.len() >= stop_after;
+        match scan_until(body, DIALECTS[dialect], &KEY, scans, &stop_when).unwrap() {
+            ScanProgress::Partial(scan) => Some(scan.messages.len()),
+            ScanProgress::Whole(_) => None,
         }
     }
 
     proptest! {
         #[test]
-        fn a_scan_that_goes_on_where_there_was_enough_is_the_same_as_one_from_the_start(
+        fn a_scan_that_continues_a_stopped_one_is_the_same_as_one_from_the_start(
             texts in prop::collection::vec(1_usize..2000, 1..12),
-            enough in 0_usize..14,
+            stop_after in 0_usize..14,
         ) {
-            let scans = Scans::of_bodies_from(0);
+            let scans = ScanCache::with_min_body(0);
             let body = body("", &texts, r#","max_tokens":5"#);
-            let stops = (enough.max(2) <= texts.len()).then_some(enough.max(2));
-            prop_assert_eq!(begun(&body, 0, &scans, enough), stops);
-            let again = scan_again(&body, DIALECTS[0], &KEY, &scans).unwrap();
+            let stops = (stop_after.max(2) <= texts.len()).then_some(stop_after.max(2));
+            prop_assert_eq!(scanned_messages(&body, 0, &scans, stop_after), stops);
+            let again = scan_with_cache(&body, DIALECTS[0], &KEY, &scans).unwrap();
             prop_assert_eq!(shown(&again), shown(&scan(&body, DIALECTS[0], &KEY).unwrap()));
         }
     }
 
     #[test]
-    fn what_is_remembered_is_scanned_to_its_end() {
-        let scans = Scans::of_bodies_from(0);
-        scan_again(&body("", &[9, 9, 9], ""), DIALECTS[0], &KEY, &scans).unwrap();
+    fn a_cached_conversation_is_scanned_to_its_end() {
+        let scans = ScanCache::with_min_body(0);
+        scan_with_cache(&body("", &[9, 9, 9], ""), DIALECTS[0], &KEY, &scans).unwrap();
         let next = body("", &[9, 9, 9, 9, 9], "");
-        assert_eq!(begun(&next, 0, &scans, 0), None);
-        assert_eq!(begun(&body("", &[8, 9, 9], ""), 0, &scans, 0), Some(2));
+        assert_eq!(scanned_messages(&next, 0, &scans, 0), None);
+        assert_eq!(
+            scanned_messages(&body("", &[8, 9, 9], ""), 0, &scans, 0),
+            Some(2)
+        );
     }
 
     #[test]
@@ -275,21 +287,25 @@ mod tests {
             (r#","conversation":null"#, None),
             (r#","conversation_id":1"#, Some(2)),
         ] {
-            assert_eq!(begun(&body(tail), 2, &Scans::new(), 0), stops, "{tail}");
+            assert_eq!(
+                scanned_messages(&body(tail), 2, &ScanCache::new(), 0),
+                stops,
+                "{tail}"
+            );
         }
     }
 
     #[test]
     fn only_what_is_new_is_scanned() {
-        let scans = Scans::of_bodies_from(0);
+        let scans = ScanCache::with_min_body(0);
         let first = body("", &[900, 900, 900, 900], "");
-        let kept = scan_again(&first, DIALECTS[0], &KEY, &scans).unwrap();
+        let kept = scan_with_cache(&first, DIALECTS[0], &KEY, &scans).unwrap();
         let mut scan = Scan {
             messages: kept.messages[..2].to_vec(),
             ..Scan::default()
         };
-        scan.trail.messages_at = kept.trail.messages_at;
-        scan.trail.steps = kept.trail.steps[..2].to_vec();
+        scan.resume_points.messages_at = kept.resume_points.messages_at;
+        scan.resume_points.points = kept.resume_points.points[..2].to_vec();
         let next = body("", &[900, 900, 900, 5], "");
         let found = scans.find(kept.opening().unwrap()).unwrap();
         found.resume(&next, &mut scan, &mut Vec::new());

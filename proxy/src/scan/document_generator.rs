@@ -3,7 +3,7 @@
 use super::MIN_USER_BYTES;
 
 /// Writes documents with odd white space, escapes, numbers, duplicate keys and nesting, drawn from a seed.
-pub(super) struct Writer {
+pub(super) struct DocumentGenerator {
     state: u64,
     /// What has been written: fixed text, and the texts of blocks.
     pub(super) pieces: Vec<Piece>,
@@ -14,7 +14,7 @@ pub(super) enum Piece {
     Block(String),
 }
 
-impl Writer {
+impl DocumentGenerator {
     fn draw(&mut self, below: usize) -> usize {
         self.state = self
             .state
@@ -191,7 +191,7 @@ impl Writer {
 
     /// A document of the dialect at this place in the list of dialects.
     pub(super) fn document(seed: u64, dialect: usize) -> Self {
-        let mut writer = Self {
+        let mut generator = Self {
             state: seed,
             pieces: Vec::new(),
         };
@@ -200,18 +200,18 @@ impl Writer {
             ("messages", Self::chat_message),
             ("input", Self::responses_item),
         ][dialect];
-        writer.put("{");
-        writer.noise();
-        writer.put(&format!("\"model\":\"m\",\"{member}\":["));
-        for index in 0..writer.draw(8) {
+        generator.put("{");
+        generator.noise();
+        generator.put(&format!("\"model\":\"m\",\"{member}\":["));
+        for index in 0..generator.draw(8) {
             if index > 0 {
-                writer.put(",");
+                generator.put(",");
             }
-            message(&mut writer);
+            message(&mut generator);
         }
-        writer.put("]");
-        writer.put(",\"y\":[]}");
-        writer
+        generator.put("]");
+        generator.put(",\"y\":[]}");
+        generator
     }
 
     /// The document, with `form` in place of each block if there is one.

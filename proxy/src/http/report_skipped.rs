@@ -1,14 +1,14 @@
-//! Counts and logs the blocks that go out in the original when they are sent first.
+//! Counts and logs the blocks that are sent for the first time and are not compressed.
 
 use crate::app::App;
 use crate::plan::blocks;
-use crate::plan::uncompressed::Left;
+use crate::plan::skip_reason::SkippedBlocks;
 use crate::scan::Scan;
 
-/// Counts the blocks of a request that go out in the original, and logs each at `debug`.
-pub(crate) fn report(app: &App, body: &[u8], scan: &Scan, left: &Left) {
-    for (index, reason) in left {
-        app.counts.uncompressed(*reason);
+/// Counts the skipped blocks of a request, and logs each at `debug`.
+pub(crate) fn report_skipped(app: &App, body: &[u8], scan: &Scan, skipped: &SkippedBlocks) {
+    for (index, reason) in skipped {
+        app.counts.skipped(*reason);
         if tracing::enabled!(tracing::Level::DEBUG) {
             let block = &scan.blocks[*index];
             tracing::debug!(

@@ -1,0 +1,98 @@
+//! A cold start: the request goes out at once as it came, while its record and its job are made in the background.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::record::CacheUsage;
+use headroom_shared::runtime::clock::now_ms;
+use tokio::sync::oneshot;
+
+use crate::http::context::RequestContext;
+use crate::http::outgoing::Outgoing;
+use crate::http::scannable_body::ScannableBody;
+use crate::jobs::{JobPermit, JobSource};
+use crate::metrics::Decision;
+use crate::plan::Request;
+use crate::records::sent_request::SentRequest;
+use crate::scan::Scan;
+
+/// The outgoing request of a cold start. Where too many jobs wait to be built, it gets neither a record nor a job, as if it had been sent
+/// past the proxy.
+pub(super) fn forward(context: &RequestContext, received: &Bytes, body: ScannableBody) -> Outgoing {
+    let (permit, job) = context.app.jobs.reserve(body.bytes.len());
+    let mut outgoing = Outgoing::as_received(received, Decision::Forwarded);
+    outgoing.job = Some(job);
+    if let Some(permit) = permit {
+        let (on_usage, usage) = oneshot::channel();
+        outgoing.on_usage = Some(Box::new(|usage| _ = on_usage.send(usage)));
+        let recorded = record_and_enqueue(context.clone(), body, permit, now_ms(), usage);
+        context.spawn_in_background(async { _ = recorded.await });
+    }
+    outgoing
+}
+
+/// Makes the record of a cold start that went out at `now_ms`, and pushes its job. If this comes late, no other request goes wrong: without
+/// the record, the conversation's next turn is a cold start, too.
+async fn record_and_enqueue(
+    context: RequestContext,
+    body: ScannableBody,
+    permit: JobPermit,
+    now_ms: u64,
+    usage: oneshot::Receiver<Option<CacheUsage>>,
+) -> Option<()> {
+    let (app, scan) = (&context.app, body.scan(&context)?);
+    let known = app.records.look_up_locally(&scan);
+    let request = Request {
+        scan: &scan,
+        known: &known,
+        now_ms,
+    };
+    // Nothing is compressed here: the original has gone out.
+    let planner = app.rules.planner;
+    let plan = planner.plan(request, &HashMap::new(), BTreeMap::new())?;
+    let job = plan.job;
+    let sent = SentRequest::new(&app.records, plan.commit(), &scan, known);
+    let enqueued = async {
+        if let Some(prefix) = job {
+            let source = job_source(&context, &body.bytes, &scan, prefix);
+            app.jobs.enqueue(permit, source).await;
+        }
+    };
+    let recorded = async {
+        if let Ok(usage) = usage.await {
+            sent.note_usage(usage);
+        }
+    };
+    tokio::join!(enqueued, recorded);
+    Some(())
+}
+
+/// Pushes, in the background, the job of a request's first messages, which `prefix` ends with.
+pub(super) fn enqueue_again(
+    context: &RequestContext,
+    body: &Bytes,
+    scan: &Arc<Scan>,
+    prefix: PrefixId,
+) {
+    if let (Some(permit), _) = context.app.jobs.reserve(body.len()) {
+        let source = job_source(context, body, scan, prefix);
+        let app = context.app.clone();
+        context.spawn_in_background(async move { app.jobs.enqueue(permit, source).await });
+    }
+}
+
+fn job_source(
+    context: &RequestContext,
+    body: &Bytes,
+    scan: &Arc<Scan>,
+    prefix: PrefixId,
+) -> JobSource {
+    JobSource {
+        body: body.clone(),
+        scan: scan.clone(),
+        prefix,
+        trace: context.id.to_string(),
+    }
+}

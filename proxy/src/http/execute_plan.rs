@@ -1,0 +1,254 @@
+//! Executes the plan of a request up to the moment at which it goes out: scans its body, looks up what is known of its prefix, compresses
+//! new blocks, stores what must be stored before, and keeps the records.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use headroom_shared::runtime::clock::now_ms;
+use http::HeaderMap;
+use tokio::sync::mpsc;
+
+use crate::app::App;
+use crate::dialect::{Provider, prefix_mismatch};
+use crate::http::cold_start;
+use crate::http::context::RequestContext;
+use crate::http::outgoing::Outgoing;
+use crate::http::report_skipped::report_skipped;
+use crate::http::scannable_body::ScannableBody;
+use crate::http::thinking_retry::ThinkingRetry;
+use crate::metrics::Decision;
+use crate::plan::first_send::{BlocksToCompress, CompressResult, compress_blocks};
+use crate::plan::known_prefix::KnownPrefix;
+use crate::plan::skip_reason::SkipReason;
+use crate::plan::splice::Rope;
+use crate::plan::{FinalPlan, Forms, Plan, Request, landing};
+use crate::records::Budget;
+use crate::records::sent_request::SentRequest;
+use crate::scan::{Scan, ScanProgress};
+
+/// What goes out for a request for the conversation's next message; `None` where the body is to go out as it came.
+pub(super) async fn turn(
+    context: &RequestContext,
+    headers: &HeaderMap,
+    received: &Bytes,
+) -> Option<Outgoing> {
+    let (app, planner) = (&context.app, context.app.rules.planner);
+    let mut body = ScannableBody::new(context, headers, received).await?;
+    // Whether a model that binds its thinking may think here is known only when all is scanned.
+    let is_large = |scan: &Scan| !scan.facts.binds_thinking && planner.is_large(scan);
+    let scan = match body.scan_until(context, &is_large)? {
+        ScanProgress::Whole(scan) => scan,
+        ScanProgress::Partial(beginning) => {
+            let records = &app.records;
+            if records
+                .is_new_conversation(&beginning, &mut body.budget)
+                .await
+            {
+                return Some(cold_start::forward(context, received, body));
+            }
+            body.scan(context)?
+        }
+    };
+    let known = look_up(app, &mut body, &scan).await;
+    if planner.defers(&scan, &known) {
+        return Some(cold_start::forward(context, received, body));
+    }
+    if planner.is_cold_start(&scan, &known) && landing::binds(&scan) {
+        tracing::info!(
+            model = scan.model,
+            "a cold start is not deferred: thinking is bound to what a result would change, so it could never land"
+        );
+    }
+    let request = Request {
+        scan: &scan,
+        known: &known,
+        now_ms: now_ms(),
+    };
+    let plan = plan(app, request, (&body.bytes, &scan), &mut body.budget).await?;
+    let plan = store_new_forms(app, plan, &mut body.budget).await;
+    report_skipped(app, &body.bytes, &scan, &plan.skipped);
+    requeue_if_overdue(context, &body.bytes, &scan, request);
+    let may_be_refused =
+        context.dialect.provider() == Provider::Anthropic && landing::is_bound(&scan);
+    let drop_block = if known.lost && may_be_refused {
+        prefix_mismatch::drop_block(&body.bytes)
+    } else {
+        None
+    };
+    let mut outgoing = match drop_block {
+        Some(drop_block) => Outgoing::dropping_thinking(Rope::splice(&body.bytes, [drop_block])),
+        None => with_forms(received, &body.bytes, &scan, &plan.forms),
+    };
+    let may_retry = may_be_refused && !known.lost;
+    let sent = SentRequest::new(&app.records, plan, &scan, known);
+    if may_retry {
+        outgoing.retry = Some(ThinkingRetry::new(body.bytes, sent));
+    } else {
+        outgoing.on_usage = Some(Box::new(|usage| sent.note_usage(usage)));
+    }
+    Some(outgoing)
+}
+
+/// What goes out for a request that asks for the conversation in fewer words: the forms that were sent before, and no new ones, because its
+/// response replaces what the request holds.
+pub(super) async fn compaction(
+    context: &RequestContext,
+    headers: &HeaderMap,
+    received: &Bytes,
+) -> Option<Outgoing> {
+    let mut body = ScannableBody::new(context, headers, received).await?;
+    let (scan, forms) = record_without_new_forms(context, &mut body).await?;
+    Some(with_forms(received, &body.bytes, &scan, &forms))
+}
+
+/// Records a request that goes out in the original whatever was sent before: the provider's cache of its prefix may be warm from now on.
+pub(super) async fn record_bypassed(context: RequestContext, headers: HeaderMap, received: Bytes) {
+    if let Some(mut body) = ScannableBody::new(&context, &headers, &received).await {
+        record_without_new_forms(&context, &mut body).await;
+    }
+}
+
+/// Records a request that gets no new form, and gives the forms in which its blocks were sent before.
+async fn record_without_new_forms(
+    context: &RequestContext,
+    body: &mut ScannableBody,
+) -> Option<(Arc<Scan>, Forms)> {
+    let app = &context.app;
+    let scan = body.scan(context)?;
+    let known = look_up(app, body, &scan).await;
+    let request = Request {
+        scan: &scan,
+        known: &known,
+        now_ms: now_ms(),
+    };
+    let mut plan = app.rules.planner.plan_recorded_forms(request)?.commit();
+    let forms = std::mem::take(&mut plan.forms);
+    drop(SentRequest::new(&app.records, plan, &scan, known));
+    Some((scan, forms))
+}
+
+/// The outgoing request with these forms in its body.
+fn with_forms(received: &Bytes, body: &Bytes, scan: &Scan, forms: &Forms) -> Outgoing {
+    if forms.is_empty() {
+        return Outgoing::as_received(received, Decision::Forwarded);
+    }
+    let spans = forms
+        .iter()
+        .map(|(index, text)| (scan.blocks[*index].span.clone(), text.clone()));
+    Outgoing::spliced(body, Rope::splice(body, spans))
+}
+
+/// What is known of a request's prefix.
+async fn look_up(app: &App, body: &mut ScannableBody, scan: &Scan) -> KnownPrefix {
+    if landing::may_bind(scan) {
+        app.records.extend(&mut body.budget);
+    }
+    let known = app.records.look_up(scan, &mut body.budget).await;
+    if !known.complete && app.records.store().evicts().is_none() {
+        app.counts.store_misses.inc();
+    }
+    app.counts.forms_missing.inc_by(known.missing_texts());
+    known
+}
+
+/// Reads what the plan of a request needs, compresses its new blocks, and plans it; `None` for a request without messages.
+async fn plan(
+    app: &App,
+    request: Request<'_>,
+    (body, scan): (&Bytes, &Arc<Scan>),
+    budget: &mut Budget,
+) -> Option<Plan> {
+    let planner = app.rules.planner;
+    let needs = planner.needs(request);
+    let (texts, _) = app.records.forms(needs.landing.into_iter(), budget).await;
+    let moved = if needs.moved.is_empty() {
+        BTreeMap::new()
+    } else {
+        let records = &app.records;
+        records
+            .forms_sent_elsewhere(scan, needs.moved, budget)
+            .await
+    };
+    let to_compress = planner.blocks_to_compress(request, moved);
+    let results = compress_within_budget(app, body, scan, to_compress).await;
+    planner.plan(request, &texts, results)
+}
+
+/// Stores what must be in the store before a request goes out.
+async fn store_new_forms(app: &App, plan: Plan, budget: &mut Budget) -> FinalPlan {
+    if plan.entries.is_empty() {
+        return plan.commit();
+    }
+    match app.records.write(&plan.entries, budget).await {
+        Ok(()) => {
+            if plan.landed > 0 {
+                app.counts.landed.inc();
+                tracing::info!(blocks = plan.landed, "a compressed prefix landed");
+            }
+            plan.commit()
+        }
+        Err(error) => {
+            tracing::debug!(%error, "could not store new forms in time: the originals go out");
+            app.counts.store_misses.inc();
+            plan.roll_back()
+        }
+    }
+}
+
+/// Pushes the job of a deferred prefix again where it seems lost.
+fn requeue_if_overdue(
+    context: &RequestContext,
+    body: &Bytes,
+    scan: &Arc<Scan>,
+    Request { known, now_ms, .. }: Request<'_>,
+) {
+    if let Some(deferred) = &known.deferred
+        && known.complete
+        && !deferred.record.bound
+        && context.app.jobs.overdue.should_requeue(deferred, now_ms)
+    {
+        cold_start::enqueue_again(context, body, scan, deferred.prefix);
+    }
+}
+
+/// Compresses these blocks as far as the entry budget lasts. A block that is being compressed when it ends is finished in vain; those after
+/// it are not begun.
+async fn compress_within_budget(
+    app: &App,
+    body: &Bytes,
+    scan: &Arc<Scan>,
+    to_compress: BlocksToCompress,
+) -> BTreeMap<usize, CompressResult> {
+    let blocks: Vec<usize> = to_compress.positions(scan).collect();
+    let all = |reason| blocks.iter().map(|index| (*index, Err(reason))).collect();
+    let budget = app.rules.entry_budget;
+    let mut results: BTreeMap<usize, CompressResult> = all(SkipReason::EntryBudget);
+    if blocks.is_empty() || budget.is_zero() {
+        return results;
+    }
+    let deadline = Instant::now() + budget;
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let (body, scan) = (body.clone(), scan.clone());
+    let work = tokio::task::spawn_blocking(move || {
+        let on_result = |index, result| match sender.send((index, result)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        };
+        compress_blocks(&body, &scan, &to_compress, deadline, on_result);
+    });
+    let received = async {
+        while let Some((index, result)) = receiver.recv().await {
+            results.insert(index, result);
+        }
+        work.await
+    };
+    if let Ok(Err(_)) = tokio::time::timeout_at(deadline.into(), received).await {
+        // The error is not shown: a panic's message may quote a prompt.
+        tracing::warn!("a compressor failed on new blocks: the originals go out");
+        return all(SkipReason::Failed);
+    }
+    results
+}

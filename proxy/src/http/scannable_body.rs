@@ -1,0 +1,107 @@
+//! A request's body, decoded and with the key by which its prefixes are named: ready to be scanned.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headroom_shared::contract::id::DigestKey;
+use headroom_shared::runtime::clock::now_ms;
+use http::HeaderMap;
+
+use crate::content_encoding::decoded;
+use crate::http::context::RequestContext;
+use crate::http::report_skipped::report_skipped;
+use crate::plan::landing;
+use crate::plan::skip_reason::{SkipReason, skip_new_blocks};
+use crate::records::Budget;
+use crate::scan::{NotInDialect, Scan, ScanProgress, scan, scan_until, scan_with_cache};
+
+/// The body, and what it takes to look up what is known of it.
+#[derive(Debug)]
+pub(crate) struct ScannableBody {
+    /// The body without its content encoding.
+    pub(crate) bytes: Bytes,
+    /// The key of the digests that name its prefixes.
+    key: DigestKey,
+    /// What remains of the request's time for the store.
+    pub(crate) budget: Budget,
+}
+
+impl ScannableBody {
+    /// The body of a request as it was received; `None` where it can't be scanned, or need not be.
+    pub(crate) async fn new(
+        context: &RequestContext,
+        headers: &HeaderMap,
+        received: &Bytes,
+    ) -> Option<Self> {
+        let app = &context.app;
+        if !app.rules.compress {
+            return None;
+        }
+        let bytes = decoded(received, headers, app.rules.max_body_bytes)?;
+        let mut budget = app.records.budget();
+        let mut key = app.digest_key(headers, &mut budget).await;
+        // Only if there is no key yet: this costs one more scan.
+        if key.is_none()
+            && scan_without_key(context, &bytes).is_some_and(|scan| landing::may_bind(&scan))
+        {
+            app.records.extend(&mut budget);
+            key = app.digest_key(headers, &mut budget).await;
+        }
+        let Some(key) = key else {
+            app.records.note_unnamed(now_ms());
+            app.counts.store_misses.inc();
+            report_without_key(context.clone(), bytes);
+            return None;
+        };
+        Some(Self { bytes, key, budget })
+    }
+
+    /// Scans all of it; `None` where it is not in the dialect.
+    pub(crate) fn scan(&self, context: &RequestContext) -> Option<Arc<Scan>> {
+        let cache = &context.app.scan_cache;
+        let scan = scan_with_cache(&self.bytes, context.dialect, &self.key, cache);
+        in_dialect(context, scan)
+    }
+
+    /// Scans it as far as [`scan_until`] does; `None` where it is not in the dialect.
+    pub(crate) fn scan_until(
+        &self,
+        context: &RequestContext,
+        stop_when: &dyn Fn(&Scan) -> bool,
+    ) -> Option<ScanProgress> {
+        let cache = &context.app.scan_cache;
+        let scan = scan_until(&self.bytes, context.dialect, &self.key, cache, stop_when);
+        in_dialect(context, scan)
+    }
+}
+
+/// A scan whose prefix ids mean nothing, because the deployment's secret is not known.
+fn scan_without_key(context: &RequestContext, body: &[u8]) -> Option<Scan> {
+    scan(body, context.dialect, &DigestKey::from_bytes([0; 32])).ok()
+}
+
+/// Counts, in the background, the new blocks of a request that goes out while the deployment's secret is not known.
+fn report_without_key(context: RequestContext, body: Bytes) {
+    let report = {
+        let context = context.clone();
+        async move {
+            if let Some(scan) = scan_without_key(&context, &body) {
+                let skipped = skip_new_blocks(&scan, 0, SkipReason::StoreLate);
+                report_skipped(&context.app, &body, &scan, &skipped);
+            }
+        }
+    };
+    context.spawn_in_background(report);
+}
+
+/// The scan, unless the body is not in the dialect, which is logged.
+fn in_dialect<T>(context: &RequestContext, scan: Result<T, NotInDialect>) -> Option<T> {
+    if scan.is_err() {
+        let dialect = context.dialect.name();
+        tracing::debug!(
+            dialect,
+            "the body is not what the dialect says: it goes out as it came"
+        );
+    }
+    scan.ok()
+}

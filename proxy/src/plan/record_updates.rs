@@ -1,0 +1,181 @@
+//! The sent records that one request adds or changes.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::record::{CacheUsage, SentRecord};
+use headroom_shared::store::{Entry, Key};
+
+use super::known_prefix::KnownPrefix;
+use super::landing;
+use crate::scan::{Block, CacheLife, Scan};
+
+/// The records that a request changes: its own, and that of a deferred prefix it goes on from, which must know how long the provider's
+/// cache of it may live and whether thinking is bound to it.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordUpdates {
+    sent_ms: u64,
+    /// The prefix that is the whole request.
+    request: PrefixId,
+    /// The conversation's opening, where the request goes beyond it.
+    pub(crate) opened: Option<PrefixId>,
+    pub(crate) records: Vec<(PrefixId, SentRecord)>,
+}
+
+impl RecordUpdates {
+    /// The records of a request that goes out at `now_ms`; `None` for a request without messages.
+    pub(crate) fn with_own_record(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> Option<Self> {
+        let mut updates = Self::without_own_record(scan, known, now_ms)?;
+        let request = updates.request;
+        if updates.own_record().is_none() {
+            let resent = known.frozen == scan.messages.len();
+            let record = known.latest_record().filter(|_| resent);
+            let record = record.cloned().unwrap_or_else(|| SentRecord {
+                v: 1,
+                rev: 0,
+                start: u32::try_from(known.frozen).unwrap_or(u32::MAX),
+                forms: BTreeMap::new(),
+                sent_ms: now_ms,
+                warm_until_ms: 0,
+                waiting: false,
+                bound: false,
+                lost: known.lost,
+                usage: None,
+            });
+            updates.records.push((request, used(record, scan, now_ms)));
+        }
+        if let Some(own) = updates.own_record() {
+            own.sent_ms = now_ms;
+            own.usage = None;
+        }
+        Some(updates)
+    }
+
+    /// The records of a request that leaves none of its own; the provider's cache still takes note of it. `None` for a request without
+    /// messages.
+    pub(crate) fn without_own_record(
+        scan: &Scan,
+        known: &KnownPrefix,
+        now_ms: u64,
+    ) -> Option<Self> {
+        let request = scan.full_prefix()?;
+        let deferred = known.deferred.as_ref().map(|deferred| {
+            let record = SentRecord::clone(&deferred.record);
+            (deferred.prefix, used(record, scan, now_ms))
+        });
+        Some(Self {
+            sent_ms: now_ms,
+            request,
+            opened: scan.opening().filter(|opening| *opening != request),
+            records: deferred.into_iter().collect(),
+        })
+    }
+
+    /// When the request goes out: milliseconds since 1970.
+    pub(crate) const fn sent_ms(&self) -> u64 {
+        self.sent_ms
+    }
+
+    /// The record of this request, if it has one.
+    pub(crate) fn own_record(&mut self) -> Option<&mut SentRecord> {
+        self.record(self.request)
+    }
+
+    /// The record of `prefix`, if the request changes it.
+    pub(crate) fn record(&mut self, prefix: PrefixId) -> Option<&mut SentRecord> {
+        let mut records = self.records.iter_mut();
+        records
+            .find(|(changed, _)| *changed == prefix)
+            .map(|(_, record)| record)
+    }
+
+    /// The records as entries of the store.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        entries(&self.records, self.opened)
+    }
+
+    /// Takes back what was changed since `before`. It may have reached the store all the same, so a record that had changed gets a higher
+    /// revision.
+    pub(crate) fn roll_back(&mut self, before: Self) {
+        let changed = std::mem::replace(self, before);
+        for ((_, record), (_, changed)) in self.records.iter_mut().zip(&changed.records) {
+            if record != changed {
+                record.rev += 2;
+            }
+        }
+    }
+
+    /// Whether these records must reach the store before the response has ended, because other replicas, or this one after a kill, could
+    /// go wrong without them. They can't where a record continues another and there is no new block that it could tell of.
+    pub(crate) fn must_be_stored_early(&self, scan: &Scan) -> bool {
+        let adds_nothing = |(prefix, record): &(PrefixId, SentRecord)| {
+            let new = |block: &Block| block.place.message >= record.start;
+            *prefix == self.request && record.start > 0 && !scan.blocks.last().is_some_and(new)
+        };
+        !self.records.iter().all(adds_nothing)
+    }
+
+    /// Replaces all records by one: that the conversation is lost.
+    pub(crate) fn mark_lost(&mut self) {
+        let rev = self.own_record().map_or(0, |record| record.rev);
+        let lost = SentRecord {
+            v: 1,
+            // Above what the request was noted with, and even: nothing has landed.
+            rev: (rev | 1) + 1,
+            start: 0,
+            forms: BTreeMap::new(),
+            sent_ms: self.sent_ms,
+            warm_until_ms: 0,
+            waiting: false,
+            bound: true,
+            lost: true,
+            usage: None,
+        };
+        self.records = vec![(self.request, lost)];
+    }
+
+    /// Notes what the response says of the provider's cache.
+    pub(crate) fn note_usage(&mut self, usage: CacheUsage, cache: CacheLife) {
+        let request = self.request;
+        for (prefix, record) in &mut self.records {
+            if *prefix == request {
+                record.usage = Some(usage);
+            }
+            if cache == CacheLife::None && !usage.is_none() {
+                // It was cached without a marker: by whose rules is not known, so for as long as any.
+                let until = self.sent_ms.saturating_add(landing::UNKNOWN_LIFE_MS);
+                record.warm_until_ms = record.warm_until_ms.max(until);
+            }
+        }
+    }
+}
+
+/// A record after a request that begins with its prefix has gone out.
+fn used(mut record: SentRecord, scan: &Scan, now_ms: u64) -> SentRecord {
+    let warm_until_ms = landing::warm_until_ms(scan.cache, now_ms);
+    record.warm_until_ms = record.warm_until_ms.max(warm_until_ms);
+    record.bound |= landing::binds(scan);
+    record
+}
+
+/// Records as entries of the store, and the openings of their conversations beyond which they lie.
+pub(crate) fn entries(
+    records: &[(PrefixId, SentRecord)],
+    opened: impl IntoIterator<Item = PrefixId>,
+) -> Vec<Entry> {
+    let opened = opened.into_iter().map(|opening| Entry {
+        key: Key::Opened(opening),
+        rev: 0,
+        value: Bytes::from_static(b"1"),
+    });
+    let entry = |(prefix, record): &(PrefixId, SentRecord)| {
+        let value = Bytes::from(serde_json::to_vec(record).ok()?);
+        Some(Entry {
+            key: Key::Sent(*prefix),
+            rev: record.rev,
+            value,
+        })
+    };
+    opened.chain(records.iter().filter_map(entry)).collect()
+}

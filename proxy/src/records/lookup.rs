@@ -1,0 +1,144 @@
+//! Looking up a request's sent records: which were found so far, which keys to ask the store for next, and what they say together.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::prefix::CompressedPrefix;
+use headroom_shared::contract::record::SentRecord;
+use headroom_shared::store::Key;
+
+use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix};
+use crate::scan::{Block, Scan};
+
+/// What was found so far: records by the position of their last message, and the compressed prefix of the first.
+#[derive(Debug)]
+pub(super) struct Lookup {
+    pub(super) records: BTreeMap<usize, Arc<SentRecord>>,
+    /// Records from the local cache that the process that made them may have rolled back since.
+    provisional: BTreeSet<usize>,
+    pub(super) compressed: Option<CompressedPrefix>,
+}
+
+impl Lookup {
+    /// The records of a request's prefixes among those that `local` gives, each with whether it may have been rolled back: the one of the
+    /// longest prefix, and those that it continues.
+    pub(super) fn locally(
+        scan: &Scan,
+        local: impl Fn(PrefixId) -> Option<(Arc<SentRecord>, bool)>,
+    ) -> Self {
+        let local = |at: usize| local(scan.messages[at].boundary);
+        let mut found = Self {
+            records: BTreeMap::new(),
+            provisional: BTreeSet::new(),
+            compressed: None,
+        };
+        let mut next = (0..scan.messages.len())
+            .rev()
+            .find(|at| local(*at).is_some());
+        while let Some(last) = next
+            && let Some((record, is_provisional)) = local(last)
+        {
+            next = previous(last, &record);
+            found.records.insert(last, record);
+            if is_provisional {
+                found.provisional.insert(last);
+            }
+        }
+        found
+    }
+
+    /// The keys to ask the store for: what is new since the longest prefix found, earlier records that were not found, and whatever may
+    /// still change. `None` when there is nothing that was not asked for.
+    pub(super) fn missing_keys(&self, scan: &Scan, asked: &HashSet<Key>) -> Option<Vec<Key>> {
+        let boundary = |at: usize| scan.messages[at].boundary;
+        let longest = self.records.last_key_value().map(|(last, _)| *last);
+        let mut keys = Vec::new();
+        let mut next = longest;
+        while let Some(last) = next {
+            let Some(record) = self.records.get(&last) else {
+                keys.extend((0..=last).map(|at| Key::Sent(boundary(at))));
+                break;
+            };
+            if record.start == 0 && record.waiting {
+                keys.extend([Key::Sent(boundary(last)), Key::Compressed(boundary(last))]);
+            } else if self.provisional.contains(&last) {
+                keys.push(Key::Sent(boundary(last)));
+            }
+            next = previous(last, record);
+        }
+        // A request ends with something for the model to respond to, or with the beginning of its response.
+        let ends = |at: &usize| !scan.messages[*at].from_model || at + 1 == scan.messages.len();
+        let first = first_to_ask(scan, longest, keys.is_empty());
+        let new = (first..scan.messages.len()).filter(ends);
+        keys.extend(new.map(|at| Key::Sent(boundary(at))));
+        keys.retain(|key| !asked.contains(key));
+        (!keys.is_empty()).then_some(keys)
+    }
+
+    /// What the records say together; `complete` is [`KnownPrefix::complete`].
+    pub(super) fn known_prefix(self, scan: &Scan, complete: bool) -> KnownPrefix {
+        let mut known = KnownPrefix {
+            complete,
+            ..KnownPrefix::default()
+        };
+        let mut next = self.records.last_key_value().map(|(last, _)| *last);
+        known.frozen = next.map_or(0, |last| last + 1);
+        // Where a record is gone, the one before it is taken; what only the lost one knew counts as sent in the original.
+        while let Some((last, record)) =
+            next.and_then(|last| self.records.range(..=last).next_back())
+        {
+            let prefix = scan.messages[*last].boundary;
+            known
+                .forms
+                .extend(record.forms.iter().map(|(place, form)| (*place, *form)));
+            known.chain.push((prefix, record.clone()));
+            if record.start == 0 && record.waiting {
+                known.deferred = Some(DeferredPrefix {
+                    prefix,
+                    record: record.clone(),
+                    compressed: None,
+                });
+            }
+            next = previous(*last, record);
+        }
+        if let Some(deferred) = &mut known.deferred {
+            deferred.compressed = self.compressed;
+        }
+        known.lost = known.latest_record().is_some_and(|record| record.lost);
+        if known.lost {
+            known.forms.clear();
+            known.deferred = None;
+        }
+        known
+    }
+}
+
+impl KnownPrefix {
+    /// What the records that `local` gives say of a request; there are no others.
+    pub(crate) fn of_records(
+        scan: &Scan,
+        local: impl Fn(PrefixId) -> Option<(Arc<SentRecord>, bool)>,
+    ) -> Self {
+        Lookup::locally(scan, local).known_prefix(scan, true)
+    }
+}
+
+/// The last message of the record that this one continues, whose own last message is at `last`.
+fn previous(last: usize, record: &SentRecord) -> Option<usize> {
+    let before = (record.start as usize).checked_sub(1)?;
+    (before < last).then_some(before)
+}
+
+/// The first message at whose boundary there could be a record that says something new: the first one after the longest prefix found.
+/// Where nothing of that can change any more (`settled`), only a record of new blocks would.
+fn first_to_ask(scan: &Scan, longest: Option<usize>, settled: bool) -> usize {
+    let Some(longest) = longest else { return 0 };
+    let new = |block: &&Block| block.place.message as usize > longest;
+    let block = scan.blocks.iter().find(new).filter(|_| settled);
+    match block {
+        Some(block) => block.place.message as usize,
+        None if settled => scan.messages.len(),
+        None => longest + 1,
+    }
+}

@@ -1,0 +1,59 @@
+//! Records that wait to be written to the store, in batches and without any request waiting for it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::record::SentRecord;
+use tokio::sync::Notify;
+
+/// How long records that are not urgent are gathered into one batch.
+const BATCH_DELAY: Duration = Duration::from_millis(100);
+/// How many requests' records may wait. Above it a request's records stay in the local cache alone, until the session's next request.
+const CAPACITY: usize = 4096;
+
+/// The records of one request that are to be written.
+#[derive(Debug)]
+pub(crate) struct PendingWrite {
+    /// The conversation's opening, where the request goes beyond it.
+    pub(crate) opened: Option<PrefixId>,
+    pub(crate) records: Vec<(PrefixId, SentRecord)>,
+    /// The records that the request continues.
+    pub(crate) chain: Vec<(PrefixId, Arc<SentRecord>)>,
+}
+
+/// The writes that wait.
+#[derive(Debug, Default)]
+pub(super) struct WriteQueue {
+    writes: Mutex<Vec<PendingWrite>>,
+    pushed: Notify,
+    urgent: Notify,
+}
+
+impl WriteQueue {
+    pub(super) fn push(&self, write: PendingWrite, urgent: bool) {
+        {
+            let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+            if writes.len() >= CAPACITY {
+                return;
+            }
+            writes.push(write);
+        }
+        if urgent {
+            self.urgent.notify_one();
+        }
+        self.pushed.notify_one();
+    }
+
+    /// Waits until there is a batch to write: at once after an urgent write, [`BATCH_DELAY`] after any other.
+    pub(super) async fn batch_ready(&self) {
+        self.pushed.notified().await;
+        // A timeout is no failure: the batch is complete then.
+        let _ = tokio::time::timeout(BATCH_DELAY, self.urgent.notified()).await;
+    }
+
+    /// Takes all writes that wait.
+    pub(super) fn drain(&self) -> Vec<PendingWrite> {
+        std::mem::take(&mut *self.writes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
