@@ -1,12 +1,12 @@
 //! The one loop that waits for jobs. It takes a free thread first, so that this process never holds more than it can run; a
-//! thread that ends a job takes the next one along by itself ([`settle`]).
+//! thread that ends a job takes the next one along by itself ([`run_job`]).
 
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::backoff::Backoff;
-use crate::settle;
+use crate::retry::Backoff;
+use crate::run_job;
 use crate::state::Shared;
 
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -19,7 +19,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 if let Some(element) = claimed {
                     let (jobs, shared) = (shared.jobs.clone(), Arc::clone(&shared));
                     jobs.spawn(async move {
-                        settle::run(&shared, element).await;
+                        run_job::run(&shared, element).await;
                         drop(thread);
                     });
                 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::state::Shared;
 
 pub(crate) async fn run(shared: Arc<Shared>, end: CancellationToken) {
-    let beat = shared.timing.beat;
+    let beat = shared.timing.heartbeat_interval;
     let mut beats = interval_at(Instant::now() + beat, beat);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while end.run_until_cancelled(beats.tick()).await.is_some() {

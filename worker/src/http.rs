@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::status::Status;
 
 /// How long a scrape waits for the queue's depth.
-const SCRAPE: Duration = Duration::from_secs(1);
+const SCRAPE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the listener shows.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ async fn readyz(State(seen): State<Arc<Seen>>) -> (StatusCode, String) {
 }
 
 async fn metrics(State(seen): State<Arc<Seen>>) -> impl IntoResponse {
-    match tokio::time::timeout(SCRAPE, seen.queue.counts()).await {
+    match tokio::time::timeout(SCRAPE_TIMEOUT, seen.queue.counts()).await {
         Ok(Ok((depth, _))) => seen.show(depth),
         // No number is better than an old one.
         Ok(Err(_)) | Err(_) => seen.waiting.clear(),

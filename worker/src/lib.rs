@@ -18,12 +18,12 @@
 //!
 //! Not here: how the queue does its steps (that is `headroom_shared::queue`'s), and anything about requests.
 
-mod alone;
-mod backoff;
 mod claim;
+mod handler;
 mod heartbeat;
 mod host;
 mod http;
+mod isolation;
 pub mod metrics;
 pub mod panics;
 pub mod pool;
@@ -31,24 +31,24 @@ pub mod process;
 pub mod program;
 pub mod queue_command;
 mod reap;
+mod retry;
+mod run_job;
 pub mod settings;
-mod settle;
 mod start;
 mod state;
 pub mod status;
 mod threads;
-mod work;
 
 use std::sync::Arc;
 
-use headroom_shared::queue::redis::{self, RedisQueue, RedisWork, WorkerInfo};
+use headroom_shared::queue::redis::{self, RedisJobQueue, RedisWorkQueue, WorkerInfo};
 use headroom_shared::queue::{Bounds, Timing};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::handler::JobHandler;
 use self::pool::Pool;
 pub use self::settings::Settings;
-use self::work::Work;
 
 /// Does `work` for the jobs of a Redis until `shutdown`, then stops in good order.
 ///
@@ -56,7 +56,7 @@ use self::work::Work;
 /// When a setting is missing, the port is taken, or Redis refuses this worker or is unfit. A Redis that is away is waited for.
 pub async fn run(
     settings: Settings,
-    work: Work,
+    work: JobHandler,
     timing: Timing,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -73,7 +73,7 @@ pub async fn run(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: headroom_shared::runtime::clock::now_ms(),
     };
-    let queue = RedisWork::new(
+    let queue = RedisWorkQueue::new(
         Arc::clone(&connections),
         keys.clone(),
         &info,
@@ -87,7 +87,7 @@ pub async fn run(
     let listening = CancellationToken::new();
     let _stop_listening = listening.clone().drop_guard();
     if let Some(port) = settings.port {
-        let counts = RedisQueue::new(Arc::clone(&connections), keys, 0, bounds);
+        let counts = RedisJobQueue::new(Arc::clone(&connections), keys, 0, bounds);
         let seen = http::Seen::new(pool.status(), pool.metrics(), Arc::new(counts));
         let listener = http::bind(&settings.host, port).await?;
         background.spawn(http::serve(listener, seen, listening));

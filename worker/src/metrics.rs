@@ -24,7 +24,7 @@ pub(crate) enum Outcome {
     Done,
     DoneAgain,
     Retried,
-    Buried,
+    DeadLettered,
     Lost,
 }
 
@@ -84,7 +84,7 @@ impl Metrics {
             Outcome::Done => "done",
             Outcome::DoneAgain => "done_again",
             Outcome::Retried => "retried",
-            Outcome::Buried => "buried",
+            Outcome::DeadLettered => "buried",
             Outcome::Lost => "lost",
         };
         self.ended.get_or_create(&[("outcome", outcome)]).inc();

@@ -9,24 +9,24 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backoff::Backoff;
+pub use crate::handler::{Failure, JobHandler};
 use crate::metrics::Metrics;
+use crate::retry::Backoff;
 use crate::state::Shared;
 use crate::status::Status;
 use crate::threads::Threads;
-pub use crate::work::{Failure, Work};
 use crate::{claim, heartbeat, reap};
 
 /// How long a stop waits for what should be over at once.
-const AT_ONCE: Duration = Duration::from_secs(2);
+const ACTOR_STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a stop waits for the queue to take back what is not done.
-const GIVE_BACK: Duration = Duration::from_secs(5);
+const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The engine before it starts.
 pub struct Pool {
     queue: Arc<dyn WorkQueue>,
     count: ThreadCount,
-    work: Work,
+    work: JobHandler,
     timing: Timing,
     status: Arc<Status>,
     metrics: Metrics,
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Pool {
 impl Pool {
     /// An engine that does `work` for the jobs of `queue`, `threads` at once.
     #[must_use]
-    pub fn new(queue: Arc<dyn WorkQueue>, threads: ThreadCount, work: Work) -> Self {
+    pub fn new(queue: Arc<dyn WorkQueue>, threads: ThreadCount, work: JobHandler) -> Self {
         Self {
             queue,
             count: threads,
@@ -81,7 +81,7 @@ impl Pool {
         let shared = Arc::new(Shared {
             permits: Arc::new(Semaphore::new(self.count.get())),
             count: u32::try_from(self.count.get()).unwrap_or(1),
-            alone: Semaphore::new(1),
+            isolation: Semaphore::new(1),
             threads: Threads::start(self.count.get(), &self.work)?,
             queue: self.queue,
             jobs: TaskTracker::new(),
@@ -89,7 +89,7 @@ impl Pool {
             status: self.status,
             metrics: self.metrics,
             stop,
-            give_up: CancellationToken::new(),
+            grace_over: CancellationToken::new(),
         });
         if !register(&shared).await {
             return Ok(());
@@ -110,7 +110,7 @@ impl Pool {
         end_claims(&shared, &claims).await;
         drain(&shared).await;
         end.cancel();
-        let _ = tokio::time::timeout(AT_ONCE, actors.wait()).await;
+        let _ = tokio::time::timeout(ACTOR_STOP_TIMEOUT, actors.wait()).await;
         leave(&shared).await;
         Ok(())
     }
@@ -144,25 +144,25 @@ async fn end_claims(shared: &Shared, claims: &TaskTracker) {
     tokio::select! {
         () = claims.wait() => {}
         () = waking => {}
-        () = tokio::time::sleep(AT_ONCE) => {}
+        () = tokio::time::sleep(ACTOR_STOP_TIMEOUT) => {}
     }
 }
 
 async fn drain(shared: &Shared) {
     shared.jobs.close();
-    let in_time = tokio::time::timeout(shared.timing.grace, shared.jobs.wait()).await;
+    let in_time = tokio::time::timeout(shared.timing.shutdown_grace, shared.jobs.wait()).await;
     if in_time.is_err() {
         tracing::warn!(
             jobs.running = shared.jobs.len(),
             "jobs outlast the grace and go back to the queue"
         );
-        shared.give_up.cancel();
+        shared.grace_over.cancel();
         shared.jobs.wait().await;
     }
 }
 
 async fn leave(shared: &Shared) {
-    match tokio::time::timeout(GIVE_BACK, shared.queue.leave()).await {
+    match tokio::time::timeout(DEREGISTER_TIMEOUT, shared.queue.deregister()).await {
         Ok(Ok(jobs)) => tracing::info!(jobs.given_back = jobs, "stopped"),
         Ok(Err(error)) => {
             tracing::warn!(error.message = %error, "stopped without giving jobs back; another worker will take them");

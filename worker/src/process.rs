@@ -6,11 +6,11 @@ use headroom_shared::compress::{self, Earlier};
 use headroom_shared::contract::job::Payload;
 use headroom_shared::contract::prefix::{self, CompressedBlock, CompressedPrefix, Form, JobResult};
 
-use crate::work::Work;
+use crate::handler::JobHandler;
 
 /// What a worker does with its jobs.
 #[must_use]
-pub fn work() -> Work {
+pub fn work() -> JobHandler {
     Arc::new(|job| Ok(process(&job.payload)))
 }
 

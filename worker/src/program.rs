@@ -6,12 +6,12 @@ use headroom_shared::queue::Timing;
 use headroom_shared::runtime::{config, shutdown, telemetry};
 use tokio_util::sync::CancellationToken;
 
-use crate::work::Work;
+use crate::handler::JobHandler;
 use crate::{Settings, panics};
 
 /// Runs until SIGTERM or SIGINT. 0: stopped in good order; 1: could not work; 2: a setting is missing.
 #[must_use]
-pub fn run(settings: Settings, work: Work, timing: Timing) -> ExitCode {
+pub fn run(settings: Settings, work: JobHandler, timing: Timing) -> ExitCode {
     if let Err(missing) = settings.redis_url() {
         return missing.report();
     }
@@ -31,7 +31,11 @@ pub fn run(settings: Settings, work: Work, timing: Timing) -> ExitCode {
     }
 }
 
-async fn until_told_to_stop(settings: Settings, work: Work, timing: Timing) -> anyhow::Result<()> {
+async fn until_told_to_stop(
+    settings: Settings,
+    work: JobHandler,
+    timing: Timing,
+) -> anyhow::Result<()> {
     let stopping = CancellationToken::new();
     let mut running = Box::pin(crate::run(settings, work, timing, stopping.clone()));
     tokio::select! {

@@ -11,17 +11,21 @@ use crate::state::Shared;
 
 pub(crate) async fn run(shared: Arc<Shared>, end: CancellationToken) {
     while end
-        .run_until_cancelled(tokio::time::sleep(jittered(shared.timing.reap)))
+        .run_until_cancelled(tokio::time::sleep(jittered(shared.timing.reap_interval)))
         .await
         .is_some()
     {
         match shared.queue.reap().await {
-            Ok(Reaped { reaped, buried, .. }) => {
+            Ok(Reaped {
+                reaped,
+                dead_lettered,
+                ..
+            }) => {
                 shared.status.works("reap");
-                if reaped + buried > 0 {
+                if reaped + dead_lettered > 0 {
                     tracing::warn!(
                         jobs.reaped = reaped,
-                        jobs.buried = buried,
+                        jobs.buried = dead_lettered,
                         "took jobs back from dead workers"
                     );
                 }

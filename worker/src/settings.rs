@@ -10,7 +10,7 @@ use crate::queue_command::arguments::Command;
 /// Pops compression jobs from Redis, compresses prefixes, and writes them back.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "headroom-worker", version)]
-#[command(mut_args(said_anywhere))]
+#[command(mut_args(allow_after_subcommand))]
 pub struct Settings {
     /// What to do instead of working.
     #[command(subcommand)]
@@ -44,7 +44,7 @@ pub struct Settings {
 }
 
 /// What subcommands need too may stand before or behind them.
-fn said_anywhere(arg: Arg) -> Arg {
+fn allow_after_subcommand(arg: Arg) -> Arg {
     let needed = ["redis_url", "namespace", "retention_hours"];
     let is_needed = needed.contains(&arg.get_id().as_str());
     arg.global(is_needed)

@@ -1,10 +1,10 @@
 //! Waits for Redis, and refuses one that can't hold the queue.
 
-use headroom_shared::queue::redis::{Unfit, refuse_unfit};
+use headroom_shared::queue::redis::{UnmetRequirement, check_requirements};
 use headroom_shared::redis::RedisPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::Backoff;
+use crate::retry::Backoff;
 use crate::status::Status;
 
 /// Waits until Redis answers; false if told to stop before that.
@@ -12,17 +12,17 @@ pub(crate) async fn redis_is_up(
     pool: &RedisPool,
     status: &Status,
     stop: &CancellationToken,
-) -> Result<bool, Unfit> {
+) -> Result<bool, UnmetRequirement> {
     let mut backoff = Backoff::new();
     loop {
-        let asked = stop.run_until_cancelled(refuse_unfit(pool)).await;
+        let asked = stop.run_until_cancelled(check_requirements(pool)).await;
         match asked {
             None => return Ok(false),
             Some(Ok(())) => {
                 status.works("connect");
                 return Ok(true);
             }
-            Some(Err(Unfit::Store(error))) if error.is_passing() => {
+            Some(Err(UnmetRequirement::Store(error))) if error.is_passing() => {
                 status.failed("connect", &error)
             }
             Some(Err(unfit)) => return Err(unfit),

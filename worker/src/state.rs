@@ -20,7 +20,7 @@ pub(crate) struct Shared {
     /// As many.
     pub(crate) count: u32,
     /// Taken by the one job that runs alone, or waits for that.
-    pub(crate) alone: Semaphore,
+    pub(crate) isolation: Semaphore,
     pub(crate) threads: Threads,
     /// The jobs that run.
     pub(crate) jobs: TaskTracker,
@@ -30,5 +30,5 @@ pub(crate) struct Shared {
     /// No more claims.
     pub(crate) stop: CancellationToken,
     /// The grace for running jobs is over.
-    pub(crate) give_up: CancellationToken,
+    pub(crate) grace_over: CancellationToken,
 }

@@ -6,13 +6,13 @@ use headroom_shared::contract::prefix::JobResult;
 use headroom_shared::queue::Job;
 use tokio::sync::oneshot;
 
+use crate::handler::{Failure, JobHandler};
 use crate::panics;
-use crate::work::{Failure, Work};
 
 /// How a job's run ended.
 #[derive(Debug)]
-pub(crate) enum Ran {
-    Made(JobResult),
+pub(crate) enum JobOutcome {
+    Completed(JobResult),
     Failed(Failure),
     /// With the place of the panic, where it is known.
     Panicked(Option<String>),
@@ -20,7 +20,7 @@ pub(crate) enum Ran {
 
 struct Task {
     job: Arc<Job>,
-    ran: oneshot::Sender<Ran>,
+    ran: oneshot::Sender<JobOutcome>,
 }
 
 /// The threads. They end when this is dropped and their jobs are over.
@@ -31,7 +31,7 @@ pub(crate) struct Threads {
 
 impl Threads {
     /// Starts `count` threads.
-    pub(crate) fn start(count: usize, work: &Work) -> std::io::Result<Self> {
+    pub(crate) fn start(count: usize, work: &JobHandler) -> std::io::Result<Self> {
         let (tasks, waiting) = mpsc::channel::<Task>();
         let waiting = Arc::new(Mutex::new(waiting));
         for number in 0..count {
@@ -41,9 +41,9 @@ impl Threads {
                 .spawn(move || {
                     while let Some(task) = next(&waiting) {
                         let ran = match panics::caught(|| work(&task.job)) {
-                            Ok(Ok(result)) => Ran::Made(result),
-                            Ok(Err(failure)) => Ran::Failed(failure),
-                            Err(place) => Ran::Panicked(place),
+                            Ok(Ok(result)) => JobOutcome::Completed(result),
+                            Ok(Err(failure)) => JobOutcome::Failed(failure),
+                            Err(place) => JobOutcome::Panicked(place),
                         };
                         // Nobody waits any more when the grace for a stop is over.
                         let _ = task.ran.send(ran);
@@ -54,7 +54,7 @@ impl Threads {
     }
 
     /// Runs a job on a free thread. The answer never comes if the threads are gone.
-    pub(crate) fn run(&self, job: Arc<Job>) -> oneshot::Receiver<Ran> {
+    pub(crate) fn run(&self, job: Arc<Job>) -> oneshot::Receiver<JobOutcome> {
         let (ran, answer) = oneshot::channel();
         let _ = self.tasks.send(Task { job, ran });
         answer

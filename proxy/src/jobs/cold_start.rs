@@ -110,7 +110,7 @@ impl JobPermit {
     /// Makes and pushes the job of the messages that `prefix` ends, unless the queue is full.
     async fn push(self, turn: &Turn, body: Bytes, scan: Arc<Scan>, prefix: PrefixId) {
         let queue = &turn.app.queue;
-        if queue.turns_away().await {
+        if queue.drop_if_full().await {
             let _ = self.tell.send(Enqueued::DroppedFull);
             return;
         }

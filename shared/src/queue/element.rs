@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Claimed, Element, Job};
+use super::{Element, Job, Loaded};
 use crate::contract::job::{self, Envelope, Payload};
 
 /// The envelope in an element, or why it holds none that this program can work with.
@@ -41,12 +41,12 @@ fn malformed(error: &serde_json::Error) -> String {
 }
 
 /// What to do with an element whose envelope is good.
-pub(super) fn claimed(
+pub(super) fn loaded(
     element: Element,
     envelope: Envelope,
     payload: Option<&[u8]>,
     crashes: u32,
-) -> Claimed {
+) -> Loaded {
     let payload = match payload {
         None => Err("its payload is gone".to_owned()),
         Some(payload) => match serde_json::from_slice::<Payload>(payload) {
@@ -60,12 +60,12 @@ pub(super) fn claimed(
         },
     };
     match payload {
-        Ok(payload) => Claimed::Job(Arc::new(Job {
+        Ok(payload) => Loaded::Job(Arc::new(Job {
             element,
             envelope,
             payload,
             crashes,
         })),
-        Err(reason) => Claimed::Unusable { element, reason },
+        Err(reason) => Loaded::Unusable { element, reason },
     }
 }

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::element::claimed;
-use super::work::Left;
+use super::element::loaded;
+use super::work_queue::ResultEntry;
 use super::{
-    Bounds, Claimed, Depth, Element, Enqueued, Finished, Job, JobQueue, Reaped, Retried, Timing,
+    Bounds, Depth, Element, Enqueued, Finished, Job, JobQueue, Loaded, Reaped, Retried, Timing,
     Totals, WorkQueue,
 };
 use crate::contract::job::Envelope;
@@ -32,7 +32,7 @@ pub struct EmbeddedQueue {
 
 /// A job whose payload is still packed: JSON.
 #[derive(Debug, Clone)]
-struct Packed {
+struct QueuedJob {
     element: Element,
     envelope: Envelope,
     payload: Bytes,
@@ -41,9 +41,9 @@ struct Packed {
 #[derive(Debug, Default)]
 struct State {
     /// Oldest first.
-    waiting: VecDeque<Packed>,
-    active: HashMap<Element, Packed>,
-    delayed: Vec<(Instant, Packed)>,
+    waiting: VecDeque<QueuedJob>,
+    active: HashMap<Element, QueuedJob>,
+    delayed: Vec<(Instant, QueuedJob)>,
     attempts: HashMap<Element, u32>,
     totals: Totals,
 }
@@ -74,7 +74,7 @@ impl State {
         Finished::Done
     }
 
-    fn bury(&mut self, element: &Element) {
+    fn dead_letter(&mut self, element: &Element) {
         self.attempts.remove(element);
         self.totals.dead += 1;
     }
@@ -113,19 +113,19 @@ impl JobQueue for EmbeddedQueue {
         let line = serde_json::to_vec(envelope)
             .map_err(|error| StoreError::other("enqueue a job", error))?;
         let mut state = self.state();
-        let same = |job: &&mut Packed| job.envelope.prefix == envelope.prefix;
+        let same = |job: &&mut QueuedJob| job.envelope.prefix == envelope.prefix;
         if let Some(job) = state.waiting.iter_mut().find(same) {
             job.payload = payload;
             state.totals.coalesced += 1;
             return Ok(Enqueued::Coalesced);
         }
         if state.is_full(self.max_queue)
-            || !state.has_room_for(envelope.bytes, self.bounds.queued_bytes)
+            || !state.has_room_for(envelope.bytes, self.bounds.max_queued_bytes)
         {
             state.totals.dropped_full += 1;
             return Ok(Enqueued::DroppedFull);
         }
-        state.waiting.push_back(Packed {
+        state.waiting.push_back(QueuedJob {
             element: Element::new(line.into()),
             envelope: envelope.clone(),
             payload,
@@ -136,7 +136,7 @@ impl JobQueue for EmbeddedQueue {
         Ok(Enqueued::Queued)
     }
 
-    async fn turns_away(&self) -> bool {
+    async fn drop_if_full(&self) -> bool {
         let mut state = self.state();
         let full = state.is_full(self.max_queue);
         state.totals.dropped_full += u64::from(full);
@@ -149,7 +149,7 @@ impl JobQueue for EmbeddedQueue {
             waiting: state.waiting.len() as u64,
             active: state.active.len() as u64,
             delayed: state.delayed.len() as u64,
-            dead: state.totals.dead.min(self.bounds.dead.into()),
+            dead: state.totals.dead.min(self.bounds.max_dead_letters.into()),
         };
         Ok((depth, state.totals))
     }
@@ -167,13 +167,13 @@ impl WorkQueue for EmbeddedQueue {
         if let Some(element) = self.next() {
             return Ok(Some(element));
         }
-        let _ = tokio::time::timeout(self.timing.claim, arrived).await;
+        let _ = tokio::time::timeout(self.timing.claim_wait, arrived).await;
         Ok(self.next())
     }
 
-    async fn take(&self, element: &Element) -> Result<Option<Claimed>, StoreError> {
+    async fn load(&self, element: &Element) -> Result<Option<Loaded>, StoreError> {
         let packed = self.state().active.get(element).cloned();
-        Ok(packed.map(|job| claimed(job.element, job.envelope, Some(&job.payload), 0)))
+        Ok(packed.map(|job| loaded(job.element, job.envelope, Some(&job.payload), 0)))
     }
 
     async fn release(&self, element: &Element) -> Result<(), StoreError> {
@@ -194,8 +194,8 @@ impl WorkQueue for EmbeddedQueue {
         result: &JobResult,
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
-        let left = job.leaves(result, &self.bounds)?;
-        let entry = |(key, value): Left<'_>| Entry {
+        let left = job.result_entries(result, &self.bounds)?;
+        let entry = |(key, value): ResultEntry<'_>| Entry {
             key,
             rev: 0,
             value: value.into_owned().into(),
@@ -214,24 +214,24 @@ impl WorkQueue for EmbeddedQueue {
         let attempts = state.attempts.entry(job.element.clone()).or_default();
         *attempts += 1;
         let attempts = *attempts;
-        if attempts >= self.bounds.attempts {
-            state.bury(&job.element);
-            return Ok(Retried::Buried);
+        if attempts >= self.bounds.max_attempts {
+            state.dead_letter(&job.element);
+            return Ok(Retried::DeadLettered);
         }
         let delay = self
             .timing
-            .retry
+            .first_retry_delay
             .saturating_mul(1 << (attempts - 1).min(20))
-            .min(self.timing.retry_most);
+            .min(self.timing.max_retry_delay);
         state.delayed.push((Instant::now() + delay, held));
         state.totals.retried += 1;
         Ok(Retried::Later(delay))
     }
 
-    async fn bury(&self, element: &Element, _reason: &str) -> Result<(), StoreError> {
+    async fn dead_letter(&self, element: &Element, _reason: &str) -> Result<(), StoreError> {
         let mut state = self.state();
         if state.active.remove(element).is_some() {
-            state.bury(element);
+            state.dead_letter(element);
         }
         Ok(())
     }
@@ -257,7 +257,7 @@ impl WorkQueue for EmbeddedQueue {
         })
     }
 
-    async fn leave(&self) -> Result<u64, StoreError> {
+    async fn deregister(&self) -> Result<u64, StoreError> {
         let mut state = self.state();
         let mut back: Vec<_> = state.active.drain().map(|(_, job)| job).collect();
         back.sort_by(|a, b| b.envelope.id.cmp(&a.envelope.id));

@@ -3,18 +3,18 @@
 //! A job runs **at least once**: a worker that dies or stalls loses its jobs to another, and a job that ran twice leaves the
 //! same bytes as one that ran once. The queue is bounded, and what it drops it counts.
 
-mod dead;
+mod dead_letter;
 mod element;
 pub mod embedded;
 mod limits;
 pub mod redis;
-mod work;
+mod work_queue;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use self::limits::{Bounds, Timing};
-pub use self::work::{Claimed, Element, Finished, Job, Reaped, Retried, WorkQueue};
+pub use self::work_queue::{Element, Finished, Job, Loaded, Reaped, Retried, WorkQueue};
 use crate::contract::job::Envelope;
 use crate::store::StoreError;
 
@@ -88,7 +88,7 @@ pub trait JobQueue: Send + Sync + std::fmt::Debug {
 
     /// Whether a job need not even be made, because the queue is at its bound; then it is counted as dropped. A queue that is a
     /// round trip away is asked only where it dropped the last offer; where it can't be asked, the answer is false.
-    async fn turns_away(&self) -> bool;
+    async fn drop_if_full(&self) -> bool;
 
     /// How many jobs are where, and what has become of the others.
     ///

@@ -9,13 +9,13 @@
 //! | `pace` | how fast the queue empties |
 //! | `screen` | draws a text over the one before |
 //!
-//! Not here: what the steps do to the queue (that is `headroom_shared::queue::redis::operator`'s).
+//! Not here: what the steps do to the queue (that is `headroom_shared::queue::redis::admin`'s).
 
 pub(crate) mod arguments;
-mod pace;
+mod drain_rate;
+mod format;
 mod screen;
 mod text;
-mod units;
 mod watch;
 
 use std::io::{self, Write};
@@ -23,8 +23,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use headroom_shared::queue::redis::operator::{Kept, Operator, QueueStatus};
-use headroom_shared::queue::redis::{Unfit, pool, refuse_unfit};
+use headroom_shared::queue::redis::admin::{DropError, QueueAdmin, QueueStatus};
+use headroom_shared::queue::redis::{UnmetRequirement, check_requirements, pool};
 use headroom_shared::queue::{Bounds, Timing};
 use headroom_shared::redis::RedisPool;
 use headroom_shared::runtime::config::{RedisUrl, StoreSettings, fail};
@@ -33,8 +33,8 @@ use headroom_shared::store::StoreError;
 use serde::Serialize;
 use serde_json::json;
 
-pub use self::arguments::{Command, Limit, QueueCommand, Step};
-use self::pace::Pace;
+pub use self::arguments::{Action, Command, Limit, QueueCommand};
+use self::drain_rate::DrainRate;
 use crate::host;
 use crate::settings::NoRedis;
 
@@ -47,8 +47,8 @@ pub fn run(store: &StoreSettings, command: &QueueCommand) -> ExitCode {
     let ended = tokio::runtime::Runtime::new()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
-            let hand = || Hand::new(store, url, command.json);
-            let ended = runtime.block_on(async { hand().take(&command.step).await });
+            let cli = || QueueCli::new(store, url, command.json);
+            let ended = runtime.block_on(async { cli().take(&command.action).await });
             runtime.shutdown_background();
             ended
         });
@@ -66,9 +66,9 @@ fn is_reader_gone(error: &anyhow::Error) -> bool {
 }
 
 /// The operator, and how to speak with him.
-struct Hand {
+struct QueueCli {
     pool: Arc<RedisPool>,
-    operator: Operator,
+    admin: QueueAdmin,
     namespace: String,
     /// Where Redis is, without a password.
     redis: String,
@@ -77,22 +77,22 @@ struct Hand {
 
 /// A reading of the queue's state as it is printed.
 #[derive(Serialize)]
-struct Shown<'a> {
+struct StatusOutput<'a> {
     namespace: &'a str,
     redis: &'a str,
     #[serde(flatten)]
     status: &'a QueueStatus,
     #[serde(flatten)]
-    pace: Option<Pace>,
+    rate: Option<DrainRate>,
 }
 
-impl Hand {
+impl QueueCli {
     fn new(store: &StoreSettings, url: &RedisUrl, json: bool) -> Self {
         let keys = store.keys();
         let pool = pool(url, &keys);
         let bounds = Bounds::new(store.retention());
         Self {
-            operator: Operator::new(Arc::clone(&pool), keys, bounds, Timing::default()),
+            admin: QueueAdmin::new(Arc::clone(&pool), keys, bounds, Timing::default()),
             pool,
             namespace: store.namespace.clone(),
             redis: url.to_string(),
@@ -100,49 +100,50 @@ impl Hand {
         }
     }
 
-    async fn take(&self, step: &Step) -> anyhow::Result<ExitCode> {
+    async fn take(&self, step: &Action) -> anyhow::Result<ExitCode> {
         // One that is away or evicts may be looked into all the same.
-        if let Err(unfit @ (Unfit::Old { .. } | Unfit::OneOfSeveral { .. })) =
-            refuse_unfit(&self.pool).await
+        if let Err(
+            unfit @ (UnmetRequirement::TooOld { .. } | UnmetRequirement::WrongTopology { .. }),
+        ) = check_requirements(&self.pool).await
         {
             return Err(unfit.into());
         }
         match step {
-            Step::Status { watch: false } => self.status().await?,
-            Step::Status { watch: true } => tokio::select! {
+            Action::Status { watch: false } => self.status().await?,
+            Action::Status { watch: true } => tokio::select! {
                 ended = self.watch() => ended?,
                 () = shutdown::signal() => {}
             },
-            Step::List(limit) => {
+            Action::List(limit) => {
                 let most = limit.or_default(self.json);
-                let listed = self.reach(self.operator.list(most).await)?;
+                let listed = self.reach(self.admin.list(most).await)?;
                 self.print(&listed, || text::listed(&listed))?;
             }
-            Step::Dead(limit) => {
+            Action::Dead(limit) => {
                 let most = limit.or_default(self.json);
-                let buried = self.reach(self.operator.buried(most).await)?;
+                let buried = self.reach(self.admin.dead_letters(most).await)?;
                 self.print(&buried, || text::buried(&buried))?;
             }
-            Step::Replay { id: Some(id), .. } => return self.replay(id).await,
-            Step::Replay { id: None, .. } => {
-                let replayed = self.reach(self.operator.replay_all().await)?;
+            Action::Replay { id: Some(id), .. } => return self.replay(id).await,
+            Action::Replay { id: None, .. } => {
+                let replayed = self.reach(self.admin.replay_all().await)?;
                 self.print(&replayed, || text::replayed(&replayed))?;
             }
-            Step::Drop { id } => {
-                let from = match self.operator.take_out(id).await {
-                    Err(Kept::Store(error)) => self.reach(Err(error))?,
+            Action::Drop { id } => {
+                let from = match self.admin.drop_job(id).await {
+                    Err(DropError::Store(error)) => self.reach(Err(error))?,
                     ended => ended?,
                 };
                 let shown = json!({"dropped": id, "was": from});
                 self.print(&shown, || text::dropped(id, from))?;
             }
-            Step::Pause => {
-                let before = self.reach(self.operator.pause(&host::name()).await)?;
+            Action::Pause => {
+                let before = self.reach(self.admin.pause(&host::name()).await)?;
                 let shown = json!({"paused": true, "was_paused": before.is_some()});
                 self.print(&shown, || text::paused_now(before.as_ref()))?;
             }
-            Step::Resume => {
-                let before = self.reach(self.operator.resume().await)?;
+            Action::Resume => {
+                let before = self.reach(self.admin.resume().await)?;
                 let shown = json!({"paused": false, "was_paused": before});
                 self.print(&shown, || text::resumed(before))?;
             }
@@ -151,14 +152,14 @@ impl Hand {
     }
 
     async fn status(&self) -> anyhow::Result<()> {
-        let status = self.reach(self.operator.status().await)?;
+        let status = self.reach(self.admin.status().await)?;
         let shown = self.shown(&status, None);
         self.print(&shown, || text::status(&shown))?;
         Ok(())
     }
 
     async fn replay(&self, id: &str) -> anyhow::Result<ExitCode> {
-        let replayed = self.reach(self.operator.replay(id).await)?;
+        let replayed = self.reach(self.admin.replay(id).await)?;
         let refused = replayed.refused.first();
         if let (false, Some(refused)) = (self.json, refused) {
             bail!("job {id:?} can't be replayed: {}", refused.reason);
@@ -167,8 +168,8 @@ impl Hand {
         Ok(refused.map_or(ExitCode::SUCCESS, |_| ExitCode::FAILURE))
     }
 
-    fn shown<'a>(&'a self, status: &'a QueueStatus, pace: Option<Pace>) -> Shown<'a> {
-        Shown {
+    fn shown<'a>(&'a self, status: &'a QueueStatus, rate: Option<DrainRate>) -> StatusOutput<'a> {
+        StatusOutput {
             namespace: &self.namespace,
             redis: &self.redis,
             status,

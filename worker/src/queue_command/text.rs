@@ -3,20 +3,22 @@
 use std::fmt::Write;
 
 use comfy_table::{CellAlignment, Table, presets};
-use headroom_shared::queue::redis::operator::{
-    Buried, Content, Listed, Paused, QueueStatus, Replayed, TakenFrom, Whereabouts,
+use headroom_shared::queue::redis::admin::{
+    Content, DeadLetters, DroppedFrom, JobList, JobState, Paused, QueueStatus, ReplayOutcome,
 };
 use headroom_shared::store::StoreError;
 
-use super::Shown;
-use super::pace::Pace;
-use super::units::{plain, size, time};
+use super::StatusOutput;
+use super::drain_rate::DrainRate;
+use super::format::{bytes, duration, sanitized};
 
 /// The queue's state.
-pub(super) fn status(shown: &Shown<'_>) -> String {
+pub(super) fn status(shown: &StatusOutput<'_>) -> String {
     let (status, totals) = (shown.status, shown.status.totals);
     let mut table = Table::new();
-    let oldest = status.oldest_ms.map(|age| format!("oldest {}", time(age)));
+    let oldest = status
+        .oldest_ms
+        .map(|age| format!("oldest {}", duration(age)));
     let depth = status.depth;
     for (name, count, more) in [
         ("waiting", depth.waiting, oldest.unwrap_or_default()),
@@ -37,7 +39,7 @@ pub(super) fn status(shown: &Shown<'_>) -> String {
     let _ = writeln!(
         text,
         "text     {} count against the bound",
-        size(status.queued_bytes)
+        bytes(status.queued_bytes)
     );
     let _ = writeln!(
         text,
@@ -59,12 +61,12 @@ pub(super) fn status(shown: &Shown<'_>) -> String {
 
 fn pause(paused: &Paused) -> String {
     match (paused.since_ms, &paused.by) {
-        (Some(ms), Some(by)) => format!("for {}, by {}", time(ms), plain(by)),
+        (Some(ms), Some(by)) => format!("for {}, by {}", duration(ms), sanitized(by)),
         _ => "yes".to_owned(),
     }
 }
 
-fn pace_lines(pace: Pace) -> String {
+fn pace_lines(pace: DrainRate) -> String {
     let per_second = pace.per_second.map_or_else(
         || "not known yet".to_owned(),
         |jobs| format!("{jobs:.1} jobs done per second"),
@@ -72,7 +74,7 @@ fn pace_lines(pace: Pace) -> String {
     let empty = match pace.eta_s {
         None => pace.no_eta.to_owned(),
         Some(0) => "now".to_owned(),
-        Some(seconds) => format!("in {}", time(seconds * 1000)),
+        Some(seconds) => format!("in {}", duration(seconds * 1000)),
     };
     format!("pace     {per_second}\nempty    {empty}\n")
 }
@@ -85,12 +87,12 @@ fn workers(status: &QueueStatus) -> String {
     for worker in &status.workers {
         let info = worker.info.as_ref();
         table.add_row([
-            plain(&worker.id),
-            format!("{} ago", time(worker.heartbeat_ms)),
+            sanitized(&worker.id),
+            format!("{} ago", duration(worker.heartbeat_ms)),
             if worker.alive { "alive" } else { "stale" }.to_owned(),
             worker.holds.to_string(),
             info.map_or_else(String::new, |info| info.threads.to_string()),
-            info.map_or_else(String::new, |info| plain(&info.version)),
+            info.map_or_else(String::new, |info| sanitized(&info.version)),
         ]);
     }
     right(&mut table, &[1, 3, 4]);
@@ -103,7 +105,7 @@ pub(super) fn away(place: &str, error: &StoreError) -> String {
 }
 
 /// The jobs that are not done.
-pub(super) fn listed(listed: &Listed) -> String {
+pub(super) fn listed(listed: &JobList) -> String {
     if listed.jobs.is_empty() {
         return "no job waits, is in work or delayed\n".to_owned();
     }
@@ -111,25 +113,25 @@ pub(super) fn listed(listed: &Listed) -> String {
         "state", "id", "model", "tokens", "blocks", "text", "pushed", "prefix", "trace", "where",
     ]);
     for job in &listed.jobs {
-        let (state, place) = match &job.is {
-            Whereabouts::Waiting => ("waiting", String::new()),
-            Whereabouts::Active { worker } => ("active", format!("at {}", plain(worker))),
-            Whereabouts::Delayed { due_in_ms } => {
-                ("delayed", format!("due in {}", time(*due_in_ms)))
+        let (state, place) = match &job.state {
+            JobState::Waiting => ("waiting", String::new()),
+            JobState::Active { worker } => ("active", format!("at {}", sanitized(worker))),
+            JobState::Delayed { due_in_ms } => {
+                ("delayed", format!("due in {}", duration(*due_in_ms)))
             }
         };
         let mut row = vec![state.to_owned()];
         match &job.content {
-            Content::Unreadable { unreadable } => row.push(plain(unreadable)),
+            Content::Unreadable { unreadable } => row.push(sanitized(unreadable)),
             Content::Envelope(envelope) => row.extend([
-                plain(&envelope.id),
-                plain(&envelope.model),
+                sanitized(&envelope.id),
+                sanitized(&envelope.model),
                 envelope.tokens.to_string(),
                 envelope.blocks.to_string(),
-                size(envelope.bytes),
-                format!("{} ago", time(job.age_ms.unwrap_or_default())),
+                bytes(envelope.bytes),
+                format!("{} ago", duration(job.age_ms.unwrap_or_default())),
                 envelope.prefix.to_string(),
-                plain(&envelope.trace),
+                sanitized(&envelope.trace),
                 place,
             ]),
         }
@@ -140,7 +142,7 @@ pub(super) fn listed(listed: &Listed) -> String {
 }
 
 /// The dead list.
-pub(super) fn buried(buried: &Buried) -> String {
+pub(super) fn buried(buried: &DeadLetters) -> String {
     if buried.dead.is_empty() {
         return "no job is buried\n".to_owned();
     }
@@ -148,19 +150,19 @@ pub(super) fn buried(buried: &Buried) -> String {
     for job in &buried.dead {
         let (id, model, tokens) = match &job.content {
             Content::Envelope(envelope) => (
-                plain(&envelope.id),
-                plain(&envelope.model),
+                sanitized(&envelope.id),
+                sanitized(&envelope.model),
                 envelope.tokens.to_string(),
             ),
             Content::Unreadable { .. } => ("(no id)".to_owned(), String::new(), String::new()),
         };
         table.add_row([
             id,
-            format!("{} ago", time(job.age_ms)),
+            format!("{} ago", duration(job.age_ms)),
             model,
             tokens,
-            plain(&job.worker),
-            plain(&job.reason),
+            sanitized(&job.worker),
+            sanitized(&job.reason),
         ]);
     }
     right(&mut table, &[1, 3]);
@@ -175,27 +177,27 @@ fn and_more(more: u64) -> String {
 }
 
 /// What became of a replay.
-pub(super) fn replayed(replayed: &Replayed) -> String {
+pub(super) fn replayed(replayed: &ReplayOutcome) -> String {
     let mut text = String::new();
     for refused in &replayed.refused {
-        let id = refused.id.as_deref().map_or("(no id)".into(), plain);
-        let _ = writeln!(text, "{id} stays buried: {}", plain(&refused.reason));
+        let id = refused.id.as_deref().map_or("(no id)".into(), sanitized);
+        let _ = writeln!(text, "{id} stays buried: {}", sanitized(&refused.reason));
     }
     match replayed.replayed.as_slice() {
         [] => text + "no job was replayed\n",
-        [id] => text + &format!("{} waits in the queue again\n", plain(id)),
+        [id] => text + &format!("{} waits in the queue again\n", sanitized(id)),
         ids => text + &format!("{} jobs wait in the queue again\n", ids.len()),
     }
 }
 
 /// That a job is out of the queue.
-pub(super) fn dropped(id: &str, from: TakenFrom) -> String {
+pub(super) fn dropped(id: &str, from: DroppedFrom) -> String {
     let was = match from {
-        TakenFrom::Waiting => "it waited in the queue",
-        TakenFrom::Delayed => "it was delayed",
-        TakenFrom::Dead => "it was buried",
+        DroppedFrom::Waiting => "it waited in the queue",
+        DroppedFrom::Delayed => "it was delayed",
+        DroppedFrom::Dead => "it was buried",
     };
-    format!("{} is dropped: {was}\n", plain(id))
+    format!("{} is dropped: {was}\n", sanitized(id))
 }
 
 /// That claims are stopped.

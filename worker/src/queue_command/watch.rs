@@ -7,14 +7,14 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::pace::Readings;
+use super::drain_rate::RateWindow;
 use super::screen::Screen;
-use super::{Hand, text};
+use super::{QueueCli, text};
 
 /// Between two readings.
-const EVERY: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(1);
 
-impl Hand {
+impl QueueCli {
     /// Shows the queue's state every second, and where Redis is away, that: over the one before where there is a terminal,
     /// otherwise one after the other.
     ///
@@ -22,12 +22,12 @@ impl Hand {
     /// When nothing can be printed, or Redis refuses this login.
     pub(super) async fn watch(&self) -> anyhow::Result<()> {
         let mut screen = Screen::stdout().filter(|_| !self.json);
-        let mut readings = Readings::default();
-        let mut beats = interval(EVERY);
+        let mut readings = RateWindow::default();
+        let mut beats = interval(INTERVAL);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beats.tick().await;
-            match self.operator.status().await {
+            match self.admin.status().await {
                 Ok(status) => {
                     let shown = self.shown(&status, Some(readings.add(&status)));
                     self.show(&mut screen, &shown, text::status(&shown))?;

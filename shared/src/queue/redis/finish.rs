@@ -3,20 +3,20 @@
 use std::sync::atomic::Ordering;
 
 use super::scripts;
-use super::worker::{RedisWork, minus};
+use super::work_queue::{RedisWorkQueue, minus};
 use crate::contract::job::Envelope;
 use crate::queue::limits::ms;
-use crate::queue::work::Left;
+use crate::queue::work_queue::ResultEntry;
 use crate::queue::{Element, Finished};
 use crate::store::StoreError;
 
-impl RedisWork {
+impl RedisWorkQueue {
     /// Writes what a job leaves in the store, which is the same however often it is written.
-    pub(super) async fn write(&self, entries: &[Left<'_>]) -> Result<(), StoreError> {
+    pub(super) async fn write(&self, entries: &[ResultEntry<'_>]) -> Result<(), StoreError> {
         let mut write = redis::pipe();
         for (key, value) in entries {
             let set = write.cmd("SET").arg(self.keys.entry(*key)).arg(&**value);
-            set.arg("PX").arg(ms(self.bounds.results_live)).ignore();
+            set.arg("PX").arg(ms(self.bounds.result_ttl)).ignore();
         }
         let write = async |mut connection| write.exec_async(&mut connection).await;
         self.pool.repeat("write a result", write).await
@@ -26,10 +26,10 @@ impl RedisWork {
     pub(super) async fn end(
         &self,
         (element, envelope): (&Element, &Envelope),
-        entries: &[Left<'_>],
+        entries: &[ResultEntry<'_>],
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
-        let found = and_claim.then(|| self.held().next_found()).flatten();
+        let found = and_claim.then(|| self.held().next_adopted()).flatten();
         let mut script = scripts::FINISH.key(&self.active);
         script
             .key(self.keys.payload(&envelope.id))
@@ -44,7 +44,7 @@ impl RedisWork {
             .arg(envelope.prefix.to_string())
             .arg(minus(envelope.bytes))
             .arg(u8::from(and_claim && found.is_none()))
-            .arg(ms(self.bounds.results_live));
+            .arg(ms(self.bounds.result_ttl));
         for (key, value) in entries {
             script.key(self.keys.entry(*key)).arg(&**value);
         }
@@ -58,16 +58,16 @@ impl RedisWork {
             Err(error) => {
                 found
                     .into_iter()
-                    .for_each(|found| self.held().put_off(found));
+                    .for_each(|found| self.held().return_adopted(found));
                 return Err(error);
             }
         };
-        self.held().settle(element);
+        self.held().end(element);
         if paused {
             self.paused.store(true, Ordering::Relaxed);
         }
         let next = claimed.map(|bytes| Element::new(bytes.into())).or(found);
-        let next = next.filter(|element| self.held().take(element));
+        let next = next.filter(|element| self.held().start(element));
         Ok((
             if mine {
                 Finished::Done

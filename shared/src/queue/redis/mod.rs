@@ -2,27 +2,27 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `fit` | refuses a Redis that can't hold the queue |
-//! | `pressure` | how full Redis is |
-//! | `producer` | [`RedisQueue`]: offers and counts |
+//! | `requirements` | refuses a Redis that can't hold the queue |
+//! | `memory` | how full Redis is |
+//! | `producer` | [`RedisJobQueue`]: offers and counts |
 //! | `line` | the one connection that blocks until a job comes |
 //! | `held` | what this worker knows that it holds, and what it holds without knowing |
-//! | `worker` | [`RedisWork`]: claim, take up, put off, bury, beat, leave |
+//! | `worker` | [`RedisWorkQueue`]: claim, take up, put off, bury, beat, leave |
 //! | `finish` | ends a job, and claims the next with it |
-//! | [`operator`] | [`Operator`](operator::Operator): looks, replays, drops, pauses |
+//! | [`operator`] | [`QueueAdmin`](operator::QueueAdmin): looks, replays, drops, pauses |
 //! | `reap` | takes back what dead workers hold |
 //! | `scripts` | every step over several keys, as a script |
 
+pub mod admin;
+mod blocking_claim;
 mod finish;
-mod fit;
-mod held;
-mod line;
-pub mod operator;
-mod pressure;
-mod producer;
+mod held_elements;
+mod job_queue;
+mod memory;
 mod reap;
+mod requirements;
 mod scripts;
-mod worker;
+mod work_queue;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,16 +31,16 @@ use crate::contract::keys::Keys;
 use crate::redis::RedisPool;
 use crate::runtime::config::RedisUrl;
 
-pub use self::fit::{Unfit, refuse_unfit};
-pub use self::producer::RedisQueue;
-pub use self::worker::{RedisWork, WorkerInfo};
+pub use self::job_queue::RedisJobQueue;
+pub use self::requirements::{UnmetRequirement, check_requirements};
+pub use self::work_queue::{RedisWorkQueue, WorkerInfo};
 
 /// How long an answer may take: enough for the largest payload over a slow line.
-const ANSWER: Duration = Duration::from_secs(5);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The queue's connections to Redis. They are not the store's, so that no large job holds up a request. Must be called within a
 /// tokio runtime.
 #[must_use]
 pub fn pool(url: &RedisUrl, keys: &Keys) -> Arc<RedisPool> {
-    RedisPool::new("queue", url, keys, ANSWER)
+    RedisPool::new("queue", url, keys, RESPONSE_TIMEOUT)
 }

@@ -3,17 +3,17 @@
 use redis::cmd;
 
 use super::scripts;
-use super::worker::RedisWork;
-use crate::queue::dead;
+use super::work_queue::RedisWorkQueue;
+use crate::queue::dead_letter;
 use crate::queue::limits::ms;
 use crate::store::StoreError;
 
-impl RedisWork {
+impl RedisWorkQueue {
     /// Empties the list of one worker, if it is dead; how many jobs went back and how many were buried.
     pub(super) async fn reap_one(&self, worker: &str) -> Result<(u64, u64), StoreError> {
         let reason = format!(
             "{} workers died or stalled while they held it",
-            self.bounds.deaths
+            self.bounds.max_worker_deaths
         );
         let mut script = scripts::REAP.key(self.keys.workers());
         script
@@ -25,11 +25,11 @@ impl RedisWork {
             .key(self.keys.attempts())
             .key(self.keys.stats())
             .arg(worker)
-            .arg(ms(self.timing.stale))
-            .arg(ms(self.timing.forget))
-            .arg(self.bounds.deaths)
-            .arg(self.bounds.dead)
-            .arg(dead::head(&reason, worker));
+            .arg(ms(self.timing.stale_after))
+            .arg(ms(self.timing.forget_after))
+            .arg(self.bounds.max_worker_deaths)
+            .arg(self.bounds.max_dead_letters)
+            .arg(dead_letter::head(&reason, worker));
         self.pool
             .run("take back a dead worker's jobs", &script)
             .await
@@ -52,7 +52,7 @@ impl RedisWork {
         )]
         let (now, stale) = (
             (seconds * 1000 + micros / 1000) as f64,
-            ms(self.timing.stale) as f64,
+            ms(self.timing.stale_after) as f64,
         );
         Ok(scores
             .into_iter()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use headroom_shared::queue::{Job, Timing};
 use headroom_shared::runtime::config;
-use headroom_worker::pool::Work;
+use headroom_worker::pool::JobHandler;
 use headroom_worker::{process, program};
 
 use crate::args::Added;
@@ -41,7 +41,7 @@ fn worker(added: Added) -> ExitCode {
 }
 
 /// What the real worker does, and what is added.
-fn work(added: Added) -> Work {
+fn work(added: Added) -> JobHandler {
     let real = process::work();
     Arc::new(move |job: &Job| {
         std::thread::sleep(added.sleep());

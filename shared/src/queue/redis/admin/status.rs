@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::{Operator, Paused};
+use super::{Paused, QueueAdmin};
 use crate::queue::limits::ms;
-use crate::queue::redis::producer::totals;
+use crate::queue::redis::job_queue::totals;
 use crate::queue::redis::{WorkerInfo, scripts};
 use crate::queue::{Depth, Totals};
 use crate::store::StoreError;
 
-const WHAT: &str = "read the queue's state";
+const OPERATION: &str = "read the queue's state";
 
 /// The queue at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,12 +30,12 @@ pub struct QueueStatus {
     /// What has become of jobs so far.
     pub totals: Totals,
     /// Every worker that is known, by its id.
-    pub workers: Vec<WorkerSeen>,
+    pub workers: Vec<WorkerStatus>,
 }
 
 /// A worker as the queue knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WorkerSeen {
+pub struct WorkerStatus {
     /// Its id, as in the name of its active list.
     pub id: String,
     /// What it said of itself.
@@ -50,7 +50,7 @@ pub struct WorkerSeen {
 }
 
 /// What the script returns.
-type Looked = (
+type StatusReply = (
     u64,
     u64,
     u64,
@@ -61,14 +61,14 @@ type Looked = (
     Vec<u64>,
 );
 
-impl Operator {
+impl QueueAdmin {
     /// How much is where, and who works.
     ///
     /// # Errors
     /// When the queue can't be reached.
     pub async fn status(&self) -> Result<QueueStatus, StoreError> {
         let (scores, infos) = self.known_workers().await?;
-        let mut script = scripts::LOOK.key(self.keys.jobs());
+        let mut script = scripts::STATUS.key(self.keys.jobs());
         script
             .key(self.keys.delayed())
             .key(self.keys.dead())
@@ -77,19 +77,19 @@ impl Operator {
         for (worker, _) in &scores {
             script.key(self.keys.active(worker));
         }
-        let (at, waiting, delayed, dead, counters, paused, next, holds): Looked =
-            self.pool.run(WHAT, &script).await?;
+        let (at, waiting, delayed, dead, counters, paused, next, holds): StatusReply =
+            self.pool.run(OPERATION, &script).await?;
         let counters = numbers(&counters);
         let pushed = next.and_then(|next| Some(self.content(&next).envelope()?.enqueued_ms));
         let workers = scores.into_iter().zip(&holds).map(|((id, score), holds)| {
             let heartbeat_ms = at.saturating_sub(score);
-            WorkerSeen {
+            WorkerStatus {
                 info: infos
                     .get(&id)
                     .and_then(|info| serde_json::from_slice(info).ok()),
                 id,
                 heartbeat_ms,
-                alive: heartbeat_ms < ms(self.timing.stale),
+                alive: heartbeat_ms < ms(self.timing.stale_after),
                 holds: *holds,
             }
         });
@@ -122,7 +122,7 @@ impl Operator {
         let both = &both;
         let (scores, infos): (Vec<(String, f64)>, _) = self
             .pool
-            .repeat(WHAT, |mut connection| async move {
+            .repeat(OPERATION, |mut connection| async move {
                 both.query_async(&mut connection).await
             })
             .await?;

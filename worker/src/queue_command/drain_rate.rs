@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 
-use headroom_shared::queue::redis::operator::QueueStatus;
+use headroom_shared::queue::redis::admin::QueueStatus;
 use serde::Serialize;
 
 /// Over how long the pace is taken, in milliseconds.
-const OVER: u64 = 10_000;
+const WINDOW_MS: u64 = 10_000;
 
 /// How fast the queue empties.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct Pace {
+pub(super) struct DrainRate {
     /// Jobs done per second; none at the first reading.
     pub(super) per_second: Option<f64>,
     /// Seconds until no job is left, if they go on to become fewer as they did; none where they do not.
@@ -22,31 +22,31 @@ pub(super) struct Pace {
 
 /// The readings of the last seconds.
 #[derive(Debug, Default)]
-pub(super) struct Readings(VecDeque<Reading>);
+pub(super) struct RateWindow(VecDeque<Sample>);
 
 #[derive(Debug, Clone, Copy)]
-struct Reading {
+struct Sample {
     at: u64,
     done: u64,
     /// Jobs that are not done.
     left: u64,
 }
 
-impl Readings {
+impl RateWindow {
     /// Takes one more reading, and gives the pace by it.
-    pub(super) fn add(&mut self, status: &QueueStatus) -> Pace {
+    pub(super) fn add(&mut self, status: &QueueStatus) -> DrainRate {
         let depth = status.depth;
-        let last = Reading {
+        let last = Sample {
             at: status.at,
             done: status.totals.done,
             left: depth.waiting + depth.active + depth.delayed,
         };
         // A Redis that has lost its data, or whose clock was put back, begins anew.
-        let is_new = |before: &Reading| before.at > last.at || before.done > last.done;
+        let is_new = |before: &Sample| before.at > last.at || before.done > last.done;
         if self.0.back().is_some_and(is_new) {
             self.0.clear();
         }
-        while self.0.front().is_some_and(|it| it.at + OVER < last.at) {
+        while self.0.front().is_some_and(|it| it.at + WINDOW_MS < last.at) {
             self.0.pop_front();
         }
         self.0.push_back(last);
@@ -63,7 +63,7 @@ impl Readings {
     clippy::cast_sign_loss,
     reason = "counts and seconds to be read by people"
 )]
-fn pace(first: Reading, last: Reading, paused: bool) -> Pace {
+fn pace(first: Sample, last: Sample, paused: bool) -> DrainRate {
     let seconds = (last.at - first.at) as f64 / 1000.0;
     let done = (last.done - first.done) as f64;
     let fewer = first.left as f64 - last.left as f64;
@@ -79,7 +79,7 @@ fn pace(first: Reading, last: Reading, paused: bool) -> Pace {
         left if fewer > 0.0 && !paused => Some((left as f64 * seconds / fewer).ceil() as u64),
         _ => None,
     };
-    Pace {
+    DrainRate {
         per_second: known.then(|| (done / seconds * 100.0).round() / 100.0),
         eta_s: eta,
         no_eta,
@@ -90,8 +90,8 @@ fn pace(first: Reading, last: Reading, paused: bool) -> Pace {
 mod tests {
     use super::*;
 
-    fn between(first: (u64, u64, u64), last: (u64, u64, u64), paused: bool) -> Pace {
-        let reading = |(at, done, left)| Reading { at, done, left };
+    fn between(first: (u64, u64, u64), last: (u64, u64, u64), paused: bool) -> DrainRate {
+        let reading = |(at, done, left)| Sample { at, done, left };
         pace(reading(first), reading(last), paused)
     }
 

@@ -51,18 +51,18 @@ pub struct Job {
 }
 
 /// One entry that a job's end leaves in the store.
-pub(super) type Left<'a> = (Key, Cow<'a, [u8]>);
+pub(super) type ResultEntry<'a> = (Key, Cow<'a, [u8]>);
 
 impl Job {
     /// What its result leaves in the store: the forms first, so that whoever finds the compressed prefix finds them too.
     ///
     /// # Errors
     /// When it is larger than `bounds` allow.
-    pub(super) fn leaves<'a>(
+    pub(super) fn result_entries<'a>(
         &self,
         result: &'a JobResult,
         bounds: &Bounds,
-    ) -> Result<Vec<Left<'a>>, StoreError> {
+    ) -> Result<Vec<ResultEntry<'a>>, StoreError> {
         let compressed = serde_json::to_vec(&result.compressed)
             .map_err(|error| StoreError::other("finish a job", error))?;
         let forms = result.forms.iter();
@@ -77,7 +77,7 @@ impl Job {
 
 /// What an element that was claimed turned out to be.
 #[derive(Debug, Clone)]
-pub enum Claimed {
+pub enum Loaded {
     /// A job to do.
     Job(Arc<Job>),
     /// An element that is no job, or whose payload is gone: to be buried.
@@ -104,7 +104,7 @@ pub enum Retried {
     /// It will be tried again after this time.
     Later(Duration),
     /// It had no attempt left and was buried.
-    Buried,
+    DeadLettered,
     /// This worker did not hold it any more.
     NotHeld,
 }
@@ -115,14 +115,14 @@ pub struct Reaped {
     /// Jobs taken back from dead workers.
     pub reaped: u64,
     /// Jobs buried because they were held at too many deaths.
-    pub buried: u64,
+    pub dead_lettered: u64,
     /// Jobs whose next attempt was due.
     pub promoted: u64,
 }
 
 /// The worker's side of the queue, for one worker process.
 ///
-/// What is claimed is held until it is finished, put off, buried or given back by [`Self::leave`].
+/// What is claimed is held until it is finished, put off, buried or given back by [`Self::deregister`].
 #[async_trait]
 pub trait WorkQueue: Send + Sync + std::fmt::Debug {
     /// Makes this worker known. Before that it must not claim: what an unknown worker holds is looked for by nobody.
@@ -131,7 +131,7 @@ pub trait WorkQueue: Send + Sync + std::fmt::Debug {
     /// When the queue can't be reached.
     async fn register(&self) -> Result<(), StoreError>;
 
-    /// Waits for an element, at most [`super::Timing::claim`]. One call at a time, and never drop it half-way: an element that
+    /// Waits for an element, at most [`super::Timing::claim_wait`]. One call at a time, and never drop it half-way: an element that
     /// is just coming would be found only after two heartbeats.
     ///
     /// # Errors
@@ -144,7 +144,7 @@ pub trait WorkQueue: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// When the queue can't be reached. The element is still held.
-    async fn take(&self, element: &Element) -> Result<Option<Claimed>, StoreError>;
+    async fn load(&self, element: &Element) -> Result<Option<Loaded>, StoreError>;
 
     /// Gives one element back, to the front of the queue.
     ///
@@ -178,7 +178,7 @@ pub trait WorkQueue: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// When the queue can't be reached.
-    async fn bury(&self, element: &Element, reason: &str) -> Result<(), StoreError>;
+    async fn dead_letter(&self, element: &Element, reason: &str) -> Result<(), StoreError>;
 
     /// Says that this worker lives, and gives the number of elements found that it holds without knowing of them; the next
     /// claims bring those.
@@ -197,5 +197,5 @@ pub trait WorkQueue: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// When the queue can't be reached. What it holds is then taken back as from a dead worker.
-    async fn leave(&self) -> Result<u64, StoreError>;
+    async fn deregister(&self) -> Result<u64, StoreError>;
 }

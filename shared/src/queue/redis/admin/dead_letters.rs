@@ -5,27 +5,27 @@ use std::num::NonZeroU32;
 use redis::cmd;
 use serde::Serialize;
 
-use super::{Content, Operator};
+use super::{Content, QueueAdmin};
 use crate::contract::job::Envelope;
-use crate::queue::dead;
+use crate::queue::dead_letter;
 use crate::store::StoreError;
 
-const WHAT: &str = "read the dead list";
+const OPERATION: &str = "read the dead list";
 /// What is said of an entry that holds no job.
 pub(super) const NO_ENVELOPE: &str = "it holds no envelope";
 
 /// Buried jobs, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Buried {
+pub struct DeadLetters {
     /// The jobs.
-    pub dead: Vec<BuriedJob>,
+    pub dead: Vec<DeadLetter>,
     /// How many there are besides these.
     pub more: u64,
 }
 
 /// A buried job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct BuriedJob {
+pub struct DeadLetter {
     /// Why it was buried.
     pub reason: String,
     /// By which worker, or which worker held it last.
@@ -39,26 +39,26 @@ pub struct BuriedJob {
     pub content: Content,
 }
 
-impl Operator {
-    /// Buried jobs, newest first, at most `most`.
+impl QueueAdmin {
+    /// DeadLetters jobs, newest first, at most `most`.
     ///
     /// # Errors
     /// When the queue can't be reached.
-    pub async fn buried(&self, most: NonZeroU32) -> Result<Buried, StoreError> {
+    pub async fn dead_letters(&self, most: NonZeroU32) -> Result<DeadLetters, StoreError> {
         let mut all = redis::pipe();
         all.atomic()
             .add_command(cmd("TIME"))
             .llen(self.keys.dead())
             .lrange(self.keys.dead(), 0, last(most));
         let all = &all;
-        let read = self.pool.repeat(WHAT, |mut connection| async move {
+        let read = self.pool.repeat(OPERATION, |mut connection| async move {
             all.query_async(&mut connection).await
         });
         let ((seconds, micros), length, entries): ((u64, u64), u64, Vec<Vec<u8>>) = read.await?;
         let now = seconds * 1000 + micros / 1000;
         let more = length.saturating_sub(entries.len() as u64);
-        let dead = entries.iter().map(|entry| self.buried_job(entry, now));
-        Ok(Buried {
+        let dead = entries.iter().map(|entry| self.dead_letter(entry, now));
+        Ok(DeadLetters {
             dead: dead.collect(),
             more,
         })
@@ -73,20 +73,20 @@ impl Operator {
             .to_owned();
         let range = &range;
         self.pool
-            .repeat(WHAT, |mut connection| async move {
+            .repeat(OPERATION, |mut connection| async move {
                 range.query_async(&mut connection).await
             })
             .await
     }
 
     /// The entry and the envelope of the buried job with this id, where there is one.
-    pub(super) async fn find_buried(
+    pub(super) async fn find_dead_letter(
         &self,
         id: &str,
     ) -> Result<Option<(Vec<u8>, Envelope)>, StoreError> {
         let mut entries = self.entries().await?.into_iter();
         Ok(entries.find_map(|entry| {
-            let element = dead::read(&entry)?.element()?;
+            let element = dead_letter::read(&entry)?.element()?;
             match self.content(element.bytes()) {
                 Content::Envelope(envelope) if envelope.id == id => Some((entry, envelope)),
                 _ => None,
@@ -94,10 +94,10 @@ impl Operator {
         }))
     }
 
-    fn buried_job(&self, entry: &[u8], now: u64) -> BuriedJob {
-        let read = dead::read(entry).unwrap_or_default();
+    fn dead_letter(&self, entry: &[u8], now: u64) -> DeadLetter {
+        let read = dead_letter::read(entry).unwrap_or_default();
         let element = read.element();
-        BuriedJob {
+        DeadLetter {
             content: element.map_or_else(
                 || Content::Unreadable {
                     unreadable: NO_ENVELOPE.to_owned(),

@@ -6,13 +6,13 @@ use headroom_shared::contract::prefix::JobResult;
 use headroom_shared::queue::Job;
 
 /// What is done with a job, on a thread of its own. A panic in it is this job's failure alone.
-pub type Work = Arc<dyn Fn(&Job) -> Result<JobResult, Failure> + Send + Sync>;
+pub type JobHandler = Arc<dyn Fn(&Job) -> Result<JobResult, Failure> + Send + Sync>;
 
 /// Why a job's work made no result. The text must hold nothing of the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// The same job may succeed later.
-    Passing(String),
+    Transient(String),
     /// No further attempt can help.
-    Lasting(String),
+    Permanent(String),
 }

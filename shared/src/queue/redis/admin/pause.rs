@@ -3,7 +3,7 @@
 use redis::cmd;
 use serde::{Deserialize, Serialize};
 
-use super::Operator;
+use super::QueueAdmin;
 use crate::queue::redis::scripts;
 use crate::store::StoreError;
 
@@ -39,7 +39,7 @@ impl Paused {
     }
 }
 
-impl Operator {
+impl QueueAdmin {
     /// Stops claims: workers end what they work on and take no more. Gives the pause that was on already, which stays as it is.
     ///
     /// # Errors

@@ -5,23 +5,27 @@ use std::time::{Duration, Instant};
 
 use redis::cmd;
 
-use super::fit::ask;
+use super::requirements::ask;
 use crate::redis::RedisPool;
 use crate::redis::eviction::field;
 use crate::store::StoreError;
 
 /// How old a reading may be that is still used.
-const FRESH: Duration = Duration::from_secs(1);
+const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// What was last read, and when.
 #[derive(Debug, Default)]
-pub(super) struct Pressure(Mutex<Option<(Instant, bool)>>);
+pub(super) struct MemoryUsage(Mutex<Option<(Instant, bool)>>);
 
-impl Pressure {
+impl MemoryUsage {
     /// Whether Redis has used more than so many percent of its `maxmemory`. False where it has none, or does not tell.
-    pub(super) async fn is_high(&self, pool: &RedisPool, percent: u64) -> Result<bool, StoreError> {
+    pub(super) async fn is_above(
+        &self,
+        pool: &RedisPool,
+        percent: u64,
+    ) -> Result<bool, StoreError> {
         if let Some((at, high)) = *self.last()
-            && at.elapsed() < FRESH
+            && at.elapsed() < MAX_AGE
         {
             return Ok(high);
         }

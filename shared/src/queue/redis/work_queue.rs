@@ -9,25 +9,25 @@ use redis::cmd;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::held::Held;
-use super::line::Line;
+use super::blocking_claim::BlockingClaim;
+use super::held_elements::HeldElements;
 use super::scripts;
 use crate::contract::keys::Keys;
 use crate::contract::prefix::JobResult;
-use crate::queue::element::{claimed, read};
+use crate::queue::element::{loaded, read};
 use crate::queue::limits::ms;
 use crate::queue::{
-    Bounds, Claimed, Element, Finished, Job, Reaped, Retried, Timing, WorkQueue, dead,
+    Bounds, Element, Finished, Job, Loaded, Reaped, Retried, Timing, WorkQueue, dead_letter,
 };
 use crate::redis::RedisPool;
 use crate::store::StoreError;
 
 /// How many due retries one look brings back.
-const PROMOTE: usize = 100;
+const MAX_PROMOTED: usize = 100;
 /// How long what was sent over a broken connection may still reach Redis: as long as a network holds it back.
-const LATE: Duration = Duration::from_secs(120);
+const LATE_COMMAND_WINDOW: Duration = Duration::from_secs(120);
 /// How long a claim waits while the queue is paused, before it looks again.
-const PAUSED: Duration = Duration::from_millis(500);
+const PAUSE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What `headroom:worker-info` tells of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
@@ -46,7 +46,7 @@ pub struct WorkerInfo {
 
 /// The queue as one worker process sees it.
 #[derive(Debug)]
-pub struct RedisWork {
+pub struct RedisWorkQueue {
     pub(super) pool: Arc<RedisPool>,
     pub(super) keys: Keys,
     id: String,
@@ -54,15 +54,15 @@ pub struct RedisWork {
     info: String,
     pub(super) bounds: Bounds,
     pub(super) timing: Timing,
-    line: Line,
-    held: Mutex<Held>,
+    blocking_claim: BlockingClaim,
+    held: Mutex<HeldElements>,
     /// Whether the queue was paused when it was last seen.
     pub(super) paused: AtomicBool,
     /// When a claim with a job's end was last sent over a connection that broke.
     cut_off: Mutex<Option<Instant>>,
 }
 
-impl RedisWork {
+impl RedisWorkQueue {
     /// The queue under these keys, for the worker that `info` describes.
     #[must_use]
     pub fn new(
@@ -75,7 +75,7 @@ impl RedisWork {
         // In a container the pid is always the same, and the host's name may outlive a restart.
         let id = format!("{}:{}:{}", info.host, info.pid, Uuid::new_v4());
         Self {
-            line: Line::new(Arc::clone(&pool), timing.claim),
+            blocking_claim: BlockingClaim::new(Arc::clone(&pool), timing.claim_wait),
             active: keys.active(&id),
             info: serde_json::to_string(info).unwrap_or_default(),
             held: Mutex::default(),
@@ -95,7 +95,7 @@ impl RedisWork {
         &self.id
     }
 
-    pub(super) fn held(&self) -> MutexGuard<'_, Held> {
+    pub(super) fn held(&self) -> MutexGuard<'_, HeldElements> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -107,7 +107,8 @@ impl RedisWork {
     /// Whether something may still arrive in this worker's list without having been asked for now.
     fn may_move_late(&self) -> bool {
         let cut_off = *self.cut_off.lock().unwrap_or_else(PoisonError::into_inner);
-        self.line.may_move_late() || cut_off.is_some_and(|at| at.elapsed() < LATE)
+        self.blocking_claim.may_move_late()
+            || cut_off.is_some_and(|at| at.elapsed() < LATE_COMMAND_WINDOW)
     }
 
     /// The next element, from a Redis that is too full to wait for one.
@@ -138,7 +139,7 @@ pub(super) fn minus(bytes: u64) -> i64 {
 }
 
 #[async_trait]
-impl WorkQueue for RedisWork {
+impl WorkQueue for RedisWorkQueue {
     async fn register(&self) -> Result<(), StoreError> {
         self.heartbeat().await.map(|_| ())
     }
@@ -149,15 +150,19 @@ impl WorkQueue for RedisWork {
         }
         if self.paused.load(Ordering::Relaxed) {
             if self.is_paused().await? {
-                tokio::time::sleep(PAUSED.min(self.timing.claim)).await;
+                tokio::time::sleep(PAUSE_POLL_INTERVAL.min(self.timing.claim_wait)).await;
                 return Ok(None);
             }
             self.paused.store(false, Ordering::Relaxed);
         }
-        let found = self.held().next_found();
+        let found = self.held().next_adopted();
         let element = match found {
             Some(element) => Some(element),
-            None => match self.line.pop(&self.keys.jobs(), &self.active).await {
+            None => match self
+                .blocking_claim
+                .claim(&self.keys.jobs(), &self.active)
+                .await
+            {
                 Err(full) if full.is_out_of_memory() => {
                     let claimed = self.claim_from_full().await?;
                     Some(claimed.ok_or(full)?)
@@ -165,15 +170,15 @@ impl WorkQueue for RedisWork {
                 popped => popped?,
             },
         };
-        Ok(element.filter(|element| self.held().take(element)))
+        Ok(element.filter(|element| self.held().start(element)))
     }
 
-    async fn take(&self, element: &Element) -> Result<Option<Claimed>, StoreError> {
-        let envelope = match read(element, self.bounds.envelope_bytes) {
+    async fn load(&self, element: &Element) -> Result<Option<Loaded>, StoreError> {
+        let envelope = match read(element, self.bounds.max_envelope_bytes) {
             Ok(envelope) => envelope,
             Err(reason) => {
                 let element = element.clone();
-                return Ok(Some(Claimed::Unusable { element, reason }));
+                return Ok(Some(Loaded::Unusable { element, reason }));
             }
         };
         let keys = [
@@ -187,16 +192,16 @@ impl WorkQueue for RedisWork {
         let args = [element.bytes(), envelope.id.as_bytes()];
         // Outside the script, which would copy it once more. Nobody replaces the payload of a job that waits no more. MGET, to
         // which a key of another type is none.
-        let mut commands = scripts::pipeline(&scripts::TAKE, &keys, &args);
+        let mut commands = scripts::pipeline(&scripts::LOAD, &keys, &args);
         commands.cmd("MGET").arg(self.keys.payload(&envelope.id));
         let taken = self
             .pool
-            .run_pipeline("take up a job", &scripts::TAKE, &commands);
+            .run_pipeline("take up a job", &scripts::LOAD, &commands);
         let ((state, has_result, crashes), [payload]): ((String, bool, u32), [Option<Vec<u8>>; 1]) =
             taken.await?;
         if state != "taken" {
             self.paused.fetch_or(state == "paused", Ordering::Relaxed);
-            self.held().settle(element);
+            self.held().end(element);
             return Ok(None);
         }
         if payload.is_none() && has_result {
@@ -204,7 +209,7 @@ impl WorkQueue for RedisWork {
             self.end((element, &envelope), &[], false).await?;
             return Ok(None);
         }
-        Ok(Some(claimed(
+        Ok(Some(loaded(
             element.clone(),
             envelope,
             payload.as_deref(),
@@ -216,12 +221,12 @@ impl WorkQueue for RedisWork {
         let mut script = scripts::RELEASE.key(&self.active);
         script.key(self.keys.jobs()).arg(element.bytes());
         let _: bool = self.pool.run("give a job back", &script).await?;
-        self.held().settle(element);
+        self.held().end(element);
         Ok(())
     }
 
     async fn interrupt(&self) {
-        self.line.interrupt().await;
+        self.blocking_claim.interrupt().await;
     }
 
     async fn finish(
@@ -230,10 +235,10 @@ impl WorkQueue for RedisWork {
         result: &JobResult,
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
-        let mut left = job.leaves(result, &self.bounds)?;
+        let mut left = job.result_entries(result, &self.bounds)?;
         let bytes: usize = left.iter().map(|(_, value)| value.len()).sum();
         // A script would copy a large result twice more. A full Redis takes it from a script alone.
-        if bytes as u64 >= self.bounds.large_bytes && self.write(&left).await.is_ok() {
+        if bytes as u64 >= self.bounds.large_job_bytes && self.write(&left).await.is_ok() {
             left.clear();
         }
         let and_claim = and_claim && self.pool.evicts().is_none();
@@ -242,7 +247,12 @@ impl WorkQueue for RedisWork {
     }
 
     async fn retry(&self, job: &Job, reason: &str) -> Result<Retried, StoreError> {
-        let entry = dead::entry(reason, &self.id, &job.element, self.bounds.envelope_bytes);
+        let entry = dead_letter::entry(
+            reason,
+            &self.id,
+            &job.element,
+            self.bounds.max_envelope_bytes,
+        );
         let mut script = scripts::RETRY.key(&self.active);
         script
             .key(self.keys.delayed())
@@ -252,26 +262,26 @@ impl WorkQueue for RedisWork {
             .key(self.keys.stats())
             .arg(job.element.bytes())
             .arg(&job.envelope.id)
-            .arg(ms(self.timing.retry))
-            .arg(ms(self.timing.retry_most))
-            .arg(self.bounds.attempts)
-            .arg(self.bounds.dead)
+            .arg(ms(self.timing.first_retry_delay))
+            .arg(ms(self.timing.max_retry_delay))
+            .arg(self.bounds.max_attempts)
+            .arg(self.bounds.max_dead_letters)
             .arg(entry)
             .arg(minus(job.envelope.bytes));
         let became: i64 = self.pool.run("put a job off", &script).await?;
-        self.held().settle(&job.element);
+        self.held().end(&job.element);
         Ok(match u64::try_from(became) {
-            Ok(0) => Retried::Buried,
+            Ok(0) => Retried::DeadLettered,
             Ok(delay) => Retried::Later(Duration::from_millis(delay)),
             Err(_) => Retried::NotHeld,
         })
     }
 
-    async fn bury(&self, element: &Element, reason: &str) -> Result<(), StoreError> {
-        let entry = dead::entry(reason, &self.id, element, self.bounds.envelope_bytes);
-        let envelope = read(element, self.bounds.envelope_bytes).ok();
+    async fn dead_letter(&self, element: &Element, reason: &str) -> Result<(), StoreError> {
+        let entry = dead_letter::entry(reason, &self.id, element, self.bounds.max_envelope_bytes);
+        let envelope = read(element, self.bounds.max_envelope_bytes).ok();
         let (id, bytes) = envelope.map_or_else(Default::default, |it| (it.id, it.bytes));
-        let mut script = scripts::BURY.key(&self.active);
+        let mut script = scripts::DEAD_LETTER.key(&self.active);
         script
             .key(self.keys.dead())
             .key(self.keys.crashes())
@@ -280,15 +290,15 @@ impl WorkQueue for RedisWork {
             .arg(element.bytes())
             .arg(id)
             .arg(minus(bytes))
-            .arg(self.bounds.dead)
+            .arg(self.bounds.max_dead_letters)
             .arg(entry);
         let _: bool = self.pool.run("bury a job", &script).await?;
-        self.held().settle(element);
+        self.held().end(element);
         Ok(())
     }
 
     async fn heartbeat(&self) -> Result<usize, StoreError> {
-        let mut script = scripts::BEAT.key(self.keys.workers());
+        let mut script = scripts::HEARTBEAT.key(self.keys.workers());
         script
             .key(self.keys.worker_info())
             .key(&self.active)
@@ -299,7 +309,7 @@ impl WorkQueue for RedisWork {
             .into_iter()
             .map(|bytes| Element::new(bytes.into()))
             .collect();
-        Ok(self.held().compare(listed))
+        Ok(self.held().reconcile(listed))
     }
 
     async fn reap(&self) -> Result<Reaped, StoreError> {
@@ -307,20 +317,20 @@ impl WorkQueue for RedisWork {
         for worker in self.suspects().await? {
             let (reaped, buried) = self.reap_one(&worker).await?;
             all.reaped += reaped;
-            all.buried += buried;
+            all.dead_lettered += buried;
         }
         let mut script = scripts::PROMOTE.key(self.keys.delayed());
-        script.key(self.keys.jobs()).arg(PROMOTE);
+        script.key(self.keys.jobs()).arg(MAX_PROMOTED);
         all.promoted = self.pool.run("bring back due jobs", &script).await?;
         Ok(all)
     }
 
-    async fn leave(&self) -> Result<u64, StoreError> {
-        const WHAT: &str = "give jobs back";
-        let mut script = scripts::GIVE_BACK.key(&self.active);
+    async fn deregister(&self) -> Result<u64, StoreError> {
+        const OPERATION: &str = "give jobs back";
+        let mut script = scripts::RELEASE_ALL.key(&self.active);
         script.key(self.keys.jobs());
-        let back = self.pool.run(WHAT, &script).await?;
-        *self.held() = Held::default();
+        let back = self.pool.run(OPERATION, &script).await?;
+        *self.held() = HeldElements::default();
         // The entry has to stay for the reapers as long as something may still arrive in the list.
         if !self.may_move_late() {
             let mut forget = redis::pipe();
@@ -329,7 +339,7 @@ impl WorkQueue for RedisWork {
                 .zrem(self.keys.workers(), &self.id)
                 .hdel(self.keys.worker_info(), &self.id);
             self.pool
-                .repeat(WHAT, async |mut connection| {
+                .repeat(OPERATION, async |mut connection| {
                     forget.exec_async(&mut connection).await
                 })
                 .await?;

@@ -2,33 +2,33 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | here | [`Operator`] |
+//! | here | [`QueueAdmin`] |
 //! | `status` | how much is where, and who works |
 //! | `jobs` | the jobs that are not done |
 //! | `buried`, `replay` | the dead list, and the way back from it |
-//! | `take_out` | takes a job out of the queue |
+//! | `drop_job` | takes a job out of the queue |
 //! | `pause` | stops claims, and lets them go on |
 //!
 //! It works on the keys that `redis-cli` shows, and each step that changes something is one script, so that it may race with
 //! any number of workers.
 
-mod buried;
+mod dead_letters;
+mod drop;
 mod jobs;
 mod pause;
 mod replay;
 mod status;
-mod take_out;
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
-pub use self::buried::{Buried, BuriedJob};
-pub use self::jobs::{Listed, ListedJob, Whereabouts};
+pub use self::dead_letters::{DeadLetter, DeadLetters};
+pub use self::drop::{DropError, DroppedFrom};
+pub use self::jobs::{JobList, JobState, ListedJob};
 pub use self::pause::Paused;
-pub use self::replay::{Refused, Replayed};
-pub use self::status::{QueueStatus, WorkerSeen};
-pub use self::take_out::{Kept, TakenFrom};
+pub use self::replay::{ReplayOutcome, ReplayRefusal};
+pub use self::status::{QueueStatus, WorkerStatus};
 use crate::contract::job::Envelope;
 use crate::contract::keys::Keys;
 use crate::queue::{Bounds, Element, Timing, element};
@@ -37,7 +37,7 @@ use crate::store::StoreError;
 
 /// The queue as the person sees it who runs it.
 #[derive(Debug)]
-pub struct Operator {
+pub struct QueueAdmin {
     pool: Arc<RedisPool>,
     keys: Keys,
     bounds: Bounds,
@@ -74,7 +74,7 @@ impl Content {
     }
 }
 
-impl Operator {
+impl QueueAdmin {
     /// Runs a script that is not to be repeated by itself: it would not find what it has just moved.
     async fn once<T: redis::FromRedisValue>(
         &self,
@@ -101,7 +101,7 @@ impl Operator {
 
     fn content(&self, element: &[u8]) -> Content {
         let element = Element::new(element.to_vec().into());
-        match element::parse(&element, self.bounds.envelope_bytes) {
+        match element::parse(&element, self.bounds.max_envelope_bytes) {
             Ok(envelope) => Content::Envelope(envelope),
             Err(unreadable) => Content::Unreadable { unreadable },
         }

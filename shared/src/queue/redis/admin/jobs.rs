@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde::Serialize;
 
 use super::status::whole;
-use super::{Content, Operator};
+use super::{Content, QueueAdmin};
 use crate::contract::job::Envelope;
 use crate::queue::redis::scripts;
 use crate::store::StoreError;
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 /// Jobs that are not done, in the order in which they will be: those that wait, the next to be claimed first, then those in
 /// work, then the delayed ones, the next to be due first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
+pub struct JobList {
     /// The jobs.
     pub jobs: Vec<ListedJob>,
     /// How many there are besides these.
@@ -25,7 +25,7 @@ pub struct Listed {
 pub struct ListedJob {
     /// Where it is.
     #[serde(flatten)]
-    pub is: Whereabouts,
+    pub state: JobState,
     /// How long ago it was pushed, in milliseconds, where what stands there is a job.
     pub age_ms: Option<u64>,
     /// What stands there.
@@ -36,7 +36,7 @@ pub struct ListedJob {
 /// Where a job is that is not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
-pub enum Whereabouts {
+pub enum JobState {
     /// In the queue.
     Waiting,
     /// In work.
@@ -53,19 +53,19 @@ pub enum Whereabouts {
 
 /// An element and where it stands.
 pub(super) struct Found {
-    pub(super) is: Whereabouts,
+    pub(super) state: JobState,
     pub(super) element: Vec<u8>,
 }
 
 /// All that is not done, as far as it was asked for.
-pub(super) struct Reading {
+pub(super) struct Snapshot {
     at: u64,
     pub(super) found: Vec<Found>,
     more: u64,
 }
 
 /// What the script returns.
-type Scripted = (
+type ListReply = (
     u64,
     u64,
     u64,
@@ -74,29 +74,29 @@ type Scripted = (
     Vec<Vec<Vec<u8>>>,
 );
 
-impl Operator {
+impl QueueAdmin {
     /// The jobs that are not done, at most `most` of each state.
     ///
     /// # Errors
     /// When the queue can't be reached.
-    pub async fn list(&self, most: NonZeroU32) -> Result<Listed, StoreError> {
+    pub async fn list(&self, most: NonZeroU32) -> Result<JobList, StoreError> {
         let read = self.read(most).await?;
         let jobs = read.found.into_iter().map(|found| {
             let content = self.content(&found.element);
             let pushed = content.envelope().map(|envelope| envelope.enqueued_ms);
             ListedJob {
-                is: found.is,
+                state: found.state,
                 age_ms: pushed.map(|pushed| read.at.saturating_sub(pushed)),
                 content,
             }
         });
-        Ok(Listed {
+        Ok(JobList {
             jobs: jobs.collect(),
             more: read.more,
         })
     }
 
-    pub(super) async fn read(&self, most: NonZeroU32) -> Result<Reading, StoreError> {
+    pub(super) async fn read(&self, most: NonZeroU32) -> Result<Snapshot, StoreError> {
         let workers = self.workers().await?;
         let mut script = scripts::LIST.key(self.keys.jobs());
         script.key(self.keys.delayed()).arg(most.get());
@@ -104,13 +104,13 @@ impl Operator {
             script.key(self.keys.active(worker));
         }
         let read = self.pool.run("list the queue's jobs", &script).await?;
-        let (at, waiting, delayed, queued, put_off, held): Scripted = read;
+        let (at, waiting, delayed, queued, put_off, held): ListReply = read;
         let queued = queued.into_iter().rev().map(|element| Found {
-            is: Whereabouts::Waiting,
+            state: JobState::Waiting,
             element,
         });
         let put_off = put_off.into_iter().map(|(element, due)| Found {
-            is: Whereabouts::Delayed {
+            state: JobState::Delayed {
                 due_in_ms: whole(due).saturating_sub(at),
             },
             element,
@@ -118,7 +118,7 @@ impl Operator {
         let active: u64 = held.iter().map(|held| held.len() as u64).sum();
         let held = workers.into_iter().zip(held).flat_map(|(worker, held)| {
             held.into_iter().map(move |element| Found {
-                is: Whereabouts::Active {
+                state: JobState::Active {
                     worker: worker.clone(),
                 },
                 element,
@@ -126,7 +126,7 @@ impl Operator {
         });
         let held = held.take(usize::try_from(most.get()).unwrap_or(usize::MAX));
         let found: Vec<Found> = queued.chain(held).chain(put_off).collect();
-        Ok(Reading {
+        Ok(Snapshot {
             at,
             more: (waiting + active + delayed).saturating_sub(found.len() as u64),
             found,

@@ -14,12 +14,12 @@ use crate::queue::Element;
 use crate::redis::RedisPool;
 use crate::store::StoreError;
 
-const WHAT: &str = "wait for a job";
+const OPERATION: &str = "wait for a job";
 /// How much longer than the server's wait the client waits for the answer, so that it never gives up first.
-const MARGIN: Duration = Duration::from_secs(5);
+const RESPONSE_MARGIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct BlockingClaim {
     pool: Arc<RedisPool>,
     wait: Duration,
     connection: Mutex<Option<MultiplexedConnection>>,
@@ -29,7 +29,7 @@ pub(super) struct Line {
     broken: std::sync::Mutex<Option<Instant>>,
 }
 
-impl Line {
+impl BlockingClaim {
     pub(super) fn new(pool: Arc<RedisPool>, wait: Duration) -> Self {
         Self {
             pool,
@@ -42,7 +42,7 @@ impl Line {
     }
 
     /// Moves the oldest element of `from` to `to`, and waits for one if there is none.
-    pub(super) async fn pop(&self, from: &str, to: &str) -> Result<Option<Element>, StoreError> {
+    pub(super) async fn claim(&self, from: &str, to: &str) -> Result<Option<Element>, StoreError> {
         let mut slot = self.connection.lock().await;
         let mut connection = match slot.take() {
             Some(connection) => connection,
@@ -67,7 +67,7 @@ impl Line {
                 // A multiplexed connection never comes back by itself: the next call opens another.
                 self.id.store(0, Ordering::SeqCst);
                 *self.lock_broken() = Some(Instant::now());
-                Err(StoreError::redis(WHAT, error))
+                Err(StoreError::redis(OPERATION, error))
             }
         }
     }
@@ -92,13 +92,13 @@ impl Line {
 
     /// Whether the server may still move an element for this worker although nobody asks for one any more.
     pub(super) fn may_move_late(&self) -> bool {
-        let lately = |broken: Instant| broken.elapsed() < self.wait + MARGIN;
+        let lately = |broken: Instant| broken.elapsed() < self.wait + RESPONSE_MARGIN;
         self.waiting.load(Ordering::SeqCst) || self.lock_broken().is_some_and(lately)
     }
 
     async fn open(&self) -> Result<MultiplexedConnection, StoreError> {
         let failed = |error| StoreError::redis("connect", error);
-        let connection = self.pool.dedicated(self.wait + MARGIN).await;
+        let connection = self.pool.dedicated(self.wait + RESPONSE_MARGIN).await;
         let mut connection = connection.map_err(failed)?;
         let id = redis::cmd("CLIENT")
             .arg("ID")

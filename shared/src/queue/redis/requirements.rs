@@ -6,19 +6,19 @@ use crate::redis::eviction::{self, Eviction, field};
 use crate::redis::{Evicts, RedisPool};
 use crate::store::StoreError;
 
-const WHAT: &str = "ask Redis what it is";
+const OPERATION: &str = "ask Redis what it is";
 /// The first version with all the commands that the queue needs: BLMOVE came last.
-const OLDEST: (u32, u32) = (6, 2);
+const MIN_VERSION: (u32, u32) = (6, 2);
 
 /// Why a Redis can't hold the queue.
 #[derive(Debug, thiserror::Error)]
-pub enum Unfit {
+pub enum UnmetRequirement {
     /// It evicts keys when its memory is full.
     #[error(transparent)]
-    Evicting(#[from] Evicts),
+    Eviction(#[from] Evicts),
     /// It lacks commands.
     #[error("Redis has version {version}, which has no BLMOVE: use 6.2 or newer, or any Valkey")]
-    Old {
+    TooOld {
         /// Its version.
         version: String,
     },
@@ -26,7 +26,7 @@ pub enum Unfit {
     #[error(
         "Redis runs as a {mode}, which redis:// is not for: set HEADROOM_REDIS_URL to redis-{mode}://host:port{more}"
     )]
-    OneOfSeveral {
+    WrongTopology {
         /// Its mode: `cluster` or `sentinel`.
         mode: String,
         /// What else the URL needs.
@@ -42,12 +42,12 @@ pub enum Unfit {
 ///
 /// # Errors
 /// When it is such a one, or can't be reached.
-pub async fn refuse_unfit(pool: &RedisPool) -> Result<(), Unfit> {
+pub async fn check_requirements(pool: &RedisPool) -> Result<(), UnmetRequirement> {
     let server: Option<String> = ask(pool, cmd("INFO").arg("server")).await?;
     if let Some(server) = &server {
         let version = field(server, "redis_version").unwrap_or_default();
         if is_too_old(version) {
-            return Err(Unfit::Old {
+            return Err(UnmetRequirement::TooOld {
                 version: version.to_owned(),
             });
         }
@@ -57,7 +57,7 @@ pub async fn refuse_unfit(pool: &RedisPool) -> Result<(), Unfit> {
             "sentinel" => "/?master=NAME",
             _ => return refuse_eviction(pool).await,
         };
-        return Err(Unfit::OneOfSeveral {
+        return Err(UnmetRequirement::WrongTopology {
             mode: mode.to_owned(),
             more,
         });
@@ -65,8 +65,8 @@ pub async fn refuse_unfit(pool: &RedisPool) -> Result<(), Unfit> {
     refuse_eviction(pool).await
 }
 
-async fn refuse_eviction(pool: &RedisPool) -> Result<(), Unfit> {
-    let asked = pool.repeat(WHAT, async |mut connection| {
+async fn refuse_eviction(pool: &RedisPool) -> Result<(), UnmetRequirement> {
+    let asked = pool.repeat(OPERATION, async |mut connection| {
         eviction::ask(&mut connection).await
     });
     match asked.await? {
@@ -86,7 +86,7 @@ pub(super) async fn ask<T: FromRedisValue + Send>(
     pool: &RedisPool,
     command: &Cmd,
 ) -> Result<Option<T>, StoreError> {
-    let asked = pool.repeat(WHAT, async |mut connection| {
+    let asked = pool.repeat(OPERATION, async |mut connection| {
         eviction::unless_refused(&mut connection, command).await
     });
     asked.await
@@ -95,7 +95,7 @@ pub(super) async fn ask<T: FromRedisValue + Send>(
 fn is_too_old(version: &str) -> bool {
     let mut numbers = version.split('.').map(str::parse);
     match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < OLDEST,
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < MIN_VERSION,
         _ => false,
     }
 }

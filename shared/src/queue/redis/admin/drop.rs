@@ -2,19 +2,19 @@
 
 use serde::Serialize;
 
-use super::{Operator, Whereabouts};
+use super::{JobState, QueueAdmin};
 use crate::contract::job::Envelope;
 use crate::queue::redis::scripts;
-use crate::queue::redis::worker::minus;
+use crate::queue::redis::work_queue::minus;
 use crate::store::StoreError;
 
 /// How often a job is looked for again that moved while it was being taken out.
-const LOOKS: usize = 5;
+const MAX_ATTEMPTS: usize = 5;
 
 /// Where a job stood that was taken out of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum TakenFrom {
+pub enum DroppedFrom {
     /// In the queue.
     Waiting,
     /// Among those put off to a later attempt.
@@ -25,7 +25,7 @@ pub enum TakenFrom {
 
 /// Why a job was not taken out of the queue.
 #[derive(Debug, thiserror::Error)]
-pub enum Kept {
+pub enum DropError {
     /// There is none.
     #[error("no job has the id {0:?}: it is done, or never was")]
     Unknown(String),
@@ -45,32 +45,32 @@ pub enum Kept {
     Store(#[from] StoreError),
 }
 
-impl Operator {
+impl QueueAdmin {
     /// Takes the job with this id out of the queue or the dead list, with its payload and all else that it has. A job in work
     /// is let be. Nothing keeps a proxy from pushing its prefix again.
     ///
     /// # Errors
     /// When there is no such job, it is in work, or the queue can't be reached.
-    pub async fn take_out(&self, id: &str) -> Result<TakenFrom, Kept> {
-        for _ in 0..LOOKS {
+    pub async fn drop_job(&self, id: &str) -> Result<DroppedFrom, DropError> {
+        for _ in 0..MAX_ATTEMPTS {
             let (stands, envelope) = match self.find(id).await? {
                 Some((found, envelope)) => {
-                    if let Whereabouts::Active { worker } = found.is {
+                    if let JobState::Active { worker } = found.state {
                         let id = id.to_owned();
-                        return Err(Kept::Active { id, worker });
+                        return Err(DropError::Active { id, worker });
                     }
                     (found.element, envelope)
                 }
                 None => {
-                    let buried = self.find_buried(id).await?;
-                    buried.ok_or_else(|| Kept::Unknown(id.to_owned()))?
+                    let buried = self.find_dead_letter(id).await?;
+                    buried.ok_or_else(|| DropError::Unknown(id.to_owned()))?
                 }
             };
             if let Some(from) = self.remove(&stands, &envelope).await? {
                 return Ok(from);
             }
         }
-        Err(Kept::Moves(id.to_owned()))
+        Err(DropError::Moves(id.to_owned()))
     }
 
     /// Removes what stands somewhere in the queue; nothing if it stands there no more.
@@ -78,7 +78,7 @@ impl Operator {
         &self,
         stands: &[u8],
         envelope: &Envelope,
-    ) -> Result<Option<TakenFrom>, StoreError> {
+    ) -> Result<Option<DroppedFrom>, StoreError> {
         let mut script = scripts::DROP.key(self.keys.jobs());
         script
             .key(self.keys.delayed())
@@ -93,9 +93,9 @@ impl Operator {
             .arg(minus(envelope.bytes));
         let was: String = self.once("drop a job", &script).await?;
         Ok(match was.as_str() {
-            "waiting" => Some(TakenFrom::Waiting),
-            "delayed" => Some(TakenFrom::Delayed),
-            "dead" => Some(TakenFrom::Dead),
+            "waiting" => Some(DroppedFrom::Waiting),
+            "delayed" => Some(DroppedFrom::Delayed),
+            "dead" => Some(DroppedFrom::Dead),
             _ => None,
         })
     }

@@ -1,7 +1,7 @@
 //! Times and sizes as people read them.
 
 /// A time in milliseconds, in its two largest units.
-pub(super) fn time(ms: u64) -> String {
+pub(super) fn duration(ms: u64) -> String {
     let s = ms / 1000;
     match (s / 86_400, s / 3600 % 24, s / 60 % 60, s % 60) {
         (0, 0, 0, 0..10) => format!("{}.{} s", s, ms % 1000 / 100),
@@ -13,7 +13,7 @@ pub(super) fn time(ms: u64) -> String {
 }
 
 /// A number of bytes.
-pub(super) fn size(bytes: u64) -> String {
+pub(super) fn bytes(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let unit = units.into_iter().find(|(unit, _)| bytes >= *unit);
     unit.map_or_else(
@@ -23,7 +23,7 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// A text of somebody else's on one line and without control characters: those may be a terminal's commands.
-pub(super) fn plain(text: &str) -> String {
+pub(super) fn sanitized(text: &str) -> String {
     let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().map(plain).collect()
 }
@@ -42,7 +42,7 @@ mod tests {
             (3_600_000, "1 h 0 min"),
             (90_000_000, "1 d 1 h"),
         ] {
-            assert_eq!(time(ms), read);
+            assert_eq!(duration(ms), read);
         }
     }
 
@@ -55,12 +55,12 @@ mod tests {
             (1 << 20, "1.0 MiB"),
             (u64::MAX, "17179869183.9 GiB"),
         ] {
-            assert_eq!(size(bytes), read);
+            assert_eq!(bytes(bytes), read);
         }
     }
 
     #[test]
     fn a_text_commands_no_terminal() {
-        assert_eq!(plain("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(sanitized("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
     }
 }

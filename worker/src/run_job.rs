@@ -6,21 +6,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headroom_shared::contract::prefix::JobResult;
-use headroom_shared::queue::{Claimed, Element, Finished, Job, Retried};
+use headroom_shared::queue::{Element, Finished, Job, Loaded, Retried};
 use headroom_shared::store::StoreError;
 
-use crate::alone;
-use crate::backoff::Backoff;
+use crate::handler::Failure;
+use crate::isolation;
 use crate::metrics::Outcome;
+use crate::retry::Backoff;
 use crate::state::Shared;
-use crate::threads::Ran;
-use crate::work::Failure;
+use crate::threads::JobOutcome;
 
 /// How often a result is offered before its job is put off: a queue that takes everything else may never take this one, and
 /// it must not cost a thread for ever. With the waits between them about three seconds.
-const OFFERS: usize = 6;
+const MAX_FINISH_ATTEMPTS: usize = 6;
 /// Any number of attempts.
-const FOR_EVER: usize = usize::MAX;
+const UNLIMITED: usize = usize::MAX;
 
 /// Does what was claimed, and what comes with its end, until nothing waits. What is left at a stop the queue gets back.
 pub(crate) async fn run(shared: &Shared, claimed: Element) {
@@ -34,21 +34,21 @@ pub(crate) async fn run(shared: &Shared, claimed: Element) {
 
 /// Does one element; the next one, if it came with this one's end.
 async fn one(shared: &Shared, element: &Element) -> Option<Element> {
-    let take = || shared.queue.take(element);
-    match persist(shared, "take", FOR_EVER, take).await? {
-        Ok(Some(Claimed::Job(job))) if job.crashes == 0 => work(shared, &job).await,
-        Ok(Some(Claimed::Job(job))) => match alone::right(shared) {
+    let take = || shared.queue.load(element);
+    match retry_while_unavailable(shared, "take", UNLIMITED, take).await? {
+        Ok(Some(Loaded::Job(job))) if job.crashes == 0 => work(shared, &job).await,
+        Ok(Some(Loaded::Job(job))) => match isolation::try_reserve(shared) {
             Some(right) => {
-                let _alone = alone::wait(shared, right).await?;
+                let _alone = isolation::acquire(shared, right).await?;
                 work(shared, &job).await
             }
             None => {
                 let release = || shared.queue.release(element);
-                let _ = persist(shared, "release", FOR_EVER, release).await;
+                let _ = retry_while_unavailable(shared, "release", UNLIMITED, release).await;
                 None
             }
         },
-        Ok(Some(Claimed::Unusable { element, reason })) => {
+        Ok(Some(Loaded::Unusable { element, reason })) => {
             bury(shared, &element, &reason).await;
             None
         }
@@ -67,13 +67,17 @@ async fn work(shared: &Shared, job: &Arc<Job>) -> Option<Element> {
     let _busy = shared.metrics.busy();
     let ran = tokio::select! {
         ran = shared.threads.run(Arc::clone(job)) => ran,
-        () = shared.give_up.cancelled() => return None,
+        () = shared.grace_over.cancelled() => return None,
     };
     match ran {
-        Ok(Ran::Made(result)) => return finish(shared, job, &result, since.elapsed()).await,
-        Ok(Ran::Failed(Failure::Passing(reason))) => retry(shared, job, &reason).await,
-        Ok(Ran::Failed(Failure::Lasting(reason))) => bury(shared, &job.element, &reason).await,
-        Ok(Ran::Panicked(place)) => {
+        Ok(JobOutcome::Completed(result)) => {
+            return finish(shared, job, &result, since.elapsed()).await;
+        }
+        Ok(JobOutcome::Failed(Failure::Transient(reason))) => retry(shared, job, &reason).await,
+        Ok(JobOutcome::Failed(Failure::Permanent(reason))) => {
+            bury(shared, &job.element, &reason).await
+        }
+        Ok(JobOutcome::Panicked(place)) => {
             let place = place.map_or_else(String::new, |place| format!(" at {place}"));
             bury(shared, &job.element, &format!("its work panicked{place}")).await;
         }
@@ -84,11 +88,11 @@ async fn work(shared: &Shared, job: &Arc<Job>) -> Option<Element> {
 
 async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) -> Option<Element> {
     let finish = || {
-        let and_claim = !shared.stop.is_cancelled() && !alone::is_wanted(shared);
+        let and_claim = !shared.stop.is_cancelled() && !isolation::is_requested(shared);
         shared.queue.finish(job, result, and_claim)
     };
     loop {
-        match persist(shared, "finish", OFFERS, finish).await? {
+        match retry_while_unavailable(shared, "finish", MAX_FINISH_ATTEMPTS, finish).await? {
             Ok((finished, next)) => {
                 done(shared, job, result, took, finished);
                 return next;
@@ -101,7 +105,9 @@ async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) 
                 }
                 // A queue that is away does not take this either: then the result is offered again.
                 let retry = || shared.queue.retry(job, &reason);
-                if let Ok(retried) = persist(shared, "finish", OFFERS, retry).await? {
+                if let Ok(retried) =
+                    retry_while_unavailable(shared, "finish", MAX_FINISH_ATTEMPTS, retry).await?
+                {
                     put_off(shared, job, &reason, retried);
                     return None;
                 }
@@ -135,7 +141,7 @@ fn done(shared: &Shared, job: &Job, result: &JobResult, took: Duration, finished
 
 async fn retry(shared: &Shared, job: &Job, reason: &str) {
     let retry = || shared.queue.retry(job, reason);
-    match persist(shared, "retry", FOR_EVER, retry).await {
+    match retry_while_unavailable(shared, "retry", UNLIMITED, retry).await {
         Some(Ok(retried)) => put_off(shared, job, reason, retried),
         Some(Err(error)) => {
             tracing::error!(job.id = job.envelope.id, error.message = %error, "a failed job could not be put off");
@@ -147,7 +153,10 @@ async fn retry(shared: &Shared, job: &Job, reason: &str) {
 fn put_off(shared: &Shared, job: &Job, reason: &str, retried: Retried) {
     let (outcome, became) = match retried {
         Retried::Later(_) => (Outcome::Retried, "it is tried again later"),
-        Retried::Buried => (Outcome::Buried, "it had no attempt left and was buried"),
+        Retried::DeadLettered => (
+            Outcome::DeadLettered,
+            "it had no attempt left and was buried",
+        ),
         Retried::NotHeld => {
             shared.metrics.ended(Outcome::Lost);
             tracing::info!(
@@ -167,10 +176,10 @@ fn put_off(shared: &Shared, job: &Job, reason: &str, retried: Retried) {
 
 /// Buries an element that no attempt can help.
 async fn bury(shared: &Shared, element: &Element, reason: &str) {
-    let bury = || shared.queue.bury(element, reason);
-    match persist(shared, "bury", FOR_EVER, bury).await {
+    let bury = || shared.queue.dead_letter(element, reason);
+    match retry_while_unavailable(shared, "bury", UNLIMITED, bury).await {
         Some(Ok(())) => {
-            shared.metrics.ended(Outcome::Buried);
+            shared.metrics.ended(Outcome::DeadLettered);
             tracing::warn!(job.reason = reason, "job buried");
         }
         Some(Err(error)) => {
@@ -181,7 +190,7 @@ async fn bury(shared: &Shared, element: &Element, reason: &str) {
 }
 
 /// Repeats a step while it fails for reasons that may heal, at most so many times in all; nothing when the grace for a stop ends it.
-async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
+async fn retry_while_unavailable<T, F: Future<Output = Result<T, StoreError>>>(
     shared: &Shared,
     step: &'static str,
     most: usize,
@@ -201,7 +210,7 @@ async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
             }
             Err(error) => return Some(Err(error)),
         }
-        if !backoff.wait(&shared.give_up).await {
+        if !backoff.wait(&shared.grace_over).await {
             return None;
         }
     }

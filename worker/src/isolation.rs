@@ -8,32 +8,35 @@ use tokio::sync::SemaphorePermit;
 use crate::state::Shared;
 
 /// How long it waits before it asks again for the thread of a claim that waits.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
+const INTERRUPT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The right to run alone, and then the threads of all others.
 #[derive(Debug)]
-pub(crate) struct Alone<'a> {
+pub(crate) struct Isolation<'a> {
     _right: SemaphorePermit<'a>,
     _others: SemaphorePermit<'a>,
 }
 
 /// Whether a job runs alone or waits for that: then no thread takes another one along.
-pub(crate) fn is_wanted(shared: &Shared) -> bool {
-    shared.alone.available_permits() == 0
+pub(crate) fn is_requested(shared: &Shared) -> bool {
+    shared.isolation.available_permits() == 0
 }
 
 /// The right to run alone; nothing where another job has it.
-pub(crate) fn right(shared: &Shared) -> Option<SemaphorePermit<'_>> {
-    shared.alone.try_acquire().ok()
+pub(crate) fn try_reserve(shared: &Shared) -> Option<SemaphorePermit<'_>> {
+    shared.isolation.try_acquire().ok()
 }
 
 /// Waits until no other job is held; nothing when told to stop.
-pub(crate) async fn wait<'a>(shared: &'a Shared, right: SemaphorePermit<'a>) -> Option<Alone<'a>> {
+pub(crate) async fn acquire<'a>(
+    shared: &'a Shared,
+    right: SemaphorePermit<'a>,
+) -> Option<Isolation<'a>> {
     // The claim that waits for an element has a thread for it: it has to come back for that.
     let ask_for_it = async {
         loop {
             shared.queue.interrupt().await;
-            tokio::time::sleep(ASK_AGAIN).await;
+            tokio::time::sleep(INTERRUPT_INTERVAL).await;
         }
     };
     let others = tokio::select! {
@@ -42,7 +45,7 @@ pub(crate) async fn wait<'a>(shared: &'a Shared, right: SemaphorePermit<'a>) -> 
         others = shared.permits.acquire_many(shared.count - 1) => others.ok(),
         () = ask_for_it => None,
     };
-    others.map(|others| Alone {
+    others.map(|others| Isolation {
         _right: right,
         _others: others,
     })

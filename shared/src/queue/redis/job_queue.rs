@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::pressure::Pressure;
+use super::memory::MemoryUsage;
 use super::scripts;
 use crate::contract::job::Envelope;
 use crate::contract::keys::Keys;
@@ -16,21 +16,21 @@ use crate::queue::{Bounds, Depth, Enqueued, JobQueue, Totals};
 use crate::redis::RedisPool;
 use crate::store::StoreError;
 
-const WHAT: &str = "enqueue a job";
+const OPERATION: &str = "enqueue a job";
 
 /// The queue as the proxy sees it.
 #[derive(Debug)]
-pub struct RedisQueue {
+pub struct RedisJobQueue {
     pool: Arc<RedisPool>,
     keys: Keys,
     max_queue: u64,
     bounds: Bounds,
-    pressure: Pressure,
+    memory: MemoryUsage,
     /// Whether the last offer was dropped.
     dropped: AtomicBool,
 }
 
-impl RedisQueue {
+impl RedisJobQueue {
     /// The queue under these keys, where at most `max_queue` jobs may wait (0: none is taken).
     #[must_use]
     pub fn new(pool: Arc<RedisPool>, keys: Keys, max_queue: u64, bounds: Bounds) -> Self {
@@ -39,7 +39,7 @@ impl RedisQueue {
             keys,
             max_queue,
             bounds,
-            pressure: Pressure::default(),
+            memory: MemoryUsage::default(),
             dropped: AtomicBool::new(false),
         }
     }
@@ -62,7 +62,7 @@ enum Became {
     Pending(String),
 }
 
-impl RedisQueue {
+impl RedisJobQueue {
     async fn offer(&self, offer: &Offer<'_>) -> Result<Became, StoreError> {
         let Offer {
             envelope,
@@ -77,17 +77,18 @@ impl RedisQueue {
         ];
         let numbers = [
             self.max_queue,
-            ms(self.bounds.payloads_live),
-            ms(self.bounds.pending_lives),
+            ms(self.bounds.payload_ttl),
+            ms(self.bounds.pending_ttl),
             envelope.bytes,
-            self.bounds.queued_bytes,
+            self.bounds.max_queued_bytes,
         ]
         .map(|number| number.to_string());
         let mut args = vec![line.as_bytes(), envelope.id.as_bytes(), payload];
         args.extend(numbers.iter().map(String::as_bytes));
         let script = &*scripts::ENQUEUE;
         let commands = scripts::pipeline(script, &keys, &args);
-        let (became,): (Vec<String>,) = self.pool.run_pipeline(WHAT, script, &commands).await?;
+        let (became,): (Vec<String>,) =
+            self.pool.run_pipeline(OPERATION, script, &commands).await?;
         let became = match became.as_slice() {
             [queued] if queued == "queued" => Became::Ended(Enqueued::Queued),
             [_, waits] => Became::Pending(waits.clone()),
@@ -105,11 +106,11 @@ impl RedisQueue {
             self.keys.payload(waits),
             self.keys.stats(),
         ];
-        let life = ms(self.bounds.payloads_live).to_string();
+        let life = ms(self.bounds.payload_ttl).to_string();
         let args = [waits.as_bytes(), &offer.payload, life.as_bytes()];
         let script = &*scripts::COALESCE;
         let commands = scripts::pipeline(script, &keys, &args);
-        let (waited,) = self.pool.run_pipeline(WHAT, script, &commands).await?;
+        let (waited,) = self.pool.run_pipeline(OPERATION, script, &commands).await?;
         Ok(waited)
     }
 
@@ -124,23 +125,23 @@ impl RedisQueue {
                 .exec_async(&mut connection)
                 .await
         };
-        let _ = self.pool.call(WHAT, count).await;
+        let _ = self.pool.call(OPERATION, count).await;
         Enqueued::DroppedFull
     }
 }
 
 #[async_trait]
-impl JobQueue for RedisQueue {
+impl JobQueue for RedisJobQueue {
     async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError> {
         let line =
-            serde_json::to_string(envelope).map_err(|error| StoreError::other(WHAT, error))?;
-        if line.len() > self.bounds.envelope_bytes {
-            return Err(StoreError::other(WHAT, "its envelope is too long"));
+            serde_json::to_string(envelope).map_err(|error| StoreError::other(OPERATION, error))?;
+        if line.len() > self.bounds.max_envelope_bytes {
+            return Err(StoreError::other(OPERATION, "its envelope is too long"));
         }
-        if envelope.bytes >= self.bounds.large_bytes
+        if envelope.bytes >= self.bounds.large_job_bytes
             && self
-                .pressure
-                .is_high(&self.pool, self.bounds.memory_percent)
+                .memory
+                .is_above(&self.pool, self.bounds.max_memory_percent)
                 .await?
         {
             return Ok(self.drop_unoffered().await);
@@ -161,23 +162,23 @@ impl JobQueue for RedisQueue {
             }
         }
         Err(StoreError::other(
-            WHAT,
+            OPERATION,
             "its prefix comes and goes too fast",
         ))
     }
 
-    async fn turns_away(&self) -> bool {
+    async fn drop_if_full(&self) -> bool {
         if !self.dropped.load(Ordering::Relaxed) {
             return false;
         }
-        let mut script = scripts::TURN_AWAY.key(self.keys.jobs());
+        let mut script = scripts::DROP_IF_FULL.key(self.keys.jobs());
         script.key(self.keys.stats()).arg(self.max_queue);
-        let turned_away: Result<bool, StoreError> = self.pool.run(WHAT, &script).await;
+        let turned_away: Result<bool, StoreError> = self.pool.run(OPERATION, &script).await;
         turned_away.unwrap_or(false)
     }
 
     async fn counts(&self) -> Result<(Depth, Totals), StoreError> {
-        const WHAT: &str = "count the queue's jobs";
+        const OPERATION: &str = "count the queue's jobs";
         let mut first = redis::pipe();
         first
             .llen(self.keys.jobs())
@@ -188,7 +189,7 @@ impl JobQueue for RedisQueue {
         let first = &first;
         let (waiting, delayed, dead, stats, workers): (_, _, _, HashMap<String, i64>, Vec<String>) =
             self.pool
-                .repeat(WHAT, |mut connection| async move {
+                .repeat(OPERATION, |mut connection| async move {
                     first.query_async(&mut connection).await
                 })
                 .await?;
@@ -201,7 +202,7 @@ impl JobQueue for RedisQueue {
         } else {
             let lengths = &lengths;
             self.pool
-                .repeat(WHAT, |mut connection| async move {
+                .repeat(OPERATION, |mut connection| async move {
                     lengths.query_async(&mut connection).await
                 })
                 .await?
