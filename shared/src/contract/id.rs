@@ -1,4 +1,4 @@
-//! Names of prefixes, blocks and forms.
+//! The ids of prefixes, blocks and forms.
 //!
 //! A prefix or a block is named by 128 bits of `HighwayHash` under a secret key of the deployment, so that a name can't be guessed
 //! and nobody can make two contents of one name; and under a key of its own for each tenant, so that one tenant never meets

@@ -1,4 +1,4 @@
-//! What the proxy asks of a worker: compress the blocks of one prefix.
+//! A job: the order to a worker to compress the blocks of one prefix.
 //!
 //! A job has two parts. The envelope is one short line in the queue that a person can read; it never changes, because the
 //! queue finds it again by its bytes. The payload holds the blocks and is kept under a key of its own.

@@ -1,4 +1,4 @@
-//! A text that goes into a payload as it came: escaped.
+//! A text that goes into a payload still escaped, as it was in the request.
 
 use memchr::memmem;
 use serde::Serialize;
