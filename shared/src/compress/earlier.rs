@@ -1,10 +1,10 @@
-//! What stands earlier in the same prefix.
+//! The index of the earlier blocks of the same prefix, in which compressors look texts and lines up.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::wrapped::Wrapped;
+use super::wrapper::WrappedText;
 
 /// An index over the lines of the earlier blocks' original texts.
 ///
@@ -137,7 +137,7 @@ impl Places {
 
 /// A text without what is put around it.
 pub(super) fn core(text: &str) -> Cow<'_, str> {
-    Wrapped::of(text).map_or(Cow::Borrowed(text), |wrapped| wrapped.core)
+    WrappedText::split(text).map_or(Cow::Borrowed(text), |wrapped| wrapped.core)
 }
 
 /// The hash of lines and texts: the same in every process. What is found by it is always compared.

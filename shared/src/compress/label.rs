@@ -1,4 +1,4 @@
-//! What to call an earlier block, so that a model finds it: its tool and the argument that says most.
+//! The label of an earlier block by which a model finds it: its tool and the argument that identifies the call.
 
 use serde::Deserialize;
 use serde_json::Value;

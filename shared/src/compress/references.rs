@@ -1,4 +1,4 @@
-//! A run of lines that already stands word for word earlier in the same prefix: one line says where.
+//! Replaces lines that appear word for word earlier in the same prefix by one line that says where.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
-//! What clients put around a tool's output: reminders in tags before or behind it, the lines with which Codex opens the output of a
-//! command, and JSON objects that hold it as a string.
+//! The wrapper that clients put around a tool's output: reminders in tags before or behind it, the lines with which Codex opens the output
+//! of a command, and JSON objects that hold it as a string.
 //!
 //! ```text
 //! {"some": "JSON"}
@@ -9,7 +9,7 @@
 //! </system-reminder>
 //! ```
 //!
-//! All of that stays as it is, at its place. The form of what it is put around stands between, with headers of its own.
+//! The wrapper stays as it is, at its place. The output within gets a form with headers of its own.
 
 use std::borrow::Cow;
 
@@ -24,25 +24,25 @@ const STRING: &str = ", and was the content of a JSON string, escaped";
 /// No client puts more around an output.
 const MAX_TAGS: usize = 8;
 
-/// The line with which Codex ends what it says of a command, and the most bytes and lines before it.
+/// The line with which Codex ends its lines before a command's output, and the most bytes and lines of those.
 const OUTPUT: &str = "Output:\n";
 const MAX_OPENING_BYTES: usize = 400;
 const MAX_OPENING_LINES: usize = 8;
 
-/// A text in three pieces.
+/// A text in three pieces: the wrapper before, the wrapped text, the wrapper after.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wrapped<'a> {
+pub(super) struct WrappedText<'a> {
     before: &'a str,
-    /// What the rest was put around, or its form.
+    /// The wrapped text, or its form.
     pub(super) core: Cow<'a, str>,
     after: &'a str,
-    /// Whether it is the content of a JSON string, and escaped in the text.
+    /// Whether `core` is the content of a JSON string, and escaped in the whole text.
     is_string: bool,
 }
 
-impl<'a> Wrapped<'a> {
-    /// The pieces of a text; `None` where nothing is put around it, or there is nothing else.
-    pub(super) fn of(text: &'a str) -> Option<Self> {
+impl<'a> WrappedText<'a> {
+    /// Splits a text; `None` where it has no wrapper, or is nothing but one.
+    pub(super) fn split(text: &'a str) -> Option<Self> {
         let mut start = opening_len(text);
         let mut end = text.len();
         for _ in 0..MAX_TAGS {
@@ -72,34 +72,34 @@ impl<'a> Wrapped<'a> {
         })
     }
 
-    /// The form of the text, given that of what it is put around.
-    pub(super) fn around(&self, form: &str) -> String {
-        let said = |which: &str, piece: &str| match piece.len() {
+    /// The form of the whole text, given that of the wrapped text.
+    pub(super) fn to_form(&self, form: &str) -> String {
+        let describe = |which: &str, piece: &str| match piece.len() {
             0 => None,
             len => Some(format!("{which}{len}")),
         };
-        let pieces = [said(FIRST, self.before), said(LAST, self.after)];
+        let pieces = [describe(FIRST, self.before), describe(LAST, self.after)];
         let pieces: Vec<String> = pieces.into_iter().flatten().collect();
         let string = if self.is_string { STRING } else { "" };
         let header = format!("{}{AFTER}{string}", pieces.join(AND));
         with_header(&header, &[self.before, form, self.after].concat())
     }
 
-    /// The pieces of a form that [`Wrapped::around`] made, by its header and what follows that.
-    pub(super) fn read(header: &str, body: &'a str) -> Option<Self> {
+    /// Splits a form that [`WrappedText::to_form`] made, given as its header and what follows that.
+    pub(super) fn from_form(header: &str, body: &'a str) -> Option<Self> {
         let (header, is_string) = match header.strip_suffix(STRING) {
             Some(header) => (header, true),
             None => (header, false),
         };
-        let mut said = header.strip_suffix(AFTER)?;
+        let mut description = header.strip_suffix(AFTER)?;
         let mut before = 0;
-        if let Some(rest) = said.strip_prefix(FIRST) {
+        if let Some(rest) = description.strip_prefix(FIRST) {
             let (number, rest) = rest.split_once(AND).unwrap_or((rest, ""));
-            (before, said) = (number.parse().ok()?, rest);
+            (before, description) = (number.parse().ok()?, rest);
         }
-        let after: usize = match said.strip_prefix(LAST) {
+        let after: usize = match description.strip_prefix(LAST) {
             Some(number) => number.parse().ok()?,
-            None => said.is_empty().then_some(0)?,
+            None => description.is_empty().then_some(0)?,
         };
         let (before, rest) = body.split_at_checked(before)?;
         let (core, after) = rest.split_at_checked(rest.len().checked_sub(after)?)?;
@@ -111,8 +111,8 @@ impl<'a> Wrapped<'a> {
         })
     }
 
-    /// The text, given what it was put around.
-    pub(super) fn put_back(&self, core: &str) -> String {
+    /// The whole text, given the wrapped one.
+    pub(super) fn restore(&self, core: &str) -> String {
         let core = if self.is_string {
             Cow::Owned(json::escaped(core))
         } else {
@@ -184,7 +184,7 @@ mod tests {
         "<system-reminder>\n<total_tokens>184230 tokens left</total_tokens>\n</system-reminder>";
 
     fn pieces(text: &str) -> Option<[String; 3]> {
-        Wrapped::of(text).map(|it| [it.before.into(), it.core.into(), it.after.into()])
+        WrappedText::split(text).map(|it| [it.before.into(), it.core.into(), it.after.into()])
     }
 
     fn three(before: &str, core: &str, after: &str) -> Option<[String; 3]> {
@@ -253,12 +253,12 @@ mod tests {
         let both = format!("Exit code: 0\nOutput:\né\n{REMINDER}");
         let string = r#"{"output":"é \"1\"\n2\\\u0001"}"#.to_owned();
         for text in [behind, before, both, string] {
-            let wrapped = Wrapped::of(&text).unwrap();
-            let form = wrapped.around("[headroom: x]\ny");
+            let wrapped = WrappedText::split(&text).unwrap();
+            let form = wrapped.to_form("[headroom: x]\ny");
             let (header, body) = crate::compress::split_header(&form).unwrap();
-            let read = Wrapped::read(header, body).unwrap();
+            let read = WrappedText::from_form(header, body).unwrap();
             assert_eq!(read.core, "[headroom: x]\ny");
-            assert_eq!(read.put_back(&wrapped.core), text);
+            assert_eq!(read.restore(&wrapped.core), text);
         }
     }
 
@@ -279,7 +279,7 @@ mod tests {
             ),
             ("the first 1", "abc"),
         ] {
-            assert_eq!(Wrapped::read(header, body), None, "{header}");
+            assert_eq!(WrappedText::from_form(header, body), None, "{header}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Line numbers of file reads: the column goes, the first number stays in the header.
+//! Removes the line numbers of file reads; the header keeps the first one.
 //!
-//! Where the count breaks off, a line `[line N]` says what the next line's number is, and `[unnumbered]` that the lines that
-//! follow had none.
+//! Where the numbers do not follow each other, a line `[line N]` gives the number of the next line, and `[unnumbered]` says that the
+//! following lines have none.
 
 use std::fmt::Write;
 
@@ -15,9 +15,9 @@ const MAX_WIDTH: usize = 20;
 
 const UNNUMBERED: &str = "[unnumbered]";
 
-pub(super) struct Gutter;
+pub(super) struct LineNumbers;
 
-impl Compressor for Gutter {
+impl Compressor for LineNumbers {
     fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
         strip(text).map(|stripped| stripped.text)
     }
@@ -175,7 +175,7 @@ fn read_header(header: &str) -> Option<(Style, u64)> {
     (stated == first).then_some((style, first))
 }
 
-/// Whether a line is one that [`Gutter`] puts in where the count breaks off.
+/// Whether a line is one that [`LineNumbers`] puts in where the count breaks off.
 pub(super) fn is_mark(line: &str) -> bool {
     line == UNNUMBERED || read_marker(line).is_some()
 }
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_first_number_is_enough() {
-        let form = round_trip(&Gutter, "   251→a\n   252→\n   253→\tb").unwrap();
+        let form = round_trip(&LineNumbers, "   251→a\n   252→\n   253→\tb").unwrap();
         assert_eq!(
             form,
             "[headroom: line numbers removed (\"   251→\"); the next line is line 251]\na\n\n\tb"
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn breaks_in_the_count_are_marked() {
-        let form = round_trip(&Gutter, "     9\ta\n    10\tb\n\nnote\n    12\tc\n").unwrap();
+        let form = round_trip(&LineNumbers, "     9\ta\n    10\tb\n\nnote\n    12\tc\n").unwrap();
         assert!(form.ends_with("]\na\nb\n[unnumbered]\n\nnote\n[line 12]\nc\n[unnumbered]\n"));
     }
 
@@ -215,14 +215,14 @@ mod tests {
             "18446744073709551614:a\n18446744073709551616:b",
             "     0→x",
         ] {
-            round_trip(&Gutter, text).unwrap_or_else(|| panic!("{text:?} has numbers"));
+            round_trip(&LineNumbers, text).unwrap_or_else(|| panic!("{text:?} has numbers"));
         }
     }
 
     #[test]
     fn a_text_that_holds_our_marks_is_left_alone() {
-        assert_eq!(round_trip(&Gutter, "1:[line 7]\n2:x"), None);
-        assert_eq!(round_trip(&Gutter, "1:x\n[unnumbered]"), None);
-        assert_eq!(round_trip(&Gutter, "no numbers"), None);
+        assert_eq!(round_trip(&LineNumbers, "1:[line 7]\n2:x"), None);
+        assert_eq!(round_trip(&LineNumbers, "1:x\n[unnumbered]"), None);
+        assert_eq!(round_trip(&LineNumbers, "no numbers"), None);
     }
 }

@@ -1,10 +1,10 @@
-//! When an expanded form says the same as its original.
+//! Whether an expanded form is equivalent to its original.
 
 use super::ansi;
 
-/// Whether `expanded` says the same as `original`: the same text, or the same but for a terminal's colours.
+/// Whether `expanded` is the text `original`, but for a terminal's colours.
 #[must_use]
-pub fn same(original: &str, expanded: &str) -> bool {
+pub fn equivalent(original: &str, expanded: &str) -> bool {
     original == expanded || ansi::without_colour(original) == ansi::without_colour(expanded)
 }
 
@@ -14,8 +14,8 @@ mod tests {
 
     #[test]
     fn what_counts_as_the_same() {
-        assert!(same("x", "x"));
-        assert!(same("\x1b[1mx\x1b[0m", "x"));
+        assert!(equivalent("x", "x"));
+        assert!(equivalent("\x1b[1mx\x1b[0m", "x"));
     }
 
     #[test]
@@ -27,7 +27,7 @@ mod tests {
             ("[1.0]", "[1]"),
             ("\x1b[2Jx", "x"),
         ] {
-            assert!(!same(a, b), "{a:?} {b:?}");
+            assert!(!equivalent(a, b), "{a:?} {b:?}");
         }
     }
 }
