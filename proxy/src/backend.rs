@@ -106,7 +106,7 @@ impl Backend {
             return;
         };
         if settings.background.on {
-            let work = headroom_worker::process::work();
+            let work = headroom_worker::process::handler();
             let pool = Pool::new(queue.clone(), settings.background.workers.threads, work);
             let stop = stop.clone();
             let run = async move {

@@ -1,52 +1,52 @@
-//! Room for a job that may be what killed a worker: while it runs, this process holds no other, so that it can harm no
-//! neighbour and blame none.
+//! Isolation of a job that may have killed a worker: while it runs, this process holds no other job. If the process dies, no other job is
+//! lost, and it is clear which one was the cause.
 
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
 
-use crate::state::Shared;
+use crate::state::PoolState;
 
-/// How long it waits before it asks again for the thread of a claim that waits.
+/// How long to wait before the claim that waits is interrupted again.
 const INTERRUPT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The right to run alone, and then the threads of all others.
+/// The permit to run in isolation, and those of all other threads.
 #[derive(Debug)]
 pub(crate) struct Isolation<'a> {
-    _right: SemaphorePermit<'a>,
-    _others: SemaphorePermit<'a>,
+    _permit: SemaphorePermit<'a>,
+    _other_threads: SemaphorePermit<'a>,
 }
 
-/// Whether a job runs alone or waits for that: then no thread takes another one along.
-pub(crate) fn is_requested(shared: &Shared) -> bool {
-    shared.isolation.available_permits() == 0
+/// Whether a job runs in isolation or waits for that: then no other thread claims another job.
+pub(crate) fn is_requested(state: &PoolState) -> bool {
+    state.isolation.available_permits() == 0
 }
 
-/// The right to run alone; nothing where another job has it.
-pub(crate) fn try_reserve(shared: &Shared) -> Option<SemaphorePermit<'_>> {
-    shared.isolation.try_acquire().ok()
+/// The permit to run in isolation; nothing where another job has it.
+pub(crate) fn try_reserve(state: &PoolState) -> Option<SemaphorePermit<'_>> {
+    state.isolation.try_acquire().ok()
 }
 
-/// Waits until no other job is held; nothing when told to stop.
+/// Waits until no other job is held; nothing when the pool stops.
 pub(crate) async fn acquire<'a>(
-    shared: &'a Shared,
-    right: SemaphorePermit<'a>,
+    state: &'a PoolState,
+    permit: SemaphorePermit<'a>,
 ) -> Option<Isolation<'a>> {
-    // The claim that waits for an element has a thread for it: it has to come back for that.
-    let ask_for_it = async {
+    // The claim that waits has the permit of a thread: it has to return to give that back.
+    let interrupt_claim = async {
         loop {
-            shared.queue.interrupt().await;
+            state.queue.interrupt_claim().await;
             tokio::time::sleep(INTERRUPT_INTERVAL).await;
         }
     };
-    let others = tokio::select! {
+    let other_threads = tokio::select! {
         biased;
-        () = shared.stop.cancelled() => None,
-        others = shared.permits.acquire_many(shared.count - 1) => others.ok(),
-        () = ask_for_it => None,
+        () = state.stop.cancelled() => None,
+        threads = state.free_threads.acquire_many(state.thread_count - 1) => threads.ok(),
+        () = interrupt_claim => None,
     };
-    others.map(|others| Isolation {
-        _right: right,
-        _others: others,
+    other_threads.map(|other_threads| Isolation {
+        _permit: permit,
+        _other_threads: other_threads,
     })
 }

@@ -1,5 +1,5 @@
-//! Does what was claimed: takes it up, runs its job, and does with it what its end asks for, again and again while the queue
-//! is away.
+//! Runs claimed jobs: loads a job, runs it on a thread, then acknowledges it, retries it later, or moves it to the dead-letter list. Each of
+//! these steps is repeated while the queue is away.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,105 +10,105 @@ use headroom_shared::queue::{Element, Finished, Job, Loaded, Retried};
 use headroom_shared::store::StoreError;
 
 use crate::handler::Failure;
-use crate::isolation;
 use crate::metrics::Outcome;
-use crate::retry::Backoff;
-use crate::state::Shared;
+use crate::state::PoolState;
 use crate::threads::JobOutcome;
+use crate::{isolation, retry};
 
-/// How often a result is offered before its job is put off: a queue that takes everything else may never take this one, and
-/// it must not cost a thread for ever. With the waits between them about three seconds.
+/// How often a result is written before its job is retried later: a queue that accepts everything else may never accept this result, which
+/// must not block a thread for ever. With the delays between them about three seconds.
 const MAX_FINISH_ATTEMPTS: usize = 6;
-/// Any number of attempts.
-const UNLIMITED: usize = usize::MAX;
 
-/// Does what was claimed, and what comes with its end, until nothing waits. What is left at a stop the queue gets back.
-pub(crate) async fn run(shared: &Shared, claimed: Element) {
+/// Runs a claimed job, and those that are claimed with its acknowledgement, until none waits. At a stop, jobs that are not done go back to
+/// the queue.
+pub(crate) async fn run(state: &PoolState, claimed: Element) {
     let mut next = Some(claimed);
     while let Some(element) = next
-        && !shared.stop.is_cancelled()
+        && !state.stop.is_cancelled()
     {
-        next = one(shared, &element).await;
+        next = run_one(state, &element).await;
     }
 }
 
-/// Does one element; the next one, if it came with this one's end.
-async fn one(shared: &Shared, element: &Element) -> Option<Element> {
-    let take = || shared.queue.load(element);
-    match retry_while_unavailable(shared, "take", UNLIMITED, take).await? {
-        Ok(Some(Loaded::Job(job))) if job.crashes == 0 => work(shared, &job).await,
-        Ok(Some(Loaded::Job(job))) => match isolation::try_reserve(shared) {
-            Some(right) => {
-                let _alone = isolation::acquire(shared, right).await?;
-                work(shared, &job).await
+/// Runs the job of one element. Returns the next element, if one was claimed with the acknowledgement.
+async fn run_one(state: &PoolState, element: &Element) -> Option<Element> {
+    match repeat(state, "take", || state.queue.load(element)).await? {
+        Ok(Some(Loaded::Job(job))) if job.crashes == 0 => return run_loaded(state, &job).await,
+        Ok(Some(Loaded::Job(job))) => match isolation::try_reserve(state) {
+            Some(permit) => {
+                let _isolation = isolation::acquire(state, permit).await?;
+                return run_loaded(state, &job).await;
             }
             None => {
-                let release = || shared.queue.release(element);
-                let _ = retry_while_unavailable(shared, "release", UNLIMITED, release).await;
-                None
+                let _ = repeat(state, "release", || state.queue.release(element)).await;
             }
         },
         Ok(Some(Loaded::Unusable { element, reason })) => {
-            bury(shared, &element, &reason).await;
-            None
+            dead_letter(state, &element, &reason).await;
         }
-        Ok(None) => None,
+        Ok(None) => {}
         Err(error) => {
             let reason = format!("it could not be taken up: {error}");
-            bury(shared, element, &reason).await;
-            None
+            dead_letter(state, element, &reason).await;
         }
-    }
-}
-
-/// Runs a job to its end, or until the grace for a stop is over.
-async fn work(shared: &Shared, job: &Arc<Job>) -> Option<Element> {
-    let since = Instant::now();
-    let _busy = shared.metrics.busy();
-    let ran = tokio::select! {
-        ran = shared.threads.run(Arc::clone(job)) => ran,
-        () = shared.grace_over.cancelled() => return None,
-    };
-    match ran {
-        Ok(JobOutcome::Completed(result)) => {
-            return finish(shared, job, &result, since.elapsed()).await;
-        }
-        Ok(JobOutcome::Failed(Failure::Transient(reason))) => retry(shared, job, &reason).await,
-        Ok(JobOutcome::Failed(Failure::Permanent(reason))) => {
-            bury(shared, &job.element, &reason).await
-        }
-        Ok(JobOutcome::Panicked(place)) => {
-            let place = place.map_or_else(String::new, |place| format!(" at {place}"));
-            bury(shared, &job.element, &format!("its work panicked{place}")).await;
-        }
-        Err(_) => bury(shared, &job.element, "its thread ended").await,
     }
     None
 }
 
-async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) -> Option<Element> {
+/// Runs a job to its end, or until the grace for a stop is over.
+async fn run_loaded(state: &PoolState, job: &Arc<Job>) -> Option<Element> {
+    let started = Instant::now();
+    let _busy = state.metrics.busy();
+    let outcome = tokio::select! {
+        outcome = state.threads.run(Arc::clone(job)) => outcome,
+        () = state.grace_over.cancelled() => return None,
+    };
+    match outcome {
+        Ok(JobOutcome::Completed(result)) => {
+            return finish(state, job, &result, started.elapsed()).await;
+        }
+        Ok(JobOutcome::Failed(Failure::Transient(reason))) => {
+            retry_later(state, job, &reason).await;
+        }
+        Ok(JobOutcome::Failed(Failure::Permanent(reason))) => {
+            dead_letter(state, &job.element, &reason).await;
+        }
+        Ok(JobOutcome::Panicked(place)) => {
+            let place = place.map_or_else(String::new, |place| format!(" at {place}"));
+            dead_letter(state, &job.element, &format!("its work panicked{place}")).await;
+        }
+        Err(_) => dead_letter(state, &job.element, "its thread ended").await,
+    }
+    None
+}
+
+async fn finish(
+    state: &PoolState,
+    job: &Job,
+    result: &JobResult,
+    took: Duration,
+) -> Option<Element> {
     let finish = || {
-        let and_claim = !shared.stop.is_cancelled() && !isolation::is_requested(shared);
-        shared.queue.finish(job, result, and_claim)
+        let and_claim = !state.stop.is_cancelled() && !isolation::is_requested(state);
+        state.queue.finish(job, result, and_claim)
     };
     loop {
-        match retry_while_unavailable(shared, "finish", MAX_FINISH_ATTEMPTS, finish).await? {
+        match repeat_at_most(state, "finish", MAX_FINISH_ATTEMPTS, finish).await? {
             Ok((finished, next)) => {
-                done(shared, job, result, took, finished);
+                record_finished(state, job, result, took, finished);
                 return next;
             }
             Err(error) => {
                 let reason = format!("its result could not be stored: {error}");
                 if !error.may_heal() {
-                    bury(shared, &job.element, &reason).await;
+                    dead_letter(state, &job.element, &reason).await;
                     return None;
                 }
-                // A queue that is away does not take this either: then the result is offered again.
-                let retry = || shared.queue.retry(job, &reason);
-                if let Ok(retried) =
-                    retry_while_unavailable(shared, "finish", MAX_FINISH_ATTEMPTS, retry).await?
-                {
-                    put_off(shared, job, &reason, retried);
+                // A queue that is away does not accept this either: then the result is written again.
+                let retry = || state.queue.retry(job, &reason);
+                let retried = repeat_at_most(state, "finish", MAX_FINISH_ATTEMPTS, retry).await?;
+                if let Ok(retried) = retried {
+                    record_retried(state, job, &reason, retried);
                     return None;
                 }
             }
@@ -116,16 +116,22 @@ async fn finish(shared: &Shared, job: &Job, result: &JobResult, took: Duration) 
     }
 }
 
-fn done(shared: &Shared, job: &Job, result: &JobResult, took: Duration, finished: Finished) {
+fn record_finished(
+    state: &PoolState,
+    job: &Job,
+    result: &JobResult,
+    took: Duration,
+    finished: Finished,
+) {
     let blocks = result.compressed.blocks.iter();
     let saved: u64 = blocks
         .map(|block| block.from_bytes.saturating_sub(block.to_bytes))
         .sum();
-    shared.metrics.ended(match finished {
+    state.metrics.ended(match finished {
         Finished::Done => Outcome::Done,
         Finished::DoneAgain => Outcome::DoneAgain,
     });
-    shared.metrics.made(took, saved);
+    state.metrics.completed(took, saved);
     tracing::info!(
         job.id = job.envelope.id,
         job.prefix = %job.envelope.prefix,
@@ -139,10 +145,9 @@ fn done(shared: &Shared, job: &Job, result: &JobResult, took: Duration, finished
     );
 }
 
-async fn retry(shared: &Shared, job: &Job, reason: &str) {
-    let retry = || shared.queue.retry(job, reason);
-    match retry_while_unavailable(shared, "retry", UNLIMITED, retry).await {
-        Some(Ok(retried)) => put_off(shared, job, reason, retried),
+async fn retry_later(state: &PoolState, job: &Job, reason: &str) {
+    match repeat(state, "retry", || state.queue.retry(job, reason)).await {
+        Some(Ok(retried)) => record_retried(state, job, reason, retried),
         Some(Err(error)) => {
             tracing::error!(job.id = job.envelope.id, error.message = %error, "a failed job could not be put off");
         }
@@ -150,15 +155,15 @@ async fn retry(shared: &Shared, job: &Job, reason: &str) {
     }
 }
 
-fn put_off(shared: &Shared, job: &Job, reason: &str, retried: Retried) {
-    let (outcome, became) = match retried {
+fn record_retried(state: &PoolState, job: &Job, reason: &str, retried: Retried) {
+    let (outcome, consequence) = match retried {
         Retried::Later(_) => (Outcome::Retried, "it is tried again later"),
         Retried::DeadLettered => (
             Outcome::DeadLettered,
             "it had no attempt left and was buried",
         ),
         Retried::NotHeld => {
-            shared.metrics.ended(Outcome::Lost);
+            state.metrics.ended(Outcome::Lost);
             tracing::info!(
                 job.id = job.envelope.id,
                 "another worker has this job by now"
@@ -166,20 +171,20 @@ fn put_off(shared: &Shared, job: &Job, reason: &str, retried: Retried) {
             return;
         }
     };
-    shared.metrics.ended(outcome);
+    state.metrics.ended(outcome);
     tracing::warn!(
         job.id = job.envelope.id,
         job.reason = reason,
-        "job failed: {became}"
+        "job failed: {consequence}"
     );
 }
 
-/// Buries an element that no attempt can help.
-async fn bury(shared: &Shared, element: &Element, reason: &str) {
-    let bury = || shared.queue.dead_letter(element, reason);
-    match retry_while_unavailable(shared, "bury", UNLIMITED, bury).await {
+/// Moves an element that no further attempt can help to the dead-letter list.
+async fn dead_letter(state: &PoolState, element: &Element, reason: &str) {
+    let dead_letter = || state.queue.dead_letter(element, reason);
+    match repeat(state, "bury", dead_letter).await {
         Some(Ok(())) => {
-            shared.metrics.ended(Outcome::DeadLettered);
+            state.metrics.ended(Outcome::DeadLettered);
             tracing::warn!(job.reason = reason, "job buried");
         }
         Some(Err(error)) => {
@@ -189,29 +194,26 @@ async fn bury(shared: &Shared, element: &Element, reason: &str) {
     }
 }
 
-/// Repeats a step while it fails for reasons that may heal, at most so many times in all; nothing when the grace for a stop ends it.
-async fn retry_while_unavailable<T, F: Future<Output = Result<T, StoreError>>>(
-    shared: &Shared,
+/// Repeats a step while the queue is away; nothing when the grace for a stop is over.
+async fn repeat<T, F: Future<Output = Result<T, StoreError>>>(
+    state: &PoolState,
     step: &'static str,
-    most: usize,
     attempt: impl Fn() -> F,
 ) -> Option<Result<T, StoreError>> {
-    let mut backoff = Backoff::new();
+    repeat_at_most(state, step, usize::MAX, attempt).await
+}
+
+/// The same, with so many attempts at most.
+async fn repeat_at_most<T, F: Future<Output = Result<T, StoreError>>>(
+    state: &PoolState,
+    step: &'static str,
+    max_attempts: usize,
+    attempt: impl Fn() -> F,
+) -> Option<Result<T, StoreError>> {
     let mut attempts = 0;
-    loop {
+    let retryable = |error: &StoreError| {
         attempts += 1;
-        match attempt().await {
-            Ok(value) => {
-                shared.status.works(step);
-                return Some(Ok(value));
-            }
-            Err(error) if error.may_heal() && attempts < most => {
-                shared.status.failed(step, &error);
-            }
-            Err(error) => return Some(Err(error)),
-        }
-        if !backoff.wait(&shared.grace_over).await {
-            return None;
-        }
-    }
+        error.may_heal() && attempts < max_attempts
+    };
+    retry::retry(&state.status, step, &state.grace_over, retryable, attempt).await
 }

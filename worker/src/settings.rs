@@ -1,4 +1,4 @@
-//! What can be set.
+//! The worker's settings, from flags and environment variables.
 
 use std::process::ExitCode;
 
@@ -43,7 +43,7 @@ pub struct Settings {
     pub log: LogSettings,
 }
 
-/// What subcommands need too may stand before or behind them.
+/// Lets those flags that subcommands need too stand before or after the subcommand.
 fn allow_after_subcommand(arg: Arg) -> Arg {
     let needed = ["redis_url", "namespace", "retention_hours"];
     let is_needed = needed.contains(&arg.get_id().as_str());

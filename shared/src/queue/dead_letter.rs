@@ -1,4 +1,4 @@
-//! An entry of the dead list, as a person will read it.
+//! The JSON of an entry in the dead-letter list.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -6,10 +6,10 @@ use serde_json::value::RawValue;
 
 use super::Element;
 
-/// How much of an element that is no envelope is shown, in bytes.
-const SHOWN: usize = 200;
+/// How much of an element that is no envelope an entry holds, in bytes.
+const MAX_ELEMENT_BYTES: usize = 200;
 /// Longest reason, in bytes.
-const REASON: usize = 500;
+const MAX_REASON_BYTES: usize = 500;
 
 #[derive(Serialize)]
 struct Entry<'a> {
@@ -21,10 +21,10 @@ struct Entry<'a> {
     element: Option<&'a str>,
 }
 
-/// What an entry says.
+/// An entry that was read.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Read<'a> {
+pub(super) struct DeadLetterEntry<'a> {
     pub(super) reason: String,
     pub(super) worker: String,
     pub(super) at: u64,
@@ -32,40 +32,45 @@ pub(super) struct Read<'a> {
     envelope: Option<&'a RawValue>,
 }
 
-impl Read<'_> {
-    /// The element that was buried, if it is shown as a whole.
+impl DeadLetterEntry<'_> {
+    /// The element that was moved to the list, if the entry holds all of it.
     pub(super) fn element(&self) -> Option<Element> {
         let envelope = self.envelope?.get();
         Some(Element::new(envelope.as_bytes().to_vec().into()))
     }
 }
 
-/// What an entry says, unless a hand has put something else there.
-pub(super) fn read(entry: &[u8]) -> Option<Read<'_>> {
+/// Reads an entry; nothing if something else was put into the list by hand.
+pub(super) fn read(entry: &[u8]) -> Option<DeadLetterEntry<'_>> {
     serde_json::from_slice(entry).ok()
 }
 
-/// The entry's JSON up to the time, which the queue adds by its own clock: `{"reason":…,"worker":…,"envelope":…`.
+/// The entry's JSON without its end: `{"reason":…,"worker":…,"envelope":…`. A script adds the time by Redis's clock and the brace.
 ///
-/// What is no JSON of at most `longest` bytes is shown as the beginning of its text.
-pub(super) fn entry(reason: &str, worker: &str, element: &Element, longest: usize) -> String {
+/// Of an element that is no JSON of at most `max_bytes` bytes, the entry holds the beginning as text.
+pub(super) fn unfinished_entry(
+    reason: &str,
+    worker: &str,
+    element: &Element,
+    max_bytes: usize,
+) -> String {
     let bytes = element.bytes();
     let envelope = Some(bytes)
-        .filter(|bytes| bytes.len() <= longest)
+        .filter(|bytes| bytes.len() <= max_bytes)
         .filter(|bytes| serde_json::from_slice::<IgnoredAny>(bytes).is_ok())
         .and_then(|bytes| serde_json::from_slice::<&RawValue>(bytes).ok());
-    let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]);
-    open(&Entry {
-        reason: cut(reason, REASON),
+    let beginning = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_ELEMENT_BYTES)]);
+    without_brace(&Entry {
+        reason: truncated(reason, MAX_REASON_BYTES),
         worker,
         envelope,
-        element: envelope.is_none().then_some(&*shown),
+        element: envelope.is_none().then_some(&*beginning),
     })
 }
 
-/// The beginning of an entry whose envelope and time the queue adds: `{"reason":…,"worker":…`.
-pub(super) fn head(reason: &str, worker: &str) -> String {
-    open(&Entry {
+/// The beginning of an entry whose envelope and time a script adds: `{"reason":…,"worker":…`.
+pub(super) fn entry_head(reason: &str, worker: &str) -> String {
+    without_brace(&Entry {
         reason,
         worker,
         envelope: None,
@@ -73,14 +78,14 @@ pub(super) fn head(reason: &str, worker: &str) -> String {
     })
 }
 
-fn open(entry: &Entry<'_>) -> String {
+fn without_brace(entry: &Entry<'_>) -> String {
     let mut json = serde_json::to_string(entry).unwrap_or_default();
     json.pop();
     json
 }
 
-fn cut(text: &str, most: usize) -> &str {
-    let end = (0..=most.min(text.len())).rfind(|end| text.is_char_boundary(*end));
+fn truncated(text: &str, max_bytes: usize) -> &str {
+    let end = (0..=max_bytes.min(text.len())).rfind(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or(0)]
 }
 
@@ -90,7 +95,8 @@ mod tests {
 
     fn parsed(element: &[u8]) -> serde_json::Value {
         let element = Element::new(element.to_vec().into());
-        serde_json::from_str(&(entry("why", "w", &element, 1000) + ",\"at\":1}")).unwrap()
+        serde_json::from_str(&(unfinished_entry("why", "w", &element, 1000) + ",\"at\":1}"))
+            .unwrap()
     }
 
     #[test]
@@ -99,7 +105,7 @@ mod tests {
         assert_eq!(parsed(b"{\"id\":")["element"], "{\"id\":");
         assert_eq!(parsed(b"\xff\"\n")["element"], "\u{fffd}\"\n");
         let long = parsed(&[b'7'; 5000]);
-        assert_eq!(long["element"].as_str().unwrap().len(), SHOWN);
+        assert_eq!(long["element"].as_str().unwrap().len(), MAX_ELEMENT_BYTES);
         assert_eq!(long["at"], 1);
     }
 
@@ -110,7 +116,7 @@ mod tests {
             (b"no json", false),
         ] {
             let stored = Element::new(element.to_vec().into());
-            let entry = entry("why", "w", &stored, 1000) + ",\"at\":1}";
+            let entry = unfinished_entry("why", "w", &stored, 1000) + ",\"at\":1}";
             let read = read(entry.as_bytes()).unwrap();
             assert_eq!((read.reason.as_str(), read.at), ("why", 1));
             assert_eq!(read.element(), comes_back.then_some(stored));

@@ -1,4 +1,4 @@
-//! What an element of the queue says.
+//! Reads an element of the queue and its job's payload.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use super::{Element, Job, Loaded};
 use crate::contract::job::{self, Envelope, Payload};
 
 /// The envelope in an element, or why it holds none that this program can work with.
-pub(super) fn read(element: &Element, longest: usize) -> Result<Envelope, String> {
-    let envelope = parse(element, longest)?;
+pub(super) fn read(element: &Element, max_bytes: usize) -> Result<Envelope, String> {
+    let envelope = parse(element, max_bytes)?;
     if envelope.v != job::VERSION {
         return Err(format!(
             "an envelope of version {}, this program reads {}",
@@ -19,11 +19,11 @@ pub(super) fn read(element: &Element, longest: usize) -> Result<Envelope, String
 }
 
 /// The envelope in an element, of whatever version, or why it holds none.
-pub(super) fn parse(element: &Element, longest: usize) -> Result<Envelope, String> {
+pub(super) fn parse(element: &Element, max_bytes: usize) -> Result<Envelope, String> {
     let length = element.bytes().len();
-    if length > longest {
+    if length > max_bytes {
         return Err(format!(
-            "an envelope has at most {longest} bytes, this has {length}"
+            "an envelope has at most {max_bytes} bytes, this has {length}"
         ));
     }
     serde_json::from_slice(element.bytes())
@@ -32,15 +32,19 @@ pub(super) fn parse(element: &Element, longest: usize) -> Result<Envelope, Strin
 
 /// What is wrong with a JSON text. The parser's own message may quote the text.
 fn malformed(error: &serde_json::Error) -> String {
-    let what = if error.is_data() {
+    let problem = if error.is_data() {
         "wrong fields"
     } else {
         "no JSON"
     };
-    format!("{what} at line {} column {}", error.line(), error.column())
+    format!(
+        "{problem} at line {} column {}",
+        error.line(),
+        error.column()
+    )
 }
 
-/// What to do with an element whose envelope is good.
+/// The job of an element whose envelope is good, or why its payload is unusable.
 pub(super) fn loaded(
     element: Element,
     envelope: Envelope,

@@ -1,4 +1,4 @@
-//! The queue in the memory of one process, for the proxy that runs its own worker threads. What waits in it is lost with
+//! The queue in the memory of one process, for the proxy that runs its own worker threads. Waiting jobs are lost with
 //! the process, which costs savings and never a request.
 
 use std::collections::{HashMap, VecDeque};
@@ -19,7 +19,7 @@ use crate::contract::job::Envelope;
 use crate::contract::prefix::JobResult;
 use crate::store::{Entry, Store, StoreError};
 
-/// The queue, both sides of it. There is one worker, and it is this process.
+/// Both sides of the queue: [`JobQueue`] and [`WorkQueue`]. There is one worker, this process.
 #[derive(Debug)]
 pub struct EmbeddedQueue {
     store: Arc<dyn Store>,
@@ -30,7 +30,7 @@ pub struct EmbeddedQueue {
     arrived: Notify,
 }
 
-/// A job whose payload is still packed: JSON.
+/// A job whose payload is still JSON.
 #[derive(Debug, Clone)]
 struct QueuedJob {
     element: Element,
@@ -53,7 +53,7 @@ impl State {
         self.waiting.len() as u64 >= max_queue
     }
 
-    fn has_room_for(&self, bytes: u64, most: u64) -> bool {
+    fn has_room_for(&self, bytes: u64, max_bytes: u64) -> bool {
         let delayed = self.delayed.iter().map(|(_, job)| job);
         let jobs = self
             .waiting
@@ -61,7 +61,7 @@ impl State {
             .chain(self.active.values())
             .chain(delayed);
         let queued: u64 = jobs.map(|job| job.envelope.bytes).sum();
-        self.waiting.is_empty() || queued.saturating_add(bytes) <= most
+        self.waiting.is_empty() || queued.saturating_add(bytes) <= max_bytes
     }
 
     fn end(&mut self, element: &Element) -> Finished {
@@ -98,7 +98,7 @@ impl EmbeddedQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self) -> Option<Element> {
+    fn claim_next(&self) -> Option<Element> {
         let mut state = self.state();
         let job = state.waiting.pop_front()?;
         let element = job.element.clone();
@@ -164,16 +164,16 @@ impl WorkQueue for EmbeddedQueue {
     async fn claim(&self) -> Result<Option<Element>, StoreError> {
         let mut arrived = std::pin::pin!(self.arrived.notified());
         arrived.as_mut().enable();
-        if let Some(element) = self.next() {
+        if let Some(element) = self.claim_next() {
             return Ok(Some(element));
         }
         let _ = tokio::time::timeout(self.timing.claim_wait, arrived).await;
-        Ok(self.next())
+        Ok(self.claim_next())
     }
 
     async fn load(&self, element: &Element) -> Result<Option<Loaded>, StoreError> {
-        let packed = self.state().active.get(element).cloned();
-        Ok(packed.map(|job| loaded(job.element, job.envelope, Some(&job.payload), 0)))
+        let held = self.state().active.get(element).cloned();
+        Ok(held.map(|job| loaded(job.element, job.envelope, Some(&job.payload), 0)))
     }
 
     async fn release(&self, element: &Element) -> Result<(), StoreError> {
@@ -184,7 +184,7 @@ impl WorkQueue for EmbeddedQueue {
         Ok(())
     }
 
-    async fn interrupt(&self) {
+    async fn interrupt_claim(&self) {
         self.arrived.notify_waiters();
     }
 
@@ -194,16 +194,16 @@ impl WorkQueue for EmbeddedQueue {
         result: &JobResult,
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
-        let left = job.result_entries(result, &self.bounds)?;
+        let entries = job.result_entries(result, &self.bounds)?.into_iter();
         let entry = |(key, value): ResultEntry<'_>| Entry {
             key,
             rev: 0,
             value: value.into_owned().into(),
         };
-        let entries: Vec<Entry> = left.into_iter().map(entry).collect();
+        let entries: Vec<Entry> = entries.map(entry).collect();
         self.store.write(&entries).await?;
         let finished = self.state().end(&job.element);
-        Ok((finished, and_claim.then(|| self.next()).flatten()))
+        Ok((finished, and_claim.then(|| self.claim_next()).flatten()))
     }
 
     async fn retry(&self, job: &Job, _reason: &str) -> Result<Retried, StoreError> {

@@ -1,4 +1,4 @@
-//! What bounds the queue in space and time. None of it is a setting: the values fit each other.
+//! The queue's limits in space ([`Bounds`]) and time ([`Timing`]). None is a setting: the values depend on each other.
 
 use std::time::Duration;
 
@@ -6,34 +6,34 @@ use crate::store::StoreError;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How much of everything there may be.
+/// Limits on sizes, counts and lives.
 #[derive(Debug, Clone)]
 pub struct Bounds {
-    /// Life of compressed prefixes and forms since they were written.
+    /// How long compressed prefixes and forms live after they were written.
     pub result_ttl: Duration,
-    /// Life of a payload. A job that waits longer is buried.
+    /// How long a payload lives. A job that waits longer becomes a dead letter.
     pub payload_ttl: Duration,
-    /// How long an offer of the same prefix may coalesce with a waiting job. It bounds the harm of an envelope that was
-    /// lost, for instance by a hand: until then its prefix can't be queued again.
+    /// How long a push of the same prefix may coalesce with a waiting job. If an envelope is lost, for instance because somebody
+    /// deleted it, its prefix can't be queued again until then.
     pub pending_ttl: Duration,
-    /// Length of the dead list.
+    /// Length of the dead-letter list.
     pub max_dead_letters: u32,
-    /// Attempts that a job has when it fails for passing reasons.
+    /// Attempts that a job has when it fails for transient reasons.
     pub max_attempts: u32,
-    /// Worker deaths after which a job that was held at each of them is buried.
+    /// Worker deaths after which a job that was held at each of them becomes a dead letter.
     pub max_worker_deaths: u32,
     /// Longest envelope, in bytes.
     pub max_envelope_bytes: usize,
-    /// Bytes of text that may wait, about: what is in work counts too, unless nothing waited since it was taken. A job that finds
-    /// nothing waiting is taken whatever its size.
+    /// Bytes of text that may wait, about: running jobs count too, unless the queue was empty since they were claimed. A job is
+    /// accepted whatever its size if no other waits.
     pub max_queued_bytes: u64,
-    /// How full Redis may be, in percent of its `maxmemory`, for a job of [`Self::large_job_bytes`] to be taken: what is left is for
-    /// results, records and heartbeats.
+    /// How full Redis may be, in percent of its `maxmemory`, for a job of [`Self::large_job_bytes`] to be accepted: the
+    /// rest is for results, records and heartbeats.
     pub max_memory_percent: u64,
     /// Bytes of text from which a job counts as large.
     pub large_job_bytes: u64,
-    /// Bytes of a result: the compressed prefix and its forms. A larger one is not stored, and its job is buried. Redis takes
-    /// half a gigabyte at once, and a body of the default limit makes less than this.
+    /// Bytes of a result: the compressed prefix and its forms. A larger one is not stored, and its job becomes a dead letter. Redis
+    /// accepts half a gigabyte in one value, and a request body of the default limit makes less than this.
     pub max_result_bytes: usize,
 }
 
@@ -58,33 +58,33 @@ impl Bounds {
 
     /// Refuses a result of more bytes than are stored.
     pub(super) fn check_result(&self, bytes: usize) -> Result<(), StoreError> {
-        let most = self.max_result_bytes;
-        if bytes > most {
-            let cause = format!("its result has {bytes} bytes, at most {most} are stored");
+        let max = self.max_result_bytes;
+        if bytes > max {
+            let cause = format!("its result has {bytes} bytes, at most {max} are stored");
             return Err(StoreError::other("finish a job", cause));
         }
         Ok(())
     }
 }
 
-/// How long everything takes.
+/// Intervals, time limits and delays.
 #[derive(Debug, Clone)]
 pub struct Timing {
     /// How long a claim waits for a job, in whole milliseconds.
     pub claim_wait: Duration,
-    /// Between two heartbeats of a worker.
+    /// Time between two heartbeats of a worker.
     pub heartbeat_interval: Duration,
-    /// A worker is taken for dead when its last heartbeat is older. Five beats: a busy machine misses one or two.
+    /// A worker counts as dead when its last heartbeat is older. Five intervals: a busy machine misses one or two.
     pub stale_after: Duration,
-    /// Between two looks for dead workers and due retries, give or take a fifth.
+    /// Time between two looks for dead workers and due retries; up to a fifth less, at random.
     pub reap_interval: Duration,
-    /// How long a dead worker's list is still looked into.
+    /// How long a dead worker's list is still checked for jobs.
     pub forget_after: Duration,
     /// Delay before a second attempt; it doubles with each further one.
     pub first_retry_delay: Duration,
     /// Longest delay before a further attempt.
     pub max_retry_delay: Duration,
-    /// How long running jobs may go on when the worker is told to stop.
+    /// How long running jobs may go on when the worker stops.
     pub shutdown_grace: Duration,
 }
 
@@ -103,7 +103,7 @@ impl Default for Timing {
     }
 }
 
-/// A time in the whole milliseconds that the queues count in.
+/// A duration in whole milliseconds.
 pub(super) fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

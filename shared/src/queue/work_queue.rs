@@ -12,7 +12,7 @@ use crate::contract::job::{Envelope, Payload};
 use crate::contract::prefix::JobResult;
 use crate::store::{Key, StoreError};
 
-/// One element of the queue, by its bytes: an envelope, or whatever else was put there.
+/// One element of the queue's list: the JSON of an envelope, or whatever else was put there.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Element(Bytes);
 
@@ -39,22 +39,22 @@ impl std::fmt::Debug for Element {
 /// A job that this worker holds.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// What stands in the queue.
+    /// Its element of the queue.
     pub element: Element,
-    /// What it says.
+    /// The envelope in it.
     pub envelope: Envelope,
     /// The blocks.
     pub payload: Payload,
-    /// How often a worker died while it held this job. Above 0 it has to run alone in its process, so that a further death
-    /// can't be blamed on its neighbours.
+    /// How often a worker died while it held this job. Above 0 it has to run alone in its process, so that it is clear which job
+    /// causes a further death.
     pub crashes: u32,
 }
 
-/// One entry that a job's end leaves in the store.
+/// One entry of the store that a job's result consists of.
 pub(super) type ResultEntry<'a> = (Key, Cow<'a, [u8]>);
 
 impl Job {
-    /// What its result leaves in the store: the forms first, so that whoever finds the compressed prefix finds them too.
+    /// The entries of its result: the forms first, so that whoever finds the compressed prefix finds them too.
     ///
     /// # Errors
     /// When it is larger than `bounds` allow.
@@ -66,55 +66,55 @@ impl Job {
         let compressed = serde_json::to_vec(&result.compressed)
             .map_err(|error| StoreError::other("finish a job", error))?;
         let forms = result.forms.iter();
-        let mut left: Vec<_> = forms
+        let mut entries: Vec<_> = forms
             .map(|form| (Key::Form(form.id), Cow::from(form.text.as_bytes())))
             .collect();
-        left.push((Key::Compressed(self.envelope.prefix), compressed.into()));
-        bounds.check_result(left.iter().map(|(_, value)| value.len()).sum())?;
-        Ok(left)
+        entries.push((Key::Compressed(self.envelope.prefix), compressed.into()));
+        bounds.check_result(entries.iter().map(|(_, value)| value.len()).sum())?;
+        Ok(entries)
     }
 }
 
-/// What an element that was claimed turned out to be.
+/// A claimed element that was loaded.
 #[derive(Debug, Clone)]
 pub enum Loaded {
-    /// A job to do.
+    /// A job to run.
     Job(Arc<Job>),
-    /// An element that is no job, or whose payload is gone: to be buried.
+    /// An element that is no job, or whose payload is gone: to be moved to the dead-letter list.
     Unusable {
-        /// What stood in the queue.
+        /// The element.
         element: Element,
         /// What is wrong with it.
         reason: String,
     },
 }
 
-/// What became of a job that was finished.
+/// The outcome of finishing a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finished {
-    /// It is done.
+    /// The job is done.
     Done,
     /// This worker did not hold it any more: it runs or ran elsewhere too. The result was written all the same.
     DoneAgain,
 }
 
-/// What became of a job that failed for a passing reason.
+/// The outcome of scheduling a failed job again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retried {
-    /// It will be tried again after this time.
+    /// It runs again after this time.
     Later(Duration),
-    /// It had no attempt left and was buried.
+    /// It had no attempt left and went to the dead-letter list.
     DeadLettered,
     /// This worker did not hold it any more.
     NotHeld,
 }
 
-/// What a look for dead workers and due retries found.
+/// How many jobs a reap moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reaped {
     /// Jobs taken back from dead workers.
     pub reaped: u64,
-    /// Jobs buried because they were held at too many deaths.
+    /// Jobs moved to the dead-letter list because they were held at too many worker deaths.
     pub dead_lettered: u64,
     /// Jobs whose next attempt was due.
     pub promoted: u64,
@@ -122,41 +122,41 @@ pub struct Reaped {
 
 /// The worker's side of the queue, for one worker process.
 ///
-/// What is claimed is held until it is finished, put off, buried or given back by [`Self::deregister`].
+/// What is claimed is held until it is finished, retried, released, moved to the dead-letter list, or given back by
+/// [`Self::deregister`].
 #[async_trait]
 pub trait WorkQueue: Send + Sync + std::fmt::Debug {
-    /// Makes this worker known. Before that it must not claim: what an unknown worker holds is looked for by nobody.
+    /// Registers this worker. Before that it must not claim: nobody takes back what an unregistered worker holds.
     ///
     /// # Errors
     /// When the queue can't be reached.
     async fn register(&self) -> Result<(), StoreError>;
 
-    /// Waits for an element, at most [`super::Timing::claim_wait`]. One call at a time, and never drop it half-way: an element that
-    /// is just coming would be found only after two heartbeats.
+    /// Waits for an element, at most [`super::Timing::claim_wait`]. One call at a time, and never drop its future half-way: an element
+    /// that is just being moved would be found only after two heartbeats.
     ///
     /// # Errors
     /// When the queue can't be reached. What was on its way then is found later.
     async fn claim(&self) -> Result<Option<Element>, StoreError>;
 
-    /// Takes up an element that was claimed: its job, or what is wrong with it. Nothing where there is nothing to do: it is
-    /// taken up already, somebody else has it by now, it is done, or the queue is paused and has it back. May be repeated after
-    /// an error.
+    /// Loads the job of a claimed element, or says what is wrong with the element. `None` where there is nothing to do: another worker
+    /// has the element by now, the job is done, or the queue is paused and has the element back. May be repeated after an error.
     ///
     /// # Errors
     /// When the queue can't be reached. The element is still held.
     async fn load(&self, element: &Element) -> Result<Option<Loaded>, StoreError>;
 
-    /// Gives one element back, to the front of the queue.
+    /// Gives one element back to the front of the queue.
     ///
     /// # Errors
     /// When the queue can't be reached. The element is still held.
     async fn release(&self, element: &Element) -> Result<(), StoreError>;
 
-    /// Lets a claim that waits now come back at once. One that is just about to wait may miss it: call again.
-    async fn interrupt(&self);
+    /// Makes a claim that waits return at once. A claim that is just about to wait may miss it: call again.
+    async fn interrupt_claim(&self);
 
-    /// Ends a job and stores its result; after that this worker holds it no more. With `and_claim` the same step claims the
-    /// next element, if one waits. May be repeated after an error.
+    /// Acknowledges a job and stores its result; after that this worker holds it no more. With `and_claim` the same step claims the next
+    /// element, if one waits. May be repeated after an error.
     ///
     /// # Errors
     /// When queue or store can't be reached. The result may be written all the same, and an element claimed with it is found
@@ -168,7 +168,7 @@ pub trait WorkQueue: Send + Sync + std::fmt::Debug {
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError>;
 
-    /// Puts a job that failed for a passing reason off to a later attempt.
+    /// Schedules a job that failed for a transient reason for a later attempt.
     ///
     /// # Errors
     /// When the queue can't be reached.
@@ -180,20 +180,20 @@ pub trait WorkQueue: Send + Sync + std::fmt::Debug {
     /// When the queue can't be reached.
     async fn dead_letter(&self, element: &Element, reason: &str) -> Result<(), StoreError>;
 
-    /// Says that this worker lives, and gives the number of elements found that it holds without knowing of them; the next
-    /// claims bring those.
+    /// Sends a heartbeat. Returns how many elements were found that this worker holds although no claim returned them; the next claims
+    /// return those.
     ///
     /// # Errors
     /// When the queue can't be reached.
     async fn heartbeat(&self) -> Result<usize, StoreError>;
 
-    /// Takes back what dead workers hold, and jobs whose next attempt is due.
+    /// Moves what dead workers hold, and jobs whose next attempt is due, back to the queue.
     ///
     /// # Errors
     /// When the queue can't be reached.
     async fn reap(&self) -> Result<Reaped, StoreError>;
 
-    /// Gives back what this worker still holds and makes it unknown. Returns how many jobs went back.
+    /// Gives back what this worker still holds and removes its registration. Returns how many jobs went back.
     ///
     /// # Errors
     /// When the queue can't be reached. What it holds is then taken back as from a dead worker.

@@ -196,7 +196,7 @@ async fn a_waiting_claim_can_be_interrupted(make: impl AsyncFn(u64) -> Subject) 
     queue.worker.register().await.unwrap();
     let waking = async {
         loop {
-            queue.worker.interrupt().await;
+            queue.worker.interrupt_claim().await;
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

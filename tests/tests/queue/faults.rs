@@ -113,7 +113,7 @@ async fn a_job_that_takes_its_process_down_ends_dead_and_its_neighbours_done() {
 async fn an_element_moved_unseen_is_adopted() {
     let redis = RedisServer::start().await;
     let worker = redis.worker(Timing::default());
-    let running = Running::start(worker.clone(), "1", often(), process::work());
+    let running = Running::start(worker.clone(), "1", often(), process::handler());
     idle(&redis).await;
     // Redis pushes and moves in one step, so the waiting worker gets no answer for it.
     let (envelope, payload) = job(1, TEXT);
@@ -273,7 +273,7 @@ async fn a_job_whose_claim_is_cut_off_is_found_and_done() {
     let producer = redis.producer(10);
     let proxy = TcpProxy::start(redis.port()).await;
     let worker = worker_at(&through(&proxy), Timing::default());
-    let running = Running::start(worker, "1", often(), process::work());
+    let running = Running::start(worker, "1", often(), process::handler());
     idle(&redis).await;
     proxy.set_open(Line::Mute);
     offer(&producer, 1, TEXT).await;
@@ -294,7 +294,7 @@ async fn a_job_whose_claim_is_never_answered_is_found_and_done() {
         ..often()
     };
     let worker = worker_at(&through(&proxy), timing.clone());
-    let running = Running::start(worker, "1", timing, process::work());
+    let running = Running::start(worker, "1", timing, process::handler());
     idle(&redis).await;
     // Half-open: nothing is closed, and nothing comes. The client's own limits have to end it.
     proxy.set_open(Line::Mute);

@@ -151,7 +151,12 @@ async fn each_job_is_either_dropped_or_done() {
         jobs.push(offer(&producer, number, TEXT).await);
     }
     let timing = Timing::default();
-    let running = Running::start(redis.worker(timing.clone()), "2", timing, process::work());
+    let running = Running::start(
+        redis.worker(timing.clone()),
+        "2",
+        timing,
+        process::handler(),
+    );
     let operator = redis.operator();
     let mut dropped = 0;
     // The newest first: the worker comes from the other end.

@@ -1,4 +1,4 @@
-//! What can be asked for.
+//! The subcommands of `headroom-worker queue` and their flags.
 
 use std::num::NonZeroU32;
 
@@ -71,11 +71,11 @@ pub struct Limit {
     limit: Option<NonZeroU32>,
 }
 
-/// As many lines as a person reads.
+/// The limit for text output.
 const DEFAULT_LIMIT: NonZeroU32 = NonZeroU32::new(50).unwrap();
 
 impl Limit {
-    /// The number.
+    /// The limit that was given, or else the default.
     pub(super) fn or_default(self, json: bool) -> NonZeroU32 {
         let default = if json { NonZeroU32::MAX } else { DEFAULT_LIMIT };
         self.limit.unwrap_or(default)

@@ -1,26 +1,26 @@
-//! How fast the queue empties.
+//! The drain rate: jobs done per second, and the time until the queue is empty.
 
 use std::collections::VecDeque;
 
 use headroom_shared::queue::redis::admin::QueueStatus;
 use serde::Serialize;
 
-/// Over how long the pace is taken, in milliseconds.
+/// The time over which the rate is measured, in milliseconds.
 const WINDOW_MS: u64 = 10_000;
 
-/// How fast the queue empties.
+/// The drain rate; part of the output of `status --watch`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct DrainRate {
-    /// Jobs done per second; none at the first reading.
+    /// Jobs done per second; none at the first sample.
     pub(super) per_second: Option<f64>,
-    /// Seconds until no job is left, if they go on to become fewer as they did; none where they do not.
+    /// Seconds until the queue is empty at this rate; none where the number of jobs does not fall.
     pub(super) eta_s: Option<u64>,
-    /// Why there is no such time.
+    /// Why there is no `eta_s`.
     #[serde(skip)]
     pub(super) no_eta: &'static str,
 }
 
-/// The readings of the last seconds.
+/// The samples within [`WINDOW_MS`].
 #[derive(Debug, Default)]
 pub(super) struct RateWindow(VecDeque<Sample>);
 
@@ -33,7 +33,7 @@ struct Sample {
 }
 
 impl RateWindow {
-    /// Takes one more reading, and gives the pace by it.
+    /// Adds a sample, and returns the rate over the window.
     pub(super) fn add(&mut self, status: &QueueStatus) -> DrainRate {
         let depth = status.depth;
         let last = Sample {
@@ -41,9 +41,9 @@ impl RateWindow {
             done: status.totals.done,
             left: depth.waiting + depth.active + depth.delayed,
         };
-        // A Redis that has lost its data, or whose clock was put back, begins anew.
-        let is_new = |before: &Sample| before.at > last.at || before.done > last.done;
-        if self.0.back().is_some_and(is_new) {
+        // Start again where Redis has lost its data, or its clock was set back.
+        let is_reset = |before: &Sample| before.at > last.at || before.done > last.done;
+        if self.0.back().is_some_and(is_reset) {
             self.0.clear();
         }
         while self.0.front().is_some_and(|it| it.at + WINDOW_MS < last.at) {
@@ -51,19 +51,19 @@ impl RateWindow {
         }
         self.0.push_back(last);
         let first = self.0.front().copied().unwrap_or(last);
-        pace(first, last, status.paused.is_some())
+        rate(first, last, status.paused.is_some())
     }
 }
 
-/// The pace between two readings. What comes meanwhile counts as what goes does, so that the time until the queue is empty is
-/// right for one that is still being filled.
+/// The rate between two samples. The time until the queue is empty takes new jobs into account: it goes by the change of the number of
+/// jobs that are left.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "counts and seconds to be read by people"
 )]
-fn pace(first: Sample, last: Sample, paused: bool) -> DrainRate {
+fn rate(first: Sample, last: Sample, paused: bool) -> DrainRate {
     let seconds = (last.at - first.at) as f64 / 1000.0;
     let done = (last.done - first.done) as f64;
     let fewer = first.left as f64 - last.left as f64;
@@ -91,14 +91,14 @@ mod tests {
     use super::*;
 
     fn between(first: (u64, u64, u64), last: (u64, u64, u64), paused: bool) -> DrainRate {
-        let reading = |(at, done, left)| Sample { at, done, left };
-        pace(reading(first), reading(last), paused)
+        let sample = |(at, done, left)| Sample { at, done, left };
+        rate(sample(first), sample(last), paused)
     }
 
     #[test]
     fn the_time_until_empty_goes_by_what_is_left() {
-        let pace = between((0, 10, 100), (5_000, 20, 90), false);
-        assert_eq!((pace.per_second, pace.eta_s), (Some(2.0), Some(45)));
+        let rate = between((0, 10, 100), (5_000, 20, 90), false);
+        assert_eq!((rate.per_second, rate.eta_s), (Some(2.0), Some(45)));
         // As many were done, but half as many came.
         let filled = between((0, 10, 100), (5_000, 20, 95), false);
         assert_eq!((filled.per_second, filled.eta_s), (Some(2.0), Some(95)));
@@ -112,9 +112,9 @@ mod tests {
             ((0, 0, 5), (1, 1, 5), false, "as many jobs come"),
             ((0, 0, 5), (1, 1, 4), true, "paused"),
         ] {
-            let pace = between(first, last, paused);
-            assert_eq!(pace.eta_s, None);
-            assert!(pace.no_eta.contains(why), "{pace:?}");
+            let rate = between(first, last, paused);
+            assert_eq!(rate.eta_s, None);
+            assert!(rate.no_eta.contains(why), "{rate:?}");
         }
         assert_eq!(between((0, 0, 0), (0, 0, 0), true).eta_s, Some(0));
     }

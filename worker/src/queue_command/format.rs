@@ -1,6 +1,6 @@
-//! Times and sizes as people read them.
+//! Formats durations, sizes and foreign texts for people.
 
-/// A time in milliseconds, in its two largest units.
+/// A duration in milliseconds, in its two largest units.
 pub(super) fn duration(ms: u64) -> String {
     let s = ms / 1000;
     match (s / 86_400, s / 3600 % 24, s / 60 % 60, s % 60) {
@@ -12,8 +12,8 @@ pub(super) fn duration(ms: u64) -> String {
     }
 }
 
-/// A number of bytes.
-pub(super) fn bytes(bytes: u64) -> String {
+/// A size, in its largest unit.
+pub(super) fn size(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let unit = units.into_iter().find(|(unit, _)| bytes >= *unit);
     unit.map_or_else(
@@ -22,7 +22,7 @@ pub(super) fn bytes(bytes: u64) -> String {
     )
 }
 
-/// A text of somebody else's on one line and without control characters: those may be a terminal's commands.
+/// A text from the queue without line breaks and control characters: those may be commands to the terminal.
 pub(super) fn sanitized(text: &str) -> String {
     let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().map(plain).collect()
@@ -55,7 +55,7 @@ mod tests {
             (1 << 20, "1.0 MiB"),
             (u64::MAX, "17179869183.9 GiB"),
         ] {
-            assert_eq!(bytes(bytes), read);
+            assert_eq!(size(bytes), read);
         }
     }
 

@@ -1,15 +1,15 @@
-//! `headroom-worker queue`: the operator's steps on the queue, printed for people or machines.
+//! `headroom-worker queue`: what an operator does with the queue, printed as text or JSON.
 //!
 //! | file | what |
 //! |---|---|
-//! | `arguments` | what can be asked for |
-//! | here | does it, and gives the exit code |
-//! | `text`, `units` | the answers as people read them |
-//! | `watch` | one reading a second |
-//! | `pace` | how fast the queue empties |
+//! | `arguments` | the subcommands and their flags |
+//! | here | runs one, prints its result, and gives the exit code |
+//! | `text`, `format` | the results as text |
+//! | `watch` | `status --watch`: the status every second |
+//! | `drain_rate` | jobs done per second, and the time until the queue is empty |
 //! | `screen` | draws a text over the one before |
 //!
-//! Not here: what the steps do to the queue (that is `headroom_shared::queue::redis::admin`'s).
+//! Not here: what the commands do to the queue (`headroom_shared::queue::redis::admin`).
 
 pub(crate) mod arguments;
 mod drain_rate;
@@ -38,7 +38,7 @@ use self::drain_rate::DrainRate;
 use crate::host;
 use crate::settings::NoRedis;
 
-/// Does one step and prints what came of it. 0: done; 1: could not; 2: no Redis is set.
+/// Runs a queue command and prints its result. 0: done; 1: could not; 2: no Redis is set.
 #[must_use]
 pub fn run(store: &StoreSettings, command: &QueueCommand) -> ExitCode {
     let Some(url) = &store.redis_url else {
@@ -48,24 +48,24 @@ pub fn run(store: &StoreSettings, command: &QueueCommand) -> ExitCode {
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
             let cli = || QueueCli::new(store, url, command.json);
-            let ended = runtime.block_on(async { cli().take(&command.action).await });
+            let ended = runtime.block_on(async { cli().run(&command.action).await });
             runtime.shutdown_background();
             ended
         });
     match ended {
         Ok(code) => code,
-        Err(error) if is_reader_gone(&error) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => fail("headroom-worker", &error),
     }
 }
 
-/// Whether nobody reads any more what is printed, as behind `| head`.
-fn is_reader_gone(error: &anyhow::Error) -> bool {
+/// Whether the reader of the output has ended, such as `head` in `| head`.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io = error.downcast_ref::<io::Error>();
     io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// The operator, and how to speak with him.
+/// The command's connection to the queue, and its output format.
 struct QueueCli {
     pool: Arc<RedisPool>,
     admin: QueueAdmin,
@@ -75,7 +75,7 @@ struct QueueCli {
     json: bool,
 }
 
-/// A reading of the queue's state as it is printed.
+/// The output of `status`.
 #[derive(Serialize)]
 struct StatusOutput<'a> {
     namespace: &'a str,
@@ -100,66 +100,66 @@ impl QueueCli {
         }
     }
 
-    async fn take(&self, step: &Action) -> anyhow::Result<ExitCode> {
-        // One that is away or evicts may be looked into all the same.
+    async fn run(&self, action: &Action) -> anyhow::Result<ExitCode> {
+        // A Redis that evicts keys is not refused here, and one that is away is reported by the action.
         if let Err(
-            unfit @ (UnmetRequirement::TooOld { .. } | UnmetRequirement::WrongTopology { .. }),
+            unmet @ (UnmetRequirement::TooOld { .. } | UnmetRequirement::WrongTopology { .. }),
         ) = check_requirements(&self.pool).await
         {
-            return Err(unfit.into());
+            return Err(unmet.into());
         }
-        match step {
+        match action {
             Action::Status { watch: false } => self.status().await?,
             Action::Status { watch: true } => tokio::select! {
                 ended = self.watch() => ended?,
                 () = shutdown::signal() => {}
             },
             Action::List(limit) => {
-                let most = limit.or_default(self.json);
-                let listed = self.reach(self.admin.list(most).await)?;
-                self.print(&listed, || text::listed(&listed))?;
+                let limit = limit.or_default(self.json);
+                let jobs = self.with_place(self.admin.list(limit).await)?;
+                self.print(&jobs, || text::jobs(&jobs))?;
             }
             Action::Dead(limit) => {
-                let most = limit.or_default(self.json);
-                let buried = self.reach(self.admin.dead_letters(most).await)?;
-                self.print(&buried, || text::buried(&buried))?;
+                let limit = limit.or_default(self.json);
+                let dead_letters = self.with_place(self.admin.dead_letters(limit).await)?;
+                self.print(&dead_letters, || text::dead_letters(&dead_letters))?;
             }
             Action::Replay { id: Some(id), .. } => return self.replay(id).await,
             Action::Replay { id: None, .. } => {
-                let replayed = self.reach(self.admin.replay_all().await)?;
+                let replayed = self.with_place(self.admin.replay_all().await)?;
                 self.print(&replayed, || text::replayed(&replayed))?;
             }
             Action::Drop { id } => {
                 let from = match self.admin.drop_job(id).await {
-                    Err(DropError::Store(error)) => self.reach(Err(error))?,
+                    Err(DropError::Store(error)) => self.with_place(Err(error))?,
                     ended => ended?,
                 };
-                let shown = json!({"dropped": id, "was": from});
-                self.print(&shown, || text::dropped(id, from))?;
+                let output = json!({"dropped": id, "was": from});
+                self.print(&output, || text::dropped(id, from))?;
             }
             Action::Pause => {
-                let before = self.reach(self.admin.pause(&host::name()).await)?;
-                let shown = json!({"paused": true, "was_paused": before.is_some()});
-                self.print(&shown, || text::paused_now(before.as_ref()))?;
+                let before = self.with_place(self.admin.pause(&host::name()).await)?;
+                let output = json!({"paused": true, "was_paused": before.is_some()});
+                self.print(&output, || text::paused(before.as_ref()))?;
             }
             Action::Resume => {
-                let before = self.reach(self.admin.resume().await)?;
-                let shown = json!({"paused": false, "was_paused": before});
-                self.print(&shown, || text::resumed(before))?;
+                let before = self.with_place(self.admin.resume().await)?;
+                let output = json!({"paused": false, "was_paused": before});
+                self.print(&output, || text::resumed(before))?;
             }
         }
         Ok(ExitCode::SUCCESS)
     }
 
     async fn status(&self) -> anyhow::Result<()> {
-        let status = self.reach(self.admin.status().await)?;
-        let shown = self.shown(&status, None);
-        self.print(&shown, || text::status(&shown))?;
+        let status = self.with_place(self.admin.status().await)?;
+        let output = self.status_output(&status, None);
+        self.print(&output, || text::status(&output))?;
         Ok(())
     }
 
     async fn replay(&self, id: &str) -> anyhow::Result<ExitCode> {
-        let replayed = self.reach(self.admin.replay(id).await)?;
+        let replayed = self.with_place(self.admin.replay(id).await)?;
         let refused = replayed.refused.first();
         if let (false, Some(refused)) = (self.json, refused) {
             bail!("job {id:?} can't be replayed: {}", refused.reason);
@@ -168,18 +168,22 @@ impl QueueCli {
         Ok(refused.map_or(ExitCode::SUCCESS, |_| ExitCode::FAILURE))
     }
 
-    fn shown<'a>(&'a self, status: &'a QueueStatus, rate: Option<DrainRate>) -> StatusOutput<'a> {
+    fn status_output<'a>(
+        &'a self,
+        status: &'a QueueStatus,
+        rate: Option<DrainRate>,
+    ) -> StatusOutput<'a> {
         StatusOutput {
             namespace: &self.namespace,
             redis: &self.redis,
             status,
-            pace,
+            rate,
         }
     }
 
-    /// What Redis answered, or its error with the place where it should be.
-    fn reach<T>(&self, answered: Result<T, StoreError>) -> anyhow::Result<T> {
-        answered.with_context(|| self.place())
+    /// A result whose error also says where Redis should be.
+    fn with_place<T>(&self, result: Result<T, StoreError>) -> anyhow::Result<T> {
+        result.with_context(|| self.place())
     }
 
     fn place(&self) -> String {
@@ -189,7 +193,7 @@ impl QueueCli {
         )
     }
 
-    /// Prints the one or the other.
+    /// Prints the JSON if `--json` was given, otherwise the text.
     fn print(&self, json: &impl Serialize, text: impl FnOnce() -> String) -> io::Result<()> {
         let printed = if self.json {
             serde_json::to_string(json)? + "\n"

@@ -1,7 +1,6 @@
-//! The one connection that blocks until a job comes.
+//! The blocking claim: the one connection that waits at Redis until a job comes.
 //!
-//! It is never shared and never dropped while it waits: Redis would go on and move a job for a
-//! client that no longer listens.
+//! It is not shared, and its wait is never dropped half-way: Redis would still move a job for a client that no longer listens.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,13 +10,14 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex;
 
 use crate::queue::Element;
-use crate::redis::RedisPool;
+use crate::redis::{RedisPool, Retry};
 use crate::store::StoreError;
 
 const OPERATION: &str = "wait for a job";
-/// How much longer than the server's wait the client waits for the answer, so that it never gives up first.
+/// How much longer than the server's wait the client waits for the response, so that it never gives up first.
 const RESPONSE_MARGIN: Duration = Duration::from_secs(5);
 
+/// The connection, made when it is needed.
 #[derive(Debug)]
 pub(super) struct BlockingClaim {
     pool: Arc<RedisPool>,
@@ -26,7 +26,8 @@ pub(super) struct BlockingClaim {
     /// The connection's id at the server; 0 when there is none.
     id: AtomicU64,
     waiting: AtomicBool,
-    broken: std::sync::Mutex<Option<Instant>>,
+    /// When the connection broke last.
+    broken_at: std::sync::Mutex<Option<Instant>>,
 }
 
 impl BlockingClaim {
@@ -37,7 +38,7 @@ impl BlockingClaim {
             connection: Mutex::default(),
             id: AtomicU64::new(0),
             waiting: AtomicBool::new(false),
-            broken: std::sync::Mutex::default(),
+            broken_at: std::sync::Mutex::default(),
         }
     }
 
@@ -49,7 +50,7 @@ impl BlockingClaim {
             None => self.open().await?,
         };
         self.waiting.store(true, Ordering::SeqCst);
-        let popped: Result<Option<Vec<u8>>, _> = redis::cmd("BLMOVE")
+        let claimed: Result<Option<Vec<u8>>, _> = redis::cmd("BLMOVE")
             .arg(from)
             .arg(to)
             .arg("RIGHT")
@@ -58,42 +59,39 @@ impl BlockingClaim {
             .query_async(&mut connection)
             .await;
         self.waiting.store(false, Ordering::SeqCst);
-        match popped {
-            Ok(popped) => {
+        match claimed {
+            Ok(claimed) => {
                 *slot = Some(connection);
-                Ok(popped.map(|bytes| Element::new(bytes.into())))
+                Ok(claimed.map(|bytes| Element::new(bytes.into())))
             }
             Err(error) => {
-                // A multiplexed connection never comes back by itself: the next call opens another.
+                // A multiplexed connection does not reconnect: the next call opens another.
                 self.id.store(0, Ordering::SeqCst);
-                *self.lock_broken() = Some(Instant::now());
+                *self.lock_broken_at() = Some(Instant::now());
                 Err(StoreError::redis(OPERATION, error))
             }
         }
     }
 
-    /// Ends a wait at the server, by another connection.
+    /// Ends the wait at the server, by a command over another connection.
     pub(super) async fn interrupt(&self) {
         let id = self.id.load(Ordering::SeqCst);
         if id == 0 || !self.waiting.load(Ordering::SeqCst) {
             return;
         }
-        let unblocked = self
-            .pool
-            .call("end the wait for a job", |mut connection| async move {
-                let mut unblock = redis::cmd("CLIENT");
-                unblock.arg("UNBLOCK").arg(id);
-                unblock.exec_async(&mut connection).await
-            });
-        if let Err(error) = unblocked.await {
+        let mut unblock = redis::cmd("CLIENT");
+        unblock.arg("UNBLOCK").arg(id);
+        let operation = "end the wait for a job";
+        let unblocked: Result<(), _> = self.pool.query(operation, Retry::Never, &unblock).await;
+        if let Err(error) = unblocked {
             tracing::debug!(error.message = %error, "could not end the wait for a job; it ends by itself");
         }
     }
 
-    /// Whether the server may still move an element for this worker although nobody asks for one any more.
-    pub(super) fn may_move_late(&self) -> bool {
+    /// Whether the server may still move an element for a claim that has ended here.
+    pub(super) fn may_still_claim(&self) -> bool {
         let lately = |broken: Instant| broken.elapsed() < self.wait + RESPONSE_MARGIN;
-        self.waiting.load(Ordering::SeqCst) || self.lock_broken().is_some_and(lately)
+        self.waiting.load(Ordering::SeqCst) || self.lock_broken_at().is_some_and(lately)
     }
 
     async fn open(&self) -> Result<MultiplexedConnection, StoreError> {
@@ -109,8 +107,8 @@ impl BlockingClaim {
         Ok(connection)
     }
 
-    fn lock_broken(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.broken
+    fn lock_broken_at(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.broken_at
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }

@@ -1,62 +1,63 @@
-//! What this worker knows that it holds, and what it holds without knowing.
+//! The elements that this worker holds, and those of claims whose reply was lost.
 //!
-//! Redis may move an element into this worker's list while the answer to that move is lost. Such an element is seen by the
-//! heartbeat; when it is still unknown at the next one, no answer is on its way any more and it is adopted.
+//! Redis may move an element into this worker's list while the reply to that claim is lost. The heartbeat reads the list and finds such
+//! an element. If no claim has returned it until the next heartbeat either, its reply is lost for good, and the worker adopts it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::queue::Element;
 
+/// The elements in this worker's list, as far as they are known.
 #[derive(Debug, Default)]
 pub(super) struct HeldElements {
-    /// Claimed and not settled, with how many more of the same bytes came meanwhile.
-    in_work: HashMap<Element, usize>,
-    /// Unknown at the last heartbeat.
-    suspects: HashSet<Element>,
-    /// To be claimed before anything else.
+    /// Claimed and not ended, each with how many more of the same bytes were claimed meanwhile.
+    started: HashMap<Element, usize>,
+    /// In the list at the last heartbeat, although no claim had returned them.
+    unknown: HashSet<Element>,
+    /// To be returned by the next claims.
     adopted: VecDeque<Element>,
 }
 
 impl HeldElements {
-    /// The next element to take up that is in the list already.
+    /// The next element to work on that is in the list already.
     pub(super) fn next_adopted(&mut self) -> Option<Element> {
         self.adopted.pop_front()
     }
 
-    /// Notes that an element is being worked on; false if one of the same bytes is, after which this one's turn comes.
+    /// Notes that work on an element begins; false if another one of the same bytes is in work, after which this one's turn comes.
     pub(super) fn start(&mut self, element: &Element) -> bool {
-        self.suspects.remove(element);
-        match self.in_work.get_mut(element) {
+        self.unknown.remove(element);
+        match self.started.get_mut(element) {
             Some(more) => *more += 1,
-            None => drop(self.in_work.insert(element.clone(), 0)),
+            None => drop(self.started.insert(element.clone(), 0)),
         }
-        self.in_work[element] == 0
+        self.started[element] == 0
     }
 
-    /// Notes that an element that was found could not be taken along.
+    /// Puts an adopted element back that could not be returned to the caller.
     pub(super) fn return_adopted(&mut self, element: Element) {
         self.adopted.push_front(element);
     }
 
-    /// Notes that an element is settled.
+    /// Notes that this worker no longer holds an element.
     pub(super) fn end(&mut self, element: &Element) {
-        let more = self.in_work.remove(element).unwrap_or(0);
+        let more = self.started.remove(element).unwrap_or(0);
         self.adopted
             .extend(std::iter::repeat_n(element.clone(), more));
     }
 
-    /// Compares with what the list holds and gives the number of elements adopted.
+    /// Compares with what the list holds and returns the number of elements adopted.
     pub(super) fn reconcile(&mut self, listed: Vec<Element>) -> usize {
         let unknown: HashSet<Element> = listed
             .into_iter()
             .filter(|element| {
-                !self.in_work.contains_key(element) && !self.adopted.contains(element)
+                !self.started.contains_key(element) && !self.adopted.contains(element)
             })
             .collect();
-        let (adopted, suspects): (Vec<_>, _) = unknown
+        let (adopted, unknown): (Vec<_>, _) = unknown
             .into_iter()
-            .partition(|element| self.suspects.contains(element));
-        self.suspects = suspects.into_iter().collect();
+            .partition(|element| self.unknown.contains(element));
+        self.unknown = unknown.into_iter().collect();
         let count = adopted.len();
         self.adopted.extend(adopted);
         count

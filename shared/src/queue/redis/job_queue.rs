@@ -1,4 +1,4 @@
-//! The producer's side over Redis.
+//! [`RedisJobQueue`]: the producer's side of the queue over Redis.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::contract::job::Envelope;
 use crate::contract::keys::Keys;
 use crate::queue::limits::ms;
 use crate::queue::{Bounds, Depth, Enqueued, JobQueue, Totals};
-use crate::redis::RedisPool;
+use crate::redis::{RedisPool, Retry};
 use crate::store::StoreError;
 
 const OPERATION: &str = "enqueue a job";
 
-/// The queue as the proxy sees it.
+/// The queue that the proxy pushes to.
 #[derive(Debug)]
 pub struct RedisJobQueue {
     pool: Arc<RedisPool>,
@@ -26,12 +26,12 @@ pub struct RedisJobQueue {
     max_queue: u64,
     bounds: Bounds,
     memory: MemoryUsage,
-    /// Whether the last offer was dropped.
+    /// Whether the last push was dropped.
     dropped: AtomicBool,
 }
 
 impl RedisJobQueue {
-    /// The queue under these keys, where at most `max_queue` jobs may wait (0: none is taken).
+    /// The queue under these keys, where at most `max_queue` jobs may wait (0: none is accepted).
     #[must_use]
     pub fn new(pool: Arc<RedisPool>, keys: Keys, max_queue: u64, bounds: Bounds) -> Self {
         Self {
@@ -45,30 +45,31 @@ impl RedisJobQueue {
     }
 }
 
-/// How often a job is offered again that was about to replace one just claimed.
-const OFFERS: usize = 3;
+/// How often a job is pushed again that was about to replace a waiting one which was then claimed.
+const MAX_PUSHES: usize = 3;
 
-/// A job as it goes over the wire.
-struct Offer<'a> {
+/// A job to push.
+struct Push<'a> {
     envelope: &'a Envelope,
-    line: String,
+    /// The envelope's JSON.
+    element: String,
     payload: Bytes,
 }
 
-/// What became of an offer.
-enum Became {
+/// The reply to a push.
+enum Pushed {
     Ended(Enqueued),
     /// The envelope with this id waits for the same prefix.
     Pending(String),
 }
 
 impl RedisJobQueue {
-    async fn offer(&self, offer: &Offer<'_>) -> Result<Became, StoreError> {
-        let Offer {
+    async fn push(&self, push: &Push<'_>) -> Result<Pushed, StoreError> {
+        let Push {
             envelope,
-            line,
+            element,
             payload,
-        } = offer;
+        } = push;
         let keys = [
             self.keys.jobs(),
             self.keys.pending(envelope.prefix),
@@ -83,59 +84,52 @@ impl RedisJobQueue {
             self.bounds.max_queued_bytes,
         ]
         .map(|number| number.to_string());
-        let mut args = vec![line.as_bytes(), envelope.id.as_bytes(), payload];
+        let mut args = vec![element.as_bytes(), envelope.id.as_bytes(), payload];
         args.extend(numbers.iter().map(String::as_bytes));
         let script = &*scripts::ENQUEUE;
         let commands = scripts::pipeline(script, &keys, &args);
-        let (became,): (Vec<String>,) =
-            self.pool.run_pipeline(OPERATION, script, &commands).await?;
-        let became = match became.as_slice() {
-            [queued] if queued == "queued" => Became::Ended(Enqueued::Queued),
-            [_, waits] => Became::Pending(waits.clone()),
-            _ => Became::Ended(Enqueued::DroppedFull),
+        let reply = self.pool.run_script_pipeline(OPERATION, script, &commands);
+        let (reply,): (Vec<String>,) = reply.await?;
+        let pushed = match reply.as_slice() {
+            [queued] if queued == "queued" => Pushed::Ended(Enqueued::Queued),
+            [_, waiting_id] => Pushed::Pending(waiting_id.clone()),
+            _ => Pushed::Ended(Enqueued::DroppedFull),
         };
-        let dropped = matches!(became, Became::Ended(Enqueued::DroppedFull));
+        let dropped = matches!(pushed, Pushed::Ended(Enqueued::DroppedFull));
         self.dropped.store(dropped, Ordering::Relaxed);
-        Ok(became)
+        Ok(pushed)
     }
 
-    /// Replaces the payload of the job that waits; whether it still waited.
-    async fn coalesce(&self, offer: &Offer<'_>, waits: &str) -> Result<bool, StoreError> {
+    /// Replaces the payload of the waiting job with this id; false if it no longer waits.
+    async fn coalesce(&self, push: &Push<'_>, waiting_id: &str) -> Result<bool, StoreError> {
         let keys = [
-            self.keys.pending(offer.envelope.prefix),
-            self.keys.payload(waits),
+            self.keys.pending(push.envelope.prefix),
+            self.keys.payload(waiting_id),
             self.keys.stats(),
         ];
-        let life = ms(self.bounds.payload_ttl).to_string();
-        let args = [waits.as_bytes(), &offer.payload, life.as_bytes()];
+        let ttl = ms(self.bounds.payload_ttl).to_string();
+        let args = [waiting_id.as_bytes(), &push.payload, ttl.as_bytes()];
         let script = &*scripts::COALESCE;
         let commands = scripts::pipeline(script, &keys, &args);
-        let (waited,) = self.pool.run_pipeline(OPERATION, script, &commands).await?;
-        Ok(waited)
+        let replaced = self.pool.run_script_pipeline(OPERATION, script, &commands);
+        let (replaced,) = replaced.await?;
+        Ok(replaced)
     }
 
-    /// Counts a job that is not even offered, unless Redis is too full for that too.
-    async fn drop_unoffered(&self) -> Enqueued {
-        let stats = self.keys.stats();
-        let count = async |mut connection| {
-            redis::cmd("HINCRBY")
-                .arg(stats)
-                .arg("dropped_full")
-                .arg(1)
-                .exec_async(&mut connection)
-                .await
-        };
-        let _ = self.pool.call(OPERATION, count).await;
-        Enqueued::DroppedFull
+    /// Counts a job as dropped without a push, unless Redis is too full for that too.
+    async fn count_dropped(&self) {
+        let mut count = redis::cmd("HINCRBY");
+        count.arg(self.keys.stats()).arg("dropped_full").arg(1);
+        let _: Result<(), _> = self.pool.query(OPERATION, Retry::Never, &count).await;
     }
 }
 
 #[async_trait]
 impl JobQueue for RedisJobQueue {
     async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError> {
-        let line =
+        let element =
             serde_json::to_string(envelope).map_err(|error| StoreError::other(OPERATION, error))?;
-        if line.len() > self.bounds.max_envelope_bytes {
+        if element.len() > self.bounds.max_envelope_bytes {
             return Err(StoreError::other(OPERATION, "its envelope is too long"));
         }
         if envelope.bytes >= self.bounds.large_job_bytes
@@ -144,20 +138,21 @@ impl JobQueue for RedisJobQueue {
                 .is_above(&self.pool, self.bounds.max_memory_percent)
                 .await?
         {
-            return Ok(self.drop_unoffered().await);
+            self.count_dropped().await;
+            return Ok(Enqueued::DroppedFull);
         }
-        let offer = Offer {
+        let push = Push {
             envelope,
-            line,
+            element,
             payload,
         };
-        // A job that waited may be claimed while its payload is being replaced; then the offer stands for itself.
-        for _ in 0..OFFERS {
-            let waits = match self.offer(&offer).await? {
-                Became::Ended(ended) => return Ok(ended),
-                Became::Pending(waits) => waits,
+        // A job that waited may be claimed before its payload is replaced; then this one is pushed as a job of its own.
+        for _ in 0..MAX_PUSHES {
+            let waiting_id = match self.push(&push).await? {
+                Pushed::Ended(ended) => return Ok(ended),
+                Pushed::Pending(waiting_id) => waiting_id,
             };
-            if self.coalesce(&offer, &waits).await? {
+            if self.coalesce(&push, &waiting_id).await? {
                 return Ok(Enqueued::Coalesced);
             }
         }
@@ -173,8 +168,8 @@ impl JobQueue for RedisJobQueue {
         }
         let mut script = scripts::DROP_IF_FULL.key(self.keys.jobs());
         script.key(self.keys.stats()).arg(self.max_queue);
-        let turned_away: Result<bool, StoreError> = self.pool.run(OPERATION, &script).await;
-        turned_away.unwrap_or(false)
+        let dropped = self.pool.run_script(OPERATION, Retry::Once, &script);
+        dropped.await.unwrap_or(false)
     }
 
     async fn counts(&self) -> Result<(Depth, Totals), StoreError> {
@@ -186,13 +181,9 @@ impl JobQueue for RedisJobQueue {
             .llen(self.keys.dead())
             .hgetall(self.keys.stats())
             .zrange(self.keys.workers(), 0, -1);
-        let first = &first;
+        let reply = self.pool.query_pipeline(OPERATION, Retry::Once, &first);
         let (waiting, delayed, dead, stats, workers): (_, _, _, HashMap<String, i64>, Vec<String>) =
-            self.pool
-                .repeat(OPERATION, |mut connection| async move {
-                    first.query_async(&mut connection).await
-                })
-                .await?;
+            reply.await?;
         let mut lengths = redis::pipe();
         for worker in &workers {
             lengths.llen(self.keys.active(worker));
@@ -200,11 +191,8 @@ impl JobQueue for RedisJobQueue {
         let active: Vec<u64> = if workers.is_empty() {
             Vec::new()
         } else {
-            let lengths = &lengths;
             self.pool
-                .repeat(OPERATION, |mut connection| async move {
-                    lengths.query_async(&mut connection).await
-                })
+                .query_pipeline(OPERATION, Retry::Once, &lengths)
                 .await?
         };
         let depth = Depth {

@@ -1,17 +1,16 @@
-//! The queue over Redis lists. The table of keys in `docs/operations.md` says what stands where.
+//! The queue over Redis lists. `docs/operations.md` has the table of its keys.
 //!
 //! | file | what |
 //! |---|---|
-//! | `requirements` | refuses a Redis that can't hold the queue |
+//! | `job_queue` | [`RedisJobQueue`]: pushes jobs, and counts them |
+//! | `work_queue` | [`RedisWorkQueue`]: claims, loads and retries jobs, sends heartbeats |
+//! | `finish`, `reap` | more of it: acknowledges a job and claims the next; takes back what dead workers hold |
+//! | `blocking_claim` | the one connection that blocks until a job comes |
+//! | `held_elements` | the elements that a worker holds, and those of claims whose reply was lost |
+//! | [`admin`] | [`QueueAdmin`](admin::QueueAdmin): what an operator does: status, list, replay, drop, pause |
+//! | `requirements` | refuses a Redis that is too old or evicts keys |
 //! | `memory` | how full Redis is |
-//! | `producer` | [`RedisJobQueue`]: offers and counts |
-//! | `line` | the one connection that blocks until a job comes |
-//! | `held` | what this worker knows that it holds, and what it holds without knowing |
-//! | `worker` | [`RedisWorkQueue`]: claim, take up, put off, bury, beat, leave |
-//! | `finish` | ends a job, and claims the next with it |
-//! | [`operator`] | [`QueueAdmin`](operator::QueueAdmin): looks, replays, drops, pauses |
-//! | `reap` | takes back what dead workers hold |
-//! | `scripts` | every step over several keys, as a script |
+//! | `scripts` | the Lua scripts: every step over several keys is one |
 
 pub mod admin;
 mod blocking_claim;
@@ -35,7 +34,7 @@ pub use self::job_queue::RedisJobQueue;
 pub use self::requirements::{UnmetRequirement, check_requirements};
 pub use self::work_queue::{RedisWorkQueue, WorkerInfo};
 
-/// How long an answer may take: enough for the largest payload over a slow line.
+/// How long a response may take: enough for the largest payload over a slow line.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The queue's connections to Redis. They are not the store's, so that no large job holds up a request. Must be called within a

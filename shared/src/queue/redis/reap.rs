@@ -1,4 +1,4 @@
-//! Takes back what dead workers hold.
+//! Reaps dead workers: moves what they hold back to the queue.
 
 use redis::cmd;
 
@@ -6,11 +6,12 @@ use super::scripts;
 use super::work_queue::RedisWorkQueue;
 use crate::queue::dead_letter;
 use crate::queue::limits::ms;
+use crate::redis::Retry;
 use crate::store::StoreError;
 
 impl RedisWorkQueue {
-    /// Empties the list of one worker, if it is dead; how many jobs went back and how many were buried.
-    pub(super) async fn reap_one(&self, worker: &str) -> Result<(u64, u64), StoreError> {
+    /// Empties the list of one worker, if it is dead. Returns how many jobs went back to the queue, and how many to the dead-letter list.
+    pub(super) async fn reap_worker(&self, worker: &str) -> Result<(u64, u64), StoreError> {
         let reason = format!(
             "{} workers died or stalled while they held it",
             self.bounds.max_worker_deaths
@@ -29,23 +30,21 @@ impl RedisWorkQueue {
             .arg(ms(self.timing.forget_after))
             .arg(self.bounds.max_worker_deaths)
             .arg(self.bounds.max_dead_letters)
-            .arg(dead_letter::head(&reason, worker));
+            .arg(dead_letter::entry_head(&reason, worker));
         self.pool
-            .run("take back a dead worker's jobs", &script)
+            .run_script("take back a dead worker's jobs", Retry::Once, &script)
             .await
     }
 
-    /// Workers whose heartbeat is old, or from a time that is yet to come. The script looks again.
-    pub(super) async fn suspects(&self) -> Result<Vec<String>, StoreError> {
-        let mut look = redis::pipe();
-        look.add_command(cmd("TIME"))
+    /// Workers whose last heartbeat is too old, or in the future. [`Self::reap_worker`] checks again.
+    pub(super) async fn stale_workers(&self) -> Result<Vec<String>, StoreError> {
+        let mut read = redis::pipe();
+        read.add_command(cmd("TIME"))
             .zrange_withscores(self.keys.workers(), 0, -1);
-        let looked = self
+        let reply = self
             .pool
-            .repeat("look for dead workers", async |mut connection| {
-                look.query_async(&mut connection).await
-            });
-        let ((seconds, micros), scores): ((u64, u64), Vec<(String, f64)>) = looked.await?;
+            .query_pipeline("look for dead workers", Retry::Once, &read);
+        let ((seconds, micros), scores): ((u64, u64), Vec<(String, f64)>) = reply.await?;
         #[expect(
             clippy::cast_precision_loss,
             reason = "milliseconds fit for 285,000 years"

@@ -1,9 +1,9 @@
-//! Refuses a Redis that can't hold the queue.
+//! Checks at the start whether a Redis can hold the queue: its version, topology and eviction policy.
 
 use redis::{Cmd, FromRedisValue, cmd};
 
-use crate::redis::eviction::{self, Eviction, field};
-use crate::redis::{Evicts, RedisPool};
+use crate::redis::eviction::{self, Eviction, info_field};
+use crate::redis::{Evicts, RedisPool, Retry};
 use crate::store::StoreError;
 
 const OPERATION: &str = "ask Redis what it is";
@@ -22,7 +22,7 @@ pub enum UnmetRequirement {
         /// Its version.
         version: String,
     },
-    /// It is one of several, and the URL takes it for the only one.
+    /// It is a sentinel or a node of a cluster, and the URL says it is a single server.
     #[error(
         "Redis runs as a {mode}, which redis:// is not for: set HEADROOM_REDIS_URL to redis-{mode}://host:port{more}"
     )]
@@ -32,26 +32,26 @@ pub enum UnmetRequirement {
         /// What else the URL needs.
         more: &'static str,
     },
-    /// It can't be asked, or refuses this login.
+    /// It can't be reached, or refuses this login.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Refuses a Redis that is too old, evicts keys, or is a cluster's node or a sentinel without the URL saying so.
-/// Where it is not allowed to be asked, it warns and goes on.
+/// Refuses a Redis that is too old, evicts keys, or is a cluster's node or a sentinel without the URL saying so. Where this user may not
+/// read the settings, it warns and goes on.
 ///
 /// # Errors
-/// When it is such a one, or can't be reached.
+/// When a requirement is not met, or Redis can't be reached.
 pub async fn check_requirements(pool: &RedisPool) -> Result<(), UnmetRequirement> {
-    let server: Option<String> = ask(pool, cmd("INFO").arg("server")).await?;
+    let server: Option<String> = query_if_allowed(pool, cmd("INFO").arg("server")).await?;
     if let Some(server) = &server {
-        let version = field(server, "redis_version").unwrap_or_default();
+        let version = info_field(server, "redis_version").unwrap_or_default();
         if is_too_old(version) {
             return Err(UnmetRequirement::TooOld {
                 version: version.to_owned(),
             });
         }
-        let mode = field(server, "redis_mode").unwrap_or_default();
+        let mode = info_field(server, "redis_mode").unwrap_or_default();
         let more = match mode {
             "cluster" if !pool.url().is_cluster() => "",
             "sentinel" => "/?master=NAME",
@@ -66,13 +66,11 @@ pub async fn check_requirements(pool: &RedisPool) -> Result<(), UnmetRequirement
 }
 
 async fn refuse_eviction(pool: &RedisPool) -> Result<(), UnmetRequirement> {
-    let asked = pool.repeat(OPERATION, async |mut connection| {
-        eviction::ask(&mut connection).await
-    });
-    match asked.await? {
+    let read = async |mut connection| eviction::read_policy(&mut connection).await;
+    match pool.call(OPERATION, Retry::Once, read).await? {
         Eviction::Evicts(evicts) => Err(evicts.into()),
         Eviction::Never => Ok(()),
-        Eviction::Untold => {
+        Eviction::Unknown => {
             tracing::warn!(
                 "Redis does not tell its maxmemory-policy: see to it that it is noeviction"
             );
@@ -81,15 +79,13 @@ async fn refuse_eviction(pool: &RedisPool) -> Result<(), UnmetRequirement> {
     }
 }
 
-/// The answer to a command, or nothing where this user may not give it.
-pub(super) async fn ask<T: FromRedisValue + Send>(
+/// The reply to a command, or nothing where this user may not run it.
+pub(super) async fn query_if_allowed<T: FromRedisValue + Send>(
     pool: &RedisPool,
     command: &Cmd,
 ) -> Result<Option<T>, StoreError> {
-    let asked = pool.repeat(OPERATION, async |mut connection| {
-        eviction::unless_refused(&mut connection, command).await
-    });
-    asked.await
+    let query = async |mut connection| eviction::query_if_allowed(&mut connection, command).await;
+    pool.call(OPERATION, Retry::Once, query).await
 }
 
 fn is_too_old(version: &str) -> bool {

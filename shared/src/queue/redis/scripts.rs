@@ -1,4 +1,4 @@
-//! The scripts. Each says in its head what it is given and what it returns; all of its keys are declared.
+//! The Lua scripts. Each documents its KEYS, its ARGV and what it returns; all of its keys are declared.
 
 use std::sync::LazyLock;
 

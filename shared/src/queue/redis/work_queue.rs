@@ -1,4 +1,4 @@
-//! The worker's side over Redis.
+//! [`RedisWorkQueue`]: the worker's side of the queue over Redis.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,24 +19,24 @@ use crate::queue::limits::ms;
 use crate::queue::{
     Bounds, Element, Finished, Job, Loaded, Reaped, Retried, Timing, WorkQueue, dead_letter,
 };
-use crate::redis::RedisPool;
+use crate::redis::{RedisPool, Retry};
 use crate::store::StoreError;
 
-/// How many due retries one look brings back.
+/// How many due retries one reap brings back.
 const MAX_PROMOTED: usize = 100;
-/// How long what was sent over a broken connection may still reach Redis: as long as a network holds it back.
+/// How long a command that was sent over a broken connection may still reach Redis: as long as a network may hold it back.
 const LATE_COMMAND_WINDOW: Duration = Duration::from_secs(120);
-/// How long a claim waits while the queue is paused, before it looks again.
+/// How long a claim waits while the queue is paused.
 const PAUSE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What `headroom:worker-info` tells of a worker.
+/// What `headroom:worker-info` says of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct WorkerInfo {
     /// Its machine or container.
     pub host: String,
     /// Its process there.
     pub pid: u32,
-    /// How many jobs it does at once.
+    /// How many jobs it runs at once.
     pub threads: usize,
     /// Its program's version.
     pub version: String,
@@ -56,10 +56,10 @@ pub struct RedisWorkQueue {
     pub(super) timing: Timing,
     blocking_claim: BlockingClaim,
     held: Mutex<HeldElements>,
-    /// Whether the queue was paused when it was last seen.
+    /// Whether the queue was paused at the last reply that says so.
     pub(super) paused: AtomicBool,
-    /// When a claim with a job's end was last sent over a connection that broke.
-    cut_off: Mutex<Option<Instant>>,
+    /// When a claim together with an acknowledgement was last sent over a connection that broke.
+    lost_claim_at: Mutex<Option<Instant>>,
 }
 
 impl RedisWorkQueue {
@@ -80,7 +80,7 @@ impl RedisWorkQueue {
             info: serde_json::to_string(info).unwrap_or_default(),
             held: Mutex::default(),
             paused: AtomicBool::new(false),
-            cut_off: Mutex::default(),
+            lost_claim_at: Mutex::default(),
             pool,
             keys,
             id,
@@ -99,42 +99,41 @@ impl RedisWorkQueue {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that Redis may claim another element for this worker although nobody waits for the answer.
-    pub(super) fn may_claim_late(&self) {
-        *self.cut_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    fn lost_claim_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        let lost_claim_at = self.lost_claim_at.lock();
+        lost_claim_at.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether something may still arrive in this worker's list without having been asked for now.
-    fn may_move_late(&self) -> bool {
-        let cut_off = *self.cut_off.lock().unwrap_or_else(PoisonError::into_inner);
-        self.blocking_claim.may_move_late()
-            || cut_off.is_some_and(|at| at.elapsed() < LATE_COMMAND_WINDOW)
+    /// Notes that Redis may claim another element for this worker although nobody waits for the reply.
+    pub(super) fn note_lost_claim(&self) {
+        *self.lost_claim_at() = Some(Instant::now());
     }
 
-    /// The next element, from a Redis that is too full to wait for one.
-    async fn claim_from_full(&self) -> Result<Option<Element>, StoreError> {
+    /// Whether a claim that has ended here may still move an element into this worker's list.
+    fn may_still_claim(&self) -> bool {
+        let recently = |at: Instant| at.elapsed() < LATE_COMMAND_WINDOW;
+        self.blocking_claim.may_still_claim() || self.lost_claim_at().is_some_and(recently)
+    }
+
+    /// Claims the next element without waiting, from a Redis that is too full for a blocking claim.
+    async fn claim_from_full_redis(&self) -> Result<Option<Element>, StoreError> {
         let mut script = scripts::CLAIM.key(&self.active);
         script.key(self.keys.jobs()).key(self.keys.paused());
-        let claimed: Option<Vec<u8>> = self
-            .pool
-            .call("claim a job", async |mut connection| {
-                script.invoke_async(&mut connection).await
-            })
-            .await?;
+        let claimed = self.pool.run_script("claim a job", Retry::Never, &script);
+        let claimed: Option<Vec<u8>> = claimed.await?;
         Ok(claimed.map(|bytes| Element::new(bytes.into())))
     }
 
     async fn is_paused(&self) -> Result<bool, StoreError> {
         let exists = cmd("EXISTS").arg(self.keys.paused()).to_owned();
-        let asked = async |mut connection| exists.query_async(&mut connection).await;
         self.pool
-            .repeat("see whether the queue is paused", asked)
+            .query("see whether the queue is paused", Retry::Once, &exists)
             .await
     }
 }
 
-/// Bytes of text as the scripts take them away from their count.
-pub(super) fn minus(bytes: u64) -> i64 {
+/// Bytes of text as a negative number: the scripts add it to their count.
+pub(super) fn negative(bytes: u64) -> i64 {
     -i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
@@ -155,8 +154,8 @@ impl WorkQueue for RedisWorkQueue {
             }
             self.paused.store(false, Ordering::Relaxed);
         }
-        let found = self.held().next_adopted();
-        let element = match found {
+        let adopted = self.held().next_adopted();
+        let element = match adopted {
             Some(element) => Some(element),
             None => match self
                 .blocking_claim
@@ -164,10 +163,10 @@ impl WorkQueue for RedisWorkQueue {
                 .await
             {
                 Err(full) if full.is_out_of_memory() => {
-                    let claimed = self.claim_from_full().await?;
+                    let claimed = self.claim_from_full_redis().await?;
                     Some(claimed.ok_or(full)?)
                 }
-                popped => popped?,
+                claimed => claimed?,
             },
         };
         Ok(element.filter(|element| self.held().start(element)))
@@ -190,23 +189,23 @@ impl WorkQueue for RedisWorkQueue {
             self.keys.crashes(),
         ];
         let args = [element.bytes(), envelope.id.as_bytes()];
-        // Outside the script, which would copy it once more. Nobody replaces the payload of a job that waits no more. MGET, to
-        // which a key of another type is none.
+        // The payload is read outside the script, which would copy it once more. Nobody replaces the payload of a claimed job. MGET,
+        // because it treats a key of another type as missing.
         let mut commands = scripts::pipeline(&scripts::LOAD, &keys, &args);
         commands.cmd("MGET").arg(self.keys.payload(&envelope.id));
-        let taken = self
+        let reply = self
             .pool
-            .run_pipeline("take up a job", &scripts::LOAD, &commands);
+            .run_script_pipeline("take up a job", &scripts::LOAD, &commands);
         let ((state, has_result, crashes), [payload]): ((String, bool, u32), [Option<Vec<u8>>; 1]) =
-            taken.await?;
+            reply.await?;
         if state != "taken" {
             self.paused.fetch_or(state == "paused", Ordering::Relaxed);
             self.held().end(element);
             return Ok(None);
         }
         if payload.is_none() && has_result {
-            // What it would make is there: there is nothing left to do.
-            self.end((element, &envelope), &[], false).await?;
+            // The job was done before.
+            self.acknowledge((element, &envelope), &[], false).await?;
             return Ok(None);
         }
         Ok(Some(loaded(
@@ -220,12 +219,15 @@ impl WorkQueue for RedisWorkQueue {
     async fn release(&self, element: &Element) -> Result<(), StoreError> {
         let mut script = scripts::RELEASE.key(&self.active);
         script.key(self.keys.jobs()).arg(element.bytes());
-        let _: bool = self.pool.run("give a job back", &script).await?;
+        let reply = self
+            .pool
+            .run_script("give a job back", Retry::Once, &script);
+        let _: bool = reply.await?;
         self.held().end(element);
         Ok(())
     }
 
-    async fn interrupt(&self) {
+    async fn interrupt_claim(&self) {
         self.blocking_claim.interrupt().await;
     }
 
@@ -235,19 +237,20 @@ impl WorkQueue for RedisWorkQueue {
         result: &JobResult,
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
-        let mut left = job.result_entries(result, &self.bounds)?;
-        let bytes: usize = left.iter().map(|(_, value)| value.len()).sum();
-        // A script would copy a large result twice more. A full Redis takes it from a script alone.
-        if bytes as u64 >= self.bounds.large_job_bytes && self.write(&left).await.is_ok() {
-            left.clear();
+        let mut entries = job.result_entries(result, &self.bounds)?;
+        let bytes: usize = entries.iter().map(|(_, value)| value.len()).sum();
+        // A script would copy a large result twice more, but only a script can write to a full Redis.
+        if bytes as u64 >= self.bounds.large_job_bytes && self.write_result(&entries).await.is_ok()
+        {
+            entries.clear();
         }
         let and_claim = and_claim && self.pool.evicts().is_none();
-        self.end((&job.element, &job.envelope), &left, and_claim)
+        self.acknowledge((&job.element, &job.envelope), &entries, and_claim)
             .await
     }
 
     async fn retry(&self, job: &Job, reason: &str) -> Result<Retried, StoreError> {
-        let entry = dead_letter::entry(
+        let entry = dead_letter::unfinished_entry(
             reason,
             &self.id,
             &job.element,
@@ -267,10 +270,11 @@ impl WorkQueue for RedisWorkQueue {
             .arg(self.bounds.max_attempts)
             .arg(self.bounds.max_dead_letters)
             .arg(entry)
-            .arg(minus(job.envelope.bytes));
-        let became: i64 = self.pool.run("put a job off", &script).await?;
+            .arg(negative(job.envelope.bytes));
+        let reply = self.pool.run_script("put a job off", Retry::Once, &script);
+        let reply: i64 = reply.await?;
         self.held().end(&job.element);
-        Ok(match u64::try_from(became) {
+        Ok(match u64::try_from(reply) {
             Ok(0) => Retried::DeadLettered,
             Ok(delay) => Retried::Later(Duration::from_millis(delay)),
             Err(_) => Retried::NotHeld,
@@ -278,7 +282,12 @@ impl WorkQueue for RedisWorkQueue {
     }
 
     async fn dead_letter(&self, element: &Element, reason: &str) -> Result<(), StoreError> {
-        let entry = dead_letter::entry(reason, &self.id, element, self.bounds.max_envelope_bytes);
+        let entry = dead_letter::unfinished_entry(
+            reason,
+            &self.id,
+            element,
+            self.bounds.max_envelope_bytes,
+        );
         let envelope = read(element, self.bounds.max_envelope_bytes).ok();
         let (id, bytes) = envelope.map_or_else(Default::default, |it| (it.id, it.bytes));
         let mut script = scripts::DEAD_LETTER.key(&self.active);
@@ -289,10 +298,11 @@ impl WorkQueue for RedisWorkQueue {
             .key(self.keys.stats())
             .arg(element.bytes())
             .arg(id)
-            .arg(minus(bytes))
+            .arg(negative(bytes))
             .arg(self.bounds.max_dead_letters)
             .arg(entry);
-        let _: bool = self.pool.run("bury a job", &script).await?;
+        let reply = self.pool.run_script("bury a job", Retry::Once, &script);
+        let _: bool = reply.await?;
         self.held().end(element);
         Ok(())
     }
@@ -304,24 +314,27 @@ impl WorkQueue for RedisWorkQueue {
             .key(&self.active)
             .arg(&self.id)
             .arg(&self.info);
-        let listed: Vec<Vec<u8>> = self.pool.run("send a heartbeat", &script).await?;
-        let listed = listed
-            .into_iter()
-            .map(|bytes| Element::new(bytes.into()))
-            .collect();
-        Ok(self.held().reconcile(listed))
+        let listed = self
+            .pool
+            .run_script("send a heartbeat", Retry::Once, &script);
+        let listed: Vec<Vec<u8>> = listed.await?;
+        let listed = listed.into_iter().map(|bytes| Element::new(bytes.into()));
+        Ok(self.held().reconcile(listed.collect()))
     }
 
     async fn reap(&self) -> Result<Reaped, StoreError> {
         let mut all = Reaped::default();
-        for worker in self.suspects().await? {
-            let (reaped, buried) = self.reap_one(&worker).await?;
+        for worker in self.stale_workers().await? {
+            let (reaped, dead_lettered) = self.reap_worker(&worker).await?;
             all.reaped += reaped;
-            all.dead_lettered += buried;
+            all.dead_lettered += dead_lettered;
         }
         let mut script = scripts::PROMOTE.key(self.keys.delayed());
         script.key(self.keys.jobs()).arg(MAX_PROMOTED);
-        all.promoted = self.pool.run("bring back due jobs", &script).await?;
+        let promoted = self
+            .pool
+            .run_script("bring back due jobs", Retry::Once, &script);
+        all.promoted = promoted.await?;
         Ok(all)
     }
 
@@ -329,21 +342,21 @@ impl WorkQueue for RedisWorkQueue {
         const OPERATION: &str = "give jobs back";
         let mut script = scripts::RELEASE_ALL.key(&self.active);
         script.key(self.keys.jobs());
-        let back = self.pool.run(OPERATION, &script).await?;
+        let released = self
+            .pool
+            .run_script(OPERATION, Retry::Once, &script)
+            .await?;
         *self.held() = HeldElements::default();
-        // The entry has to stay for the reapers as long as something may still arrive in the list.
-        if !self.may_move_late() {
-            let mut forget = redis::pipe();
-            forget
+        // The registration has to stay for the reapers as long as an element may still arrive in the list.
+        if !self.may_still_claim() {
+            let mut remove = redis::pipe();
+            remove
                 .atomic()
                 .zrem(self.keys.workers(), &self.id)
                 .hdel(self.keys.worker_info(), &self.id);
-            self.pool
-                .repeat(OPERATION, async |mut connection| {
-                    forget.exec_async(&mut connection).await
-                })
-                .await?;
+            let removed = self.pool.query_pipeline(OPERATION, Retry::Once, &remove);
+            let () = removed.await?;
         }
-        Ok(back)
+        Ok(released)
     }
 }

@@ -42,7 +42,7 @@ fn worker(added: Added) -> ExitCode {
 
 /// What the real worker does, and what is added.
 fn work(added: Added) -> JobHandler {
-    let real = process::work();
+    let real = process::handler();
     Arc::new(move |job: &Job| {
         std::thread::sleep(added.sleep());
         use_up(added.work());

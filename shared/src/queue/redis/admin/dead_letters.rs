@@ -1,4 +1,4 @@
-//! The dead list.
+//! Lists the dead letters.
 
 use std::num::NonZeroU32;
 
@@ -8,53 +8,51 @@ use serde::Serialize;
 use super::{Content, QueueAdmin};
 use crate::contract::job::Envelope;
 use crate::queue::dead_letter;
+use crate::redis::Retry;
 use crate::store::StoreError;
 
 const OPERATION: &str = "read the dead list";
-/// What is said of an entry that holds no job.
+/// What is wrong with an entry that holds no job.
 pub(super) const NO_ENVELOPE: &str = "it holds no envelope";
 
-/// Buried jobs, newest first.
+/// Dead letters, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeadLetters {
-    /// The jobs.
+    /// The entries.
     pub dead: Vec<DeadLetter>,
-    /// How many there are besides these.
+    /// How many more there are.
     pub more: u64,
 }
 
-/// A buried job.
+/// A job in the dead-letter list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeadLetter {
-    /// Why it was buried.
+    /// Why it is there.
     pub reason: String,
-    /// By which worker, or which worker held it last.
+    /// The worker that moved it there, or that held it last.
     pub worker: String,
-    /// When: milliseconds since 1970 by Redis's clock; 0 where a hand wrote the entry.
+    /// When it was moved: milliseconds since 1970 by Redis's clock; 0 where the entry was written by hand.
     pub at: u64,
     /// How long ago that is, in milliseconds.
     pub age_ms: u64,
-    /// What was buried.
+    /// The element that was moved.
     #[serde(flatten)]
     pub content: Content,
 }
 
 impl QueueAdmin {
-    /// DeadLetters jobs, newest first, at most `most`.
+    /// Dead letters, newest first, at most `limit`.
     ///
     /// # Errors
     /// When the queue can't be reached.
-    pub async fn dead_letters(&self, most: NonZeroU32) -> Result<DeadLetters, StoreError> {
+    pub async fn dead_letters(&self, limit: NonZeroU32) -> Result<DeadLetters, StoreError> {
         let mut all = redis::pipe();
         all.atomic()
             .add_command(cmd("TIME"))
             .llen(self.keys.dead())
-            .lrange(self.keys.dead(), 0, last(most));
-        let all = &all;
-        let read = self.pool.repeat(OPERATION, |mut connection| async move {
-            all.query_async(&mut connection).await
-        });
-        let ((seconds, micros), length, entries): ((u64, u64), u64, Vec<Vec<u8>>) = read.await?;
+            .lrange(self.keys.dead(), 0, last_index(limit));
+        let reply = self.pool.query_pipeline(OPERATION, Retry::Once, &all);
+        let ((seconds, micros), length, entries): ((u64, u64), u64, Vec<Vec<u8>>) = reply.await?;
         let now = seconds * 1000 + micros / 1000;
         let more = length.saturating_sub(entries.len() as u64);
         let dead = entries.iter().map(|entry| self.dead_letter(entry, now));
@@ -64,22 +62,17 @@ impl QueueAdmin {
         })
     }
 
-    /// The dead list as it stands, newest first.
+    /// All entries of the list, newest first.
     pub(super) async fn entries(&self) -> Result<Vec<Vec<u8>>, StoreError> {
         let range = cmd("LRANGE")
             .arg(self.keys.dead())
             .arg(0)
             .arg(-1)
             .to_owned();
-        let range = &range;
-        self.pool
-            .repeat(OPERATION, |mut connection| async move {
-                range.query_async(&mut connection).await
-            })
-            .await
+        self.pool.query(OPERATION, Retry::Once, &range).await
     }
 
-    /// The entry and the envelope of the buried job with this id, where there is one.
+    /// The entry and the envelope of the dead letter with this id, if there is one.
     pub(super) async fn find_dead_letter(
         &self,
         id: &str,
@@ -112,7 +105,7 @@ impl QueueAdmin {
     }
 }
 
-/// The index of the last of so many.
-fn last(most: NonZeroU32) -> isize {
-    isize::try_from(most.get() - 1).unwrap_or(isize::MAX)
+/// The index of the last of so many entries.
+fn last_index(limit: NonZeroU32) -> isize {
+    isize::try_from(limit.get() - 1).unwrap_or(isize::MAX)
 }

@@ -1,35 +1,36 @@
-//! Takes a job out of the queue.
+//! Deletes a job from the queue or the dead-letter list.
 
 use serde::Serialize;
 
 use super::{JobState, QueueAdmin};
 use crate::contract::job::Envelope;
 use crate::queue::redis::scripts;
-use crate::queue::redis::work_queue::minus;
+use crate::queue::redis::work_queue::negative;
+use crate::redis::Retry;
 use crate::store::StoreError;
 
-/// How often a job is looked for again that moved while it was being taken out.
+/// How often a job is looked for that moves while it is being deleted.
 const MAX_ATTEMPTS: usize = 5;
 
-/// Where a job stood that was taken out of the queue.
+/// Where a deleted job was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DroppedFrom {
-    /// In the queue.
+    /// Waiting in the queue.
     Waiting,
-    /// Among those put off to a later attempt.
+    /// Waiting for its next attempt.
     Delayed,
-    /// In the dead list.
+    /// In the dead-letter list.
     Dead,
 }
 
-/// Why a job was not taken out of the queue.
+/// Why a job was not deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum DropError {
-    /// There is none.
+    /// There is no job with this id.
     #[error("no job has the id {0:?}: it is done, or never was")]
     Unknown(String),
-    /// It is in work.
+    /// It is running.
     #[error("worker {worker} works on job {id}: it can be dropped when it is put off or buried")]
     Active {
         /// The job's id.
@@ -37,7 +38,7 @@ pub enum DropError {
         /// The worker's id.
         worker: String,
     },
-    /// It comes and goes.
+    /// It moved at each attempt to delete it.
     #[error("job {0} moved whenever it was to be dropped: try again")]
     Moves(String),
     /// The queue can't be reached.
@@ -46,14 +47,14 @@ pub enum DropError {
 }
 
 impl QueueAdmin {
-    /// Takes the job with this id out of the queue or the dead list, with its payload and all else that it has. A job in work
-    /// is let be. Nothing keeps a proxy from pushing its prefix again.
+    /// Deletes the job with this id from the queue or the dead-letter list, with its payload. A running job is not deleted. A proxy may push
+    /// its prefix again.
     ///
     /// # Errors
-    /// When there is no such job, it is in work, or the queue can't be reached.
+    /// When there is no such job, it is running, or the queue can't be reached.
     pub async fn drop_job(&self, id: &str) -> Result<DroppedFrom, DropError> {
         for _ in 0..MAX_ATTEMPTS {
-            let (stands, envelope) = match self.find(id).await? {
+            let (entry, envelope) = match self.find(id).await? {
                 Some((found, envelope)) => {
                     if let JobState::Active { worker } = found.state {
                         let id = id.to_owned();
@@ -62,21 +63,21 @@ impl QueueAdmin {
                     (found.element, envelope)
                 }
                 None => {
-                    let buried = self.find_dead_letter(id).await?;
-                    buried.ok_or_else(|| DropError::Unknown(id.to_owned()))?
+                    let dead_letter = self.find_dead_letter(id).await?;
+                    dead_letter.ok_or_else(|| DropError::Unknown(id.to_owned()))?
                 }
             };
-            if let Some(from) = self.remove(&stands, &envelope).await? {
+            if let Some(from) = self.remove(&entry, &envelope).await? {
                 return Ok(from);
             }
         }
         Err(DropError::Moves(id.to_owned()))
     }
 
-    /// Removes what stands somewhere in the queue; nothing if it stands there no more.
+    /// Removes an entry from whichever list holds it; nothing if none does any more.
     async fn remove(
         &self,
-        stands: &[u8],
+        entry: &[u8],
         envelope: &Envelope,
     ) -> Result<Option<DroppedFrom>, StoreError> {
         let mut script = scripts::DROP.key(self.keys.jobs());
@@ -88,10 +89,12 @@ impl QueueAdmin {
             .key(self.keys.crashes())
             .key(self.keys.attempts())
             .key(self.keys.stats())
-            .arg(stands)
+            .arg(entry)
             .arg(&envelope.id)
-            .arg(minus(envelope.bytes));
-        let was: String = self.once("drop a job", &script).await?;
+            .arg(negative(envelope.bytes));
+        // Not retried: a second run would not find the entry that the first has removed.
+        let reply = self.pool.run_script("drop a job", Retry::Never, &script);
+        let was: String = reply.await?;
         Ok(match was.as_str() {
             "waiting" => Some(DroppedFrom::Waiting),
             "delayed" => Some(DroppedFrom::Delayed),

@@ -1,63 +1,64 @@
-//! The jobs that are not done.
+//! Lists the jobs that are not done.
 
 use std::num::NonZeroU32;
 
 use serde::Serialize;
 
-use super::status::whole;
+use super::status::score_ms;
 use super::{Content, QueueAdmin};
 use crate::contract::job::Envelope;
 use crate::queue::redis::scripts;
+use crate::redis::Retry;
 use crate::store::StoreError;
 
-/// Jobs that are not done, in the order in which they will be: those that wait, the next to be claimed first, then those in
-/// work, then the delayed ones, the next to be due first.
+/// Jobs that are not done: the waiting ones, the next to be claimed first; then the running ones; then the delayed ones, the next to be
+/// due first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JobList {
     /// The jobs.
     pub jobs: Vec<ListedJob>,
-    /// How many there are besides these.
+    /// How many more there are.
     pub more: u64,
 }
 
 /// A job that is not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListedJob {
-    /// Where it is.
+    /// Its state.
     #[serde(flatten)]
     pub state: JobState,
-    /// How long ago it was pushed, in milliseconds, where what stands there is a job.
+    /// How long ago it was pushed, in milliseconds, where the element is a job.
     pub age_ms: Option<u64>,
-    /// What stands there.
+    /// What its element holds.
     #[serde(flatten)]
     pub content: Content,
 }
 
-/// Where a job is that is not done.
+/// The state of a job that is not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum JobState {
-    /// In the queue.
+    /// It waits in the queue.
     Waiting,
-    /// In work.
+    /// It runs.
     Active {
-        /// At this worker.
+        /// The id of the worker that runs it.
         worker: String,
     },
-    /// Put off to a later attempt.
+    /// It failed, and waits for its next attempt.
     Delayed {
         /// In how many milliseconds that is due.
         due_in_ms: u64,
     },
 }
 
-/// An element and where it stands.
+/// An element that is not done.
 pub(super) struct Found {
     pub(super) state: JobState,
     pub(super) element: Vec<u8>,
 }
 
-/// All that is not done, as far as it was asked for.
+/// All elements that are not done, up to a limit, at one moment.
 pub(super) struct Snapshot {
     at: u64,
     pub(super) found: Vec<Found>,
@@ -75,12 +76,12 @@ type ListReply = (
 );
 
 impl QueueAdmin {
-    /// The jobs that are not done, at most `most` of each state.
+    /// The jobs that are not done, at most `limit` of each state.
     ///
     /// # Errors
     /// When the queue can't be reached.
-    pub async fn list(&self, most: NonZeroU32) -> Result<JobList, StoreError> {
-        let read = self.read(most).await?;
+    pub async fn list(&self, limit: NonZeroU32) -> Result<JobList, StoreError> {
+        let read = self.read(limit).await?;
         let jobs = read.found.into_iter().map(|found| {
             let content = self.content(&found.element);
             let pushed = content.envelope().map(|envelope| envelope.enqueued_ms);
@@ -96,26 +97,28 @@ impl QueueAdmin {
         })
     }
 
-    pub(super) async fn read(&self, most: NonZeroU32) -> Result<Snapshot, StoreError> {
+    pub(super) async fn read(&self, limit: NonZeroU32) -> Result<Snapshot, StoreError> {
         let workers = self.workers().await?;
         let mut script = scripts::LIST.key(self.keys.jobs());
-        script.key(self.keys.delayed()).arg(most.get());
+        script.key(self.keys.delayed()).arg(limit.get());
         for worker in &workers {
             script.key(self.keys.active(worker));
         }
-        let read = self.pool.run("list the queue's jobs", &script).await?;
-        let (at, waiting, delayed, queued, put_off, held): ListReply = read;
-        let queued = queued.into_iter().rev().map(|element| Found {
+        let reply = self
+            .pool
+            .run_script("list the queue's jobs", Retry::Once, &script);
+        let (at, waiting_count, delayed_count, waiting, delayed, held): ListReply = reply.await?;
+        let waiting = waiting.into_iter().rev().map(|element| Found {
             state: JobState::Waiting,
             element,
         });
-        let put_off = put_off.into_iter().map(|(element, due)| Found {
+        let delayed = delayed.into_iter().map(|(element, due)| Found {
             state: JobState::Delayed {
-                due_in_ms: whole(due).saturating_sub(at),
+                due_in_ms: score_ms(due).saturating_sub(at),
             },
             element,
         });
-        let active: u64 = held.iter().map(|held| held.len() as u64).sum();
+        let active_count: u64 = held.iter().map(|held| held.len() as u64).sum();
         let held = workers.into_iter().zip(held).flat_map(|(worker, held)| {
             held.into_iter().map(move |element| Found {
                 state: JobState::Active {
@@ -124,11 +127,11 @@ impl QueueAdmin {
                 element,
             })
         });
-        let held = held.take(usize::try_from(most.get()).unwrap_or(usize::MAX));
-        let found: Vec<Found> = queued.chain(held).chain(put_off).collect();
+        let held = held.take(usize::try_from(limit.get()).unwrap_or(usize::MAX));
+        let found: Vec<Found> = waiting.chain(held).chain(delayed).collect();
         Ok(Snapshot {
             at,
-            more: (waiting + active + delayed).saturating_sub(found.len() as u64),
+            more: (waiting_count + active_count + delayed_count).saturating_sub(found.len() as u64),
             found,
         })
     }

@@ -1,16 +1,16 @@
-//! The operator's hand: looks into the queue, brings buried jobs back, takes jobs out, stops claims and lets them go on.
+//! What an operator does with the queue: status, list, dead letters, replay, drop, pause, resume.
 //!
 //! | file | what |
 //! |---|---|
 //! | here | [`QueueAdmin`] |
-//! | `status` | how much is where, and who works |
-//! | `jobs` | the jobs that are not done |
-//! | `buried`, `replay` | the dead list, and the way back from it |
-//! | `drop_job` | takes a job out of the queue |
+//! | `status` | how many jobs are in each state, and which workers there are |
+//! | `jobs` | lists the jobs that are not done |
+//! | `dead_letters`, `replay` | lists the dead letters, and moves them back to the queue |
+//! | `drop` | deletes a job |
 //! | `pause` | stops claims, and lets them go on |
 //!
-//! It works on the keys that `redis-cli` shows, and each step that changes something is one script, so that it may race with
-//! any number of workers.
+//! It works on the keys that `redis-cli` shows, and each step that changes something is one script, so that it may run beside any
+//! number of workers.
 
 mod dead_letters;
 mod drop;
@@ -32,10 +32,10 @@ pub use self::status::{QueueStatus, WorkerStatus};
 use crate::contract::job::Envelope;
 use crate::contract::keys::Keys;
 use crate::queue::{Bounds, Element, Timing, element};
-use crate::redis::RedisPool;
+use crate::redis::{RedisPool, Retry};
 use crate::store::StoreError;
 
-/// The queue as the person sees it who runs it.
+/// An operator's access to the queue.
 #[derive(Debug)]
 pub struct QueueAdmin {
     pool: Arc<RedisPool>,
@@ -44,13 +44,13 @@ pub struct QueueAdmin {
     timing: Timing,
 }
 
-/// What stands in an element of the queue.
+/// What an element of the queue holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Content {
     /// A job's envelope.
     Envelope(Envelope),
-    /// Something else: a worker buries it, and nobody can name it by an id.
+    /// Something else, which has no id: a worker moves it to the dead-letter list.
     Unreadable {
         /// What is wrong with it; never its text.
         unreadable: String,
@@ -75,19 +75,6 @@ impl Content {
 }
 
 impl QueueAdmin {
-    /// Runs a script that is not to be repeated by itself: it would not find what it has just moved.
-    async fn once<T: redis::FromRedisValue>(
-        &self,
-        what: &'static str,
-        script: &redis::ScriptInvocation<'_>,
-    ) -> Result<T, StoreError> {
-        self.pool
-            .call(what, |mut connection| async move {
-                script.invoke_async(&mut connection).await
-            })
-            .await
-    }
-
     /// The queue under these keys.
     #[must_use]
     pub fn new(pool: Arc<RedisPool>, keys: Keys, bounds: Bounds, timing: Timing) -> Self {
@@ -107,18 +94,15 @@ impl QueueAdmin {
         }
     }
 
-    /// The ids of all workers that are known, dead ones too as long as they are looked into.
+    /// The ids of all registered workers: dead ones too, as long as their lists are checked for jobs.
     async fn workers(&self) -> Result<Vec<String>, StoreError> {
         let range = redis::cmd("ZRANGE")
             .arg(self.keys.workers())
             .arg(0)
             .arg(-1)
             .to_owned();
-        let range = &range;
         self.pool
-            .repeat("look for workers", |mut connection| async move {
-                range.query_async(&mut connection).await
-            })
+            .query("look for workers", Retry::Once, &range)
             .await
     }
 }

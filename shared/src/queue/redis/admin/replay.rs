@@ -1,4 +1,4 @@
-//! The way back from the dead list.
+//! Replays dead letters: moves them back to the queue.
 
 use serde::Serialize;
 
@@ -9,18 +9,19 @@ use crate::queue::element;
 use crate::queue::limits::ms;
 use crate::queue::redis::scripts;
 use crate::queue::{Element, dead_letter};
+use crate::redis::Retry;
 use crate::store::StoreError;
 
-/// What became of buried jobs that were to be brought back.
+/// Which dead letters were replayed and which were not.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ReplayOutcome {
-    /// Ids of those that wait in the queue again, in the order in which they will be claimed.
+    /// Ids of the jobs that wait in the queue again, in the order in which they will be claimed.
     pub replayed: Vec<String>,
-    /// Those that stay where they are.
+    /// Those that stay in the dead-letter list.
     pub refused: Vec<ReplayRefusal>,
 }
 
-/// A job that can't be brought back.
+/// A dead letter that can't be replayed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReplayRefusal {
     /// Its id, where it has one.
@@ -29,7 +30,7 @@ pub struct ReplayRefusal {
     pub reason: String,
 }
 
-/// What an entry of the dead list holds of a job.
+/// The job in an entry of the dead-letter list.
 struct DeadJob {
     envelope: Envelope,
     /// The envelope's own bytes.
@@ -37,13 +38,13 @@ struct DeadJob {
 }
 
 impl QueueAdmin {
-    /// Brings the buried job with this id back to the queue, where it waits as if it had just been pushed, with its attempts
-    /// unused. The queue's bound does not hold for it: proxies drop what they would push until there is room again.
+    /// Moves the dead letter with this id back to the queue, where it waits as if it had just been pushed, with its attempts unused. The
+    /// queue's bound does not hold for it: proxies drop their jobs until there is room again.
     ///
     /// # Errors
     /// When the queue can't be reached.
     pub async fn replay(&self, id: &str) -> Result<ReplayOutcome, StoreError> {
-        let mut became = ReplayOutcome::default();
+        let mut outcome = ReplayOutcome::default();
         let is_it = |job: &Result<DeadJob, ReplayRefusal>| match job {
             Ok(job) => job.envelope.id == id,
             Err(refused) => refused.id.as_deref() == Some(id),
@@ -51,30 +52,31 @@ impl QueueAdmin {
         let entries = self.entries().await?;
         let mut jobs = entries.iter().map(|entry| (entry, self.dead_job(entry)));
         if let Some((entry, job)) = jobs.find(|(_, job)| is_it(job)) {
-            self.bring_back(entry, job, &mut became).await?;
+            self.replay_entry(entry, job, &mut outcome).await?;
         }
-        if became == ReplayOutcome::default() {
-            became.refused.push(ReplayRefusal {
+        if outcome == ReplayOutcome::default() {
+            outcome.refused.push(ReplayRefusal {
                 id: Some(id.to_owned()),
                 reason: self.why_not_buried(id).await?,
             });
         }
-        Ok(became)
+        Ok(outcome)
     }
 
-    /// Brings all buried jobs back to the queue that can be, the oldest first, as [`Self::replay`] does.
+    /// Replays all dead letters that can be, the oldest first, as [`Self::replay`] does.
     ///
     /// # Errors
-    /// When the queue can't be reached. Those brought back until then are waiting.
+    /// When the queue can't be reached. Those replayed until then are waiting.
     pub async fn replay_all(&self) -> Result<ReplayOutcome, StoreError> {
-        let mut became = ReplayOutcome::default();
+        let mut outcome = ReplayOutcome::default();
         for entry in self.entries().await?.iter().rev() {
-            self.bring_back(entry, self.dead_job(entry), &mut became).await?;
+            self.replay_entry(entry, self.dead_job(entry), &mut outcome)
+                .await?;
         }
-        Ok(became)
+        Ok(outcome)
     }
 
-    /// Where the job with this id is, as a reason why it can't be brought back.
+    /// Where the job with this id is, as a reason why it can't be replayed.
     async fn why_not_buried(&self, id: &str) -> Result<String, StoreError> {
         Ok(match self.find(id).await?.map(|(found, _)| found.state) {
             Some(JobState::Waiting) => "it is not buried: it waits in the queue".to_owned(),
@@ -88,17 +90,17 @@ impl QueueAdmin {
         })
     }
 
-    /// Brings one entry back, if it stands there still, and notes what became of it.
-    async fn bring_back(
+    /// Replays one entry, if it is still in the list, and notes the outcome.
+    async fn replay_entry(
         &self,
         entry: &[u8],
         job: Result<DeadJob, ReplayRefusal>,
-        became: &mut ReplayOutcome,
+        outcome: &mut ReplayOutcome,
     ) -> Result<(), StoreError> {
         let job = match job {
             Ok(job) => job,
             Err(refused) => {
-                became.refused.push(refused);
+                outcome.refused.push(refused);
                 return Ok(());
             }
         };
@@ -117,10 +119,14 @@ impl QueueAdmin {
             .arg(ms(self.bounds.payload_ttl))
             .arg(ms(self.bounds.pending_ttl))
             .arg(job.envelope.bytes);
-        let ended: String = self.once("replay a buried job", &script).await?;
-        match ended.as_str() {
-            "replayed" => became.replayed.push(id),
-            "no payload" => became.refused.push(ReplayRefusal {
+        // Not retried: a second run would not find the entry that the first has moved.
+        let reply = self
+            .pool
+            .run_script("replay a buried job", Retry::Never, &script);
+        let reply: String = reply.await?;
+        match reply.as_str() {
+            "replayed" => outcome.replayed.push(id),
+            "no payload" => outcome.refused.push(ReplayRefusal {
                 id: Some(id),
                 reason: format!(
                     "its payload is gone: payloads live {} hours; the next turn of the session offers it again",

@@ -1,4 +1,4 @@
-//! How much is where, and who works.
+//! How many jobs are in each state, and which workers there are.
 
 use std::collections::HashMap;
 
@@ -9,41 +9,42 @@ use crate::queue::limits::ms;
 use crate::queue::redis::job_queue::totals;
 use crate::queue::redis::{WorkerInfo, scripts};
 use crate::queue::{Depth, Totals};
+use crate::redis::Retry;
 use crate::store::StoreError;
 
 const OPERATION: &str = "read the queue's state";
 
-/// The queue at one moment.
+/// The queue's state at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueueStatus {
     /// When: milliseconds since 1970 by Redis's clock.
     pub at: u64,
-    /// How many jobs are where.
+    /// How many jobs are in each state.
     #[serde(flatten)]
     pub depth: Depth,
-    /// How long ago the job was pushed that is claimed next, in milliseconds; none where none waits, or what waits is no job.
+    /// How long ago the job was pushed that is claimed next, in milliseconds; none where no job waits.
     pub oldest_ms: Option<u64>,
-    /// Bytes of text in the payloads of jobs that are not done, as the queue's bound counts them: anew whenever nothing waits.
+    /// Bytes of text in the payloads of jobs that are not done, as the queue counts them for its bound: from 0 again whenever no job waits.
     pub queued_bytes: u64,
-    /// The pause, if it is on.
+    /// The pause, if the queue is paused.
     pub paused: Option<Paused>,
-    /// What has become of jobs so far.
+    /// The queue's counters.
     pub totals: Totals,
-    /// Every worker that is known, by its id.
+    /// All registered workers, sorted by their ids.
     pub workers: Vec<WorkerStatus>,
 }
 
-/// A worker as the queue knows it.
+/// A registered worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WorkerStatus {
     /// Its id, as in the name of its active list.
     pub id: String,
-    /// What it said of itself.
+    /// What it says of itself.
     #[serde(flatten)]
     pub info: Option<WorkerInfo>,
-    /// How long ago its last heartbeat came, in milliseconds.
+    /// The age of its last heartbeat, in milliseconds.
     pub heartbeat_ms: u64,
-    /// Whether that is short enough. If not, its jobs are taken back from it.
+    /// Whether that is recent enough. If not, the worker counts as dead, and its jobs are taken back.
     pub alive: bool,
     /// How many jobs it holds.
     pub holds: u64,
@@ -62,12 +63,12 @@ type StatusReply = (
 );
 
 impl QueueAdmin {
-    /// How much is where, and who works.
+    /// Reads the queue's state.
     ///
     /// # Errors
     /// When the queue can't be reached.
     pub async fn status(&self) -> Result<QueueStatus, StoreError> {
-        let (scores, infos) = self.known_workers().await?;
+        let (scores, infos) = self.registered_workers().await?;
         let mut script = scripts::STATUS.key(self.keys.jobs());
         script
             .key(self.keys.delayed())
@@ -77,8 +78,9 @@ impl QueueAdmin {
         for (worker, _) in &scores {
             script.key(self.keys.active(worker));
         }
+        let reply = self.pool.run_script(OPERATION, Retry::Once, &script);
         let (at, waiting, delayed, dead, counters, paused, next, holds): StatusReply =
-            self.pool.run(OPERATION, &script).await?;
+            reply.await?;
         let counters = numbers(&counters);
         let pushed = next.and_then(|next| Some(self.content(&next).envelope()?.enqueued_ms));
         let workers = scores.into_iter().zip(&holds).map(|((id, score), holds)| {
@@ -112,23 +114,18 @@ impl QueueAdmin {
         })
     }
 
-    /// Every worker with its last heartbeat, and what they said of themselves.
-    async fn known_workers(
+    /// Every worker's last heartbeat, and what each says of itself.
+    async fn registered_workers(
         &self,
     ) -> Result<(Vec<(String, u64)>, HashMap<String, Vec<u8>>), StoreError> {
         let mut both = redis::pipe();
         both.zrange_withscores(self.keys.workers(), 0, -1)
             .hgetall(self.keys.worker_info());
-        let both = &both;
-        let (scores, infos): (Vec<(String, f64)>, _) = self
-            .pool
-            .repeat(OPERATION, |mut connection| async move {
-                both.query_async(&mut connection).await
-            })
-            .await?;
+        let reply = self.pool.query_pipeline(OPERATION, Retry::Once, &both);
+        let (scores, infos): (Vec<(String, f64)>, _) = reply.await?;
         let mut scores: Vec<_> = scores
             .into_iter()
-            .map(|(worker, score)| (worker, whole(score)))
+            .map(|(worker, score)| (worker, score_ms(score)))
             .collect();
         scores.sort();
         Ok((scores, infos))
@@ -136,7 +133,7 @@ impl QueueAdmin {
 }
 
 /// A score that is a time in milliseconds.
-pub(super) fn whole(score: f64) -> u64 {
+pub(super) fn score_ms(score: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -147,7 +144,7 @@ pub(super) fn whole(score: f64) -> u64 {
     }
 }
 
-/// The counters; what a hand has put there that is no number counts as none.
+/// The counters, without those that are no numbers because they were set by hand.
 fn numbers(counters: &HashMap<String, Vec<u8>>) -> HashMap<String, i64> {
     let number = |text: &Vec<u8>| std::str::from_utf8(text).ok()?.parse().ok();
     counters

@@ -1,9 +1,9 @@
--- Moves an element that no further attempt can help to the dead list. LTRIM comes first: it changes nothing and needs no
+-- Moves an element that no further attempt can help to the dead-letter list. LTRIM comes first: it changes nothing and needs no
 -- memory, and after a first write a script may complete even where Redis is full.
 -- KEYS  1 active  2 dead  3 crashes  4 attempts  5 stats
--- ARGV  1 element  2 its id, or nothing  3 minus its bytes of text  4 length of the dead list
---       5 its entry there, still open for the time
--- returns 1 buried, 0 not this worker's any more
+-- ARGV  1 element  2 its id, or nothing  3 minus its bytes of text  4 length of the dead-letter list
+--       5 JSON of its entry there without its end: the time is added
+-- returns 1 if it was moved, 0 if this worker does not hold it any more
 if not redis.call('LPOS', KEYS[1], ARGV[1]) then
   return 0
 end

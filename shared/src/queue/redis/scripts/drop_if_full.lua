@@ -1,4 +1,4 @@
--- Counts a job as dropped that is not even made, where the queue is at its bound.
+-- Counts a job as dropped before it is built, if the queue is full.
 -- KEYS  1 jobs  2 stats
 -- ARGV  1 how many may wait
 -- returns 1 if it was counted, 0 if the queue has room

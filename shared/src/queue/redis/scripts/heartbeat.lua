@@ -1,8 +1,8 @@
--- Says that a worker lives, by Redis's clock, so that the machines' clocks need not agree. ZREM comes first: it needs no
+-- Notes a worker's heartbeat by Redis's clock, so that the machines' clocks need not agree. ZREM comes first: it needs no
 -- memory, and after a first write a script may complete even where Redis is full.
 -- KEYS  1 workers  2 worker-info  3 active
 -- ARGV  1 worker  2 its description
--- returns what stands in its active list
+-- returns its active list
 redis.call('ZREM', KEYS[1], ARGV[1])
 local time = redis.call('TIME')
 redis.call('ZADD', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), ARGV[1])

@@ -1,4 +1,4 @@
--- Moves all that a stopping worker holds to the front of the queue, in the order in which it was claimed. LTRIM comes first:
+-- Moves all elements that a stopping worker holds to the front of the queue, in the order in which it was claimed. LTRIM comes first:
 -- it changes nothing and needs no memory, and after a first write a script may complete even where Redis is full.
 -- KEYS  1 active  2 jobs
 -- returns how many

@@ -1,4 +1,4 @@
--- Reads how much is where, at one moment.
+-- Reads how many jobs are in each state, at one moment.
 -- KEYS  1 jobs  2 delayed  3 dead  4 stats  5 paused  6.. active lists
 -- returns {now in ms, waiting, delayed, dead, counters, who paused or nil, the job that is claimed next or nil,
 --          {how many jobs each of the active lists holds}}

@@ -1,12 +1,12 @@
-//! Which keys the file may hold, in memory.
+//! A Bloom filter in memory of the file's keys.
 //!
-//! A new conversation asks for keys that are not there, and to learn that from the file takes a blocking thread: two context
-//! switches and some 40 µs. A filter in memory tells it in less than 1 µs, whatever the file holds.
+//! A new conversation reads keys that are not there. To find that out from the file takes a blocking thread: two context switches and some
+//! 40 µs. The filter says it in less than 1 µs, whatever the file holds.
 
 use fastbloom::AtomicBloomFilter;
 use redb::{Database, ReadableDatabase, ReadableTable};
 
-use super::layout::{FileKey, USED};
+use super::tables::{FileKey, USED};
 
 /// The filter's size in words of 64 bits: 1 MiB.
 const WORDS: usize = (1 << 20) / 8;
@@ -14,14 +14,13 @@ const WORDS: usize = (1 << 20) / 8;
 /// entries, 1 in 900 at 500,000, 1 in 55 at 1,000,000 and 1 in 6 at 2,000,000: `(1 - e^(-5 n / 2^23))^5` for `n` entries.
 const BITS_PER_KEY: u32 = 5;
 
-/// A Bloom filter of the file's keys. It forgets none: what was deleted, or was not committed in the end, costs a look into the
-/// file until the next start. Nothing is locked: whatever tells a reader of an entry (the answer to its write, another reader)
-/// comes after its commit, and so after its key is here.
+/// A Bloom filter of the file's keys. Keys are never removed: for an entry that was deleted, or was not committed in the end, the file is
+/// read until the next start. It needs no lock: a reader learns of an entry only after its commit, when its key is in the filter.
 #[derive(Debug)]
-pub(super) struct Filter(AtomicBloomFilter);
+pub(super) struct KeyFilter(AtomicBloomFilter);
 
-impl Filter {
-    /// The filter of the keys that are in the file. Walks the table of uses, not the values.
+impl KeyFilter {
+    /// The filter of the keys that are in the file. Reads the table of last uses, not the values.
     pub(super) fn of(database: &Database) -> Result<Self, redb::Error> {
         let filter = Self::empty();
         for item in database.begin_read()?.open_table(USED)?.iter()? {
@@ -35,7 +34,7 @@ impl Filter {
         Self(AtomicBloomFilter::from_vec(vec![0; WORDS]).hashes(BITS_PER_KEY))
     }
 
-    /// Puts a key in. To be called before the key's entry is committed: then who can find the entry finds the key here.
+    /// Adds a key. To be called before the key's entry is committed: then the key is here whenever the entry can be found.
     pub(super) fn insert(&self, key: &FileKey) {
         self.0.insert(key);
     }
@@ -62,13 +61,13 @@ mod tests {
 
     #[test]
     fn an_empty_filter_holds_nothing() {
-        let filter = Filter::empty();
+        let filter = KeyFilter::empty();
         assert!(!keys("absent", 1_000).any(|key| filter.may_hold(&key)));
     }
 
     #[test]
     fn what_was_put_in_is_held_and_little_else() {
-        let filter = Filter::empty();
+        let filter = KeyFilter::empty();
         keys("held", 500_000).for_each(|key| filter.insert(&key));
         assert!(keys("held", 500_000).all(|key| filter.may_hold(&key)));
 
@@ -81,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_kind_is_part_of_the_key() {
-        let filter = Filter::empty();
+        let filter = KeyFilter::empty();
         let mut key = [b's'; 17];
         filter.insert(&key);
         assert!(filter.may_hold(&key));

@@ -1,4 +1,4 @@
-//! How entries stand in the file.
+//! The file's tables, and the keys in them.
 
 use redb::TableDefinition;
 
@@ -14,7 +14,7 @@ pub(super) const VALUES: TableDefinition<'_, &FileKey, &[u8]> = TableDefinition:
 /// again and a sweep does not read any.
 pub(super) const USED: TableDefinition<'_, &FileKey, u64> = TableDefinition::new("used");
 
-/// What the file says of itself: its format's version and the deployment's secret.
+/// The version of the file's format, and the deployment's secret.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 /// The key in the file of an entry.
@@ -31,7 +31,7 @@ pub(super) fn file_key(key: Key) -> FileKey {
     bytes
 }
 
-/// The revision a stored value claims; 0 for what is no record.
+/// The revision in a stored record; 0 for a value that is no record.
 pub(super) fn stored_revision(value: &[u8]) -> f64 {
     let record: serde_json::Value = serde_json::from_slice(value).unwrap_or_default();
     record
