@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::state::PoolState;
+use crate::state::State;
 use crate::{retry, run_job};
 
-pub(crate) async fn run(state: Arc<PoolState>) {
+pub(crate) async fn run(state: Arc<State>) {
     let mut delays = retry::delays();
     while let Some(thread) = free_thread(&state).await {
         match state.queue.claim().await {
@@ -36,7 +36,7 @@ pub(crate) async fn run(state: Arc<PoolState>) {
 }
 
 /// Waits for a free thread; none when the pool stops.
-async fn free_thread(state: &PoolState) -> Option<OwnedSemaphorePermit> {
+async fn free_thread(state: &State) -> Option<OwnedSemaphorePermit> {
     let thread = Arc::clone(&state.free_threads).acquire_owned();
     // Biased: a stop takes precedence over a free thread.
     tokio::select! {

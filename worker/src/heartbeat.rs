@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::state::PoolState;
+use crate::state::State;
 
-pub(crate) async fn run(state: Arc<PoolState>, end: CancellationToken) {
+pub(crate) async fn run(state: Arc<State>, end: CancellationToken) {
     let interval = state.timing.heartbeat_interval;
     let mut beats = interval_at(Instant::now() + interval, interval);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
 
-use crate::state::PoolState;
+use crate::state::State;
 
 /// How long to wait before the claim that waits is interrupted again.
 const INTERRUPT_INTERVAL: Duration = Duration::from_millis(100);
@@ -18,18 +18,18 @@ pub(crate) struct Isolation<'a> {
 }
 
 /// Whether a job runs in isolation or waits for that: then no other thread claims another job.
-pub(crate) fn is_requested(state: &PoolState) -> bool {
+pub(crate) fn is_requested(state: &State) -> bool {
     state.isolation.available_permits() == 0
 }
 
 /// The permit to run in isolation; nothing where another job has it.
-pub(crate) fn try_reserve(state: &PoolState) -> Option<SemaphorePermit<'_>> {
+pub(crate) fn try_reserve(state: &State) -> Option<SemaphorePermit<'_>> {
     state.isolation.try_acquire().ok()
 }
 
 /// Waits until no other job is held; nothing when the pool stops.
 pub(crate) async fn acquire<'a>(
-    state: &'a PoolState,
+    state: &'a State,
     permit: SemaphorePermit<'a>,
 ) -> Option<Isolation<'a>> {
     // The claim that waits has the permit of a thread: it has to return to give that back.

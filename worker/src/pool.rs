@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 pub use crate::handler::{Failure, JobHandler};
 use crate::metrics::Metrics;
-use crate::state::PoolState;
+use crate::state::State;
 use crate::status::Status;
 use crate::threads::Threads;
 use crate::{claim, heartbeat, reap, retry};
@@ -77,7 +77,7 @@ impl Pool {
     /// # Errors
     /// When the system gives no threads.
     pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
-        let state = Arc::new(PoolState {
+        let state = Arc::new(State {
             free_threads: Arc::new(Semaphore::new(self.count.get())),
             thread_count: u32::try_from(self.count.get()).unwrap_or(1),
             isolation: Semaphore::new(1),
@@ -116,14 +116,14 @@ impl Pool {
 }
 
 /// Registers this worker; false if it is to stop before that was possible.
-async fn register(state: &PoolState) -> bool {
+async fn register(state: &State) -> bool {
     let register = || state.queue.register();
     let registered = retry::retry(&state.status, "register", &state.stop, |_| true, register);
     registered.await.is_some()
 }
 
 /// Interrupts the claim that waits, again and again, because it may be only about to wait. Its future is never dropped half-way.
-async fn end_claims(state: &PoolState, claims: &TaskTracker) {
+async fn end_claims(state: &State, claims: &TaskTracker) {
     let interrupt = async {
         loop {
             state.queue.interrupt_claim().await;
@@ -137,7 +137,7 @@ async fn end_claims(state: &PoolState, claims: &TaskTracker) {
     }
 }
 
-async fn drain(state: &PoolState) {
+async fn drain(state: &State) {
     state.jobs.close();
     let in_time = tokio::time::timeout(state.timing.shutdown_grace, state.jobs.wait()).await;
     if in_time.is_err() {
@@ -150,7 +150,7 @@ async fn drain(state: &PoolState) {
     }
 }
 
-async fn deregister(state: &PoolState) {
+async fn deregister(state: &State) {
     match tokio::time::timeout(DEREGISTER_TIMEOUT, state.queue.deregister()).await {
         Ok(Ok(jobs)) => tracing::info!(jobs.given_back = jobs, "stopped"),
         Ok(Err(error)) => {

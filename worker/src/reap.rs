@@ -8,9 +8,9 @@ use headroom_shared::queue::Reaped;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::state::PoolState;
+use crate::state::State;
 
-pub(crate) async fn run(state: Arc<PoolState>, end: CancellationToken) {
+pub(crate) async fn run(state: Arc<State>, end: CancellationToken) {
     while end
         .run_until_cancelled(tokio::time::sleep(jittered(state.timing.reap_interval)))
         .await

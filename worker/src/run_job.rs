@@ -11,7 +11,7 @@ use headroom_shared::store::StoreError;
 
 use crate::handler::Failure;
 use crate::metrics::Outcome;
-use crate::state::PoolState;
+use crate::state::State;
 use crate::threads::JobOutcome;
 use crate::{isolation, retry};
 
@@ -21,7 +21,7 @@ const MAX_FINISH_ATTEMPTS: usize = 6;
 
 /// Runs a claimed job, and those that are claimed with its acknowledgement, until none waits. At a stop, jobs that are not done go back to
 /// the queue.
-pub(crate) async fn run(state: &PoolState, claimed: Element) {
+pub(crate) async fn run(state: &State, claimed: Element) {
     let mut next = Some(claimed);
     while let Some(element) = next
         && !state.stop.is_cancelled()
@@ -31,7 +31,7 @@ pub(crate) async fn run(state: &PoolState, claimed: Element) {
 }
 
 /// Runs the job of one element. Returns the next element, if one was claimed with the acknowledgement.
-async fn run_one(state: &PoolState, element: &Element) -> Option<Element> {
+async fn run_one(state: &State, element: &Element) -> Option<Element> {
     match repeat(state, "take", || state.queue.load(element)).await? {
         Ok(Some(Loaded::Job(job))) if job.crashes == 0 => return run_loaded(state, &job).await,
         Ok(Some(Loaded::Job(job))) => match isolation::try_reserve(state) {
@@ -56,7 +56,7 @@ async fn run_one(state: &PoolState, element: &Element) -> Option<Element> {
 }
 
 /// Runs a job to its end, or until the grace for a stop is over.
-async fn run_loaded(state: &PoolState, job: &Arc<Job>) -> Option<Element> {
+async fn run_loaded(state: &State, job: &Arc<Job>) -> Option<Element> {
     let started = Instant::now();
     let _busy = state.metrics.busy();
     let outcome = tokio::select! {
@@ -82,12 +82,7 @@ async fn run_loaded(state: &PoolState, job: &Arc<Job>) -> Option<Element> {
     None
 }
 
-async fn finish(
-    state: &PoolState,
-    job: &Job,
-    result: &JobResult,
-    took: Duration,
-) -> Option<Element> {
+async fn finish(state: &State, job: &Job, result: &JobResult, took: Duration) -> Option<Element> {
     let finish = || {
         let and_claim = !state.stop.is_cancelled() && !isolation::is_requested(state);
         state.queue.finish(job, result, and_claim)
@@ -117,7 +112,7 @@ async fn finish(
 }
 
 fn record_finished(
-    state: &PoolState,
+    state: &State,
     job: &Job,
     result: &JobResult,
     took: Duration,
@@ -145,7 +140,7 @@ fn record_finished(
     );
 }
 
-async fn retry_later(state: &PoolState, job: &Job, reason: &str) {
+async fn retry_later(state: &State, job: &Job, reason: &str) {
     match repeat(state, "retry", || state.queue.retry(job, reason)).await {
         Some(Ok(retried)) => record_retried(state, job, reason, retried),
         Some(Err(error)) => {
@@ -155,7 +150,7 @@ async fn retry_later(state: &PoolState, job: &Job, reason: &str) {
     }
 }
 
-fn record_retried(state: &PoolState, job: &Job, reason: &str, retried: Retried) {
+fn record_retried(state: &State, job: &Job, reason: &str, retried: Retried) {
     let (outcome, consequence) = match retried {
         Retried::Later(_) => (Outcome::Retried, "it is tried again later"),
         Retried::DeadLettered => (
@@ -180,7 +175,7 @@ fn record_retried(state: &PoolState, job: &Job, reason: &str, retried: Retried) 
 }
 
 /// Moves an element that no further attempt can help to the dead-letter list.
-async fn dead_letter(state: &PoolState, element: &Element, reason: &str) {
+async fn dead_letter(state: &State, element: &Element, reason: &str) {
     let dead_letter = || state.queue.dead_letter(element, reason);
     match repeat(state, "bury", dead_letter).await {
         Some(Ok(())) => {
@@ -196,7 +191,7 @@ async fn dead_letter(state: &PoolState, element: &Element, reason: &str) {
 
 /// Repeats a step while the queue is away; nothing when the grace for a stop is over.
 async fn repeat<T, F: Future<Output = Result<T, StoreError>>>(
-    state: &PoolState,
+    state: &State,
     step: &'static str,
     attempt: impl Fn() -> F,
 ) -> Option<Result<T, StoreError>> {
@@ -205,7 +200,7 @@ async fn repeat<T, F: Future<Output = Result<T, StoreError>>>(
 
 /// The same, with so many attempts at most.
 async fn repeat_at_most<T, F: Future<Output = Result<T, StoreError>>>(
-    state: &PoolState,
+    state: &State,
     step: &'static str,
     max_attempts: usize,
     attempt: impl Fn() -> F,

@@ -13,7 +13,7 @@ use crate::threads::Threads;
 
 /// What the tasks of a running pool share.
 #[derive(Debug)]
-pub(crate) struct PoolState {
+pub(crate) struct State {
     pub(crate) queue: Arc<dyn WorkQueue>,
     /// One permit for each thread that has no element to work on.
     pub(crate) free_threads: Arc<Semaphore>,

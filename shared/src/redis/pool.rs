@@ -1,6 +1,5 @@
 //! [`RedisPool`]: a pool of connections to Redis, and calls over them that are retried as the caller says.
 
-use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -44,6 +43,41 @@ pub(crate) enum Retry {
     Once,
     /// Until Redis responds, over another connection where one breaks or stays silent. For callers with a time limit of their own.
     UntilAvailable,
+}
+
+/// What can be sent to Redis and gets one reply.
+pub(crate) trait Query: Sync {
+    fn send<T: FromRedisValue + Send>(
+        &self,
+        to: MultiplexedConnection,
+    ) -> impl Future<Output = RedisResult<T>> + Send;
+}
+
+impl Query for Cmd {
+    async fn send<T: FromRedisValue + Send>(
+        &self,
+        mut to: MultiplexedConnection,
+    ) -> RedisResult<T> {
+        self.query_async(&mut to).await
+    }
+}
+
+impl Query for Pipeline {
+    async fn send<T: FromRedisValue + Send>(
+        &self,
+        mut to: MultiplexedConnection,
+    ) -> RedisResult<T> {
+        self.query_async(&mut to).await
+    }
+}
+
+impl Query for ScriptInvocation<'_> {
+    async fn send<T: FromRedisValue + Send>(
+        &self,
+        mut to: MultiplexedConnection,
+    ) -> RedisResult<T> {
+        self.invoke_async(&mut to).await
+    }
 }
 
 /// A pool of connections to Redis that follows where sentinels and clusters move the deployment. While Redis is away, calls fail
@@ -146,41 +180,19 @@ impl RedisPool {
         result.map_err(|error| StoreError::redis(operation, error))
     }
 
-    /// Runs one command.
-    pub(crate) async fn query<T: FromRedisValue>(
+    /// Sends a command, a pipeline of commands or a script.
+    pub(crate) async fn query<T: FromRedisValue + Send>(
         &self,
         operation: &'static str,
         retry: Retry,
-        command: &Cmd,
+        query: &impl Query,
     ) -> Result<T, StoreError> {
-        let call = async |mut connection| command.query_async(&mut connection).await;
-        self.call(operation, retry, call).await
-    }
-
-    /// Runs several commands in one round trip.
-    pub(crate) async fn query_pipeline<T: FromRedisValue>(
-        &self,
-        operation: &'static str,
-        retry: Retry,
-        pipeline: &Pipeline,
-    ) -> Result<T, StoreError> {
-        let call = async |mut connection| pipeline.query_async(&mut connection).await;
-        self.call(operation, retry, call).await
-    }
-
-    /// Runs one script.
-    pub(crate) async fn run_script<T: FromRedisValue>(
-        &self,
-        operation: &'static str,
-        retry: Retry,
-        script: &ScriptInvocation<'_>,
-    ) -> Result<T, StoreError> {
-        let call = async |mut connection| script.invoke_async(&mut connection).await;
-        self.call(operation, retry, call).await
+        self.call(operation, retry, async |to| query.send(to).await)
+            .await
     }
 
     /// Runs several commands in one round trip, one of which calls `script` by its hash. All of them may run twice.
-    pub(crate) async fn run_script_pipeline<T: FromRedisValue>(
+    pub(crate) async fn query_with_script<T: FromRedisValue>(
         &self,
         operation: &'static str,
         script: &Script,

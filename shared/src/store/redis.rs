@@ -93,7 +93,7 @@ impl RedisStore {
         }
         let mut both = pipe();
         both.cmd("MGET").arg(self.names(keys)).cmd("TIME");
-        let reply = self.pool.query_pipeline(READ, retry, &both);
+        let reply = self.pool.query(READ, retry, &both);
         let (values, (seconds, micros)): (Vec<Option<Vec<u8>>>, (u64, u64)) = reply.await?;
         let now = (seconds * 1000 + micros / 1000, Instant::now());
         *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
@@ -112,7 +112,7 @@ impl RedisStore {
             return Ok(());
         }
         let call = self.write_call(entries, self.redis_ms_in(within));
-        let written = tokio::time::timeout(within, self.pool.run_script(WRITE, retry, &call)).await;
+        let written = tokio::time::timeout(within, self.pool.query(WRITE, retry, &call)).await;
         check_written(written.unwrap_or_else(|_| Err(StoreError::timeout(WRITE, within)))?)
     }
 
@@ -144,7 +144,7 @@ impl Store for RedisStore {
             return Ok(());
         }
         let call = self.write_call(entries, None);
-        check_written(self.pool.run_script(WRITE, Retry::Once, &call).await?)
+        check_written(self.pool.query(WRITE, Retry::Once, &call).await?)
     }
 
     async fn write_within(&self, entries: &[Entry], within: Duration) -> Result<(), StoreError> {
@@ -173,7 +173,7 @@ impl Store for RedisStore {
                 .ignore();
         }
         self.pool
-            .query_pipeline("touching entries in Redis", Retry::Once, &pipeline)
+            .query("touching entries in Redis", Retry::Once, &pipeline)
             .await
     }
 

@@ -19,9 +19,7 @@ impl RedisWorkQueue {
             let set = write.cmd("SET").arg(self.keys.entry(*key)).arg(&**value);
             set.arg("PX").arg(ms(self.bounds.result_ttl)).ignore();
         }
-        self.pool
-            .query_pipeline("write a result", Retry::Once, &write)
-            .await
+        self.pool.query("write a result", Retry::Once, &write).await
     }
 
     /// Acknowledges a job, writes its result, and claims the next element if `and_claim` says so.
@@ -51,7 +49,7 @@ impl RedisWorkQueue {
             script.key(self.keys.entry(*key)).arg(&**value);
         }
         let before = self.pool.generation();
-        let reply = self.pool.run_script("finish a job", Retry::Once, &script);
+        let reply = self.pool.query("finish a job", Retry::Once, &script);
         let reply = reply.await;
         if and_claim && (reply.is_err() || self.pool.generation() != before) {
             self.note_lost_claim();

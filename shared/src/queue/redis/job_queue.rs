@@ -88,7 +88,7 @@ impl RedisJobQueue {
         args.extend(numbers.iter().map(String::as_bytes));
         let script = &*scripts::ENQUEUE;
         let commands = scripts::pipeline(script, &keys, &args);
-        let reply = self.pool.run_script_pipeline(OPERATION, script, &commands);
+        let reply = self.pool.query_with_script(OPERATION, script, &commands);
         let (reply,): (Vec<String>,) = reply.await?;
         let pushed = match reply.as_slice() {
             [queued] if queued == "queued" => Pushed::Ended(Enqueued::Queued),
@@ -111,7 +111,7 @@ impl RedisJobQueue {
         let args = [waiting_id.as_bytes(), &push.payload, ttl.as_bytes()];
         let script = &*scripts::COALESCE;
         let commands = scripts::pipeline(script, &keys, &args);
-        let replaced = self.pool.run_script_pipeline(OPERATION, script, &commands);
+        let replaced = self.pool.query_with_script(OPERATION, script, &commands);
         let (replaced,) = replaced.await?;
         Ok(replaced)
     }
@@ -168,7 +168,7 @@ impl JobQueue for RedisJobQueue {
         }
         let mut script = scripts::DROP_IF_FULL.key(self.keys.jobs());
         script.key(self.keys.stats()).arg(self.max_queue);
-        let dropped = self.pool.run_script(OPERATION, Retry::Once, &script);
+        let dropped = self.pool.query(OPERATION, Retry::Once, &script);
         dropped.await.unwrap_or(false)
     }
 
@@ -181,7 +181,7 @@ impl JobQueue for RedisJobQueue {
             .llen(self.keys.dead())
             .hgetall(self.keys.stats())
             .zrange(self.keys.workers(), 0, -1);
-        let reply = self.pool.query_pipeline(OPERATION, Retry::Once, &first);
+        let reply = self.pool.query(OPERATION, Retry::Once, &first);
         let (waiting, delayed, dead, stats, workers): (_, _, _, HashMap<String, i64>, Vec<String>) =
             reply.await?;
         let mut lengths = redis::pipe();
@@ -191,9 +191,7 @@ impl JobQueue for RedisJobQueue {
         let active: Vec<u64> = if workers.is_empty() {
             Vec::new()
         } else {
-            self.pool
-                .query_pipeline(OPERATION, Retry::Once, &lengths)
-                .await?
+            self.pool.query(OPERATION, Retry::Once, &lengths).await?
         };
         let depth = Depth {
             waiting,

@@ -32,7 +32,7 @@ impl RedisWorkQueue {
             .arg(self.bounds.max_dead_letters)
             .arg(dead_letter::entry_head(&reason, worker));
         self.pool
-            .run_script("take back a dead worker's jobs", Retry::Once, &script)
+            .query("take back a dead worker's jobs", Retry::Once, &script)
             .await
     }
 
@@ -41,9 +41,7 @@ impl RedisWorkQueue {
         let mut read = redis::pipe();
         read.add_command(cmd("TIME"))
             .zrange_withscores(self.keys.workers(), 0, -1);
-        let reply = self
-            .pool
-            .query_pipeline("look for dead workers", Retry::Once, &read);
+        let reply = self.pool.query("look for dead workers", Retry::Once, &read);
         let ((seconds, micros), scores): ((u64, u64), Vec<(String, f64)>) = reply.await?;
         #[expect(
             clippy::cast_precision_loss,

@@ -119,8 +119,10 @@ impl RedisWorkQueue {
     async fn claim_from_full_redis(&self) -> Result<Option<Element>, StoreError> {
         let mut script = scripts::CLAIM.key(&self.active);
         script.key(self.keys.jobs()).key(self.keys.paused());
-        let claimed = self.pool.run_script("claim a job", Retry::Never, &script);
-        let claimed: Option<Vec<u8>> = claimed.await?;
+        let claimed: Option<Vec<u8>> = self
+            .pool
+            .query("claim a job", Retry::Never, &script)
+            .await?;
         Ok(claimed.map(|bytes| Element::new(bytes.into())))
     }
 
@@ -195,7 +197,7 @@ impl WorkQueue for RedisWorkQueue {
         commands.cmd("MGET").arg(self.keys.payload(&envelope.id));
         let reply = self
             .pool
-            .run_script_pipeline("take up a job", &scripts::LOAD, &commands);
+            .query_with_script("take up a job", &scripts::LOAD, &commands);
         let ((state, has_result, crashes), [payload]): ((String, bool, u32), [Option<Vec<u8>>; 1]) =
             reply.await?;
         if state != "taken" {
@@ -219,10 +221,10 @@ impl WorkQueue for RedisWorkQueue {
     async fn release(&self, element: &Element) -> Result<(), StoreError> {
         let mut script = scripts::RELEASE.key(&self.active);
         script.key(self.keys.jobs()).arg(element.bytes());
-        let reply = self
+        let _: bool = self
             .pool
-            .run_script("give a job back", Retry::Once, &script);
-        let _: bool = reply.await?;
+            .query("give a job back", Retry::Once, &script)
+            .await?;
         self.held().end(element);
         Ok(())
     }
@@ -271,8 +273,10 @@ impl WorkQueue for RedisWorkQueue {
             .arg(self.bounds.max_dead_letters)
             .arg(entry)
             .arg(negative(job.envelope.bytes));
-        let reply = self.pool.run_script("put a job off", Retry::Once, &script);
-        let reply: i64 = reply.await?;
+        let reply: i64 = self
+            .pool
+            .query("put a job off", Retry::Once, &script)
+            .await?;
         self.held().end(&job.element);
         Ok(match u64::try_from(reply) {
             Ok(0) => Retried::DeadLettered,
@@ -301,8 +305,7 @@ impl WorkQueue for RedisWorkQueue {
             .arg(negative(bytes))
             .arg(self.bounds.max_dead_letters)
             .arg(entry);
-        let reply = self.pool.run_script("bury a job", Retry::Once, &script);
-        let _: bool = reply.await?;
+        let _: bool = self.pool.query("bury a job", Retry::Once, &script).await?;
         self.held().end(element);
         Ok(())
     }
@@ -314,10 +317,10 @@ impl WorkQueue for RedisWorkQueue {
             .key(&self.active)
             .arg(&self.id)
             .arg(&self.info);
-        let listed = self
+        let listed: Vec<Vec<u8>> = self
             .pool
-            .run_script("send a heartbeat", Retry::Once, &script);
-        let listed: Vec<Vec<u8>> = listed.await?;
+            .query("send a heartbeat", Retry::Once, &script)
+            .await?;
         let listed = listed.into_iter().map(|bytes| Element::new(bytes.into()));
         Ok(self.held().reconcile(listed.collect()))
     }
@@ -331,9 +334,7 @@ impl WorkQueue for RedisWorkQueue {
         }
         let mut script = scripts::PROMOTE.key(self.keys.delayed());
         script.key(self.keys.jobs()).arg(MAX_PROMOTED);
-        let promoted = self
-            .pool
-            .run_script("bring back due jobs", Retry::Once, &script);
+        let promoted = self.pool.query("bring back due jobs", Retry::Once, &script);
         all.promoted = promoted.await?;
         Ok(all)
     }
@@ -342,10 +343,7 @@ impl WorkQueue for RedisWorkQueue {
         const OPERATION: &str = "give jobs back";
         let mut script = scripts::RELEASE_ALL.key(&self.active);
         script.key(self.keys.jobs());
-        let released = self
-            .pool
-            .run_script(OPERATION, Retry::Once, &script)
-            .await?;
+        let released = self.pool.query(OPERATION, Retry::Once, &script).await?;
         *self.held() = HeldElements::default();
         // The registration has to stay for the reapers as long as an element may still arrive in the list.
         if !self.may_still_claim() {
@@ -354,8 +352,7 @@ impl WorkQueue for RedisWorkQueue {
                 .atomic()
                 .zrem(self.keys.workers(), &self.id)
                 .hdel(self.keys.worker_info(), &self.id);
-            let removed = self.pool.query_pipeline(OPERATION, Retry::Once, &remove);
-            let () = removed.await?;
+            let () = self.pool.query(OPERATION, Retry::Once, &remove).await?;
         }
         Ok(released)
     }

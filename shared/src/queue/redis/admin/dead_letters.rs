@@ -51,7 +51,7 @@ impl QueueAdmin {
             .add_command(cmd("TIME"))
             .llen(self.keys.dead())
             .lrange(self.keys.dead(), 0, last_index(limit));
-        let reply = self.pool.query_pipeline(OPERATION, Retry::Once, &all);
+        let reply = self.pool.query(OPERATION, Retry::Once, &all);
         let ((seconds, micros), length, entries): ((u64, u64), u64, Vec<Vec<u8>>) = reply.await?;
         let now = seconds * 1000 + micros / 1000;
         let more = length.saturating_sub(entries.len() as u64);

@@ -93,8 +93,7 @@ impl QueueAdmin {
             .arg(&envelope.id)
             .arg(negative(envelope.bytes));
         // Not retried: a second run would not find the entry that the first has removed.
-        let reply = self.pool.run_script("drop a job", Retry::Never, &script);
-        let was: String = reply.await?;
+        let was: String = self.pool.query("drop a job", Retry::Never, &script).await?;
         Ok(match was.as_str() {
             "waiting" => Some(DroppedFrom::Waiting),
             "delayed" => Some(DroppedFrom::Delayed),

@@ -106,7 +106,7 @@ impl QueueAdmin {
         }
         let reply = self
             .pool
-            .run_script("list the queue's jobs", Retry::Once, &script);
+            .query("list the queue's jobs", Retry::Once, &script);
         let (at, waiting_count, delayed_count, waiting, delayed, held): ListReply = reply.await?;
         let waiting = waiting.into_iter().rev().map(|element| Found {
             state: JobState::Waiting,

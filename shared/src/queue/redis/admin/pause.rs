@@ -51,9 +51,7 @@ impl QueueAdmin {
         value.pop();
         let mut script = scripts::PAUSE.key(self.keys.paused());
         script.arg(value);
-        let reply = self
-            .pool
-            .run_script("pause the queue", Retry::Once, &script);
+        let reply = self.pool.query("pause the queue", Retry::Once, &script);
         let (now, before): (u64, Option<Vec<u8>>) = reply.await?;
         Ok(before.map(|value| Paused::read(&value, now)))
     }

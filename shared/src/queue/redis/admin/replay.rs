@@ -120,10 +120,10 @@ impl QueueAdmin {
             .arg(ms(self.bounds.pending_ttl))
             .arg(job.envelope.bytes);
         // Not retried: a second run would not find the entry that the first has moved.
-        let reply = self
+        let reply: String = self
             .pool
-            .run_script("replay a buried job", Retry::Never, &script);
-        let reply: String = reply.await?;
+            .query("replay a buried job", Retry::Never, &script)
+            .await?;
         match reply.as_str() {
             "replayed" => outcome.replayed.push(id),
             "no payload" => outcome.refused.push(ReplayRefusal {

@@ -78,7 +78,7 @@ impl QueueAdmin {
         for (worker, _) in &scores {
             script.key(self.keys.active(worker));
         }
-        let reply = self.pool.run_script(OPERATION, Retry::Once, &script);
+        let reply = self.pool.query(OPERATION, Retry::Once, &script);
         let (at, waiting, delayed, dead, counters, paused, next, holds): StatusReply =
             reply.await?;
         let counters = numbers(&counters);
@@ -121,7 +121,7 @@ impl QueueAdmin {
         let mut both = redis::pipe();
         both.zrange_withscores(self.keys.workers(), 0, -1)
             .hgetall(self.keys.worker_info());
-        let reply = self.pool.query_pipeline(OPERATION, Retry::Once, &both);
+        let reply = self.pool.query(OPERATION, Retry::Once, &both);
         let (scores, infos): (Vec<(String, f64)>, _) = reply.await?;
         let mut scores: Vec<_> = scores
             .into_iter()
