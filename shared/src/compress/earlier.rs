@@ -23,7 +23,7 @@ pub struct Earlier<'a> {
 pub(super) struct Block<'a> {
     pub(super) original: &'a str,
     pub(super) label: String,
-    /// The original without colours and line numbers, if it had any. A header stands first, as in a form.
+    /// The original without colours and line numbers, if it had any. A header comes first, as in a form.
     pub(super) stripped: Option<String>,
     /// Where each line begins, and after them all where one more would.
     pub(super) starts: Vec<u32>,
@@ -48,7 +48,7 @@ pub(super) enum Whole {
     Core(usize),
 }
 
-/// The first places where a window stands. More would only rarely give a longer run, and would cost time.
+/// The first places where a window appears. More would only rarely give a longer run, and would cost time.
 #[derive(Debug, Default)]
 pub(super) struct Places([Option<(u32, u32)>; 3]);
 
@@ -70,7 +70,7 @@ impl<'a> Earlier<'a> {
         self.windows.is_empty()
     }
 
-    /// The places where a window may stand; the caller compares the lines.
+    /// The places where a window may appear; the caller compares the lines.
     pub(super) fn find_window(&self, hash: u64) -> impl Iterator<Item = Line> {
         let places = self.windows.get(&hash).map_or([None; 3], |places| places.0);
         places.into_iter().flatten().map(|(block, line)| Line {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 const MAX_CHARS: usize = 60;
 
-/// The arguments that tell one call of a tool from another, in the names that agents give them.
+/// The arguments that distinguish the calls of a tool, in the names that agents give them.
 #[derive(Deserialize)]
 struct Arguments {
     file_path: Option<Value>,

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::{Compressor, Earlier, with_header};
 
-/// What may stand between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
+/// Separators between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
 const SEPARATORS: [&str; 5] = ["→", "\t", ":", " |", "|"];
 
 /// No tool pads its numbers further.

@@ -137,8 +137,8 @@ fn opening_len(text: &str) -> usize {
     0
 }
 
-/// Bytes of the tag that a text begins with, all that is in it, and the white space behind it. A tag that does not stand on lines of
-/// its own belongs to its line.
+/// Bytes of the tag that a text begins with, all that is in it, and the white space behind it. A tag that is not on lines of its
+/// own belongs to its line.
 fn first_tag_len(text: &str) -> usize {
     let length = || {
         let name = tag_name(text.strip_prefix('<')?)?;

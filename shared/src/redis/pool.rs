@@ -33,8 +33,7 @@ const FIRST_RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
 /// [`Retry::UntilAvailable`]: the time before the next attempt where a connection broke.
 const RETRY_DELAY: Duration = Duration::from_millis(10);
 
-/// When a failed call is made again. Redis may have done what a failed call asked for: all but `Never` are for calls that may be done
-/// twice.
+/// When a failed call is made again. Redis may have executed a call that failed: all but `Never` are for calls that may run twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retry {
     /// Not at all.
@@ -328,7 +327,7 @@ async fn watch(pool: Weak<RedisPool>) {
 }
 
 /// Whether the call needs another connection: this one broke under it, or leads to a server that no longer holds the keys or
-/// takes no writes. Redis may have done what was asked or not.
+/// takes no writes. Redis may have executed the call or not.
 fn needs_another(error: &RedisError) -> bool {
     let moved = matches!(
         error.kind(),

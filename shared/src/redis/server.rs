@@ -65,7 +65,7 @@ async fn master_of(sentinel: &ConnectionInfo, master: &str) -> RedisResult<Conne
     Ok(with_host(sentinel, host, port))
 }
 
-/// The address of the node that holds this key: the one that is asked, or the one that it points to.
+/// The address of the node that holds this key: this node, or the one that it points to.
 async fn owner_of(node: &ConnectionInfo, key: &str) -> RedisResult<ConnectionAddr> {
     let mut connection = open(node.clone(), DISCOVERY_TIMEOUT).await?;
     cmd("CLUSTER")

@@ -30,8 +30,8 @@ pub enum Key {
     Compressed(PrefixId),
     /// A form's escaped text.
     Form(FormId),
-    /// The id of the form that a block was last sent in, in hex digits. Where a client edits what stands before the block, its place
-    /// is no longer known, but this is.
+    /// The id of the form that a block was last sent in, in hex digits. It is found even where a client has
+    /// edited what is before the block, which changes the block's place.
     SentForm(SentBlockId),
 }
 

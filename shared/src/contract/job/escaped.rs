@@ -4,7 +4,7 @@ use memchr::memmem;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A JSON string that a worker can surely read, as it stands in a document. One that it can't would cost its whole job.
+/// A JSON string that a worker can surely read, as it is in a document. One that it can't would cost its whole job.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub struct EscapedText<'a>(&'a RawValue);
