@@ -78,7 +78,10 @@ impl App {
     ) -> Option<DigestKey> {
         let store = self.records.store();
         let ask = self.key.get_or_try_init(|| store.digest_key());
-        let wait = || self.key.get_or_try_init(|| store.digest_key_waiting());
+        let wait = || {
+            self.key
+                .get_or_try_init(|| store.digest_key_until_available())
+        };
         let key = budget.read("reading the secret", ask, wait).await.ok()?;
         let tenant = self
             .rules

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use headroom_shared::queue::embedded::EmbeddedQueue;
-use headroom_shared::queue::redis::{self, RedisQueue, Unfit, refuse_unfit};
+use headroom_shared::queue::redis::{self, RedisJobQueue, UnmetRequirement, check_requirements};
 use headroom_shared::queue::{Bounds, JobQueue, Timing};
 use headroom_shared::redis::Evicts;
 use headroom_shared::store::{EmbeddedStore, RedisStore, Store};
@@ -55,11 +55,11 @@ impl Backend {
             redis::pool(url, &keys)
         };
         let mut evicts = None;
-        match refuse_unfit(&pool).await {
-            Err(Unfit::Store(error)) if error.is_passing() => {
+        match check_requirements(&pool).await {
+            Err(UnmetRequirement::Store(error)) if error.is_passing() => {
                 tracing::warn!(%error, "Redis is away: requests are forwarded uncompressed until it is there");
             }
-            Err(Unfit::Evicting(found)) => evicts = Some(found),
+            Err(UnmetRequirement::Eviction(found)) => evicts = Some(found),
             fit => fit?,
         }
         Ok(Self {
@@ -67,7 +67,7 @@ impl Backend {
             evicts,
             place: format!("Redis at {url}"),
             store: Arc::new(RedisStore::new(url, keys.clone(), retention)),
-            queue: Arc::new(RedisQueue::new(pool, keys, max_queue, bounds)),
+            queue: Arc::new(RedisJobQueue::new(pool, keys, max_queue, bounds)),
             embedded: None,
         })
     }
@@ -106,7 +106,7 @@ impl Backend {
             return;
         };
         if settings.background.on {
-            let work = headroom_worker::process::work();
+            let work = headroom_worker::process::handler();
             let pool = Pool::new(queue.clone(), settings.background.workers.threads, work);
             let stop = stop.clone();
             let run = async move {

@@ -1,16 +1,16 @@
 //! The contract of Headroom's two programs, and what both of them use.
 //!
-//! `headroom-proxy` and `headroom-worker` meet in a store (Redis, or a local file on a laptop). What they say to each other
-//! there is defined here and nowhere else:
+//! `headroom-proxy` and `headroom-worker` exchange data through a store and a queue (Redis, or on one machine a local file). That data is
+//! defined here and nowhere else:
 //!
 //! | module | what |
 //! |---|---|
-//! | [`contract`] | names of prefixes, blocks and forms; jobs, results and records; the name of every Redis key; the providers' models |
-//! | [`mod@redis`] | the pools of connections to Redis, for store and queue |
-//! | [`store`] | where forms and records live |
-//! | [`queue`] | where jobs live |
+//! | [`contract`] | ids of prefixes, blocks and forms; jobs, results and records; the name of every Redis key; the providers' models |
+//! | [`mod@redis`] | connection pools to Redis, for store and queue |
+//! | [`store`] | keeps forms, results and records |
+//! | [`queue`] | the job queue between proxy and workers |
 //! | [`compress`] | the compressors, each with its inverse |
-//! | [`runtime`] | settings, logs, the clock and the signal to stop, the same way in both programs |
+//! | [`runtime`] | settings, logs, the clock and the signal to stop, for both programs |
 //!
 //! Not here: anything about HTTP or a provider's request format (that is the proxy's), and anything about threads and
 //! claims (that is the worker's).

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use headroom_shared::compress::{Earlier, Source, compress, expand, same};
+use headroom_shared::compress::{Earlier, Source, compress, equivalent, expand};
 use serde_json::Value;
 
 #[derive(Default)]
@@ -34,7 +34,7 @@ impl Row {
         };
         let expanded = expand(&form, earlier).expect("a form expands");
         assert!(
-            same(block.text, &expanded),
+            equivalent(block.text, &expanded),
             "lost something of {:?}",
             block.text
         );

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use headroom_proxy::scan::{MIN_TOOL_BYTES, MIN_USER_BYTES};
-use headroom_shared::compress::{Earlier, Source, compress, expand, same};
+use headroom_shared::compress::{Earlier, Source, compress, equivalent, expand};
 use headroom_shared::contract::model::Model;
 
 use crate::audit;
@@ -59,7 +59,7 @@ pub fn check_expansion(
 --- form\n{text}"
                 )
             })?;
-            if !same(source.text, &expanded) {
+            if !equivalent(source.text, &expanded) {
                 return Err(format!(
                     "{here} expands to something else\n--- form\n{text}\n--- expanded\n{expanded}\n--- original\n{}",
                     source.text

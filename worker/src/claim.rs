@@ -1,44 +1,47 @@
-//! The one loop that waits for jobs. It takes a free thread first, so that this process never holds more than it can run; a
-//! thread that ends a job takes the next one along by itself ([`settle`]).
+//! The claim loop. It waits for a free thread before it claims, so that this process never holds more jobs than it can run; a thread that
+//! ends a job claims the next one with its acknowledgement ([`run_job`]).
 
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::backoff::Backoff;
-use crate::settle;
-use crate::state::Shared;
+use crate::state::State;
+use crate::{retry, run_job};
 
-pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut backoff = Backoff::new();
-    while let Some(thread) = free_thread(&shared).await {
-        match shared.queue.claim().await {
+pub(crate) async fn run(state: Arc<State>) {
+    let mut delays = retry::delays();
+    while let Some(thread) = free_thread(&state).await {
+        match state.queue.claim().await {
             Ok(claimed) => {
-                shared.status.works("claim");
-                backoff.reset();
+                state.status.works("claim");
+                delays = retry::delays();
                 if let Some(element) = claimed {
-                    let (jobs, shared) = (shared.jobs.clone(), Arc::clone(&shared));
+                    let (jobs, state) = (state.jobs.clone(), Arc::clone(&state));
                     jobs.spawn(async move {
-                        settle::run(&shared, element).await;
+                        run_job::run(&state, element).await;
                         drop(thread);
                     });
                 }
             }
             Err(error) => {
-                shared.status.failed("claim", &error);
-                backoff.wait(&shared.stop).await;
+                state.status.failed("claim", &error);
+                let delay = delays.next().unwrap_or_default();
+                let _ = state
+                    .stop
+                    .run_until_cancelled(tokio::time::sleep(delay))
+                    .await;
             }
         }
     }
 }
 
-/// Waits for a free thread; none when told to stop.
-async fn free_thread(shared: &Shared) -> Option<OwnedSemaphorePermit> {
-    let thread = Arc::clone(&shared.permits).acquire_owned();
-    // Biased: a stop wins over a free thread.
+/// Waits for a free thread; none when the pool stops.
+async fn free_thread(state: &State) -> Option<OwnedSemaphorePermit> {
+    let thread = Arc::clone(&state.free_threads).acquire_owned();
+    // Biased: a stop takes precedence over a free thread.
     tokio::select! {
         biased;
-        () = shared.stop.cancelled() => None,
+        () = state.stop.cancelled() => None,
         thread = thread => thread.ok(),
     }
 }

@@ -2,8 +2,8 @@
 
 /// Its name, of letters, digits, dots and dashes.
 pub(crate) fn name() -> String {
-    let told = gethostname::gethostname();
-    let name: String = told
+    let name = gethostname::gethostname();
+    let name: String = name
         .to_string_lossy()
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))

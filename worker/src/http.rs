@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz` and `/metrics`.
+//! The HTTP listener: `/livez`, `/readyz` and `/metrics`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,45 +20,45 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics::Metrics;
 use crate::status::Status;
 
-/// How long a scrape waits for the queue's depth.
-const SCRAPE: Duration = Duration::from_secs(1);
+/// How long a scrape waits for the numbers of jobs.
+const SCRAPE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What the listener shows.
+/// What the listener serves.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct HttpState {
     status: Arc<Status>,
     registry: Registry,
-    waiting: Family<[(&'static str, &'static str); 1], Gauge>,
+    jobs: Family<[(&'static str, &'static str); 1], Gauge>,
     queue: Arc<dyn JobQueue>,
 }
 
-impl Seen {
+impl HttpState {
     pub(crate) fn new(
         status: Arc<Status>,
         metrics: Metrics,
         queue: Arc<dyn JobQueue>,
     ) -> Arc<Self> {
         let mut registry = Registry::default();
-        let waiting = Family::default();
+        let jobs = Family::default();
         metrics.register(&mut registry);
         registry.register(
             "headroom_queue_jobs",
             "Jobs in the queue that all workers share, by state",
-            Family::clone(&waiting),
+            Family::clone(&jobs),
         );
         Arc::new(Self {
             status,
             registry,
-            waiting,
+            jobs,
             queue,
         })
     }
 
-    fn show(&self, depth: Depth) {
-        for (state, jobs) in depth.by_state() {
-            self.waiting
-                .get_or_create(&[("state", state)])
-                .set(i64::try_from(jobs).unwrap_or(i64::MAX));
+    fn set_jobs(&self, depth: Depth) {
+        for (label, count) in depth.by_state() {
+            self.jobs
+                .get_or_create(&[("state", label)])
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 }
@@ -70,34 +70,34 @@ pub(crate) async fn bind(host: &str, port: u16) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Answers until `end`.
-pub(crate) async fn serve(listener: TcpListener, seen: Arc<Seen>, end: CancellationToken) {
+/// Serves until `end`.
+pub(crate) async fn serve(listener: TcpListener, state: Arc<HttpState>, end: CancellationToken) {
     let routes = Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(seen);
+        .with_state(state);
     let served = axum::serve(listener, routes).with_graceful_shutdown(end.cancelled_owned());
     if let Err(error) = served.await {
         tracing::error!(error.message = %error, "the listener for health and metrics ended");
     }
 }
 
-async fn readyz(State(seen): State<Arc<Seen>>) -> (StatusCode, String) {
-    match seen.status.ready() {
+async fn readyz(State(state): State<Arc<HttpState>>) -> (StatusCode, String) {
+    match state.status.ready() {
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason + "\n"),
     }
 }
 
-async fn metrics(State(seen): State<Arc<Seen>>) -> impl IntoResponse {
-    match tokio::time::timeout(SCRAPE, seen.queue.counts()).await {
-        Ok(Ok((depth, _))) => seen.show(depth),
+async fn metrics(State(state): State<Arc<HttpState>>) -> impl IntoResponse {
+    match tokio::time::timeout(SCRAPE_TIMEOUT, state.queue.counts()).await {
+        Ok(Ok((depth, _))) => state.set_jobs(depth),
         // No number is better than an old one.
-        Ok(Err(_)) | Err(_) => seen.waiting.clear(),
+        Ok(Err(_)) | Err(_) => state.jobs.clear(),
     }
     let mut text = String::new();
-    match encode(&mut text, &seen.registry) {
+    match encode(&mut text, &state.registry) {
         Ok(()) => Ok((
             [(
                 header::CONTENT_TYPE,

@@ -1,29 +1,30 @@
-//! The worker: pops jobs from the queue, compresses prefixes, writes them back.
+//! The worker: claims jobs from the queue, compresses prefixes, and stores the results.
 //!
 //! | module | what |
 //! |---|---|
-//! | [`settings`] | what can be set |
-//! | [`pool`] | the engine, which knows no business: starts and stops the actors below |
-//! | `work`, `state` | what it is given to do, and what its actors share |
-//! | `claim` | the one loop that takes jobs, each for a free thread |
-//! | `threads` | the threads that run jobs, one job each |
-//! | `settle` | what becomes of what was claimed: its job, and how that ends |
-//! | `alone` | room for a job that may be what killed a worker |
-//! | `heartbeat`, `reap` | says that this worker lives; takes back what dead ones held |
+//! | [`settings`] | settings from flags and variables |
 //! | [`program`] | the program around it all: log, signals, exit code |
-//! | [`process`] | the business: from a payload to a compressed prefix |
-//! | [`queue_command`] | `headroom-worker queue`: the operator's steps on the queue |
-//! | `start` | waits for Redis and refuses an unfit one |
-//! | [`status`], [`metrics`], `http` | what operators see |
+//! | `start` | waits for Redis, and refuses one that can't hold the queue |
+//! | [`pool`] | the worker pool, which runs any job handler: starts and stops the tasks below |
+//! | `handler`, `state` | the type of a job handler, and what the pool's tasks share |
+//! | `claim` | the loop that claims jobs, each for a free thread |
+//! | `run_job` | runs a claimed job, then acknowledges it, retries it later or moves it to the dead-letter list |
+//! | `threads`, `panics` | the threads that run jobs, one job each, and how they report panics |
+//! | `isolation` | lets a job that may have killed a worker run alone in its process |
+//! | `heartbeat`, `reap` | sends heartbeats; takes back the jobs of dead workers |
+//! | `retry` | repeats a step with growing delays while Redis is away |
+//! | [`process`] | the job handler of the product: from a payload to a compressed prefix |
+//! | [`queue_command`] | `headroom-worker queue`: what an operator does with the queue |
+//! | [`status`], [`metrics`], `http` | readiness, metrics, and the listener that serves both |
 //!
-//! Not here: how the queue does its steps (that is `headroom_shared::queue`'s), and anything about requests.
+//! Not here: the queue itself (`headroom_shared::queue`), and anything about requests.
 
-mod alone;
-mod backoff;
 mod claim;
+mod handler;
 mod heartbeat;
 mod host;
 mod http;
+mod isolation;
 pub mod metrics;
 pub mod panics;
 pub mod pool;
@@ -31,32 +32,32 @@ pub mod process;
 pub mod program;
 pub mod queue_command;
 mod reap;
+mod retry;
+mod run_job;
 pub mod settings;
-mod settle;
 mod start;
 mod state;
 pub mod status;
 mod threads;
-mod work;
 
 use std::sync::Arc;
 
-use headroom_shared::queue::redis::{self, RedisQueue, RedisWork, WorkerInfo};
+use headroom_shared::queue::redis::{self, RedisJobQueue, RedisWorkQueue, WorkerInfo};
 use headroom_shared::queue::{Bounds, Timing};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::handler::JobHandler;
 use self::pool::Pool;
 pub use self::settings::Settings;
-use self::work::Work;
 
-/// Does `work` for the jobs of a Redis until `shutdown`, then stops in good order.
+/// Runs `handler` for the jobs of a Redis until `shutdown`, then stops in good order.
 ///
 /// # Errors
-/// When a setting is missing, the port is taken, or Redis refuses this worker or is unfit. A Redis that is away is waited for.
+/// When a setting is missing, the port is taken, or Redis refuses this worker or is unfit. It waits for a Redis that is away.
 pub async fn run(
     settings: Settings,
-    work: Work,
+    handler: JobHandler,
     timing: Timing,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -73,7 +74,7 @@ pub async fn run(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: headroom_shared::runtime::clock::now_ms(),
     };
-    let queue = RedisWork::new(
+    let queue = RedisWorkQueue::new(
         Arc::clone(&connections),
         keys.clone(),
         &info,
@@ -81,16 +82,16 @@ pub async fn run(
         timing.clone(),
     );
     tracing::info!(worker.id = queue.id(), "this worker's id");
-    let pool = Pool::new(Arc::new(queue), threads, work).with_timing(timing);
+    let pool = Pool::new(Arc::new(queue), threads, handler).with_timing(timing);
 
-    let background = TaskTracker::new();
+    let tasks = TaskTracker::new();
     let listening = CancellationToken::new();
     let _stop_listening = listening.clone().drop_guard();
     if let Some(port) = settings.port {
-        let counts = RedisQueue::new(Arc::clone(&connections), keys, 0, bounds);
-        let seen = http::Seen::new(pool.status(), pool.metrics(), Arc::new(counts));
+        let counts = RedisJobQueue::new(Arc::clone(&connections), keys, 0, bounds);
+        let state = http::HttpState::new(pool.status(), pool.metrics(), Arc::new(counts));
         let listener = http::bind(&settings.host, port).await?;
-        background.spawn(http::serve(listener, seen, listening));
+        tasks.spawn(http::serve(listener, state, listening));
     }
     if start::redis_is_up(&connections, &pool.status(), &shutdown).await? {
         pool.run(shutdown).await?;

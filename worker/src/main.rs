@@ -1,4 +1,4 @@
-//! `headroom-worker`.
+//! The program `headroom-worker`: the worker, or with `queue` a command on the queue.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     match config::parse::<Settings>(std::env::args_os()) {
         Ok(settings) => match &settings.command {
             Some(Command::Queue(command)) => queue_command::run(&settings.store, command),
-            None => program::run(settings, process::work(), Timing::default()),
+            None => program::run(settings, process::handler(), Timing::default()),
         },
         Err(refused) => refused.report(),
     }

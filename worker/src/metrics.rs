@@ -1,4 +1,4 @@
-//! What a worker counts of its own work. The queue's counters, which all workers share, are the queue's.
+//! A worker's own metrics. The counters that all workers share are the queue's.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ pub struct Metrics {
     saved_bytes: Counter,
 }
 
-/// How a job's time at this worker ended.
+/// How a job ended at this worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Done,
     DoneAgain,
     Retried,
-    Buried,
+    DeadLettered,
     Lost,
 }
 
@@ -84,13 +84,13 @@ impl Metrics {
             Outcome::Done => "done",
             Outcome::DoneAgain => "done_again",
             Outcome::Retried => "retried",
-            Outcome::Buried => "buried",
+            Outcome::DeadLettered => "buried",
             Outcome::Lost => "lost",
         };
         self.ended.get_or_create(&[("outcome", outcome)]).inc();
     }
 
-    pub(crate) fn made(&self, took: Duration, saved_bytes: u64) {
+    pub(crate) fn completed(&self, took: Duration, saved_bytes: u64) {
         self.seconds.observe(took.as_secs_f64());
         self.saved_bytes.inc_by(saved_bytes);
     }

@@ -1,4 +1,4 @@
-//! The engine: takes jobs from a queue and runs `threads` of them at once. What a job does is given to it.
+//! The worker pool: claims jobs from a queue and runs as many at once as it has threads. What a job does is its [`JobHandler`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,24 +9,23 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backoff::Backoff;
+pub use crate::handler::{Failure, JobHandler};
 use crate::metrics::Metrics;
-use crate::state::Shared;
+use crate::state::State;
 use crate::status::Status;
 use crate::threads::Threads;
-pub use crate::work::{Failure, Work};
-use crate::{claim, heartbeat, reap};
+use crate::{claim, heartbeat, reap, retry};
 
-/// How long a stop waits for what should be over at once.
-const AT_ONCE: Duration = Duration::from_secs(2);
-/// How long a stop waits for the queue to take back what is not done.
-const GIVE_BACK: Duration = Duration::from_secs(5);
+/// How long a stop waits for tasks that should end at once.
+const TASK_STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a stop waits until the queue has the jobs back that are not done.
+const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The engine before it starts.
+/// A worker pool that has not started yet.
 pub struct Pool {
     queue: Arc<dyn WorkQueue>,
     count: ThreadCount,
-    work: Work,
+    handler: JobHandler,
     timing: Timing,
     status: Arc<Status>,
     metrics: Metrics,
@@ -42,127 +41,117 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// An engine that does `work` for the jobs of `queue`, `threads` at once.
+    /// A pool that runs `handler` for the jobs of `queue`, `threads` at once.
     #[must_use]
-    pub fn new(queue: Arc<dyn WorkQueue>, threads: ThreadCount, work: Work) -> Self {
+    pub fn new(queue: Arc<dyn WorkQueue>, threads: ThreadCount, handler: JobHandler) -> Self {
         Self {
             queue,
             count: threads,
-            work,
+            handler,
             timing: Timing::default(),
             status: Arc::default(),
             metrics: Metrics::new(threads.get()),
         }
     }
 
-    /// The same with other times.
+    /// The same with another timing.
     #[must_use]
     pub fn with_timing(self, timing: Timing) -> Self {
         Self { timing, ..self }
     }
 
-    /// Whether it is ready; may be asked while it runs.
+    /// Its readiness, also while it runs.
     #[must_use]
     pub fn status(&self) -> Arc<Status> {
         Arc::clone(&self.status)
     }
 
-    /// What it counts; may be read while it runs.
+    /// Its metrics, also while it runs.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         self.metrics.clone()
     }
 
-    /// Works until `stop`. Then it claims no more, lets running jobs finish for the grace, gives the rest back, and returns.
+    /// Runs until `stop`. Then it claims no more, lets running jobs finish for the grace, gives the rest back to the queue, and returns.
     ///
     /// # Errors
     /// When the system gives no threads.
     pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
-        let shared = Arc::new(Shared {
-            permits: Arc::new(Semaphore::new(self.count.get())),
-            count: u32::try_from(self.count.get()).unwrap_or(1),
-            alone: Semaphore::new(1),
-            threads: Threads::start(self.count.get(), &self.work)?,
+        let state = Arc::new(State {
+            free_threads: Arc::new(Semaphore::new(self.count.get())),
+            thread_count: u32::try_from(self.count.get()).unwrap_or(1),
+            isolation: Semaphore::new(1),
+            threads: Threads::start(self.count.get(), &self.handler)?,
             queue: self.queue,
             jobs: TaskTracker::new(),
             timing: self.timing,
             status: self.status,
             metrics: self.metrics,
             stop,
-            give_up: CancellationToken::new(),
+            grace_over: CancellationToken::new(),
         });
-        if !register(&shared).await {
+        if !register(&state).await {
             return Ok(());
         }
-        shared.status.started();
+        state.status.started();
         let end = CancellationToken::new();
         let _ended_if_dropped = end.clone().drop_guard();
-        let actors = TaskTracker::new();
-        actors.spawn(heartbeat::run(Arc::clone(&shared), end.clone()));
-        actors.spawn(reap::run(Arc::clone(&shared), end.clone()));
+        let tasks = TaskTracker::new();
+        tasks.spawn(heartbeat::run(Arc::clone(&state), end.clone()));
+        tasks.spawn(reap::run(Arc::clone(&state), end.clone()));
         let claims = TaskTracker::new();
-        claims.spawn(claim::run(Arc::clone(&shared)));
+        claims.spawn(claim::run(Arc::clone(&state)));
         claims.close();
-        actors.close();
-        shared.stop.cancelled().await;
-        shared.status.stopping();
+        tasks.close();
+        state.stop.cancelled().await;
+        state.status.stopping();
         tracing::info!("stops: no more claims, running jobs may finish");
-        end_claims(&shared, &claims).await;
-        drain(&shared).await;
+        end_claims(&state, &claims).await;
+        drain(&state).await;
         end.cancel();
-        let _ = tokio::time::timeout(AT_ONCE, actors.wait()).await;
-        leave(&shared).await;
+        let _ = tokio::time::timeout(TASK_STOP_TIMEOUT, tasks.wait()).await;
+        deregister(&state).await;
         Ok(())
     }
 }
 
-/// Makes this worker known; false if it was told to stop before that was possible.
-async fn register(shared: &Shared) -> bool {
-    let mut backoff = Backoff::new();
-    loop {
-        match shared.queue.register().await {
-            Ok(()) => {
-                shared.status.works("register");
-                return true;
-            }
-            Err(error) => shared.status.failed("register", &error),
-        }
-        if !backoff.wait(&shared.stop).await {
-            return false;
-        }
-    }
+/// Registers this worker; false if it is to stop before that was possible.
+async fn register(state: &State) -> bool {
+    let register = || state.queue.register();
+    let registered = retry::retry(&state.status, "register", &state.stop, |_| true, register);
+    registered.await.is_some()
 }
 
-/// Wakes the claim that waits, and again if it was only about to wait. It is never dropped in the middle.
-async fn end_claims(shared: &Shared, claims: &TaskTracker) {
-    let waking = async {
+/// Interrupts the claim that waits, again and again, because it may be only about to wait. Its future is never dropped half-way.
+async fn end_claims(state: &State, claims: &TaskTracker) {
+    let interrupt = async {
         loop {
-            shared.queue.interrupt().await;
+            state.queue.interrupt_claim().await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::select! {
         () = claims.wait() => {}
-        () = waking => {}
-        () = tokio::time::sleep(AT_ONCE) => {}
+        () = interrupt => {}
+        () = tokio::time::sleep(TASK_STOP_TIMEOUT) => {}
     }
 }
 
-async fn drain(shared: &Shared) {
-    shared.jobs.close();
-    let in_time = tokio::time::timeout(shared.timing.grace, shared.jobs.wait()).await;
+async fn drain(state: &State) {
+    state.jobs.close();
+    let in_time = tokio::time::timeout(state.timing.shutdown_grace, state.jobs.wait()).await;
     if in_time.is_err() {
         tracing::warn!(
-            jobs.running = shared.jobs.len(),
+            jobs.running = state.jobs.len(),
             "jobs outlast the grace and go back to the queue"
         );
-        shared.give_up.cancel();
-        shared.jobs.wait().await;
+        state.grace_over.cancel();
+        state.jobs.wait().await;
     }
 }
 
-async fn leave(shared: &Shared) {
-    match tokio::time::timeout(GIVE_BACK, shared.queue.leave()).await {
+async fn deregister(state: &State) {
+    match tokio::time::timeout(DEREGISTER_TIMEOUT, state.queue.deregister()).await {
         Ok(Ok(jobs)) => tracing::info!(jobs.given_back = jobs, "stopped"),
         Ok(Err(error)) => {
             tracing::warn!(error.message = %error, "stopped without giving jobs back; another worker will take them");

@@ -1,4 +1,4 @@
-//! The business: from a job's payload to a compressed prefix, which is a function of the payload and the compressors alone.
+//! The job handler of the product: makes a compressed prefix of a job's payload. The result depends on the payload and the compressors alone.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use headroom_shared::compress::{self, Earlier};
 use headroom_shared::contract::job::Payload;
 use headroom_shared::contract::prefix::{self, CompressedBlock, CompressedPrefix, Form, JobResult};
 
-use crate::work::Work;
+use crate::handler::JobHandler;
 
-/// What a worker does with its jobs.
+/// The handler that compresses a job's blocks.
 #[must_use]
-pub fn work() -> Work {
+pub fn handler() -> JobHandler {
     Arc::new(|job| Ok(process(&job.payload)))
 }
 

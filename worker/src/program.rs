@@ -1,17 +1,17 @@
-//! The program around [`crate::run`]: log, signals, and an exit code.
+//! The program around [`crate::run`]: log, signals and exit code.
 
 use std::process::ExitCode;
 
 use headroom_shared::queue::Timing;
-use headroom_shared::runtime::{config, shutdown, telemetry};
+use headroom_shared::runtime::{config, shutdown::signal, telemetry};
 use tokio_util::sync::CancellationToken;
 
-use crate::work::Work;
+use crate::handler::JobHandler;
 use crate::{Settings, panics};
 
 /// Runs until SIGTERM or SIGINT. 0: stopped in good order; 1: could not work; 2: a setting is missing.
 #[must_use]
-pub fn run(settings: Settings, work: Work, timing: Timing) -> ExitCode {
+pub fn run(settings: Settings, handler: JobHandler, timing: Timing) -> ExitCode {
     if let Err(missing) = settings.redis_url() {
         return missing.report();
     }
@@ -20,8 +20,8 @@ pub fn run(settings: Settings, work: Work, timing: Timing) -> ExitCode {
     let ended = tokio::runtime::Runtime::new()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
-            let ended = runtime.block_on(until_told_to_stop(settings, work, timing));
-            // A job that outlived the grace is somebody else's now: nothing waits for it.
+            let ended = runtime.block_on(run_until_signal(settings, handler, timing));
+            // A job that ran longer than the grace went back to the queue: nothing waits for it.
             runtime.shutdown_background();
             ended
         });
@@ -31,13 +31,17 @@ pub fn run(settings: Settings, work: Work, timing: Timing) -> ExitCode {
     }
 }
 
-async fn until_told_to_stop(settings: Settings, work: Work, timing: Timing) -> anyhow::Result<()> {
-    let stopping = CancellationToken::new();
-    let mut running = Box::pin(crate::run(settings, work, timing, stopping.clone()));
+async fn run_until_signal(
+    settings: Settings,
+    handler: JobHandler,
+    timing: Timing,
+) -> anyhow::Result<()> {
+    let shutdown = CancellationToken::new();
+    let mut running = Box::pin(crate::run(settings, handler, timing, shutdown.clone()));
     tokio::select! {
         ended = &mut running => return ended,
-        () = shutdown::signal() => {}
+        () = signal() => {}
     }
-    stopping.cancel();
+    shutdown.cancel();
     running.await
 }

@@ -1,4 +1,4 @@
-//! What can be set.
+//! The worker's settings, from flags and environment variables.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use crate::queue_command::arguments::Command;
 /// Pops compression jobs from Redis, compresses prefixes, and writes them back.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "headroom-worker", version)]
-#[command(mut_args(said_anywhere))]
+#[command(mut_args(allow_after_subcommand))]
 pub struct Settings {
     /// What to do instead of working.
     #[command(subcommand)]
@@ -43,8 +43,8 @@ pub struct Settings {
     pub log: LogSettings,
 }
 
-/// What subcommands need too may stand before or behind them.
-fn said_anywhere(arg: Arg) -> Arg {
+/// Lets those flags that subcommands need too stand before or after the subcommand.
+fn allow_after_subcommand(arg: Arg) -> Arg {
     let needed = ["redis_url", "namespace", "retention_hours"];
     let is_needed = needed.contains(&arg.get_id().as_str());
     arg.global(is_needed)

@@ -1,34 +1,24 @@
-//! Waits for Redis, and refuses one that can't hold the queue.
+//! Waits for Redis at the start, and refuses one that can't hold the queue.
 
-use headroom_shared::queue::redis::{Unfit, refuse_unfit};
+use headroom_shared::queue::redis::{UnmetRequirement, check_requirements};
 use headroom_shared::redis::RedisPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::Backoff;
+use crate::retry::retry;
 use crate::status::Status;
 
-/// Waits until Redis answers; false if told to stop before that.
+/// Waits until Redis responds; false if `stop` comes before that.
 pub(crate) async fn redis_is_up(
     pool: &RedisPool,
     status: &Status,
     stop: &CancellationToken,
-) -> Result<bool, Unfit> {
-    let mut backoff = Backoff::new();
-    loop {
-        let asked = stop.run_until_cancelled(refuse_unfit(pool)).await;
-        match asked {
-            None => return Ok(false),
-            Some(Ok(())) => {
-                status.works("connect");
-                return Ok(true);
-            }
-            Some(Err(Unfit::Store(error))) if error.is_passing() => {
-                status.failed("connect", &error)
-            }
-            Some(Err(unfit)) => return Err(unfit),
-        }
-        if !backoff.wait(stop).await {
-            return Ok(false);
-        }
+) -> Result<bool, UnmetRequirement> {
+    let is_away = |unmet: &UnmetRequirement| matches!(unmet, UnmetRequirement::Store(error) if error.is_passing());
+    let check = retry(status, "connect", stop, is_away, || {
+        check_requirements(pool)
+    });
+    match stop.run_until_cancelled(check).await.flatten() {
+        Some(checked) => checked.map(|()| true),
+        None => Ok(false),
     }
 }

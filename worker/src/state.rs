@@ -1,4 +1,4 @@
-//! What the actors of one engine share while it runs.
+//! What the tasks of a running pool share.
 
 use std::sync::Arc;
 
@@ -11,24 +11,24 @@ use crate::metrics::Metrics;
 use crate::status::Status;
 use crate::threads::Threads;
 
-/// What the actors share.
+/// What the tasks of a running pool share.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct State {
     pub(crate) queue: Arc<dyn WorkQueue>,
-    /// One for each thread that holds no element.
-    pub(crate) permits: Arc<Semaphore>,
-    /// As many.
-    pub(crate) count: u32,
-    /// Taken by the one job that runs alone, or waits for that.
-    pub(crate) alone: Semaphore,
+    /// One permit for each thread that has no element to work on.
+    pub(crate) free_threads: Arc<Semaphore>,
+    /// How many threads there are.
+    pub(crate) thread_count: u32,
+    /// The one permit to run a job in isolation.
+    pub(crate) isolation: Semaphore,
     pub(crate) threads: Threads,
-    /// The jobs that run.
+    /// The running jobs.
     pub(crate) jobs: TaskTracker,
     pub(crate) timing: Timing,
     pub(crate) status: Arc<Status>,
     pub(crate) metrics: Metrics,
-    /// No more claims.
+    /// The pool stops: no more claims.
     pub(crate) stop: CancellationToken,
     /// The grace for running jobs is over.
-    pub(crate) give_up: CancellationToken,
+    pub(crate) grace_over: CancellationToken,
 }

@@ -1,12 +1,10 @@
-//! Whether this worker is ready, and why not. It is also where trouble with the queue is logged: once when it begins and
-//! once when it is over, however many actors meet it.
+//! Whether this worker is ready, and why not. Errors of the queue are logged here: once when they begin and once when they are over, however
+//! many tasks meet them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use headroom_shared::store::StoreError;
-
-/// A worker's state, shared by all that change it and all that ask for it.
+/// A worker's readiness.
 #[derive(Debug, Default)]
 pub struct Status {
     state: Mutex<State>,
@@ -16,7 +14,7 @@ pub struct Status {
 struct State {
     phase: Phase,
     /// Steps that failed when they were last tried, with their errors.
-    troubles: BTreeMap<&'static str, String>,
+    errors: BTreeMap<&'static str, String>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +26,13 @@ enum Phase {
 }
 
 impl Status {
-    /// Nothing if jobs are being taken, or why they are not.
+    /// Whether this worker claims jobs.
     ///
     /// # Errors
-    /// The reason.
+    /// The reason why not.
     pub fn ready(&self) -> Result<(), String> {
         let state = self.state();
-        if let Some((step, error)) = state.troubles.iter().next() {
+        if let Some((step, error)) = state.errors.iter().next() {
             return Err(format!("{step}: {error}"));
         }
         match state.phase {
@@ -52,10 +50,10 @@ impl Status {
         self.state().phase = Phase::Stopping;
     }
 
-    pub(crate) fn failed(&self, step: &'static str, error: &StoreError) {
+    pub(crate) fn failed(&self, step: &'static str, error: &impl std::fmt::Display) {
         let mut state = self.state();
-        let first = state.troubles.is_empty();
-        let known = state.troubles.insert(step, error.to_string()).is_some();
+        let first = state.errors.is_empty();
+        let known = state.errors.insert(step, error.to_string()).is_some();
         drop(state);
         if first {
             tracing::warn!(queue.step = step, error.message = %error, "the queue is in trouble: tries again");
@@ -66,7 +64,7 @@ impl Status {
 
     pub(crate) fn works(&self, step: &'static str) {
         let mut state = self.state();
-        let over = state.troubles.remove(step).is_some() && state.troubles.is_empty();
+        let over = state.errors.remove(step).is_some() && state.errors.is_empty();
         drop(state);
         if over {
             tracing::info!("the queue works again");
@@ -80,6 +78,8 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
+    use headroom_shared::store::StoreError;
+
     use super::*;
 
     #[test]

@@ -1,4 +1,4 @@
-//! The threads that run jobs, one job each: compression is work for a processor, not for an async task.
+//! The threads that run jobs, one job each: compression keeps a processor busy, which an async task must not do.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -6,13 +6,13 @@ use headroom_shared::contract::prefix::JobResult;
 use headroom_shared::queue::Job;
 use tokio::sync::oneshot;
 
+use crate::handler::{Failure, JobHandler};
 use crate::panics;
-use crate::work::{Failure, Work};
 
 /// How a job's run ended.
 #[derive(Debug)]
-pub(crate) enum Ran {
-    Made(JobResult),
+pub(crate) enum JobOutcome {
+    Completed(JobResult),
     Failed(Failure),
     /// With the place of the panic, where it is known.
     Panicked(Option<String>),
@@ -20,7 +20,7 @@ pub(crate) enum Ran {
 
 struct Task {
     job: Arc<Job>,
-    ran: oneshot::Sender<Ran>,
+    outcome: oneshot::Sender<JobOutcome>,
 }
 
 /// The threads. They end when this is dropped and their jobs are over.
@@ -30,34 +30,37 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    /// Starts `count` threads.
-    pub(crate) fn start(count: usize, work: &Work) -> std::io::Result<Self> {
+    /// Starts `count` threads that run `handler`.
+    pub(crate) fn start(count: usize, handler: &JobHandler) -> std::io::Result<Self> {
         let (tasks, waiting) = mpsc::channel::<Task>();
         let waiting = Arc::new(Mutex::new(waiting));
         for number in 0..count {
-            let (waiting, work) = (Arc::clone(&waiting), Arc::clone(work));
+            let (waiting, handler) = (Arc::clone(&waiting), Arc::clone(handler));
             std::thread::Builder::new()
                 .name(format!("job-{number}"))
                 .spawn(move || {
                     while let Some(task) = next(&waiting) {
-                        let ran = match panics::caught(|| work(&task.job)) {
-                            Ok(Ok(result)) => Ran::Made(result),
-                            Ok(Err(failure)) => Ran::Failed(failure),
-                            Err(place) => Ran::Panicked(place),
+                        let outcome = match panics::catch(|| handler(&task.job)) {
+                            Ok(Ok(result)) => JobOutcome::Completed(result),
+                            Ok(Err(failure)) => JobOutcome::Failed(failure),
+                            Err(place) => JobOutcome::Panicked(place),
                         };
                         // Nobody waits any more when the grace for a stop is over.
-                        let _ = task.ran.send(ran);
+                        let _ = task.outcome.send(outcome);
                     }
                 })?;
         }
         Ok(Self { tasks })
     }
 
-    /// Runs a job on a free thread. The answer never comes if the threads are gone.
-    pub(crate) fn run(&self, job: Arc<Job>) -> oneshot::Receiver<Ran> {
-        let (ran, answer) = oneshot::channel();
-        let _ = self.tasks.send(Task { job, ran });
-        answer
+    /// Runs a job on a free thread. The receiver fails if the threads are gone.
+    pub(crate) fn run(&self, job: Arc<Job>) -> oneshot::Receiver<JobOutcome> {
+        let (sender, receiver) = oneshot::channel();
+        let _ = self.tasks.send(Task {
+            job,
+            outcome: sender,
+        });
+        receiver
     }
 }
 

@@ -70,7 +70,7 @@ impl Jobs {
 
     /// Builds a job and pushes it, unless the queue is full.
     pub(crate) async fn enqueue(&self, permit: JobPermit, source: JobSource) {
-        if self.queue.turns_away().await {
+        if self.queue.drop_if_full().await {
             let _ = permit.outcome.send(Enqueued::DroppedFull);
             return;
         }

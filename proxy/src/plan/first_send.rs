@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use bytes::Bytes;
-use headroom_shared::compress::{Earlier, compress, expand, same};
+use headroom_shared::compress::{Earlier, compress, equivalent, expand};
 use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::prefix::Form;
 
@@ -129,7 +129,7 @@ impl<'a> History<'a> {
     fn expands(&self, form: &Form, block: &JobBlock) -> bool {
         let text: Option<String> = serde_json::from_str(&format!("\"{}\"", form.text)).ok();
         let expanded = text.and_then(|text| expand(&text, &self.earlier).ok());
-        expanded.is_some_and(|expanded| same(&block.text, &expanded))
+        expanded.is_some_and(|expanded| equivalent(&block.text, &expanded))
     }
 
     fn compress(&self, block: &JobBlock) -> CompressResult {

@@ -289,7 +289,7 @@ impl Records {
             .write(
                 "writing forms",
                 |within| self.store.write_within(entries, within),
-                |within| self.store.write_waiting(entries, within),
+                |within| self.store.write_until_available(entries, within),
             )
             .await
     }
@@ -317,7 +317,7 @@ impl Records {
         keys: &[Key],
         budget: &mut Budget,
     ) -> Result<Vec<Option<Bytes>>, StoreError> {
-        let wait = || self.store.read_waiting(keys);
+        let wait = || self.store.read_until_available(keys);
         budget.read("reading", self.store.read(keys), wait).await
     }
 

@@ -1,4 +1,4 @@
-//! ANSI colour: the escape sequences that set a terminal's colours are left out, where they are a terminal's and no file's.
+//! Removes the ANSI escape sequences that set a terminal's colours, where the text is a command's output and no file.
 
 use std::borrow::Cow;
 

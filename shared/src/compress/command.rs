@@ -1,4 +1,4 @@
-//! Whether a shell command prints a file, as far as its words tell.
+//! Whether a shell command may print a file, by its words.
 
 use serde::Deserialize;
 use serde_json::Value;

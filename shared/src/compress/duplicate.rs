@@ -1,4 +1,4 @@
-//! A block whose whole text stands earlier in the same prefix.
+//! Replaces a block whose whole text appears earlier in the same prefix.
 
 use std::borrow::Cow;
 

@@ -1,10 +1,10 @@
-//! What stands earlier in the same prefix.
+//! The index of the earlier blocks of the same prefix, in which compressors look texts and lines up.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::wrapped::Wrapped;
+use super::wrapper::WrappedText;
 
 /// An index over the lines of the earlier blocks' original texts.
 ///
@@ -23,7 +23,7 @@ pub struct Earlier<'a> {
 pub(super) struct Block<'a> {
     pub(super) original: &'a str,
     pub(super) label: String,
-    /// The original without colours and line numbers, if it had any. A header stands first, as in a form.
+    /// The original without colours and line numbers, if it had any. A header comes first, as in a form.
     pub(super) stripped: Option<String>,
     /// Where each line begins, and after them all where one more would.
     pub(super) starts: Vec<u32>,
@@ -48,7 +48,7 @@ pub(super) enum Whole {
     Core(usize),
 }
 
-/// The first places where a window stands. More would only rarely give a longer run, and would cost time.
+/// The first places where a window appears. More would only rarely give a longer run, and would cost time.
 #[derive(Debug, Default)]
 pub(super) struct Places([Option<(u32, u32)>; 3]);
 
@@ -70,7 +70,7 @@ impl<'a> Earlier<'a> {
         self.windows.is_empty()
     }
 
-    /// The places where a window may stand; the caller compares the lines.
+    /// The places where a window may appear; the caller compares the lines.
     pub(super) fn find_window(&self, hash: u64) -> impl Iterator<Item = Line> {
         let places = self.windows.get(&hash).map_or([None; 3], |places| places.0);
         places.into_iter().flatten().map(|(block, line)| Line {
@@ -137,7 +137,7 @@ impl Places {
 
 /// A text without what is put around it.
 pub(super) fn core(text: &str) -> Cow<'_, str> {
-    Wrapped::of(text).map_or(Cow::Borrowed(text), |wrapped| wrapped.core)
+    WrappedText::split(text).map_or(Cow::Borrowed(text), |wrapped| wrapped.core)
 }
 
 /// The hash of lines and texts: the same in every process. What is found by it is always compared.

@@ -1,11 +1,11 @@
-//! Putting blocks into the index of what stands earlier: which of their lines a later block may refer to.
+//! Adds blocks to the index of earlier blocks: which of their lines a later block may refer to.
 
 use std::borrow::Cow;
 
 use super::earlier::{Block, Earlier, core, hash};
 use super::references::{self, Window};
 use super::size::cost;
-use super::{OPENING, Source, ansi, gutter, json, label, lines, runs, search};
+use super::{OPENING, Source, ansi, json, label, line_numbers, lines, runs, search};
 
 impl<'a> Earlier<'a> {
     /// Adds the next block of the conversation, whether or not it got a form. Linear in the block.
@@ -43,7 +43,7 @@ impl<'a> Earlier<'a> {
             return block;
         }
         let mut numbered = false;
-        if let Some(stripped) = gutter::strip(&plain)
+        if let Some(stripped) = line_numbers::strip(&plain)
             && cost(&stripped.text) < cost(&plain)
         {
             let first = stripped.first.and_then(|first| i64::try_from(first).ok());
@@ -59,7 +59,7 @@ impl<'a> Earlier<'a> {
         let mut hidden = self.hidden_lines(block.text(), &lines);
         if numbered {
             // Where the count breaks off, lines can no longer be named by their numbers in the file.
-            let end = lines.iter().position(|line| gutter::is_mark(line));
+            let end = lines.iter().position(|line| line_numbers::is_mark(line));
             hidden[end.unwrap_or(lines.len())..].fill(true);
         }
         (block.starts, block.hidden) = (starts, hidden);

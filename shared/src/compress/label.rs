@@ -1,11 +1,11 @@
-//! What to call an earlier block, so that a model finds it: its tool and the argument that says most.
+//! The label of an earlier block by which a model finds it: its tool and the argument that identifies the call.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 const MAX_CHARS: usize = 60;
 
-/// The arguments that tell one call of a tool from another, in the names that agents give them.
+/// The arguments that distinguish the calls of a tool, in the names that agents give them.
 #[derive(Deserialize)]
 struct Arguments {
     file_path: Option<Value>,

@@ -1,17 +1,17 @@
-//! The compressors: each makes a text smaller and has an inverse.
+//! The compressors: each makes a text cheaper, and has an inverse.
 //!
-//! A form is a text that a language model reads in place of the original. It opens with one header line for every
-//! compressor that had a part in it, outermost first, and each header says how to read what follows it:
+//! A form is a text that a language model reads in place of the original. It begins with one header line for each compressor that was
+//! applied, the last one first, and each header says how to read what follows it:
 //!
 //! ```text
 //! [headroom: line numbers removed ("   251→"); the next line is line 251]
 //! ```
 //!
-//! [`expand`] takes the headers off again, one after the other. A text that itself begins like a header gets no form, so what
-//! is left when no header stands first is the original.
+//! [`expand`] undoes the compressors, one header after the other. A text that itself begins like a header gets no form, so the text is the
+//! original when no header is left.
 //!
-//! Compressors are put together by the plans below: every plan is tried, and the cheapest outcome is the form if it is worth it.
-//! What a client puts around a tool's output (`wrapped`) stays where it is; what it is put around gets a form of its own kind.
+//! The plans below combine the compressors: every plan is tried, and the cheapest result is the form if it is worth it. What a client puts
+//! around a tool's output (`wrapper`) stays as it is; the output within gets the form.
 //! Each compressor is linear in its text and keeps at most a few words of memory a line or JSON value, which bounds the whole at
 //! 64 MiB for a block of 1 MiB.
 
@@ -19,26 +19,26 @@ mod ansi;
 mod command;
 mod duplicate;
 mod earlier;
-mod gutter;
+mod equivalent;
 mod index;
 mod json;
 mod label;
+mod line_numbers;
 mod references;
 mod runs;
-mod same;
 mod search;
 mod size;
 #[cfg(test)]
 mod testing;
-mod wrapped;
+mod wrapper;
 
 use std::borrow::Cow;
 
 pub use earlier::Earlier;
-pub use same::same;
+pub use equivalent::equivalent;
 
-use size::{cost, is_worth};
-use wrapped::Wrapped;
+use size::Costed;
+use wrapper::WrappedText;
 
 /// Version of the forms that [`compress`] makes. It changes whenever the same block may get another form.
 pub const VERSION: u32 = 2;
@@ -46,14 +46,14 @@ pub const VERSION: u32 = 2;
 /// What every header begins with.
 const OPENING: &str = "[headroom: ";
 
-/// More headers than any plan can stack.
+/// At least as many headers as any plan can make.
 const MAX_HEADERS: usize = 8;
 
 /// The compressors of each plan, in the order in which they are applied.
 const PLANS: [&[&dyn Compressor]; 4] = [
     &[&duplicate::Duplicate],
     &[&json::Json],
-    &[&gutter::Gutter, &references::References],
+    &[&line_numbers::LineNumbers, &references::References],
     &[&references::References, &search::Search, &runs::Runs],
 ];
 
@@ -62,7 +62,7 @@ const COMPRESSORS: [&dyn Compressor; 7] = [
     &ansi::Ansi,
     &duplicate::Duplicate,
     &json::Json,
-    &gutter::Gutter,
+    &line_numbers::LineNumbers,
     &references::References,
     &search::Search,
     &runs::Runs,
@@ -85,18 +85,18 @@ pub enum ExpandError {
     /// It does not begin with a header.
     #[error("not a form: no header stands first")]
     NotAForm,
-    /// No compressor can undo what its outermost header says: another version's form, a damaged one, or one made with
+    /// No compressor can undo its first header: another version's form, a damaged one, or one made with
     /// another `earlier`.
     #[error("no compressor can undo {0:?}")]
     Broken(String),
 }
 
-/// One way to say a text shorter, with its inverse.
+/// One way to make a text cheaper, with its inverse.
 trait Compressor: Sync {
     /// The text with a header line before it, or `None` where this compressor has nothing to do. It need not be smaller.
     fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String>;
 
-    /// The text that [`Compressor::compress`] turned into `header` (without its brackets) and `body`, up to what [`same`] allows.
+    /// The text that [`Compressor::compress`] turned into `header` (without its brackets) and `body`, up to what [`equivalent`] allows.
     /// `None` where the header is another compressor's, or does not fit the body.
     fn expand(&self, header: &str, body: &str, earlier: &Earlier<'_>) -> Option<String>;
 }
@@ -124,34 +124,40 @@ pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Result<String, NoFo
     if text.len() < size::MIN_SAVED_BYTES || text.starts_with(OPENING) {
         return Err(NoForm::NoGain);
     }
-    let plain = ansi::readable(block);
-    let colourless = matches!(plain, Cow::Owned(_)).then(|| ansi::coloured_form(&plain));
-    let starts = [Some(text), colourless.as_deref()];
-    let wrapped = Wrapped::of(text)
+    let original = Costed::new(text);
+    let readable = ansi::readable(block);
+    let colourless =
+        matches!(readable, Cow::Owned(_)).then(|| Costed::new(ansi::coloured_form(&readable)));
+    let of_colourless = colourless.as_ref().and_then(|text| cheapest(text, earlier));
+    let of_wrapped = WrappedText::split(text)
         .filter(|wrapped| !wrapped.core.starts_with(OPENING))
-        .and_then(|wrapped| Some(wrapped.around(&cheapest(&wrapped.core, earlier)?)));
-    let form = starts
-        .into_iter()
-        .flatten()
-        .filter_map(|start| cheapest(start, earlier))
-        .chain(colourless.clone())
-        .chain(wrapped)
-        .min_by_key(|form| cost(form))
-        .filter(|form| cost(form) < cost(text))
-        .ok_or(NoForm::NoGain)?;
-    if !is_worth(text, &form) {
+        .and_then(|wrapped| {
+            let form = cheapest(&Costed::new(&*wrapped.core), earlier)?;
+            Some(Costed::new(wrapped.to_form(&form.text)))
+        });
+    let form = [
+        cheapest(&original, earlier),
+        of_colourless,
+        colourless,
+        of_wrapped,
+    ]
+    .into_iter()
+    .flatten()
+    .min_by_key(|form| form.cost)
+    .filter(|form| form.cost < original.cost)
+    .ok_or(NoForm::NoGain)?;
+    if !form.is_worth_sending(&original) {
         return Err(NoForm::BelowFloor);
     }
-    let expands =
-        expand(&form, earlier).is_ok_and(|expanded| expanded == text || expanded == plain);
-    if expands {
-        Ok(form)
+    let expanded = expand(&form.text, earlier);
+    if expanded.is_ok_and(|expanded| expanded == text || expanded == readable) {
+        Ok(form.text.into_owned())
     } else {
         Err(NoForm::NoGain)
     }
 }
 
-/// The text whose form is `form`, given the same `earlier` as [`compress`] was: the original, up to what [`same`] allows.
+/// The text whose form is `form`, given the same `earlier` as [`compress`] was: the original, up to what [`equivalent`] allows.
 ///
 /// # Errors
 ///
@@ -160,14 +166,14 @@ pub fn expand(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> 
     let Some((header, body)) = split_header(form) else {
         return Err(ExpandError::NotAForm);
     };
-    match Wrapped::read(header, body) {
-        Some(wrapped) => Ok(wrapped.put_back(&take_headers_off(&wrapped.core, earlier)?)),
-        None => take_headers_off(form, earlier),
+    match WrappedText::from_form(header, body) {
+        Some(wrapped) => Ok(wrapped.restore(&undo_all(&wrapped.core, earlier)?)),
+        None => undo_all(form, earlier),
     }
 }
 
-/// What a form of the plans stands for.
-fn take_headers_off(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> {
+/// Undoes all compressors of a form without a wrapper.
+fn undo_all(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> {
     let mut text = Cow::Borrowed(form);
     for _ in 0..MAX_HEADERS {
         let Some((header, body)) = split_header(&text) else {
@@ -185,24 +191,26 @@ fn take_headers_off(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandE
     }
 }
 
-/// The cheapest outcome of all plans, if any has one.
-fn cheapest(text: &str, earlier: &Earlier<'_>) -> Option<String> {
+/// The cheapest result of all plans, if any has one.
+fn cheapest(text: &Costed<'_>, earlier: &Earlier<'_>) -> Option<Costed<'static>> {
     PLANS
         .iter()
         .filter_map(|plan| apply(plan, text, earlier))
-        .min_by_key(|form| cost(form))
+        .min_by_key(|form| form.cost)
 }
 
-/// What a plan makes of a text. A compressor that does not make it cheaper is passed over.
-fn apply(plan: &[&dyn Compressor], text: &str, earlier: &Earlier<'_>) -> Option<String> {
-    let mut form: Option<String> = None;
+/// Applies a plan to a text. A compressor that does not make it cheaper is skipped.
+fn apply(
+    plan: &[&dyn Compressor],
+    text: &Costed<'_>,
+    earlier: &Earlier<'_>,
+) -> Option<Costed<'static>> {
+    let mut form: Option<Costed<'static>> = None;
     for compressor in plan {
-        let current = form.as_deref().unwrap_or(text);
-        if let Some(next) = compressor.compress(current, earlier)
-            && cost(&next) < cost(current)
-        {
-            form = Some(next);
-        }
+        let current = form.as_ref().unwrap_or(text);
+        let next = compressor.compress(&current.text, earlier).map(Costed::new);
+        let current_cost = current.cost;
+        form = next.filter(|next| next.cost < current_cost).or(form);
     }
     form
 }

@@ -1,4 +1,4 @@
-//! A run of lines that already stands word for word earlier in the same prefix: one line says where.
+//! Replaces lines that appear word for word earlier in the same prefix by one line that says where.
 
 use std::ops::Range;
 
@@ -10,10 +10,10 @@ const HEADER: &str = "a line \"[lines A-B of #N again; …]\" stands for lines t
 
 const MARK: &str = "[lines ";
 
-/// Lines that must stand together to be looked up.
+/// How many lines in a row are looked up together.
 const WINDOW: usize = 3;
 
-/// The least text of such lines: windows of brackets and blank lines stand everywhere.
+/// The least text of such lines: windows of brackets and blank lines are everywhere.
 const MIN_WINDOW_BYTES: usize = 30;
 
 /// A line this long is looked up by itself.
@@ -74,7 +74,7 @@ pub(super) fn is_mark(line: &str) -> bool {
     line.starts_with(MARK)
 }
 
-/// A run of lines and where it stands earlier.
+/// A run of lines and where it appears earlier.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reference {
     at: usize,
@@ -83,7 +83,7 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// The lines of the text that it stands for.
+    /// The lines of the text that it replaces.
     pub(super) fn lines(&self) -> Range<usize> {
         self.at..self.at + self.count
     }
@@ -103,7 +103,7 @@ impl Reference {
     }
 }
 
-/// The runs of lines of a text that stand earlier, each the longest that its beginning has. Linear: a candidate that is too
+/// The runs of lines of a text that appear earlier, each the longest that its beginning has. Linear: a candidate that is too
 /// short is given up after a bounded number of bytes, and one that is taken is not looked at again.
 pub(super) fn find(lines: &[&str], earlier: &Earlier<'_>) -> Vec<Reference> {
     let mut found = Vec::new();
@@ -197,7 +197,7 @@ pub(super) fn windows(lines: &[&str]) -> impl Iterator<Item = Window> {
     })
 }
 
-/// Appends the lines that a mark, given without [`MARK`], stands for.
+/// Appends the lines that a mark, given without [`MARK`], replaces.
 fn write_lines(text: &mut String, mark: &str, earlier: &Earlier<'_>) -> Option<()> {
     let (range, rest) = mark.split_once(" of #")?;
     let (number, _) = rest.split_once(' ')?;

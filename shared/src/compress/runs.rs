@@ -1,4 +1,4 @@
-//! Runs of equal lines, and of lines that differ only in one field: what they share is said once.
+//! Merges equal lines, and lines that differ in one field only, so that what they share is written once.
 
 use std::fmt::Write;
 use std::ops::Range;

@@ -1,10 +1,12 @@
-//! What a text costs, and whether a form is enough cheaper than its original.
+//! The estimated cost of a text in tokens, and whether a form is enough cheaper than its original.
 //!
 //! Providers bill tokens. Ordinary tool output makes a token of every 2.85 bytes (`model.rs`), but a number before each line costs
 //! more than its bytes say: 2.4 tokens a line as `12→`, 3.9 where it is padded with spaces, as `    12→` (measured on source read by
 //! agents, with the tokenizer of Claude's newest models). So the number that is written in one digit counts as much as one in four.
 
-use super::gutter;
+use std::borrow::Cow;
+
+use super::line_numbers;
 
 /// Thousandths of a token that a byte of ordinary tool output makes: 1000 / 2.85.
 const BYTE: usize = 351;
@@ -26,10 +28,10 @@ const MIN_SAVED_PERCENT: usize = 4;
 
 /// What a text costs, in thousandths of a token: an estimate by which forms are compared, not a count.
 pub(super) fn cost(text: &str) -> usize {
-    let numbered = |line: &str| match gutter::number(line) {
+    let numbered = |line: &str| match line_numbers::number(line) {
         Some(number) if number.padded => (number.bytes, PADDED_NUMBER),
         Some(number) => (number.bytes, UNPADDED_NUMBER),
-        None if gutter::is_mark(line) => (line.len(), MARK),
+        None if line_numbers::is_mark(line) => (line.len(), MARK),
         None => (0, 0),
     };
     let (bytes, numbers) = text
@@ -41,14 +43,29 @@ pub(super) fn cost(text: &str) -> usize {
 
 /// Whether a text is cheaper without its line numbers.
 pub(super) fn is_numbered(text: &str) -> bool {
-    gutter::strip(text).is_some_and(|stripped| cost(&stripped.text) < cost(text))
+    line_numbers::strip(text).is_some_and(|stripped| cost(&stripped.text) < cost(text))
 }
 
-/// Whether a form is so much cheaper than its original, and no more bytes within a JSON string, that it is worth being sent.
-pub(super) fn is_worth(text: &str, form: &str) -> bool {
-    let (before, after) = (cost(text), cost(form));
-    let enough = before / 100 * MIN_SAVED_PERCENT;
-    after + enough.max(MIN_SAVED_BYTES * BYTE) <= before && escaped_len(form) < escaped_len(text)
+/// A text and its cost, which takes a pass over the text to compute.
+#[derive(Debug)]
+pub(super) struct Costed<'a> {
+    pub(super) text: Cow<'a, str>,
+    pub(super) cost: usize,
+}
+
+impl<'a> Costed<'a> {
+    pub(super) fn new(text: impl Into<Cow<'a, str>>) -> Self {
+        let text = text.into();
+        let cost = cost(&text);
+        Self { text, cost }
+    }
+
+    /// Whether this form is enough cheaper than its original, and shorter within a JSON string.
+    pub(super) fn is_worth_sending(&self, original: &Self) -> bool {
+        let min_saved = (original.cost / 100 * MIN_SAVED_PERCENT).max(MIN_SAVED_BYTES * BYTE);
+        self.cost + min_saved <= original.cost
+            && escaped_len(&self.text) < escaped_len(&original.text)
+    }
 }
 
 /// Bytes of the text within a JSON string, the quotes not counted.
@@ -78,15 +95,18 @@ mod tests {
     #[test]
     fn a_form_must_save_four_percent_and_a_hundred_bytes() {
         let text = |len| "x".repeat(len);
-        assert!(is_worth(&text(5000), &text(4800)));
-        assert!(!is_worth(&text(5000), &text(4801)));
-        assert!(is_worth(&text(400), &text(300)));
-        assert!(!is_worth(&text(400), &text(301)));
+        let is_worth =
+            |text: String, form: String| Costed::new(form).is_worth_sending(&Costed::new(text));
+        assert!(is_worth(text(5000), text(4800)));
+        assert!(!is_worth(text(5000), text(4801)));
+        assert!(is_worth(text(400), text(300)));
+        assert!(!is_worth(text(400), text(301)));
     }
 
     #[test]
     fn a_form_may_not_make_the_body_longer() {
-        assert!(!is_worth(&"x".repeat(2000), &"\t".repeat(1500)));
+        let (text, form) = ("x".repeat(2000), "\t".repeat(1500));
+        assert!(!Costed::new(form).is_worth_sending(&Costed::new(text)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Names of prefixes, blocks and forms.
+//! The ids of prefixes, blocks and forms.
 //!
 //! A prefix or a block is named by 128 bits of `HighwayHash` under a secret key of the deployment, so that a name can't be guessed
 //! and nobody can make two contents of one name; and under a key of its own for each tenant, so that one tenant never meets
@@ -103,7 +103,7 @@ id! {
     PrefixId
 }
 id! {
-    /// Names a block's text, as it stands escaped in the client's body.
+    /// Names a block's text, as it is in the client's body, escaped.
     BlockId
 }
 id! {
@@ -112,12 +112,12 @@ id! {
 }
 
 id! {
-    /// Names a block of the conversations that open alike by its text, wherever that stands.
+    /// Names a block of the conversations that open alike by its text, wherever that is.
     SentBlockId
 }
 
 impl SentBlockId {
-    /// The name of a block in conversations with this opening, where so many blocks of the same text stand before it: the first 128
+    /// The name of a block in conversations with this opening, with so many blocks of the same text before it: the first 128
     /// bits of a BLAKE3 digest. It needs no key, since both ids are keyed.
     #[must_use]
     pub fn of(opening: PrefixId, block: BlockId, same_before: u32) -> Self {

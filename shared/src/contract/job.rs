@@ -1,4 +1,4 @@
-//! What the proxy asks of a worker: compress the blocks of one prefix.
+//! A job: the order to a worker to compress the blocks of one prefix.
 //!
 //! A job has two parts. The envelope is one short line in the queue that a person can read; it never changes, because the
 //! queue finds it again by its bytes. The payload holds the blocks and is kept under a key of its own.
@@ -19,7 +19,7 @@ pub use self::escaped::EscapedText;
 /// The version of envelope and payload that this code writes and reads.
 pub const VERSION: u32 = 1;
 
-/// One job as it stands in the queue.
+/// The envelope of a job: its element in the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     /// [`VERSION`] of the program that made it.
@@ -34,7 +34,7 @@ pub struct Envelope {
     pub tokens: u64,
     /// Blocks in the payload.
     pub blocks: u64,
-    /// Bytes of text in the payload, as it stands there: escaped.
+    /// Bytes of text in the payload, where it is escaped.
     pub bytes: u64,
     /// When the job was pushed: milliseconds since 1970 by the proxy's clock.
     pub enqueued_ms: u64,
@@ -70,7 +70,7 @@ impl Payload<EscapedText<'_>> {
 /// One block of a job, with its tool context.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobBlock<Text = String> {
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
     /// The digest of its text.
     pub block: BlockId,
@@ -105,7 +105,7 @@ impl JobBlock<EscapedText<'_>> {
     }
 }
 
-/// Where a block stands in a prefix: message, part of the message, text within the part, each counted from 0.
+/// The place of a block in a prefix: message, part of the message, text within the part, each counted from 0.
 ///
 /// A content that is a plain string counts as one part, so that a place is the same for both shapes a client may send.
 /// Written `message.part.inner`.

@@ -6,8 +6,8 @@ use crate::store::Key;
 /// Names the keys of one deployment: they all begin with its namespace.
 #[derive(Debug, Clone)]
 pub struct Keys {
-    /// What every name begins with.
-    first: String,
+    /// The first part of every name.
+    prefix: String,
 }
 
 impl Keys {
@@ -15,21 +15,21 @@ impl Keys {
     #[must_use]
     pub fn new(namespace: &str) -> Self {
         Self {
-            first: namespace.to_owned(),
+            prefix: namespace.to_owned(),
         }
     }
 
-    /// The same for a cluster: the namespace is a hash tag, which puts all keys of a deployment into one slot. A job's end
-    /// and what it leaves in the store is one step, so the store's keys are among them.
+    /// The same for a cluster: the namespace is a hash tag, which puts all keys of a deployment into one slot. A job's
+    /// acknowledgement and its result are one step, so the store's keys are among them.
     #[must_use]
     pub fn in_one_slot(namespace: &str) -> Self {
         Self {
-            first: format!("{{{namespace}}}"),
+            prefix: format!("{{{namespace}}}"),
         }
     }
 
     fn name(&self, rest: &str) -> String {
-        format!("{}:{rest}", self.first)
+        format!("{}:{rest}", self.prefix)
     }
 
     /// The key of an entry of the store.
@@ -105,13 +105,13 @@ impl Keys {
         self.name("worker-info")
     }
 
-    /// Sorted set: envelopes that failed for a passing reason, by the time of their next attempt.
+    /// Sorted set: envelopes that failed for a transient reason, by the time of their next attempt.
     #[must_use]
     pub fn delayed(&self) -> String {
         self.name("delayed")
     }
 
-    /// List: buried jobs with their reasons, newest first.
+    /// List: the dead letters with their reasons, newest first.
     #[must_use]
     pub fn dead(&self) -> String {
         self.name("dead")
@@ -123,7 +123,7 @@ impl Keys {
         self.name("crashes")
     }
 
-    /// Hash: envelope id to how often it failed for a passing reason.
+    /// Hash: envelope id to how often it failed for a transient reason.
     #[must_use]
     pub fn attempts(&self) -> String {
         self.name("attempts")

@@ -1,4 +1,5 @@
-//! What proxy and worker say to each other through the store and the queue. Both programs of one deployment must agree on all of it.
+//! The contract between proxy and worker: the data that they exchange through the store and the queue. Both programs of a deployment must
+//! agree on all of it.
 
 pub mod id;
 pub mod job;

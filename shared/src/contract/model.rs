@@ -1,4 +1,4 @@
-//! What is known of the providers' models. A model that is not known gets the careful answer.
+//! Facts about the providers' models. A model that is not listed is treated like the most restrictive ones.
 
 /// Facts of one model that decide what may be sent in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What a worker answers: for each block of a prefix that is worth it, a smaller form.
+//! The result of a job: for each block of a prefix that is worth it, a smaller form.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::contract::job::Place;
 /// The version of a compressed prefix's layout that this code writes and reads.
 pub const VERSION: u32 = 1;
 
-/// A worker's result for a prefix, as it stands in the store. The texts of the forms are stored beside it.
+/// A worker's result for a prefix, as it is stored. The texts of the forms are stored beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompressedPrefix {
     /// [`VERSION`] of the program that made it.
@@ -24,7 +24,7 @@ pub struct CompressedPrefix {
 /// One block's form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompressedBlock {
-    /// Where the block stands.
+    /// Where the block is in the conversation.
     pub place: Place,
     /// The digest of its original text.
     pub block: BlockId,

@@ -1,7 +1,7 @@
-//! What was really sent for a prefix.
+//! The sent record of a prefix: which forms its blocks were sent in, and when.
 //!
-//! A record speaks only of what was new in its request, so the store grows with the new and not with turns × history. The
-//! whole story of a request is the chain of records found at its message boundaries.
+//! A record holds only what was new in its request, so that the store does not grow with turns × history. The forms of a whole request are
+//! in the chain of records at its message boundaries.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct SentRecord {
     /// Counts the changes of `forms`. Even: as first sent. Odd: the compressed prefix has landed. A store never replaces a
     /// record by one of a lower revision.
     pub rev: u32,
-    /// How many messages the record before this one covers. This one speaks of the messages from there to its own boundary.
+    /// How many messages the record before this one covers. This one covers the messages from there to its own boundary.
     pub start: u32,
     /// The compressed blocks among them. A block that is not listed was sent in the original.
     pub forms: BTreeMap<Place, FormId>,
@@ -36,16 +36,16 @@ pub struct SentRecord {
     /// in the originals, and has the provider drop thinking that does not fit them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
-    /// What the provider said of its cache in the answer to this prefix; `None` while that is not known.
+    /// What the provider's response reported of its cache; `None` while that is not known.
     pub usage: Option<CacheUsage>,
 }
 
-/// What a provider's `usage` said of its cache, in tokens.
+/// What a provider's `usage` reports of its cache, in tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CacheUsage {
     /// Tokens read from the cache.
     pub read: u64,
-    /// Tokens written to the cache, where the provider says so.
+    /// Tokens written to the cache, where the provider reports them.
     pub written: u64,
     /// All tokens of the request: fresh, read and written.
     pub total: u64,

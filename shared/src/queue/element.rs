@@ -1,13 +1,13 @@
-//! What an element of the queue says.
+//! Reads an element of the queue and its job's payload.
 
 use std::sync::Arc;
 
-use super::{Claimed, Element, Job};
+use super::{Element, Job, Loaded};
 use crate::contract::job::{self, Envelope, Payload};
 
 /// The envelope in an element, or why it holds none that this program can work with.
-pub(super) fn read(element: &Element, longest: usize) -> Result<Envelope, String> {
-    let envelope = parse(element, longest)?;
+pub(super) fn read(element: &Element, max_bytes: usize) -> Result<Envelope, String> {
+    let envelope = parse(element, max_bytes)?;
     if envelope.v != job::VERSION {
         return Err(format!(
             "an envelope of version {}, this program reads {}",
@@ -19,11 +19,11 @@ pub(super) fn read(element: &Element, longest: usize) -> Result<Envelope, String
 }
 
 /// The envelope in an element, of whatever version, or why it holds none.
-pub(super) fn parse(element: &Element, longest: usize) -> Result<Envelope, String> {
+pub(super) fn parse(element: &Element, max_bytes: usize) -> Result<Envelope, String> {
     let length = element.bytes().len();
-    if length > longest {
+    if length > max_bytes {
         return Err(format!(
-            "an envelope has at most {longest} bytes, this has {length}"
+            "an envelope has at most {max_bytes} bytes, this has {length}"
         ));
     }
     serde_json::from_slice(element.bytes())
@@ -32,21 +32,25 @@ pub(super) fn parse(element: &Element, longest: usize) -> Result<Envelope, Strin
 
 /// What is wrong with a JSON text. The parser's own message may quote the text.
 fn malformed(error: &serde_json::Error) -> String {
-    let what = if error.is_data() {
+    let problem = if error.is_data() {
         "wrong fields"
     } else {
         "no JSON"
     };
-    format!("{what} at line {} column {}", error.line(), error.column())
+    format!(
+        "{problem} at line {} column {}",
+        error.line(),
+        error.column()
+    )
 }
 
-/// What to do with an element whose envelope is good.
-pub(super) fn claimed(
+/// The job of an element whose envelope is good, or why its payload is unusable.
+pub(super) fn loaded(
     element: Element,
     envelope: Envelope,
     payload: Option<&[u8]>,
     crashes: u32,
-) -> Claimed {
+) -> Loaded {
     let payload = match payload {
         None => Err("its payload is gone".to_owned()),
         Some(payload) => match serde_json::from_slice::<Payload>(payload) {
@@ -60,12 +64,12 @@ pub(super) fn claimed(
         },
     };
     match payload {
-        Ok(payload) => Claimed::Job(Arc::new(Job {
+        Ok(payload) => Loaded::Job(Arc::new(Job {
             element,
             envelope,
             payload,
             crashes,
         })),
-        Err(reason) => Claimed::Unusable { element, reason },
+        Err(reason) => Loaded::Unusable { element, reason },
     }
 }

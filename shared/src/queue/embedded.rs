@@ -1,4 +1,4 @@
-//! The queue in the memory of one process, for the proxy that runs its own worker threads. What waits in it is lost with
+//! The queue in the memory of one process, for the proxy that runs its own worker threads. Waiting jobs are lost with
 //! the process, which costs savings and never a request.
 
 use std::collections::{HashMap, VecDeque};
@@ -9,17 +9,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::element::claimed;
-use super::work::Left;
+use super::element::loaded;
+use super::work_queue::ResultEntry;
 use super::{
-    Bounds, Claimed, Depth, Element, Enqueued, Finished, Job, JobQueue, Reaped, Retried, Timing,
+    Bounds, Depth, Element, Enqueued, Finished, Job, JobQueue, Loaded, Reaped, Retried, Timing,
     Totals, WorkQueue,
 };
 use crate::contract::job::Envelope;
 use crate::contract::prefix::JobResult;
 use crate::store::{Entry, Store, StoreError};
 
-/// The queue, both sides of it. There is one worker, and it is this process.
+/// Both sides of the queue: [`JobQueue`] and [`WorkQueue`]. There is one worker, this process.
 #[derive(Debug)]
 pub struct EmbeddedQueue {
     store: Arc<dyn Store>,
@@ -30,9 +30,9 @@ pub struct EmbeddedQueue {
     arrived: Notify,
 }
 
-/// A job whose payload is still packed: JSON.
+/// A job whose payload is still JSON.
 #[derive(Debug, Clone)]
-struct Packed {
+struct QueuedJob {
     element: Element,
     envelope: Envelope,
     payload: Bytes,
@@ -41,9 +41,9 @@ struct Packed {
 #[derive(Debug, Default)]
 struct State {
     /// Oldest first.
-    waiting: VecDeque<Packed>,
-    active: HashMap<Element, Packed>,
-    delayed: Vec<(Instant, Packed)>,
+    waiting: VecDeque<QueuedJob>,
+    active: HashMap<Element, QueuedJob>,
+    delayed: Vec<(Instant, QueuedJob)>,
     attempts: HashMap<Element, u32>,
     totals: Totals,
 }
@@ -53,7 +53,7 @@ impl State {
         self.waiting.len() as u64 >= max_queue
     }
 
-    fn has_room_for(&self, bytes: u64, most: u64) -> bool {
+    fn has_room_for(&self, bytes: u64, max_bytes: u64) -> bool {
         let delayed = self.delayed.iter().map(|(_, job)| job);
         let jobs = self
             .waiting
@@ -61,7 +61,7 @@ impl State {
             .chain(self.active.values())
             .chain(delayed);
         let queued: u64 = jobs.map(|job| job.envelope.bytes).sum();
-        self.waiting.is_empty() || queued.saturating_add(bytes) <= most
+        self.waiting.is_empty() || queued.saturating_add(bytes) <= max_bytes
     }
 
     fn end(&mut self, element: &Element) -> Finished {
@@ -74,7 +74,7 @@ impl State {
         Finished::Done
     }
 
-    fn bury(&mut self, element: &Element) {
+    fn dead_letter(&mut self, element: &Element) {
         self.attempts.remove(element);
         self.totals.dead += 1;
     }
@@ -98,7 +98,7 @@ impl EmbeddedQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self) -> Option<Element> {
+    fn claim_next(&self) -> Option<Element> {
         let mut state = self.state();
         let job = state.waiting.pop_front()?;
         let element = job.element.clone();
@@ -113,19 +113,19 @@ impl JobQueue for EmbeddedQueue {
         let line = serde_json::to_vec(envelope)
             .map_err(|error| StoreError::other("enqueue a job", error))?;
         let mut state = self.state();
-        let same = |job: &&mut Packed| job.envelope.prefix == envelope.prefix;
+        let same = |job: &&mut QueuedJob| job.envelope.prefix == envelope.prefix;
         if let Some(job) = state.waiting.iter_mut().find(same) {
             job.payload = payload;
             state.totals.coalesced += 1;
             return Ok(Enqueued::Coalesced);
         }
         if state.is_full(self.max_queue)
-            || !state.has_room_for(envelope.bytes, self.bounds.queued_bytes)
+            || !state.has_room_for(envelope.bytes, self.bounds.max_queued_bytes)
         {
             state.totals.dropped_full += 1;
             return Ok(Enqueued::DroppedFull);
         }
-        state.waiting.push_back(Packed {
+        state.waiting.push_back(QueuedJob {
             element: Element::new(line.into()),
             envelope: envelope.clone(),
             payload,
@@ -136,7 +136,7 @@ impl JobQueue for EmbeddedQueue {
         Ok(Enqueued::Queued)
     }
 
-    async fn turns_away(&self) -> bool {
+    async fn drop_if_full(&self) -> bool {
         let mut state = self.state();
         let full = state.is_full(self.max_queue);
         state.totals.dropped_full += u64::from(full);
@@ -149,7 +149,7 @@ impl JobQueue for EmbeddedQueue {
             waiting: state.waiting.len() as u64,
             active: state.active.len() as u64,
             delayed: state.delayed.len() as u64,
-            dead: state.totals.dead.min(self.bounds.dead.into()),
+            dead: state.totals.dead.min(self.bounds.max_dead_letters.into()),
         };
         Ok((depth, state.totals))
     }
@@ -164,16 +164,16 @@ impl WorkQueue for EmbeddedQueue {
     async fn claim(&self) -> Result<Option<Element>, StoreError> {
         let mut arrived = std::pin::pin!(self.arrived.notified());
         arrived.as_mut().enable();
-        if let Some(element) = self.next() {
+        if let Some(element) = self.claim_next() {
             return Ok(Some(element));
         }
-        let _ = tokio::time::timeout(self.timing.claim, arrived).await;
-        Ok(self.next())
+        let _ = tokio::time::timeout(self.timing.claim_wait, arrived).await;
+        Ok(self.claim_next())
     }
 
-    async fn take(&self, element: &Element) -> Result<Option<Claimed>, StoreError> {
-        let packed = self.state().active.get(element).cloned();
-        Ok(packed.map(|job| claimed(job.element, job.envelope, Some(&job.payload), 0)))
+    async fn load(&self, element: &Element) -> Result<Option<Loaded>, StoreError> {
+        let held = self.state().active.get(element).cloned();
+        Ok(held.map(|job| loaded(job.element, job.envelope, Some(&job.payload), 0)))
     }
 
     async fn release(&self, element: &Element) -> Result<(), StoreError> {
@@ -184,7 +184,7 @@ impl WorkQueue for EmbeddedQueue {
         Ok(())
     }
 
-    async fn interrupt(&self) {
+    async fn interrupt_claim(&self) {
         self.arrived.notify_waiters();
     }
 
@@ -194,16 +194,16 @@ impl WorkQueue for EmbeddedQueue {
         result: &JobResult,
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
-        let left = job.leaves(result, &self.bounds)?;
-        let entry = |(key, value): Left<'_>| Entry {
+        let entries = job.result_entries(result, &self.bounds)?.into_iter();
+        let entry = |(key, value): ResultEntry<'_>| Entry {
             key,
             rev: 0,
             value: value.into_owned().into(),
         };
-        let entries: Vec<Entry> = left.into_iter().map(entry).collect();
+        let entries: Vec<Entry> = entries.map(entry).collect();
         self.store.write(&entries).await?;
         let finished = self.state().end(&job.element);
-        Ok((finished, and_claim.then(|| self.next()).flatten()))
+        Ok((finished, and_claim.then(|| self.claim_next()).flatten()))
     }
 
     async fn retry(&self, job: &Job, _reason: &str) -> Result<Retried, StoreError> {
@@ -214,24 +214,24 @@ impl WorkQueue for EmbeddedQueue {
         let attempts = state.attempts.entry(job.element.clone()).or_default();
         *attempts += 1;
         let attempts = *attempts;
-        if attempts >= self.bounds.attempts {
-            state.bury(&job.element);
-            return Ok(Retried::Buried);
+        if attempts >= self.bounds.max_attempts {
+            state.dead_letter(&job.element);
+            return Ok(Retried::DeadLettered);
         }
         let delay = self
             .timing
-            .retry
+            .first_retry_delay
             .saturating_mul(1 << (attempts - 1).min(20))
-            .min(self.timing.retry_most);
+            .min(self.timing.max_retry_delay);
         state.delayed.push((Instant::now() + delay, held));
         state.totals.retried += 1;
         Ok(Retried::Later(delay))
     }
 
-    async fn bury(&self, element: &Element, _reason: &str) -> Result<(), StoreError> {
+    async fn dead_letter(&self, element: &Element, _reason: &str) -> Result<(), StoreError> {
         let mut state = self.state();
         if state.active.remove(element).is_some() {
-            state.bury(element);
+            state.dead_letter(element);
         }
         Ok(())
     }
@@ -257,7 +257,7 @@ impl WorkQueue for EmbeddedQueue {
         })
     }
 
-    async fn leave(&self) -> Result<u64, StoreError> {
+    async fn deregister(&self) -> Result<u64, StoreError> {
         let mut state = self.state();
         let mut back: Vec<_> = state.active.drain().map(|(_, job)| job).collect();
         back.sort_by(|a, b| b.envelope.id.cmp(&a.envelope.id));

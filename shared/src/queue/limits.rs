@@ -1,4 +1,4 @@
-//! What bounds the queue in space and time. None of it is a setting: the values fit each other.
+//! The queue's limits in space ([`Bounds`]) and time ([`Timing`]). None is a setting: the values depend on each other.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use crate::store::StoreError;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How much of everything there may be.
+/// Limits on sizes, counts and lives.
 #[derive(Debug, Clone)]
 pub struct Bounds {
-    /// Life of compressed prefixes and forms since they were written.
-    pub results_live: Duration,
-    /// Life of a payload. A job that waits longer is buried.
-    pub payloads_live: Duration,
-    /// How long an offer of the same prefix may coalesce with a waiting job. It bounds the harm of an envelope that was
-    /// lost, for instance by a hand: until then its prefix can't be queued again.
-    pub pending_lives: Duration,
-    /// Length of the dead list.
-    pub dead: u32,
-    /// Attempts that a job has when it fails for passing reasons.
-    pub attempts: u32,
-    /// Worker deaths after which a job that was held at each of them is buried.
-    pub deaths: u32,
+    /// How long compressed prefixes and forms live after they were written.
+    pub result_ttl: Duration,
+    /// How long a payload lives. A job that waits longer becomes a dead letter.
+    pub payload_ttl: Duration,
+    /// How long a push of the same prefix may coalesce with a waiting job. If an envelope is lost, for instance because somebody
+    /// deleted it, its prefix can't be queued again until then.
+    pub pending_ttl: Duration,
+    /// Length of the dead-letter list.
+    pub max_dead_letters: u32,
+    /// Attempts that a job has when it fails for transient reasons.
+    pub max_attempts: u32,
+    /// Worker deaths after which a job that was held at each of them becomes a dead letter.
+    pub max_worker_deaths: u32,
     /// Longest envelope, in bytes.
-    pub envelope_bytes: usize,
-    /// Bytes of text that may wait, about: what is in work counts too, unless nothing waited since it was taken. A job that finds
-    /// nothing waiting is taken whatever its size.
-    pub queued_bytes: u64,
-    /// How full Redis may be, in percent of its `maxmemory`, for a job of [`Self::large_bytes`] to be taken: what is left is for
-    /// results, records and heartbeats.
-    pub memory_percent: u64,
+    pub max_envelope_bytes: usize,
+    /// Bytes of text that may wait, about: running jobs count too, unless the queue was empty since they were claimed. A job is
+    /// accepted whatever its size if no other waits.
+    pub max_queued_bytes: u64,
+    /// How full Redis may be, in percent of its `maxmemory`, for a job of [`Self::large_job_bytes`] to be accepted: the
+    /// rest is for results, records and heartbeats.
+    pub max_memory_percent: u64,
     /// Bytes of text from which a job counts as large.
-    pub large_bytes: u64,
-    /// Bytes of a result: the compressed prefix and its forms. A larger one is not stored, and its job is buried. Redis takes
-    /// half a gigabyte at once, and a body of the default limit makes less than this.
-    pub result_bytes: usize,
+    pub large_job_bytes: u64,
+    /// Bytes of a result: the compressed prefix and its forms. A larger one is not stored, and its job becomes a dead letter. Redis
+    /// accepts half a gigabyte in one value, and a request body of the default limit makes less than this.
+    pub max_result_bytes: usize,
 }
 
 impl Bounds {
@@ -42,68 +42,68 @@ impl Bounds {
     #[must_use]
     pub fn new(retention: Duration) -> Self {
         Self {
-            results_live: retention,
-            payloads_live: retention.min(DAY),
-            pending_lives: Duration::from_secs(3600),
-            dead: 1000,
-            attempts: 5,
-            deaths: 3,
-            envelope_bytes: 16 * 1024,
-            queued_bytes: 256 * 1024 * 1024,
-            memory_percent: 80,
-            large_bytes: 64 * 1024,
-            result_bytes: 64 * 1024 * 1024,
+            result_ttl: retention,
+            payload_ttl: retention.min(DAY),
+            pending_ttl: Duration::from_secs(3600),
+            max_dead_letters: 1000,
+            max_attempts: 5,
+            max_worker_deaths: 3,
+            max_envelope_bytes: 16 * 1024,
+            max_queued_bytes: 256 * 1024 * 1024,
+            max_memory_percent: 80,
+            large_job_bytes: 64 * 1024,
+            max_result_bytes: 64 * 1024 * 1024,
         }
     }
 
     /// Refuses a result of more bytes than are stored.
     pub(super) fn check_result(&self, bytes: usize) -> Result<(), StoreError> {
-        let most = self.result_bytes;
-        if bytes > most {
-            let cause = format!("its result has {bytes} bytes, at most {most} are stored");
+        let max = self.max_result_bytes;
+        if bytes > max {
+            let cause = format!("its result has {bytes} bytes, at most {max} are stored");
             return Err(StoreError::other("finish a job", cause));
         }
         Ok(())
     }
 }
 
-/// How long everything takes.
+/// Intervals, time limits and delays.
 #[derive(Debug, Clone)]
 pub struct Timing {
     /// How long a claim waits for a job, in whole milliseconds.
-    pub claim: Duration,
-    /// Between two heartbeats of a worker.
-    pub beat: Duration,
-    /// A worker is taken for dead when its last heartbeat is older. Five beats: a busy machine misses one or two.
-    pub stale: Duration,
-    /// Between two looks for dead workers and due retries, give or take a fifth.
-    pub reap: Duration,
-    /// How long a dead worker's list is still looked into.
-    pub forget: Duration,
+    pub claim_wait: Duration,
+    /// Time between two heartbeats of a worker.
+    pub heartbeat_interval: Duration,
+    /// A worker counts as dead when its last heartbeat is older. Five intervals: a busy machine misses one or two.
+    pub stale_after: Duration,
+    /// Time between two looks for dead workers and due retries; up to a fifth less, at random.
+    pub reap_interval: Duration,
+    /// How long a dead worker's list is still checked for jobs.
+    pub forget_after: Duration,
     /// Delay before a second attempt; it doubles with each further one.
-    pub retry: Duration,
+    pub first_retry_delay: Duration,
     /// Longest delay before a further attempt.
-    pub retry_most: Duration,
-    /// How long running jobs may go on when the worker is told to stop.
-    pub grace: Duration,
+    pub max_retry_delay: Duration,
+    /// How long running jobs may go on when the worker stops.
+    pub shutdown_grace: Duration,
 }
 
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            claim: Duration::from_secs(5),
-            beat: Duration::from_secs(3),
-            stale: Duration::from_secs(15),
-            reap: Duration::from_secs(5),
-            forget: Duration::from_secs(3600),
-            retry: Duration::from_secs(2),
-            retry_most: Duration::from_secs(60),
-            grace: Duration::from_secs(20),
+            claim_wait: Duration::from_secs(5),
+            heartbeat_interval: Duration::from_secs(3),
+            stale_after: Duration::from_secs(15),
+            reap_interval: Duration::from_secs(5),
+            forget_after: Duration::from_secs(3600),
+            first_retry_delay: Duration::from_secs(2),
+            max_retry_delay: Duration::from_secs(60),
+            shutdown_grace: Duration::from_secs(20),
         }
     }
 }
 
-/// A time in the whole milliseconds that the queues count in.
+/// A duration in whole milliseconds.
 pub(super) fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

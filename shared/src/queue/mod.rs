@@ -1,44 +1,55 @@
-//! Where jobs live between the proxy that makes them and the worker that does them.
+//! The job queue between the proxy, which pushes jobs, and the workers, which claim and run them.
 //!
-//! A job runs **at least once**: a worker that dies or stalls loses its jobs to another, and a job that ran twice leaves the
-//! same bytes as one that ran once. The queue is bounded, and what it drops it counts.
+//! A job runs **at least once**: a worker that dies or stalls loses its jobs to another, and a job that ran twice writes the
+//! same bytes as one that ran once. The queue is bounded; it counts the jobs that it drops.
+//!
+//! A job that no further attempt can help goes to the *dead-letter list* with a reason. Logs, metrics and the command line call such a
+//! job *buried*, and the list the *dead list*.
+//!
+//! | file | what |
+//! |---|---|
+//! | here | [`JobQueue`]: the producer's side |
+//! | `work_queue` | [`WorkQueue`]: the worker's side |
+//! | [`redis`], [`embedded`] | both sides over Redis, and in memory |
+//! | `element`, `dead_letter` | the JSON of an element of the queue, and of the dead-letter list |
+//! | `limits` | [`Bounds`] and [`Timing`] |
 
-mod dead;
+mod dead_letter;
 mod element;
 pub mod embedded;
 mod limits;
 pub mod redis;
-mod work;
+mod work_queue;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use self::limits::{Bounds, Timing};
-pub use self::work::{Claimed, Element, Finished, Job, Reaped, Retried, WorkQueue};
+pub use self::work_queue::{Element, Finished, Job, Loaded, Reaped, Retried, WorkQueue};
 use crate::contract::job::Envelope;
 use crate::store::StoreError;
 
-/// What became of a job that was offered to the queue.
+/// The outcome of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enqueued {
-    /// It waits in the queue.
+    /// The job waits in the queue.
     Queued,
-    /// The same prefix waits already; its payload was replaced by this one.
+    /// A job of the same prefix waits already; its payload was replaced by this one.
     Coalesced,
-    /// The queue is at its bound: the job was dropped and counted.
+    /// The queue is full: the job was dropped and counted.
     DroppedFull,
 }
 
-/// How many jobs are where.
+/// How many jobs are in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Depth {
-    /// In the list, not claimed.
+    /// Not claimed yet.
     pub waiting: u64,
     /// Claimed by some worker.
     pub active: u64,
-    /// Put back for a later attempt.
+    /// Failed, and waiting for the next attempt.
     pub delayed: u64,
-    /// Buried.
+    /// In the dead-letter list.
     pub dead: u64,
 }
 
@@ -55,42 +66,42 @@ impl Depth {
     }
 }
 
-/// What has become of jobs since the deployment began, by the queue's own counters.
+/// Counters of the queue since the deployment began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Totals {
     /// Jobs put into the queue.
     pub enqueued: u64,
-    /// Offers that only replaced a waiting job's payload.
+    /// Pushes that only replaced a waiting job's payload.
     pub coalesced: u64,
-    /// Offers dropped at the bound.
+    /// Jobs dropped because the queue was full.
     pub dropped_full: u64,
     /// Jobs done.
     pub done: u64,
-    /// Results of a job that had been done already.
+    /// Results of jobs that had been done already.
     pub done_again: u64,
-    /// Attempts put off to later.
+    /// Attempts that failed and were scheduled again.
     pub retried: u64,
     /// Jobs taken back from a dead worker.
     pub reaped: u64,
-    /// Jobs buried.
+    /// Jobs moved to the dead-letter list.
     pub dead: u64,
 }
 
 /// The producer's side of the queue, which the proxy holds.
 #[async_trait]
 pub trait JobQueue: Send + Sync + std::fmt::Debug {
-    /// Offers a job to the queue, in one round trip. The payload is JSON of a [`Payload`](crate::contract::job::Payload), and is kept as it
-    /// is until the job is taken up.
+    /// Pushes a job, in one round trip. The payload is JSON of a [`Payload`](crate::contract::job::Payload), and is kept as it is until a
+    /// worker loads the job.
     ///
     /// # Errors
     /// When the queue can't be reached or its memory is full. The job may be there all the same.
     async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError>;
 
-    /// Whether a job need not even be made, because the queue is at its bound; then it is counted as dropped. A queue that is a
-    /// round trip away is asked only where it dropped the last offer; where it can't be asked, the answer is false.
-    async fn turns_away(&self) -> bool;
+    /// Whether the queue is full, so that a job need not even be built; then the job is counted as dropped. A queue behind a network is
+    /// asked only where it dropped the last job; where it can't be reached, this is false.
+    async fn drop_if_full(&self) -> bool;
 
-    /// How many jobs are where, and what has become of the others.
+    /// How many jobs are in each state, and the counters.
     ///
     /// # Errors
     /// When the queue can't be reached.

@@ -1,4 +1,4 @@
-//! A circuit breaker: while Redis is away, calls fail at once instead of each finding that out by itself.
+//! The circuit breaker: while Redis is away, calls fail at once instead of each finding that out by itself.
 
 use std::time::{Duration, Instant};
 
@@ -8,21 +8,21 @@ use tokio::sync::watch;
 
 use super::url::RedisUrl;
 
-/// The shortest time for which it stays open; it doubles with each failed attempt to close it.
-const FIRST: Duration = Duration::from_millis(50);
-/// The longest, to which as much again may be added by chance.
-const LONGEST: Duration = Duration::from_millis(500);
+/// The shortest time for which the breaker stays open; it doubles with each failed attempt to close it.
+const MIN_DELAY: Duration = Duration::from_millis(50);
+/// The longest such time. Jitter adds up to as much again to each.
+const MAX_DELAY: Duration = Duration::from_millis(500);
 
-/// For how long the breaker stays open before each attempt to close it. Chance is added, so that a fleet of processes does not
-/// come back in step.
-pub(super) fn pauses() -> impl Iterator<Item = Duration> {
+/// For how long the breaker stays open before each attempt to close it, with jitter, so that many processes do not reconnect at
+/// the same moment.
+pub(super) fn probe_delays() -> impl Iterator<Item = Duration> {
     backoff().build()
 }
 
 const fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::new()
-        .with_min_delay(FIRST)
-        .with_max_delay(LONGEST)
+        .with_min_delay(MIN_DELAY)
+        .with_max_delay(MAX_DELAY)
         .without_max_times()
         .with_jitter()
 }
@@ -38,7 +38,7 @@ enum State {
     Untried,
     /// Calls are let through, since then.
     Closed(Instant),
-    /// Calls fail by this.
+    /// Calls fail with this error.
     Open(RedisError),
 }
 
@@ -51,7 +51,7 @@ impl Breaker {
         }
     }
 
-    /// Lets a call through, or lets it fail by what is wrong.
+    /// Lets a call through, or gives the error that opened the breaker.
     pub(super) fn check(&self) -> RedisResult<()> {
         match &*self.state.borrow() {
             State::Open(cause) => Err(cause.clone()),
@@ -76,7 +76,7 @@ impl Breaker {
         });
     }
 
-    /// Redis answers.
+    /// Redis responded.
     pub(super) fn close(&self) {
         let closed = State::Closed(Instant::now());
         if !matches!(self.state.send_replace(closed), State::Closed(_)) {
@@ -84,14 +84,14 @@ impl Breaker {
         }
     }
 
-    /// Returns when it lets calls through.
+    /// Waits until it lets calls through.
     pub(super) async fn closed(&self) {
         let mut state = self.state.subscribe();
         let lets_through = |state: &State| !matches!(state, State::Open(_));
         let _ = state.wait_for(lets_through).await;
     }
 
-    /// Returns when it is open.
+    /// Waits until it is open.
     pub(super) async fn opened(&self) {
         let mut state = self.state.subscribe();
         let is_open = |state: &State| matches!(state, State::Open(_));
@@ -127,7 +127,7 @@ mod tests {
         breaker.close();
         breaker.open(before, &away);
         assert!(breaker.check().is_ok());
-        breaker.open(Instant::now() + FIRST, &away);
+        breaker.open(Instant::now() + MIN_DELAY, &away);
         assert!(breaker.check().is_err());
         breaker.close();
         assert!(breaker.check().is_ok());

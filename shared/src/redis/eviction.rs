@@ -1,4 +1,4 @@
-//! What Redis does when its memory is full. An entry that goes by itself breaks a session: what was sent compressed would go out in the
+//! Whether Redis evicts keys when its memory is full. An evicted entry breaks a session: what was sent compressed would be sent in the
 //! original.
 
 use std::sync::{Mutex, PoisonError};
@@ -15,8 +15,8 @@ pub(crate) enum Eviction {
     Never,
     /// It evicts keys.
     Evicts(Evicts),
-    /// It does not tell.
-    Untold,
+    /// Its user may not read the setting.
+    Unknown,
 }
 
 /// Redis evicts keys when its memory is full.
@@ -30,7 +30,7 @@ pub struct Evicts {
 }
 
 impl Eviction {
-    fn by(policy: &str) -> Self {
+    fn from_policy(policy: &str) -> Self {
         match policy {
             "noeviction" => Self::Never,
             policy => Self::Evicts(Evicts {
@@ -39,71 +39,74 @@ impl Eviction {
         }
     }
 
-    /// What is wrong with it, if anything is known to be.
+    /// That keys are evicted, where that is known.
     pub(crate) fn evicts(&self) -> Option<&Evicts> {
         match self {
             Self::Evicts(evicts) => Some(evicts),
-            Self::Never | Self::Untold => None,
+            Self::Never | Self::Unknown => None,
         }
     }
 }
 
-/// What a pool's Redis last told.
-pub(super) struct Policy {
+/// What was last read of a pool's Redis.
+pub(super) struct LastEviction {
     purpose: &'static str,
     url: RedisUrl,
-    told: Mutex<Eviction>,
+    last: Mutex<Eviction>,
 }
 
-impl Policy {
+impl LastEviction {
     pub(super) fn new(purpose: &'static str, url: &RedisUrl) -> Self {
         Self {
             purpose,
             url: url.clone(),
-            told: Mutex::new(Eviction::Untold),
+            last: Mutex::new(Eviction::Unknown),
         }
     }
 
     pub(super) fn evicts(&self) -> Option<Evicts> {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.evicts().cloned()
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.evicts().cloned()
     }
 
-    /// Notes what Redis tells; logs once that it evicts keys, and once that it no longer does.
-    pub(super) fn publish(&self, now: Eviction) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if *told == now {
+    /// Notes a reading; logs once that Redis evicts keys, and once that it no longer does.
+    pub(super) fn update(&self, now: Eviction) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last == now {
             return;
         }
         if let Some(evicts) = now.evicts() {
             tracing::warn!(redis.pool = self.purpose, redis.address = %self.url, "{evicts}; until then nothing new is compressed");
-        } else if told.evicts().is_some() {
+        } else if last.evicts().is_some() {
             tracing::info!(redis.pool = self.purpose, redis.address = %self.url, "Redis no longer evicts keys: compression goes on");
         }
-        *told = now;
+        *last = now;
     }
 }
 
-/// Asks for the policy, by either of the two commands that tell it: a user may be let give only one.
-pub(crate) async fn ask(connection: &mut MultiplexedConnection) -> RedisResult<Eviction> {
-    let info: Option<String> = unless_refused(connection, cmd("INFO").arg("memory")).await?;
-    if let Some(policy) = info.as_deref().and_then(|it| field(it, "maxmemory_policy")) {
-        return Ok(Eviction::by(policy));
+/// Reads the policy, by either of the two commands that give it: a user may be allowed only one of them.
+pub(crate) async fn read_policy(connection: &mut MultiplexedConnection) -> RedisResult<Eviction> {
+    let info: Option<String> = query_if_allowed(connection, cmd("INFO").arg("memory")).await?;
+    if let Some(policy) = info
+        .as_deref()
+        .and_then(|it| info_field(it, "maxmemory_policy"))
+    {
+        return Ok(Eviction::from_policy(policy));
     }
     let get = cmd("CONFIG").arg("GET").arg("maxmemory-policy").to_owned();
-    let config: Option<Vec<String>> = unless_refused(connection, &get).await?;
-    let policy = config.as_deref().and_then(|answer| answer.get(1));
-    Ok(policy.map_or(Eviction::Untold, |policy| Eviction::by(policy)))
+    let config: Option<Vec<String>> = query_if_allowed(connection, &get).await?;
+    let policy = config.as_deref().and_then(|reply| reply.get(1));
+    Ok(policy.map_or(Eviction::Unknown, |policy| Eviction::from_policy(policy)))
 }
 
-/// The answer to a command, or nothing where this user may not give it or the server does not know it.
-pub(crate) async fn unless_refused<T: FromRedisValue>(
+/// The reply to a command, or nothing where this user may not run it or the server does not know it.
+pub(crate) async fn query_if_allowed<T: FromRedisValue>(
     connection: &mut MultiplexedConnection,
     command: &Cmd,
 ) -> RedisResult<Option<T>> {
     match command.query_async(connection).await {
-        Ok(answer) => Ok(Some(answer)),
-        // A server that refuses the command has answered all the same; one that is loading or away has not.
+        Ok(reply) => Ok(Some(reply)),
+        // To refuse the command is a response, too; a server that is loading or away has given none.
         Err(error) if is_refused(&error) => Ok(None),
         Err(error) => Err(error),
     }
@@ -113,8 +116,8 @@ fn is_refused(error: &RedisError) -> bool {
     matches!(error.code(), Some("NOPERM" | "ERR"))
 }
 
-/// A field of what INFO says.
-pub(crate) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+/// A field of the reply to INFO.
+pub(crate) fn info_field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     let value = |line: &'a str| line.strip_prefix(name)?.strip_prefix(':');
     info.lines().find_map(value).map(str::trim)
 }
@@ -125,7 +128,7 @@ mod tests {
 
     #[test]
     fn noeviction_alone_keeps_everything() {
-        assert_eq!(Eviction::by("noeviction"), Eviction::Never);
+        assert_eq!(Eviction::from_policy("noeviction"), Eviction::Never);
         for policy in [
             "allkeys-lru",
             "allkeys-lfu",
@@ -136,17 +139,17 @@ mod tests {
             "volatile-ttl",
             "",
         ] {
-            let eviction = Eviction::by(policy);
+            let eviction = Eviction::from_policy(policy);
             let said = eviction.evicts().unwrap().to_string();
             assert!(said.contains(policy) && said.ends_with("to noeviction"));
         }
-        assert_eq!(Eviction::Untold.evicts(), None);
+        assert_eq!(Eviction::Unknown.evicts(), None);
     }
 
     #[test]
     fn a_field_is_found_by_its_whole_name() {
         let info = "# Server\r\nredis_version:7.0.15\r\nredis_mode:cluster\r\n";
-        assert_eq!(field(info, "redis_mode"), Some("cluster"));
-        assert_eq!(field(info, "redis"), None);
+        assert_eq!(info_field(info, "redis_mode"), Some("cluster"));
+        assert_eq!(info_field(info, "redis"), None);
     }
 }

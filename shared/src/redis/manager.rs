@@ -1,4 +1,4 @@
-//! Makes the pool's connections, and decides which of them may be used again.
+//! The pool's manager: makes connections, and decides which of them may be used again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,38 +8,41 @@ use redis::aio::MultiplexedConnection;
 use redis::{RedisError, RedisResult, cmd};
 use tokio::time::timeout;
 
-use super::eviction::{self, Policy};
+use super::eviction::{self, LastEviction};
 use super::server;
 use super::url::RedisUrl;
 
 /// A connection that was not used for longer is pinged before it is used again.
-const IDLE: Duration = Duration::from_secs(1);
-/// How long the answer to that may take.
-const PING: Duration = Duration::from_millis(500);
+const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
+/// How long the response to that may take.
+const PING_TIMEOUT: Duration = Duration::from_millis(500);
 
 pub(super) struct Manager {
     pub(super) url: RedisUrl,
     /// One of the deployment's keys: a cluster's node that holds it holds all of them.
     pub(super) key: String,
-    /// How long an answer may take.
-    pub(super) answer: Duration,
-    pub(super) policy: Policy,
+    /// How long a response may take.
+    pub(super) response_timeout: Duration,
+    pub(super) eviction: LastEviction,
     pub(super) generation: AtomicU64,
 }
 
 /// A connection of the pool.
 pub(super) struct Pooled {
     pub(super) connection: MultiplexedConnection,
-    /// Whether an answer may still come to a call that was given up.
-    pub(super) busy: bool,
+    /// Whether the response to a call that was given up may still come.
+    pub(super) response_pending: bool,
     generation: u64,
 }
 
 impl Manager {
-    /// Connects to the server that holds the keys now, where each answer may take as long as `answer`.
-    pub(super) async fn connect(&self, answer: Duration) -> RedisResult<MultiplexedConnection> {
+    /// Connects to the server that holds the keys now, where each response may take as long as `response_timeout`.
+    pub(super) async fn connect(
+        &self,
+        response_timeout: Duration,
+    ) -> RedisResult<MultiplexedConnection> {
         let server = server::locate(&self.url, &self.key).await?;
-        server::open(server, answer).await
+        server::open(server, response_timeout).await
     }
 
     /// How often connections broke, fell silent or led to the wrong server.
@@ -48,13 +51,13 @@ impl Manager {
     }
 
     /// This connection failed: neither it nor any that was made before that was known is used again.
-    pub(super) fn condemn(&self, failed: &Pooled) {
+    pub(super) fn invalidate(&self, failed: &Pooled) {
         let next = failed.generation + 1;
         self.generation.fetch_max(next, Ordering::SeqCst);
     }
 
     /// None of the connections that there are is used again.
-    pub(super) fn condemn_all(&self) {
+    pub(super) fn invalidate_all(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 }
@@ -65,14 +68,15 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> RedisResult<Pooled> {
         let generation = self.generation();
-        let mut connection = self.connect(self.answer).await?;
+        let mut connection = self.connect(self.response_timeout).await?;
         // A server that is loading its data accepts connections too.
         cmd("PING").exec_async(&mut connection).await?;
         // It may be another server than before, or have been restarted with other settings.
-        self.policy.publish(eviction::ask(&mut connection).await?);
+        self.eviction
+            .update(eviction::read_policy(&mut connection).await?);
         Ok(Pooled {
             connection,
-            busy: false,
+            response_pending: false,
             generation,
         })
     }
@@ -81,14 +85,14 @@ impl managed::Manager for Manager {
         if pooled.generation < self.generation() {
             return Err(RecycleError::message("one of its generation failed"));
         }
-        if !pooled.busy && metrics.last_used() <= IDLE {
+        if !pooled.response_pending && metrics.last_used() <= PING_AFTER_IDLE {
             return Ok(());
         }
         let ping = cmd("PING");
-        if let Ok(Ok(())) = timeout(PING, ping.exec_async(&mut pooled.connection)).await {
+        if let Ok(Ok(())) = timeout(PING_TIMEOUT, ping.exec_async(&mut pooled.connection)).await {
             return Ok(());
         }
-        self.condemn(pooled);
+        self.invalidate(pooled);
         Err(RecycleError::message("it does not answer"))
     }
 }

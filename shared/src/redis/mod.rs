@@ -1,13 +1,13 @@
-//! The way to Redis.
+//! Connections to Redis.
 //!
 //! | file | what |
 //! |---|---|
-//! | `url` | where it is, how to log in there |
-//! | `server` | which server that is now, where sentinels or a cluster's nodes have to be asked |
+//! | `url` | [`RedisUrl`]: the address and the login, with sentinels, clusters and TLS |
+//! | `server` | which server holds the keys now, where sentinels or a cluster's nodes know that |
 //! | `manager` | makes a pool's connections, and decides which may be used again |
-//! | `pool` | [`RedisPool`]: the pool, and calls over it |
-//! | `breaker` | lets calls fail at once while Redis is away |
-//! | `eviction` | whether what is kept there may go by itself |
+//! | `pool` | [`RedisPool`]: the pool, and calls over it that are retried as the caller says |
+//! | `breaker` | the circuit breaker: calls fail at once while Redis is away |
+//! | `eviction` | whether Redis evicts keys when its memory is full |
 
 mod breaker;
 pub(crate) mod eviction;
@@ -18,4 +18,5 @@ mod url;
 
 pub use self::eviction::Evicts;
 pub use self::pool::RedisPool;
+pub(crate) use self::pool::Retry;
 pub use self::url::RedisUrl;

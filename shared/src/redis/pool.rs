@@ -1,6 +1,5 @@
-//! A pool of connections, and calls over them.
+//! [`RedisPool`]: a pool of connections to Redis, and calls over them that are retried as the caller says.
 
-use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -10,7 +9,7 @@ use deadpool::managed::{Object, Pool, PoolConfig, PoolError, QueueMode, Timeouts
 use futures_util::FutureExt as _;
 use redis::aio::MultiplexedConnection;
 use redis::{
-    ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, Script, ScriptInvocation,
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, Script, ScriptInvocation,
     ServerErrorKind,
 };
 use tokio::runtime::Handle;
@@ -18,21 +17,67 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::breaker::{self, Breaker};
-use super::eviction::{self, Evicts, Policy};
+use super::eviction::{self, Evicts, LastEviction};
 use super::manager::Manager;
 use super::url::RedisUrl;
 use crate::contract::keys::Keys;
 use crate::store::StoreError;
 
 /// How many connections there are at most.
-const MOST: usize = 32;
-/// How often Redis is asked whether it evicts keys: it can be told so while it runs.
-const EVICTION_EVERY: Duration = Duration::from_secs(5);
+const MAX_CONNECTIONS: usize = 32;
+/// How often the pool reads whether Redis evicts keys: that setting can change while Redis runs.
+const EVICTION_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long an answer may take to a call that is insisted on, before it is asked for over another connection.
-const FIRST_PATIENCE: Duration = Duration::from_millis(250);
-/// How soon such a call is repeated where it could not be made.
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
+/// [`Retry::UntilAvailable`]: how long the first response may take, before the call is made again over another connection.
+const FIRST_RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
+/// [`Retry::UntilAvailable`]: the time before the next attempt where a connection broke.
+const RETRY_DELAY: Duration = Duration::from_millis(10);
+
+/// When a failed call is made again. Redis may have executed a call that failed: all but `Never` are for calls that may run twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// Not at all.
+    Never,
+    /// Once over another connection, where the first one broke or leads to a server that no longer holds the keys.
+    Once,
+    /// Until Redis responds, over another connection where one breaks or stays silent. For callers with a time limit of their own.
+    UntilAvailable,
+}
+
+/// What can be sent to Redis and gets one reply.
+pub(crate) trait Query: Sync {
+    fn send<T: FromRedisValue + Send>(
+        &self,
+        to: MultiplexedConnection,
+    ) -> impl Future<Output = RedisResult<T>> + Send;
+}
+
+impl Query for Cmd {
+    async fn send<T: FromRedisValue + Send>(
+        &self,
+        mut to: MultiplexedConnection,
+    ) -> RedisResult<T> {
+        self.query_async(&mut to).await
+    }
+}
+
+impl Query for Pipeline {
+    async fn send<T: FromRedisValue + Send>(
+        &self,
+        mut to: MultiplexedConnection,
+    ) -> RedisResult<T> {
+        self.query_async(&mut to).await
+    }
+}
+
+impl Query for ScriptInvocation<'_> {
+    async fn send<T: FromRedisValue + Send>(
+        &self,
+        mut to: MultiplexedConnection,
+    ) -> RedisResult<T> {
+        self.invoke_async(&mut to).await
+    }
+}
 
 /// A pool of connections to Redis that follows where sentinels and clusters move the deployment. While Redis is away, calls fail
 /// at once.
@@ -44,28 +89,33 @@ pub struct RedisPool {
 }
 
 impl RedisPool {
-    /// A pool for what the log calls `purpose`, of connections to where `keys` are. An answer may take as long as `answer` where
-    /// the caller sets no shorter budget. Redis need not be there yet. Must be called within a tokio runtime, which runs the
-    /// connections.
+    /// A pool for what the log calls `purpose`, of connections to where `keys` are. A response may take as long as
+    /// `response_timeout` where the caller sets no shorter budget. Redis need not be there yet. Must be called within a tokio
+    /// runtime, which runs the connections.
     #[must_use]
     #[expect(
         clippy::expect_used,
         reason = "a pool with time limits fails to be built only without a runtime"
     )]
-    pub fn new(purpose: &'static str, url: &RedisUrl, keys: &Keys, answer: Duration) -> Arc<Self> {
+    pub fn new(
+        purpose: &'static str,
+        url: &RedisUrl,
+        keys: &Keys,
+        response_timeout: Duration,
+    ) -> Arc<Self> {
         let manager = Manager {
             url: url.clone(),
             key: keys.secret(),
-            answer,
-            policy: Policy::new(purpose, url),
+            response_timeout,
+            eviction: LastEviction::new(purpose, url),
             generation: 0.into(),
         };
         let timeouts = Timeouts {
-            wait: Some(answer),
+            wait: Some(response_timeout),
             ..Timeouts::default()
         };
         let config = PoolConfig {
-            max_size: MOST,
+            max_size: MAX_CONNECTIONS,
             timeouts,
             queue_mode: QueueMode::Lifo,
         };
@@ -80,7 +130,7 @@ impl RedisPool {
         pool
     }
 
-    /// Where it leads.
+    /// The URL of its Redis.
     #[must_use]
     pub fn url(&self) -> &RedisUrl {
         &self.pool.manager().url
@@ -91,111 +141,107 @@ impl RedisPool {
         self.pool.manager().generation()
     }
 
-    /// What is wrong with how Redis treats what it keeps when its memory is full, as it last told; nothing while it is away.
+    /// That Redis evicts keys when its memory is full, if it does, by the last reading; nothing while Redis is away.
     #[must_use]
     pub fn evicts(&self) -> Option<Evicts> {
         self.breaker.check().ok()?;
-        self.pool.manager().policy.evicts()
+        self.pool.manager().eviction.evicts()
     }
 
     /// A connection outside of the pool, for commands that block; nobody replaces it.
-    pub(crate) async fn dedicated(&self, answer: Duration) -> RedisResult<MultiplexedConnection> {
-        self.pool.manager().connect(answer).await
+    pub(crate) async fn dedicated(
+        &self,
+        response_timeout: Duration,
+    ) -> RedisResult<MultiplexedConnection> {
+        self.pool.manager().connect(response_timeout).await
     }
 
-    /// Runs one call. The future may be dropped at any time.
+    /// Makes a call over a connection of the pool, and makes it again as `retry` says. While Redis is away, it fails at once unless
+    /// it is [`Retry::UntilAvailable`]. The future may be dropped at any time.
     pub(crate) async fn call<T, F>(
         &self,
-        what: &'static str,
-        run: impl FnOnce(MultiplexedConnection) -> F,
+        operation: &'static str,
+        retry: Retry,
+        call: impl Fn(MultiplexedConnection) -> F,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let failed = |error| StoreError::redis(what, error);
-        self.breaker.check().map_err(failed)?;
-        let pooled = self.connection().await.map_err(failed)?;
-        self.over(pooled, run).await.map_err(failed)
+        let result = match (retry, self.breaker.check()) {
+            (Retry::UntilAvailable, _) => self.until_available(call).await,
+            (_, Err(away)) => Err(away),
+            (Retry::Never, Ok(())) => match self.connection().await {
+                Ok(connection) => self.attempt(connection, &call).await,
+                Err(error) => Err(error),
+            },
+            (Retry::Once, Ok(())) => self.attempt_twice(&call).await,
+        };
+        result.map_err(|error| StoreError::redis(operation, error))
     }
 
-    /// Runs one call that may be repeated: where its connection is of no use, it is repeated once over a new one.
-    pub(crate) async fn repeat<T, F>(
+    /// Sends a command, a pipeline of commands or a script.
+    pub(crate) async fn query<T: FromRedisValue + Send>(
         &self,
-        what: &'static str,
-        run: impl Fn(MultiplexedConnection) -> F,
-    ) -> Result<T, StoreError>
-    where
-        F: Future<Output = RedisResult<T>>,
-    {
-        let failed = |error| StoreError::redis(what, error);
-        self.breaker.check().map_err(failed)?;
-        self.once_or_twice(run).await.map_err(failed)
+        operation: &'static str,
+        retry: Retry,
+        query: &impl Query,
+    ) -> Result<T, StoreError> {
+        self.call(operation, retry, async |to| query.send(to).await)
+            .await
     }
 
-    /// Runs one call that may be repeated, for a caller that sets itself how long it waits: while Redis is away it waits until it is
-    /// there, and where a connection breaks under the call or does not answer soon, it is repeated over another one.
-    pub(crate) async fn insist<T, F>(
+    /// Runs several commands in one round trip, one of which calls `script` by its hash. All of them may run twice.
+    pub(crate) async fn query_with_script<T: FromRedisValue>(
         &self,
-        what: &'static str,
-        run: impl Fn(MultiplexedConnection) -> F,
-    ) -> Result<T, StoreError>
+        operation: &'static str,
+        script: &Script,
+        pipeline: &Pipeline,
+    ) -> Result<T, StoreError> {
+        let call = async |mut connection| match pipeline.query_async(&mut connection).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                script.load_async(&mut connection).await?;
+                pipeline.query_async(&mut connection).await
+            }
+            result => result,
+        };
+        self.call(operation, Retry::Once, call).await
+    }
+
+    async fn until_available<T, F>(
+        &self,
+        call: impl Fn(MultiplexedConnection) -> F,
+    ) -> RedisResult<T>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let mut patience = FIRST_PATIENCE;
+        let mut response_timeout = FIRST_RESPONSE_TIMEOUT;
         loop {
             self.breaker.closed().await;
-            match timeout(patience, self.once_or_twice(&run)).await {
+            match timeout(response_timeout, self.attempt_twice(&call)).await {
                 Ok(Err(error)) if needs_another(&error) || error.is_timeout() => {
-                    sleep(BETWEEN_ATTEMPTS).await;
+                    sleep(RETRY_DELAY).await;
                 }
-                Ok(ended) => return ended.map_err(|error| StoreError::redis(what, error)),
+                Ok(result) => return result,
                 // A slow Redis is given twice the time, and a silent connection is not used again.
                 Err(_) => {
-                    self.pool.manager().condemn_all();
-                    patience *= 2;
+                    self.pool.manager().invalidate_all();
+                    response_timeout *= 2;
                 }
             }
         }
     }
 
-    /// Runs one script. It may be repeated.
-    pub(crate) async fn run<T: FromRedisValue>(
-        &self,
-        what: &'static str,
-        script: &ScriptInvocation<'_>,
-    ) -> Result<T, StoreError> {
-        let run = async |mut connection| script.invoke_async(&mut connection).await;
-        self.repeat(what, run).await
-    }
-
-    /// Runs commands that count on a script, in one round trip. All may be repeated.
-    pub(crate) async fn run_pipeline<T: FromRedisValue>(
-        &self,
-        what: &'static str,
-        script: &Script,
-        commands: &Pipeline,
-    ) -> Result<T, StoreError> {
-        let run = async |mut connection| match commands.query_async(&mut connection).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                script.load_async(&mut connection).await?;
-                commands.query_async(&mut connection).await
-            }
-            ended => ended,
-        };
-        self.repeat(what, run).await
-    }
-
-    async fn once_or_twice<T, F>(&self, run: impl Fn(MultiplexedConnection) -> F) -> RedisResult<T>
+    /// Makes a call, and once more where its connection turns out to be unusable. Opens the breaker if the second one is, too.
+    async fn attempt_twice<T, F>(&self, call: impl Fn(MultiplexedConnection) -> F) -> RedisResult<T>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let first = self.over(self.connection().await?, &run).await;
+        let first = self.attempt(self.connection().await?, &call).await;
         if !first.as_ref().err().is_some_and(needs_another) {
             return first;
         }
         let began = Instant::now();
-        let second = self.over(self.connection().await?, &run).await;
+        let second = self.attempt(self.connection().await?, &call).await;
         if let Err(error) = &second
             && needs_another(error)
         {
@@ -204,38 +250,39 @@ impl RedisPool {
         second
     }
 
-    async fn over<T, F>(
+    /// Makes a call once, over this connection.
+    async fn attempt<T, F>(
         &self,
         mut pooled: Object<Manager>,
-        run: impl FnOnce(MultiplexedConnection) -> F,
+        call: impl FnOnce(MultiplexedConnection) -> F,
     ) -> RedisResult<T>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        // It stays so where this future is dropped, or the answer takes too long.
-        pooled.busy = true;
-        let ended = run(pooled.connection.clone()).await;
-        match &ended {
-            Err(error) if needs_another(error) => self.pool.manager().condemn(&pooled),
+        // It stays so where this future is dropped, or the response takes too long.
+        pooled.response_pending = true;
+        let result = call(pooled.connection.clone()).await;
+        match &result {
+            Err(error) if needs_another(error) => self.pool.manager().invalidate(&pooled),
             Err(error) if error.is_timeout() => {}
-            Ok(_) | Err(_) => pooled.busy = false,
+            Ok(_) | Err(_) => pooled.response_pending = false,
         }
-        ended
+        result
     }
 
     /// A connection from the pool, or a new one.
     async fn connection(&self) -> RedisResult<Object<Manager>> {
-        let mut made = Box::pin(get(self.pool.clone(), Arc::clone(&self.breaker)));
-        let at_once = {
-            let _there = self.runtime.enter();
-            (&mut made).now_or_never()
+        let mut get = Box::pin(get(self.pool.clone(), Arc::clone(&self.breaker)));
+        let ready = {
+            let _runtime = self.runtime.enter();
+            (&mut get).now_or_never()
         };
-        if let Some(made) = at_once {
-            return made;
+        if let Some(connection) = ready {
+            return connection;
         }
-        // Making one may take longer than this call has: then it is there for the next.
-        let made = self.tasks.spawn_on(made, &self.runtime).await;
-        made.unwrap_or_else(|_| Err((ErrorKind::Io, "the runtime is shutting down").into()))
+        // To connect may take longer than this call has: then the connection is there for the next call.
+        let connected = self.tasks.spawn_on(get, &self.runtime).await;
+        connected.unwrap_or_else(|_| Err((ErrorKind::Io, "the runtime is shutting down").into()))
     }
 }
 
@@ -244,7 +291,7 @@ async fn get(pool: Pool<Manager>, breaker: Arc<Breaker>) -> RedisResult<Object<M
     let began = Instant::now();
     match pool.get().await {
         Err(PoolError::Backend(error)) => {
-            // Where it answers to others, it may only have no room for one more.
+            // Where there are other connections, Redis may only have no room for one more.
             if pool.status().size == 0 {
                 breaker.open(began, &error);
             }
@@ -256,28 +303,31 @@ async fn get(pool: Pool<Manager>, breaker: Arc<Breaker>) -> RedisResult<Object<M
     }
 }
 
-/// Closes the breaker as soon as Redis answers, and asks now and then whether it evicts keys, until the pool is dropped.
+/// Closes the breaker as soon as Redis responds, and reads now and then whether Redis evicts keys, until the pool is dropped.
 async fn watch(pool: Weak<RedisPool>) {
-    let mut pauses = breaker::pauses();
+    let mut delays = breaker::probe_delays();
     while let Some(pool) = pool.upgrade() {
         let breaker = Arc::clone(&pool.breaker);
-        let ask = async |mut connection| eviction::ask(&mut connection).await;
-        let asked = pool.once_or_twice(ask).await;
-        let asked = asked.map(|eviction| pool.pool.manager().policy.publish(eviction));
+        let read = async |mut connection| eviction::read_policy(&mut connection).await;
+        let eviction = pool.attempt_twice(read).await;
+        let updated = eviction.map(|eviction| pool.pool.manager().eviction.update(eviction));
         drop(pool);
-        if asked.is_ok() {
+        if updated.is_ok() {
             breaker.close();
-            if timeout(EVICTION_EVERY, breaker.opened()).await.is_err() {
-                pauses = breaker::pauses();
+            if timeout(EVICTION_CHECK_INTERVAL, breaker.opened())
+                .await
+                .is_err()
+            {
+                delays = breaker::probe_delays();
                 continue;
             }
         }
-        sleep(pauses.next().unwrap_or_default()).await;
+        sleep(delays.next().unwrap_or_default()).await;
     }
 }
 
-/// Whether the call needs another connection: this one broke under it, or leads to a server that no longer holds the keys and
-/// takes writes. It may have been done or not.
+/// Whether the call needs another connection: this one broke under it, or leads to a server that no longer holds the keys or
+/// takes no writes. Redis may have executed the call or not.
 fn needs_another(error: &RedisError) -> bool {
     let moved = matches!(
         error.kind(),

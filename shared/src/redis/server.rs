@@ -12,24 +12,24 @@ use redis::{
 use super::url::{RedisUrl, Topology};
 
 /// How long making a connection may take, with its handshake.
-const CONNECT: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a sentinel or a cluster's node may take to say which server it is.
-const TOLD: Duration = Duration::from_secs(2);
+const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Connects to one server, where each answer may take as long as `answer`.
+/// Connects to one server, where each response may take as long as `response_timeout`.
 pub(super) async fn open(
     server: ConnectionInfo,
-    answer: Duration,
+    response_timeout: Duration,
 ) -> RedisResult<MultiplexedConnection> {
     let limits = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT))
-        .set_response_timeout(Some(answer));
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(response_timeout));
     deadpool_redis::Manager::new_with_config(server, limits)?
         .create()
         .await
 }
 
-/// The server that holds this key now, as the first node tells that knows it.
+/// The server that holds this key now, by the first sentinel or node that knows it.
 pub(super) async fn locate(url: &RedisUrl, key: &str) -> RedisResult<ConnectionInfo> {
     let mut located = Err((ErrorKind::InvalidClientConfig, "no node is named").into());
     for node in &url.nodes {
@@ -47,13 +47,13 @@ pub(super) async fn locate(url: &RedisUrl, key: &str) -> RedisResult<ConnectionI
 
 /// The address of the master that a sentinel knows by this name.
 async fn master_of(sentinel: &ConnectionInfo, master: &str) -> RedisResult<ConnectionAddr> {
-    let mut connection = open(sentinel.clone(), TOLD).await?;
+    let mut connection = open(sentinel.clone(), DISCOVERY_TIMEOUT).await?;
     let address: Option<(String, u16)> = cmd("SENTINEL")
         .arg("GET-MASTER-ADDR-BY-NAME")
         .arg(master)
         .query_async(&mut connection)
         .await
-        .map_err(|error| unless_that(error, "it is no sentinel"))?;
+        .map_err(|error| explained(error, "it is no sentinel"))?;
     let (host, port) = address.ok_or_else(|| -> RedisError {
         (
             ErrorKind::InvalidClientConfig,
@@ -62,18 +62,18 @@ async fn master_of(sentinel: &ConnectionInfo, master: &str) -> RedisResult<Conne
         )
             .into()
     })?;
-    Ok(at(sentinel, host, port))
+    Ok(with_host(sentinel, host, port))
 }
 
-/// The address of the node that holds this key: the one that is asked, or the one that it points to.
+/// The address of the node that holds this key: this node, or the one that it points to.
 async fn owner_of(node: &ConnectionInfo, key: &str) -> RedisResult<ConnectionAddr> {
-    let mut connection = open(node.clone(), TOLD).await?;
+    let mut connection = open(node.clone(), DISCOVERY_TIMEOUT).await?;
     cmd("CLUSTER")
         .arg("KEYSLOT")
         .arg(key)
         .exec_async(&mut connection)
         .await
-        .map_err(|error| unless_that(error, "it is no cluster's node"))?;
+        .map_err(|error| explained(error, "it is no cluster's node"))?;
     let asked = cmd("EXISTS").arg(key).exec_async(&mut connection).await;
     let Err(error) = asked else {
         return Ok(node.addr().clone());
@@ -88,34 +88,34 @@ async fn owner_of(node: &ConnectionInfo, key: &str) -> RedisResult<ConnectionAdd
         .ok_or(error)?;
     // A node that does not know another's name points to the one that it was reached by itself.
     let host = if host.is_empty() || host == "?" {
-        host_of(node)
+        host_name(node)
     } else {
         host
     };
-    Ok(at(node, host, port))
+    Ok(with_host(node, host, port))
 }
 
-/// What a server that does not know the command is: the URL is wrong, and waiting does not mend it.
-fn unless_that(error: RedisError, what: &'static str) -> RedisError {
+/// The error of a discovery command, with its cause where the URL or the login is wrong: then waiting does not help.
+fn explained(error: RedisError, problem: &'static str) -> RedisError {
     match error.code() {
-        Some("ERR") => (ErrorKind::InvalidClientConfig, what, error.to_string()).into(),
+        Some("ERR") => (ErrorKind::InvalidClientConfig, problem, error.to_string()).into(),
         Some("NOPERM") => {
-            let what = "its user may not ask where the keys are";
-            (ErrorKind::InvalidClientConfig, what, error.to_string()).into()
+            let problem = "its user may not ask where the keys are";
+            (ErrorKind::InvalidClientConfig, problem, error.to_string()).into()
         }
         _ => error,
     }
 }
 
-fn host_of(node: &ConnectionInfo) -> String {
+fn host_name(node: &ConnectionInfo) -> String {
     match node.addr() {
         ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host.clone(),
         _ => String::new(),
     }
 }
 
-/// Another address, reached the same way.
-fn at(like: &ConnectionInfo, host: String, port: u16) -> ConnectionAddr {
+/// Another host and port, reached the same way (with or without TLS) as `like`.
+fn with_host(like: &ConnectionInfo, host: String, port: u16) -> ConnectionAddr {
     match like.addr() {
         ConnectionAddr::TcpTls {
             insecure,

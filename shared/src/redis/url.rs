@@ -1,4 +1,4 @@
-//! A Redis URL whose password never shows: one server, the master that sentinels name, or a cluster.
+//! [`RedisUrl`]: the URL of one server, of a master behind sentinels, or of a cluster. Its password is never printed.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,23 +9,23 @@ use percent_encoding::percent_decode_str;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{Client, ClientTlsConfig, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
 
-/// When the system's own probes of a silent peer begin, and their distance.
-const KEEPALIVE: Duration = Duration::from_secs(10);
+/// TCP keepalive: the idle time before the first probe, and the time between probes.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Where Redis is and how to log in there. Its `Debug` and `Display` leave users and passwords out.
 #[derive(Clone)]
 pub struct RedisUrl {
-    /// The server, or the sentinels or nodes of a cluster that are asked for it.
+    /// The server, or the sentinels or cluster nodes that know it.
     pub(super) nodes: Vec<ConnectionInfo>,
-    /// A server as it will be reached: its address is to be filled in unless it is `nodes`' only one.
+    /// How to connect to the server: its address is filled in later, unless `nodes` has only one.
     pub(super) server: ConnectionInfo,
     pub(super) topology: Topology,
 }
 
-/// How the server that is to be used is found.
+/// How the server is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Topology {
-    /// It is the one that the URL names.
+    /// The URL names it.
     Server,
     /// Sentinels know it as the master of this name.
     Sentinel(String),
@@ -33,8 +33,8 @@ pub(super) enum Topology {
     Cluster,
 }
 
-/// What a URL may look like.
-const TAKES: &str = "takes redis://[user:password@]host[:port][/db], unix:///path, redis-sentinel://host:port,host:port/?master=NAME or \
+/// The accepted forms of a URL.
+const SYNTAX: &str = "takes redis://[user:password@]host[:port][/db], unix:///path, redis-sentinel://host:port,host:port/?master=NAME or \
      redis-cluster://host:port,host:port; with TLS rediss://, rediss-sentinel:// or rediss-cluster://, and ?ssl_ca_certs=FILE for a CA of \
      your own";
 
@@ -51,22 +51,22 @@ impl FromStr for RedisUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.starts_with("unix://") {
-            let server = text.into_connection_info().map_err(|_| takes())?;
+            let server = text.into_connection_info().map_err(|_| syntax_error())?;
             return Ok(Self {
                 nodes: vec![server.clone()],
                 server,
                 topology: Topology::Server,
             });
         }
-        let parts = Parts::of(text).ok_or_else(takes)?;
+        let parts = Parts::of(text).ok_or_else(syntax_error)?;
         let mut query = Query::read(parts.query)?;
-        let topology = Topology::read(parts.way, &mut query)?;
+        let topology = Topology::read(parts.topology, &mut query)?;
         let certificates = Certificates::read(&mut query, parts.scheme == "rediss")?;
         let sentinel_login = query.sentinel_login();
-        query.is_used_up()?;
+        query.reject_unknown()?;
         let one = |login: &str, host: &str, path: &str| {
             let info = format!("{}://{login}{host}/{path}", parts.scheme).into_connection_info();
-            certificates.apply(info.map(tuned).map_err(|_| takes())?)
+            certificates.apply(info.map(with_socket_settings).map_err(|_| syntax_error())?)
         };
         let server = one(parts.login, parts.hosts[0], parts.path)?;
         let node_login = match topology {
@@ -93,16 +93,16 @@ impl FromStr for RedisUrl {
     }
 }
 
-fn takes() -> String {
-    TAKES.to_owned()
+fn syntax_error() -> String {
+    SYNTAX.to_owned()
 }
 
 /// The parts of a URL, none of them decoded.
 struct Parts<'a> {
     /// `redis` or `rediss`.
     scheme: &'a str,
-    /// What stands behind the scheme's `-`.
-    way: &'a str,
+    /// The part of the scheme after `-`.
+    topology: &'a str,
     /// With its `@`.
     login: &'a str,
     hosts: Vec<&'a str>,
@@ -113,14 +113,14 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
-        let (scheme, way) = scheme.split_once('-').unwrap_or((scheme, ""));
+        let (scheme, topology) = scheme.split_once('-').unwrap_or((scheme, ""));
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
         let known = matches!(scheme, "redis" | "rediss") && !text.contains('#');
         known.then(|| Self {
             scheme,
-            way,
+            topology,
             login,
             hosts: hosts.split(',').collect(),
             path,
@@ -130,8 +130,8 @@ impl<'a> Parts<'a> {
 }
 
 impl Topology {
-    fn read(way: &str, query: &mut Query<'_>) -> Result<Self, String> {
-        match way {
+    fn read(name: &str, query: &mut Query<'_>) -> Result<Self, String> {
+        match name {
             "" => Ok(Self::Server),
             "cluster" => Ok(Self::Cluster),
             "sentinel" => match query.take("master") {
@@ -140,29 +140,29 @@ impl Topology {
                     "takes redis-sentinel://… with ?master= and the name by which the sentinels know the master".to_owned(),
                 ),
             },
-            _ => Err(takes()),
+            _ => Err(syntax_error()),
         }
     }
 }
 
-/// The URL with the socket's settings.
-fn tuned(info: ConnectionInfo) -> ConnectionInfo {
+/// Adds the socket's settings.
+fn with_socket_settings(info: ConnectionInfo) -> ConnectionInfo {
     let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE)
-        .with_interval(KEEPALIVE);
+        .with_time(KEEPALIVE_INTERVAL)
+        .with_interval(KEEPALIVE_INTERVAL);
     let tcp = TcpSettings::default()
         .set_nodelay(true)
         .set_keepalive(keepalive);
     info.set_tcp_settings(tcp)
 }
 
-/// What stands after the `?`, still percent-encoded.
+/// The parameters after the `?`, still percent-encoded.
 struct Query<'a>(HashMap<&'a str, &'a str>);
 
 impl<'a> Query<'a> {
     fn read(text: &'a str) -> Result<Self, String> {
         let pairs = text.split('&').filter(|pair| !pair.is_empty());
-        let pairs = pairs.map(|pair| pair.split_once('=').ok_or_else(takes));
+        let pairs = pairs.map(|pair| pair.split_once('=').ok_or_else(syntax_error));
         Ok(Self(pairs.collect::<Result<_, _>>()?))
     }
 
@@ -171,15 +171,15 @@ impl<'a> Query<'a> {
         Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
     }
 
-    /// The login of sentinels that have one of their own.
+    /// The login at the sentinels, if they have one of their own.
     fn sentinel_login(&mut self) -> String {
-        // As they stand: they go into a URL again.
+        // Not decoded: they go into a URL again.
         let user = self.0.remove("sentinel_username").unwrap_or_default();
         let password = self.0.remove("sentinel_password");
         password.map_or_else(String::new, |password| format!("{user}:{password}@"))
     }
 
-    fn is_used_up(&self) -> Result<(), String> {
+    fn reject_unknown(&self) -> Result<(), String> {
         match self.0.keys().next() {
             // The value may be a password, and so may the name be a part of one that has a '?' in it.
             Some(name)
@@ -187,7 +187,7 @@ impl<'a> Query<'a> {
                     .bytes()
                     .all(|byte| byte.is_ascii_lowercase() || byte == b'_') =>
             {
-                Err(takes())
+                Err(syntax_error())
             }
             Some(name) => Err(format!(
                 "takes master, sentinel_username, sentinel_password, ssl_ca_certs, ssl_certfile and ssl_keyfile after the '?', each where \
@@ -198,7 +198,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// A CA of the deployment's own, and what shows Redis who we are. The names are redis-py's.
+/// A CA of the deployment's own, and a client certificate. The parameters have redis-py's names.
 struct Certificates(Option<TlsCertificates>);
 
 impl Certificates {

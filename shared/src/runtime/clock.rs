@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since 1970-01-01 UTC by this machine's clock; 0 if the clock stands before that.
+/// Milliseconds since 1970-01-01 UTC by this machine's clock; 0 if the clock is before that.
 #[must_use]
 pub fn now_ms() -> u64 {
     let since = SystemTime::now()

@@ -1,4 +1,4 @@
-//! What both programs need around their work: settings, logs, the clock, the signal to stop.
+//! What both programs need to run: settings, logs, the clock, the signal to stop.
 
 pub mod clock;
 pub mod config;

@@ -1,4 +1,4 @@
-//! Logs, the same way in both programs.
+//! Starts logging, the same way in both programs.
 
 use std::io::IsTerminal;
 

@@ -1,12 +1,12 @@
-//! The one error of stores and queues.
+//! [`StoreError`]: the error of stores and queues.
 
-/// Why a store or a queue did not do what it was asked.
+/// Why an operation of a store or a queue failed.
 ///
-/// Its text names the step and the cause, and never a password: the clients below put none into their errors.
+/// Its text names the operation and the cause, and never a password: the client libraries put none into their errors.
 #[derive(Debug, thiserror::Error)]
-#[error("{what}: {cause}")]
+#[error("{operation}: {cause}")]
 pub struct StoreError {
-    what: &'static str,
+    operation: &'static str,
     cause: Cause,
 }
 
@@ -23,43 +23,43 @@ enum Cause {
 }
 
 impl StoreError {
-    /// Redis failed at the step `what`.
+    /// Redis failed at this operation.
     #[must_use]
-    pub fn redis(what: &'static str, error: redis::RedisError) -> Self {
+    pub fn redis(operation: &'static str, error: redis::RedisError) -> Self {
         Self {
-            what,
+            operation,
             cause: error.into(),
         }
     }
 
-    /// The embedded file failed at the step `what`.
+    /// The embedded file failed at this operation.
     #[must_use]
-    pub fn file(what: &'static str, error: impl Into<redb::Error>) -> Self {
+    pub fn file(operation: &'static str, error: impl Into<redb::Error>) -> Self {
         Self {
-            what,
+            operation,
             cause: Cause::File(error.into()),
         }
     }
 
-    /// Something else failed at the step `what`.
+    /// Something else failed at this operation.
     #[must_use]
-    pub fn other(what: &'static str, cause: impl std::fmt::Display) -> Self {
+    pub fn other(operation: &'static str, cause: impl std::fmt::Display) -> Self {
         Self {
-            what,
+            operation,
             cause: Cause::Other(cause.to_string()),
         }
     }
 
-    /// The store did not answer the step `what` in time.
+    /// The store did not respond in time.
     #[must_use]
-    pub fn timeout(what: &'static str, after: std::time::Duration) -> Self {
+    pub fn timeout(operation: &'static str, after: std::time::Duration) -> Self {
         Self {
-            what,
+            operation,
             cause: Cause::Timeout(after.as_millis()),
         }
     }
 
-    /// Whether the store was too slow, as opposed to away or refusing.
+    /// Whether the store did not respond in time, as opposed to being away or refusing.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match &self.cause {
@@ -74,8 +74,8 @@ impl StoreError {
         matches!(&self.cause, Cause::Redis(error) if error.code() == Some("OOM"))
     }
 
-    /// Whether the same call may succeed later, be it because somebody mends Redis or the way to it: it failed by nothing
-    /// that it was given.
+    /// Whether the same call may succeed later, perhaps only after somebody has repaired Redis, its settings or the network: the call's
+    /// arguments are not the cause.
     #[must_use]
     pub fn may_heal(&self) -> bool {
         match &self.cause {
@@ -85,7 +85,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the same call may succeed later without anybody mending anything.
+    /// Whether the same call may succeed later without any repair.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match &self.cause {

@@ -1,7 +1,7 @@
-//! Where forms, compressed prefixes and sent records live.
+//! The store for forms, compressed prefixes and sent records: the trait [`Store`], in Redis and in a local file.
 //!
-//! A store is a map from [`Key`] to bytes with a life for each entry. It decides nothing: what a record means and what
-//! may follow what is the business of those who call it, so that every store behaves the same.
+//! A store is a map from [`Key`] to bytes in which each entry expires. It has no logic about its values: what a record means is up to its
+//! callers, so that every store behaves the same.
 
 mod embedded;
 mod error;
@@ -18,7 +18,7 @@ pub use self::redis::RedisStore;
 use crate::contract::id::{DigestKey, FormId, PrefixId, SentBlockId};
 use crate::redis::Evicts;
 
-/// What an entry is and which one.
+/// The key of an entry: its kind and its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Key {
     /// A sent record ([`crate::contract::record::SentRecord`] as JSON).
@@ -30,8 +30,8 @@ pub enum Key {
     Compressed(PrefixId),
     /// A form's escaped text.
     Form(FormId),
-    /// The id of the form that a block was last sent in, in hex digits. Where a client edits what stands before the block, its place
-    /// is no longer known, but this is.
+    /// The id of the form that a block was last sent in, in hex digits. It is found even where a client has
+    /// edited what is before the block, which changes the block's place.
     SentForm(SentBlockId),
 }
 
@@ -40,7 +40,7 @@ pub enum Key {
 pub struct Entry {
     /// Its key.
     pub key: Key,
-    /// Its revision. A write is passed over where the store holds a higher one for the key.
+    /// Its revision. The write is skipped where the store holds a higher one for the key.
     pub rev: u32,
     /// Its value.
     pub value: Bytes,
@@ -68,19 +68,20 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// When the store can't be reached.
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError>;
 
-    /// The same as [`Self::digest_key`] for a caller that waits as long as it can: a store that is away is asked when it is there.
+    /// The same as [`Self::digest_key`], but while the store is away it waits until it is available. For callers with a time limit of their
+    /// own.
     ///
     /// # Errors
     /// When the store refuses.
-    async fn digest_key_waiting(&self) -> Result<DigestKey, StoreError> {
+    async fn digest_key_until_available(&self) -> Result<DigestKey, StoreError> {
         self.digest_key().await
     }
 
-    /// The same as [`Self::read`] for a caller that waits as long as it can: a store that is away is asked when it is there.
+    /// The same as [`Self::read`], but while the store is away it waits until it is available. For callers with a time limit of their own.
     ///
     /// # Errors
     /// When the store refuses.
-    async fn read_waiting(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+    async fn read_until_available(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
         self.read(keys).await
     }
 
@@ -102,28 +103,31 @@ pub trait Store: Send + Sync + std::fmt::Debug {
             .unwrap_or_else(|_| Err(StoreError::timeout("writing", within)))
     }
 
-    /// The same as [`Self::write_within`] for a caller to whom it matters more to know what became of it than to know soon: where that is
-    /// in doubt, the entries are written again.
+    /// The same as [`Self::write_within`], but while the store is away or the outcome is in doubt, it writes again until `within` is over.
     ///
     /// # Errors
     /// Those of [`Self::write_within`].
-    async fn write_waiting(&self, entries: &[Entry], within: Duration) -> Result<(), StoreError> {
+    async fn write_until_available(
+        &self,
+        entries: &[Entry],
+        within: Duration,
+    ) -> Result<(), StoreError> {
         self.write_within(entries, within).await
     }
 
-    /// Gives each of `keys` that is there a full life again. What has expired stays so. May be lost with the process.
+    /// Renews the life of each of `keys` that exists, as if it were written now. Expired entries stay expired. May be lost with the process.
     ///
     /// # Errors
     /// When the store can't be reached.
     async fn touch(&self, keys: &[Key]) -> Result<(), StoreError>;
 
-    /// What is wrong with how the store treats what it keeps when it is full; nothing where it keeps everything, and while that is
-    /// not known. Where something is, nothing new may count on the store.
+    /// That the store evicts entries when it is full, if it does; nothing where it keeps them, and while that is not known. If it evicts,
+    /// nothing new may rely on the store.
     fn evicts(&self) -> Option<Evicts> {
         None
     }
 
-    /// Whether the store answers.
+    /// Whether the store responds.
     ///
     /// # Errors
     /// When it does not, and why.

@@ -1,4 +1,4 @@
-//! A store in Redis, shared by every proxy and worker of a deployment.
+//! [`RedisStore`]: a store in Redis, shared by every proxy and worker of a deployment.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,15 +12,15 @@ use redis::{ErrorKind, RedisResult, Script, ScriptInvocation, cmd, pipe};
 use super::{Entry, Key, Store, StoreError};
 use crate::contract::id::DigestKey;
 use crate::contract::keys::Keys;
-use crate::redis::{Evicts, RedisPool, RedisUrl};
+use crate::redis::{Evicts, RedisPool, RedisUrl, Retry};
 
-/// How long an answer may take where the caller sets no shorter budget: enough for 5 MB over a slow line.
-const ANSWER: Duration = Duration::from_secs(2);
+/// How long a response may take where the caller sets no shorter budget: enough for 5 MB over a slow line.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The names of steps in errors.
-const SECRET: &str = "reading the deployment's secret";
-const READING: &str = "reading from Redis";
-const WRITING: &str = "writing to Redis";
+/// The names of operations in errors.
+const READ_SECRET: &str = "reading the deployment's secret";
+const READ: &str = "reading from Redis";
+const WRITE: &str = "writing to Redis";
 
 /// A store in Redis.
 ///
@@ -29,8 +29,8 @@ pub struct RedisStore {
     pool: Arc<RedisPool>,
     keys: Keys,
     retention_ms: u64,
-    write: Script,
-    /// What Redis's clock said last, in milliseconds since 1970, and when that was heard here.
+    write_script: Script,
+    /// The last reading of Redis's clock, in milliseconds since 1970, and when it arrived here.
     clock: Mutex<Option<(u64, Instant)>>,
 }
 
@@ -40,35 +40,34 @@ impl RedisStore {
     #[must_use]
     pub fn new(url: &RedisUrl, keys: Keys, retention: Duration) -> Self {
         Self {
-            pool: RedisPool::new("store", url, &keys, ANSWER),
+            pool: RedisPool::new("store", url, &keys, RESPONSE_TIMEOUT),
             keys,
             retention_ms: u64::try_from(retention.as_millis())
                 .unwrap_or(u64::MAX)
                 .max(1),
-            write: Script::new(include_str!("write.lua")),
+            write_script: Script::new(include_str!("write.lua")),
             clock: Mutex::new(None),
         }
     }
 
-    /// Redis's clock at a time from now; rather early than late, by what the last answer took on its way. `None` before the first
-    /// answer.
+    /// Redis's clock at a time from now; too early, if anything, by the time that the last reading took to arrive. `None` before the first
+    /// reading.
     fn redis_ms_in(&self, time: Duration) -> Option<u64> {
-        let (said, heard) = (*self.clock.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let since = u64::try_from((heard.elapsed() + time).as_millis()).ok()?;
-        said.checked_add(since)
+        let (redis_ms, arrived) = (*self.clock.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let since = u64::try_from((arrived.elapsed() + time).as_millis()).ok()?;
+        redis_ms.checked_add(since)
     }
 
-    fn redis_said(&self, (seconds, micros): (u64, u64)) {
-        let now = (seconds * 1000 + micros / 1000, Instant::now());
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
-    }
-
-    /// The step that writes entries unless Redis's clock is past `until`. What is written again is the same, and no later than it was
-    /// wanted.
-    fn writing<'a>(&'a self, entries: &'a [Entry], until: Option<u64>) -> ScriptInvocation<'a> {
-        let mut call = self.write.prepare_invoke();
+    /// The script call that writes entries unless Redis's clock is past `deadline`. It may be repeated: it writes the same, and never after
+    /// the deadline.
+    fn write_call<'a>(
+        &'a self,
+        entries: &'a [Entry],
+        deadline: Option<u64>,
+    ) -> ScriptInvocation<'a> {
+        let mut call = self.write_script.prepare_invoke();
         call.arg(self.retention_ms);
-        call.arg(until.map_or(String::new(), |until| until.to_string()));
+        call.arg(deadline.map_or(String::new(), |deadline| deadline.to_string()));
         for entry in entries {
             call.key(self.keys.entry(entry.key));
             call.arg(revision(entry));
@@ -77,11 +76,44 @@ impl RedisStore {
         call
     }
 
-    /// The values that Redis gave, when its clock is noted.
-    fn heard(&self, (values, time): Read) -> Vec<Option<Bytes>> {
-        self.redis_said(time);
+    async fn digest_key_with(&self, retry: Retry) -> Result<DigestKey, StoreError> {
+        let name = self.keys.secret();
+        let read = |connection| read_or_make_secret(connection, &name, self.pool.evicts());
+        let secret = self.pool.call(READ_SECRET, retry, read).await?;
+        parse_secret(&secret, &name)
+    }
+
+    async fn read_with(
+        &self,
+        retry: Retry,
+        keys: &[Key],
+    ) -> Result<Vec<Option<Bytes>>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut both = pipe();
+        both.cmd("MGET").arg(self.names(keys)).cmd("TIME");
+        let reply = self.pool.query(READ, retry, &both);
+        let (values, (seconds, micros)): (Vec<Option<Vec<u8>>>, (u64, u64)) = reply.await?;
+        let now = (seconds * 1000 + micros / 1000, Instant::now());
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         let values = values.into_iter();
-        values.map(|value| value.map(Bytes::from)).collect()
+        Ok(values.map(|value| value.map(Bytes::from)).collect())
+    }
+
+    /// Writes entries within this time. What is still on its way when the time is over must not be written after the caller has given up.
+    async fn write_with(
+        &self,
+        retry: Retry,
+        entries: &[Entry],
+        within: Duration,
+    ) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let call = self.write_call(entries, self.redis_ms_in(within));
+        let written = tokio::time::timeout(within, self.pool.query(WRITE, retry, &call)).await;
+        check_written(written.unwrap_or_else(|_| Err(StoreError::timeout(WRITE, within)))?)
     }
 
     fn names(&self, keys: &[Key]) -> Vec<String> {
@@ -92,63 +124,40 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn digest_key(&self) -> Result<DigestKey, StoreError> {
-        let name = self.keys.secret();
-        let evicts = || self.pool.evicts();
-        let found = self.pool.repeat(SECRET, |it| secret(it, &name, evicts()));
-        parsed(&found.await?, &name)
+        self.digest_key_with(Retry::Once).await
     }
 
-    async fn digest_key_waiting(&self) -> Result<DigestKey, StoreError> {
-        let name = self.keys.secret();
-        let evicts = || self.pool.evicts();
-        let found = self.pool.insist(SECRET, |it| secret(it, &name, evicts()));
-        parsed(&found.await?, &name)
+    async fn digest_key_until_available(&self) -> Result<DigestKey, StoreError> {
+        self.digest_key_with(Retry::UntilAvailable).await
     }
 
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names = self.names(keys);
-        let read = self.pool.repeat(READING, |it| values(it, &names)).await?;
-        Ok(self.heard(read))
+        self.read_with(Retry::Once, keys).await
     }
 
-    async fn read_waiting(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names = self.names(keys);
-        let read = self.pool.insist(READING, |it| values(it, &names)).await?;
-        Ok(self.heard(read))
+    async fn read_until_available(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.read_with(Retry::UntilAvailable, keys).await
     }
 
     async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }
-        written(self.pool.run(WRITING, &self.writing(entries, None)).await?)
+        let call = self.write_call(entries, None);
+        check_written(self.pool.query(WRITE, Retry::Once, &call).await?)
     }
 
     async fn write_within(&self, entries: &[Entry], within: Duration) -> Result<(), StoreError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        // What is still on its way when the time is over must not be written behind the caller's back.
-        let step = self.writing(entries, self.redis_ms_in(within));
-        let ended = tokio::time::timeout(within, self.pool.run(WRITING, &step));
-        let ended = ended.await;
-        written(ended.unwrap_or_else(|_| Err(StoreError::timeout(WRITING, within)))?)
+        self.write_with(Retry::Once, entries, within).await
     }
 
-    async fn write_waiting(&self, entries: &[Entry], within: Duration) -> Result<(), StoreError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let step = self.writing(entries, self.redis_ms_in(within));
-        let write = async |mut connection| step.invoke_async(&mut connection).await;
-        let ended = tokio::time::timeout(within, self.pool.insist(WRITING, write)).await;
-        written(ended.unwrap_or_else(|_| Err(StoreError::timeout(WRITING, within)))?)
+    async fn write_until_available(
+        &self,
+        entries: &[Entry],
+        within: Duration,
+    ) -> Result<(), StoreError> {
+        self.write_with(Retry::UntilAvailable, entries, within)
+            .await
     }
 
     async fn touch(&self, keys: &[Key]) -> Result<(), StoreError> {
@@ -163,8 +172,9 @@ impl Store for RedisStore {
                 .arg(self.retention_ms)
                 .ignore();
         }
-        let touch = async |mut connection| pipeline.exec_async(&mut connection).await;
-        self.pool.repeat("touching entries in Redis", touch).await
+        self.pool
+            .query("touching entries in Redis", Retry::Once, &pipeline)
+            .await
     }
 
     fn evicts(&self) -> Option<Evicts> {
@@ -172,8 +182,9 @@ impl Store for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let ping = async |mut connection| cmd("PING").exec_async(&mut connection).await;
-        self.pool.repeat("asking Redis", ping).await
+        self.pool
+            .query("asking Redis", Retry::Once, &cmd("PING"))
+            .await
     }
 }
 
@@ -185,29 +196,16 @@ impl fmt::Debug for RedisStore {
     }
 }
 
-/// What became of a write, by what its script returns.
-fn written(entries: i64) -> Result<(), StoreError> {
+/// Checks what the script that writes returned: how many entries it wrote, or that they came too late.
+fn check_written(entries: i64) -> Result<(), StoreError> {
     if entries < 0 {
-        return Err(StoreError::other(WRITING, "the entries came too late"));
+        return Err(StoreError::other(WRITE, "the entries came too late"));
     }
     Ok(())
 }
 
-/// Values, and Redis's clock: seconds and microseconds.
-type Read = (Vec<Option<Vec<u8>>>, (u64, u64));
-
-/// The values under these names.
-async fn values(mut connection: MultiplexedConnection, names: &[String]) -> RedisResult<Read> {
-    pipe()
-        .cmd("MGET")
-        .arg(names)
-        .cmd("TIME")
-        .query_async(&mut connection)
-        .await
-}
-
-/// The deployment's secret as it stands in Redis, made where there is none and Redis evicts nothing.
-async fn secret(
+/// The deployment's secret in Redis; makes one where there is none, unless Redis evicts keys.
+async fn read_or_make_secret(
     mut connection: MultiplexedConnection,
     name: &str,
     evicts: Option<Evicts>,
@@ -218,8 +216,8 @@ async fn secret(
         return Ok(found);
     }
     if let Some(evicts) = evicts {
-        let what = "the deployment's secret is not made";
-        return Err((ErrorKind::InvalidClientConfig, what, evicts.to_string()).into());
+        let problem = "the deployment's secret is not made";
+        return Err((ErrorKind::InvalidClientConfig, problem, evicts.to_string()).into());
     }
     let fresh = blake3::Hash::from_bytes(*DigestKey::random().as_bytes()).to_hex();
     let (found,): (Vec<u8>,) = pipe()
@@ -234,16 +232,16 @@ async fn secret(
     Ok(found)
 }
 
-/// The key that a secret under this name stands for.
-fn parsed(found: &[u8], name: &str) -> Result<DigestKey, StoreError> {
-    let secret = blake3::Hash::from_hex(found).map_err(|_| {
+/// The digest key whose hexadecimal digits are stored under this name.
+fn parse_secret(secret: &[u8], name: &str) -> Result<DigestKey, StoreError> {
+    let secret = blake3::Hash::from_hex(secret).map_err(|_| {
         let problem = format!("{name} does not hold the 64 hexadecimal digits it should");
-        StoreError::other(SECRET, problem)
+        StoreError::other(READ_SECRET, problem)
     })?;
     Ok(DigestKey::from_bytes(*secret.as_bytes()))
 }
 
-/// What the script compares with: nothing for what never changes, which spares Redis the reading.
+/// The revision that the script compares with the stored one: empty where no comparison is needed, so that Redis need not read.
 fn revision(entry: &Entry) -> String {
     if entry.has_no_revisions() {
         String::new()

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use headroom_shared::queue::{Job, Timing};
 use headroom_shared::runtime::config;
-use headroom_worker::pool::Work;
+use headroom_worker::pool::JobHandler;
 use headroom_worker::{Settings, process, program};
 
 fn main() -> ExitCode {
@@ -30,15 +30,15 @@ fn main() -> ExitCode {
 /// The real times, a tenth as long.
 fn quick() -> Timing {
     Timing {
-        beat: Duration::from_millis(300),
-        stale: Duration::from_millis(1500),
-        reap: Duration::from_millis(500),
-        grace: Duration::from_secs(1),
+        heartbeat_interval: Duration::from_millis(300),
+        stale_after: Duration::from_millis(1500),
+        reap_interval: Duration::from_millis(500),
+        shutdown_grace: Duration::from_secs(1),
         ..Timing::default()
     }
 }
 
-fn work() -> Work {
+fn work() -> JobHandler {
     Arc::new(|job: &Job| {
         let text = job
             .payload

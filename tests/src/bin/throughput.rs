@@ -27,7 +27,7 @@ use headroom_shared::queue::{Job, JobQueue, Timing};
 use headroom_tests::queue::jobs::{job_for, json};
 use headroom_tests::queue::running::Running;
 use headroom_tests::redis_server::RedisServer;
-use headroom_worker::pool::Work;
+use headroom_worker::pool::JobHandler;
 use tokio_util::task::TaskTracker;
 
 /// How many producers offer at once, and how many threads the larger pool has.
@@ -187,7 +187,7 @@ async fn offer(
 }
 
 /// Work that takes no time: a result of so many bytes that is there already.
-fn work(bytes: usize) -> Work {
+fn work(bytes: usize) -> JobHandler {
     let text: Arc<str> = text(bytes).into();
     Arc::new(move |job: &Job| {
         let id = FormId::from_bytes(*job.envelope.prefix.as_bytes());

@@ -4,7 +4,7 @@ use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headroom_shared::queue::redis::{RedisWork, WorkerInfo};
+use headroom_shared::queue::redis::{RedisWorkQueue, WorkerInfo};
 use headroom_shared::queue::{Timing, WorkQueue};
 use serde_json::Value;
 
@@ -43,9 +43,9 @@ impl From<Output> for Ended {
 }
 
 /// A known worker, whose retries come late.
-pub async fn registered(redis: &RedisServer) -> Arc<RedisWork> {
+pub async fn registered(redis: &RedisServer) -> Arc<RedisWorkQueue> {
     let worker = redis.worker(Timing {
-        retry: Duration::from_secs(30),
+        first_retry_delay: Duration::from_secs(30),
         ..Timing::default()
     });
     worker.register().await.unwrap();

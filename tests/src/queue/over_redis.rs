@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headroom_shared::contract::keys::Keys;
-use headroom_shared::queue::redis::operator::Operator;
-use headroom_shared::queue::redis::{RedisQueue, RedisWork, WorkerInfo, pool};
+use headroom_shared::queue::redis::admin::QueueAdmin;
+use headroom_shared::queue::redis::{RedisJobQueue, RedisWorkQueue, WorkerInfo, pool};
 use headroom_shared::queue::{Bounds, Depth, JobQueue, Timing, Totals};
 use headroom_shared::runtime::config::RedisUrl;
 
@@ -13,21 +13,21 @@ use crate::redis_server::RedisServer;
 
 impl RedisServer {
     /// Offers jobs.
-    pub fn producer(&self, max_queue: u64) -> RedisQueue {
+    pub fn producer(&self, max_queue: u64) -> RedisJobQueue {
         let url: RedisUrl = self.url().parse().unwrap();
-        RedisQueue::new(pool(&url, &keys()), keys(), max_queue, bounds())
+        RedisJobQueue::new(pool(&url, &keys()), keys(), max_queue, bounds())
     }
 
     /// Takes jobs.
-    pub fn worker(&self, timing: Timing) -> Arc<RedisWork> {
+    pub fn worker(&self, timing: Timing) -> Arc<RedisWorkQueue> {
         worker_at(&self.url(), timing)
     }
 
     /// Looks into the queue and sets it right.
-    pub fn operator(&self) -> Operator {
+    pub fn operator(&self) -> QueueAdmin {
         let url: RedisUrl = self.url().parse().unwrap();
         let pool = pool(&url, &keys());
-        Operator::new(pool, keys(), bounds(), Timing::default())
+        QueueAdmin::new(pool, keys(), bounds(), Timing::default())
     }
 
     /// What the queue counts, asked anew.
@@ -37,7 +37,7 @@ impl RedisServer {
 }
 
 /// The queue of a worker that reaches Redis by this URL.
-pub fn worker_at(url: &str, timing: Timing) -> Arc<RedisWork> {
+pub fn worker_at(url: &str, timing: Timing) -> Arc<RedisWorkQueue> {
     let url: RedisUrl = url.parse().unwrap();
     let info = WorkerInfo {
         host: "test".to_owned(),
@@ -47,7 +47,7 @@ pub fn worker_at(url: &str, timing: Timing) -> Arc<RedisWork> {
         started: 0,
     };
     let pool = pool(&url, &keys());
-    Arc::new(RedisWork::new(pool, keys(), &info, bounds(), timing))
+    Arc::new(RedisWorkQueue::new(pool, keys(), &info, bounds(), timing))
 }
 
 /// The names of the keys in Redis.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use headroom_shared::queue::{Timing, WorkQueue};
-use headroom_worker::pool::{Pool, Work};
+use headroom_worker::pool::{JobHandler, Pool};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,7 +17,12 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn start(worker: Arc<dyn WorkQueue>, threads: &str, timing: Timing, work: Work) -> Self {
+    pub fn start(
+        worker: Arc<dyn WorkQueue>,
+        threads: &str,
+        timing: Timing,
+        work: JobHandler,
+    ) -> Self {
         let pool = Pool::new(worker, threads.parse().unwrap(), work).with_timing(timing);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let until_stopped = stop.clone();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use headroom_shared::contract::job::Envelope;
 use headroom_shared::contract::prefix::{CompressedPrefix, JobResult};
-use headroom_shared::queue::{Claimed, Element, Finished, Job, JobQueue, WorkQueue};
+use headroom_shared::queue::{Element, Finished, Job, JobQueue, Loaded, WorkQueue};
 
 use super::SOON;
 use super::jobs::{job, json, prefix};
@@ -27,8 +27,8 @@ pub async fn claim(worker: &dyn WorkQueue) -> Arc<Job> {
 
 /// Takes up the job that was claimed.
 pub async fn take(worker: &dyn WorkQueue, claimed: Option<Element>) -> Arc<Job> {
-    match worker.take(&claimed.unwrap()).await.unwrap() {
-        Some(Claimed::Job(job)) => job,
+    match worker.load(&claimed.unwrap()).await.unwrap() {
+        Some(Loaded::Job(job)) => job,
         other => panic!("{other:?}"),
     }
 }

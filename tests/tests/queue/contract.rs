@@ -8,7 +8,7 @@ use headroom_shared::contract::id::BlockId;
 use headroom_shared::contract::prefix::{CompressedPrefix, Form};
 use headroom_shared::queue::embedded::EmbeddedQueue;
 use headroom_shared::queue::{
-    Claimed, Enqueued, Finished, Job, JobQueue, Retried, Timing, WorkQueue,
+    Enqueued, Finished, Job, JobQueue, Loaded, Retried, Timing, WorkQueue,
 };
 use headroom_shared::store::{Key, Store};
 use headroom_tests::queue::SOON;
@@ -76,8 +76,8 @@ impl Subject {
 
 fn timing() -> Timing {
     Timing {
-        claim: Duration::from_millis(300),
-        retry: Duration::from_millis(20),
+        claim_wait: Duration::from_millis(300),
+        first_retry_delay: Duration::from_millis(20),
         ..Timing::default()
     }
 }
@@ -157,16 +157,16 @@ async fn the_queue_is_bounded_and_counts_what_it_drops(make: impl AsyncFn(u64) -
     let queue = make(2).await;
     queue.worker.register().await.unwrap();
     queue.offer(1, "a").await;
-    assert!(!queue.producer.turns_away().await);
+    assert!(!queue.producer.drop_if_full().await);
     queue.offer(2, "b").await;
     assert_eq!(queue.offer(3, "c").await, Enqueued::DroppedFull);
     assert!(
-        queue.producer.turns_away().await,
+        queue.producer.drop_if_full().await,
         "another need not be made"
     );
     assert_eq!(queue.offer(1, "d").await, Enqueued::Coalesced);
     queue.claim().await;
-    assert!(!queue.producer.turns_away().await);
+    assert!(!queue.producer.drop_if_full().await);
     assert_eq!(queue.offer(3, "c").await, Enqueued::Queued);
     let (depth, totals) = queue.producer.counts().await.unwrap();
     assert_eq!((depth.waiting, totals.dropped_full), (2, 2));
@@ -180,7 +180,7 @@ async fn a_claim_waits_a_bounded_time(make: impl AsyncFn(u64) -> Subject) {
     queue.worker.register().await.unwrap();
     let since = Instant::now();
     assert!(queue.worker.claim().await.unwrap().is_none());
-    assert!(since.elapsed() >= timing().claim * 9 / 10);
+    assert!(since.elapsed() >= timing().claim_wait * 9 / 10);
 }
 
 async fn a_waiting_claim_gets_a_job_that_comes(make: impl AsyncFn(u64) -> Subject) {
@@ -196,7 +196,7 @@ async fn a_waiting_claim_can_be_interrupted(make: impl AsyncFn(u64) -> Subject) 
     queue.worker.register().await.unwrap();
     let waking = async {
         loop {
-            queue.worker.interrupt().await;
+            queue.worker.interrupt_claim().await;
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -205,7 +205,7 @@ async fn a_waiting_claim_can_be_interrupted(make: impl AsyncFn(u64) -> Subject) 
         claimed = queue.worker.claim() => assert!(claimed.unwrap().is_none()),
         () = waking => {}
     }
-    assert!(since.elapsed() < timing().claim * 9 / 10);
+    assert!(since.elapsed() < timing().claim_wait * 9 / 10);
 }
 
 async fn a_second_finish_is_counted_and_changes_nothing(make: impl AsyncFn(u64) -> Subject) {
@@ -246,7 +246,7 @@ async fn the_queue_is_bounded_by_bytes_too(make: impl AsyncFn(u64) -> Subject) {
     queue.worker.register().await.unwrap();
     let huge = |number| {
         let (mut envelope, payload) = job(number, TEXT);
-        envelope.bytes = bounds().queued_bytes;
+        envelope.bytes = bounds().max_queued_bytes;
         (envelope, payload)
     };
     let offer = async |number| {
@@ -266,7 +266,11 @@ async fn the_queue_is_bounded_by_bytes_too(make: impl AsyncFn(u64) -> Subject) {
     assert_eq!(offer(4).await, Enqueued::DroppedFull);
     // What is buried or used up counts no more.
     let (second, third) = (queue.claim().await, queue.claim().await);
-    queue.worker.bury(&second.element, "a test").await.unwrap();
+    queue
+        .worker
+        .dead_letter(&second.element, "a test")
+        .await
+        .unwrap();
     finish(&*queue.worker, &third, &result(&third.payload)).await;
     assert_eq!(queue.offer(5, TEXT).await, Enqueued::Queued);
     let (_, totals) = queue.producer.counts().await.unwrap();
@@ -279,12 +283,12 @@ async fn a_passing_failure_is_tried_again_until_its_attempts_are_used_up(
     let queue = make(10).await;
     queue.worker.register().await.unwrap();
     queue.offer(1, "a").await;
-    for attempt in 1..bounds().attempts {
+    for attempt in 1..bounds().max_attempts {
         let claimed = queue.claim().await;
         let retried = queue.worker.retry(&claimed, "away").await.unwrap();
         assert_eq!(
             retried,
-            Retried::Later(timing().retry * 2_u32.pow(attempt - 1))
+            Retried::Later(timing().first_retry_delay * 2_u32.pow(attempt - 1))
         );
         assert_eq!(queue.producer.counts().await.unwrap().0.delayed, 1);
         until("it is promoted", SOON, async || {
@@ -294,7 +298,7 @@ async fn a_passing_failure_is_tried_again_until_its_attempts_are_used_up(
     }
     let claimed = queue.claim().await;
     let last = queue.worker.retry(&claimed, "away").await.unwrap();
-    assert_eq!(last, Retried::Buried);
+    assert_eq!(last, Retried::DeadLettered);
     let unheld = queue.worker.retry(&claimed, "away").await.unwrap();
     assert_eq!(unheld, Retried::NotHeld);
     let (depth, totals) = queue.producer.counts().await.unwrap();
@@ -308,7 +312,7 @@ async fn a_result_that_is_too_large_is_refused_for_good(make: impl AsyncFn(u64) 
     queue.offer(1, TEXT).await;
     let claimed = queue.claim().await;
     let mut made = result(&claimed.payload);
-    let most = bounds().result_bytes;
+    let most = bounds().max_result_bytes;
     let form = Form::new(BlockId::from_bytes([9; 16]), &"x".repeat(most));
     made.forms.push(form);
     let refused = queue
@@ -328,7 +332,11 @@ async fn a_buried_job_is_gone_and_counted_once(make: impl AsyncFn(u64) -> Subjec
     queue.offer(1, "a").await;
     let claimed = queue.claim().await;
     for _ in 0..2 {
-        queue.worker.bury(&claimed.element, "bad").await.unwrap();
+        queue
+            .worker
+            .dead_letter(&claimed.element, "bad")
+            .await
+            .unwrap();
     }
     let (depth, totals) = queue.producer.counts().await.unwrap();
     assert_eq!((depth.active, depth.dead, totals.dead), (0, 1, 1));
@@ -349,13 +357,17 @@ async fn a_payload_that_can_not_be_read_makes_its_job_unusable(make: impl AsyncF
         let offered = queue.producer.enqueue(&envelope, payload.into()).await;
         assert_eq!(offered.unwrap(), Enqueued::Queued);
         let element = queue.worker.claim().await.unwrap().unwrap();
-        let taken = queue.worker.take(&element).await.unwrap();
-        let Some(Claimed::Unusable { reason, .. }) = taken else {
+        let taken = queue.worker.load(&element).await.unwrap();
+        let Some(Loaded::Unusable { reason, .. }) = taken else {
             unreachable!("{taken:?}");
         };
         assert!(reason.contains(says), "{reason}");
         assert!(!reason.contains("secret"), "{reason}");
-        queue.worker.bury(&element, "it is no job").await.unwrap();
+        queue
+            .worker
+            .dead_letter(&element, "it is no job")
+            .await
+            .unwrap();
     }
 }
 
@@ -380,7 +392,7 @@ async fn leaving_gives_back_what_is_held_in_its_order(make: impl AsyncFn(u64) ->
     }
     queue.claim().await;
     queue.claim().await;
-    assert_eq!(queue.worker.leave().await.unwrap(), 2);
+    assert_eq!(queue.worker.deregister().await.unwrap(), 2);
     let (depth, _) = queue.producer.counts().await.unwrap();
     assert_eq!((depth.waiting, depth.active), (3, 0));
     queue.worker.register().await.unwrap();

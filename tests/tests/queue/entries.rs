@@ -14,8 +14,8 @@ use headroom_tests::wait::until;
 
 fn beats() -> Timing {
     Timing {
-        claim: Duration::from_millis(200),
-        stale: Duration::from_millis(100),
+        claim_wait: Duration::from_millis(200),
+        stale_after: Duration::from_millis(100),
         ..Timing::default()
     }
 }
@@ -128,11 +128,11 @@ async fn a_job_whose_payload_is_gone_but_whose_result_is_there_is_done() {
     finish(&*worker, &newer, &result(&newer.payload)).await;
     assert_eq!(held.envelope.id, older.id);
     let _: () = redis.command(&["DEL", &keys().payload(&older.id)]).await;
-    worker.leave().await.unwrap();
+    worker.deregister().await.unwrap();
     worker.register().await.unwrap();
     assert_eq!(redis.counts().await.0.waiting, 1);
     let element = worker.claim().await.unwrap().unwrap();
-    assert!(worker.take(&element).await.unwrap().is_none());
+    assert!(worker.load(&element).await.unwrap().is_none());
     let (depth, totals) = redis.counts().await;
     assert_eq!((depth.active, depth.dead, totals.done), (0, 0, 2));
     empty(&redis).await;

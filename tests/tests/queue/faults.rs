@@ -14,12 +14,12 @@ use headroom_tests::queue::workers::{Latch, quick, real, scripted};
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::tcp_proxy::{Line, TcpProxy};
 use headroom_tests::wait::until;
-use headroom_worker::pool::Work;
+use headroom_worker::pool::JobHandler;
 use headroom_worker::process;
 
 fn often() -> Timing {
     Timing {
-        beat: Duration::from_millis(200),
+        heartbeat_interval: Duration::from_millis(200),
         ..Timing::default()
     }
 }
@@ -113,7 +113,7 @@ async fn a_job_that_takes_its_process_down_ends_dead_and_its_neighbours_done() {
 async fn an_element_moved_unseen_is_adopted() {
     let redis = RedisServer::start().await;
     let worker = redis.worker(Timing::default());
-    let running = Running::start(worker.clone(), "1", often(), process::work());
+    let running = Running::start(worker.clone(), "1", often(), process::handler());
     idle(&redis).await;
     // Redis pushes and moves in one step, so the waiting worker gets no answer for it.
     let (envelope, payload) = job(1, TEXT);
@@ -228,7 +228,7 @@ async fn a_job_that_was_held_at_a_death_runs_alone() {
 
     let (neighbours, alone) = (Arc::new(Door::default()), Arc::new(Door::default()));
     let doors = (Arc::clone(&neighbours), Arc::clone(&alone));
-    let work: Work = Arc::new(move |job: &Job| {
+    let work: JobHandler = Arc::new(move |job: &Job| {
         if job.crashes > 0 {
             doors.1.pass();
         } else {
@@ -273,7 +273,7 @@ async fn a_job_whose_claim_is_cut_off_is_found_and_done() {
     let producer = redis.producer(10);
     let proxy = TcpProxy::start(redis.port()).await;
     let worker = worker_at(&through(&proxy), Timing::default());
-    let running = Running::start(worker, "1", often(), process::work());
+    let running = Running::start(worker, "1", often(), process::handler());
     idle(&redis).await;
     proxy.set_open(Line::Mute);
     offer(&producer, 1, TEXT).await;
@@ -290,11 +290,11 @@ async fn a_job_whose_claim_is_never_answered_is_found_and_done() {
     let producer = redis.producer(10);
     let proxy = TcpProxy::start(redis.port()).await;
     let timing = Timing {
-        claim: Duration::from_millis(200),
+        claim_wait: Duration::from_millis(200),
         ..often()
     };
     let worker = worker_at(&through(&proxy), timing.clone());
-    let running = Running::start(worker, "1", timing, process::work());
+    let running = Running::start(worker, "1", timing, process::handler());
     idle(&redis).await;
     // Half-open: nothing is closed, and nothing comes. The client's own limits have to end it.
     proxy.set_open(Line::Mute);
@@ -312,12 +312,12 @@ async fn threads_that_keep_every_core_busy_are_not_taken_for_dead() {
     let redis = RedisServer::start().await;
     let producer = redis.producer(100);
     let timing = Timing {
-        beat: Duration::from_millis(600),
-        stale: Duration::from_secs(3),
-        reap: Duration::from_millis(300),
+        heartbeat_interval: Duration::from_millis(600),
+        stale_after: Duration::from_secs(3),
+        reap_interval: Duration::from_millis(300),
         ..Timing::default()
     };
-    let work: Work = Arc::new(|job: &Job| {
+    let work: JobHandler = Arc::new(|job: &Job| {
         let since = Instant::now();
         while since.elapsed() < Duration::from_millis(1500) {
             std::hint::black_box(process::process(&job.payload));

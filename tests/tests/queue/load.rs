@@ -12,7 +12,7 @@ use headroom_shared::contract::id::PrefixId;
 use headroom_shared::contract::job::{Envelope, Payload};
 use headroom_shared::contract::prefix::CompressedPrefix;
 use headroom_shared::queue::JobQueue;
-use headroom_shared::queue::redis::RedisQueue;
+use headroom_shared::queue::redis::RedisJobQueue;
 use headroom_tests::process::Process;
 use headroom_tests::queue::SOON;
 use headroom_tests::queue::jobs::{TEXT, job_for, json, result};
@@ -163,7 +163,7 @@ impl Load {
     }
 
     /// Offers its part of the jobs, each until Redis has said that it has it.
-    async fn produce(self, producer: Arc<RedisQueue>, part: u32) {
+    async fn produce(self, producer: Arc<RedisJobQueue>, part: u32) {
         for number in (part..self.jobs).step_by(PRODUCERS as usize) {
             let (envelope, payload) = numbered(number);
             while producer.enqueue(&envelope, json(&payload)).await.is_err() {

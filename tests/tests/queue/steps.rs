@@ -3,7 +3,7 @@
 
 use headroom_shared::contract::job::Envelope;
 use headroom_shared::queue::WorkQueue;
-use headroom_shared::queue::redis::RedisWork;
+use headroom_shared::queue::redis::RedisWorkQueue;
 use headroom_tests::queue::hand::registered;
 use headroom_tests::queue::jobs::{TEXT, job, prefix, result};
 use headroom_tests::queue::over_redis::keys;
@@ -13,10 +13,10 @@ use headroom_tests::redis_server::RedisServer;
 use serde_json::{Value, json};
 
 /// Buries the job with this number, which nobody but its envelope knows any more.
-async fn bury(redis: &RedisServer, worker: &RedisWork, number: u8, reason: &str) -> Envelope {
+async fn bury(redis: &RedisServer, worker: &RedisWorkQueue, number: u8, reason: &str) -> Envelope {
     let envelope = offer(&redis.producer(10), number, TEXT).await;
     let held = claim(worker).await;
-    worker.bury(&held.element, reason).await.unwrap();
+    worker.dead_letter(&held.element, reason).await.unwrap();
     envelope
 }
 
@@ -63,7 +63,7 @@ async fn a_buried_job_is_shown_replayed_and_done() {
         (&status["waiting"], &status["dead"], &status["queued_bytes"]),
         (&json!(1), &json!(0), &json!(envelope.bytes))
     );
-    worker.leave().await.unwrap();
+    worker.deregister().await.unwrap();
 
     let _worker = real(&redis, 1).spawn();
     done(&redis.producer(0), 1).await;
@@ -89,7 +89,10 @@ async fn all_are_replayed_oldest_first_but_those_that_cannot_be() {
     for element in ["no json", "{\"v\":1}", &newer.replace(&gone.id, "newer")] {
         let _: u64 = redis.command(&["LPUSH", "headroom:jobs", element]).await;
         let element = worker.claim().await.unwrap().unwrap();
-        worker.bury(&element, "not an envelope").await.unwrap();
+        worker
+            .dead_letter(&element, "not an envelope")
+            .await
+            .unwrap();
     }
     let _: u64 = redis.command(&["LPUSH", "headroom:dead", "by hand"]).await;
     let last = bury(&redis, &worker, 3, "x").await;

@@ -3,7 +3,7 @@
 
 use std::process::ExitStatus;
 
-use headroom_shared::queue::redis::operator::Kept;
+use headroom_shared::queue::redis::admin::DropError;
 use headroom_shared::queue::{JobQueue, Timing, WorkQueue};
 use headroom_tests::process::signal;
 use headroom_tests::queue::hand::queue_at;
@@ -127,9 +127,9 @@ async fn two_operators_replay_each_buried_job_once_beside_a_worker() {
     for number in 1..=40 {
         offer(&producer, number, TEXT).await;
         let held = claim(&*worker).await;
-        worker.bury(&held.element, "x").await.unwrap();
+        worker.dead_letter(&held.element, "x").await.unwrap();
     }
-    worker.leave().await.unwrap();
+    worker.deregister().await.unwrap();
     let _worker = real(&redis, 2).spawn();
     let (one, other) = (redis.operator(), redis.operator());
     let (one, other) = tokio::join!(one.replay_all(), other.replay_all());
@@ -151,14 +151,19 @@ async fn each_job_is_either_dropped_or_done() {
         jobs.push(offer(&producer, number, TEXT).await);
     }
     let timing = Timing::default();
-    let running = Running::start(redis.worker(timing.clone()), "2", timing, process::work());
+    let running = Running::start(
+        redis.worker(timing.clone()),
+        "2",
+        timing,
+        process::handler(),
+    );
     let operator = redis.operator();
     let mut dropped = 0;
     // The newest first: the worker comes from the other end.
     for job in jobs.iter().rev() {
-        match operator.take_out(&job.id).await {
+        match operator.drop_job(&job.id).await {
             Ok(_) => dropped += 1,
-            Err(Kept::Unknown(_) | Kept::Active { .. }) => {}
+            Err(DropError::Unknown(_) | DropError::Active { .. }) => {}
             Err(kept) => panic!("{kept}"),
         }
     }

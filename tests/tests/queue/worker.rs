@@ -19,13 +19,13 @@ use headroom_tests::queue::watch::{self, done, held, idle};
 use headroom_tests::queue::workers::{Latch, quick, real, scripted};
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::wait::until;
-use headroom_worker::pool::{Failure, Work};
+use headroom_worker::pool::{Failure, JobHandler};
 use headroom_worker::process;
 
 fn short() -> Timing {
     Timing {
-        reap: Duration::from_millis(50),
-        retry: Duration::from_millis(20),
+        reap_interval: Duration::from_millis(50),
+        first_retry_delay: Duration::from_millis(20),
         ..Timing::default()
     }
 }
@@ -44,7 +44,7 @@ async fn offer(queue: &dyn JobQueue, numbers: std::ops::RangeInclusive<u8>, text
 /// Only as many jobs as there are threads can pass a barrier of that many.
 async fn three_threads_run_three_jobs_at_once(queue: Arc<dyn WorkQueue>, producer: &dyn JobQueue) {
     let barrier = Arc::new(Barrier::new(3));
-    let work: Work = Arc::new(move |job: &Job| {
+    let work: JobHandler = Arc::new(move |job: &Job| {
         barrier.wait();
         Ok(process::process(&job.payload))
     });
@@ -73,7 +73,7 @@ async fn one_thread_runs_one_job_at_a_time_and_holds_no_other() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (go, seen) = (Arc::new(Barrier::new(2)), Arc::clone(&most));
     let released = Arc::clone(&go);
-    let work: Work = Arc::new(move |job: &Job| {
+    let work: JobHandler = Arc::new(move |job: &Job| {
         most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         released.wait();
         now.fetch_sub(1, Ordering::SeqCst);
@@ -100,7 +100,7 @@ async fn a_job_that_panics_is_buried_and_its_neighbours_finish() {
     let redis = RedisServer::start().await;
     let producer = redis.producer(100);
     // More panics than threads: none of them costs a thread.
-    let work: Work = Arc::new(|job: &Job| {
+    let work: JobHandler = Arc::new(|job: &Job| {
         assert!(job.envelope.prefix > prefix(3), "secret-text");
         Ok(process::process(&job.payload))
     });
@@ -124,12 +124,12 @@ async fn failures_are_tried_again_or_buried_as_they_say() {
     let redis = RedisServer::start().await;
     let producer = redis.producer(100);
     let runs = AtomicUsize::new(0);
-    let work: Work = Arc::new(move |job: &Job| {
+    let work: JobHandler = Arc::new(move |job: &Job| {
         if job.envelope.prefix == prefix(1) {
-            return Err(Failure::Lasting("never good".to_owned()));
+            return Err(Failure::Permanent("never good".to_owned()));
         }
         if runs.fetch_add(1, Ordering::SeqCst) == 0 {
-            return Err(Failure::Passing("not yet".to_owned()));
+            return Err(Failure::Transient("not yet".to_owned()));
         }
         Ok(process::process(&job.payload))
     });

@@ -1,4 +1,4 @@
-//! What can be asked for.
+//! The subcommands of `headroom-worker queue` and their flags.
 
 use std::num::NonZeroU32;
 
@@ -13,7 +13,7 @@ pub enum Command {
 
 /// A step on the queue.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = CODES)]
+#[command(after_help = EXIT_CODES)]
 pub struct QueueCommand {
     /// Print one JSON object, or with --watch one a line.
     #[arg(long, global = true)]
@@ -21,15 +21,15 @@ pub struct QueueCommand {
 
     /// The step.
     #[command(subcommand)]
-    pub step: Step,
+    pub action: Action,
 }
 
-const CODES: &str = "Ends with 0 when it is done, 1 when it could not be, 2 when it was asked for wrongly. The keys are those that \
+const EXIT_CODES: &str = "Ends with 0 when it is done, 1 when it could not be, 2 when it was asked for wrongly. The keys are those that \
                      redis-cli shows; every step may be taken while workers run.";
 
 /// The steps.
 #[derive(Debug, Clone, Subcommand)]
-pub enum Step {
+pub enum Action {
     /// How many jobs are where, who works, whether the queue is paused.
     Status {
         /// Read anew every second until Ctrl-C, with jobs done per second and the time until the queue is empty, both over the
@@ -71,13 +71,13 @@ pub struct Limit {
     limit: Option<NonZeroU32>,
 }
 
-/// As many lines as a person reads.
-const READABLE: NonZeroU32 = NonZeroU32::new(50).unwrap();
+/// The limit for text output.
+const DEFAULT_LIMIT: NonZeroU32 = NonZeroU32::new(50).unwrap();
 
 impl Limit {
-    /// The number.
+    /// The limit that was given, or else the default.
     pub(super) fn or_default(self, json: bool) -> NonZeroU32 {
-        let default = if json { NonZeroU32::MAX } else { READABLE };
+        let default = if json { NonZeroU32::MAX } else { DEFAULT_LIMIT };
         self.limit.unwrap_or(default)
     }
 }

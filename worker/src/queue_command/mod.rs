@@ -1,21 +1,21 @@
-//! `headroom-worker queue`: the operator's steps on the queue, printed for people or machines.
+//! `headroom-worker queue`: what an operator does with the queue, printed as text or JSON.
 //!
 //! | file | what |
 //! |---|---|
-//! | `arguments` | what can be asked for |
-//! | here | does it, and gives the exit code |
-//! | `text`, `units` | the answers as people read them |
-//! | `watch` | one reading a second |
-//! | `pace` | how fast the queue empties |
+//! | `arguments` | the subcommands and their flags |
+//! | here | runs one, prints its result, and gives the exit code |
+//! | `text`, `format` | the results as text |
+//! | `watch` | `status --watch`: the status every second |
+//! | `drain_rate` | jobs done per second, and the time until the queue is empty |
 //! | `screen` | draws a text over the one before |
 //!
-//! Not here: what the steps do to the queue (that is `headroom_shared::queue::redis::operator`'s).
+//! Not here: what the commands do to the queue (`headroom_shared::queue::redis::admin`).
 
 pub(crate) mod arguments;
-mod pace;
+mod drain_rate;
+mod format;
 mod screen;
 mod text;
-mod units;
 mod watch;
 
 use std::io::{self, Write};
@@ -23,8 +23,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use headroom_shared::queue::redis::operator::{Kept, Operator, QueueStatus};
-use headroom_shared::queue::redis::{Unfit, pool, refuse_unfit};
+use headroom_shared::queue::redis::admin::{DropError, QueueAdmin, QueueStatus};
+use headroom_shared::queue::redis::{UnmetRequirement, check_requirements, pool};
 use headroom_shared::queue::{Bounds, Timing};
 use headroom_shared::redis::RedisPool;
 use headroom_shared::runtime::config::{RedisUrl, StoreSettings, fail};
@@ -33,12 +33,12 @@ use headroom_shared::store::StoreError;
 use serde::Serialize;
 use serde_json::json;
 
-pub use self::arguments::{Command, Limit, QueueCommand, Step};
-use self::pace::Pace;
+pub use self::arguments::{Action, Command, Limit, QueueCommand};
+use self::drain_rate::DrainRate;
 use crate::host;
 use crate::settings::NoRedis;
 
-/// Does one step and prints what came of it. 0: done; 1: could not; 2: no Redis is set.
+/// Runs a queue command and prints its result. 0: done; 1: could not; 2: no Redis is set.
 #[must_use]
 pub fn run(store: &StoreSettings, command: &QueueCommand) -> ExitCode {
     let Some(url) = &store.redis_url else {
@@ -47,52 +47,52 @@ pub fn run(store: &StoreSettings, command: &QueueCommand) -> ExitCode {
     let ended = tokio::runtime::Runtime::new()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
-            let hand = || Hand::new(store, url, command.json);
-            let ended = runtime.block_on(async { hand().take(&command.step).await });
+            let cli = || QueueCli::new(store, url, command.json);
+            let ended = runtime.block_on(async { cli().run(&command.action).await });
             runtime.shutdown_background();
             ended
         });
     match ended {
         Ok(code) => code,
-        Err(error) if is_reader_gone(&error) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => fail("headroom-worker", &error),
     }
 }
 
-/// Whether nobody reads any more what is printed, as behind `| head`.
-fn is_reader_gone(error: &anyhow::Error) -> bool {
+/// Whether the reader of the output has ended, such as `head` in `| head`.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io = error.downcast_ref::<io::Error>();
     io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// The operator, and how to speak with him.
-struct Hand {
+/// The command's connection to the queue, and its output format.
+struct QueueCli {
     pool: Arc<RedisPool>,
-    operator: Operator,
+    admin: QueueAdmin,
     namespace: String,
     /// Where Redis is, without a password.
     redis: String,
     json: bool,
 }
 
-/// A reading of the queue's state as it is printed.
+/// The output of `status`.
 #[derive(Serialize)]
-struct Shown<'a> {
+struct StatusOutput<'a> {
     namespace: &'a str,
     redis: &'a str,
     #[serde(flatten)]
     status: &'a QueueStatus,
     #[serde(flatten)]
-    pace: Option<Pace>,
+    rate: Option<DrainRate>,
 }
 
-impl Hand {
+impl QueueCli {
     fn new(store: &StoreSettings, url: &RedisUrl, json: bool) -> Self {
         let keys = store.keys();
         let pool = pool(url, &keys);
         let bounds = Bounds::new(store.retention());
         Self {
-            operator: Operator::new(Arc::clone(&pool), keys, bounds, Timing::default()),
+            admin: QueueAdmin::new(Arc::clone(&pool), keys, bounds, Timing::default()),
             pool,
             namespace: store.namespace.clone(),
             redis: url.to_string(),
@@ -100,65 +100,66 @@ impl Hand {
         }
     }
 
-    async fn take(&self, step: &Step) -> anyhow::Result<ExitCode> {
-        // One that is away or evicts may be looked into all the same.
-        if let Err(unfit @ (Unfit::Old { .. } | Unfit::OneOfSeveral { .. })) =
-            refuse_unfit(&self.pool).await
+    async fn run(&self, action: &Action) -> anyhow::Result<ExitCode> {
+        // A Redis that evicts keys is not refused here, and one that is away is reported by the action.
+        if let Err(
+            unmet @ (UnmetRequirement::TooOld { .. } | UnmetRequirement::WrongTopology { .. }),
+        ) = check_requirements(&self.pool).await
         {
-            return Err(unfit.into());
+            return Err(unmet.into());
         }
-        match step {
-            Step::Status { watch: false } => self.status().await?,
-            Step::Status { watch: true } => tokio::select! {
+        match action {
+            Action::Status { watch: false } => self.status().await?,
+            Action::Status { watch: true } => tokio::select! {
                 ended = self.watch() => ended?,
                 () = shutdown::signal() => {}
             },
-            Step::List(limit) => {
-                let most = limit.or_default(self.json);
-                let listed = self.reach(self.operator.list(most).await)?;
-                self.print(&listed, || text::listed(&listed))?;
+            Action::List(limit) => {
+                let limit = limit.or_default(self.json);
+                let jobs = self.with_place(self.admin.list(limit).await)?;
+                self.print(&jobs, || text::jobs(&jobs))?;
             }
-            Step::Dead(limit) => {
-                let most = limit.or_default(self.json);
-                let buried = self.reach(self.operator.buried(most).await)?;
-                self.print(&buried, || text::buried(&buried))?;
+            Action::Dead(limit) => {
+                let limit = limit.or_default(self.json);
+                let dead_letters = self.with_place(self.admin.dead_letters(limit).await)?;
+                self.print(&dead_letters, || text::dead_letters(&dead_letters))?;
             }
-            Step::Replay { id: Some(id), .. } => return self.replay(id).await,
-            Step::Replay { id: None, .. } => {
-                let replayed = self.reach(self.operator.replay_all().await)?;
+            Action::Replay { id: Some(id), .. } => return self.replay(id).await,
+            Action::Replay { id: None, .. } => {
+                let replayed = self.with_place(self.admin.replay_all().await)?;
                 self.print(&replayed, || text::replayed(&replayed))?;
             }
-            Step::Drop { id } => {
-                let from = match self.operator.take_out(id).await {
-                    Err(Kept::Store(error)) => self.reach(Err(error))?,
+            Action::Drop { id } => {
+                let from = match self.admin.drop_job(id).await {
+                    Err(DropError::Store(error)) => self.with_place(Err(error))?,
                     ended => ended?,
                 };
-                let shown = json!({"dropped": id, "was": from});
-                self.print(&shown, || text::dropped(id, from))?;
+                let output = json!({"dropped": id, "was": from});
+                self.print(&output, || text::dropped(id, from))?;
             }
-            Step::Pause => {
-                let before = self.reach(self.operator.pause(&host::name()).await)?;
-                let shown = json!({"paused": true, "was_paused": before.is_some()});
-                self.print(&shown, || text::paused_now(before.as_ref()))?;
+            Action::Pause => {
+                let before = self.with_place(self.admin.pause(&host::name()).await)?;
+                let output = json!({"paused": true, "was_paused": before.is_some()});
+                self.print(&output, || text::paused(before.as_ref()))?;
             }
-            Step::Resume => {
-                let before = self.reach(self.operator.resume().await)?;
-                let shown = json!({"paused": false, "was_paused": before});
-                self.print(&shown, || text::resumed(before))?;
+            Action::Resume => {
+                let before = self.with_place(self.admin.resume().await)?;
+                let output = json!({"paused": false, "was_paused": before});
+                self.print(&output, || text::resumed(before))?;
             }
         }
         Ok(ExitCode::SUCCESS)
     }
 
     async fn status(&self) -> anyhow::Result<()> {
-        let status = self.reach(self.operator.status().await)?;
-        let shown = self.shown(&status, None);
-        self.print(&shown, || text::status(&shown))?;
+        let status = self.with_place(self.admin.status().await)?;
+        let output = self.status_output(&status, None);
+        self.print(&output, || text::status(&output))?;
         Ok(())
     }
 
     async fn replay(&self, id: &str) -> anyhow::Result<ExitCode> {
-        let replayed = self.reach(self.operator.replay(id).await)?;
+        let replayed = self.with_place(self.admin.replay(id).await)?;
         let refused = replayed.refused.first();
         if let (false, Some(refused)) = (self.json, refused) {
             bail!("job {id:?} can't be replayed: {}", refused.reason);
@@ -167,18 +168,22 @@ impl Hand {
         Ok(refused.map_or(ExitCode::SUCCESS, |_| ExitCode::FAILURE))
     }
 
-    fn shown<'a>(&'a self, status: &'a QueueStatus, pace: Option<Pace>) -> Shown<'a> {
-        Shown {
+    fn status_output<'a>(
+        &'a self,
+        status: &'a QueueStatus,
+        rate: Option<DrainRate>,
+    ) -> StatusOutput<'a> {
+        StatusOutput {
             namespace: &self.namespace,
             redis: &self.redis,
             status,
-            pace,
+            rate,
         }
     }
 
-    /// What Redis answered, or its error with the place where it should be.
-    fn reach<T>(&self, answered: Result<T, StoreError>) -> anyhow::Result<T> {
-        answered.with_context(|| self.place())
+    /// A result whose error also says where Redis should be.
+    fn with_place<T>(&self, result: Result<T, StoreError>) -> anyhow::Result<T> {
+        result.with_context(|| self.place())
     }
 
     fn place(&self) -> String {
@@ -188,7 +193,7 @@ impl Hand {
         )
     }
 
-    /// Prints the one or the other.
+    /// Prints the JSON if `--json` was given, otherwise the text.
     fn print(&self, json: &impl Serialize, text: impl FnOnce() -> String) -> io::Result<()> {
         let printed = if self.json {
             serde_json::to_string(json)? + "\n"

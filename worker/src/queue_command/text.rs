@@ -1,22 +1,24 @@
-//! The answers as people read them.
+//! Formats the results of queue commands as text.
 
 use std::fmt::Write;
 
 use comfy_table::{CellAlignment, Table, presets};
-use headroom_shared::queue::redis::operator::{
-    Buried, Content, Listed, Paused, QueueStatus, Replayed, TakenFrom, Whereabouts,
+use headroom_shared::queue::redis::admin::{
+    Content, DeadLetters, DroppedFrom, JobList, JobState, Paused, QueueStatus, ReplayOutcome,
 };
 use headroom_shared::store::StoreError;
 
-use super::Shown;
-use super::pace::Pace;
-use super::units::{plain, size, time};
+use super::StatusOutput;
+use super::drain_rate::DrainRate;
+use super::format::{duration, sanitized, size};
 
-/// The queue's state.
-pub(super) fn status(shown: &Shown<'_>) -> String {
-    let (status, totals) = (shown.status, shown.status.totals);
+/// The output of `status`.
+pub(super) fn status(output: &StatusOutput<'_>) -> String {
+    let (status, totals) = (output.status, output.status.totals);
     let mut table = Table::new();
-    let oldest = status.oldest_ms.map(|age| format!("oldest {}", time(age)));
+    let oldest = status
+        .oldest_ms
+        .map(|age| format!("oldest {}", duration(age)));
     let depth = status.depth;
     for (name, count, more) in [
         ("waiting", depth.waiting, oldest.unwrap_or_default()),
@@ -26,13 +28,13 @@ pub(super) fn status(shown: &Shown<'_>) -> String {
     ] {
         table.add_row([name.to_owned(), count.to_string(), more]);
     }
-    right(&mut table, &[1]);
-    let mut text = format!("queue {} at {}\n\n", shown.namespace, shown.redis);
+    align_right(&mut table, &[1]);
+    let mut text = format!("queue {} at {}\n\n", output.namespace, output.redis);
     text += &lines(table);
     let _ = writeln!(
         text,
         "\npaused   {}",
-        status.paused.as_ref().map_or("no".to_owned(), pause)
+        status.paused.as_ref().map_or("no".to_owned(), pause_info)
     );
     let _ = writeln!(
         text,
@@ -51,28 +53,28 @@ pub(super) fn status(shown: &Shown<'_>) -> String {
         totals.reaped,
         totals.dead
     );
-    if let Some(pace) = shown.pace {
-        text += &pace_lines(pace);
+    if let Some(rate) = output.rate {
+        text += &rate_lines(rate);
     }
     text + "\n" + &workers(status)
 }
 
-fn pause(paused: &Paused) -> String {
+fn pause_info(paused: &Paused) -> String {
     match (paused.since_ms, &paused.by) {
-        (Some(ms), Some(by)) => format!("for {}, by {}", time(ms), plain(by)),
+        (Some(ms), Some(by)) => format!("for {}, by {}", duration(ms), sanitized(by)),
         _ => "yes".to_owned(),
     }
 }
 
-fn pace_lines(pace: Pace) -> String {
-    let per_second = pace.per_second.map_or_else(
+fn rate_lines(rate: DrainRate) -> String {
+    let per_second = rate.per_second.map_or_else(
         || "not known yet".to_owned(),
         |jobs| format!("{jobs:.1} jobs done per second"),
     );
-    let empty = match pace.eta_s {
-        None => pace.no_eta.to_owned(),
+    let empty = match rate.eta_s {
+        None => rate.no_eta.to_owned(),
         Some(0) => "now".to_owned(),
-        Some(seconds) => format!("in {}", time(seconds * 1000)),
+        Some(seconds) => format!("in {}", duration(seconds * 1000)),
     };
     format!("pace     {per_second}\nempty    {empty}\n")
 }
@@ -81,90 +83,90 @@ fn workers(status: &QueueStatus) -> String {
     if status.workers.is_empty() {
         return "no workers: nothing is claimed until one starts\n".to_owned();
     }
-    let mut table = headed(&["worker", "heartbeat", "", "holds", "threads", "version"]);
+    let mut table = table_with_header(&["worker", "heartbeat", "", "holds", "threads", "version"]);
     for worker in &status.workers {
         let info = worker.info.as_ref();
         table.add_row([
-            plain(&worker.id),
-            format!("{} ago", time(worker.heartbeat_ms)),
+            sanitized(&worker.id),
+            format!("{} ago", duration(worker.heartbeat_ms)),
             if worker.alive { "alive" } else { "stale" }.to_owned(),
             worker.holds.to_string(),
             info.map_or_else(String::new, |info| info.threads.to_string()),
-            info.map_or_else(String::new, |info| plain(&info.version)),
+            info.map_or_else(String::new, |info| sanitized(&info.version)),
         ]);
     }
-    right(&mut table, &[1, 3, 4]);
+    align_right(&mut table, &[1, 3, 4]);
     lines(table)
 }
 
-/// That Redis does not answer.
+/// The output of `status --watch` while Redis is away.
 pub(super) fn away(place: &str, error: &StoreError) -> String {
     format!("{place} is away: {error}\ntries again every second\n")
 }
 
-/// The jobs that are not done.
-pub(super) fn listed(listed: &Listed) -> String {
-    if listed.jobs.is_empty() {
+/// The output of `list`.
+pub(super) fn jobs(list: &JobList) -> String {
+    if list.jobs.is_empty() {
         return "no job waits, is in work or delayed\n".to_owned();
     }
-    let mut table = headed(&[
+    let mut table = table_with_header(&[
         "state", "id", "model", "tokens", "blocks", "text", "pushed", "prefix", "trace", "where",
     ]);
-    for job in &listed.jobs {
-        let (state, place) = match &job.is {
-            Whereabouts::Waiting => ("waiting", String::new()),
-            Whereabouts::Active { worker } => ("active", format!("at {}", plain(worker))),
-            Whereabouts::Delayed { due_in_ms } => {
-                ("delayed", format!("due in {}", time(*due_in_ms)))
+    for job in &list.jobs {
+        let (state, place) = match &job.state {
+            JobState::Waiting => ("waiting", String::new()),
+            JobState::Active { worker } => ("active", format!("at {}", sanitized(worker))),
+            JobState::Delayed { due_in_ms } => {
+                ("delayed", format!("due in {}", duration(*due_in_ms)))
             }
         };
         let mut row = vec![state.to_owned()];
         match &job.content {
-            Content::Unreadable { unreadable } => row.push(plain(unreadable)),
+            Content::Unreadable { unreadable } => row.push(sanitized(unreadable)),
             Content::Envelope(envelope) => row.extend([
-                plain(&envelope.id),
-                plain(&envelope.model),
+                sanitized(&envelope.id),
+                sanitized(&envelope.model),
                 envelope.tokens.to_string(),
                 envelope.blocks.to_string(),
                 size(envelope.bytes),
-                format!("{} ago", time(job.age_ms.unwrap_or_default())),
+                format!("{} ago", duration(job.age_ms.unwrap_or_default())),
                 envelope.prefix.to_string(),
-                plain(&envelope.trace),
+                sanitized(&envelope.trace),
                 place,
             ]),
         }
         table.add_row(row);
     }
-    right(&mut table, &[3, 4, 5, 6]);
-    lines(table) + &and_more(listed.more)
+    align_right(&mut table, &[3, 4, 5, 6]);
+    lines(table) + &and_more(list.more)
 }
 
-/// The dead list.
-pub(super) fn buried(buried: &Buried) -> String {
-    if buried.dead.is_empty() {
+/// The output of `dead`.
+pub(super) fn dead_letters(list: &DeadLetters) -> String {
+    if list.dead.is_empty() {
         return "no job is buried\n".to_owned();
     }
-    let mut table = headed(&["id", "buried", "model", "tokens", "worker", "reason"]);
-    for job in &buried.dead {
+    let mut table = table_with_header(&["id", "buried", "model", "tokens", "worker", "reason"]);
+    for job in &list.dead {
         let (id, model, tokens) = match &job.content {
             Content::Envelope(envelope) => (
-                plain(&envelope.id),
-                plain(&envelope.model),
+                sanitized(&envelope.id),
+                sanitized(&envelope.model),
                 envelope.tokens.to_string(),
             ),
             Content::Unreadable { .. } => ("(no id)".to_owned(), String::new(), String::new()),
         };
         table.add_row([
             id,
-            format!("{} ago", time(job.age_ms)),
+            format!("{} ago", duration(job.age_ms)),
             model,
             tokens,
-            plain(&job.worker),
-            plain(&job.reason),
+            sanitized(&job.worker),
+            sanitized(&job.reason),
         ]);
     }
-    right(&mut table, &[1, 3]);
-    lines(table) + &and_more(buried.more)
+    align_right(&mut table, &[1, 3]);
+    lines(table) + &and_more(list.more)
 }
 
 fn and_more(more: u64) -> String {
@@ -174,40 +176,40 @@ fn and_more(more: u64) -> String {
     }
 }
 
-/// What became of a replay.
-pub(super) fn replayed(replayed: &Replayed) -> String {
+/// The output of `replay`.
+pub(super) fn replayed(outcome: &ReplayOutcome) -> String {
     let mut text = String::new();
-    for refused in &replayed.refused {
-        let id = refused.id.as_deref().map_or("(no id)".into(), plain);
-        let _ = writeln!(text, "{id} stays buried: {}", plain(&refused.reason));
+    for refused in &outcome.refused {
+        let id = refused.id.as_deref().map_or("(no id)".into(), sanitized);
+        let _ = writeln!(text, "{id} stays buried: {}", sanitized(&refused.reason));
     }
-    match replayed.replayed.as_slice() {
+    match outcome.replayed.as_slice() {
         [] => text + "no job was replayed\n",
-        [id] => text + &format!("{} waits in the queue again\n", plain(id)),
+        [id] => text + &format!("{} waits in the queue again\n", sanitized(id)),
         ids => text + &format!("{} jobs wait in the queue again\n", ids.len()),
     }
 }
 
-/// That a job is out of the queue.
-pub(super) fn dropped(id: &str, from: TakenFrom) -> String {
+/// The output of `drop`.
+pub(super) fn dropped(id: &str, from: DroppedFrom) -> String {
     let was = match from {
-        TakenFrom::Waiting => "it waited in the queue",
-        TakenFrom::Delayed => "it was delayed",
-        TakenFrom::Dead => "it was buried",
+        DroppedFrom::Waiting => "it waited in the queue",
+        DroppedFrom::Delayed => "it was delayed",
+        DroppedFrom::Dead => "it was buried",
     };
-    format!("{} is dropped: {was}\n", plain(id))
+    format!("{} is dropped: {was}\n", sanitized(id))
 }
 
-/// That claims are stopped.
-pub(super) fn paused_now(before: Option<&Paused>) -> String {
+/// The output of `pause`.
+pub(super) fn paused(before: Option<&Paused>) -> String {
     match before {
-        Some(before) => format!("it was paused before ({})\n", pause(before)),
+        Some(before) => format!("it was paused before ({})\n", pause_info(before)),
         None => "paused: workers end what they work on and claim no more until `queue resume`\n"
             .to_owned(),
     }
 }
 
-/// That claims go on.
+/// The output of `resume`.
 pub(super) fn resumed(before: bool) -> String {
     let text = if before {
         "workers claim jobs again"
@@ -217,13 +219,13 @@ pub(super) fn resumed(before: bool) -> String {
     text.to_owned() + "\n"
 }
 
-fn headed(names: &[&str]) -> Table {
+fn table_with_header(names: &[&str]) -> Table {
     let mut table = Table::new();
     table.set_header(names.iter().copied());
     table
 }
 
-fn right(table: &mut Table, columns: &[usize]) {
+fn align_right(table: &mut Table, columns: &[usize]) {
     for column in columns {
         if let Some(column) = table.column_mut(*column) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -231,7 +233,7 @@ fn right(table: &mut Table, columns: &[usize]) {
     }
 }
 
-/// A table's lines, as wide as they come: whoever cuts or wraps them loses an id.
+/// A table's lines at their full width: cut or wrapped ids would be of no use.
 fn lines(mut table: Table) -> String {
     table.load_style(presets::NOTHING);
     for column in table.column_iter_mut() {

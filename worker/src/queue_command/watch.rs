@@ -1,4 +1,4 @@
-//! One reading a second.
+//! `queue status --watch`: shows the status every second.
 
 use std::io;
 use std::time::Duration;
@@ -7,36 +7,36 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::pace::Readings;
+use super::drain_rate::RateWindow;
 use super::screen::Screen;
-use super::{Hand, text};
+use super::{QueueCli, text};
 
-/// Between two readings.
-const EVERY: Duration = Duration::from_secs(1);
+/// Time between two readings.
+const INTERVAL: Duration = Duration::from_secs(1);
 
-impl Hand {
-    /// Shows the queue's state every second, and where Redis is away, that: over the one before where there is a terminal,
-    /// otherwise one after the other.
+impl QueueCli {
+    /// Shows the queue's status every second, or that Redis is away. On a terminal each is drawn over the one before, otherwise they follow
+    /// each other.
     ///
     /// # Errors
     /// When nothing can be printed, or Redis refuses this login.
     pub(super) async fn watch(&self) -> anyhow::Result<()> {
         let mut screen = Screen::stdout().filter(|_| !self.json);
-        let mut readings = Readings::default();
-        let mut beats = interval(EVERY);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut rate_window = RateWindow::default();
+        let mut ticks = interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            beats.tick().await;
-            match self.operator.status().await {
+            ticks.tick().await;
+            match self.admin.status().await {
                 Ok(status) => {
-                    let shown = self.shown(&status, Some(readings.add(&status)));
-                    self.show(&mut screen, &shown, text::status(&shown))?;
+                    let output = self.status_output(&status, Some(rate_window.add(&status)));
+                    self.show(&mut screen, &output, text::status(&output))?;
                 }
                 Err(error) if error.is_passing() => {
-                    let shown = json!({"error": error.to_string()});
-                    self.show(&mut screen, &shown, text::away(&self.place(), &error))?;
+                    let output = json!({"error": error.to_string()});
+                    self.show(&mut screen, &output, text::away(&self.place(), &error))?;
                 }
-                Err(error) => return self.reach(Err(error)),
+                Err(error) => return self.with_place(Err(error)),
             }
         }
     }

@@ -31,7 +31,7 @@ enum Style {
     Compact,
     /// On one line, with a space after each comma and colon.
     Spaced,
-    /// Every element and member on a line of its own, with so many spaces for each level; none stands for a tab.
+    /// Every element and member on a line of its own, with so many spaces for each level; none means a tab.
     Indented(usize),
 }
 
@@ -178,7 +178,7 @@ impl Writer<'_> {
         });
     }
 
-    /// What stands before an element or member.
+    /// The white space before an element or member.
     fn next(&mut self, is_first: bool, depth: usize) {
         if !is_first {
             self.text.push(',');

@@ -1,12 +1,12 @@
-//! JSON in a layout that can be put back: its white space goes, and an array of like objects becomes a table that says the keys once.
+//! Removes the white space of JSON whose layout can be restored, and writes arrays of similar objects as tables that name the keys once.
 //!
 //! ```text
 //! table{"id","user":{"login"},"tags":[{"name"}],"state"="open"}[[1,["bob"],[["x"],["y"]]]
 //! [2,null,]]
 //! ```
 //!
-//! A table stands where an array stood and is told from it by its first letter. Its rows stand on lines of their own. A place is empty
-//! where the object has no such key, so a missing key is not a `null`. An object that does not fit its table is written out.
+//! A table replaces an array; its first letter tells it from one. Each row is on a line of its own. A place is empty where the object has
+//! no such key, so a missing key is not a `null`. An object that does not fit its table is written out.
 
 mod layout;
 mod parse;

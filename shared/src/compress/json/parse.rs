@@ -1,4 +1,4 @@
-//! A JSON text as a list of values in the order of the text. `serde_json` checks that it is JSON; this module finds where its values stand.
+//! Parses a JSON text into a list of values in the order of the text. `serde_json` checks that it is JSON; this module finds the values.
 
 use std::ops::Range;
 
@@ -35,7 +35,7 @@ pub(super) enum Kind {
     Scalar,
 }
 
-/// Where a value stands in its document.
+/// The position of a value in its document.
 pub(super) type Index = u32;
 
 impl<'a> Document<'a> {
@@ -80,12 +80,12 @@ impl<'a> Document<'a> {
         self.values[of as usize].kind
     }
 
-    /// A value as it stands in the text.
+    /// The text of a value.
     pub(super) fn text(&self, of: Index) -> &'a str {
         &self.text[self.span(of)]
     }
 
-    /// Where a value stands in the text.
+    /// The position of a value in the text.
     pub(super) fn span(&self, of: Index) -> Range<usize> {
         let value = self.values[of as usize];
         value.start as usize..value.end as usize

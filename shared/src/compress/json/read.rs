@@ -1,8 +1,8 @@
-//! Reading tables back into arrays of objects.
+//! Reads tables back into arrays of objects.
 
 use super::parse::{MAX_DEPTH, scalar_len};
 
-/// The JSON, without white space, that a text with tables stands for.
+/// The JSON, without white space, of a text with tables.
 pub(super) fn one(text: &str) -> Option<String> {
     let mut reader = Reader::new(text);
     reader.value()?;
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self) -> Option<()> {
         self.depth += 1;
-        // A table adds one level to those of the array that it stands for.
+        // A table adds one level to those of the array that it replaces.
         if self.depth > 2 * MAX_DEPTH {
             return None;
         }

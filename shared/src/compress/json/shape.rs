@@ -1,4 +1,4 @@
-//! What the objects of an array have in common.
+//! The shape of a table: the keys and values that the objects of an array have in common.
 
 use super::parse::{Document, Index, Kind};
 

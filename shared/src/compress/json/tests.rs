@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::compress::testing::round_trip;
-use crate::compress::tests::json_text;
+use crate::compress::tests::generators::json_text;
 
 fn body(text: &str) -> String {
     let form = round_trip(&Json, text).unwrap();

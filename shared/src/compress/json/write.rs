@@ -1,4 +1,4 @@
-//! Writing a document without white space, with tables.
+//! Writes a document without white space, with tables.
 
 use super::parse::{Document, Index, Kind};
 use super::shape::{self, Cells, Column};

@@ -1,4 +1,4 @@
-//! Search results, `path:line:text`, grouped by file. Context lines, `path-line-text`, and lines without a number, `path:text`, go with
+//! Groups search results, `path:line:text`, by file. Context lines, `path-line-text`, and lines without a number, `path:text`, go with
 //! their file.
 
 mod paths;
@@ -38,11 +38,11 @@ impl Compressor for Search {
             }
         }
         body.pop();
-        let said = |what: &str, path: &str| match path {
+        let described = |what: &str, path: &str| match path {
             "" => String::new(),
             path => format!("{what}{path}"),
         };
-        let (below, root) = (said(BELOW, below), said(ROOT, paths.root()));
+        let (below, root) = (described(BELOW, below), described(ROOT, paths.root()));
         (found > 1).then(|| with_header(&format!("{BEFORE}{below}{root}{AFTER}"), &body))
     }
 

@@ -1,4 +1,4 @@
-//! Which files a text has search results of.
+//! Finds the files that a text has search results of.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ pub(super) struct Paths<'a> {
     root: &'a str,
 }
 
-/// In how many lines a path stands.
+/// How many lines a path appears in.
 #[derive(Default)]
 struct Seen {
     /// As a match with its line number.
@@ -67,7 +67,7 @@ impl<'a> Paths<'a> {
         self.root
     }
 
-    /// The path of a result and what stands after the separator; of a result without a number the separator too.
+    /// The path of a result and the text after the separator; of a result without a number the separator too.
     pub(super) fn split<'t>(&self, line: &'t str) -> Option<(&'t str, &'t str)> {
         if let Some((path, rest)) = split_path(line)
             && let Some(seen) = self.files.get(path)

@@ -1,10 +1,10 @@
-//! A text that goes into a payload as it came: escaped.
+//! A text that goes into a payload still escaped, as it was in the request.
 
 use memchr::memmem;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A JSON string that a worker can surely read, as it stands in a document. One that it can't would cost its whole job.
+/// A JSON string that a worker can surely read, as it is in a document. One that it can't would cost its whole job.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub struct EscapedText<'a>(&'a RawValue);

@@ -1,35 +1,35 @@
-//! The end of a job: what it leaves in the store, and the next element with it.
+//! Acknowledges a job: stores its result, and claims the next element in the same step.
 
 use std::sync::atomic::Ordering;
 
 use super::scripts;
-use super::worker::{RedisWork, minus};
+use super::work_queue::{RedisWorkQueue, negative};
 use crate::contract::job::Envelope;
 use crate::queue::limits::ms;
-use crate::queue::work::Left;
+use crate::queue::work_queue::ResultEntry;
 use crate::queue::{Element, Finished};
+use crate::redis::Retry;
 use crate::store::StoreError;
 
-impl RedisWork {
-    /// Writes what a job leaves in the store, which is the same however often it is written.
-    pub(super) async fn write(&self, entries: &[Left<'_>]) -> Result<(), StoreError> {
+impl RedisWorkQueue {
+    /// Writes a job's result, which is the same however often it is written.
+    pub(super) async fn write_result(&self, entries: &[ResultEntry<'_>]) -> Result<(), StoreError> {
         let mut write = redis::pipe();
         for (key, value) in entries {
             let set = write.cmd("SET").arg(self.keys.entry(*key)).arg(&**value);
-            set.arg("PX").arg(ms(self.bounds.results_live)).ignore();
+            set.arg("PX").arg(ms(self.bounds.result_ttl)).ignore();
         }
-        let write = async |mut connection| write.exec_async(&mut connection).await;
-        self.pool.repeat("write a result", write).await
+        self.pool.query("write a result", Retry::Once, &write).await
     }
 
-    /// Ends a job, writes what it leaves in the store, and claims the next element if `and_claim` says so.
-    pub(super) async fn end(
+    /// Acknowledges a job, writes its result, and claims the next element if `and_claim` says so.
+    pub(super) async fn acknowledge(
         &self,
         (element, envelope): (&Element, &Envelope),
-        entries: &[Left<'_>],
+        entries: &[ResultEntry<'_>],
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
-        let found = and_claim.then(|| self.held().next_found()).flatten();
+        let adopted = and_claim.then(|| self.held().next_adopted()).flatten();
         let mut script = scripts::FINISH.key(&self.active);
         script
             .key(self.keys.payload(&envelope.id))
@@ -42,39 +42,38 @@ impl RedisWork {
             .arg(&envelope.id)
             .arg(self.keys.done())
             .arg(envelope.prefix.to_string())
-            .arg(minus(envelope.bytes))
-            .arg(u8::from(and_claim && found.is_none()))
-            .arg(ms(self.bounds.results_live));
+            .arg(negative(envelope.bytes))
+            .arg(u8::from(and_claim && adopted.is_none()))
+            .arg(ms(self.bounds.result_ttl));
         for (key, value) in entries {
             script.key(self.keys.entry(*key)).arg(&**value);
         }
         let before = self.pool.generation();
-        let ended = self.pool.run("finish a job", &script).await;
-        if and_claim && (ended.is_err() || self.pool.generation() != before) {
-            self.may_claim_late();
+        let reply = self.pool.query("finish a job", Retry::Once, &script);
+        let reply = reply.await;
+        if and_claim && (reply.is_err() || self.pool.generation() != before) {
+            self.note_lost_claim();
         }
-        let (mine, paused, claimed): (bool, bool, Option<Vec<u8>>) = match ended {
-            Ok(ended) => ended,
+        let (was_held, paused, claimed): (bool, bool, Option<Vec<u8>>) = match reply {
+            Ok(reply) => reply,
             Err(error) => {
-                found
+                adopted
                     .into_iter()
-                    .for_each(|found| self.held().put_off(found));
+                    .for_each(|element| self.held().return_adopted(element));
                 return Err(error);
             }
         };
-        self.held().settle(element);
+        self.held().end(element);
         if paused {
             self.paused.store(true, Ordering::Relaxed);
         }
-        let next = claimed.map(|bytes| Element::new(bytes.into())).or(found);
-        let next = next.filter(|element| self.held().take(element));
-        Ok((
-            if mine {
-                Finished::Done
-            } else {
-                Finished::DoneAgain
-            },
-            next,
-        ))
+        let next = claimed.map(|bytes| Element::new(bytes.into())).or(adopted);
+        let next = next.filter(|element| self.held().start(element));
+        let finished = if was_held {
+            Finished::Done
+        } else {
+            Finished::DoneAgain
+        };
+        Ok((finished, next))
     }
 }

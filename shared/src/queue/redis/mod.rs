@@ -1,28 +1,27 @@
-//! The queue over Redis lists. The table of keys in `docs/operations.md` says what stands where.
+//! The queue over Redis lists. `docs/operations.md` has the table of its keys.
 //!
 //! | file | what |
 //! |---|---|
-//! | `fit` | refuses a Redis that can't hold the queue |
-//! | `pressure` | how full Redis is |
-//! | `producer` | [`RedisQueue`]: offers and counts |
-//! | `line` | the one connection that blocks until a job comes |
-//! | `held` | what this worker knows that it holds, and what it holds without knowing |
-//! | `worker` | [`RedisWork`]: claim, take up, put off, bury, beat, leave |
-//! | `finish` | ends a job, and claims the next with it |
-//! | [`operator`] | [`Operator`](operator::Operator): looks, replays, drops, pauses |
-//! | `reap` | takes back what dead workers hold |
-//! | `scripts` | every step over several keys, as a script |
+//! | `job_queue` | [`RedisJobQueue`]: pushes jobs, and counts them |
+//! | `work_queue` | [`RedisWorkQueue`]: claims, loads and retries jobs, sends heartbeats |
+//! | `finish`, `reap` | more of it: acknowledges a job and claims the next; takes back what dead workers hold |
+//! | `blocking_claim` | the one connection that blocks until a job comes |
+//! | `held_elements` | the elements that a worker holds, and those of claims whose reply was lost |
+//! | [`admin`] | [`QueueAdmin`](admin::QueueAdmin): what an operator does: status, list, replay, drop, pause |
+//! | `requirements` | refuses a Redis that is too old or evicts keys |
+//! | `memory` | how full Redis is |
+//! | `scripts` | the Lua scripts: every step over several keys is one |
 
+pub mod admin;
+mod blocking_claim;
 mod finish;
-mod fit;
-mod held;
-mod line;
-pub mod operator;
-mod pressure;
-mod producer;
+mod held_elements;
+mod job_queue;
+mod memory;
 mod reap;
+mod requirements;
 mod scripts;
-mod worker;
+mod work_queue;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,16 +30,16 @@ use crate::contract::keys::Keys;
 use crate::redis::RedisPool;
 use crate::runtime::config::RedisUrl;
 
-pub use self::fit::{Unfit, refuse_unfit};
-pub use self::producer::RedisQueue;
-pub use self::worker::{RedisWork, WorkerInfo};
+pub use self::job_queue::RedisJobQueue;
+pub use self::requirements::{UnmetRequirement, check_requirements};
+pub use self::work_queue::{RedisWorkQueue, WorkerInfo};
 
-/// How long an answer may take: enough for the largest payload over a slow line.
-const ANSWER: Duration = Duration::from_secs(5);
+/// How long a response may take: enough for the largest payload over a slow line.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The queue's connections to Redis. They are not the store's, so that no large job holds up a request. Must be called within a
 /// tokio runtime.
 #[must_use]
 pub fn pool(url: &RedisUrl, keys: &Keys) -> Arc<RedisPool> {
-    RedisPool::new("queue", url, keys, ANSWER)
+    RedisPool::new("queue", url, keys, RESPONSE_TIMEOUT)
 }

@@ -1,4 +1,4 @@
-//! The scripts. Each says in its head what it is given and what it returns; all of its keys are declared.
+//! The Lua scripts. Each documents its KEYS, its ARGV and what it returns; all of its keys are declared.
 
 use std::sync::LazyLock;
 
@@ -13,19 +13,19 @@ macro_rules! scripts {
 
 scripts! {
     ENQUEUE = "enqueue.lua";
-    TURN_AWAY = "turn_away.lua";
+    DROP_IF_FULL = "drop_if_full.lua";
     COALESCE = "coalesce.lua";
     CLAIM = "claim.lua";
-    TAKE = "take.lua";
+    LOAD = "load.lua";
     FINISH = "finish.lua";
     RETRY = "retry.lua";
-    BURY = "bury.lua";
-    BEAT = "beat.lua";
+    DEAD_LETTER = "dead_letter.lua";
+    HEARTBEAT = "heartbeat.lua";
     REAP = "reap.lua";
     PROMOTE = "promote.lua";
     RELEASE = "release.lua";
-    GIVE_BACK = "give_back.lua";
-    LOOK = "look.lua";
+    RELEASE_ALL = "release_all.lua";
+    STATUS = "status.lua";
     LIST = "list.lua";
     REPLAY = "replay.lua";
     DROP = "drop.lua";

@@ -1,4 +1,4 @@
-//! Turns what the command-line parser says of a bad setting into one clear line.
+//! Turns the command-line parser's error about a bad setting into one clear line.
 
 use std::ffi::OsString;
 use std::process::ExitCode;

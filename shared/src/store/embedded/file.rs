@@ -1,4 +1,4 @@
-//! Opens the file, or says clearly why not.
+//! Opens the file, with an error that says what to do if that fails.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -7,54 +7,57 @@ use std::path::Path;
 
 use redb::{Database, DatabaseError, ReadableTable, StorageError};
 
-use super::filter::Filter;
-use super::layout::{META, USED, VALUES};
+use super::key_filter::KeyFilter;
+use super::tables::{META, USED, VALUES};
 use crate::contract::id::DigestKey;
 use crate::store::StoreError;
 
 /// The file's name in the data folder.
-const NAME: &str = "headroom.redb";
+const FILE_NAME: &str = "headroom.redb";
 /// The version of the file's format.
 const FORMAT: u32 = 1;
-/// What the database may keep in memory, in bytes. The proxy has a cache of its own in front.
-const CACHE: usize = 64 << 20;
-/// What it may keep in memory while it is repaired and its keys are walked, in bytes.
-const WALK_CACHE: usize = 1 << 20;
+/// The database's cache in bytes. The proxy has a cache of its own in front.
+const CACHE_BYTES: usize = 64 << 20;
+/// Its cache while the file is repaired and its keys are read, in bytes.
+const OPENING_CACHE_BYTES: usize = 1 << 20;
 
-/// Opens or makes the database in `dir`, and gives the deployment's secret and the filter of its keys with it.
-pub(super) fn open(dir: &Path) -> Result<(Database, DigestKey, Filter), StoreError> {
-    let path = dir.join(NAME);
+/// Opens or creates the database in `dir`. Returns it with the deployment's secret and the filter of its keys.
+pub(super) fn open(dir: &Path) -> Result<(Database, DigestKey, KeyFilter), StoreError> {
+    let path = dir.join(FILE_NAME);
     let failed = |cause: String| {
         StoreError::other(
             "opening the embedded store",
             format!("{}: {cause}", path.display()),
         )
     };
-    // A damaged file can make the database panic where it meets what it has never written.
+    // The database may panic on a damaged file.
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        // Opened twice, because what a repair and the walk over the keys read stays in the database's cache.
-        let walked = database(dir, &path, WALK_CACHE)?;
-        let (secret, filter) = (begin(&walked)?, Filter::of(&walked).map_err(text)?);
+        // Opened twice, because the pages that a repair and the walk over the keys read stay in the database's cache.
+        let walked = database(dir, &path, OPENING_CACHE_BYTES)?;
+        let (secret, filter) = (
+            check_format(&walked)?,
+            KeyFilter::of(&walked).map_err(text)?,
+        );
         drop(walked);
-        Ok((database(dir, &path, CACHE)?, secret, filter))
+        Ok((database(dir, &path, CACHE_BYTES)?, secret, filter))
     }));
     opened
         .unwrap_or_else(|_| Err(DAMAGED.to_owned()))
         .map_err(failed)
 }
 
-/// The database in `dir`, which may keep `cache` bytes in memory.
+/// The database in `dir`, with a cache of so many bytes.
 fn database(dir: &Path, path: &Path, cache: usize) -> Result<Database, String> {
-    let file = make(dir, path).map_err(|error| error.to_string())?;
+    let file = open_file(dir, path).map_err(|error| error.to_string())?;
     Database::builder()
         .set_cache_size(cache)
         .create_file(file)
-        .map_err(refusal)
+        .map_err(explained)
 }
 
 const DAMAGED: &str = "the file is damaged: move it away to begin with an empty one";
 
-fn refusal(error: DatabaseError) -> String {
+fn explained(error: DatabaseError) -> String {
     match error {
         DatabaseError::DatabaseAlreadyOpen => {
             "another process has it open: stop the other proxy, or \
@@ -75,7 +78,7 @@ fn refusal(error: DatabaseError) -> String {
 }
 
 #[cfg(unix)]
-fn make(dir: &Path, path: &Path) -> io::Result<File> {
+fn open_file(dir: &Path, path: &Path) -> io::Result<File> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
@@ -89,7 +92,7 @@ fn make(dir: &Path, path: &Path) -> io::Result<File> {
 }
 
 #[cfg(not(unix))]
-fn make(dir: &Path, path: &Path) -> io::Result<File> {
+fn open_file(dir: &Path, path: &Path) -> io::Result<File> {
     DirBuilder::new().recursive(true).create(dir)?;
     OpenOptions::new()
         .read(true)
@@ -99,8 +102,8 @@ fn make(dir: &Path, path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Checks the format's version, or makes the tables of a new file, and gives its secret.
-fn begin(database: &Database) -> Result<DigestKey, String> {
+/// Checks the format's version, or creates the tables of a new file. Returns the secret.
+fn check_format(database: &Database) -> Result<DigestKey, String> {
     let transaction = database.begin_write().map_err(text)?;
     let secret = {
         let mut meta = transaction.open_table(META).map_err(text)?;
@@ -143,7 +146,7 @@ mod tests {
     use super::*;
 
     fn meta(dir: &Path, name: &str, value: &[u8]) {
-        let database = Database::create(dir.join(NAME)).unwrap();
+        let database = Database::create(dir.join(FILE_NAME)).unwrap();
         let transaction = database.begin_write().unwrap();
         let mut table = transaction.open_table(META).unwrap();
         table.insert(name, value).unwrap();

@@ -1,8 +1,16 @@
-//! A store in a local file, for a proxy that has no Redis.
+//! [`EmbeddedStore`]: a store in a local file, for a proxy without Redis.
+//!
+//! | file | what |
+//! |---|---|
+//! | here | the store: reads |
+//! | `writer` | the thread that writes |
+//! | `file` | opens the file |
+//! | `tables` | the file's tables and keys |
+//! | `key_filter` | which keys the file may hold, in memory |
 
 mod file;
-mod filter;
-mod layout;
+mod key_filter;
+mod tables;
 mod writer;
 
 use std::fmt;
@@ -16,23 +24,23 @@ use bytes::Bytes;
 use redb::{Database, ReadableDatabase};
 use tokio::sync::{mpsc, oneshot};
 
-use self::filter::Filter;
-use self::layout::{FileKey, USED, VALUES, file_key};
-use self::writer::{Change, Order, Swept, WAITING};
+use self::key_filter::KeyFilter;
+use self::tables::{FileKey, USED, VALUES, file_key};
+use self::writer::{Change, MAX_BATCH, Request, SweepStep};
 use super::{Entry, Key, Store, StoreError};
 use crate::contract::id::DigestKey;
 use crate::runtime::clock::now_ms;
 
 /// A store in a database file, open in one process at a time.
 ///
-/// Reads run beside each other and beside writes. Writes go to one thread, which commits what has gathered as one; it ends
-/// when the store is dropped.
+/// Reads run concurrently, also with writes. Writes go to one thread, which commits all waiting ones in one transaction; it ends when the
+/// store is dropped.
 pub struct EmbeddedStore {
     database: Arc<Database>,
-    filter: Arc<Filter>,
+    filter: Arc<KeyFilter>,
     secret: DigestKey,
     retention_ms: u64,
-    orders: Option<mpsc::Sender<Order>>,
+    requests: Option<mpsc::Sender<Request>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -49,7 +57,7 @@ impl EmbeddedStore {
         let retention_ms = u64::try_from(retention.as_millis())
             .unwrap_or(u64::MAX)
             .max(1);
-        let (orders, received) = mpsc::channel(WAITING);
+        let (requests, received) = mpsc::channel(MAX_BATCH);
         let written = (Arc::clone(&database), Arc::clone(&filter));
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -60,13 +68,13 @@ impl EmbeddedStore {
             filter,
             secret,
             retention_ms,
-            orders: Some(orders),
+            requests: Some(requests),
             writer: Some(writer),
         })
     }
 
-    /// Deletes what has expired, in steps of some milliseconds between which others write; gives how many entries that
-    /// were. The file does not shrink: its space is used again.
+    /// Deletes expired entries, in steps of some milliseconds between which other writes run. Returns how many they were. The file does not
+    /// shrink: its space is used again.
     ///
     /// # Errors
     /// When the file can't be written. What was deleted before stays so.
@@ -74,7 +82,7 @@ impl EmbeddedStore {
         let mut deleted = 0;
         let mut after = None;
         loop {
-            let step = self.order(Change::Sweep(after)).await?;
+            let step = self.submit(Change::Sweep(after)).await?;
             deleted += step.deleted;
             after = step.last;
             if after.is_none() {
@@ -83,26 +91,26 @@ impl EmbeddedStore {
         }
     }
 
-    async fn order(&self, change: Change) -> Result<Swept, StoreError> {
+    async fn submit(&self, change: Change) -> Result<SweepStep, StoreError> {
         let gone = || StoreError::other("writing to the embedded store", "its writer has ended");
         let (done, outcome) = oneshot::channel();
-        let orders = self.orders.as_ref().ok_or_else(gone)?;
-        let order = Order { change, done };
-        orders.send(order).await.map_err(|_| gone())?;
+        let requests = self.requests.as_ref().ok_or_else(gone)?;
+        let request = Request { change, done };
+        requests.send(request).await.map_err(|_| gone())?;
         outcome.await.map_err(|_| gone())?
     }
 
-    async fn look<T: Send + 'static>(
+    async fn read_database<T: Send + 'static>(
         &self,
-        run: impl FnOnce(&Database) -> Result<T, redb::Error> + Send + 'static,
+        read: impl FnOnce(&Database) -> Result<T, redb::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let what = "reading from the embedded store";
+        let operation = "reading from the embedded store";
         let database = Arc::clone(&self.database);
         // A damaged file can make the database panic: that ends the task alone.
-        tokio::task::spawn_blocking(move || run(&database))
+        tokio::task::spawn_blocking(move || read(&database))
             .await
-            .map_err(|error| StoreError::other(what, error))?
-            .map_err(|error| StoreError::file(what, error))
+            .map_err(|error| StoreError::other(operation, error))?
+            .map_err(|error| StoreError::file(operation, error))
     }
 }
 
@@ -114,14 +122,15 @@ impl Store for EmbeddedStore {
 
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
         let mut values = vec![None; keys.len()];
-        let asked = keys.iter().copied().map(file_key).enumerate();
-        let (places, asked): (Vec<usize>, Vec<FileKey>) =
-            asked.filter(|(_, key)| self.filter.may_hold(key)).unzip();
-        if asked.is_empty() {
+        let file_keys = keys.iter().copied().map(file_key).enumerate();
+        let (places, file_keys): (Vec<usize>, Vec<FileKey>) = file_keys
+            .filter(|(_, key)| self.filter.may_hold(key))
+            .unzip();
+        if file_keys.is_empty() {
             return Ok(values);
         }
         let retention_ms = self.retention_ms;
-        let found = self.look(move |database| read(database, &asked, retention_ms));
+        let found = self.read_database(move |database| read(database, &file_keys, retention_ms));
         for (place, value) in places.into_iter().zip(found.await?) {
             values[place] = value;
         }
@@ -129,16 +138,16 @@ impl Store for EmbeddedStore {
     }
 
     async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
-        self.order(Change::Write(entries.to_vec())).await.map(drop)
+        self.submit(Change::Write(entries.to_vec())).await.map(drop)
     }
 
     async fn touch(&self, keys: &[Key]) -> Result<(), StoreError> {
         let keys = keys.iter().copied().map(file_key).collect();
-        self.order(Change::Touch(keys)).await.map(drop)
+        self.submit(Change::Touch(keys)).await.map(drop)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.look(|database| {
+        self.read_database(|database| {
             database.begin_read()?.open_table(USED)?;
             Ok(())
         })
@@ -149,7 +158,7 @@ impl Store for EmbeddedStore {
 impl Drop for EmbeddedStore {
     /// Waits for the changes under way, so that the file is free when this returns.
     fn drop(&mut self) {
-        self.orders = None;
+        self.requests = None;
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
@@ -211,12 +220,12 @@ mod tests {
     }
 
     /// Whether a read goes to the file. It can't from outside a runtime, which has the blocking threads.
-    fn is_asked_for(store: &EmbeddedStore, key: Key) -> bool {
+    fn reads_file(store: &EmbeddedStore, key: Key) -> bool {
         let read = AssertUnwindSafe(|| store.read(&[key]).now_or_never());
-        let Ok(answer) = catch_unwind(read) else {
+        let Ok(result) = catch_unwind(read) else {
             return true;
         };
-        assert_eq!(answer.unwrap().unwrap(), [None]);
+        assert_eq!(result.unwrap().unwrap(), [None]);
         false
     }
 
@@ -225,13 +234,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
-        assert!(!is_asked_for(&store, form(1)));
+        assert!(!reads_file(&store, form(1)));
         runtime.block_on(store.write(&[entry(1, "a")])).unwrap();
-        assert!(is_asked_for(&store, form(1)) && !is_asked_for(&store, form(2)));
+        assert!(reads_file(&store, form(1)) && !reads_file(&store, form(2)));
         drop(store);
 
         let store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
-        assert!(is_asked_for(&store, form(1)) && !is_asked_for(&store, form(2)));
+        assert!(reads_file(&store, form(1)) && !reads_file(&store, form(2)));
     }
 
     #[test]
@@ -241,11 +250,11 @@ mod tests {
         let store = EmbeddedStore::open(dir.path(), Duration::from_millis(1)).unwrap();
         runtime.block_on(store.write(&[entry(1, "a")])).unwrap();
         while runtime.block_on(store.sweep()).unwrap() == 0 {}
-        assert!(is_asked_for(&store, form(1)));
+        assert!(reads_file(&store, form(1)));
         drop(store);
 
         let store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
-        assert!(!is_asked_for(&store, form(1)));
+        assert!(!reads_file(&store, form(1)));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -1,84 +1,84 @@
-//! The thread that writes: it takes what waits, and commits it as one.
+//! The thread that writes: it commits all waiting changes in one transaction.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::{Database, Durability, ReadableTable};
 use tokio::sync::{mpsc, oneshot};
 
-use super::filter::Filter;
-use super::layout::{FileKey, USED, VALUES, file_key, stored_revision};
+use super::key_filter::KeyFilter;
+use super::tables::{FileKey, USED, VALUES, file_key, stored_revision};
 use crate::runtime::clock::now_ms;
 use crate::store::{Entry, StoreError};
 
-/// How many changes may wait, and how many are committed as one.
-pub(super) const WAITING: usize = 256;
-/// How many entries one step of a sweep looks at: a few milliseconds of other writers' time.
-const STEP: usize = 1_000;
+/// How many changes may wait, and how many are committed together.
+pub(super) const MAX_BATCH: usize = 256;
+/// How many entries one step of a sweep reads: that holds up other writes for a few milliseconds.
+const SWEEP_STEP: usize = 1_000;
 
 /// One change of the file.
 pub(super) enum Change {
     Write(Vec<Entry>),
     Touch(Vec<FileKey>),
-    /// Look at the entries after this one, or from the first, and delete the expired.
+    /// Delete the expired of the next [`SWEEP_STEP`] entries after this one, or from the first on.
     Sweep(Option<FileKey>),
 }
 
-/// What a step of a sweep has done.
+/// The outcome of a step of a sweep.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Swept {
+pub(super) struct SweepStep {
     pub(super) deleted: usize,
-    /// The last entry it looked at; none when no more follow.
+    /// The last entry that it read; none when no more follow.
     pub(super) last: Option<FileKey>,
 }
 
-/// A change on its way, and where its outcome goes.
-pub(super) struct Order {
+/// A change to make, and where its outcome goes.
+pub(super) struct Request {
     pub(super) change: Change,
-    pub(super) done: oneshot::Sender<Result<Swept, StoreError>>,
+    pub(super) done: oneshot::Sender<Result<SweepStep, StoreError>>,
 }
 
-/// Runs until nobody can order any more.
+/// Runs until the store is dropped.
 pub(super) fn run(
     database: &Database,
-    filter: &Filter,
+    filter: &KeyFilter,
     retention_ms: u64,
-    mut orders: mpsc::Receiver<Order>,
+    mut requests: mpsc::Receiver<Request>,
 ) {
-    let mut batch = Vec::with_capacity(WAITING);
-    while orders.blocking_recv_many(&mut batch, WAITING) > 0 {
+    let mut batch = Vec::with_capacity(MAX_BATCH);
+    while requests.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             commit(database, filter, retention_ms, &batch)
         }));
         let failure = match outcome {
             Ok(Ok(swept)) => {
-                for (order, swept) in batch.drain(..).zip(swept) {
+                for (request, swept) in batch.drain(..).zip(swept) {
                     // Nobody waits any more: the change is made all the same.
-                    let _ = order.done.send(Ok(swept));
+                    let _ = request.done.send(Ok(swept));
                 }
                 continue;
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => "the database panicked: its file may be damaged".to_owned(),
         };
-        for order in batch.drain(..) {
+        for request in batch.drain(..) {
             let error = StoreError::other("writing to the embedded store", &failure);
-            let _ = order.done.send(Err(error));
+            let _ = request.done.send(Err(error));
         }
     }
 }
 
 fn commit(
     database: &Database,
-    filter: &Filter,
+    filter: &KeyFilter,
     retention_ms: u64,
-    batch: &[Order],
-) -> Result<Vec<Swept>, redb::Error> {
+    batch: &[Request],
+) -> Result<Vec<SweepStep>, redb::Error> {
     let mut transaction = database.begin_write()?;
     if batch
         .iter()
-        .all(|order| matches!(order.change, Change::Touch(_)))
+        .all(|request| matches!(request.change, Change::Touch(_)))
     {
-        // What a touch changes may be lost with the process: the next write carries it to the disk.
+        // Touches may be lost with the process: the next write brings them to the disk.
         transaction.set_durability(Durability::None)?;
     }
     let now = now_ms();
@@ -92,9 +92,9 @@ fn commit(
             // Used before this: expired.
             expired: now.saturating_sub(retention_ms),
         };
-        for order in batch {
-            let mut swept = Swept::default();
-            match &order.change {
+        for request in batch {
+            let mut swept = SweepStep::default();
+            match &request.change {
                 Change::Write(entries) => entries.iter().try_for_each(|entry| file.write(entry))?,
                 Change::Touch(keys) => keys.iter().try_for_each(|key| file.touch(key))?,
                 Change::Sweep(after) => swept = file.sweep(after.as_ref())?,
@@ -110,7 +110,7 @@ fn commit(
 struct Tables<'t> {
     values: redb::Table<'t, &'static FileKey, &'static [u8]>,
     used: redb::Table<'t, &'static FileKey, u64>,
-    filter: &'t Filter,
+    filter: &'t KeyFilter,
     now: u64,
     expired: u64,
 }
@@ -129,7 +129,7 @@ impl Tables<'_> {
                 return Ok(());
             }
         }
-        // Before the commit, so that no read passes over an entry that is in the file.
+        // Before the commit, so that no read misses an entry that is in the file.
         self.filter.insert(key);
         self.values.insert(key, &entry.value[..])?;
         self.used.insert(key, self.now)?;
@@ -143,14 +143,18 @@ impl Tables<'_> {
         Ok(())
     }
 
-    fn sweep(&mut self, after: Option<&FileKey>) -> Result<Swept, redb::Error> {
+    fn sweep(&mut self, after: Option<&FileKey>) -> Result<SweepStep, redb::Error> {
         use std::ops::Bound::{Excluded, Unbounded};
 
         let mut looked = 0;
         let mut last = None;
         let mut expired = Vec::new();
         let from = after.map_or(Unbounded, Excluded);
-        for item in self.used.range::<&FileKey>((from, Unbounded))?.take(STEP) {
+        for item in self
+            .used
+            .range::<&FileKey>((from, Unbounded))?
+            .take(SWEEP_STEP)
+        {
             let (key, used) = item?;
             looked += 1;
             last = Some(*key.value());
@@ -162,9 +166,9 @@ impl Tables<'_> {
             self.used.remove(key)?;
             self.values.remove(key)?;
         }
-        Ok(Swept {
+        Ok(SweepStep {
             deleted: expired.len(),
-            last: last.filter(|_| looked == STEP),
+            last: last.filter(|_| looked == SWEEP_STEP),
         })
     }
 }

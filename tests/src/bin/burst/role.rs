@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use headroom_shared::queue::{Job, Timing};
 use headroom_shared::runtime::config;
-use headroom_worker::pool::Work;
+use headroom_worker::pool::JobHandler;
 use headroom_worker::{process, program};
 
 use crate::args::Added;
@@ -41,8 +41,8 @@ fn worker(added: Added) -> ExitCode {
 }
 
 /// What the real worker does, and what is added.
-fn work(added: Added) -> Work {
-    let real = process::work();
+fn work(added: Added) -> JobHandler {
+    let real = process::handler();
     Arc::new(move |job: &Job| {
         std::thread::sleep(added.sleep());
         use_up(added.work());

@@ -54,7 +54,7 @@ async fn a_notice_that_is_not_permitted_is_no_failure() {
         let mut notices = subscribed(&redis).await;
         let url = redis.url_as("me:secret");
         let worker = worker_at(&url, Timing::default());
-        let running = Running::start(worker, "1", Timing::default(), process::work());
+        let running = Running::start(worker, "1", Timing::default(), process::handler());
         offer(&producer, number, TEXT).await;
         done(&producer, number.into()).await;
         running.stop().await;

@@ -32,7 +32,7 @@ async fn a_redis_that_is_nearly_full_takes_small_jobs_only() {
     let redis = RedisServer::start().await;
     let producer = redis.producer(10);
     let large = |number| {
-        let text = "x".repeat(usize::try_from(bounds().large_bytes).unwrap());
+        let text = "x".repeat(usize::try_from(bounds().large_job_bytes).unwrap());
         job(number, &text)
     };
     let offer =

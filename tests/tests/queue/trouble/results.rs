@@ -12,11 +12,11 @@ use headroom_tests::queue::running::Running;
 use headroom_tests::queue::watch::{buried, claim, done, finish, offer, stored};
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::wait::until;
-use headroom_worker::pool::Work;
+use headroom_worker::pool::JobHandler;
 use headroom_worker::process;
 
 /// Work whose result for the first prefix has so many bytes more than it needs.
-fn swollen(bytes: usize) -> Work {
+fn swollen(bytes: usize) -> JobHandler {
     Arc::new(move |job: &Job| {
         let mut made = process::process(&job.payload);
         if job.envelope.prefix == prefix(1) {
@@ -31,7 +31,7 @@ fn swollen(bytes: usize) -> Work {
 async fn a_result_that_is_too_large_is_buried_and_its_neighbours_are_done() {
     let redis = RedisServer::start().await;
     let producer = redis.producer(10);
-    let most = bounds().result_bytes;
+    let most = bounds().max_result_bytes;
     let worker = redis.worker(Timing::default());
     let running = Running::start(worker, "1", Timing::default(), swollen(most));
     for number in 1..=3 {
@@ -57,8 +57,8 @@ async fn a_result_that_redis_never_takes_is_buried_in_the_end_and_its_neighbours
     let small = ["CONFIG", "SET", "proto-max-bulk-len", "1mb"];
     let _: () = redis.command(&small).await;
     let timing = Timing {
-        reap: Duration::from_millis(50),
-        retry: Duration::from_millis(20),
+        reap_interval: Duration::from_millis(50),
+        first_retry_delay: Duration::from_millis(20),
         ..Timing::default()
     };
     let worker = redis.worker(timing.clone());

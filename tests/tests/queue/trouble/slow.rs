@@ -53,7 +53,7 @@ async fn a_slow_or_trickling_redis_slows_jobs_and_neither_loses_nor_repeats_one(
         line.set(slow);
         let timing = Timing::default();
         let worker = worker_at(&through(&line), timing.clone());
-        let running = Running::start(worker, "2", timing, process::work());
+        let running = Running::start(worker, "2", timing, process::handler());
         let producer = redis.producer(10);
         for number in 1..=JOBS {
             offer(&producer, number, TEXT).await;

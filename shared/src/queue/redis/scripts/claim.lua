@@ -1,4 +1,4 @@
--- Claims the next element without waiting, even where Redis is full: what is done frees memory. LTRIM comes first: it changes
+-- Claims the next element without waiting, even where Redis is full: jobs that get done free memory. LTRIM comes first: it changes
 -- nothing and needs no memory, and after a first write a script may complete.
 -- KEYS  1 active  2 jobs  3 paused
 -- returns the element claimed or nil

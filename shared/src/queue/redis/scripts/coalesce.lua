@@ -1,7 +1,7 @@
--- Replaces the payload of a job that waits by a newer one of the same prefix.
+-- Replaces the payload of a waiting job by a newer one of the same prefix.
 -- KEYS  1 pending of the prefix  2 payload of the job  3 stats
 -- ARGV  1 id of the job's envelope  2 payload  3 its life, ms
--- returns 1 replaced, 0 the job waits no more
+-- returns 1 if it was replaced, 0 if the job does not wait any more
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
 end

@@ -1,7 +1,7 @@
--- Takes a job that nobody works on out of the queue, with all that belongs to it.
+-- Deletes a job that is not running, with all that belongs to it.
 -- KEYS  1 jobs  2 delayed  3 dead  4 pending of the prefix  5 payload of the job  6 crashes  7 attempts  8 stats
--- ARGV  1 what stands there: its envelope, or its entry in the dead list  2 its id  3 minus its bytes of text
--- returns 'waiting', 'delayed' or 'dead', by where it stood, or 'gone' (it stands in none of them any more)
+-- ARGV  1 the element to delete: its envelope, or its entry in the dead-letter list  2 its id  3 minus its bytes of text
+-- returns 'waiting', 'delayed' or 'dead', by where it was, or 'gone' (it is in none of them any more)
 local was
 if redis.call('LREM', KEYS[1], 0, ARGV[1]) > 0 then
   was = 'waiting'
@@ -18,7 +18,7 @@ if redis.pcall('GET', KEYS[4]) == ARGV[2] then
 end
 redis.pcall('HDEL', KEYS[6], ARGV[2])
 redis.pcall('HDEL', KEYS[7], ARGV[2])
--- What is buried is not counted any more.
+-- The text of dead letters is not counted.
 if was ~= 'dead' then
   redis.pcall('HINCRBY', KEYS[8], 'queued_bytes', ARGV[3])
 end

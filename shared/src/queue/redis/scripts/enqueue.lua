@@ -1,4 +1,4 @@
--- Offers a job to the queue.
+-- Pushes a job.
 -- KEYS  1 jobs  2 pending of the prefix  3 payload of the job  4 stats
 -- ARGV  1 envelope  2 its id  3 payload  4 how many may wait  5 payload's life, ms  6 pending's life, ms
 --       7 the job's bytes of text  8 bytes that all jobs may have which are not done
@@ -8,7 +8,7 @@ if pending then
   return {'pending', pending}
 end
 local waiting = redis.call('LLEN', KEYS[1])
--- Counted anew whenever nothing waits: that heals what a hand has put out of order.
+-- Counted from 0 again whenever nothing waits: that repairs the count after changes by hand.
 local queued = waiting > 0 and math.max(tonumber(redis.pcall('HGET', KEYS[4], 'queued_bytes')) or 0, 0) or 0
 if waiting >= tonumber(ARGV[4]) or (waiting > 0 and queued + ARGV[7] > tonumber(ARGV[8])) then
   redis.pcall('HINCRBY', KEYS[4], 'dropped_full', 1)

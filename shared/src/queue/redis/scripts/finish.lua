@@ -1,9 +1,9 @@
--- Ends a job, stores what it made, and claims the next. LREM comes first: it needs no memory, and after a first write a
+-- Acknowledges a job, stores its result, and claims the next. LREM comes first: it needs no memory, and after a first write a
 -- script may complete even where Redis is full.
 -- KEYS  1 active  2 payload of the job  3 crashes  4 attempts  5 stats  6 jobs  7 paused  8.. entries to write
 -- ARGV  1 envelope  2 its id  3 channel  4 prefix  5 minus its bytes of text  6 1 to claim the next  7 the entries' life, ms
 --       8.. the entries' values, in the order of KEYS
--- returns {1 done or 0 done again (the envelope was not in the list: another worker has it or had it), 1 if paused,
+-- returns {1 if done, 0 if done again (the envelope was not in the list: another worker has it or had it), 1 if paused,
 --          the envelope claimed or nil}
 local mine = redis.call('LREM', KEYS[1], 1, ARGV[1])
 for i = 8, #KEYS do
@@ -18,7 +18,7 @@ if mine == 1 then
 else
   redis.pcall('HINCRBY', KEYS[5], 'done_again', 1)
 end
--- The job is done: neither a notice that is not permitted nor a key of a wrong type makes that a failure.
+-- The job is done, even if publishing is not permitted or a key has a wrong type.
 redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 if ARGV[6] == '0' then
   return {mine, 0, false}

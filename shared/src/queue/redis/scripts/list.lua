@@ -1,8 +1,8 @@
 -- Reads the jobs that are not done, at one moment.
 -- KEYS  1 jobs  2 delayed  3.. active lists
--- ARGV  1 how many at most of those that wait, and of those that are delayed
--- returns {now in ms, waiting, delayed, {those that wait, the next to be claimed last},
---          {those that are delayed, each with the time of its next attempt in ms}, {{what each of the active lists holds}}}
+-- ARGV  1 how many waiting and how many delayed ones at most
+-- returns {now in ms, number of waiting, number of delayed, {the waiting ones, the next to be claimed last},
+--          {the delayed ones, each with the time of its next attempt in ms}, {{the elements of each active list}}}
 local time = redis.call('TIME')
 local held = {}
 for i = 3, #KEYS do

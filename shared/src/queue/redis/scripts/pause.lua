@@ -1,8 +1,8 @@
--- Stops claims; a pause that is on stays as it is. DEL comes first: it needs no memory, and after a first write a script may
+-- Pauses the queue; an earlier pause stays as it is. DEL comes first: it needs no memory, and after a first write a script may
 -- complete even where Redis is full.
 -- KEYS  1 paused
--- ARGV  1 what to write there, still open for the time
--- returns {now in ms, what stood there or nil}
+-- ARGV  1 JSON to write there without its end: the time is added
+-- returns {now in ms, the earlier value or nil}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local before = redis.call('GET', KEYS[1])

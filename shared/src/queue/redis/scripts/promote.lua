@@ -1,4 +1,4 @@
--- Moves jobs whose next attempt is due to the back of the queue. An element is there before it leaves where it was. The first
+-- Moves jobs whose next attempt is due to the back of the queue. An element is added there before it is removed here. The first
 -- ZREM changes nothing and needs no memory: after a first write a script may complete even where Redis is full.
 -- KEYS  1 delayed  2 jobs
 -- ARGV  1 how many at most

@@ -1,9 +1,9 @@
--- Takes back what a dead worker holds: after a first death to the front of the queue, after a second to the back, after
--- the last to the dead list. The worker's entry stays for a while, so that what a late BLMOVE moves is found too.
+-- Takes back the jobs of a dead worker: after a job's first worker death to the front of the queue, after further ones to the back,
+-- after the last to the dead-letter list. The worker stays registered for a while, so that a job is found that a late BLMOVE moves.
 -- KEYS  1 workers  2 worker-info  3 active  4 jobs  5 dead  6 crashes  7 attempts  8 stats
--- ARGV  1 worker  2 it is dead after, ms  3 it is forgotten after, ms  4 deaths a job may cause  5 length of the dead list
---       6 an entry of the dead list, still open for envelope and time
--- returns {taken back, buried}
+-- ARGV  1 worker  2 it is dead after, ms  3 it is forgotten after, ms  4 worker deaths that a job may have  5 length of the dead-letter list
+--       6 JSON of an entry of that list without its end: envelope and time are added
+-- returns {how many went back to the queue, how many to the dead-letter list}
 local score = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or nil)
 if not score then
   return {0, 0}
@@ -11,7 +11,7 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if score > now then
-  -- The clock was put back: what this entry says is not to be waited for.
+  -- The clock was set back: begin again with the present time.
   redis.call('ZREM', KEYS[1], ARGV[1])
   redis.call('ZADD', KEYS[1], now, ARGV[1])
   return {0, 0}

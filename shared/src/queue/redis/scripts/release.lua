@@ -1,7 +1,7 @@
 -- Moves one element that a worker holds back to the front of the queue.
 -- KEYS  1 active  2 jobs
 -- ARGV  1 element
--- returns 1 moved, 0 not this worker's any more
+-- returns 1 if it was moved, 0 if this worker does not hold it any more
 if not redis.call('LPOS', KEYS[1], ARGV[1]) then
   return 0
 end

@@ -1,9 +1,9 @@
--- Moves a buried job to the back of the queue, with all that it had. PEXPIRE comes first: it needs no memory, and after a
+-- Moves a dead letter to the back of the queue, with its payload and its attempts unused. PEXPIRE comes first: it needs no memory, and after a
 -- first write a script may complete even where Redis is full.
 -- KEYS  1 dead  2 jobs  3 pending of the prefix  4 payload of the job  5 crashes  6 attempts  7 stats
--- ARGV  1 its entry in the dead list  2 envelope  3 its id  4 payload's life, ms  5 pending's life, ms
+-- ARGV  1 its entry in the dead-letter list  2 envelope  3 its id  4 payload's life, ms  5 pending's life, ms
 --       6 the job's bytes of text
--- returns 'replayed', 'gone' (it stands in the dead list no more) or 'no payload'
+-- returns 'replayed', 'gone' (it is not in the dead-letter list any more) or 'no payload'
 if not redis.call('LPOS', KEYS[1], ARGV[1], 'RANK', -1) then
   return 'gone'
 end
@@ -14,7 +14,7 @@ local waiting = redis.call('LLEN', KEYS[2])
 local queued = waiting > 0 and math.max(tonumber(redis.pcall('HGET', KEYS[7], 'queued_bytes')) or 0, 0) or 0
 redis.call('LPUSH', KEYS[2], ARGV[2])
 redis.call('LREM', KEYS[1], -1, ARGV[1])
--- An envelope of the same prefix that waits stays the one whose payload newer offers replace.
+-- If an envelope of the same prefix waits, newer pushes go on replacing that one's payload.
 redis.pcall('SET', KEYS[3], ARGV[3], 'PX', ARGV[5], 'NX')
 redis.pcall('HDEL', KEYS[5], ARGV[3])
 redis.pcall('HDEL', KEYS[6], ARGV[3])

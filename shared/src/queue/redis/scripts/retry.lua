@@ -1,9 +1,9 @@
--- Puts a job that failed for a passing reason off to a later attempt, or buries it when it has had enough of them. LTRIM
+-- Schedules a job that failed for a transient reason for a later attempt, or moves it to the dead-letter list if none is left. LTRIM
 -- comes first: it changes nothing and needs no memory, and after a first write a script may complete even where Redis is full.
 -- KEYS  1 active  2 delayed  3 dead  4 crashes  5 attempts  6 stats
--- ARGV  1 envelope  2 its id  3 first delay, ms  4 longest delay, ms  5 attempts it may have  6 length of the dead list
---       7 its entry in the dead list, still open for the time  8 minus its bytes of text
--- returns the delay in ms, 0 buried, -1 not this worker's any more
+-- ARGV  1 envelope  2 its id  3 first delay, ms  4 longest delay, ms  5 attempts it may have  6 length of the dead-letter list
+--       7 JSON of its entry in that list without its end: the time is added  8 minus its bytes of text
+-- returns the delay in ms, 0 if it is a dead letter, -1 if this worker does not hold it any more
 if not redis.call('LPOS', KEYS[1], ARGV[1]) then
   return -1
 end

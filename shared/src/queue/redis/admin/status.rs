@@ -1,0 +1,154 @@
+//! How many jobs are in each state, and which workers there are.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::{Paused, QueueAdmin};
+use crate::queue::limits::ms;
+use crate::queue::redis::job_queue::totals;
+use crate::queue::redis::{WorkerInfo, scripts};
+use crate::queue::{Depth, Totals};
+use crate::redis::Retry;
+use crate::store::StoreError;
+
+const OPERATION: &str = "read the queue's state";
+
+/// The queue's state at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueueStatus {
+    /// When: milliseconds since 1970 by Redis's clock.
+    pub at: u64,
+    /// How many jobs are in each state.
+    #[serde(flatten)]
+    pub depth: Depth,
+    /// How long ago the job was pushed that is claimed next, in milliseconds; none where no job waits.
+    pub oldest_ms: Option<u64>,
+    /// Bytes of text in the payloads of jobs that are not done, as the queue counts them for its bound: from 0 again whenever no job waits.
+    pub queued_bytes: u64,
+    /// The pause, if the queue is paused.
+    pub paused: Option<Paused>,
+    /// The queue's counters.
+    pub totals: Totals,
+    /// All registered workers, sorted by their ids.
+    pub workers: Vec<WorkerStatus>,
+}
+
+/// A registered worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkerStatus {
+    /// Its id, as in the name of its active list.
+    pub id: String,
+    /// What it says of itself.
+    #[serde(flatten)]
+    pub info: Option<WorkerInfo>,
+    /// The age of its last heartbeat, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// Whether that is recent enough. If not, the worker counts as dead, and its jobs are taken back.
+    pub alive: bool,
+    /// How many jobs it holds.
+    pub holds: u64,
+}
+
+/// What the script returns.
+type StatusReply = (
+    u64,
+    u64,
+    u64,
+    u64,
+    HashMap<String, Vec<u8>>,
+    Option<Vec<u8>>,
+    Option<Vec<u8>>,
+    Vec<u64>,
+);
+
+impl QueueAdmin {
+    /// Reads the queue's state.
+    ///
+    /// # Errors
+    /// When the queue can't be reached.
+    pub async fn status(&self) -> Result<QueueStatus, StoreError> {
+        let (scores, infos) = self.registered_workers().await?;
+        let mut script = scripts::STATUS.key(self.keys.jobs());
+        script
+            .key(self.keys.delayed())
+            .key(self.keys.dead())
+            .key(self.keys.stats())
+            .key(self.keys.paused());
+        for (worker, _) in &scores {
+            script.key(self.keys.active(worker));
+        }
+        let reply = self.pool.query(OPERATION, Retry::Once, &script);
+        let (at, waiting, delayed, dead, counters, paused, next, holds): StatusReply =
+            reply.await?;
+        let counters = numbers(&counters);
+        let pushed = next.and_then(|next| Some(self.content(&next).envelope()?.enqueued_ms));
+        let workers = scores.into_iter().zip(&holds).map(|((id, score), holds)| {
+            let heartbeat_ms = at.saturating_sub(score);
+            WorkerStatus {
+                info: infos
+                    .get(&id)
+                    .and_then(|info| serde_json::from_slice(info).ok()),
+                id,
+                heartbeat_ms,
+                alive: heartbeat_ms < ms(self.timing.stale_after),
+                holds: *holds,
+            }
+        });
+        Ok(QueueStatus {
+            at,
+            depth: Depth {
+                waiting,
+                active: holds.iter().sum(),
+                delayed,
+                dead,
+            },
+            oldest_ms: pushed.map(|pushed| at.saturating_sub(pushed)),
+            queued_bytes: counters
+                .get("queued_bytes")
+                .and_then(|bytes| u64::try_from(*bytes).ok())
+                .unwrap_or(0),
+            paused: paused.map(|value| Paused::read(&value, at)),
+            totals: totals(&counters),
+            workers: workers.collect(),
+        })
+    }
+
+    /// Every worker's last heartbeat, and what each says of itself.
+    async fn registered_workers(
+        &self,
+    ) -> Result<(Vec<(String, u64)>, HashMap<String, Vec<u8>>), StoreError> {
+        let mut both = redis::pipe();
+        both.zrange_withscores(self.keys.workers(), 0, -1)
+            .hgetall(self.keys.worker_info());
+        let reply = self.pool.query(OPERATION, Retry::Once, &both);
+        let (scores, infos): (Vec<(String, f64)>, _) = reply.await?;
+        let mut scores: Vec<_> = scores
+            .into_iter()
+            .map(|(worker, score)| (worker, score_ms(score)))
+            .collect();
+        scores.sort();
+        Ok((scores, infos))
+    }
+}
+
+/// A score that is a time in milliseconds.
+pub(super) fn score_ms(score: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float beyond the range becomes its end"
+    )]
+    {
+        score as u64
+    }
+}
+
+/// The counters, without those that are no numbers because they were set by hand.
+fn numbers(counters: &HashMap<String, Vec<u8>>) -> HashMap<String, i64> {
+    let number = |text: &Vec<u8>| std::str::from_utf8(text).ok()?.parse().ok();
+    counters
+        .iter()
+        .filter_map(|(name, text)| Some((name.clone(), number(text)?)))
+        .collect()
+}

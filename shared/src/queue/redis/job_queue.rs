@@ -1,0 +1,223 @@
+//! [`RedisJobQueue`]: the producer's side of the queue over Redis.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::memory::MemoryUsage;
+use super::scripts;
+use crate::contract::job::Envelope;
+use crate::contract::keys::Keys;
+use crate::queue::limits::ms;
+use crate::queue::{Bounds, Depth, Enqueued, JobQueue, Totals};
+use crate::redis::{RedisPool, Retry};
+use crate::store::StoreError;
+
+const OPERATION: &str = "enqueue a job";
+
+/// The queue that the proxy pushes to.
+#[derive(Debug)]
+pub struct RedisJobQueue {
+    pool: Arc<RedisPool>,
+    keys: Keys,
+    max_queue: u64,
+    bounds: Bounds,
+    memory: MemoryUsage,
+    /// Whether the last push was dropped.
+    dropped: AtomicBool,
+}
+
+impl RedisJobQueue {
+    /// The queue under these keys, where at most `max_queue` jobs may wait (0: none is accepted).
+    #[must_use]
+    pub fn new(pool: Arc<RedisPool>, keys: Keys, max_queue: u64, bounds: Bounds) -> Self {
+        Self {
+            pool,
+            keys,
+            max_queue,
+            bounds,
+            memory: MemoryUsage::default(),
+            dropped: AtomicBool::new(false),
+        }
+    }
+}
+
+/// How often a job is pushed again that was about to replace a waiting one which was then claimed.
+const MAX_PUSHES: usize = 3;
+
+/// A job to push.
+struct Push<'a> {
+    envelope: &'a Envelope,
+    /// The envelope's JSON.
+    element: String,
+    payload: Bytes,
+}
+
+/// The reply to a push.
+enum Pushed {
+    Ended(Enqueued),
+    /// The envelope with this id waits for the same prefix.
+    Pending(String),
+}
+
+impl RedisJobQueue {
+    async fn push(&self, push: &Push<'_>) -> Result<Pushed, StoreError> {
+        let Push {
+            envelope,
+            element,
+            payload,
+        } = push;
+        let keys = [
+            self.keys.jobs(),
+            self.keys.pending(envelope.prefix),
+            self.keys.payload(&envelope.id),
+            self.keys.stats(),
+        ];
+        let numbers = [
+            self.max_queue,
+            ms(self.bounds.payload_ttl),
+            ms(self.bounds.pending_ttl),
+            envelope.bytes,
+            self.bounds.max_queued_bytes,
+        ]
+        .map(|number| number.to_string());
+        let mut args = vec![element.as_bytes(), envelope.id.as_bytes(), payload];
+        args.extend(numbers.iter().map(String::as_bytes));
+        let script = &*scripts::ENQUEUE;
+        let commands = scripts::pipeline(script, &keys, &args);
+        let reply = self.pool.query_with_script(OPERATION, script, &commands);
+        let (reply,): (Vec<String>,) = reply.await?;
+        let pushed = match reply.as_slice() {
+            [queued] if queued == "queued" => Pushed::Ended(Enqueued::Queued),
+            [_, waiting_id] => Pushed::Pending(waiting_id.clone()),
+            _ => Pushed::Ended(Enqueued::DroppedFull),
+        };
+        let dropped = matches!(pushed, Pushed::Ended(Enqueued::DroppedFull));
+        self.dropped.store(dropped, Ordering::Relaxed);
+        Ok(pushed)
+    }
+
+    /// Replaces the payload of the waiting job with this id; false if it no longer waits.
+    async fn coalesce(&self, push: &Push<'_>, waiting_id: &str) -> Result<bool, StoreError> {
+        let keys = [
+            self.keys.pending(push.envelope.prefix),
+            self.keys.payload(waiting_id),
+            self.keys.stats(),
+        ];
+        let ttl = ms(self.bounds.payload_ttl).to_string();
+        let args = [waiting_id.as_bytes(), &push.payload, ttl.as_bytes()];
+        let script = &*scripts::COALESCE;
+        let commands = scripts::pipeline(script, &keys, &args);
+        let replaced = self.pool.query_with_script(OPERATION, script, &commands);
+        let (replaced,) = replaced.await?;
+        Ok(replaced)
+    }
+
+    /// Counts a job as dropped without a push, unless Redis is too full for that too.
+    async fn count_dropped(&self) {
+        let mut count = redis::cmd("HINCRBY");
+        count.arg(self.keys.stats()).arg("dropped_full").arg(1);
+        let _: Result<(), _> = self.pool.query(OPERATION, Retry::Never, &count).await;
+    }
+}
+
+#[async_trait]
+impl JobQueue for RedisJobQueue {
+    async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError> {
+        let element =
+            serde_json::to_string(envelope).map_err(|error| StoreError::other(OPERATION, error))?;
+        if element.len() > self.bounds.max_envelope_bytes {
+            return Err(StoreError::other(OPERATION, "its envelope is too long"));
+        }
+        if envelope.bytes >= self.bounds.large_job_bytes
+            && self
+                .memory
+                .is_above(&self.pool, self.bounds.max_memory_percent)
+                .await?
+        {
+            self.count_dropped().await;
+            return Ok(Enqueued::DroppedFull);
+        }
+        let push = Push {
+            envelope,
+            element,
+            payload,
+        };
+        // A job that waited may be claimed before its payload is replaced; then this one is pushed as a job of its own.
+        for _ in 0..MAX_PUSHES {
+            let waiting_id = match self.push(&push).await? {
+                Pushed::Ended(ended) => return Ok(ended),
+                Pushed::Pending(waiting_id) => waiting_id,
+            };
+            if self.coalesce(&push, &waiting_id).await? {
+                return Ok(Enqueued::Coalesced);
+            }
+        }
+        Err(StoreError::other(
+            OPERATION,
+            "its prefix comes and goes too fast",
+        ))
+    }
+
+    async fn drop_if_full(&self) -> bool {
+        if !self.dropped.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut script = scripts::DROP_IF_FULL.key(self.keys.jobs());
+        script.key(self.keys.stats()).arg(self.max_queue);
+        let dropped = self.pool.query(OPERATION, Retry::Once, &script);
+        dropped.await.unwrap_or(false)
+    }
+
+    async fn counts(&self) -> Result<(Depth, Totals), StoreError> {
+        const OPERATION: &str = "count the queue's jobs";
+        let mut first = redis::pipe();
+        first
+            .llen(self.keys.jobs())
+            .zcard(self.keys.delayed())
+            .llen(self.keys.dead())
+            .hgetall(self.keys.stats())
+            .zrange(self.keys.workers(), 0, -1);
+        let reply = self.pool.query(OPERATION, Retry::Once, &first);
+        let (waiting, delayed, dead, stats, workers): (_, _, _, HashMap<String, i64>, Vec<String>) =
+            reply.await?;
+        let mut lengths = redis::pipe();
+        for worker in &workers {
+            lengths.llen(self.keys.active(worker));
+        }
+        let active: Vec<u64> = if workers.is_empty() {
+            Vec::new()
+        } else {
+            self.pool.query(OPERATION, Retry::Once, &lengths).await?
+        };
+        let depth = Depth {
+            waiting,
+            active: active.iter().sum(),
+            delayed,
+            dead,
+        };
+        Ok((depth, totals(&stats)))
+    }
+}
+
+/// The counters by their names in the hash.
+pub(super) fn totals(stats: &HashMap<String, i64>) -> Totals {
+    let count = |name: &str| {
+        stats
+            .get(name)
+            .map_or(0, |count| u64::try_from(*count).unwrap_or(0))
+    };
+    Totals {
+        enqueued: count("enqueued"),
+        coalesced: count("coalesced"),
+        dropped_full: count("dropped_full"),
+        done: count("done"),
+        done_again: count("done_again"),
+        retried: count("retried"),
+        reaped: count("reaped"),
+        dead: count("dead"),
+    }
+}

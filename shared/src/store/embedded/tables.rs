@@ -1,0 +1,41 @@
+//! The file's tables, and the keys in them.
+
+use redb::TableDefinition;
+
+use crate::store::Key;
+
+/// An entry's key in the file: its kind, then its id.
+pub(super) type FileKey = [u8; 17];
+
+/// Entries' values.
+pub(super) const VALUES: TableDefinition<'_, &FileKey, &[u8]> = TableDefinition::new("values");
+
+/// When entries were last used: milliseconds since 1970. Apart from the values, so that a touch does not write a value
+/// again and a sweep does not read any.
+pub(super) const USED: TableDefinition<'_, &FileKey, u64> = TableDefinition::new("used");
+
+/// The version of the file's format, and the deployment's secret.
+pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+
+/// The key in the file of an entry.
+pub(super) fn file_key(key: Key) -> FileKey {
+    let (kind, id) = match &key {
+        Key::Sent(prefix) => (b's', prefix.as_bytes()),
+        Key::Opened(prefix) => (b'o', prefix.as_bytes()),
+        Key::Compressed(prefix) => (b'c', prefix.as_bytes()),
+        Key::Form(form) => (b'f', form.as_bytes()),
+        Key::SentForm(block) => (b'b', block.as_bytes()),
+    };
+    let mut bytes = [kind; 17];
+    bytes[1..].copy_from_slice(id);
+    bytes
+}
+
+/// The revision in a stored record; 0 for a value that is no record.
+pub(super) fn stored_revision(value: &[u8]) -> f64 {
+    let record: serde_json::Value = serde_json::from_slice(value).unwrap_or_default();
+    record
+        .get("rev")
+        .and_then(serde_json::Value::as_f64)
+        .unwrap_or(0.0)
+}

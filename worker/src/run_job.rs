@@ -1,0 +1,214 @@
+//! Runs claimed jobs: loads a job, runs it on a thread, then acknowledges it, retries it later, or moves it to the dead-letter list. Each of
+//! these steps is repeated while the queue is away.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use headroom_shared::contract::prefix::JobResult;
+use headroom_shared::queue::{Element, Finished, Job, Loaded, Retried};
+use headroom_shared::store::StoreError;
+
+use crate::handler::Failure;
+use crate::metrics::Outcome;
+use crate::state::State;
+use crate::threads::JobOutcome;
+use crate::{isolation, retry};
+
+/// How often a result is written before its job is retried later: a queue that accepts everything else may never accept this result, which
+/// must not block a thread for ever. With the delays between them about three seconds.
+const MAX_FINISH_ATTEMPTS: usize = 6;
+
+/// Runs a claimed job, and those that are claimed with its acknowledgement, until none waits. At a stop, jobs that are not done go back to
+/// the queue.
+pub(crate) async fn run(state: &State, claimed: Element) {
+    let mut next = Some(claimed);
+    while let Some(element) = next
+        && !state.stop.is_cancelled()
+    {
+        next = run_one(state, &element).await;
+    }
+}
+
+/// Runs the job of one element. Returns the next element, if one was claimed with the acknowledgement.
+async fn run_one(state: &State, element: &Element) -> Option<Element> {
+    match repeat(state, "take", || state.queue.load(element)).await? {
+        Ok(Some(Loaded::Job(job))) if job.crashes == 0 => return run_loaded(state, &job).await,
+        Ok(Some(Loaded::Job(job))) => match isolation::try_reserve(state) {
+            Some(permit) => {
+                let _isolation = isolation::acquire(state, permit).await?;
+                return run_loaded(state, &job).await;
+            }
+            None => {
+                let _ = repeat(state, "release", || state.queue.release(element)).await;
+            }
+        },
+        Ok(Some(Loaded::Unusable { element, reason })) => {
+            dead_letter(state, &element, &reason).await;
+        }
+        Ok(None) => {}
+        Err(error) => {
+            let reason = format!("it could not be taken up: {error}");
+            dead_letter(state, element, &reason).await;
+        }
+    }
+    None
+}
+
+/// Runs a job to its end, or until the grace for a stop is over.
+async fn run_loaded(state: &State, job: &Arc<Job>) -> Option<Element> {
+    let started = Instant::now();
+    let _busy = state.metrics.busy();
+    let outcome = tokio::select! {
+        outcome = state.threads.run(Arc::clone(job)) => outcome,
+        () = state.grace_over.cancelled() => return None,
+    };
+    match outcome {
+        Ok(JobOutcome::Completed(result)) => {
+            return finish(state, job, &result, started.elapsed()).await;
+        }
+        Ok(JobOutcome::Failed(Failure::Transient(reason))) => {
+            retry_later(state, job, &reason).await;
+        }
+        Ok(JobOutcome::Failed(Failure::Permanent(reason))) => {
+            dead_letter(state, &job.element, &reason).await;
+        }
+        Ok(JobOutcome::Panicked(place)) => {
+            let place = place.map_or_else(String::new, |place| format!(" at {place}"));
+            dead_letter(state, &job.element, &format!("its work panicked{place}")).await;
+        }
+        Err(_) => dead_letter(state, &job.element, "its thread ended").await,
+    }
+    None
+}
+
+async fn finish(state: &State, job: &Job, result: &JobResult, took: Duration) -> Option<Element> {
+    let finish = || {
+        let and_claim = !state.stop.is_cancelled() && !isolation::is_requested(state);
+        state.queue.finish(job, result, and_claim)
+    };
+    loop {
+        match repeat_at_most(state, "finish", MAX_FINISH_ATTEMPTS, finish).await? {
+            Ok((finished, next)) => {
+                record_finished(state, job, result, took, finished);
+                return next;
+            }
+            Err(error) => {
+                let reason = format!("its result could not be stored: {error}");
+                if !error.may_heal() {
+                    dead_letter(state, &job.element, &reason).await;
+                    return None;
+                }
+                // A queue that is away does not accept this either: then the result is written again.
+                let retry = || state.queue.retry(job, &reason);
+                let retried = repeat_at_most(state, "finish", MAX_FINISH_ATTEMPTS, retry).await?;
+                if let Ok(retried) = retried {
+                    record_retried(state, job, &reason, retried);
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+fn record_finished(
+    state: &State,
+    job: &Job,
+    result: &JobResult,
+    took: Duration,
+    finished: Finished,
+) {
+    let blocks = result.compressed.blocks.iter();
+    let saved: u64 = blocks
+        .map(|block| block.from_bytes.saturating_sub(block.to_bytes))
+        .sum();
+    state.metrics.ended(match finished {
+        Finished::Done => Outcome::Done,
+        Finished::DoneAgain => Outcome::DoneAgain,
+    });
+    state.metrics.completed(took, saved);
+    tracing::info!(
+        job.id = job.envelope.id,
+        job.prefix = %job.envelope.prefix,
+        job.trace = job.envelope.trace,
+        job.blocks = job.payload.blocks.len(),
+        job.forms = result.forms.len(),
+        job.saved_bytes = saved,
+        job.took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        job.again = finished == Finished::DoneAgain,
+        "job done"
+    );
+}
+
+async fn retry_later(state: &State, job: &Job, reason: &str) {
+    match repeat(state, "retry", || state.queue.retry(job, reason)).await {
+        Some(Ok(retried)) => record_retried(state, job, reason, retried),
+        Some(Err(error)) => {
+            tracing::error!(job.id = job.envelope.id, error.message = %error, "a failed job could not be put off");
+        }
+        None => {}
+    }
+}
+
+fn record_retried(state: &State, job: &Job, reason: &str, retried: Retried) {
+    let (outcome, consequence) = match retried {
+        Retried::Later(_) => (Outcome::Retried, "it is tried again later"),
+        Retried::DeadLettered => (
+            Outcome::DeadLettered,
+            "it had no attempt left and was buried",
+        ),
+        Retried::NotHeld => {
+            state.metrics.ended(Outcome::Lost);
+            tracing::info!(
+                job.id = job.envelope.id,
+                "another worker has this job by now"
+            );
+            return;
+        }
+    };
+    state.metrics.ended(outcome);
+    tracing::warn!(
+        job.id = job.envelope.id,
+        job.reason = reason,
+        "job failed: {consequence}"
+    );
+}
+
+/// Moves an element that no further attempt can help to the dead-letter list.
+async fn dead_letter(state: &State, element: &Element, reason: &str) {
+    let dead_letter = || state.queue.dead_letter(element, reason);
+    match repeat(state, "bury", dead_letter).await {
+        Some(Ok(())) => {
+            state.metrics.ended(Outcome::DeadLettered);
+            tracing::warn!(job.reason = reason, "job buried");
+        }
+        Some(Err(error)) => {
+            tracing::error!(job.reason = reason, error.message = %error, "a job could not be buried");
+        }
+        None => {}
+    }
+}
+
+/// Repeats a step while the queue is away; nothing when the grace for a stop is over.
+async fn repeat<T, F: Future<Output = Result<T, StoreError>>>(
+    state: &State,
+    step: &'static str,
+    attempt: impl Fn() -> F,
+) -> Option<Result<T, StoreError>> {
+    repeat_at_most(state, step, usize::MAX, attempt).await
+}
+
+/// The same, with so many attempts at most.
+async fn repeat_at_most<T, F: Future<Output = Result<T, StoreError>>>(
+    state: &State,
+    step: &'static str,
+    max_attempts: usize,
+    attempt: impl Fn() -> F,
+) -> Option<Result<T, StoreError>> {
+    let mut attempts = 0;
+    let retryable = |error: &StoreError| {
+        attempts += 1;
+        error.may_heal() && attempts < max_attempts
+    };
+    retry::retry(&state.status, step, &state.grace_over, retryable, attempt).await
+}
