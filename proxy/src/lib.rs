@@ -33,6 +33,7 @@ mod plan;
 mod records;
 pub mod scan;
 mod settings;
+pub mod simulation;
 mod startup;
 mod upstream;
 mod usage;

@@ -1,0 +1,3 @@
+//! Sessions played without a server.
+
+pub mod prompt_cache;
