@@ -37,9 +37,7 @@ pub(crate) async fn prepare(
 ) -> Option<Outgoing> {
     let (app, planner) = (&turn.app, turn.app.rules.planner);
     let mut readable = Readable::of(turn, headers, received).await?;
-    // Whether a model that binds its thinking may think here is known only when all is scanned.
-    let enough = |scan: &Scan| !scan.facts.binds_thinking && planner.is_large(scan);
-    let scan = match readable.scan_enough(turn, &enough)? {
+    let scan = match readable.scan_enough(turn, &|scan| planner.knows_enough(scan))? {
         Scanned::Whole(scan) => scan,
         Scanned::Begun(begun) => {
             if app.records.is_new(&begun, &mut readable.budget).await {
@@ -75,12 +73,8 @@ pub(crate) async fn prepare(
         Some(drop_block) => Outgoing::dropping_thinking(Rope::splice(&body, [drop_block])),
         None => with_forms(received, &body, &scan, &settled.forms),
     };
-    if let Some(waiting) = &known.waiting
-        && known.sure
-        && !waiting.record.bound
-        && app.offers.again(waiting, now_ms)
-    {
-        cold_start::push(turn, &body, &scan, waiting.prefix);
+    if let Some(prefix) = app.offers.due(&known, now_ms) {
+        cold_start::push(turn, &body, &scan, prefix);
     }
     let lost = known.lost;
     let sent = SentTurn::of(&app.records, settled, &scan, known);
@@ -135,13 +129,10 @@ fn observed(turn: &Turn, scan: &Scan, known: &Known) -> Option<Settled> {
 
 /// A body with these forms in it.
 fn with_forms(received: &Bytes, body: &Bytes, scan: &Scan, forms: &Forms) -> Outgoing {
-    if forms.is_empty() {
-        return Outgoing::as_received(received, Decision::Forwarded);
+    match Rope::with_forms(body, scan, forms) {
+        Some(rope) => Outgoing::spliced(body, rope),
+        None => Outgoing::as_received(received, Decision::Forwarded),
     }
-    let spans = forms
-        .iter()
-        .map(|(index, text)| (scan.blocks[*index].span.clone(), text.clone()));
-    Outgoing::spliced(body, Rope::splice(body, spans))
 }
 
 /// What is known of a request's prefix.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use headroom_shared::contract::id::PrefixId;
-use headroom_shared::contract::job::{Envelope, Payload, VERSION};
+use headroom_shared::contract::job::{Envelope, VERSION};
 use headroom_shared::contract::record::CacheUsage;
 use headroom_shared::queue::Enqueued;
 use headroom_shared::runtime::clock::now_ms;
@@ -134,31 +134,20 @@ impl JobPermit {
     }
 }
 
-/// The job of a request up to the message that `prefix` ends with: its envelope, and its payload's JSON. What the model no longer sees
-/// is no part of it.
+/// The job of a request up to the message that `prefix` ends with: its envelope, and its payload's JSON.
 fn job(body: &Bytes, scan: &Scan, prefix: PrefixId, trace: RequestId) -> Option<(Envelope, Bytes)> {
-    let mut messages = scan.messages.iter();
-    let last = messages.position(|message| message.boundary == prefix)?;
-    let in_sight = scan.first_in_sight();
-    let blocks: Vec<_> = blocks::escaped(body, scan)
-        .skip_while(|block| (block.place.message as usize) < in_sight)
-        .take_while(|block| block.place.message as usize <= last)
-        .collect();
+    let payload = blocks::payload(body, scan, prefix)?;
+    let texts = payload.blocks.iter().map(|block| block.text.bytes() as u64);
     let envelope = Envelope {
         v: VERSION,
         id: Uuid::now_v7().to_string(),
         prefix,
         model: scan.model.clone(),
         tokens: scan.tokens(),
-        blocks: blocks.len() as u64,
-        bytes: blocks.iter().map(|block| block.text.bytes() as u64).sum(),
+        blocks: payload.blocks.len() as u64,
+        bytes: texts.sum(),
         enqueued_ms: now_ms(),
         trace: trace.to_string(),
-    };
-    let payload = Payload {
-        v: VERSION,
-        references: scan.references,
-        blocks,
     };
     Some((envelope, payload.to_json().ok()?))
 }
@@ -169,7 +158,7 @@ mod tests {
     use crate::dialect::DIALECTS;
     use crate::plan::Planner;
     use headroom_shared::contract::id::DigestKey;
-    use headroom_shared::contract::job::JobBlock;
+    use headroom_shared::contract::job::{JobBlock, Payload};
 
     use crate::scan::{Scanned, Scans, scan_enough};
 

@@ -3,7 +3,7 @@
 use headroom_shared::contract::id::PrefixId;
 use quick_cache::sync::Cache;
 
-use crate::records::Waiting;
+use crate::records::{Known, Waiting};
 
 /// A deferred prefix that has no result after this long may have none in the making: its job was dropped or buried, or lost with
 /// a process that kept its queue in memory.
@@ -22,8 +22,14 @@ impl Offers {
         Self(Cache::new(OFFERS))
     }
 
-    /// Whether the job of a deferred prefix should be pushed again, and if so, notes that it is.
-    pub(crate) fn again(&self, waiting: &Waiting, now_ms: u64) -> bool {
+    /// The deferred prefix of a request, if its job should be pushed again; then it is noted that it is.
+    pub(crate) fn due(&self, known: &Known, now_ms: u64) -> Option<PrefixId> {
+        let waiting = known.waiting.as_ref()?;
+        let can_land = known.sure && !waiting.record.bound;
+        (can_land && self.again(waiting, now_ms)).then_some(waiting.prefix)
+    }
+
+    fn again(&self, waiting: &Waiting, now_ms: u64) -> bool {
         let is_over = |since: u64, limit| now_ms.saturating_sub(since) > limit;
         let offered = self.0.get(&waiting.prefix);
         let again = waiting.compressed.is_none()

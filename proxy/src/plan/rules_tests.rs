@@ -225,14 +225,14 @@ fn thinking_seen_on_any_branch_binds_the_prefix_for_every_model() {
 #[test]
 fn a_deferred_prefix_that_gets_no_result_is_offered_again_now_and_then() {
     let minute = 60_000;
-    let mut waiting = known(2, record(0, SILENT), &[]).waiting.unwrap();
-    let sent = waiting.record.sent_ms;
+    let mut known = known(2, record(0, SILENT), &[]);
+    let sent = record(0, SILENT).sent_ms;
     let offers = Offers::new();
     assert!(
-        !offers.again(&waiting, sent + 10 * minute),
+        offers.due(&known, sent + 10 * minute).is_none(),
         "it has a result"
     );
-    waiting.compressed = None;
+    known.waiting.as_mut().unwrap().compressed = None;
     for (minutes, again) in [
         (0, false),
         (1, false),
@@ -242,7 +242,7 @@ fn a_deferred_prefix_that_gets_no_result_is_offered_again_now_and_then() {
         (13, true),
     ] {
         assert_eq!(
-            offers.again(&waiting, sent + minutes * minute),
+            offers.due(&known, sent + minutes * minute).is_some(),
             again,
             "{minutes}"
         );

@@ -6,6 +6,7 @@ mod cache;
 mod found;
 mod known;
 mod later;
+pub(crate) mod sent_elsewhere;
 pub(crate) mod sent_turn;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headroom_shared::contract::id::{FormId, PrefixId, SentBlockId};
+use headroom_shared::contract::id::{FormId, PrefixId};
 use headroom_shared::contract::prefix::{self, CompressedPrefix, Form};
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
@@ -33,9 +34,6 @@ pub(crate) use self::later::TurnRecords;
 pub(crate) use self::unsure::SentUnsure;
 use self::unsure::Unsure;
 use crate::scan::Scan;
-
-/// The most blocks behind a client's edit whose forms are asked for at once.
-const MOST_BLOCKS: usize = 512;
 
 /// The store as requests use it: a local cache in front, and never waited for longer than the budget.
 #[derive(Debug)]
@@ -91,16 +89,13 @@ impl Records {
         let Some(opening) = begun.opening() else {
             return false;
         };
-        let prefixes = begun.opening_messages().iter().map(|it| it.boundary);
+        let mut prefixes = begun.opening_messages().iter().map(|it| it.boundary);
         if self.cache.knows_opening(opening)
-            || prefixes
-                .clone()
-                .any(|prefix| self.cache.record(prefix).is_some())
+            || prefixes.any(|prefix| self.cache.record(prefix).is_some())
         {
             return false;
         }
-        let mut keys = vec![Key::Opened(opening)];
-        keys.extend(prefixes.map(Key::Sent));
+        let keys = opening_keys(begun);
         // Not more than a share of the budget: what is spent here is not there when records and forms are to be read.
         let mut share = budget.split_off_quarter();
         let values = self.read(&keys, &mut share).await;
@@ -192,27 +187,19 @@ impl Records {
         blocks: Range<usize>,
         budget: &mut Budget,
     ) -> BTreeMap<usize, Form> {
-        let Some(opening) = scan.opening() else {
+        let keys = sent_elsewhere::keys(scan, blocks);
+        if keys.is_empty() {
             return BTreeMap::new();
-        };
-        let id = |at: usize| scan.blocks[at].id;
-        // The latest are the likeliest to stand behind the client's edit.
-        let blocks = blocks.start.max(blocks.end.saturating_sub(MOST_BLOCKS))..blocks.end;
-        let same_before = scan.same_before();
-        let key = |at| Key::SentForm(SentBlockId::of(opening, id(at), same_before[at]));
-        let keys: Vec<Key> = blocks.clone().map(key).collect();
+        }
+        let (blocks, keys): (Vec<usize>, Vec<Key>) = keys.into_iter().unzip();
         let values = self.read(&keys, budget).await.unwrap_or_default();
-        let named = |value: Bytes| std::str::from_utf8(&value).ok()?.parse::<FormId>().ok();
         let sent: BTreeMap<usize, FormId> = blocks
+            .into_iter()
             .zip(values)
-            .filter_map(|(at, value)| Some((at, named(value?)?)))
+            .filter_map(|(at, value)| Some((at, sent_elsewhere::named(&value?)?)))
             .collect();
         let (texts, _) = self.forms(sent.values().copied(), budget).await;
-        let form = |(at, form): (usize, FormId)| {
-            let text = String::from_utf8(texts.get(&form)?.to_vec()).ok()?;
-            (FormId::of(id(at), &text) == form).then_some((at, Form { id: form, text }))
-        };
-        sent.into_iter().filter_map(form).collect()
+        sent_elsewhere::forms(scan, sent, &texts)
     }
 
     /// Keeps a record in the local cache.
@@ -371,6 +358,14 @@ impl Records {
         known.texts = texts;
         known.sure &= answered;
     }
+}
+
+/// The keys one of which is in the store if anything is known of the conversation whose beginning this is; no keys where it has no
+/// opening.
+pub(crate) fn opening_keys(begun: &Scan) -> Vec<Key> {
+    let prefixes = begun.opening_messages().iter().map(|it| it.boundary);
+    let opened = begun.opening().map(Key::Opened);
+    opened.into_iter().chain(prefixes.map(Key::Sent)).collect()
 }
 
 /// Records as entries of the store, and the openings of their conversations beyond which they lie.
