@@ -47,7 +47,7 @@ impl Usage {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     until: u64,
     life: u64,
@@ -64,7 +64,7 @@ impl From<Usage> for CacheUsage {
 }
 
 /// The cache of one account.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct PromptCache {
     /// What time it is, in milliseconds since any moment: only the caller moves this clock.
     pub now_ms: u64,
@@ -165,7 +165,9 @@ impl PromptCache {
         for piece in text.as_bytes().chunks_exact(STEP_BYTES) {
             hasher.write(piece);
             length += STEP;
-            let until = self.openai.insert(hasher.finish(), self.now_ms + SHORT_LIFE);
+            let until = self
+                .openai
+                .insert(hasher.finish(), self.now_ms + SHORT_LIFE);
             hit &= until.is_some_and(|until| until > self.now_ms);
             if hit && length >= MINIMUM {
                 read = length;
