@@ -12,7 +12,8 @@
 //! | `jobs/` | what is left to a worker |
 //! | `upstream/` | connections to providers |
 //! | `usage/` | reads a provider's response on its way to the client |
-//! | `demo/` | a made-up session through a real proxy |
+//! | `simulation/` | sessions played without a server, and a model of the providers' caches |
+//! | `demo/` | a made-up session in a simulation |
 //!
 //! A request goes this way in one task; what it need not wait for (jobs, records) runs in the [`background`].
 //!
