@@ -8,8 +8,7 @@ use super::session::Session;
 use super::{Client, Played};
 use crate::simulation::turn::Turn;
 
-pub(super) const FOOTNOTE: &str = "\
-
+pub(super) const FOOTNOTE: &str = "
 cost  of the input in fresh tokens, by a model of the provider's cache: a cache write counts 1.25, a cache read 0.1
 *     from the body to what goes out: scanning it, compressing what is new in it, planning, splicing
 ";
