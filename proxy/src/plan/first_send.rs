@@ -75,6 +75,9 @@ pub(crate) fn decide(
     deadline: Instant,
     mut tell: impl FnMut(usize, Outcome) -> ControlFlow<()>,
 ) {
+    if undecided.blocks(scan).next().is_none() {
+        return;
+    }
     let left = || deadline.saturating_duration_since(Instant::now());
     let budget = left();
     let mut history = History {

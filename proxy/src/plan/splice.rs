@@ -53,8 +53,11 @@ impl Rope {
 
     /// A copy of all its bytes.
     pub(crate) fn to_vec(&self) -> Vec<u8> {
-        let slices = self.slices.iter();
-        slices.flat_map(|slice| slice.iter().copied()).collect()
+        let mut all = Vec::with_capacity(self.length);
+        for slice in &self.slices {
+            all.extend_from_slice(slice);
+        }
+        all
     }
 
     fn push(&mut self, slice: Bytes) {
