@@ -12,7 +12,8 @@
 //! | `jobs/` | builds jobs for workers and pushes them to the queue |
 //! | `upstream/` | sends requests to providers, over warm connections |
 //! | `usage/` | reads the token usage from a provider's response |
-//! | `demo/` | a made-up session through a real proxy |
+//! | `simulation/` | plays sessions without a server, with a model of the providers' caches |
+//! | `demo/` | a made-up session in a simulation |
 //!
 //! A request is handled in one task; what it need not wait for (jobs, records) runs in the [`background`]. No folder imports from one that
 //! imports from it.
@@ -36,6 +37,7 @@ mod plan;
 mod records;
 pub mod scan;
 mod settings;
+pub mod simulation;
 mod startup;
 mod upstream;
 mod usage;

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use headroom_proxy::{Command, Settings};
 use headroom_shared::runtime::config;
-use headroom_worker::panics;
 
 fn main() -> ExitCode {
     let settings = match Settings::read(std::env::args_os(), |name| std::env::var(name).ok()) {
@@ -12,16 +11,11 @@ fn main() -> ExitCode {
         Err(refused) => return refused.report(),
     };
     let ended = match settings.command {
-        Some(Command::Demo) => demo(),
+        Some(Command::Demo) => headroom_proxy::demo::play(),
         None => headroom_proxy::serve_alone(settings),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => config::fail("headroom-proxy", &error),
     }
-}
-
-fn demo() -> anyhow::Result<()> {
-    panics::hide_messages();
-    tokio::runtime::Runtime::new()?.block_on(headroom_proxy::demo::play())
 }

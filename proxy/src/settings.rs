@@ -51,7 +51,7 @@ pub struct Settings {
 /// What the program can do instead of serving.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Play an agent's session through a proxy against a scripted provider, both on loopback.
+    /// Show what a made-up session sends and saves: without a server, an agent or a key.
     Demo,
 }
 

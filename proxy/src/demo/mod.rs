@@ -1,150 +1,151 @@
-//! The demo: a coding agent's session, played through a real proxy against a scripted provider, both on loopback.
+//! The demo: a coding agent's session, planned as the proxy plans it, once for a client whose provider caches and once for one whose
+//! provider does not.
 //!
-//! The session is made up by [`session`]; nothing of it leaves this machine, and the proxy's data are gone when it ends.
+//! The session is made up by [`session`]. No server runs, and nothing leaves this machine.
 
-mod agent;
-mod checks;
-mod job;
-mod provider;
+mod report;
 mod session;
-mod stage;
-mod table;
 mod tools;
 
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
 
-use anyhow::{bail, ensure};
-use bytes::Bytes;
+use anyhow::{Context, ensure};
 
-use self::job::Job;
 use self::session::Session;
-use self::stage::Stage;
-use self::table::{Summary, Table, Turn};
+use crate::dialect::DIALECTS;
+use crate::metrics::Decision;
+use crate::plan::Planner;
+use crate::simulation::Simulation;
+use crate::simulation::check::Checker;
+use crate::simulation::prompt_cache::PromptCache;
+use crate::simulation::turn::Turn;
 
-/// Between two turns an agent runs its tool.
-const TOOL_TIME: Duration = Duration::from_millis(100);
-/// How long the job may take; it takes a fraction of a second.
-const JOB_TIMEOUT: Duration = Duration::from_secs(60);
-const JOB_POLL: Duration = Duration::from_millis(2);
+/// The proxy's default.
+const PLANNER: Planner = Planner { min_tokens: 50_000 };
+/// When the sessions begin: milliseconds since 1970.
+const START_MS: u64 = 1_800_000_000_000;
+/// From one turn to the next: the model answers, and the agent runs a tool.
+const TURN_MS: u64 = 20_000;
+/// How long the agent is idle once: longer than the provider keeps its cache, and a minute more.
+const PAUSE_MS: u64 = 10 * 60_000;
 
-/// Plays it, and prints a line a turn.
+/// A client, and how its session goes.
+#[derive(Debug)]
+struct Client {
+    /// What is said of it.
+    about: &'static str,
+    /// Whether it marks what the provider is to cache.
+    marks: bool,
+    /// The turn before which it is idle for [`PAUSE_MS`].
+    pauses_before: Option<usize>,
+    /// The turn in which the compressed prefix has to land.
+    lands: usize,
+    why: &'static str,
+}
+
+const CLIENTS: [Client; 2] = [
+    Client {
+        about: "A client that marks what the provider is to cache, as Claude Code does; it is idle for 10 minutes before turn 6",
+        marks: true,
+        pauses_before: Some(6),
+        lands: 6,
+        why: "the pause was longer than the provider keeps its cache (5 minutes)",
+    },
+    Client {
+        about: "The same session by a client without cache markers: the provider caches nothing",
+        marks: false,
+        pauses_before: None,
+        lands: 2,
+        why: "the provider has nothing of the session in its cache",
+    },
+];
+
+/// A session that was played to its end.
+#[derive(Debug)]
+struct Played {
+    turns: Vec<Turn>,
+    /// How many turns began with what was sent in the turn before.
+    went_on: usize,
+}
+
+/// Plays the session for each client, and prints a line a turn.
 ///
 /// # Errors
-/// When proxy and provider can't be started, or a turn did not go as the demo says it goes.
-pub async fn play() -> anyhow::Result<()> {
-    let played = tokio::select! {
-        played = Box::pin(on_stage(Table::new(io::stdout()))) => played,
-        () = headroom_shared::runtime::shutdown::signal() => Ok(()),
+/// When a turn did not go as the demo says it goes.
+pub fn play() -> anyhow::Result<()> {
+    match print(io::stdout().lock()) {
+        // Whoever reads has seen enough.
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        printed => printed,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn print(mut out: impl Write) -> anyhow::Result<()> {
+    let session = Session::new();
+    out.write_all(report::opening(&session).as_bytes())?;
+    for (index, client) in CLIENTS.iter().enumerate() {
+        let played = play_as(client, &session)?;
+        let title = format!("{}. {}.", index + 1, client.about);
+        writeln!(out, "\n{title}\n\n{}", report::table(&played.turns))?;
+        writeln!(out, "{}", report::summary(client, &played))?;
+    }
+    out.write_all(report::FOOTNOTE.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Plays the session as this client has it, and checks every turn.
+fn play_as(client: &Client, session: &Session) -> anyhow::Result<Played> {
+    let mut simulation = Simulation::new(DIALECTS[0], PLANNER, PromptCache::default());
+    simulation.now_ms = START_MS;
+    let mut checker = Checker::default();
+    let mut before = String::new();
+    let (mut turns, mut went_on) = (Vec::new(), 0);
+    for number in 1..=session.turns() {
+        let pauses = client.pauses_before == Some(number);
+        simulation.now_ms += if pauses { PAUSE_MS } else { TURN_MS };
+        let body = session.body(number, client.marks);
+        let turn = simulation.turn(&body);
+        let checked = checker.check(&body, &turn);
+        checked.with_context(|| format!("turn {number}"))?;
+        check_decision(client, number, &turn)?;
+        let sent = session::sent_messages(&turn.sent.to_vec());
+        if number != 1 && number != client.lands {
+            ensure!(
+                sent.starts_with(&before),
+                "turn {number} did not begin with the bytes of the turn before it"
+            );
+            went_on += 1;
+        }
+        before = sent;
+        turns.push(turn);
+        let done = simulation.run_jobs();
+        ensure!(
+            (done == 1) == (number == 1),
+            "{done} jobs after turn {number}"
+        );
+    }
+    let cost: f64 = turns.iter().map(|turn| turn.usage.cost()).sum();
+    let direct: f64 = turns.iter().map(|turn| turn.direct_usage.cost()).sum();
+    ensure!(cost <= direct, "it cost {cost} tokens, and {direct} direct");
+    Ok(Played { turns, went_on })
+}
+
+/// The first turn is left to a worker, and its result lands when it has to.
+fn check_decision(client: &Client, number: usize, turn: &Turn) -> anyhow::Result<()> {
+    let (decision, landed) = (turn.decision, turn.landed);
+    let (expected, lands) = match number {
+        1 => (Decision::Deferred, false),
+        _ => (Decision::Compressed, number == client.lands),
     };
-    played.or_else(|error| {
-        let reader_left = error
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
-        if reader_left { Ok(()) } else { Err(error) }
-    })
-}
-
-async fn on_stage(table: Table<impl Write>) -> anyhow::Result<()> {
-    let data = tempfile::Builder::new()
-        .prefix("headroom-demo-")
-        .tempdir()?;
-    let stage = Stage::set(data.path()).await?;
-    let play = Play {
-        session: Session::new(),
-        stage: &stage,
-        table,
-        turns: Vec::new(),
-        received: Bytes::new(),
-    };
-    let played = play.all().await;
-    stage.clear().await?;
-    played
-}
-
-/// The session as far as it has been played.
-struct Play<'a, W> {
-    session: Session,
-    stage: &'a Stage,
-    table: Table<W>,
-    turns: Vec<Turn>,
-    /// What the provider received in the last turn.
-    received: Bytes,
-}
-
-impl<W: Write> Play<'_, W> {
-    async fn all(mut self) -> anyhow::Result<()> {
-        self.table.opening(&self.session)?;
-        for number in 1..=self.session.turns() {
-            self.turn(number).await?;
-            if number == 1 {
-                self.wait_for_job().await?;
-            } else {
-                tokio::time::sleep(TOOL_TIME).await;
-            }
-        }
-        let Some(landed) = self.landed() else {
-            bail!("no turn was sent with the compressed prefix");
-        };
-        let expanded = checks::expand(&self.session, &self.received)?;
-        let summary = Summary { landed, expanded };
-        self.table.summary(&self.turns, summary)?;
-        Ok(())
-    }
-
-    async fn turn(&mut self, number: usize) -> anyhow::Result<()> {
-        let body = self.session.body(number);
-        let stage = self.stage;
-        stage.provider.will_answer(self.session.answer(number));
-        let direct = stage.agent.send(stage.provider.address, &body).await?;
-        let answer = stage.agent.send(stage.proxy, &body).await?;
-        let received = stage.provider.received();
-        if number == 1 {
-            checks::untouched(&answer.decision, &body, &received)?;
-        }
-        let seen = self.landed().is_some();
-        if seen {
-            checks::goes_on(number, &self.received, &received)?;
-        }
-        let job = stage.agent.job(stage.proxy).await?;
-        self.turns.push(Turn {
-            bytes_in: body.len(),
-            bytes_sent: received.len(),
-            decision: answer.decision,
-            added: answer.first_byte.saturating_sub(direct.first_byte),
-            job,
-        });
-        self.table.turn(number, &self.turns[number - 1])?;
-        if !seen && job == Job::Landed {
-            self.table.why_landed()?;
-        }
-        self.received = received;
-        Ok(())
-    }
-
-    /// A person's pause, so that the next turn surely finds the compressed prefix.
-    async fn wait_for_job(&mut self) -> anyhow::Result<()> {
-        let began = Instant::now();
-        loop {
-            match self.stage.agent.job(self.stage.proxy).await? {
-                Job::Done => break,
-                Job::Failed => bail!("the worker gave the job up"),
-                _ => ensure!(
-                    began.elapsed() < JOB_TIMEOUT,
-                    "the job was not done within {} s",
-                    JOB_TIMEOUT.as_secs()
-                ),
-            }
-            tokio::time::sleep(JOB_POLL).await;
-        }
-        self.table.job_done(began.elapsed())?;
-        tokio::time::sleep(TOOL_TIME).await;
-        Ok(())
-    }
-
-    /// The number of the turn in which the compressed prefix was used first.
-    fn landed(&self) -> Option<usize> {
-        let first = self.turns.iter().position(|turn| turn.job == Job::Landed)?;
-        Some(first + 1)
-    }
+    ensure!(
+        decision == expected && (landed > 0) == lands,
+        "turn {number} was {}, and {landed} of its blocks landed",
+        decision.name()
+    );
+    Ok(())
 }

@@ -7,29 +7,24 @@ use serde_json::{Value, json};
 use super::tools;
 
 /// A model that binds no thinking, so that what was sent before may change.
-pub(super) const MODEL: &str = "claude-opus-4-6";
+const MODEL: &str = "claude-opus-4-6";
+
+const TOOL_RESULT: &str = r#""type":"tool_result""#;
 
 /// How many tool calls the session has behind it when it is resumed.
 const OPENING: usize = 13;
 
 const TASK: &str = "Totals of orders with a coupon are off by one cent since the last release. Find out why and repair it.";
-const LAST_WORDS: &str = "The total is now rounded once, after the coupon. All tests pass.";
+/// By which a client asks the provider to cache all up to here.
+const CACHE_MARKER: &str = r#","cache_control":{"type":"ephemeral"}"#;
 
 /// One tool call of the agent, with what the tool gave.
 #[derive(Debug)]
 pub(super) struct Step {
     says: &'static str,
-    pub(super) tool: &'static str,
-    pub(super) input: Value,
-    pub(super) output: String,
-}
-
-/// What the model answers in one turn.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Answer {
-    pub(super) says: &'static str,
-    /// Id, name and input of the tool call.
-    pub(super) call: Option<(String, &'static str, Value)>,
+    tool: &'static str,
+    input: Value,
+    output: String,
 }
 
 /// The whole session.
@@ -48,59 +43,50 @@ impl Session {
         self.0.len() - OPENING + 1
     }
 
-    pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.0.iter()
-    }
-
     /// Tokens of the first request's messages, as the proxy estimates them.
     pub(super) fn tokens(&self) -> u64 {
-        Model::named(MODEL).tokens(self.messages(1).len())
+        Model::named(MODEL).tokens(self.messages(1, "").len())
     }
 
-    /// The request of a turn, counted from 1. No cache marker is in it.
-    pub(super) fn body(&self, turn: usize) -> Bytes {
+    /// The request of a turn, counted from 1. A client that `marks` what is to be cached has a marker on its system prompt and one on
+    /// its last message, as Claude Code does: the latter moves with every turn.
+    pub(super) fn body(&self, turn: usize, marks: bool) -> Bytes {
+        let marker = if marks { CACHE_MARKER } else { "" };
         let tools: Vec<Value> = ["Bash", "Grep", "Read"]
             .map(|name| json!({"name": name, "input_schema": {"type": "object"}}))
             .into();
         let tools = Value::from(tools);
-        let messages = self.messages(turn);
+        let messages = self.messages(turn, marker);
         Bytes::from(format!(
-            r#"{{"model":"{MODEL}","max_tokens":8192,"stream":true,"system":"You are a coding agent.","tools":{tools},"messages":{messages}}}"#
+            r#"{{"model":"{MODEL}","max_tokens":8192,"stream":true,"system":[{{"type":"text","text":"You are a coding agent."{marker}}}],"tools":{tools},"messages":[{messages}]}}"#
         ))
     }
 
-    /// What the model answers in a turn: the call whose output the next turn brings.
-    pub(super) fn answer(&self, turn: usize) -> Answer {
-        let next = OPENING + turn - 1;
-        let Some(step) = self.0.get(next) else {
-            return Answer {
-                says: LAST_WORDS,
-                call: None,
-            };
-        };
-        Answer {
-            says: step.says,
-            call: Some((id(next), step.tool, step.input.clone())),
-        }
-    }
-
-    fn messages(&self, turn: usize) -> String {
-        let mut messages = vec![json!({"role": "user", "content": TASK})];
+    /// The messages of a turn, separated by commas; the last one has this marker.
+    fn messages(&self, turn: usize, marker: &str) -> String {
+        let mut messages = json!({"role": "user", "content": TASK}).to_string();
+        let mut last = 0;
         for (index, step) in self.0.iter().take(OPENING + turn - 1).enumerate() {
-            let id = id(index);
+            let id = format!("toolu_demo{index:04}");
             let call =
                 json!({"type": "tool_use", "id": id, "name": step.tool, "input": step.input});
             let text = json!({"type": "text", "text": step.says});
-            messages.push(json!({"role": "assistant", "content": [text, call]}));
+            let message = json!({"role": "assistant", "content": [text, call]});
+            messages += &format!(",{message},");
+            last = messages.len();
             let result = json!({"type": "tool_result", "tool_use_id": id, "content": step.output});
-            messages.push(json!({"role": "user", "content": [result]}));
+            messages += &json!({"role": "user", "content": [result]}).to_string();
         }
-        Value::from(messages).to_string()
+        let marked = format!("{TOOL_RESULT}{marker}");
+        let end = messages.split_off(last);
+        messages + &end.replacen(TOOL_RESULT, &marked, 1)
     }
 }
 
-fn id(index: usize) -> String {
-    format!("toolu_demo{index:04}")
+/// What went out for a body as far as the end of its messages, without cache markers: to a provider they are no part of what is cached.
+pub(super) fn sent_messages(sent: &[u8]) -> String {
+    let sent = String::from_utf8_lossy(sent).replace(CACHE_MARKER, "");
+    sent.strip_suffix("]}").unwrap_or(&sent).to_owned()
 }
 
 fn opening() -> Vec<Step> {

@@ -37,9 +37,7 @@ pub(super) async fn turn(
 ) -> Option<Outgoing> {
     let (app, planner) = (&context.app, context.app.rules.planner);
     let mut body = ScannableBody::new(context, headers, received).await?;
-    // Whether a model that binds its thinking may think here is known only when all is scanned.
-    let is_large = |scan: &Scan| !scan.facts.binds_thinking && planner.is_large(scan);
-    let scan = match body.scan_until(context, &is_large)? {
+    let scan = match body.scan_until(context, &|scan| planner.may_defer(scan))? {
         ScanProgress::Whole(scan) => scan,
         ScanProgress::Partial(beginning) => {
             let records = &app.records;
@@ -132,13 +130,10 @@ async fn record_without_new_forms(
 
 /// The outgoing request with these forms in its body.
 fn with_forms(received: &Bytes, body: &Bytes, scan: &Scan, forms: &Forms) -> Outgoing {
-    if forms.is_empty() {
-        return Outgoing::as_received(received, Decision::Forwarded);
+    match Rope::with_forms(body, scan, forms) {
+        Some(rope) => Outgoing::spliced(body, rope),
+        None => Outgoing::as_received(received, Decision::Forwarded),
     }
-    let spans = forms
-        .iter()
-        .map(|(index, text)| (scan.blocks[*index].span.clone(), text.clone()));
-    Outgoing::spliced(body, Rope::splice(body, spans))
 }
 
 /// What is known of a request's prefix.
@@ -205,12 +200,8 @@ fn requeue_if_overdue(
     scan: &Arc<Scan>,
     Request { known, now_ms, .. }: Request<'_>,
 ) {
-    if let Some(deferred) = &known.deferred
-        && known.complete
-        && !deferred.record.bound
-        && context.app.jobs.overdue.should_requeue(deferred, now_ms)
-    {
-        cold_start::enqueue_again(context, body, scan, deferred.prefix);
+    if let Some(prefix) = context.app.jobs.overdue.to_requeue(known, now_ms) {
+        cold_start::enqueue_again(context, body, scan, prefix);
     }
 }
 

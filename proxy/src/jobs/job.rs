@@ -1,14 +1,14 @@
 //! Builds a job from a request: its envelope, and its payload's JSON.
 
 use bytes::Bytes;
-use headroom_shared::contract::job::{Envelope, Payload, VERSION};
+use headroom_shared::contract::job::{Envelope, VERSION};
 use headroom_shared::runtime::clock::now_ms;
 use uuid::Uuid;
 
 use super::JobSource;
 use crate::plan::blocks;
 
-/// The job of a request up to the message that its prefix ends with. What the model no longer sees is left out.
+/// The job of a request up to the message that its prefix ends with.
 pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
     let JobSource {
         body,
@@ -16,28 +16,18 @@ pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
         prefix,
         trace,
     } = source;
-    let mut messages = scan.messages.iter();
-    let last = messages.position(|message| message.boundary == *prefix)?;
-    let first_visible = scan.first_visible_message();
-    let blocks: Vec<_> = blocks::escaped(body, scan)
-        .skip_while(|block| (block.place.message as usize) < first_visible)
-        .take_while(|block| block.place.message as usize <= last)
-        .collect();
+    let payload = blocks::payload(body, scan, *prefix)?;
+    let texts = payload.blocks.iter().map(|block| block.text.bytes() as u64);
     let envelope = Envelope {
         v: VERSION,
         id: Uuid::now_v7().to_string(),
         prefix: *prefix,
         model: scan.model.clone(),
         tokens: scan.tokens(),
-        blocks: blocks.len() as u64,
-        bytes: blocks.iter().map(|block| block.text.bytes() as u64).sum(),
+        blocks: payload.blocks.len() as u64,
+        bytes: texts.sum(),
         enqueued_ms: now_ms(),
         trace: trace.clone(),
-    };
-    let payload = Payload {
-        v: VERSION,
-        references: scan.references,
-        blocks,
     };
     Some((envelope, payload.to_json().ok()?))
 }
@@ -49,7 +39,7 @@ mod tests {
     use crate::plan::Planner;
     use crate::scan::{Scan, ScanCache, ScanProgress, scan_until};
     use headroom_shared::contract::id::DigestKey;
-    use headroom_shared::contract::job::JobBlock;
+    use headroom_shared::contract::job::{JobBlock, Payload};
     use std::sync::Arc;
 
     const RESPONSE: &[u8] = br#"{"role":"assistant","content":"ok"}"#;

@@ -3,7 +3,7 @@
 use headroom_shared::contract::id::PrefixId;
 use quick_cache::sync::Cache;
 
-use crate::plan::known_prefix::DeferredPrefix;
+use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix};
 
 /// The job of a deferred prefix that has no result after this long was perhaps dropped or buried, or lost with a process that kept its queue
 /// in memory.
@@ -22,8 +22,14 @@ impl OverdueJobs {
         Self(Cache::new(PREFIXES))
     }
 
-    /// Whether the job of a deferred prefix is to be pushed again; if so, notes that it is.
-    pub(crate) fn should_requeue(&self, deferred: &DeferredPrefix, now_ms: u64) -> bool {
+    /// The deferred prefix of a request, if its job is to be pushed again; then it is noted that it is.
+    pub(crate) fn to_requeue(&self, known: &KnownPrefix, now_ms: u64) -> Option<PrefixId> {
+        let deferred = known.deferred.as_ref()?;
+        let can_land = known.complete && !deferred.record.bound;
+        (can_land && self.should_requeue(deferred, now_ms)).then_some(deferred.prefix)
+    }
+
+    fn should_requeue(&self, deferred: &DeferredPrefix, now_ms: u64) -> bool {
         let is_over = |since: u64, limit| now_ms.saturating_sub(since) > limit;
         let requeued = self.0.get(&deferred.prefix);
         let is_due = deferred.compressed.is_none()

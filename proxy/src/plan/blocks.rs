@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use headroom_shared::contract::job::{EscapedText, JobBlock};
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::job::{EscapedText, JobBlock, Payload, VERSION};
 
 use crate::scan::{Block, Call, Scan};
 
@@ -18,12 +19,25 @@ pub(crate) fn unescaped<'a>(
     with_calls(body, scan, |quoted| serde_json::from_slice(quoted).ok())
 }
 
-/// The same blocks as a job takes them: their texts stay where they are in the body.
-pub(crate) fn escaped<'a>(
+/// The payload of a job: the blocks of a request up to the message that `prefix` ends with; their texts stay where they are in the body.
+/// What the model no longer sees is no part of it. `None` where no message ends with `prefix`.
+pub(crate) fn payload<'a>(
     body: &'a [u8],
     scan: &'a Scan,
-) -> impl Iterator<Item = JobBlock<EscapedText<'a>>> + 'a {
-    with_calls(body, scan, EscapedText::new).map(|(_, block)| block)
+    prefix: PrefixId,
+) -> Option<Payload<EscapedText<'a>>> {
+    let mut messages = scan.messages.iter();
+    let last = messages.position(|message| message.boundary == prefix)?;
+    let in_sight = scan.first_visible_message();
+    let blocks = with_calls(body, scan, EscapedText::new).map(|(_, block)| block);
+    let blocks = blocks
+        .skip_while(|block| (block.place.message as usize) < in_sight)
+        .take_while(|block| block.place.message as usize <= last);
+    Some(Payload {
+        v: VERSION,
+        references: scan.references,
+        blocks: blocks.collect(),
+    })
 }
 
 fn with_calls<'a, Text>(

@@ -77,6 +77,9 @@ pub(crate) fn compress_blocks(
     deadline: Instant,
     mut on_result: impl FnMut(usize, CompressResult) -> ControlFlow<()>,
 ) {
+    if to_compress.positions(scan).next().is_none() {
+        return;
+    }
     let remaining = || deadline.saturating_duration_since(Instant::now());
     let budget = remaining();
     let mut history = History {

@@ -103,6 +103,12 @@ impl Planner {
         !scan.blocks.is_empty() && scan.tokens() >= self.min_tokens
     }
 
+    /// Whether what was scanned of a request is enough to leave it to a worker if nothing is known of its conversation. Whether a model
+    /// that binds its thinking may think here is known only when all is scanned.
+    pub(crate) fn may_defer(self, scan: &Scan) -> bool {
+        !scan.facts.binds_thinking && self.is_large(scan)
+    }
+
     /// Whether a request is left to a worker: it is a cold start, and no thinking is bound to what the worker's result would change (such
     /// a result could never land).
     pub(crate) fn defers(self, scan: &Scan, known: &KnownPrefix) -> bool {

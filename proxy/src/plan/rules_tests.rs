@@ -225,14 +225,14 @@ fn thinking_seen_on_any_branch_binds_the_prefix_for_every_model() {
 #[test]
 fn the_job_of_a_deferred_prefix_without_a_result_is_requeued_now_and_then() {
     let minute = 60_000;
-    let mut deferred = known(2, record(0, SILENT), &[]).deferred.unwrap();
-    let sent = deferred.record.sent_ms;
+    let mut known = known(2, record(0, SILENT), &[]);
+    let sent = record(0, SILENT).sent_ms;
     let overdue = OverdueJobs::new();
     assert!(
-        !overdue.should_requeue(&deferred, sent + 10 * minute),
+        overdue.to_requeue(&known, sent + 10 * minute).is_none(),
         "it has a result"
     );
-    deferred.compressed = None;
+    known.deferred.as_mut().unwrap().compressed = None;
     for (minutes, again) in [
         (0, false),
         (1, false),
@@ -242,7 +242,9 @@ fn the_job_of_a_deferred_prefix_without_a_result_is_requeued_now_and_then() {
         (13, true),
     ] {
         assert_eq!(
-            overdue.should_requeue(&deferred, sent + minutes * minute),
+            overdue
+                .to_requeue(&known, sent + minutes * minute)
+                .is_some(),
             again,
             "{minutes}"
         );

@@ -6,6 +6,9 @@ use std::ops::Range;
 
 use bytes::{Buf, Bytes};
 
+use super::Forms;
+use crate::scan::Scan;
+
 /// A body made of slices, to be sent one after the other: all of them at once, where the system takes that many.
 #[derive(Debug, Default)]
 pub(crate) struct Rope {
@@ -30,6 +33,14 @@ impl Rope {
         rope
     }
 
+    /// `body` with these forms in place of its blocks; `None` where there are none, and it goes out as it came.
+    pub(crate) fn with_forms(body: &Bytes, scan: &Scan, forms: &Forms) -> Option<Self> {
+        let spans = forms
+            .iter()
+            .map(|(index, text)| (scan.blocks[*index].span.clone(), text.clone()));
+        (!forms.is_empty()).then(|| Self::splice(body, spans))
+    }
+
     /// Its length in bytes.
     pub(crate) const fn len(&self) -> usize {
         self.length
@@ -38,6 +49,15 @@ impl Rope {
     /// Its slices in their order.
     pub(crate) fn slices(&self) -> impl Iterator<Item = &Bytes> {
         self.slices.iter()
+    }
+
+    /// A copy of all its bytes.
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
+        let mut all = Vec::with_capacity(self.length);
+        for slice in &self.slices {
+            all.extend_from_slice(slice);
+        }
+        all
     }
 
     fn push(&mut self, slice: Bytes) {
@@ -90,23 +110,16 @@ impl Buf for Rope {
 mod tests {
     use super::*;
 
-    fn flat(rope: &Rope) -> Vec<u8> {
-        rope.slices
-            .iter()
-            .flat_map(|slice| slice.to_vec())
-            .collect()
-    }
-
     #[test]
     fn only_the_spans_change() {
         let body = Bytes::from_static(b"0123456789");
-        assert_eq!(flat(&Rope::from(body.clone())), b"0123456789");
+        assert_eq!(Rope::from(body.clone()).to_vec(), b"0123456789");
         let form = || Bytes::from_static(b"xyz");
         let rope = Rope::splice(
             &body,
             [(0..1, form()), (4..6, Bytes::new()), (9..10, form())],
         );
-        assert_eq!(flat(&rope), b"xyz123678xyz");
+        assert_eq!(rope.to_vec(), b"xyz123678xyz");
         assert_eq!(rope.len(), 12);
     }
 

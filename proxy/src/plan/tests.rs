@@ -1,30 +1,19 @@
-//! Whole sessions through the planner, without a server: a map holds what is stored.
+//! Whole sessions through the planner, without a server.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use headroom_shared::compress::{Earlier, equivalent, expand};
-use headroom_shared::contract::id::{DigestKey, FormId, PrefixId};
-use headroom_shared::contract::job::{JobBlock, Payload, Place, VERSION};
-use headroom_shared::contract::prefix::CompressedPrefix;
-use headroom_shared::contract::record::{CacheUsage, SentRecord};
-use headroom_shared::store::Key;
-use headroom_worker::process::process;
+use headroom_shared::contract::id::DigestKey;
 use serde_json::{Value, json};
 
-use super::first_send::{CompressResult, compress_blocks};
-use super::known_prefix::KnownPrefix;
-use super::splice::Rope;
-use super::{FinalPlan, Planner, Request, blocks};
+use super::Planner;
 use crate::dialect::{DIALECTS, Dialect};
-use crate::scan::{self, Scan};
+use crate::plan::known_prefix::KnownPrefix;
+use crate::scan;
+use crate::simulation::Simulation;
+use crate::simulation::check::Checker;
+use crate::simulation::prompt_cache::PromptCache;
 
-/// Nothing in a test runs out of time.
-const AMPLE: Duration = Duration::from_secs(600);
 const MINUTE_MS: u64 = 60_000;
 /// Each turn checks all blocks again: the longest recorded session has 430.
 const MOST_TURNS: usize = 60;
@@ -46,18 +35,7 @@ impl Session {
     }
 }
 
-/// The stand-in for a store, a worker and the moments at which requests go out.
-#[derive(Default)]
-struct World {
-    records: HashMap<PrefixId, SentRecord>,
-    forms: HashMap<FormId, Bytes>,
-    compressed: HashMap<PrefixId, CompressedPrefix>,
-    /// The form of each block that was sent, by its place and its text; `None` is the original.
-    sent: HashMap<(Place, String), Option<FormId>>,
-    now_ms: u64,
-    tally: Tally,
-}
-
+/// What a session came to.
 #[derive(Debug, Default, Clone, Copy)]
 struct Tally {
     bytes: usize,
@@ -65,120 +43,6 @@ struct Tally {
     entered: usize,
     landed: usize,
     jobs: usize,
-}
-
-impl World {
-    /// Sends one body as the planner says.
-    fn turn(&mut self, session: &Session, body: &Bytes, planner: Planner) {
-        let key = DigestKey::from_bytes([7; 32]);
-        let scan = Arc::new(scan::scan(body, session.dialect, &key).unwrap());
-        let known = self.known(&scan);
-        let request = Request {
-            scan: &scan,
-            known: &known,
-            now_ms: self.now_ms,
-        };
-        let needs = planner.needs(request);
-        let text = |form: FormId| Some((form, self.forms.get(&form)?.clone()));
-        let texts: HashMap<FormId, Bytes> = needs.landing.into_iter().filter_map(text).collect();
-        let to_compress = planner.blocks_to_compress(request, BTreeMap::new());
-        let mut outcomes: BTreeMap<usize, CompressResult> = BTreeMap::new();
-        compress_blocks(
-            body,
-            &scan,
-            &to_compress,
-            Instant::now() + AMPLE,
-            |index, outcome| {
-                outcomes.insert(index, outcome);
-                ControlFlow::Continue(())
-            },
-        );
-        let plan = planner.plan(request, &texts, outcomes).unwrap();
-        self.tally.landed += plan.landed;
-        for entry in &plan.entries {
-            if let Key::Form(form) = entry.key {
-                self.forms.insert(form, entry.value.clone());
-            }
-        }
-        let job = plan.job;
-        let mut settled = plan.commit();
-        self.check(body, &scan, &settled);
-        // The provider caches nothing, and says so.
-        let usage = CacheUsage {
-            total: 1,
-            ..CacheUsage::default()
-        };
-        settled.record_updates.note_usage(usage, scan.cache);
-        let rope = Rope::splice(
-            body,
-            settled
-                .forms
-                .iter()
-                .map(|(index, text)| (scan.blocks[*index].span.clone(), text.clone())),
-        );
-        self.tally.bytes += body.len();
-        self.tally.sent += rope.len();
-        self.tally.entered += settled.newly_compressed.len();
-        self.records.extend(settled.record_updates.records);
-        if let Some(prefix) = job {
-            self.tally.jobs += 1;
-            self.work(body, &scan, prefix);
-        }
-        self.now_ms += MINUTE_MS;
-    }
-
-    fn known(&self, scan: &Scan) -> KnownPrefix {
-        let record = |prefix| Some((Arc::new(self.records.get(&prefix)?.clone()), false));
-        let mut known = KnownPrefix::of_records(scan, record);
-        let text = |form: &FormId| Some((*form, self.forms.get(form)?.clone()));
-        known.texts = known.forms.values().filter_map(text).collect();
-        if let Some(deferred) = &mut known.deferred {
-            deferred.compressed = self.compressed.get(&deferred.prefix).cloned();
-        }
-        known
-    }
-
-    /// What a worker makes of a cold start.
-    fn work(&mut self, body: &Bytes, scan: &Scan, prefix: PrefixId) {
-        let result = process(&Payload {
-            v: VERSION,
-            references: scan.references,
-            blocks: blocks::unescaped(body, scan)
-                .map(|(_, block)| block)
-                .collect(),
-        });
-        for form in result.forms {
-            self.forms.insert(form.id, Bytes::from(form.text));
-        }
-        self.compressed.insert(prefix, result.compressed);
-    }
-
-    /// Checks that every form expands, and that none has changed but by landing.
-    fn check(&mut self, body: &Bytes, scan: &Scan, settled: &FinalPlan) {
-        let forms: HashMap<usize, &Bytes> =
-            settled.forms.iter().map(|(at, text)| (*at, text)).collect();
-        let originals: Vec<(usize, JobBlock)> = blocks::unescaped(body, scan).collect();
-        let mut earlier = Earlier::default();
-        for (index, block) in &originals {
-            let text = forms
-                .get(index)
-                .map(|text| std::str::from_utf8(text).unwrap());
-            let form = text.map(|text| FormId::of(block.block, text));
-            if let Some(text) = text {
-                let text: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
-                let expanded = expand(&text, &earlier).unwrap();
-                assert!(equivalent(&block.text, &expanded), "{text}");
-            }
-            let place = (block.place, block.text.clone());
-            let before = self.sent.insert(place, form);
-            let landed = before == Some(None) && form.is_some() && self.tally.landed > 0;
-            assert!(
-                before.is_none_or(|before| before == form) || landed,
-                "a form has changed"
-            );
-            earlier.push(block.source());
-        }
-    }
 }
 
 /// A session of this project's own making: reads, a search, JSON, a re-read.
@@ -252,15 +116,28 @@ fn read(file: &Path) -> Option<Session> {
     Some(session)
 }
 
+/// A simulation of this session before a provider that caches nothing, and says so.
+fn simulation(session: &Session, planner: Planner) -> Simulation {
+    let mut cache = PromptCache::default();
+    cache.turn_off();
+    Simulation::new(session.dialect, planner, cache)
+}
+
 fn play(session: &Session, planner: Planner, from: usize) -> Tally {
-    let mut world = World {
-        now_ms: 1_800_000_000_000,
-        ..World::default()
-    };
+    let mut simulation = simulation(session, planner);
+    let (mut checker, mut tally) = (Checker::default(), Tally::default());
     for turn in session.turns[from..].iter().take(MOST_TURNS) {
-        world.turn(session, &session.body(*turn), planner);
+        let body = session.body(*turn);
+        simulation.now_ms += MINUTE_MS;
+        let turn = simulation.turn(&body);
+        checker.check(&body, &turn).unwrap();
+        tally.bytes += turn.bytes_in;
+        tally.sent += turn.sent.len();
+        tally.entered += turn.entered;
+        tally.landed += turn.landed;
+        tally.jobs += simulation.run_jobs();
     }
-    world.tally
+    tally
 }
 
 const NEVER: Planner = Planner {
@@ -290,27 +167,10 @@ fn a_resumed_session_is_deferred_and_lands_where_nothing_is_cached() {
 fn a_plan_that_could_not_be_stored_sends_nothing_new() {
     let session = made_up(1);
     let body = session.body(3);
-    let key = DigestKey::from_bytes([7; 32]);
-    let scan = scan::scan(&body, session.dialect, &key).unwrap();
+    let scan = scan::scan(&body, session.dialect, &DigestKey::from_bytes([7; 32])).unwrap();
     let known = KnownPrefix::of_records(&scan, |_| None);
-    let request = Request {
-        scan: &scan,
-        known: &known,
-        now_ms: 1,
-    };
-    let to_compress = NEVER.blocks_to_compress(request, BTreeMap::new());
-    let mut outcomes = BTreeMap::new();
-    compress_blocks(
-        &body,
-        &scan,
-        &to_compress,
-        Instant::now() + AMPLE,
-        |index, outcome| {
-            outcomes.insert(index, outcome);
-            ControlFlow::Continue(())
-        },
-    );
-    let plan = NEVER.plan(request, &HashMap::new(), outcomes).unwrap();
+    let simulation = simulation(&session, NEVER);
+    let plan = simulation.plan(&body, &scan, &known).unwrap();
     assert!(!plan.entries.is_empty());
     let settled = plan.roll_back();
     assert!(settled.forms.is_empty() && !settled.is_stored);

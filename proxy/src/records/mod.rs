@@ -4,6 +4,7 @@
 mod budget;
 mod cache;
 mod lookup;
+pub(crate) mod sent_elsewhere;
 pub(crate) mod sent_request;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headroom_shared::contract::id::{FormId, PrefixId, SentBlockId};
+use headroom_shared::contract::id::{FormId, PrefixId};
 use headroom_shared::contract::prefix::{self, CompressedPrefix, Form};
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
@@ -32,9 +33,6 @@ use self::write_queue::WriteQueue;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::entries;
 use crate::scan::Scan;
-
-/// The most blocks behind a client's edit whose forms are asked for at once.
-const MOST_BLOCKS: usize = 512;
 
 /// The store as requests use it: with a local cache in front, and never waited for longer than the budget.
 #[derive(Debug)]
@@ -90,16 +88,13 @@ impl Records {
         let Some(opening) = beginning.opening() else {
             return false;
         };
-        let prefixes = beginning.opening_messages().iter().map(|it| it.boundary);
+        let mut prefixes = beginning.opening_messages().iter().map(|it| it.boundary);
         if self.cache.knows_opening(opening)
-            || prefixes
-                .clone()
-                .any(|prefix| self.cache.record(prefix).is_some())
+            || prefixes.any(|prefix| self.cache.record(prefix).is_some())
         {
             return false;
         }
-        let mut keys = vec![Key::Opened(opening)];
-        keys.extend(prefixes.map(Key::Sent));
+        let keys = opening_keys(beginning);
         // Not more than a share of the budget: what is spent here is not there when records and forms are to be read.
         let mut share = budget.take_quarter();
         let values = self.read(&keys, &mut share).await;
@@ -190,27 +185,19 @@ impl Records {
         blocks: Range<usize>,
         budget: &mut Budget,
     ) -> BTreeMap<usize, Form> {
-        let Some(opening) = scan.opening() else {
+        let keys = sent_elsewhere::keys(scan, blocks);
+        if keys.is_empty() {
             return BTreeMap::new();
-        };
-        let id = |at: usize| scan.blocks[at].id;
-        // The latest are the likeliest to stand behind the client's edit.
-        let blocks = blocks.start.max(blocks.end.saturating_sub(MOST_BLOCKS))..blocks.end;
-        let duplicates = scan.duplicates_before();
-        let key = |at| Key::SentForm(SentBlockId::of(opening, id(at), duplicates[at]));
-        let keys: Vec<Key> = blocks.clone().map(key).collect();
+        }
+        let (blocks, keys): (Vec<usize>, Vec<Key>) = keys.into_iter().unzip();
         let values = self.read(&keys, budget).await.unwrap_or_default();
-        let named = |value: Bytes| std::str::from_utf8(&value).ok()?.parse::<FormId>().ok();
         let sent: BTreeMap<usize, FormId> = blocks
+            .into_iter()
             .zip(values)
-            .filter_map(|(at, value)| Some((at, named(value?)?)))
+            .filter_map(|(at, value)| Some((at, sent_elsewhere::form_id(&value?)?)))
             .collect();
         let (texts, _) = self.forms(sent.values().copied(), budget).await;
-        let form = |(at, form): (usize, FormId)| {
-            let text = String::from_utf8(texts.get(&form)?.to_vec()).ok()?;
-            (FormId::of(id(at), &text) == form).then_some((at, Form { id: form, text }))
-        };
-        sent.into_iter().filter_map(form).collect()
+        sent_elsewhere::forms(scan, sent, &texts)
     }
 
     /// Keeps a record in the local cache, merged with what is there.
@@ -367,4 +354,11 @@ impl Records {
             }
         }
     }
+}
+
+/// The keys one of which is in the store if anything is known of the conversation with this beginning; none where it has no opening.
+pub(crate) fn opening_keys(beginning: &Scan) -> Vec<Key> {
+    let prefixes = beginning.opening_messages().iter().map(|it| it.boundary);
+    let opened = beginning.opening().map(Key::Opened);
+    opened.into_iter().chain(prefixes.map(Key::Sent)).collect()
 }

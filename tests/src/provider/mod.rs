@@ -1,7 +1,6 @@
 //! A provider on loopback that speaks the three dialects, answers as the test says, and keeps what it got.
 
 mod answer;
-pub mod cache;
 mod says;
 mod steps;
 
@@ -11,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use bytes::Bytes;
+use headroom_proxy::simulation::prompt_cache::{PromptCache, Usage};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -23,7 +23,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::answer::Body;
 pub use self::answer::{Gate, Reply};
-use self::cache::PromptCache;
 pub use self::says::Says;
 pub use self::steps::Step;
 use crate::wait;
@@ -261,7 +260,7 @@ async fn handle(
 async fn respond(
     reply: Reply,
     received: &Received,
-    usage: cache::Usage,
+    usage: Usage,
     hang_up: &CancellationToken,
     guard: DropGuard,
 ) -> Response<Body> {

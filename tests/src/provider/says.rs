@@ -1,11 +1,11 @@
 //! Good answers, shaped as each provider shapes them, whole or streamed.
 
+use headroom_proxy::simulation::prompt_cache::Usage;
 use hyper::Response;
 use serde_json::{Value, json};
 
 use super::Received;
 use super::answer::{Body, head, whole};
-use super::cache::Usage;
 
 /// What the model says.
 #[derive(Debug)]

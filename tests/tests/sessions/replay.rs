@@ -8,11 +8,11 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use headroom_proxy::simulation::prompt_cache::PromptCache;
 use headroom_tests::client::Client;
 use headroom_tests::conversation::Dialect;
 use headroom_tests::conversation::recorded::{Session, Step, made_up};
 use headroom_tests::process::Launch;
-use headroom_tests::provider::cache::PromptCache;
 use headroom_tests::stage::Stage;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;

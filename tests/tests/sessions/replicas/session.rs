@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use headroom_proxy::simulation::prompt_cache::PromptCache;
 use headroom_tests::client::{Client, Gone, Turn};
 use headroom_tests::forms::Allowed;
-use headroom_tests::provider::cache::PromptCache;
 use tokio_util::sync::CancellationToken;
 
 use crate::replicas::plan::{Plan, Step};

@@ -1,8 +1,9 @@
-//! A model of the providers' prompt caches, so that a test sees what a changed byte costs.
+//! A model of the providers' prompt caches: what of a request is read from the cache, what is written to it, and what that costs.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use headroom_shared::contract::record::CacheUsage;
 use serde_json::Value;
 
 /// Bytes a token, about; the model needs no better.
@@ -11,10 +12,12 @@ const BYTES_PER_TOKEN: u64 = 3;
 const MINIMUM: u64 = 1024;
 /// How many blocks before a breakpoint Anthropic looks for an entry.
 const LOOK_BACK: usize = 20;
-const SHORT_LIFE: u64 = 5 * 60;
-const LONG_LIFE: u64 = 60 * 60;
+/// How long an entry lives, in milliseconds: by a marker without `ttl`, and by one for an hour.
+const SHORT_LIFE: u64 = 5 * 60 * 1000;
+const LONG_LIFE: u64 = 60 * 60 * 1000;
 /// OpenAI's caches grow in steps of this many tokens.
 const STEP: u64 = 128;
+const STEP_BYTES: usize = (STEP * BYTES_PER_TOKEN) as usize;
 
 /// What one request cost, in tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,39 +47,46 @@ impl Usage {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     until: u64,
     life: u64,
 }
 
-/// The cache of one account, on a clock of its own that only the test moves.
-#[derive(Debug, Default)]
+impl From<Usage> for CacheUsage {
+    fn from(usage: Usage) -> Self {
+        Self {
+            read: usage.read,
+            written: usage.written,
+            total: usage.total(),
+        }
+    }
+}
+
+/// The cache of one account.
+#[derive(Debug, Default, Clone)]
 pub struct PromptCache {
+    /// What time it is, in milliseconds since any moment: only the caller moves this clock.
+    pub now_ms: u64,
     off: bool,
-    now: u64,
     anthropic: HashMap<u64, Entry>,
     openai: HashMap<u64, u64>,
 }
 
 impl PromptCache {
-    /// Lets this many seconds pass.
-    pub fn pass(&mut self, seconds: u64) {
-        self.now += seconds;
-    }
-
     /// Caches nothing any more.
     pub fn turn_off(&mut self) {
         self.off = true;
     }
 
-    /// Serves one request: what it reads, writes and pays.
-    pub fn serve(&mut self, target: &str, body: &[u8]) -> Usage {
+    /// Serves a request to this path, with or without a query: what it reads, writes and pays. Nothing where it is to another path
+    /// than a dialect's, or no JSON.
+    pub fn serve(&mut self, path: &str, body: &[u8]) -> Usage {
         let text = std::str::from_utf8(body).unwrap_or_default();
         let Ok(body) = text.parse::<Value>() else {
             return Usage::default();
         };
-        match super::path(target) {
+        match path.split('?').next().unwrap_or_default() {
             "/v1/messages" => self.serve_anthropic(&body),
             "/v1/chat/completions" | "/v1/responses" => self.serve_openai(&body),
             _ => Usage::default(),
@@ -98,7 +108,7 @@ impl PromptCache {
                 ..Usage::default()
             };
         }
-        let now = self.now;
+        let now = self.now_ms;
         let hit = marks.iter().rev().find_map(|&mark| {
             let from = mark.saturating_sub(LOOK_BACK - 1);
             (from..=mark).rev().find(|&at| {
@@ -150,14 +160,15 @@ impl PromptCache {
                 ..Usage::default()
             };
         }
-        let step = usize::try_from(STEP * BYTES_PER_TOKEN).expect("small");
         let mut hasher = DefaultHasher::new();
         let (mut read, mut length, mut hit) = (0, 0, true);
-        for piece in text.as_bytes().chunks_exact(step) {
+        for piece in text.as_bytes().chunks_exact(STEP_BYTES) {
             hasher.write(piece);
             length += STEP;
-            let until = self.openai.insert(hasher.finish(), self.now + SHORT_LIFE);
-            hit &= until.is_some_and(|until| until > self.now);
+            let until = self
+                .openai
+                .insert(hasher.finish(), self.now_ms + SHORT_LIFE);
+            hit &= until.is_some_and(|until| until > self.now_ms);
             if hit && length >= MINIMUM {
                 read = length;
             }
@@ -176,7 +187,7 @@ struct Block {
     chain: u64,
     /// Tokens up to and including this block.
     tokens: u64,
-    /// For how long its mark keeps it, in seconds; 0 without a mark.
+    /// For how long its mark keeps it, in milliseconds; 0 without a mark.
     life: u64,
 }
 
@@ -288,7 +299,7 @@ mod tests {
             0
         );
         assert_eq!(serve(&mut cache, claude(&long, false, &["go"])).read, 0);
-        cache.pass(SHORT_LIFE);
+        cache.now_ms += SHORT_LIFE;
         assert_eq!(
             serve(&mut cache, claude(&long, true, &["go", "on"])).read,
             0

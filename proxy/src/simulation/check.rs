@@ -1,0 +1,83 @@
+//! Checks what goes out in a session, turn by turn, against what the client sent.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use headroom_shared::compress::{Earlier, equivalent, expand};
+use headroom_shared::contract::id::{BlockId, FormId};
+use headroom_shared::contract::job::{JobBlock, Place};
+
+use super::turn::Turn;
+use crate::plan::blocks;
+use crate::scan::Scan;
+
+/// What was sent so far.
+#[derive(Debug, Default)]
+pub(crate) struct Checker {
+    /// The form of each block, by its place and its text; `None` is the original.
+    sent: HashMap<(Place, BlockId), Option<FormId>>,
+}
+
+impl Checker {
+    /// Checks that what went out for a body is that body but for its forms, that each of these expands to its original, and that none
+    /// has changed but by landing.
+    ///
+    /// # Errors
+    /// When one of that is not so.
+    pub(crate) fn check(&mut self, body: &Bytes, turn: &Turn) -> anyhow::Result<()> {
+        let scan = &turn.scan;
+        let forms: HashMap<usize, &str> = sent_forms(body, turn)?.into_iter().collect();
+        let mut earlier = Earlier::default();
+        let mut in_sight = 0;
+        let blocks: Vec<(usize, JobBlock)> = blocks::unescaped(body, scan).collect();
+        for (index, block) in &blocks {
+            if in_sight != first_in_sight(scan, block.place) {
+                // Forms refer to nothing before a compaction.
+                in_sight = first_in_sight(scan, block.place);
+                earlier = Earlier::default();
+            }
+            let form = forms.get(index);
+            if let Some(form) = form {
+                let text: String = serde_json::from_str(&format!("\"{form}\""))?;
+                let expanded = expand(&text, &earlier).ok();
+                let is_same = expanded.is_some_and(|expanded| equivalent(&block.text, &expanded));
+                ensure!(is_same, "the form at {} does not expand", block.place);
+            }
+            let form = form.map(|form| FormId::of(block.block, form));
+            let before = self.sent.insert((block.place, block.block), form);
+            let lands = before == Some(None) && turn.landed > 0;
+            ensure!(
+                before.is_none_or(|before| before == form) || lands,
+                "the form at {} has changed",
+                block.place
+            );
+            earlier.push(block.source());
+        }
+        Ok(())
+    }
+}
+
+/// The forms in what went out, each with its block's position in the scan. Outside of them it is the client's body, byte for byte.
+fn sent_forms<'a>(body: &Bytes, turn: &'a Turn) -> anyhow::Result<Vec<(usize, &'a str)>> {
+    let sent = turn.sent.to_vec();
+    let (mut sent, mut body_at) = (sent.as_slice(), 0);
+    let mut forms = Vec::new();
+    for (index, form) in &turn.forms {
+        let span = &turn.scan.blocks[*index].span;
+        let rest = sent.strip_prefix(&body[body_at..span.start]);
+        let rest = rest.and_then(|rest| rest.strip_prefix(&form[..]));
+        sent = rest.context("it is not the client's body with its forms")?;
+        body_at = span.end;
+        forms.push((*index, std::str::from_utf8(form)?));
+    }
+    ensure!(sent == &body[body_at..], "it does not end as the client's");
+    Ok(forms)
+}
+
+/// The first message that the model sees together with this place.
+fn first_in_sight(scan: &Scan, place: Place) -> usize {
+    let messages = &scan.messages[..=place.message as usize];
+    let last = messages.iter().rposition(|message| message.compacts);
+    last.unwrap_or(0)
+}

@@ -1,0 +1,190 @@
+//! Plays the requests of a session as the proxy serves them, without HTTP, tasks or the application, and says of each what went out
+//! and what the provider's cache made of it.
+//!
+//! | file | what |
+//! |---|---|
+//! | `turn` | what it says of a request |
+//! | `memory_store` | the store: a map |
+//! | `check` | checks what went out against what the client sent |
+//! | [`prompt_cache`] | a model of the provider's cache |
+//!
+//! Plans are performed in the order of `http/execute_plan.rs` and `http/cold_start.rs`. Nothing goes wrong here: the store answers and keeps
+//! what it is given, no budget of time ends, the queue is never full, and the provider refuses nothing.
+
+pub(crate) mod check;
+mod memory_store;
+pub mod prompt_cache;
+pub(crate) mod turn;
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use headroom_shared::contract::id::{DigestKey, PrefixId};
+use headroom_shared::contract::job::Payload;
+use headroom_worker::process::process;
+
+use self::memory_store::MemoryStore;
+use self::prompt_cache::PromptCache;
+use self::turn::{Job, Turn};
+use crate::dialect::Dialect;
+use crate::jobs::overdue::OverdueJobs;
+use crate::metrics::Decision;
+use crate::plan::first_send::{CompressResult, compress_blocks};
+use crate::plan::known_prefix::KnownPrefix;
+use crate::plan::record_updates::RecordUpdates;
+use crate::plan::splice::Rope;
+use crate::plan::{Plan, Planner, Request, blocks};
+use crate::records::sent_elsewhere;
+use crate::scan::{Scan, ScanCache, ScanProgress, scan_until, scan_with_cache};
+
+/// Names the prefixes; any key does.
+const KEY: DigestKey = DigestKey::from_bytes([7; 32]);
+/// What compressing a request's new blocks may take: more than it ever does, so that a busy machine does not change the outcome.
+const ENTRY_BUDGET: Duration = Duration::from_secs(600);
+
+/// A proxy with its store, its queue and a provider, for requests of one dialect.
+#[derive(Debug)]
+pub(crate) struct Simulation {
+    /// What time it is, in milliseconds since 1970: only the caller moves this clock.
+    pub(crate) now_ms: u64,
+    dialect: &'static dyn Dialect,
+    planner: Planner,
+    scans: ScanCache,
+    store: MemoryStore,
+    overdue: OverdueJobs,
+    /// Jobs that are pushed and not done.
+    jobs: HashMap<PrefixId, Payload>,
+    /// The provider's cache of what goes out.
+    cache: PromptCache,
+    /// What would be there if the client's bodies went out.
+    direct_cache: PromptCache,
+}
+
+impl Simulation {
+    /// One that has seen nothing yet, before a provider with this cache.
+    pub(crate) fn new(dialect: &'static dyn Dialect, planner: Planner, cache: PromptCache) -> Self {
+        Self {
+            now_ms: 0,
+            dialect,
+            planner,
+            scans: ScanCache::new(),
+            store: MemoryStore::default(),
+            overdue: OverdueJobs::new(),
+            jobs: HashMap::new(),
+            direct_cache: cache.clone(),
+            cache,
+        }
+    }
+
+    /// Sends a request with this body, and has it answered.
+    pub(crate) fn turn(&mut self, body: &Bytes) -> Turn {
+        let mut turn = Turn::as_received(body);
+        let record = self.send(body, &mut turn);
+        self.cache.now_ms = self.now_ms;
+        self.direct_cache.now_ms = self.now_ms;
+        let path = self.dialect.path();
+        turn.usage = self.cache.serve(path, &turn.sent.to_vec());
+        turn.direct_usage = self.direct_cache.serve(path, body);
+        if let Some(mut record) = record {
+            record.note_usage(turn.usage.into(), turn.scan.cache);
+            self.store.write(&record.entries());
+        }
+        turn
+    }
+
+    /// Does the jobs that are pushed, as a worker does: the next turn finds their results. Gives how many they were.
+    pub(crate) fn run_jobs(&mut self) -> usize {
+        let jobs = std::mem::take(&mut self.jobs);
+        for (prefix, payload) in &jobs {
+            self.store.keep(*prefix, process(payload));
+        }
+        jobs.len()
+    }
+
+    /// The plan of a request, of which nothing is performed yet; `None` for a request without messages.
+    pub(crate) fn plan(&self, body: &Bytes, scan: &Scan, known: &KnownPrefix) -> Option<Plan> {
+        let request = Request {
+            scan,
+            known,
+            now_ms: self.now_ms,
+        };
+        let needs = self.planner.needs(request);
+        let landing = self.store.texts(needs.landing);
+        let moved = sent_elsewhere::keys(scan, needs.moved).into_iter();
+        let moved: BTreeMap<_, _> = moved
+            .filter_map(|(at, key)| Some((at, sent_elsewhere::form_id(self.store.get(key)?)?)))
+            .collect();
+        let texts = self.store.texts(moved.values().copied());
+        let moved = sent_elsewhere::forms(scan, moved, &texts);
+        let to_compress = self.planner.blocks_to_compress(request, moved);
+        let mut outcomes: BTreeMap<usize, CompressResult> = BTreeMap::new();
+        let tell = |index, outcome| {
+            outcomes.insert(index, outcome);
+            ControlFlow::Continue(())
+        };
+        compress_blocks(
+            body,
+            scan,
+            &to_compress,
+            Instant::now() + ENTRY_BUDGET,
+            tell,
+        );
+        self.planner.plan(request, &landing, outcomes)
+    }
+
+    /// Performs the plan of a request up to the moment in which it goes out, and gives what is to be remembered of it: nothing where the
+    /// body is not what the dialect says.
+    fn send(&mut self, body: &Bytes, turn: &mut Turn) -> Option<RecordUpdates> {
+        let began = Instant::now();
+        let (scan, deferred_after) = self.scan(body, began)?;
+        let known = self.store.known(&scan);
+        let plan = self.plan(body, &scan, &known)?;
+        self.store.write(&plan.entries);
+        let (landed, deferred) = (plan.landed, plan.job);
+        let settled = plan.commit();
+        if let Some(spliced) = Rope::with_forms(body, &scan, &settled.forms) {
+            turn.decision = Decision::Compressed;
+            turn.sent = spliced;
+        }
+        if deferred.is_some() {
+            turn.decision = Decision::Deferred;
+        }
+        turn.planning = deferred_after.unwrap_or_else(|| began.elapsed());
+        self.store.write(&settled.record_updates.entries());
+        let pushed = deferred.or_else(|| self.overdue.to_requeue(&known, self.now_ms));
+        if let Some(prefix) = pushed {
+            self.push(body, &scan, prefix);
+        }
+        turn.job = Job::of(&known, pushed.is_some(), landed > 0);
+        turn.entered = settled.newly_compressed.len();
+        turn.landed = landed;
+        turn.forms = settled.forms;
+        turn.scan = scan;
+        Some(settled.record_updates)
+    }
+
+    /// Scans a body; with it, where that was enough to defer the request, the time since `began` in which that was known.
+    fn scan(&self, body: &Bytes, began: Instant) -> Option<(Arc<Scan>, Option<Duration>)> {
+        let enough = |scan: &Scan| self.planner.may_defer(scan);
+        match scan_until(body, self.dialect, &KEY, &self.scans, &enough).ok()? {
+            ScanProgress::Whole(scan) => Some((scan, None)),
+            ScanProgress::Partial(begun) => {
+                let deferred_after = self.store.is_new(&begun).then(|| began.elapsed());
+                let scan = scan_with_cache(body, self.dialect, &KEY, &self.scans).ok()?;
+                Some((scan, deferred_after))
+            }
+        }
+    }
+
+    /// Makes the job of the messages that `prefix` ends, and reads it as a worker does.
+    fn push(&mut self, body: &Bytes, scan: &Scan, prefix: PrefixId) {
+        let payload = blocks::payload(body, scan, prefix).and_then(|it| it.to_json().ok());
+        let payload = payload.and_then(|json| serde_json::from_slice(&json).ok());
+        if let Some(payload) = payload {
+            self.jobs.insert(prefix, payload);
+        }
+    }
+}
