@@ -105,6 +105,19 @@ impl RedisServer {
         command(words).query_async(&mut connection).await
     }
 
+    /// Leaves it so many percent of the memory that it uses now, or as much as it likes (0).
+    ///
+    /// # Panics
+    /// When Redis can't be reached.
+    pub async fn limit_memory(&self, percent: u64) {
+        let info: String = self.command(&["INFO", "memory"]).await;
+        let mut lines = info.lines();
+        let used = lines.find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok());
+        let most: u64 = used.expect("how much memory Redis uses");
+        let most = (most * percent / 100).to_string();
+        let () = self.command(&["CONFIG", "SET", "maxmemory", &most]).await;
+    }
+
     /// How often it was sent a command, which is named in small letters.
     ///
     /// # Panics
