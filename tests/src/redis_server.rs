@@ -70,6 +70,15 @@ impl RedisServer {
         self.port
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
@@ -205,7 +214,7 @@ impl RedisServer {
     }
 
     fn signal(&self, name: &str) {
-        signal(self.child.as_ref().expect("it runs").id(), name);
+        signal(self.pid(), name);
     }
 }
 

@@ -187,6 +187,17 @@ impl Provider {
         self.shared.state.lock().expect("no panic").received.len()
     }
 
+    /// The values of `x-test-id` of all requests that arrived and were not taken.
+    ///
+    /// # Panics
+    /// When the provider panicked before.
+    #[must_use]
+    pub fn untaken_ids(&self) -> Vec<String> {
+        let state = self.shared.state.lock().expect("no panic");
+        let ids = |request: &Received| request.header("x-test-id").concat();
+        state.received.iter().map(ids).collect()
+    }
+
     async fn take(&self, what: &str, wanted: impl Fn(&Received) -> bool) -> Received {
         wait::soon(what, async {
             loop {
