@@ -68,6 +68,11 @@ impl StoreLink {
         self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// Says that the proxy has been started anew, and counts from nothing.
+    pub fn restarted(&self) {
+        self.misses.store(0, Ordering::SeqCst);
+    }
+
     /// How it is now.
     #[must_use]
     pub fn state(&self) -> State {

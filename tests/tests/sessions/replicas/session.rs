@@ -36,6 +36,7 @@ impl Session {
         client.allowed = Allowed {
             landing: !client.conversation.marked,
             originals: true,
+            ..Allowed::default()
         };
         Self {
             client,
