@@ -3,6 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, FromRedisValue, RedisResult, ToRedisArgs};
 use tempfile::TempDir;
@@ -216,6 +217,20 @@ impl RedisServer {
     fn signal(&self, name: &str) {
         signal(self.pid(), name);
     }
+}
+
+/// Looks whether there is a redis-server to start.
+///
+/// # Errors
+/// When there is none; the error says how to get one.
+pub fn is_installed() -> anyhow::Result<()> {
+    let asked = Command::new("redis-server")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    asked.map(drop).context(
+        "redis-server does not run: install it with `apt-get install redis-server` or `brew install redis`, or let ./scripts/test do it",
+    )
 }
 
 impl Drop for RedisServer {

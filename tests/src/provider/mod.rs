@@ -72,6 +72,8 @@ struct State {
     steps: Vec<Step>,
     received: Vec<Received>,
     cache: PromptCache,
+    /// Cancelled when all connections that are open are to be closed.
+    connections: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -198,6 +200,15 @@ impl Provider {
         state.received.iter().map(ids).collect()
     }
 
+    /// Closes all connections that are open.
+    ///
+    /// # Panics
+    /// When the provider panicked before.
+    pub fn hang_up(&self) {
+        let open = &mut self.shared.state.lock().expect("no panic").connections;
+        std::mem::take(open).cancel();
+    }
+
     async fn take(&self, what: &str, wanted: impl Fn(&Received) -> bool) -> Received {
         wait::soon(what, async {
             loop {
@@ -225,7 +236,10 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
-            let hang_up = CancellationToken::new();
+            let hang_up = {
+                let state = shared.state.lock().expect("no panic");
+                state.connections.child_token()
+            };
             let service = service_fn(|request| handle(request, &shared, &hang_up));
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service);
