@@ -45,6 +45,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub(crate) faults: Vec<Kind>,
 
+    /// Leave these kinds of fault out.
+    #[arg(
+        long,
+        value_name = "KIND",
+        value_delimiter = ',',
+        conflicts_with = "faults"
+    )]
+    pub(crate) without: Vec<Kind>,
+
     /// Run some sessions through a third proxy, too, whose embedded store is on a disk of 4 MiB. It needs the right to mount a
     /// tmpfs, and is skipped aloud without.
     #[arg(long)]
@@ -58,11 +67,10 @@ pub(crate) struct Args {
 impl Args {
     /// The kinds of fault to bring.
     pub(crate) fn kinds(&self) -> Vec<Kind> {
-        if self.faults.is_empty() {
-            Kind::value_variants().to_vec()
-        } else {
-            self.faults.clone()
-        }
+        let all = Kind::value_variants().iter().copied();
+        all.filter(|kind| self.faults.is_empty() || self.faults.contains(kind))
+            .filter(|kind| !self.without.contains(kind))
+            .collect()
     }
 
     /// The command that runs the same with this seed.
@@ -77,9 +85,11 @@ impl Args {
             self.minutes.as_secs_f64() / 60.0,
             self.sessions
         )];
-        if !self.faults.is_empty() {
-            let names: Vec<String> = self.faults.iter().map(Kind::to_string).collect();
-            words.push(format!("--faults {}", names.join(",")));
+        for (flag, kinds) in [("--faults", &self.faults), ("--without", &self.without)] {
+            let names: Vec<String> = kinds.iter().map(Kind::to_string).collect();
+            if !names.is_empty() {
+                words.push(format!("{flag} {}", names.join(",")));
+            }
         }
         if self.disk {
             words.push("--disk".to_owned());
@@ -123,11 +133,14 @@ mod tests {
         let words = replay.split_once(" -- ").unwrap().1;
         let again = args(&words.split(' ').collect::<Vec<_>>());
         assert_eq!(again.seed, Some(7));
-        assert_eq!(again.kinds(), [Kind::DataLost, Kind::RedisStopped]);
+        assert_eq!(again.kinds(), [Kind::RedisStopped, Kind::DataLost]);
         assert_eq!(
             (again.minutes, again.sessions, again.disk),
             (asked.minutes, asked.sessions, true)
         );
-        assert!(args(&[]).kinds().len() > 10);
+        let all = args(&[]).kinds();
+        let without = args(&["--without", "data-lost"]);
+        assert_eq!(without.kinds().len(), all.len() - 1);
+        assert!(without.replay(7).ends_with("--without data-lost"));
     }
 }

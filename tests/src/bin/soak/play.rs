@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 const BINDING: &str = "claude-opus-5-5";
 /// The share of a session, in percent of its turns, that happened before it meets the proxies, where it began before.
 const BEFORE: usize = 40;
+/// How many turns a session has that ends before its recording does.
+const FEW_TURNS: usize = 8;
 /// The longest time between a response and the next request, in milliseconds: mostly, where a tool answers, and where the user
 /// is away.
 const LONGEST_THOUGHT: usize = 1800;
@@ -51,6 +53,7 @@ impl Source {
             may_be_cached: conversation.marked || !messages,
             binds: messages && random.below(3) == 0,
             playing,
+            turns: usize::MAX,
             random,
         };
         if play.random.below(2) == 0 {
@@ -59,6 +62,9 @@ impl Source {
             for _ in 0..turns * BEFORE / 100 {
                 play.grow(&mut conversation);
             }
+        }
+        if play.random.below(2) == 0 {
+            play.turns = 1 + play.random.below(FEW_TURNS);
         }
         (conversation, play)
     }
@@ -72,6 +78,8 @@ pub(crate) struct Play {
     /// Whether it is on a model that binds its thinking, and thinks.
     binds: bool,
     playing: Playing,
+    /// How many turns it still has at most.
+    turns: usize,
     random: Random,
 }
 
@@ -79,6 +87,10 @@ impl Play {
     /// Lets the conversation grow up to the next turn; false if there is no further one.
     pub(crate) fn grow(&mut self, conversation: &mut Conversation) -> bool {
         let before = conversation.messages.len();
+        if self.turns == 0 {
+            return false;
+        }
+        self.turns -= 1;
         if !self.playing.next_turn(conversation) {
             return false;
         }

@@ -1,10 +1,12 @@
 //! The report as JSON and for people.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{CellAlignment, LineStyle, Table, presets};
 use serde::Serialize;
 
 use crate::footprint::{Footprint, Footprints, most_mib};
-use crate::tally::{Figures, OfKind};
+use crate::tally::{Check, Figures, OfKind};
 
 const FAULTS: [&str; 8] = [
     "fault",
@@ -95,9 +97,27 @@ impl Report {
                 sum(|seen| seen.changes.landed),
             ),
             self.drained.text(),
-            format!("{} violations", self.violations()),
+            self.verdict(),
         ];
         lines.join("\n")
+    }
+}
+
+impl Report {
+    /// How many violations there were, by what they violated.
+    fn verdict(&self) -> String {
+        let mut by_check = BTreeMap::<Check, usize>::new();
+        for violation in &self.figures.violations {
+            *by_check.entry(violation.check).or_default() += 1;
+        }
+        let each: Vec<String> = by_check
+            .iter()
+            .map(|(check, count)| format!("{count} of {check}"))
+            .collect();
+        match each.as_slice() {
+            [] => "no violations".to_owned(),
+            each => format!("violations: {}", each.join(", ")),
+        }
     }
 }
 
@@ -152,7 +172,7 @@ fn process_row(name: &str, seen: &Footprint) -> [String; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::{Check, Tally};
+    use crate::tally::Tally;
 
     #[test]
     fn a_violation_is_counted_and_stands_in_both_reports() {
@@ -165,7 +185,8 @@ mod tests {
             footprints: Footprints::default(),
             drained: Drained::default(),
         };
-        assert!(report.text().ends_with("1 violations"), "{}", report.text());
+        let text = report.text();
+        assert!(text.ends_with("violations: 1 of requests"), "{text}");
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["violations"][0]["check"], "requests");
         assert_eq!(json["no_fault_yet"]["violations"], 1);

@@ -9,7 +9,8 @@
 //!   happen before bound thinking: there the store is waited for, longer here than any fault lasts.
 //! * After all data was lost (`data-lost`), any block may change its form in the first request of each session after the loss, or in
 //!   the one that was under way. A change there is counted as one *after a loss*, and those before bound thinking separately.
-//!   What goes out then is the block's form from then on, so a second change is a violation.
+//!   What goes out then is the block's form from then on, so a second change is a violation. Violations in sessions that have met
+//!   a loss are counted separately.
 
 use headroom_tests::forms::Allowed;
 
@@ -36,16 +37,21 @@ impl Circumstances {
 }
 
 /// Counts the losses of all data as one session meets them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Losses {
     /// How many there had been when the last turn began.
     seen: u64,
+    /// Whether the session has met one.
+    pub(crate) met: bool,
 }
 
 impl Losses {
     /// Those of a session that begins now, when there have been so many.
-    pub(crate) fn met(losses: u64) -> Self {
-        Self { seen: losses }
+    pub(crate) fn before(losses: u64) -> Self {
+        Self {
+            seen: losses,
+            met: false,
+        }
     }
 
     /// Whether a turn during which the count of losses went from `begun` to `ended` is the first since one, or met one.
@@ -53,6 +59,7 @@ impl Losses {
         let first = begun != self.seen || ended != begun;
         // A loss during the turn may have come after its replica had read: then the next turn is the first.
         self.seen = begun;
+        self.met |= first;
         first
     }
 }
@@ -63,12 +70,12 @@ mod tests {
 
     #[test]
     fn one_turn_after_each_loss_may_change_forms_and_the_one_that_met_it() {
-        let mut losses = Losses::default();
-        assert!(!losses.first_after(0, 0));
+        let mut losses = Losses::before(0);
+        assert!(!losses.first_after(0, 0) && !losses.met);
         assert!(losses.first_after(1, 1), "the first after a loss");
         assert!(!losses.first_after(1, 1), "the second");
         assert!(losses.first_after(1, 2), "one that met a loss");
         assert!(losses.first_after(2, 2), "and the first after that");
-        assert!(!losses.first_after(2, 2));
+        assert!(!losses.first_after(2, 2) && losses.met);
     }
 }

@@ -54,7 +54,7 @@ impl Session {
             play,
             site: Arc::clone(site),
             tally: Arc::clone(tally),
-            losses: Losses::met(site.losses()),
+            losses: Losses::before(site.losses()),
             small_disk: false,
         }
     }
@@ -126,7 +126,7 @@ impl Session {
         let changes = Changes::of(&self.client.forms).since(before);
         self.tally.turn(&turn.decision, changes);
         let named = |what: String| format!("through {}: {what}", replica.process.name);
-        checked.map_err(|what| Violation(Check::Forms, named(what)))?;
+        checked.map_err(|what| Violation(self.forms(), named(what)))?;
         if changes.bound_originals > 0 {
             let what = named(format!(
                 "{} ({}): {} blocks before bound thinking went out in the original",
@@ -157,7 +157,16 @@ impl Session {
         };
         self.client.allowed = self.allowed(replica, begun).await;
         let observed = self.client.observe(&gone.sent, &first.body);
-        observed.map_err(|what| Violation(Check::Forms, format!("{}, cut off: {what}", gone.id)))
+        observed.map_err(|what| Violation(self.forms(), format!("{}, cut off: {what}", gone.id)))
+    }
+
+    /// What a block violates that changes its form.
+    fn forms(&self) -> Check {
+        if self.losses.met {
+            Check::FormsAfterLoss
+        } else {
+            Check::Forms
+        }
     }
 
     async fn allowed(&mut self, replica: &Replica, begun: Begun) -> Allowed {

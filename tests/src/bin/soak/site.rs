@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use crate::small_disk;
 
 /// Smaller than the cold start of most sessions that begin in the middle of a recording.
-const MIN_TOKENS: u64 = 5000;
+const MIN_TOKENS: u64 = 2000;
 /// How long a request may wait for the store. A build without optimisation on a loaded machine needs more than the default.
 const STORE_BUDGET_MS: u64 = 200;
 /// The same where thinking is bound: longer than any fault lasts, so that a form before it may never change.

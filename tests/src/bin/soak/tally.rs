@@ -10,15 +10,17 @@ use serde::Serialize;
 use crate::fault::{Fault, Kind};
 use crate::say;
 
-/// How much of a violation is printed, in characters: forms are long. The JSON report has all.
-const PRINTED: usize = 600;
+/// How much of each line of a violation is printed, in characters: forms are long. The JSON report has all.
+const PRINTED: usize = 160;
 
 /// What was violated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Check {
     /// A block changed its form, or bytes around it changed.
     Forms,
+    /// The same in a session that has met a loss of all data, later than in its first request after that.
+    FormsAfterLoss,
     /// A block changed its form before bound thinking.
     BoundThinking,
     /// A request was lost or doubled.
@@ -33,6 +35,22 @@ pub(crate) enum Check {
     Processes,
     /// A client or the harness met what it must never meet: no response, or one that is not 200.
     Client,
+}
+
+impl std::fmt::Display for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Forms => "forms",
+            Self::FormsAfterLoss => "forms after a loss",
+            Self::BoundThinking => "bound thinking",
+            Self::Requests => "requests",
+            Self::Jobs => "jobs",
+            Self::Memory => "memory",
+            Self::OpenFiles => "open files",
+            Self::Processes => "processes",
+            Self::Client => "client",
+        })
+    }
 }
 
 /// A violation.
@@ -190,11 +208,13 @@ impl Tally {
             inner.figures.violations.push(violation.clone());
             violation
         };
-        let mut printed: String = what.chars().take(PRINTED).collect();
-        if printed.len() < what.len() {
-            printed.push('…');
-        }
-        self.say(&format!("VIOLATION of {:?}: {printed}", violation.check));
+        let cut = |line: &str| line.chars().take(PRINTED).collect();
+        let printed: Vec<String> = what.lines().map(cut).collect();
+        self.say(&format!(
+            "VIOLATION of {}: {}",
+            violation.check,
+            printed.join("\n")
+        ));
     }
 
     /// Takes in the ids of requests that the provider got and no client took: only one that was cut off may be there, once.
