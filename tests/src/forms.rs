@@ -261,3 +261,80 @@ fn bound_until(conversation: &Conversation) -> usize {
     let last = conversation.messages.iter().rposition(Message::thinks);
     last.unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation::Dialect;
+
+    const LOSS: Allowed = Allowed {
+        landing: false,
+        originals: false,
+        loss: true,
+    };
+    const IN_DOUBT: Allowed = Allowed {
+        loss: false,
+        originals: true,
+        ..LOSS
+    };
+
+    /// A block, and thinking behind it that binds it.
+    fn bound() -> Conversation {
+        let mut conversation = Conversation::new(Dialect::Messages, "bound").user("Read.");
+        "claude-opus-5-5".clone_into(&mut conversation.model);
+        conversation.reads(1, 4000)
+    }
+
+    /// The body with this in place of its large block.
+    fn with_form(sent: &Body, form: &str) -> Vec<u8> {
+        let block = sent.blocks.iter().max_by_key(|block| block.range.len());
+        let range = block.expect("a block").range.clone();
+        [
+            &sent.bytes[..range.start],
+            form.as_bytes(),
+            &sent.bytes[range.end..],
+        ]
+        .concat()
+    }
+
+    /// What comes of a session whose block went out in a form, thinking followed, and then the block goes out in this one.
+    fn then(form: Option<&str>, allowed: Allowed) -> (Forms, Result<(), String>) {
+        let mut forms = Forms::default();
+        let begun = bound();
+        let sent = begun.body();
+        let got = with_form(&sent, "[a form]");
+        let entered = forms.observe(&begun, &sent, &got, Allowed::default());
+        assert_eq!(entered.expect("it enters").len(), 1);
+        let later = begun.thinking("Hm.").user("Go on.");
+        let sent = later.body();
+        let got = form.map_or(sent.bytes.clone(), |form| with_form(&sent, form));
+        let seen = forms.observe(&later, &sent, &got, allowed).map(drop);
+        (forms, seen)
+    }
+
+    #[test]
+    fn an_original_again_is_counted_apart_before_bound_thinking() {
+        let (forms, seen) = then(None, IN_DOUBT);
+        assert_eq!(
+            (forms.originals, forms.bound_originals, seen),
+            (1, 1, Ok(()))
+        );
+        let (_, seen) = then(None, Allowed::default());
+        assert!(seen.is_err_and(|error| error.contains("changed its form again")));
+    }
+
+    #[test]
+    fn after_a_loss_any_form_may_come_and_stays() {
+        for form in [None, Some("[another]")] {
+            let (mut forms, seen) = then(form, LOSS);
+            assert_eq!((forms.lost, forms.bound_lost, seen), (1, 1, Ok(())));
+            let later = bound().thinking("Hm.").user("Go on.");
+            let sent = later.body();
+            let again = form.map_or(sent.bytes.clone(), |form| with_form(&sent, form));
+            let mut observe = |got: &[u8]| forms.observe(&later, &sent, got, Allowed::default());
+            assert!(observe(&again).is_ok());
+            assert!(observe(&with_form(&sent, "[a form]")).is_err());
+        }
+        assert!(then(Some("[another]"), IN_DOUBT).1.is_err());
+    }
+}

@@ -1,5 +1,4 @@
 //! The program that measures a burst of cold starts: it runs from end to end, and its report has the promised shape.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::future::ready;
 

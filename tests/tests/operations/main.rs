@@ -3,3 +3,4 @@
 mod burst;
 mod health;
 mod latency;
+mod soak;

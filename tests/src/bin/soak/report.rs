@@ -43,6 +43,8 @@ pub(crate) struct Report {
     pub(crate) figures: Figures,
     pub(crate) footprints: Footprints,
     pub(crate) drained: Drained,
+    /// How many requests the proxy with the small disk has sent without its store.
+    pub(crate) small_disk_misses: Option<u64>,
 }
 
 /// How the queue was emptied, and what has become of its jobs since all data was lost last.
@@ -84,7 +86,7 @@ impl Report {
             .iter()
             .map(|(decision, turns)| format!("{turns} {decision}"))
             .collect();
-        let lines = [
+        let mut lines = vec![
             faults.to_string(),
             FOOTER.to_owned(),
             processes.to_string(),
@@ -97,8 +99,11 @@ impl Report {
                 sum(|seen| seen.changes.landed),
             ),
             self.drained.text(),
-            self.verdict(),
         ];
+        lines.extend(self.small_disk_misses.map(|misses| {
+            format!("{misses} requests went through the small disk's proxy without its store")
+        }));
+        lines.push(self.verdict());
         lines.join("\n")
     }
 }
@@ -184,6 +189,7 @@ mod tests {
             figures: tally.figures(),
             footprints: Footprints::default(),
             drained: Drained::default(),
+            small_disk_misses: None,
         };
         let text = report.text();
         assert!(text.ends_with("violations: 1 of requests"), "{text}");

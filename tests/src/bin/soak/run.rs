@@ -29,73 +29,89 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(90);
 /// How soon files are closed once nobody is at their other end.
 const CLOSED_WITHIN: Duration = Duration::from_secs(20);
 
+/// What all that happens in one soak shares.
+#[derive(Debug, Clone)]
+struct Scene {
+    seed: u64,
+    source: Arc<Source>,
+    site: Arc<Site>,
+    tally: Arc<Tally>,
+    over: CancellationToken,
+}
+
 /// Runs it.
 pub(crate) async fn run(args: &Args, seed: u64) -> anyhow::Result<Report> {
-    let site = Arc::new(Site::start(args.disk).await);
-    let source = Arc::new(Source::find());
-    let tally = Arc::new(Tally::new());
-    tally.say(&format!("{}, {} at a time", source.name, args.sessions));
-    let mut footprints = Footprints::begin(&site);
-    let over = CancellationToken::new();
-    let mut playing = play_all(args, seed, &source, &site, &tally, &over);
-    let watching = footprints.watch(&site, &tally, args.minutes);
-    let faults = strike(args, seed, &site, &tally);
+    let scene = Scene {
+        seed,
+        source: Arc::new(Source::find()),
+        site: Arc::new(Site::start(args.disk).await),
+        tally: Arc::new(Tally::new()),
+        over: CancellationToken::new(),
+    };
+    let Scene { site, tally, .. } = &scene;
+    tally.say(&format!(
+        "{}, {} at a time",
+        scene.source.name, args.sessions
+    ));
+    let mut footprints = Footprints::begin(site);
+    let mut playing = scene.play_all(args.sessions);
+    let watching = footprints.watch(site, tally, args.minutes);
+    let faults = strike(args, seed, site, tally);
     tokio::join!(watching, faults);
-    over.cancel();
+    scene.over.cancel();
     while playing.join_next().await.is_some() {}
     tally.say("sessions are over");
+    let drained = drain(site, tally).await;
     tally.untaken(site.provider.untaken_ids());
-    let drained = drain(&site, &tally).await;
-    close(&site, &mut footprints).await;
-    footprints.check(&tally);
+    let small_disk_misses = match &site.small {
+        Some(small) => small.link.store_misses(&small.process.addr).await,
+        None => None,
+    };
+    close(site, &mut footprints).await;
+    footprints.check(tally);
     Ok(Report {
         seed,
         minutes: args.minutes.as_secs_f64() / 60.0,
         figures: tally.figures(),
         footprints,
         drained,
+        small_disk_misses,
     })
 }
 
-/// Lets sessions run side by side; where one ends, another begins.
-fn play_all(
-    args: &Args,
-    seed: u64,
-    source: &Arc<Source>,
-    site: &Arc<Site>,
-    tally: &Arc<Tally>,
-    over: &CancellationToken,
-) -> JoinSet<()> {
-    let next = Arc::new(AtomicUsize::new(0));
-    let small = if site.small.is_some() {
-        ON_SMALL_DISK
-    } else {
-        0
-    };
-    let mut playing = JoinSet::new();
-    for place in 0..args.sessions + small {
-        let (source, site, tally) = (Arc::clone(source), Arc::clone(site), Arc::clone(tally));
-        let (next, over) = (Arc::clone(&next), over.clone());
-        let on_small_disk = place >= args.sessions;
-        playing.spawn(async move {
-            while !over.is_cancelled() {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let session = Session::begin(&source, (number, seed), &site, &tally);
-                let session = if on_small_disk {
-                    session.on_small_disk()
-                } else {
-                    session
-                };
-                // In a task of its own, so that a panic ends this session alone.
-                let mut task = JoinSet::new();
-                task.spawn(session.run(over.clone()));
-                if let Some(Err(error)) = task.join_next().await {
-                    tally.violation(Check::Client, &panicked(error));
+impl Scene {
+    /// Lets sessions run side by side; where one ends, another begins.
+    fn play_all(&self, sessions: u32) -> JoinSet<()> {
+        let small = self.site.small.as_ref().map_or(0, |_| ON_SMALL_DISK);
+        let next = Arc::new(AtomicUsize::new(0));
+        let mut playing = JoinSet::new();
+        for place in 0..sessions + small {
+            let (scene, next) = (self.clone(), Arc::clone(&next));
+            playing.spawn(async move {
+                while !scene.over.is_cancelled() {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    scene.play(number, place >= sessions).await;
                 }
-            }
-        });
+            });
+        }
+        playing
     }
-    playing
+
+    /// Lets one session run to its end.
+    async fn play(&self, number: usize, on_small_disk: bool) {
+        let session = Session::begin(&self.source, (number, self.seed), &self.site, &self.tally);
+        let session = if on_small_disk {
+            session.on_small_disk()
+        } else {
+            session
+        };
+        // In a task of its own, so that a panic ends this session alone.
+        let mut task = JoinSet::new();
+        task.spawn(session.run(self.over.clone()));
+        if let Some(Err(error)) = task.join_next().await {
+            self.tally.violation(Check::Client, &panicked(error));
+        }
+    }
 }
 
 fn panicked(error: JoinError) -> String {
@@ -133,7 +149,10 @@ async fn drain(site: &Site, tally: &Tally) -> Drained {
     });
     let empty = empty.await.is_some();
     let (depth, totals) = redis.counts().await;
-    if !empty {
+    if empty {
+        let after = begun.elapsed().as_secs_f64();
+        tally.say(&format!("the queue is empty after {after:.1} s"));
+    } else {
         let what =
             format!("the queue is not empty after {DRAINED_WITHIN:?}: {depth:?}, {totals:?}");
         tally.violation(Check::Jobs, &what);

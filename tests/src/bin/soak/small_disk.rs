@@ -10,7 +10,8 @@ use crate::say;
 use crate::site::{Process, Replica, proxy};
 
 /// Mounts the disk at the data folder and becomes the program that follows.
-const SCRIPT: &str = "mount -t tmpfs -o size=4m none \"$HEADROOM_DATA_DIR\" && exec \"$0\" \"$@\"";
+const SCRIPT: &str =
+    "mount -t tmpfs -o size=512k none \"$HEADROOM_DATA_DIR\" && exec \"$0\" \"$@\"";
 
 /// Starts it, or says aloud why it can't be.
 pub(crate) async fn start(provider: &Provider, redis: &RedisServer) -> Option<Replica> {
