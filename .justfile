@@ -38,6 +38,10 @@ faults:
     cargo build --workspace --bins --locked
     cargo test --package headroom-tests --test queue --locked -- load:: --ignored --nocapture
 
+# Sessions under every kind of fault, ten minutes or as long as --minutes says; arguments go to it (--help).
+soak *args:
+    cargo run --release --package headroom-tests --bin soak --locked -- {{args}}
+
 # What the hot path takes: times on this machine; arguments go to the benches (such as scan, or --help).
 bench *args:
     cargo bench --package headroom-proxy --bench hot_path --locked -- {{args}}

@@ -71,7 +71,7 @@ impl Client {
         Self {
             allowed: Allowed {
                 landing: true,
-                originals: false,
+                ..Allowed::default()
             },
             ..Self::new(conversation.unmarked())
         }

@@ -46,6 +46,13 @@ impl Process {
     }
 }
 
+/// How many files a process has open, sockets included; `None` where the system tells none.
+#[must_use]
+pub fn open_files(pid: u32) -> Option<usize> {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    Some(files.count())
+}
+
 /// A figure of a process's `/proc/<pid>/status`, such as `Threads` or `VmRSS` (in kB); `None` where the system tells none.
 #[must_use]
 pub fn figure(pid: u32, name: &str) -> Option<u64> {

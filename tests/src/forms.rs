@@ -24,6 +24,12 @@ pub struct Forms {
     pub landed: usize,
     /// How many blocks went out in the original once more, where that was allowed.
     pub originals: usize,
+    /// How many of these stood before bound thinking.
+    pub bound_originals: usize,
+    /// How many blocks changed their form in another way, where the store had lost what it knew.
+    pub lost: usize,
+    /// How many of these stood before bound thinking.
+    pub bound_lost: usize,
 }
 
 /// What may become of blocks that were sent before.
@@ -33,6 +39,21 @@ pub struct Allowed {
     pub landing: bool,
     /// A form may give way to its original for this request: the proxy may not have reached its store.
     pub originals: bool,
+    /// Any block may change its form: the store has lost what it knew. What goes out is the block's form from then on.
+    pub loss: bool,
+}
+
+/// What became of a block that goes out in another way than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// Compressed when first sent.
+    Enters,
+    /// From the original to a form.
+    Lands,
+    /// From a form to the original.
+    Original,
+    /// From one form to another.
+    Flips,
 }
 
 /// Expands forms, each with the originals of the blocks that stand before it in the request.
@@ -134,41 +155,80 @@ impl Forms {
             if known == Some(&form) {
                 continue;
             }
+            let bound = block.message < bound_until;
             let here = format!("message {} block {}", block.message, block.nth);
-            if let (Some(Some(_)), None, true) = (known, &form, allowed.originals) {
-                self.originals += 1;
-                continue;
+            if form.is_some() && original.len() < minimum(block.kind) {
+                return Err(format!("{here} is too small to be touched: {original}"));
             }
-            if let Some(Some(known)) = known {
-                return Err(format!(
-                    "{here} changed its form again\n  from {known}\n  to {form:?}"
-                ));
+            if let Some(change) = Change::of(known, form.as_deref()) {
+                let refused = change.refused(bound, allowed);
+                if allowed.loss && known.is_some() && (refused || change == Change::Original) {
+                    self.lost += 1;
+                    self.bound_lost += usize::from(bound);
+                } else if refused {
+                    return Err(format!(
+                        "{here} {}\n  from {known:?}\n  to {form:?}",
+                        change.fault(bound)
+                    ));
+                } else {
+                    self.count(change, bound);
+                    if change == Change::Original {
+                        continue;
+                    }
+                }
             }
             if let Some(text) = &form {
-                if block.message < bound_until {
-                    return Err(format!(
-                        "{here} was compressed before bound thinking: {text}"
-                    ));
-                }
-                if original.len() < minimum(block.kind) {
-                    return Err(format!("{here} is too small to be touched: {original}"));
-                }
-                if known.is_some() && !allowed.landing {
-                    return Err(format!("{here} landed on a prefix that may be warm"));
-                }
-                *if known.is_some() {
-                    &mut self.landed
-                } else {
-                    &mut self.entered
-                } += 1;
-                new.push(NewForm {
-                    block: at,
-                    text: text.clone(),
-                });
+                let text = text.clone();
+                new.push(NewForm { block: at, text });
             }
             self.sent.insert(place, form);
         }
         Ok(new)
+    }
+
+    fn count(&mut self, change: Change, bound: bool) {
+        match change {
+            Change::Enters => self.entered += 1,
+            Change::Lands => self.landed += 1,
+            Change::Original => {
+                self.originals += 1;
+                self.bound_originals += usize::from(bound);
+            }
+            Change::Flips => {}
+        }
+    }
+}
+
+impl Change {
+    /// What it is for a block that went out as `known` before, if it did, and goes out as `form`; `None` for one that goes out in
+    /// the original for the first time.
+    fn of(known: Option<&Option<String>>, form: Option<&str>) -> Option<Self> {
+        match (known, form) {
+            (None, None) | (Some(None), None) => None,
+            (None, Some(_)) => Some(Self::Enters),
+            (Some(None), Some(_)) => Some(Self::Lands),
+            (Some(Some(_)), None) => Some(Self::Original),
+            (Some(Some(_)), Some(_)) => Some(Self::Flips),
+        }
+    }
+
+    /// Whether it must not be, for a block before bound thinking or another one.
+    fn refused(self, bound: bool, allowed: Allowed) -> bool {
+        match self {
+            Self::Enters => bound,
+            Self::Lands => bound || !allowed.landing,
+            Self::Original => !allowed.originals,
+            Self::Flips => true,
+        }
+    }
+
+    /// Why it must not be.
+    fn fault(self, bound: bool) -> &'static str {
+        match self {
+            Self::Enters | Self::Lands if bound => "was compressed before bound thinking",
+            Self::Enters | Self::Lands => "landed on a prefix that may be warm",
+            Self::Original | Self::Flips => "changed its form again",
+        }
     }
 }
 
@@ -200,4 +260,81 @@ fn bound_until(conversation: &Conversation) -> usize {
     }
     let last = conversation.messages.iter().rposition(Message::thinks);
     last.unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation::Dialect;
+
+    const LOSS: Allowed = Allowed {
+        landing: false,
+        originals: false,
+        loss: true,
+    };
+    const IN_DOUBT: Allowed = Allowed {
+        loss: false,
+        originals: true,
+        ..LOSS
+    };
+
+    /// A block, and thinking behind it that binds it.
+    fn bound() -> Conversation {
+        let mut conversation = Conversation::new(Dialect::Messages, "bound").user("Read.");
+        "claude-opus-5-5".clone_into(&mut conversation.model);
+        conversation.reads(1, 4000)
+    }
+
+    /// The body with this in place of its large block.
+    fn with_form(sent: &Body, form: &str) -> Vec<u8> {
+        let block = sent.blocks.iter().max_by_key(|block| block.range.len());
+        let range = block.expect("a block").range.clone();
+        [
+            &sent.bytes[..range.start],
+            form.as_bytes(),
+            &sent.bytes[range.end..],
+        ]
+        .concat()
+    }
+
+    /// What comes of a session whose block went out in a form, thinking followed, and then the block goes out in this one.
+    fn then(form: Option<&str>, allowed: Allowed) -> (Forms, Result<(), String>) {
+        let mut forms = Forms::default();
+        let begun = bound();
+        let sent = begun.body();
+        let got = with_form(&sent, "[a form]");
+        let entered = forms.observe(&begun, &sent, &got, Allowed::default());
+        assert_eq!(entered.expect("it enters").len(), 1);
+        let later = begun.thinking("Hm.").user("Go on.");
+        let sent = later.body();
+        let got = form.map_or(sent.bytes.clone(), |form| with_form(&sent, form));
+        let seen = forms.observe(&later, &sent, &got, allowed).map(drop);
+        (forms, seen)
+    }
+
+    #[test]
+    fn an_original_again_is_counted_apart_before_bound_thinking() {
+        let (forms, seen) = then(None, IN_DOUBT);
+        assert_eq!(
+            (forms.originals, forms.bound_originals, seen),
+            (1, 1, Ok(()))
+        );
+        let (_, seen) = then(None, Allowed::default());
+        assert!(seen.is_err_and(|error| error.contains("changed its form again")));
+    }
+
+    #[test]
+    fn after_a_loss_any_form_may_come_and_stays() {
+        for form in [None, Some("[another]")] {
+            let (mut forms, seen) = then(form, LOSS);
+            assert_eq!((forms.lost, forms.bound_lost, seen), (1, 1, Ok(())));
+            let later = bound().thinking("Hm.").user("Go on.");
+            let sent = later.body();
+            let again = form.map_or(sent.bytes.clone(), |form| with_form(&sent, form));
+            let mut observe = |got: &[u8]| forms.observe(&later, &sent, got, Allowed::default());
+            assert!(observe(&again).is_ok());
+            assert!(observe(&with_form(&sent, "[a form]")).is_err());
+        }
+        assert!(then(Some("[another]"), IN_DOUBT).1.is_err());
+    }
 }

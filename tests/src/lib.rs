@@ -11,6 +11,7 @@
 //! | [`raw`] | either end of a connection by hand, for what no HTTP library would write |
 //! | [`tls_provider`] | a provider behind TLS, served by the test |
 //! | [`connect_proxy`] | an HTTP proxy that makes tunnels |
+//! | [`store_link`] | a proxy's line to Redis, and whether the proxy may have gone without its store |
 //! | [`tcp_proxy`] | a TCP proxy that slows, stalls or cuts |
 //! | [`ports`], [`wait`], [`random`] | free ports, waiting with a limit, random numbers from a printed seed |
 //! | [`http`] | HTTP calls: one over a connection of its own, or several over one of HTTP/2 |
@@ -50,6 +51,7 @@ pub mod redis_server;
 pub mod report;
 pub mod roles;
 pub mod stage;
+pub mod store_link;
 pub mod tcp_proxy;
 pub mod tls_provider;
 pub mod venv;

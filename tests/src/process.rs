@@ -367,6 +367,35 @@ pub fn signal(pid: u32, name: &str) {
     assert!(status.success(), "SIG{name} to {pid}");
 }
 
+/// All processes of this machine, each with its parent.
+///
+/// # Panics
+/// When `ps` does not run.
+#[must_use]
+pub fn all() -> Vec<(u32, u32)> {
+    let listed = Command::new("ps")
+        .args(["-A", "-o", "pid=,ppid="])
+        .output()
+        .expect("ps runs");
+    let lines = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let read = |line: &str| {
+        let (pid, parent) = line.trim().split_once(' ')?;
+        Some((pid.parse().ok()?, parent.trim().parse().ok()?))
+    };
+    lines.lines().filter_map(read).collect()
+}
+
+/// The child processes of a process.
+///
+/// # Panics
+/// When `ps` does not run.
+#[must_use]
+pub fn children(of: u32) -> Vec<u32> {
+    let all = all().into_iter();
+    let children = all.filter(|(_, parent)| *parent == of);
+    children.map(|(pid, _)| pid).collect()
+}
+
 /// The programs stand beside the folder of the test executables: target/<profile>/deps/<test>.
 fn program_path(program: &str) -> PathBuf {
     let test = own_path();

@@ -22,6 +22,12 @@ impl Random {
         Self(seed)
     }
 
+    /// The stream of this seed.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// A stream of its own, so that what is drawn from it does not depend on what others draw meanwhile.
     #[must_use]
     pub fn branch(&mut self) -> Self {

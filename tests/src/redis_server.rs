@@ -3,6 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, FromRedisValue, RedisResult, ToRedisArgs};
 use tempfile::TempDir;
@@ -70,6 +71,15 @@ impl RedisServer {
         self.port
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
@@ -103,6 +113,19 @@ impl RedisServer {
     ) -> RedisResult<T> {
         let mut connection = self.try_connection().await?;
         command(words).query_async(&mut connection).await
+    }
+
+    /// Leaves it so many percent of the memory that it uses now, or as much as it likes (0).
+    ///
+    /// # Panics
+    /// When Redis can't be reached.
+    pub async fn limit_memory(&self, percent: u64) {
+        let info: String = self.command(&["INFO", "memory"]).await;
+        let mut lines = info.lines();
+        let used = lines.find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok());
+        let most: u64 = used.expect("how much memory Redis uses");
+        let most = (most * percent / 100).to_string();
+        let () = self.command(&["CONFIG", "SET", "maxmemory", &most]).await;
     }
 
     /// How often it was sent a command, which is named in small letters.
@@ -192,8 +215,22 @@ impl RedisServer {
     }
 
     fn signal(&self, name: &str) {
-        signal(self.child.as_ref().expect("it runs").id(), name);
+        signal(self.pid(), name);
     }
+}
+
+/// Looks whether there is a redis-server to start.
+///
+/// # Errors
+/// When there is none; the error says how to get one.
+pub fn is_installed() -> anyhow::Result<()> {
+    let asked = Command::new("redis-server")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    asked.map(drop).context(
+        "redis-server does not run: install it with `apt-get install redis-server` or `brew install redis`, or let ./scripts/test do it",
+    )
 }
 
 impl Drop for RedisServer {

@@ -3,7 +3,9 @@
 
 use std::process::ExitCode;
 
+use headroom_shared::queue::Timing;
 use headroom_shared::runtime::config;
+use headroom_worker::{process, program};
 
 /// Does what `headroom-proxy` does.
 #[must_use]
@@ -16,5 +18,14 @@ pub fn proxy() -> ExitCode {
     match headroom_proxy::serve_alone(settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => config::fail("headroom-proxy", &error),
+    }
+}
+
+/// Does what `headroom-worker` does.
+#[must_use]
+pub fn worker() -> ExitCode {
+    match config::parse(["headroom-worker"]) {
+        Ok(settings) => program::run(settings, process::work(), Timing::default()),
+        Err(refused) => refused.report(),
     }
 }

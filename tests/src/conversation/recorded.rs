@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::vec::IntoIter;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Conversation, Dialect};
 
@@ -44,6 +45,67 @@ impl Session {
         }
         conversation
     }
+}
+
+/// A recorded session on its way, told from all others that are made of the same recording.
+#[derive(Debug)]
+pub struct Playing {
+    number: usize,
+    rest: IntoIter<Step>,
+}
+
+impl Playing {
+    /// The session with this number, and its conversation before the first turn. No two have a prefix in common.
+    #[must_use]
+    pub fn begin(session: &Session, number: usize) -> (Conversation, Self) {
+        let mut conversation = session.begin();
+        conversation.id = format!("{}-{number}", session.id);
+        let rest = session.steps.clone().into_iter();
+        (conversation, Self { number, rest })
+    }
+
+    /// Lets the conversation grow up to the next turn; false, and nothing has changed, if the recording has no further one.
+    pub fn next_turn(&mut self, conversation: &mut Conversation) -> bool {
+        let before = conversation.messages.len();
+        for step in self.rest.by_ref() {
+            match step {
+                Step::Message(element) if conversation.messages.is_empty() => {
+                    conversation.push(numbered(conversation.dialect, element, self.number));
+                }
+                Step::Message(element) => conversation.push(element),
+                Step::Reset(keep) => conversation.messages.truncate(keep),
+                Step::Turn(model) => {
+                    conversation.model = model.unwrap_or_else(|| conversation.model.clone());
+                    return true;
+                }
+            }
+        }
+        conversation.messages.truncate(before);
+        false
+    }
+
+    /// Whether the client keeps only the first elements before the next turn.
+    #[must_use]
+    pub fn resets_next(&self) -> bool {
+        let before_the_turn = |step: &&Step| !matches!(step, Step::Turn(_));
+        let mut steps = self.rest.as_slice().iter().take_while(before_the_turn);
+        steps.any(|step| matches!(step, Step::Reset(_)))
+    }
+}
+
+/// A first message with a line of its own, so that no prefix of one session is one of another.
+fn numbered(dialect: Dialect, mut message: Value, number: usize) -> Value {
+    let line = format!("This is session {number}.\n");
+    let kind = match dialect {
+        Dialect::Messages | Dialect::Chat => "text",
+        Dialect::Responses => "input_text",
+    };
+    match &mut message["content"] {
+        Value::String(text) => text.insert_str(0, &line),
+        Value::Array(parts) => parts.insert(0, json!({"type": kind, "text": line})),
+        _ => {}
+    }
+    message
 }
 
 /// The sessions of this project's own making.
@@ -109,5 +171,37 @@ fn step(mut line: Value) -> Option<Step> {
         "turn" => Some(Step::Turn(line["model"].as_str().map(str::to_owned))),
         "reset" => Some(Step::Reset(usize::try_from(line["keep"].as_u64()?).ok()?)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_of_one_recording_have_no_prefix_in_common() {
+        for session in made_up() {
+            let first = |number| {
+                let (mut conversation, mut playing) = Playing::begin(&session, number);
+                assert!(playing.next_turn(&mut conversation));
+                conversation.messages[0].value.clone()
+            };
+            assert_ne!(first(1), first(2), "{}", session.id);
+        }
+    }
+
+    #[test]
+    fn a_recording_ends_with_its_last_turn() {
+        for session in made_up() {
+            let is_turn = |step: &&Step| matches!(step, Step::Turn(_));
+            let turns = session.steps.iter().filter(is_turn).count();
+            let (mut conversation, mut playing) = Playing::begin(&session, 1);
+            for _ in 0..turns {
+                assert!(playing.next_turn(&mut conversation));
+            }
+            let whole = conversation.messages.len();
+            assert!(!playing.next_turn(&mut conversation));
+            assert_eq!(conversation.messages.len(), whole);
+        }
     }
 }

@@ -71,6 +71,8 @@ struct State {
     steps: Vec<Step>,
     received: Vec<Received>,
     cache: PromptCache,
+    /// Cancelled when all connections that are open are to be closed.
+    connections: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -186,6 +188,26 @@ impl Provider {
         self.shared.state.lock().expect("no panic").received.len()
     }
 
+    /// The values of `x-test-id` of all requests that arrived and were not taken.
+    ///
+    /// # Panics
+    /// When the provider panicked before.
+    #[must_use]
+    pub fn untaken_ids(&self) -> Vec<String> {
+        let state = self.shared.state.lock().expect("no panic");
+        let ids = |request: &Received| request.header("x-test-id").concat();
+        state.received.iter().map(ids).collect()
+    }
+
+    /// Closes all connections that are open.
+    ///
+    /// # Panics
+    /// When the provider panicked before.
+    pub fn hang_up(&self) {
+        let open = &mut self.shared.state.lock().expect("no panic").connections;
+        std::mem::take(open).cancel();
+    }
+
     async fn take(&self, what: &str, wanted: impl Fn(&Received) -> bool) -> Received {
         wait::soon(what, async {
             loop {
@@ -213,7 +235,10 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
-            let hang_up = CancellationToken::new();
+            let hang_up = {
+                let state = shared.state.lock().expect("no panic");
+                state.connections.child_token()
+            };
             let service = service_fn(|request| handle(request, &shared, &hang_up));
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service);

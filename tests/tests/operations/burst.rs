@@ -1,9 +1,8 @@
 //! The program that measures a burst of cold starts: it runs from end to end, and its report has the promised shape.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::future::ready;
 
-use headroom_tests::process::signal;
+use headroom_tests::process::{self, children, signal};
 use headroom_tests::wait;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -59,26 +58,6 @@ async fn an_interrupt_leaves_nothing_behind() {
     signal(pid, "INT");
     let status = wait::soon("its end", running.wait()).await.unwrap();
     assert_eq!(status.code(), Some(1));
-    let left: Vec<u32> = processes().into_iter().map(|(pid, _)| pid).collect();
+    let left: Vec<u32> = process::all().into_iter().map(|(pid, _)| pid).collect();
     assert!(children.iter().all(|child| !left.contains(child)));
-}
-
-fn children(of: u32) -> Vec<u32> {
-    let all = processes().into_iter();
-    let children = all.filter(|(_, parent)| *parent == of);
-    children.map(|(pid, _)| pid).collect()
-}
-
-/// All processes with their parents.
-fn processes() -> Vec<(u32, u32)> {
-    let listed = std::process::Command::new("ps")
-        .args(["-A", "-o", "pid=,ppid="])
-        .output()
-        .unwrap();
-    let lines = String::from_utf8(listed.stdout).unwrap();
-    let read = |line: &str| {
-        let (pid, parent) = line.trim().split_once(' ')?;
-        Some((pid.parse().ok()?, parent.trim().parse().ok()?))
-    };
-    lines.lines().filter_map(read).collect()
 }

@@ -4,3 +4,4 @@ mod burst;
 mod demo;
 mod health;
 mod latency;
+mod soak;

@@ -80,7 +80,7 @@ impl Session {
             // What a new proxy has sent in the original may land where the new provider has nothing in its cache.
             allowed: Allowed {
                 landing: words.resumes,
-                originals: false,
+                ..Allowed::default()
             },
             ..Checks::default()
         };

@@ -33,10 +33,11 @@ mod table;
 mod watch;
 
 use std::io::Write as _;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use headroom_shared::runtime::config;
+use headroom_tests::redis_server;
 use headroom_tests::report::{JsonFile, until_told_to_stop};
 
 use self::args::Args;
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
 }
 
 async fn measure(args: &Args) -> anyhow::Result<()> {
-    redis_is_installed()?;
+    redis_server::is_installed()?;
     let json = args.json.as_deref().map(JsonFile::create).transpose()?;
     let source = Source::find();
     let mut report = Report::default();
@@ -77,14 +78,4 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     }
     writeln!(std::io::stdout(), "{}", table::of(&report, args, &source))?;
     Ok(())
-}
-
-fn redis_is_installed() -> anyhow::Result<()> {
-    let asked = Command::new("redis-server")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status();
-    asked.map(drop).context(
-        "redis-server does not run: install it with `apt-get install redis-server` or `brew install redis`, or let ./scripts/test do it",
-    )
 }

@@ -3,14 +3,11 @@
 //! All are in the dialect Messages and without cache marks: there a provider caches only what is marked, so a result may be
 //! used on the very next turn, and a turn that goes out uncompressed is one that the queue was too late for.
 
-use std::vec::IntoIter;
-
 use headroom_tests::client::{Client, Turn};
-use headroom_tests::conversation::recorded::{self, Step};
+use headroom_tests::conversation::recorded::{self, Playing, Step};
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::forms::shrinks;
 use headroom_tests::stage::Stage;
-use serde_json::{Value, json};
 
 /// The share of a recorded session, in percent of its turns, that happened before its cold start.
 const BEFORE: usize = 40;
@@ -68,7 +65,7 @@ impl Source {
 pub(crate) struct Session {
     pub(crate) client: Client,
     /// What was recorded after the cold start.
-    rest: IntoIter<Step>,
+    rest: Option<Playing>,
     /// Turns since the cold start.
     turns: usize,
 }
@@ -82,41 +79,25 @@ impl Session {
             .fold(conversation, |it, file| it.reads(file, FILE_BYTES))
             .assistant("Found it.")
             .user("Fix it.");
-        Self::new(conversation, Vec::new())
+        Self::new(conversation, None)
     }
 
     fn recorded(recorded: &recorded::Session, number: usize) -> Self {
         let is_turn = |step: &&Step| matches!(step, Step::Turn(_));
         let turns = recorded.steps.iter().filter(is_turn).count();
-        let mut before = turns * BEFORE / 100;
-        let mut conversation = recorded.begin();
-        conversation.id = format!("{}-{number}", recorded.id);
-        let mut steps = recorded.steps.clone().into_iter();
-        for step in steps.by_ref() {
-            match step {
-                Step::Message(element) if conversation.messages.is_empty() => {
-                    conversation.push(numbered(element, number));
-                }
-                Step::Message(element) => conversation.push(element),
-                Step::Reset(keep) => conversation.messages.truncate(keep),
-                Step::Turn(_) if before > 0 => before -= 1,
-                Step::Turn(model) => {
-                    conversation.model = model.unwrap_or(conversation.model);
-                    break;
-                }
-            }
+        let (mut conversation, mut playing) = Playing::begin(recorded, number);
+        for _ in 0..=turns * BEFORE / 100 {
+            playing.next_turn(&mut conversation);
         }
-        // A compaction would begin another prefix, and so another cold start.
-        let is_kept = |step: &Step| !matches!(step, Step::Reset(_));
-        Self::new(conversation, steps.take_while(is_kept).collect())
+        Self::new(conversation, Some(playing))
     }
 
-    fn new(conversation: Conversation, rest: Vec<Step>) -> Self {
+    fn new(conversation: Conversation, rest: Option<Playing>) -> Self {
         // What was written once is written again at once, when the clock runs.
         let _ = conversation.body();
         Self {
             client: Client::uncached(conversation),
-            rest: rest.into_iter(),
+            rest,
             turns: 0,
         }
     }
@@ -139,31 +120,15 @@ impl Session {
         self.client.turn(stage).await
     }
 
-    /// Adds what was recorded up to the next turn; false if the recording has no further one.
+    /// Adds what was recorded up to the next turn; false if the recording has no further one. A compaction would begin another
+    /// prefix, and so another cold start: there the recording ends, too.
     fn recorded_turn(&mut self) -> bool {
+        self.rest = self.rest.take().filter(|rest| !rest.resets_next());
         let conversation = &mut self.client.conversation;
-        let before = conversation.messages.len();
-        for step in self.rest.by_ref() {
-            match step {
-                Step::Message(element) => conversation.push(element),
-                Step::Turn(_) => return true,
-                Step::Reset(_) => break,
-            }
-        }
-        conversation.messages.truncate(before);
-        false
+        self.rest
+            .as_mut()
+            .is_some_and(|rest| rest.next_turn(conversation))
     }
-}
-
-/// A first message with a line of its own, so that no prefix of one session is one of another.
-fn numbered(mut message: Value, number: usize) -> Value {
-    let line = format!("This is session {number}.\n");
-    match &mut message["content"] {
-        Value::String(text) => text.insert_str(0, &line),
-        Value::Array(parts) => parts.insert(0, json!({"type": "text", "text": line})),
-        _ => {}
-    }
-    message
 }
 
 #[cfg(test)]
@@ -177,10 +142,6 @@ mod tests {
             session.client.conversation.messages[0].value.clone()
         };
         assert_ne!(first(0), first(1));
-        for content in [json!("Hello."), json!([{"type": "text", "text": "Hello."}])] {
-            let message = json!({"role": "user", "content": content});
-            assert_ne!(numbered(message.clone(), 1), numbered(message, 2));
-        }
     }
 
     #[test]

@@ -16,17 +16,6 @@ use headroom_tests::wait::until;
 
 use super::{ready, worker};
 
-/// Leaves Redis so many percent of what it uses now, or as much as it likes (0).
-async fn limit(redis: &RedisServer, percent: u64) {
-    let info: String = redis.command(&["INFO", "memory"]).await;
-    let used = info
-        .lines()
-        .find_map(|line| line.strip_prefix("used_memory:"));
-    let most = used.unwrap().trim().parse::<u64>().unwrap() * percent / 100;
-    let most = most.to_string();
-    let _: () = redis.command(&["CONFIG", "SET", "maxmemory", &most]).await;
-}
-
 #[tokio::test]
 async fn a_redis_that_is_nearly_full_takes_small_jobs_only() {
     let redis = RedisServer::start().await;
@@ -37,10 +26,10 @@ async fn a_redis_that_is_nearly_full_takes_small_jobs_only() {
     };
     let offer =
         async |(envelope, payload)| producer.enqueue(&envelope, json(&payload)).await.unwrap();
-    limit(&redis, 115).await;
+    redis.limit_memory(115).await;
     assert_eq!(offer(large(1)).await, Enqueued::DroppedFull);
     assert_eq!(offer(job(2, TEXT)).await, Enqueued::Queued);
-    limit(&redis, 0).await;
+    redis.limit_memory(0).await;
     // The reading is a second old at most.
     until("there is room again", SOON, async || {
         offer(large(1)).await == Enqueued::Queued
@@ -75,14 +64,14 @@ async fn the_proxy_says_once_that_redis_is_nearly_full_and_once_that_it_is_not()
     let producer = stage.redis().producer(10);
     producer.enqueue(&envelope, json(&payload)).await.unwrap();
     // Room for the records, their script, and the counts.
-    limit(stage.redis(), 120).await;
+    stage.redis().limit_memory(120).await;
     for id in ["first", "second", "third"] {
         cold_start(id).turn(&stage).await;
     }
     stage
         .until("three are dropped", |stats| stats["jobs"]["dropped"] == 3)
         .await;
-    limit(stage.redis(), 0).await;
+    stage.redis().limit_memory(0).await;
     let number = AtomicU32::new(0);
     until("another is taken", SOON, async || {
         let number = number.fetch_add(1, Ordering::Relaxed);
@@ -106,7 +95,7 @@ async fn requests_flow_and_workers_finish_while_redis_is_full() {
     producer.enqueue(&envelope, json(&payload)).await.unwrap();
     let worker = worker(redis, 1).await;
     until("it is in work", SOON, async || latch.is_waited_for()).await;
-    limit(redis, 50).await;
+    redis.limit_memory(50).await;
     // Each turn is checked: what the provider gets is the client's, byte for byte, or forms that may stand there.
     let mut sessions = [cold_start("full"), cold_start("other")];
     for client in &mut sessions {
@@ -114,7 +103,7 @@ async fn requests_flow_and_workers_finish_while_redis_is_full() {
     }
     latch.open();
     stage.until_done(1).await;
-    limit(redis, 0).await;
+    redis.limit_memory(0).await;
     ready(&worker, 200).await;
     let mut fresh = cold_start("fresh");
     assert_eq!(fresh.turn(&stage).await.decision, "deferred");
@@ -131,7 +120,7 @@ async fn idle_workers_claim_from_a_full_redis_what_frees_its_memory() {
         let (envelope, payload) = job(number, TEXT);
         producer.enqueue(&envelope, json(&payload)).await.unwrap();
     }
-    limit(&redis, 50).await;
+    redis.limit_memory(50).await;
     let _worker = quick(&redis, 1).spawn();
     stored_all(&redis, 3).await;
     empty(&redis).await;

@@ -25,14 +25,14 @@ async fn a_read_that_is_cut_off_changes_no_form() {
         let hello = Client::new(hello).send(&other.addr(), &site.provider).await;
         hello.expect("it runs");
         let before = site.redis.calls_of("mget").await;
-        other.disturb_open(Line::Mute);
+        other.link.disturb_open(Line::Mute);
         let addr = other.addr();
         let cut = async {
             until("the read is under way", DEADLINE, async || {
                 site.redis.calls_of("mget").await > before
             })
             .await;
-            other.disturb_open(Line::Cut);
+            other.link.disturb_open(Line::Cut);
         };
         let (turn, ()) = tokio::join!(client.send(&addr, &site.provider), cut);
         let turn = turn.expect("it runs");

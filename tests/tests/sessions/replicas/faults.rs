@@ -42,7 +42,7 @@ impl Faults {
         for (line, replicas) in &self.0 {
             progress(tally).await;
             for &replica in *replicas {
-                site.replicas[replica].disturb(*line);
+                site.replicas[replica].link.disturb(*line);
             }
             progress(tally).await;
             for &replica in *replicas {

@@ -21,7 +21,7 @@ async fn what_was_given_up_is_taken_up_by_nobody() {
     let mut client = Client::new(Conversation::new(Dialect::Messages, "late").user("Read."));
     turn(&mut client, &site, slow).await;
     client.grow(|it| it.reads(1, 9000));
-    slow.disturb(SLOW);
+    slow.link.disturb(SLOW);
     assert!(originals(&turn(&mut client, &site, slow).await));
     for step in ["one", "two", "three", "four"] {
         let words = format!("Go on with step {step}.");

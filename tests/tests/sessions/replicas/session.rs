@@ -36,6 +36,7 @@ impl Session {
         client.allowed = Allowed {
             landing: !client.conversation.marked,
             originals: true,
+            ..Allowed::default()
         };
         Self {
             client,
@@ -104,13 +105,13 @@ impl Session {
     }
 
     async fn turn(&mut self, replica: &Replica) -> Result<(), Gone> {
-        let state = replica.state();
+        let state = replica.link.state();
         let turn = self
             .client
             .send(&replica.addr(), &self.site.provider)
             .await?;
-        let calm = replica.calm_since(state);
-        let without_store = !calm || replica.late_since(state).await;
+        let calm = replica.link.calm_since(state);
+        let without_store = !calm || replica.link.late_since(state, &replica.addr()).await;
         let store = if without_store { "in doubt" } else { "there" };
         let (id, at) = (&turn.id, replica.addr());
         self.history.push(format!(
