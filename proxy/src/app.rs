@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
 use crate::jobs::Jobs;
+use crate::memory::MemoryBudget;
 use crate::metrics::Counts;
 use crate::plan::Planner;
 use crate::records::{Budget, Records};
@@ -32,6 +33,7 @@ pub(crate) struct App {
     pub(crate) background: Handle,
     pub(crate) draining: AtomicBool,
     pub(crate) scan_cache: ScanCache,
+    pub(crate) memory: MemoryBudget,
     key: OnceCell<DigestKey>,
 }
 
@@ -54,6 +56,7 @@ impl App {
         records: Records,
         queue: Arc<dyn JobQueue>,
         background: Handle,
+        memory: MemoryBudget,
     ) -> Self {
         Self {
             rules,
@@ -65,6 +68,7 @@ impl App {
             background,
             draining: AtomicBool::new(false),
             scan_cache: ScanCache::new(),
+            memory,
             key: OnceCell::new(),
         }
     }

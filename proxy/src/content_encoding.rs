@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use zstd::stream::{raw, zio};
 
+use crate::memory::{BodyMemory, MemoryBudget};
+
 /// A writer that decodes what is written and passes it to another.
 pub(crate) enum Decoder<W: Write> {
     Identity(W),
@@ -71,30 +73,60 @@ impl<W: Write> Write for Decoder<W> {
     }
 }
 
-/// The decoded body; `None` if it can't be decoded within `limit` bytes. Without an encoding it is the body itself.
-pub(crate) fn decoded(body: &Bytes, headers: &HeaderMap, limit: usize) -> Option<Bytes> {
+/// What is decoded of a body may be so many times as large: JSON of an agent is 5 to 30 times as large as its encoding.
+const MAX_RATIO: usize = 100;
+/// Or this large, whatever its encoding has.
+const ALWAYS_DECODED: usize = 1 << 20;
+/// Memory is taken for so many bytes of a decoded body at once.
+const GROWTH: usize = 256 << 10;
+
+/// The decoded body; `None` if it can't be decoded within `limit` bytes, [`MAX_RATIO`] times its size and the memory that is left. Without
+/// an encoding it is the body itself.
+pub(crate) fn decoded(
+    body: &Bytes,
+    headers: &HeaderMap,
+    (limit, budget): (usize, &MemoryBudget),
+) -> Option<Bytes> {
+    if !headers.contains_key(header::CONTENT_ENCODING) {
+        return Some(body.clone());
+    }
+    let by_ratio = body.len().saturating_mul(MAX_RATIO).max(ALWAYS_DECODED);
     let decoded = Limited {
         bytes: Vec::new(),
-        limit,
+        limit: limit.min(by_ratio),
+        memory: budget.body().ok()?,
+        reserved: 0,
     };
     let mut decoder = Decoder::new(headers, decoded)?;
     if matches!(decoder, Decoder::Identity(_)) {
         return Some(body.clone());
     }
     decoder.write_all(body).ok()?;
-    Some(Bytes::from(decoder.finish()?.bytes))
+    let Limited { bytes, memory, .. } = decoder.finish()?;
+    Some(memory.held_by(bytes))
 }
 
-/// A buffer that takes no more than `limit` bytes.
+/// A buffer that takes no more than `limit` bytes, and no more than there is memory for.
 struct Limited {
     bytes: Vec<u8>,
     limit: usize,
+    memory: BodyMemory,
+    /// Bytes that memory was taken for.
+    reserved: usize,
 }
 
 impl Write for Limited {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        if data.len() > self.limit - self.bytes.len() {
+        let length = self.bytes.len() + data.len();
+        if length > self.limit {
             return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if length > self.reserved {
+            let more = (length - self.reserved).max(GROWTH);
+            self.memory
+                .grow(more)
+                .map_err(|_| io::ErrorKind::OutOfMemory)?;
+            self.reserved += more;
         }
         self.bytes.extend_from_slice(data);
         Ok(data.len())
@@ -109,6 +141,10 @@ impl Write for Limited {
 mod tests {
     use super::*;
 
+    fn decode(body: &Bytes, headers: &HeaderMap, limit: usize) -> Option<Bytes> {
+        decoded(body, headers, (limit, &MemoryBudget::new(64 << 20)))
+    }
+
     fn headers(encoding: &str) -> HeaderMap {
         HeaderMap::from_iter([(header::CONTENT_ENCODING, encoding.parse().unwrap())])
     }
@@ -120,12 +156,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_mostly_packing_is_not_unpacked() {
+        let headers = headers("gzip");
+        let packed = |megabytes: usize| Bytes::from(gzip(&vec![b' '; megabytes << 20]));
+        assert!(decode(&packed(1), &headers, usize::MAX).is_some());
+        assert!(decode(&packed(2), &headers, usize::MAX).is_none());
+        let text = (0..200_000).fold(String::new(), |text, n| text + &n.to_string());
+        let packed = Bytes::from(gzip(text.as_bytes()));
+        let budget = MemoryBudget::new(2 << 20);
+        assert!(decoded(&packed, &headers, (usize::MAX, &budget)).is_none());
+    }
+
+    #[test]
     fn a_bomb_is_not_unpacked() {
         let packed = Bytes::from(gzip(&vec![b' '; 1 << 20]));
         let headers = headers("gzip");
-        assert_eq!(decoded(&packed, &headers, 1 << 20).unwrap().len(), 1 << 20);
-        assert!(decoded(&packed, &headers, (1 << 20) - 1).is_none());
-        assert!(decoded(&Bytes::from_static(b"{}"), &headers, 100).is_none());
+        assert_eq!(decode(&packed, &headers, 1 << 20).unwrap().len(), 1 << 20);
+        assert!(decode(&packed, &headers, (1 << 20) - 1).is_none());
+        assert!(decode(&Bytes::from_static(b"{}"), &headers, 100).is_none());
     }
 
     #[test]
@@ -148,13 +196,13 @@ mod tests {
         ] {
             let encoded = Bytes::from(encoded);
             let headers = headers(encoding);
-            let whole = decoded(&encoded, &headers, plain.len());
+            let whole = decode(&encoded, &headers, plain.len());
             assert_eq!(whole.as_deref(), Some(&plain[..]), "{encoding}");
             if detects_cut {
                 let cut = encoded.slice(..encoded.len() - 1);
-                assert_eq!(decoded(&cut, &headers, plain.len()), None, "{encoding}");
+                assert_eq!(decode(&cut, &headers, plain.len()), None, "{encoding}");
             }
         }
-        assert_eq!(decoded(&Bytes::new(), &headers("lzw"), 9), None);
+        assert_eq!(decode(&Bytes::new(), &headers("lzw"), 9), None);
     }
 }

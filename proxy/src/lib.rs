@@ -32,6 +32,7 @@ mod header_list;
 pub mod hot_path;
 mod http;
 mod jobs;
+mod memory;
 mod metrics;
 mod plan;
 mod records;
@@ -56,6 +57,7 @@ use tokio_util::task::TaskTracker;
 use self::app::{App, Rules};
 use self::backend::Backend;
 use self::background::BackgroundRuntime;
+use self::memory::MemoryBudget;
 use self::plan::Planner;
 use self::records::Records;
 use self::upstream::Upstream;
@@ -142,7 +144,11 @@ pub async fn run(
         store_name: backend.name,
     };
     let queue = backend.queue.clone();
-    let app = Arc::new(App::new(rules, upstream, records, queue, runtime.handle()));
+    let memory = MemoryBudget::new(settings.limits.max_memory());
+    let background = runtime.handle();
+    let app = Arc::new(App::new(
+        rules, upstream, records, queue, background, memory,
+    ));
     let stopping = CancellationToken::new();
     let background = TaskTracker::new();
     backend.start(&settings, (&background, &runtime.handle()), &stopping);

@@ -68,6 +68,8 @@ pub(crate) struct Counts {
     pub(crate) forms_missing: Counter,
     /// Conversations whose thinking the provider refused, because it is bound to forms that are not known any more.
     pub(crate) conversations_lost: Counter,
+    /// Requests that were not looked into, because there was no memory for their bodies.
+    pub(crate) over_memory: Counter,
 }
 
 impl Counts {
@@ -139,7 +141,7 @@ impl Counts {
             "prefixes": {"landed": self.landed.get()},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
-            "conversations_lost": self.conversations_lost.get(),
+            "conversations_lost": self.conversations_lost.get(), "over_memory": self.over_memory.get(),
         })
     }
 
@@ -186,6 +188,11 @@ impl Counts {
                 "forms_missing",
                 "Blocks whose form's text was gone",
                 &self.forms_missing,
+            ),
+            (
+                "over_memory",
+                "Requests not looked into because HEADROOM_MAX_MEMORY was used up",
+                &self.over_memory,
             ),
             (
                 "conversations_lost",

@@ -4,12 +4,15 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
 use headroom_shared::runtime::config::{
     LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch,
 };
 
 pub(crate) use crate::upstream::config::Upstreams;
+use sysinfo::System;
+
 use crate::upstream::proxies::Proxies;
 
 /// Stands between a coding agent and its LLM provider and sends less.
@@ -70,6 +73,11 @@ pub struct Limits {
     #[arg(long, env = "HEADROOM_MAX_BODY_BYTES", value_name = "HEADROOM_MAX_BODY_BYTES", default_value_t = 64 << 20, value_parser = number::<usize>)]
     pub max_body_bytes: usize,
 
+    /// Memory that the bodies of all requests may take together, with what is made of them, such as 512MiB; past it requests go out
+    /// unread [default: a quarter of the machine's or the container's].
+    #[arg(long, env = "HEADROOM_MAX_MEMORY", value_name = "HEADROOM_MAX_MEMORY", value_parser = memory)]
+    pub max_memory: Option<ByteSize>,
+
     /// How long a request may wait for the store, in milliseconds.
     #[arg(long, env = "HEADROOM_STORE_BUDGET_MS", value_name = "HEADROOM_STORE_BUDGET_MS", default_value_t = 20, value_parser = number::<u64>)]
     pub store_budget_ms: u64,
@@ -103,6 +111,9 @@ pub struct Background {
     pub workers: WorkerSettings,
 }
 
+/// Less memory than this is enough for no request.
+const MIN_MEMORY: ByteSize = ByteSize::mib(4);
+
 impl Settings {
     /// Reads flags and environment; `variable` gives the value of a variable that has no flag.
     ///
@@ -119,6 +130,14 @@ impl Settings {
 }
 
 impl Limits {
+    /// [`Self::max_memory`] in bytes, or its default.
+    pub(crate) fn max_memory(&self) -> usize {
+        let bytes = self
+            .max_memory
+            .map_or_else(quarter_of_memory, |it| it.as_u64());
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
     /// [`Self::store_budget_ms`] as a time.
     pub(crate) const fn store_budget(&self) -> Duration {
         Duration::from_millis(self.store_budget_ms)
@@ -133,6 +152,20 @@ impl Limits {
     pub(crate) const fn entry_budget(&self) -> Duration {
         Duration::from_millis(self.entry_budget_ms)
     }
+}
+
+/// A quarter of the memory that this process may take: the container's, where it runs in one.
+fn quarter_of_memory() -> u64 {
+    let mut system = System::new();
+    system.refresh_memory();
+    let limit = system.cgroup_limits().map(|limits| limits.total_memory);
+    limit.unwrap_or(u64::MAX).min(system.total_memory()) / 4
+}
+
+fn memory(text: &str) -> Result<ByteSize, String> {
+    let size: Option<ByteSize> = text.parse().ok();
+    size.filter(|size| *size >= MIN_MEMORY)
+        .ok_or_else(|| "takes a number of bytes such as 512MiB, from 4MiB on".to_owned())
 }
 
 fn host(text: &str) -> Result<String, String> {

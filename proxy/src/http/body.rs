@@ -1,12 +1,17 @@
 //! Reads a request's whole body into memory.
 
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
-use http_body::Body as _;
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 
 use crate::http::settings;
+use crate::memory::MemoryBudget;
 
 /// Why a body could not be read.
 #[derive(Debug)]
@@ -15,34 +20,43 @@ pub(crate) enum BodyError {
     TooLarge,
     /// The client stopped sending it, or sent it in a way that can't be read.
     Incomplete,
+    /// There is no memory for all of it: what was read of it, and the rest.
+    OverBudget(Body),
 }
 
 /// A body of at least this size that comes in one piece is not copied out of the buffer it was read into, which may be a few times as
 /// large.
 const MIN_UNCOPIED: usize = 64 << 10;
 /// When a body's buffer is full, it grows to at most so many times its size.
-const GROWTH: usize = 8;
+const GROWTH: usize = 4;
 
-/// Reads the body of a request with these headers into one piece of at most `limit` bytes.
+/// Reads the body of a request with these headers into one piece of at most `limit` bytes, which holds its memory of the budget.
 pub(crate) async fn read(
     mut body: Body,
     headers: &HeaderMap,
-    limit: usize,
+    (limit, budget): (usize, &MemoryBudget),
 ) -> Result<Bytes, BodyError> {
     let is_too_large = body.size_hint().lower() > limit as u64;
     if is_too_large && expects_continue(headers) {
         return Err(BodyError::TooLarge);
     }
     let whole = if is_too_large {
-        Err(BodyError::TooLarge)
+        Err(Unread::TooLarge)
     } else {
-        read_at_most(&mut body, limit).await
+        read_at_most(&mut body, limit, budget).await
     };
-    if matches!(whole, Err(BodyError::TooLarge)) {
-        let discarded = discard(body, limit.saturating_mul(settings::DISCARD_TIMES));
-        let _ = tokio::time::timeout(settings::DISCARD_TIMEOUT, discarded).await;
+    match whole {
+        Ok(whole) => Ok(whole),
+        Err(Unread::Incomplete) => Err(BodyError::Incomplete),
+        Err(Unread::OverBudget(read)) => Err(BodyError::OverBudget(Body::new(ResumedBody::new(
+            read, body,
+        )))),
+        Err(Unread::TooLarge) => {
+            let discarded = discard(body, limit.saturating_mul(settings::DISCARD_TIMES));
+            let _ = tokio::time::timeout(settings::DISCARD_TIMEOUT, discarded).await;
+            Err(BodyError::TooLarge)
+        }
     }
-    whole
 }
 
 /// Whether the client sends its body only after `100 Continue`, which the server sends when the body is first read.
@@ -64,26 +78,91 @@ async fn discard(mut body: Body, limit: usize) {
     }
 }
 
-async fn read_at_most(body: &mut Body, limit: usize) -> Result<Bytes, BodyError> {
+/// Why the rest of a body was not read.
+enum Unread {
+    TooLarge,
+    Incomplete,
+    /// This much was read.
+    OverBudget(VecDeque<Bytes>),
+}
+
+async fn read_at_most(
+    body: &mut Body,
+    limit: usize,
+    budget: &MemoryBudget,
+) -> Result<Bytes, Unread> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+    let Ok(mut memory) = budget.body() else {
+        return Err(Unread::OverBudget(VecDeque::new()));
+    };
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| BodyError::Incomplete)?.into_data() else {
+        let Ok(data) = frame.map_err(|_| Unread::Incomplete)?.into_data() else {
             continue;
         };
-        if whole.is_empty() && data.len() == announced && announced >= MIN_UNCOPIED {
-            return Ok(data);
-        }
+        let is_whole = whole.is_empty() && data.len() == announced;
         let length = whole.len() + data.len();
         if length > limit {
-            return Err(BodyError::TooLarge);
+            return Err(Unread::TooLarge);
         }
-        if length > whole.capacity() {
-            // A client that announces much and sends little must not take much memory.
-            let bound = settings::FIRST_BODY_BUFFER.max(whole.len().saturating_mul(GROWTH));
-            whole.reserve(announced.min(bound).max(length) - whole.len());
+        // Who announces much and sends little holds little.
+        let bound = settings::FIRST_BODY_BUFFER.max(whole.len().saturating_mul(GROWTH));
+        let wanted = announced.min(bound).max(length);
+        let more = wanted.saturating_sub(whole.capacity());
+        if memory.grow(more).is_err() {
+            let read = memory.held_by(whole.freeze());
+            return Err(Unread::OverBudget([read, data].into()));
+        }
+        if is_whole && announced >= MIN_UNCOPIED {
+            return Ok(memory.held_by(data));
+        }
+        if more > 0 {
+            whole.reserve(wanted - whole.len());
         }
         whole.extend_from_slice(&data);
     }
-    Ok(whole.freeze())
+    Ok(memory.held_by(whole.freeze()))
+}
+
+/// A body of which the beginning was read before.
+struct ResumedBody {
+    read: VecDeque<Bytes>,
+    rest: Body,
+}
+
+impl ResumedBody {
+    fn new(mut read: VecDeque<Bytes>, rest: Body) -> Self {
+        read.retain(|data| !data.is_empty());
+        Self { read, rest }
+    }
+}
+
+impl http_body::Body for ResumedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match self.read.pop_front() {
+            Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.read.is_empty() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let read: u64 = self.read.iter().map(|data| data.len() as u64).sum();
+        let rest = self.rest.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(read + rest.lower());
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(read + upper);
+        }
+        hint
+    }
 }

@@ -33,6 +33,16 @@ pub(crate) fn error(provider: Provider, status: StatusCode, message: &str) -> Re
     response
 }
 
+/// The response to a request that this process has no memory for.
+pub(crate) fn over_budget(provider: Provider) -> Response<Body> {
+    let message = "no memory is left for this request (HEADROOM_MAX_MEMORY): try again";
+    let mut response = error(provider, StatusCode::SERVICE_UNAVAILABLE, message);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 /// The response to a body that the client did not send whole.
 pub(crate) fn incomplete_body(provider: Provider) -> Response<Body> {
     let message = "the request body ended before all of it had come";

@@ -169,7 +169,7 @@ impl RequestContext {
         let Ok(mut response) = response else {
             return (response, retry.on_usage());
         };
-        let Some(rope) = retry.retry_body(&mut response).await else {
+        let Some(rope) = retry.retry_body(&mut response, &self.app.memory).await else {
             return (Ok(response), retry.on_usage());
         };
         sent.decision = Decision::Forwarded;
@@ -248,7 +248,7 @@ impl RequestContext {
                 );
                 errors::error(provider, StatusCode::PAYLOAD_TOO_LARGE, &message)
             }
-            BodyError::Incomplete => errors::incomplete_body(provider),
+            BodyError::Incomplete | BodyError::OverBudget(_) => errors::incomplete_body(provider),
         }
     }
 }

@@ -13,6 +13,7 @@ const OWN: &str = "x-headroom-";
 const BYPASS: HeaderName = HeaderName::from_static("x-headroom-bypass");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-headroom-request-id");
 const DECISION: HeaderName = HeaderName::from_static("x-headroom-decision");
+const REASON: HeaderName = HeaderName::from_static("x-headroom-reason");
 const BYTES_SAVED: HeaderName = HeaderName::from_static("x-headroom-bytes-saved");
 
 /// Where agents say which session a request belongs to; for the logs alone.
@@ -99,4 +100,9 @@ fn join_cookies(headers: &mut HeaderMap) {
 pub(crate) fn set_decision(headers: &mut HeaderMap, decision: Decision, bytes_saved: usize) {
     headers.insert(DECISION, HeaderValue::from_static(decision.name()));
     headers.insert(BYTES_SAVED, bytes_saved.into());
+}
+
+/// Says on a response why its request was not looked into.
+pub(crate) fn set_reason(headers: &mut HeaderMap, reason: &'static str) {
+    headers.insert(REASON, HeaderValue::from_static(reason));
 }

@@ -15,8 +15,34 @@ use crate::dialect::{Endpoint, Provider};
 use crate::http::errors;
 use crate::http::headers::{self, RequestId};
 use crate::http::websocket::Upgrade;
+use crate::metrics::Decision;
 use crate::plan::splice::Rope;
 use crate::upstream::{RequestBody, RequestLine};
+
+/// Relays a dialect's request for whose body there is no memory: it is streamed through unread, or refused for now where there is not even
+/// memory for that.
+pub(crate) async fn relay_over_budget(
+    app: Arc<App>,
+    endpoint: Endpoint,
+    request: Request,
+) -> Response<Body> {
+    let length = request.body().size_hint().exact();
+    let length = usize::try_from(length.unwrap_or(0)).unwrap_or(0);
+    app.counts.over_memory.inc();
+    let Ok(_memory) = app.memory.stream() else {
+        tracing::warn!("no memory is left for a request: it is refused for now");
+        return RequestId::new().set_on(errors::over_budget(endpoint.dialect.provider()));
+    };
+    tracing::info!(
+        bytes.r#in = length,
+        "no memory is left for a body: it goes out unread"
+    );
+    app.counts.request(Decision::Forwarded, length, length, 0);
+    let mut response = relay(app.clone(), Some(endpoint), request).await;
+    headers::set_decision(response.headers_mut(), Decision::Forwarded, 0);
+    headers::set_reason(response.headers_mut(), "memory");
+    response
+}
 
 /// Relays a request of any method to any path, which leads to `endpoint` if it is a dialect's.
 pub(crate) async fn relay(
@@ -28,7 +54,8 @@ pub(crate) async fn relay(
     let upgrade = Upgrade::take_from(&mut request);
     let (mut parts, body) = request.into_parts();
     let span = tracing::info_span!("request", %id, path = parts.uri.path());
-    let provider = Provider::of(parts.uri.path(), &parts.headers);
+    let by_headers = || Provider::of(parts.uri.path(), &parts.headers);
+    let provider = endpoint.map_or_else(by_headers, |it| it.dialect.provider());
     let Some(path) = parts.uri.path_and_query() else {
         let message = format!("{} is not a path that can be forwarded", parts.uri);
         return id.set_on(errors::error(provider, StatusCode::BAD_REQUEST, &message));

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
+use crate::http::body::BodyError;
 use crate::http::handler;
 use crate::http::{body, errors, headers, passthrough};
 
@@ -48,8 +49,14 @@ async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body
         return passthrough::relay(app, endpoint, request).await;
     };
     let (parts, body) = request.into_parts();
-    let received = body::read(body, &parts.headers, app.rules.max_body_bytes).await;
-    handler::handle(app, posted, parts, received).await
+    let limits = (app.rules.max_body_bytes, &app.memory);
+    match body::read(body, &parts.headers, limits).await {
+        Err(BodyError::OverBudget(body)) => {
+            let request = Request::from_parts(parts, body);
+            passthrough::relay_over_budget(app, posted, request).await
+        }
+        received => handler::handle(app, posted, parts, received).await,
+    }
 }
 
 /// The response to a body in a transfer coding that is not known here (RFC 9112, section 6.1).

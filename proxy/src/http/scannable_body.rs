@@ -37,7 +37,8 @@ impl ScannableBody {
         if !app.rules.compress {
             return None;
         }
-        let bytes = decoded(received, headers, app.rules.max_body_bytes)?;
+        let limits = (app.rules.max_body_bytes, &app.memory);
+        let bytes = beside_other_tasks(received, || decoded(received, headers, limits))?;
         let mut budget = app.records.budget();
         let mut key = app.digest_key(headers, &mut budget).await;
         // Only if there is no key yet: this costs one more scan.
@@ -59,8 +60,8 @@ impl ScannableBody {
     /// Scans all of it; `None` where it is not in the dialect.
     pub(crate) fn scan(&self, context: &RequestContext) -> Option<Arc<Scan>> {
         let cache = &context.app.scan_cache;
-        let scan = scan_with_cache(&self.bytes, context.dialect, &self.key, cache);
-        in_dialect(context, scan)
+        let scan = || scan_with_cache(&self.bytes, context.dialect, &self.key, cache);
+        in_dialect(context, beside_other_tasks(&self.bytes, scan))
     }
 
     /// Scans it as far as [`scan_until`] does; `None` where it is not in the dialect.
@@ -70,8 +71,20 @@ impl ScannableBody {
         stop_when: &dyn Fn(&Scan) -> bool,
     ) -> Option<ScanProgress> {
         let cache = &context.app.scan_cache;
-        let scan = scan_until(&self.bytes, context.dialect, &self.key, cache, stop_when);
-        in_dialect(context, scan)
+        let scan = || scan_until(&self.bytes, context.dialect, &self.key, cache, stop_when);
+        in_dialect(context, beside_other_tasks(&self.bytes, scan))
+    }
+}
+
+/// A body of more bytes keeps a thread of the runtime busy for so long that other requests would notice.
+const MAX_BYTES_ON_RUNTIME: usize = 256 << 10;
+
+/// Does something that takes time in proportion to a body. Where that is large, other tasks of this thread go on elsewhere meanwhile.
+fn beside_other_tasks<T>(body: &Bytes, work: impl FnOnce() -> T) -> T {
+    if body.len() > MAX_BYTES_ON_RUNTIME {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
     }
 }
 

@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 
 use crate::content_encoding::decoded;
 use crate::dialect::prefix_mismatch;
+use crate::memory::MemoryBudget;
 use crate::metrics::Counts;
 use crate::plan::splice::Rope;
 use crate::records::sent_request::SentRequest;
@@ -29,12 +30,16 @@ impl ThinkingRetry {
     }
 
     /// The body of the retry, if this response is such a refusal. A response of any other kind can still be read from its start.
-    pub(crate) async fn retry_body(&self, response: &mut Response<ResponseBody>) -> Option<Rope> {
+    pub(crate) async fn retry_body(
+        &self,
+        response: &mut Response<ResponseBody>,
+        memory: &MemoryBudget,
+    ) -> Option<Rope> {
         if response.status() != StatusCode::BAD_REQUEST {
             return None;
         }
         let refusal = response.body_mut().peek(MAX_RESPONSE).await?;
-        let refusal = decoded(&refusal, response.headers(), MAX_RESPONSE)?;
+        let refusal = decoded(&refusal, response.headers(), (MAX_RESPONSE, memory))?;
         if !prefix_mismatch::is_refusal(&refusal) {
             return None;
         }

@@ -11,6 +11,9 @@ use headroom_shared::store::Key;
 use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix};
 use crate::scan::{Block, Scan};
 
+/// The most keys that the store is asked for at once.
+pub(super) const MAX_KEYS: usize = 512;
+
 /// What was found so far: records by the position of their last message, and the compressed prefix of the first.
 #[derive(Debug)]
 pub(super) struct Lookup {
@@ -48,8 +51,8 @@ impl Lookup {
         found
     }
 
-    /// The keys to ask the store for: what is new since the longest prefix found, earlier records that were not found, and whatever may
-    /// still change. `None` when there is nothing that was not asked for.
+    /// The keys to ask the store for, at most [`MAX_KEYS`], those of the longest prefixes first: what is new since the longest prefix
+    /// found, earlier records that were not found, and whatever may still change. `None` when there is nothing that was not asked for.
     pub(super) fn missing_keys(&self, scan: &Scan, asked: &HashSet<Key>) -> Option<Vec<Key>> {
         let boundary = |at: usize| scan.messages[at].boundary;
         let longest = self.records.last_key_value().map(|(last, _)| *last);
@@ -57,7 +60,7 @@ impl Lookup {
         let mut next = longest;
         while let Some(last) = next {
             let Some(record) = self.records.get(&last) else {
-                keys.extend((0..=last).map(|at| Key::Sent(boundary(at))));
+                keys.extend((0..=last).rev().map(|at| Key::Sent(boundary(at))));
                 break;
             };
             if record.start == 0 && record.waiting {
@@ -70,9 +73,10 @@ impl Lookup {
         // A request ends with something for the model to respond to, or with the beginning of its response.
         let ends = |at: &usize| !scan.messages[*at].from_model || at + 1 == scan.messages.len();
         let first = first_to_ask(scan, longest, keys.is_empty());
-        let new = (first..scan.messages.len()).filter(ends);
+        let new = (first..scan.messages.len()).rev().filter(ends);
         keys.extend(new.map(|at| Key::Sent(boundary(at))));
         keys.retain(|key| !asked.contains(key));
+        keys.truncate(MAX_KEYS);
         (!keys.is_empty()).then_some(keys)
     }
 

@@ -26,13 +26,16 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::budget::Budget;
 use self::cache::Cache;
-use self::lookup::Lookup;
+use self::lookup::{Lookup, MAX_KEYS};
 use self::unrecorded::UnrecordedRequests;
 pub(crate) use self::write_queue::PendingWrite;
 use self::write_queue::WriteQueue;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::entries;
 use crate::scan::Scan;
+
+/// The most keys of records that the store is asked for in one request. Where more would be needed, what is known counts as incomplete.
+const MAX_KEYS_A_REQUEST: usize = 8 * MAX_KEYS;
 
 /// The store as requests use it: with a local cache in front, and never waited for longer than the budget.
 #[derive(Debug)]
@@ -89,7 +92,8 @@ impl Records {
             return false;
         };
         let mut prefixes = beginning.opening_messages().iter().map(|it| it.boundary);
-        if self.cache.knows_opening(opening)
+        if prefixes.len() > MAX_KEYS
+            || self.cache.knows_opening(opening)
             || prefixes.any(|prefix| self.cache.record(prefix).is_some())
         {
             return false;
@@ -117,6 +121,10 @@ impl Records {
         let mut complete = true;
         // The first round asks for all that is new; another is needed only where a record names one that was not in it.
         while let Some(keys) = found.missing_keys(scan, &asked) {
+            if asked.len() >= MAX_KEYS_A_REQUEST {
+                complete = false;
+                break;
+            }
             match self.read(&keys, budget).await {
                 Ok(values) => self.add_read(scan, &keys, &values, &mut found),
                 Err(_) => {

@@ -12,15 +12,15 @@ use headroom_shared::store::Key;
 use crate::scan::Scan;
 
 /// The most blocks behind a client's edit whose forms are asked for at once.
-const MOST_BLOCKS: usize = 512;
+const MAX_BLOCKS: usize = 512;
 
-/// The keys under which these blocks' forms stand, each with the block's position in the scan; the last [`MOST_BLOCKS`] alone, because
+/// The keys under which these blocks' forms stand, each with the block's position in the scan; the last [`MAX_BLOCKS`] alone, because
 /// they are the likeliest to stand behind the client's edit.
 pub(crate) fn keys(scan: &Scan, blocks: Range<usize>) -> Vec<(usize, Key)> {
     let Some(opening) = scan.opening() else {
         return Vec::new();
     };
-    let first = blocks.start.max(blocks.end.saturating_sub(MOST_BLOCKS));
+    let first = blocks.start.max(blocks.end.saturating_sub(MAX_BLOCKS));
     let duplicates_before = scan.duplicates_before();
     let key = |at: usize| SentBlockId::of(opening, scan.blocks[at].id, duplicates_before[at]);
     let blocks = first..blocks.end;

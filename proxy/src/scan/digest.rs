@@ -138,7 +138,7 @@ impl RollingDigest {
         body: &[u8],
         message: &RawMessage<'_>,
     ) -> PrefixId {
-        digester.count(message.parts.len());
+        digester.count(message.count);
         digester.members(body, &message.others);
         digester.field(b'r', message.role);
         // An item of the Responses API that has a role is a message, whether or not it says so.

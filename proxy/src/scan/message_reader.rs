@@ -6,12 +6,14 @@ use smallvec::{SmallVec, smallvec};
 use super::cache_markers::CacheMarkers;
 use super::digest::Digester;
 use super::json::{Cursor, Kind, NotInDialect};
-use super::raw_message::{Members, Part, RawMessage, Text, is_bare_text};
+use super::raw_message::{Member, Members, Part, RawMessage, Text, is_bare_text};
 
 /// Reads messages.
 pub(super) struct MessageReader<'a> {
     pub(super) digester: Digester,
     pub(super) markers: CacheMarkers<'a>,
+    /// Bytes of memory that what is found in the message may still take.
+    pub(super) memory_left: usize,
     body: &'a [u8],
 }
 
@@ -42,6 +44,15 @@ impl<'a> Object<'a> {
     }
 }
 
+/// A message's content.
+#[derive(Default)]
+struct Content<'a> {
+    /// How many parts are in it.
+    count: usize,
+    /// Those that are objects.
+    parts: Vec<Part<'a>>,
+}
+
 /// A part's own content.
 #[derive(Default)]
 struct Inner {
@@ -66,6 +77,7 @@ impl<'a> MessageReader<'a> {
         Self {
             digester: Digester::new(key),
             markers: CacheMarkers::new(body, markers),
+            memory_left: usize::MAX,
             body,
         }
     }
@@ -81,10 +93,12 @@ impl<'a> MessageReader<'a> {
             b"content" | b"output" => set_once(&mut parts, self.content(cursor)?),
             _ => self.member(&mut object, cursor, name),
         })?;
+        let Content { count, parts } = parts.unwrap_or_default();
         Ok(RawMessage {
             role: object.role.unwrap_or_default(),
             kind: object.kind.unwrap_or_default(),
-            parts: parts.unwrap_or_default(),
+            count,
+            parts,
             others: object.others,
         })
     }
@@ -94,10 +108,12 @@ impl<'a> MessageReader<'a> {
         &mut self,
         cursor: &mut Cursor<'a>,
     ) -> Result<RawMessage<'a>, NotInDialect> {
+        let Content { count, parts } = self.content(cursor)?;
         Ok(RawMessage {
             role: b"user",
             kind: b"message",
-            parts: self.content(cursor)?,
+            count,
+            parts,
             others: Members::new(),
         })
     }
@@ -115,6 +131,7 @@ impl<'a> MessageReader<'a> {
                 let value = self.markers.skip_value(cursor, name)?;
                 // It moves from one turn to the next, and the model does not see it.
                 if !self.markers.is_marker(name) {
+                    self.take_memory::<Member<'_>>()?;
                     object.others.push((name, value));
                 }
                 Ok(())
@@ -123,30 +140,41 @@ impl<'a> MessageReader<'a> {
     }
 
     /// Reads a message's content: a string, an array of parts, or anything else as one part of no type.
-    fn content(&mut self, cursor: &mut Cursor<'a>) -> Result<Vec<Part<'a>>, NotInDialect> {
+    fn content(&mut self, cursor: &mut Cursor<'a>) -> Result<Content<'a>, NotInDialect> {
+        let mut content = Content {
+            count: 1,
+            parts: Vec::new(),
+        };
         match cursor.kind()? {
             Kind::String => {
                 let text = self.plain_text(cursor, 0)?;
-                Ok(vec![Object::text().part(smallvec![text])])
+                content.parts.push(Object::text().part(smallvec![text]));
             }
             Kind::Array => {
-                let mut parts = Vec::new();
+                content.count = 0;
                 cursor.array(|cursor| {
-                    let index = u32::try_from(parts.len()).map_err(|_| NotInDialect)?;
-                    parts.push(self.part(cursor, index)?);
+                    let index = u32::try_from(content.count).map_err(|_| NotInDialect)?;
+                    content.count += 1;
+                    content.parts.extend(self.part(cursor, index)?);
                     Ok(())
                 })?;
-                Ok(parts)
             }
-            Kind::Object | Kind::Scalar => Ok(vec![self.no_part(cursor)?]),
+            Kind::Object | Kind::Scalar => self.no_part(cursor)?,
         }
+        Ok(content)
     }
 
-    /// Reads one part and the parts of its own content.
-    fn part(&mut self, cursor: &mut Cursor<'a>, index: u32) -> Result<Part<'a>, NotInDialect> {
+    /// Reads one part and the parts of its own content; `None` for something that is no object.
+    fn part(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        index: u32,
+    ) -> Result<Option<Part<'a>>, NotInDialect> {
         if cursor.kind()? != Kind::Object {
-            return self.no_part(cursor);
+            self.no_part(cursor)?;
+            return Ok(None);
         }
+        self.take_memory::<Part<'_>>()?;
         let mut object = Object::default();
         let mut own = None;
         let mut inner = None;
@@ -164,7 +192,10 @@ impl<'a> MessageReader<'a> {
                     let place = (index, u32::try_from(parts.count).map_err(|_| NotInDialect)?);
                     let bare = self.inner_part(cursor, place)?;
                     parts.count += 1;
-                    parts.texts.extend(bare);
+                    if let Some(text) = bare {
+                        self.take_memory::<Text>()?;
+                        parts.texts.push(text);
+                    }
                     Ok(())
                 })?;
                 set_once(&mut inner, parts)
@@ -179,7 +210,7 @@ impl<'a> MessageReader<'a> {
             // With a text and a content, it is not known which of them the provider reads: neither may be replaced.
             (Some(_), Some(_)) => SmallVec::new(),
         };
-        Ok(object.part(texts))
+        Ok(Some(object.part(texts)))
     }
 
     /// Reads one part of a part's own content; it has no content of its own. Gives its text if there is nothing more in it.
@@ -219,10 +250,17 @@ impl<'a> MessageReader<'a> {
     }
 
     /// Reads something that is no part: it is digested by its bytes alone.
-    fn no_part(&mut self, cursor: &mut Cursor<'a>) -> Result<Part<'a>, NotInDialect> {
+    fn no_part(&mut self, cursor: &mut Cursor<'a>) -> Result<(), NotInDialect> {
         let span = self.markers.skip_value(cursor, b"")?;
         self.digester.raw(cursor.slice(&span));
-        Ok(Object::default().part(SmallVec::new()))
+        Ok(())
+    }
+
+    /// Takes the memory that one more of these needs.
+    fn take_memory<T>(&mut self) -> Result<(), NotInDialect> {
+        let left = self.memory_left.checked_sub(size_of::<T>());
+        self.memory_left = left.ok_or(NotInDialect)?;
+        Ok(())
     }
 
     fn text(

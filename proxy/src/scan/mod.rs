@@ -42,6 +42,10 @@ pub const MIN_TOOL_BYTES: usize = 512;
 /// Smallest user text that is a block, in bytes of escaped text. What a person typed is rarely this long.
 pub const MIN_USER_BYTES: usize = 2048;
 
+/// Bytes of memory that a scan may take besides as many as its body has. What agents send takes a hundredth of that; a body of
+/// nothing but commas would take a hundred times its size.
+pub(crate) const BASE_MEMORY: usize = 256 << 10;
+
 /// What a scan found in a request.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
@@ -327,6 +331,7 @@ impl<'a> Scanner<'a> {
             Kind::Array => {
                 self.scan.resume_points.messages_at = cursor.offset();
                 cursor.array(|cursor| {
+                    self.reader.memory_left = self.memory_left()?;
                     let message = self.reader.message(cursor)?;
                     let opened = self.message(&message, &mut digest)?;
                     self.note_resume_point(cursor.offset(), digest);
@@ -344,6 +349,17 @@ impl<'a> Scanner<'a> {
             }
             Kind::Object | Kind::Scalar => Err(NotInDialect),
         }
+    }
+
+    /// Bytes of memory that what is found in further messages may take.
+    ///
+    /// # Errors
+    /// When none are left: the body has so many messages for its size that no agent wrote it.
+    fn memory_left(&self) -> Result<usize, NotInDialect> {
+        let most = BASE_MEMORY + self.body.len();
+        let markers = size_of::<Range<usize>>() * self.reader.markers.spans.len();
+        let taken = self.scan.memory() + markers;
+        most.checked_sub(taken).ok_or(NotInDialect)
     }
 
     /// Adds what is in a message, and says whether it is the model's first.
@@ -444,6 +460,16 @@ impl Scanner<'_> {
 }
 
 impl Scan {
+    /// Bytes of memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.model.len()
+            + size_of::<Message>() * self.messages.len()
+            + size_of::<Block>() * self.blocks.len()
+            + size_of::<Call>() * self.calls.len()
+            + size_of::<ResumePoint>() * self.resume_points.points.len()
+            + size_of::<Range<usize>>() * self.resume_points.markers.len()
+    }
+
     /// The messages before the model's first.
     pub(crate) fn opening_messages(&self) -> &[Message] {
         let first = self.messages.iter().position(|message| message.from_model);

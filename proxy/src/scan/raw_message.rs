@@ -12,7 +12,9 @@ pub(crate) struct RawMessage<'a> {
     pub(crate) role: &'a [u8],
     /// The `type`; empty if none.
     pub(crate) kind: &'a [u8],
-    /// The parts of the `content` (or `output`).
+    /// How many parts are in the `content` (or `output`).
+    pub(super) count: usize,
+    /// Those of them that are objects; one text where the content is a string.
     pub(crate) parts: Vec<Part<'a>>,
     /// All other members: key and value.
     pub(crate) others: Members<'a>,

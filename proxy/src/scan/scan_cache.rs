@@ -18,7 +18,7 @@ use super::{Block, Call, Scan};
 /// Bytes of bodies that are kept, about.
 const BYTES: u64 = 32 << 20;
 /// Bytes that a body may keep in memory besides its own: the rest of the buffer it was read into.
-const OVERHEAD: u64 = 256 << 10;
+const OVERHEAD: usize = 256 << 10;
 /// Scanning a smaller body takes less time than looking it up.
 const MIN_BODY: usize = 8 << 10;
 /// Bytes that are compared at once.
@@ -69,7 +69,7 @@ struct Weights;
 
 impl Weighter<PrefixId, CachedScan> for Weights {
     fn weight(&self, _: &PrefixId, cached: &CachedScan) -> u64 {
-        cached.body.len() as u64 + OVERHEAD
+        (cached.body.len() + OVERHEAD + cached.scan.memory()) as u64
     }
 }
 

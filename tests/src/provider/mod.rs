@@ -2,6 +2,7 @@
 
 mod answer;
 mod says;
+mod sink;
 mod steps;
 
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::answer::Body;
 pub use self::answer::{Gate, Reply};
 pub use self::says::Says;
+pub use self::sink::Sink;
 pub use self::steps::Step;
 use crate::wait;
 

@@ -4,4 +4,5 @@ mod burst;
 mod demo;
 mod health;
 mod latency;
+mod memory;
 mod soak;

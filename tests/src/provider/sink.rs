@@ -1,0 +1,77 @@
+//! A provider on loopback that throws away what it gets and counts the bytes.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// The provider. It ends when dropped.
+#[derive(Debug)]
+pub struct Sink {
+    url: String,
+    bytes: Arc<AtomicU64>,
+    _accept: JoinSet<()>,
+}
+
+impl Sink {
+    /// Starts one.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        let bytes = Arc::new(AtomicU64::new(0));
+        let mut accept = JoinSet::new();
+        accept.spawn(serve(listener, bytes.clone()));
+        Self {
+            url,
+            bytes,
+            _accept: accept,
+        }
+    }
+
+    /// Its URL, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Bytes of bodies that it got.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+async fn serve(listener: TcpListener, bytes: Arc<AtomicU64>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let bytes = bytes.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let bytes = bytes.clone();
+            async move {
+                let mut body = request.into_body();
+                while let Some(Ok(frame)) = body.frame().await {
+                    let length = frame.data_ref().map_or(0, Bytes::len);
+                    bytes.fetch_add(length as u64, Ordering::Relaxed);
+                }
+                Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"{}"))))
+            }
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service);
+        connections.spawn(async move {
+            let _ = connection.await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
