@@ -12,14 +12,17 @@ use crate::tally::{Check, Tally};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
-/// How much memory a process may take, in MiB, by the first word of its name.
+/// How much memory a process may take, in MiB, by the first word of its name. In ten minutes with twelve sessions a replica took 68, a
+/// worker 22 and Redis 19. A replica's caches may grow to 80 in longer runs (`proxy/src/records/cache.rs`), and so may an embedded
+/// store's; Redis keeps all records of the run.
 const MOST_MIB: [(&str, u64); 4] = [
-    ("replica", 400),
-    ("small", 400),
-    ("worker", 200),
+    ("replica", 200),
+    ("small", 260),
+    ("worker", 100),
     ("redis", 1000),
 ];
-/// How much more memory a process may have at the end of the second half than at the end of the first, in MiB and in percent.
+/// How much more memory a process may have at the end of the second half than at the end of the first, in MiB or in percent,
+/// whichever is more. In the same run it was 12 MiB: a replica's caches were still filling.
 const GROWS_MIB: u64 = 32;
 const GROWS_PERCENT: u64 = 30;
 /// The processes that are never killed, whose memory therefore shows a leak.

@@ -162,19 +162,14 @@ async fn drain(site: &Site, tally: &Tally) -> Drained {
         let what = format!("{} jobs were given up, the last: {last:?}", depth.dead);
         tally.violation(Check::Jobs, &what);
     }
-    let drained = Drained {
+    Drained {
         after_s: begun.elapsed().as_secs_f64(),
         done: totals.done,
         done_again: totals.done_again,
         retried: totals.retried,
         reaped: totals.reaped,
         dead: depth.dead,
-    };
-    tally.say(&format!(
-        "the queue is empty after {:.1} s",
-        drained.after_s
-    ));
-    drained
+    }
 }
 
 /// Hangs up on the processes, so that only what they keep without need is left, and looks at their files until they are closed.

@@ -1,5 +1,6 @@
 //! One session: its turns, and what is checked of each.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use headroom_tests::client::{Client, Gone, Turn};
@@ -15,6 +16,8 @@ use crate::tally::{Changes, Check, Tally};
 
 /// How many replicas a client tries before it gives a turn up: one is killed at a time.
 const ATTEMPTS: usize = 4;
+/// How many turns a violation tells of.
+const HISTORY: usize = 8;
 
 /// A session.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(crate) struct Session {
     losses: Losses,
     /// It runs on the proxy with the small disk, and nowhere else.
     small_disk: bool,
+    /// The last turns, for the message of a violation.
+    history: VecDeque<String>,
 }
 
 /// What a turn must not be worse than.
@@ -56,6 +61,7 @@ impl Session {
             tally: Arc::clone(tally),
             losses: Losses::before(site.losses()),
             small_disk: false,
+            history: VecDeque::new(),
         }
     }
 
@@ -69,7 +75,8 @@ impl Session {
     pub(crate) async fn run(mut self, over: CancellationToken) {
         while self.play.grow(&mut self.client.conversation) {
             if let Err(Violation(check, what)) = self.turn().await {
-                self.tally.violation(check, &what);
+                let turns = Vec::from(std::mem::take(&mut self.history)).join("\n  ");
+                self.tally.violation(check, &format!("{what}\n  {turns}"));
                 break;
             }
             let told = timeout(self.play.pause(), over.cancelled()).await;
@@ -121,6 +128,7 @@ impl Session {
             return Err(Violation(Check::Requests, what));
         }
         self.client.allowed = self.allowed(replica, begun).await;
+        self.note(turn, replica);
         let before = Changes::of(&self.client.forms);
         let checked = self.client.check(turn);
         let changes = Changes::of(&self.client.forms).since(before);
@@ -158,6 +166,23 @@ impl Session {
         self.client.allowed = self.allowed(replica, begun).await;
         let observed = self.client.observe(&gone.sent, &first.body);
         observed.map_err(|what| Violation(self.forms(), format!("{}, cut off: {what}", gone.id)))
+    }
+
+    fn note(&mut self, turn: &Turn, replica: &Replica) {
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        let seconds = self.tally.seconds();
+        let store = if self.client.allowed.originals {
+            "in doubt"
+        } else {
+            "there"
+        };
+        let (id, name, decision) = (&turn.id, &replica.process.name, &turn.decision);
+        let blocks = turn.sent.blocks.last().map_or(0, |block| block.message);
+        self.history.push_back(format!(
+            "{id} through {name} until {seconds:.1} s (store {store}): {decision}, last block in message {blocks}"
+        ));
     }
 
     /// What a block violates that changes its form.

@@ -158,12 +158,14 @@ impl Tally {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Seconds since it began.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
+    }
+
     /// A line that begins with the time.
     pub(crate) fn say(&self, line: &str) {
-        say(&format!(
-            "{:>8.1} s  {line}",
-            self.begun.elapsed().as_secs_f64()
-        ));
+        say(&format!("{:>8.1} s  {line}", self.seconds()));
     }
 
     /// A fault comes.
@@ -200,7 +202,7 @@ impl Tally {
             let mut inner = self.inner();
             let violation = Violation {
                 check,
-                at_s: self.begun.elapsed().as_secs_f64(),
+                at_s: self.seconds(),
                 after: inner.last,
                 what: what.to_owned(),
             };
