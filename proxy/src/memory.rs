@@ -13,14 +13,17 @@ use crate::scan;
 /// What is counted at once, in bytes.
 const UNIT: usize = 1 << 10;
 /// What a request takes that is streamed through: the buffers of its two connections.
-const STREAM_BYTES: usize = 512 << 10;
-/// The part of the budget that is kept for such requests.
-const STREAM_SHARE: usize = 4;
+const STREAM_BYTES: usize = 256 << 10;
+/// A body of at most so many bytes is small: where large ones have used up their share, it still gets memory.
+const SMALL_BODY: usize = 64 << 10;
+/// The part of the budget that is kept for small bodies, and for requests that are streamed through.
+const KEPT_SHARE: usize = 8;
 
 /// The memory of one process.
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryBudget {
     bodies: Arc<Semaphore>,
+    small_bodies: Arc<Semaphore>,
     streams: Arc<Semaphore>,
 }
 
@@ -33,16 +36,19 @@ pub(crate) struct OverBudget;
 pub(crate) struct BodyMemory {
     budget: Arc<Semaphore>,
     taken: OwnedSemaphorePermit,
+    /// How large the body may become.
+    bytes_left: usize,
 }
 
 impl MemoryBudget {
     /// So many bytes.
     pub(crate) fn new(bytes: usize) -> Self {
         let units = (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS);
-        let streams = units / STREAM_SHARE;
+        let kept = units / KEPT_SHARE;
         Self {
-            bodies: Arc::new(Semaphore::new(units - streams)),
-            streams: Arc::new(Semaphore::new(streams)),
+            bodies: Arc::new(Semaphore::new(units - 2 * kept)),
+            small_bodies: Arc::new(Semaphore::new(kept)),
+            streams: Arc::new(Semaphore::new(kept)),
         }
     }
 
@@ -51,9 +57,14 @@ impl MemoryBudget {
     /// # Errors
     /// When there is none.
     pub(crate) fn body(&self) -> Result<BodyMemory, OverBudget> {
-        let budget = self.bodies.clone();
-        let taken = take(&budget, scan::BASE_MEMORY)?;
-        Ok(BodyMemory { budget, taken })
+        let of = |budget: &Arc<Semaphore>, bytes_left| {
+            Ok(BodyMemory {
+                budget: budget.clone(),
+                taken: take(budget, scan::BASE_MEMORY)?,
+                bytes_left,
+            })
+        };
+        of(&self.bodies, usize::MAX).or_else(|OverBudget| of(&self.small_bodies, SMALL_BODY))
     }
 
     /// Memory for a request that is streamed through, for as long as the permit is held.
@@ -71,6 +82,7 @@ impl BodyMemory {
     /// # Errors
     /// When there is none.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), OverBudget> {
+        self.bytes_left = self.bytes_left.checked_sub(bytes).ok_or(OverBudget)?;
         // As many again for what is made of them.
         self.taken.merge(take(&self.budget, 2 * bytes)?);
         Ok(())
@@ -108,16 +120,32 @@ mod tests {
 
     #[test]
     fn memory_comes_back_with_the_last_holder_of_a_body() {
-        let budget = MemoryBudget::new(2 << 20);
+        let budget = MemoryBudget::new(4 << 20);
         let mut memory = budget.body().unwrap();
-        memory.grow(400 << 10).unwrap();
-        assert_eq!(memory.grow(400 << 10), Err(OverBudget));
-        let body = memory.held_by(vec![b'x'; 400 << 10]);
+        memory.grow(1 << 20).unwrap();
+        assert_eq!(memory.grow(1 << 20), Err(OverBudget));
+        let body = memory.held_by(vec![b'x'; 1 << 20]);
         let slice = body.slice(..10);
         drop(body);
-        assert_eq!(budget.body().unwrap().grow(400 << 10), Err(OverBudget));
+        assert_eq!(budget.body().unwrap().grow(1 << 20), Err(OverBudget));
         drop(slice);
-        budget.body().unwrap().grow(400 << 10).unwrap();
+        budget.body().unwrap().grow(1 << 20).unwrap();
+    }
+
+    #[test]
+    fn small_bodies_get_memory_where_large_ones_have_used_up_theirs() {
+        let budget = MemoryBudget::new(8 << 20);
+        let mut large = budget.body().unwrap();
+        while large.grow(64 << 10).is_ok() {}
+        let mut large = Vec::new();
+        while let Ok(memory) = budget.body()
+            && memory.bytes_left == usize::MAX
+        {
+            large.push(memory);
+        }
+        let mut small = budget.body().unwrap();
+        small.grow(SMALL_BODY).unwrap();
+        assert_eq!(small.grow(1), Err(OverBudget));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -52,8 +52,7 @@ pub(crate) async fn read(
             read, body,
         )))),
         Err(Unread::TooLarge) => {
-            let discarded = discard(body, limit.saturating_mul(settings::DISCARD_TIMES));
-            let _ = tokio::time::timeout(settings::DISCARD_TIMEOUT, discarded).await;
+            discard(body, limit).await;
             Err(BodyError::TooLarge)
         }
     }
@@ -66,16 +65,20 @@ fn expects_continue(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
-/// Reads up to `limit` bytes and throws them away.
-async fn discard(mut body: Body, limit: usize) {
-    let mut remaining = limit;
-    while let Some(Ok(frame)) = body.frame().await {
-        let length = frame.data_ref().map_or(0, Bytes::len);
-        match remaining.checked_sub(length) {
-            Some(rest) => remaining = rest,
-            None => return,
+/// Reads on and keeps nothing: a client reads a response only when it has sent its request. A body that is far larger than `limit`, or
+/// takes long, is given up.
+pub(super) async fn discard(mut body: Body, limit: usize) {
+    let mut left = limit.saturating_mul(settings::DISCARD_TIMES);
+    let read = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(length) {
+                Some(rest) => left = rest,
+                None => return,
+            }
         }
-    }
+    };
+    let _ = tokio::time::timeout(settings::DISCARD_TIMEOUT, read).await;
 }
 
 /// Why the rest of a body was not read.
@@ -95,7 +98,7 @@ async fn read_at_most(
     let Ok(mut memory) = budget.body() else {
         return Err(Unread::OverBudget(VecDeque::new()));
     };
-    let mut whole = BytesMut::new();
+    let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Unread::Incomplete)?.into_data() else {
             continue;
@@ -105,23 +108,22 @@ async fn read_at_most(
         if length > limit {
             return Err(Unread::TooLarge);
         }
-        // Who announces much and sends little holds little.
-        let bound = settings::FIRST_BODY_BUFFER.max(whole.len().saturating_mul(GROWTH));
-        let wanted = announced.min(bound).max(length);
-        let more = wanted.saturating_sub(whole.capacity());
-        if memory.grow(more).is_err() {
-            let read = memory.held_by(whole.freeze());
-            return Err(Unread::OverBudget([read, data].into()));
-        }
-        if is_whole && announced >= MIN_UNCOPIED {
-            return Ok(memory.held_by(data));
-        }
-        if more > 0 {
-            whole.reserve(wanted - whole.len());
+        if length > whole.capacity() {
+            // Who announces much and sends little holds little.
+            let bound = settings::FIRST_BODY_BUFFER.max(whole.len().saturating_mul(GROWTH));
+            let capacity = announced.min(bound).max(length);
+            if memory.grow(capacity - whole.capacity()).is_err() {
+                let read = memory.held_by(whole);
+                return Err(Unread::OverBudget([read, data].into()));
+            }
+            if is_whole && announced >= MIN_UNCOPIED {
+                return Ok(memory.held_by(data));
+            }
+            whole.reserve_exact(capacity - whole.len());
         }
         whole.extend_from_slice(&data);
     }
-    Ok(memory.held_by(whole.freeze()))
+    Ok(memory.held_by(whole))
 }
 
 /// A body of which the beginning was read before.

@@ -12,9 +12,9 @@ use http_body_util::BodyExt as _;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
-use crate::http::errors;
 use crate::http::headers::{self, RequestId};
 use crate::http::websocket::Upgrade;
+use crate::http::{body, errors};
 use crate::metrics::Decision;
 use crate::plan::splice::Rope;
 use crate::upstream::{RequestBody, RequestLine};
@@ -31,6 +31,7 @@ pub(crate) async fn relay_over_budget(
     app.counts.over_memory.inc();
     let Ok(_memory) = app.memory.stream() else {
         tracing::warn!("no memory is left for a request: it is refused for now");
+        body::discard(request.into_body(), app.rules.max_body_bytes).await;
         return RequestId::new().set_on(errors::over_budget(endpoint.dialect.provider()));
     };
     tracing::info!(
