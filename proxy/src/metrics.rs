@@ -158,7 +158,21 @@ impl Counts {
             "Blocks that were sent for the first time, in the original, by why",
             self.uncompressed.clone(),
         );
-        for (name, help, counter) in [
+        for (name, help, counter) in self.plain_counters() {
+            registry.register(name, help, counter.clone());
+        }
+        if let Some((depth, totals)) = queue {
+            queue_metrics(&mut registry, depth, totals);
+        }
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &registry);
+        text
+    }
+
+    /// The counters without labels: name, help and value.
+    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 8] {
+        [
             (
                 "bytes_in",
                 "Bytes of bodies as clients sent them",
@@ -199,16 +213,7 @@ impl Counts {
                 "Conversations that go on in the originals, because their thinking is bound to forms that were lost",
                 &self.conversations_lost,
             ),
-        ] {
-            registry.register(name, help, counter.clone());
-        }
-        if let Some((depth, totals)) = queue {
-            queue_metrics(&mut registry, depth, totals);
-        }
-        let mut text = String::new();
-        // Writing to a string does not fail.
-        let _ = encode(&mut text, &registry);
-        text
+        ]
     }
 
     fn skips(&self, reason: SkipReason) -> Counter {

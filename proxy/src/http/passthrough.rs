@@ -69,11 +69,7 @@ pub(crate) async fn relay(
     };
     headers::make_outgoing(&mut parts.headers);
     if upgrade.is_some() && endpoint.is_some() {
-        span.in_scope(|| {
-            tracing::warn!(
-                "a client asks on a WebSocket, where nothing is compressed: have it speak HTTP (Codex: supports_websockets=false in its model_providers entry)"
-            );
-        });
+        span.in_scope(warn_of_websocket);
     }
     if let Some(upgrade) = &upgrade {
         upgrade.add_to(&mut parts.headers);
@@ -110,4 +106,10 @@ pub(crate) async fn relay(
         Err(_) if incomplete.load(Ordering::Relaxed) => errors::incomplete_body(provider),
         Err(error) => span.in_scope(|| errors::upstream_error(provider, &error)),
     })
+}
+
+fn warn_of_websocket() {
+    tracing::warn!(
+        "a client asks on a WebSocket, where nothing is compressed: have it speak HTTP (Codex: supports_websockets=false in its model_providers entry)"
+    );
 }
