@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod chat;
+mod credential;
 pub(crate) mod prefix_mismatch;
 mod responses;
 
@@ -9,7 +10,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use headroom_shared::contract::record::CacheUsage;
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderMap;
 use memchr::memmem;
 use serde_json::Value;
 
@@ -108,24 +109,9 @@ impl Provider {
         named.map(|(_, provider)| *provider)
     }
 
-    /// The provider that a credential in these headers surely belongs to, by how its keys begin. A key of another form may be a gateway's.
+    /// The provider that the credential in these headers surely belongs to. A key of another form may be a gateway's.
     pub(crate) fn of_credential(headers: &HeaderMap) -> Option<Self> {
-        let bearer = headers.get(header::AUTHORIZATION);
-        let bearer = bearer.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        let key = headers.get("x-api-key").map(HeaderValue::as_bytes);
-        let begins = |starts: &[&str]| {
-            let credentials = [bearer, key].into_iter().flatten();
-            let mut starts = credentials.flat_map(|credential| {
-                starts
-                    .iter()
-                    .map(move |start| credential.starts_with(start.as_bytes()))
-            });
-            starts.any(|begins| begins)
-        };
-        let anthropic = begins(&["sk-ant-"]).then_some(Self::Anthropic);
-        anthropic.or_else(|| {
-            begins(&["sk-proj-", "sk-svcacct-", "sk-admin-", "sess-"]).then_some(Self::OpenAi)
-        })
+        credential::provider(headers)
     }
 
     /// The provider of a request that is in no dialect, by its path and by the headers that its clients always send.
@@ -138,7 +124,7 @@ impl Provider {
         let by_header = headers.contains_key("anthropic-version")
             || headers.contains_key("anthropic-beta")
             || headers.contains_key("x-api-key");
-        if by_header || by_path {
+        if by_path || (by_header && !credential::is_plain_openai_key(headers)) {
             Self::Anthropic
         } else {
             Self::OpenAi
@@ -233,31 +219,37 @@ mod tests {
     }
 
     #[test]
-    fn a_key_names_its_provider() {
-        for (name, value, provider) in [
-            ("x-api-key", "sk-ant-1", Some(Provider::Anthropic)),
+    fn a_request_in_no_dialect_goes_where_its_credential_belongs() {
+        let (anthropic, openai) = (Provider::Anthropic, Provider::OpenAi);
+        let sk_ant = ("authorization", "Bearer sk-ant-oat01-1");
+        for (path, headers, expected) in [
+            ("/v1/models", vec![sk_ant], anthropic),
+            ("/v1/files", vec![sk_ant], anthropic),
+            ("/oauth/token", vec![sk_ant], anthropic),
+            ("/v1/models", vec![("x-api-key", "k")], anthropic),
             (
-                "authorization",
-                "Bearer sk-ant-oat01-1",
-                Some(Provider::Anthropic),
+                "/v1/models",
+                vec![("anthropic-version", "2023-06-01")],
+                anthropic,
             ),
-            ("authorization", "Bearer sk-proj-1", Some(Provider::OpenAi)),
-            ("authorization", "Bearer sess-1", Some(Provider::OpenAi)),
-            ("authorization", "Bearer sk-1", None),
-            ("authorization", "Bearer eyJ", None),
-            ("cookie", "sk-ant-1", None),
+            ("/v1/models", vec![("authorization", "Bearer sk-1")], openai),
+            (
+                "/v1/models",
+                vec![("authorization", "Bearer sk-1"), ("anthropic-beta", "b")],
+                openai,
+            ),
+            (
+                "/api/claude_code/settings",
+                vec![("authorization", "Bearer t")],
+                anthropic,
+            ),
+            ("/v1/files", vec![("chatgpt-account-id", "a")], openai),
+            ("/v1/files", vec![], openai),
         ] {
-            let headers = HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
-            assert_eq!(Provider::of_credential(&headers), provider, "{value}");
-            let of = Provider::of("/v1/models", &headers);
-            assert_eq!(
-                of,
-                provider.unwrap_or(if name == "x-api-key" {
-                    Provider::Anthropic
-                } else {
-                    Provider::OpenAi
-                })
-            );
+            let header =
+                |(name, value): &(&str, &str)| (name.parse().unwrap(), value.parse().unwrap());
+            let headers = HeaderMap::from_iter(headers.iter().map(header));
+            assert_eq!(Provider::of(path, &headers), expected, "{path} {headers:?}");
         }
     }
 

@@ -122,7 +122,7 @@ impl RequestContext {
             mut on_usage,
             retry,
         } = outgoing;
-        headers::make_outgoing(&mut headers);
+        headers::make_outgoing(&mut headers, self.app.rules.tenant_header.as_ref());
         if drops_thinking {
             prefix_mismatch::add_beta(&mut headers);
         }

@@ -2,7 +2,7 @@
 //! changes.
 
 use axum::body::Body;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use uuid::Uuid;
 
 pub(crate) use crate::http::hop_by_hop::end_to_end;
@@ -68,9 +68,19 @@ pub(crate) fn has_unknown_transfer_coding(headers: &HeaderMap) -> bool {
     codings.next().is_some_and(|coding| !chunked(coding)) || codings.next().is_some()
 }
 
-/// Makes a client's headers those that go to the provider.
-pub(crate) fn make_outgoing(headers: &mut HeaderMap) {
+/// Whether the request says once for which host it is (RFC 9112, section 3.2): in its target, where that is absolute, or its `Host`.
+pub(crate) fn names_one_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let (host, second) = (hosts.next(), hosts.next());
+    second.is_none() && (host.is_some() || request.uri().authority().is_some())
+}
+
+/// Makes a client's headers those that go to the provider. The header that names a tenant is for this proxy alone.
+pub(crate) fn make_outgoing(headers: &mut HeaderMap, tenant_header: Option<&HeaderName>) {
     end_to_end(headers);
+    if let Some(name) = tenant_header {
+        headers.remove(name);
+    }
     let own: Vec<HeaderName> = headers
         .keys()
         .filter(|name| name.as_str().starts_with(OWN))

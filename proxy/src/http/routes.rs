@@ -6,10 +6,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use headroom_shared::queue::{Depth, Totals};
-use http::{Method, Response, StatusCode, header};
+use http::{Method, Response, StatusCode, Version, header};
 use serde_json::json;
 
 use crate::app::App;
@@ -33,13 +34,31 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics))
         .fallback(forward)
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(refuse_unclear_host))
         .with_state(app)
+}
+
+/// Refuses a request that does not say once for which host it is. HTTP/1.0 need not say it.
+async fn refuse_unclear_host(request: Request, next: Next) -> Response<Body> {
+    if request.version() >= Version::HTTP_11 && !headers::names_one_host(&request) {
+        let provider = Provider::of(request.uri().path(), request.headers());
+        let message = "the request must have one Host header";
+        return errors::error(provider, StatusCode::BAD_REQUEST, message);
+    }
+    next.run(request).await
 }
 
 /// Has a request that is posted to a dialect's path planned, and relays everything else.
 async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
     let endpoint = Endpoint::of(request.uri().path());
     let posted = endpoint.filter(|_| request.method() == Method::POST);
+    if let Some(name) = &app.rules.tenant_header
+        && request.headers().get_all(name).iter().nth(1).is_some()
+    {
+        let provider = Provider::of(request.uri().path(), request.headers());
+        let message = format!("{name} is there twice: name one tenant");
+        return errors::error(provider, StatusCode::BAD_REQUEST, &message);
+    }
     if headers::has_unknown_transfer_coding(request.headers()) {
         let by_headers = || Provider::of(request.uri().path(), request.headers());
         let provider = posted.map_or_else(by_headers, |it| it.dialect.provider());

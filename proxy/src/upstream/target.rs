@@ -1,6 +1,7 @@
 //! The path and query that a provider is asked for: the base URL's path, followed by the request's.
 
 use http::uri::PathAndQuery;
+use percent_encoding::percent_decode_str;
 
 use super::RequestLine;
 use crate::dialect::PROVIDER_PREFIXES;
@@ -11,6 +12,9 @@ const CODEX: &str = "/codex";
 /// The path and query of a request to the API whose base URL has the path `base`. A base that ends in `/v1`, as clients word it, does not
 /// double it. `None` where that is no path.
 pub(super) fn target(base: &str, asked: &RequestLine<'_>) -> Option<PathAndQuery> {
+    if climbs(asked.path.path()) {
+        return None;
+    }
     let base = base.trim_end_matches('/');
     let path = without_provider(asked.path.path());
     let target = match asked.endpoint.map(|endpoint| endpoint.path) {
@@ -27,6 +31,23 @@ pub(super) fn target(base: &str, asked: &RequestLine<'_>) -> Option<PathAndQuery
         return Some(asked.path.clone());
     }
     target.parse().ok()
+}
+
+/// Whether a path leads above the one that it is joined to, for a server that decodes it before or after it resolves `..`.
+fn climbs(path: &str) -> bool {
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    let mut depth = 0_usize;
+    for segment in path.split(['/', '\\']) {
+        match segment {
+            "" | "." => {}
+            ".." => match depth.checked_sub(1) {
+                Some(above) => depth = above,
+                None => return true,
+            },
+            _ => depth += 1,
+        }
+    }
+    false
 }
 
 fn join(base: &str, path: &str) -> String {
@@ -89,6 +110,32 @@ mod tests {
             ("/", "/anthropics/v1/models", "/anthropics/v1/models"),
         ] {
             assert_eq!(joined(base, path), expected, "{base} {path}");
+        }
+    }
+
+    #[test]
+    fn no_path_leaves_the_base() {
+        for (path, leaves) in [
+            ("/v1/../../admin", true),
+            ("/v1/%2e%2E/../admin", true),
+            ("/v1/..%2f..%2fadmin", true),
+            ("/v1/%2e.%5C..%5cadmin", true),
+            ("/v1//../../admin", true),
+            ("/..", true),
+            ("/v1//odd/../path", false),
+            ("/v1/../admin", false),
+            ("/v1/files/a..b", false),
+            ("/v1/files/a%2Fb", false),
+            ("/v1/files/...", false),
+            ("/v1/messages?next=../x", false),
+        ] {
+            let path = PathAndQuery::from_static(path);
+            let asked = RequestLine {
+                method: Method::GET,
+                path: &path,
+                endpoint: None,
+            };
+            assert_eq!(target("/base", &asked).is_none(), leaves, "{path}");
         }
     }
 

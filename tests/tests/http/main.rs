@@ -11,6 +11,7 @@ mod headers;
 mod http2;
 mod named_upstream;
 mod pass_through;
+mod routing;
 mod slow_readers;
 mod smuggling;
 mod streaming;

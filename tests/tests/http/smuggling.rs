@@ -325,9 +325,11 @@ async fn targets_and_hosts() {
         assert_eq!(got.start, format!("GET {sent} HTTP/1.1"), "{target}");
         assert_eq!(got.header("host"), [host.as_str()], "{target}");
     }
+    for headers in ["", "host: a\r\nhost: b\r\n"] {
+        let bytes = format!("GET /v1/x HTTP/1.1\r\n{headers}\r\n");
+        stage.check(bytes, RefusedAlone).await;
+    }
     for headers in [
-        "",
-        "host: a\r\nhost: b\r\n",
         "host: a b\r\n",
         "host:\r\n",
         "connection: host\r\nhost: a\r\n",
