@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
+use crate::http::own_hosts::OwnHosts;
 use crate::jobs::Jobs;
 use crate::memory::MemoryBudget;
 use crate::metrics::Counts;
@@ -45,6 +46,7 @@ pub(crate) struct Rules {
     pub(crate) max_body_bytes: usize,
     pub(crate) entry_budget: Duration,
     pub(crate) tenant_header: Option<HeaderName>,
+    pub(crate) own_hosts: OwnHosts,
     /// `embedded` or `redis`.
     pub(crate) store_name: &'static str,
 }

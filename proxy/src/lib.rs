@@ -57,6 +57,7 @@ use tokio_util::task::TaskTracker;
 use self::app::{App, Rules};
 use self::backend::Backend;
 use self::background::BackgroundRuntime;
+use self::http::own_hosts::OwnHosts;
 use self::memory::MemoryBudget;
 use self::plan::Planner;
 use self::records::Records;
@@ -141,6 +142,7 @@ pub async fn run(
         max_body_bytes: settings.limits.max_body_bytes,
         entry_budget: settings.limits.entry_budget(),
         tenant_header: settings.limits.tenant_header.clone(),
+        own_hosts: OwnHosts::new(&settings.host, &settings.allowed_hosts),
         store_name: backend.name,
     };
     let queue = backend.queue.clone();

@@ -35,6 +35,16 @@ pub struct Settings {
     #[arg(long, env = "HEADROOM_PORT", value_name = "HEADROOM_PORT", default_value = "8787", value_parser = port)]
     pub port: u16,
 
+    /// Host names, separated by commas, under which this listener is known besides loopback names and its address: for /stats and
+    /// /metrics, and for web pages that may post here [default: none].
+    #[arg(
+        long,
+        env = "HEADROOM_ALLOWED_HOSTS",
+        value_name = "HEADROOM_ALLOWED_HOSTS",
+        value_delimiter = ','
+    )]
+    pub allowed_hosts: Vec<String>,
+
     #[command(flatten)]
     pub store: StoreSettings,
 

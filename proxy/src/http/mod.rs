@@ -10,6 +10,7 @@ mod handler;
 mod headers;
 mod hop_by_hop;
 mod outgoing;
+pub(crate) mod own_hosts;
 mod passthrough;
 mod report_skipped;
 mod routes;

@@ -24,14 +24,20 @@ const COUNTS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The router: the proxy's own paths, and everything else to its provider.
 pub(crate) fn routes(app: Arc<App>) -> Router {
+    let counts = Router::new()
+        .route("/stats", get(stats))
+        .route("/metrics", get(metrics))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            refuse_other_hosts,
+        ));
     Router::new()
         .route(
             "/livez",
             get(async || json_text(StatusCode::OK, &json!({"status": "alive"}))),
         )
         .route("/readyz", get(readyz))
-        .route("/stats", get(stats))
-        .route("/metrics", get(metrics))
+        .merge(counts)
         .fallback(forward)
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(refuse_unclear_host))
@@ -48,10 +54,29 @@ async fn refuse_unclear_host(request: Request, next: Next) -> Response<Body> {
     next.run(request).await
 }
 
+/// Refuses to show the counts to a page that has given this machine's address a name of its own.
+async fn refuse_other_hosts(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    if app.rules.own_hosts.is_asked(&request) {
+        return next.run(request).await;
+    }
+    let message =
+        "this host is not known to be this proxy: list its name in HEADROOM_ALLOWED_HOSTS";
+    errors::error(Provider::OpenAi, StatusCode::FORBIDDEN, message)
+}
+
 /// Has a request that is posted to a dialect's path planned, and relays everything else.
 async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
     let endpoint = Endpoint::of(request.uri().path());
     let posted = endpoint.filter(|_| request.method() == Method::POST);
+    if request.method() == Method::POST && app.rules.own_hosts.is_cross_origin(request.headers()) {
+        let provider = Provider::of(request.uri().path(), request.headers());
+        let message = "a web page of another origin may not post here: list its host in HEADROOM_ALLOWED_HOSTS to allow it";
+        return errors::error(provider, StatusCode::FORBIDDEN, message);
+    }
     if let Some(name) = &app.rules.tenant_header
         && request.headers().get_all(name).iter().nth(1).is_some()
     {

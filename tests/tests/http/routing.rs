@@ -77,3 +77,19 @@ async fn the_tenant_s_name_goes_no_further() {
     }
     assert_eq!(stage.provider.untaken(), 0);
 }
+
+#[tokio::test]
+async fn a_page_in_a_browser_gets_nothing() {
+    let stage = Stage::embedded(|launch| launch).await;
+    let rebound = "GET /stats HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+    assert_eq!(&status(&stage, rebound).await[9..], "403");
+    assert_eq!(stage.send(&Call::get("/stats")).await.status(), 200);
+    let call = Conversation::new(Dialect::Messages, "s")
+        .user("hello")
+        .call();
+    let foreign = call.clone().header("origin", "https://evil.example");
+    assert_eq!(stage.send(&foreign).await.status(), 403);
+    assert_eq!(stage.provider.untaken(), 0);
+    let own = call.header("origin", "http://localhost:3000");
+    assert_eq!(stage.send(&own).await.status(), 200);
+}
