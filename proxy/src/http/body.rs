@@ -28,7 +28,7 @@ pub(crate) enum BodyError {
 /// large.
 const MIN_UNCOPIED: usize = 64 << 10;
 /// When a body's buffer is full, it grows to at most so many times its size.
-const GROWTH: usize = 4;
+const GROWTH: usize = 8;
 
 /// Reads the body of a request with these headers into one piece of at most `limit` bytes, which holds its memory of the budget.
 pub(crate) async fn read(

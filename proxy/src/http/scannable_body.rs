@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use headroom_shared::contract::id::DigestKey;
 use headroom_shared::runtime::clock::now_ms;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 
 use crate::content_encoding::decoded;
 use crate::http::context::RequestContext;
@@ -38,7 +38,11 @@ impl ScannableBody {
             return None;
         }
         let limits = (app.rules.max_body_bytes, &app.memory);
-        let bytes = beside_other_tasks(received, || decoded(received, headers, limits))?;
+        let bytes = if headers.contains_key(header::CONTENT_ENCODING) {
+            beside_other_tasks(received, || decoded(received, headers, limits))?
+        } else {
+            received.clone()
+        };
         let mut budget = app.records.budget();
         let mut key = app.digest_key(headers, &mut budget).await;
         // Only if there is no key yet: this costs one more scan.
