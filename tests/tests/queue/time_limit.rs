@@ -1,6 +1,5 @@
 //! Jobs that take too long: they are stopped, run once more alone, and are moved to the dead-letter list. A thread that can't be stopped is
 //! replaced.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
 use std::path::PathBuf;
