@@ -10,6 +10,7 @@ use headroom_shared::queue::redis::{self, RedisJobQueue, UnmetRequirement, check
 use headroom_shared::queue::{Bounds, JobQueue, Timing};
 use headroom_shared::redis::Evicts;
 use headroom_shared::store::{EmbeddedStore, RedisStore, Store};
+use headroom_worker::metrics::Metrics;
 use headroom_worker::pool::Pool;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -95,19 +96,22 @@ impl Backend {
         })
     }
 
-    /// Starts what of the backend runs in this process: the worker's threads and the store's sweeper.
+    /// Starts what of the backend runs in this process: the worker's threads and the store's sweeper. Returns what the threads count.
     pub(crate) fn start(
         &self,
         settings: &Settings,
         (tasks, background): (&TaskTracker, &Handle),
         stop: &CancellationToken,
-    ) {
-        let Some((queue, store)) = &self.embedded else {
-            return;
-        };
+    ) -> Option<Metrics> {
+        let (queue, store) = self.embedded.as_ref()?;
+        let mut metrics = None;
         if settings.background.on {
             let work = headroom_worker::process::handler();
-            let pool = Pool::new(queue.clone(), settings.background.workers.threads, work);
+            let workers = &settings.background.workers;
+            let pool = Pool::new(queue.clone(), workers.threads, work)
+                .with_job_timeout(workers.job_timeout())
+                .replacing_stuck_threads();
+            metrics = Some(pool.metrics());
             let stop = stop.clone();
             let run = async move {
                 if let Err(error) = pool.run(stop).await {
@@ -118,6 +122,7 @@ impl Backend {
         }
         let sweep = stop.clone().run_until_cancelled_owned(sweep(store.clone()));
         tasks.spawn_on(sweep, background);
+        metrics
     }
 
     /// Who compresses cold starts.

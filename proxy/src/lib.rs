@@ -153,7 +153,9 @@ pub async fn run(
     ));
     let stopping = CancellationToken::new();
     let background = TaskTracker::new();
-    backend.start(&settings, (&background, &runtime.handle()), &stopping);
+    if let Some(worker) = backend.start(&settings, (&background, &runtime.handle()), &stopping) {
+        app.counts.show_worker(worker);
+    }
     // Not in the background runtime: on a busy machine that would be late, and other replicas would not know which forms this one sent.
     let (records, stopped) = (app.records.clone(), stopping.clone());
     background.spawn(records.run_writer(stopped));

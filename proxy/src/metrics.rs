@@ -1,5 +1,7 @@
 //! What the proxy counts, as `/stats` and `/metrics` show it.
 
+use std::sync::OnceLock;
+
 use headroom_shared::queue::{Depth, Totals};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -70,6 +72,8 @@ pub(crate) struct Counts {
     pub(crate) conversations_lost: Counter,
     /// Requests that were not looked into, because there was no memory for their bodies.
     pub(crate) over_memory: Counter,
+    /// What the worker's threads in this process count, where it has any.
+    worker: OnceLock<headroom_worker::metrics::Metrics>,
 }
 
 impl Counts {
@@ -83,6 +87,11 @@ impl Counts {
             counts.skips(reason);
         }
         counts
+    }
+
+    /// From now on shows what the worker's threads in this process count.
+    pub(crate) fn show_worker(&self, worker: headroom_worker::metrics::Metrics) {
+        let _ = self.worker.set(worker);
     }
 
     /// Counts a block that was sent for the first time, in the original.
@@ -161,6 +170,9 @@ impl Counts {
         for (name, help, counter) in self.plain_counters() {
             registry.register(name, help, counter.clone());
         }
+        if let Some(worker) = self.worker.get() {
+            worker_metrics(&mut registry, worker);
+        }
         if let Some((depth, totals)) = queue {
             queue_metrics(&mut registry, depth, totals);
         }
@@ -225,6 +237,19 @@ impl Counts {
         self.decisions
             .get_or_create_owned(&[("decision", decision.name())])
     }
+}
+
+fn worker_metrics(registry: &mut Registry, worker: &headroom_worker::metrics::Metrics) {
+    registry.register(
+        "worker_job_timeouts",
+        "Jobs that took longer than HEADROOM_JOB_TIMEOUT_SECONDS, each time counted",
+        worker.timeouts().clone(),
+    );
+    registry.register(
+        "worker_stuck_threads",
+        "Threads that could not be stopped after their job's time was over",
+        worker.stuck_threads().clone(),
+    );
 }
 
 fn queue_metrics(registry: &mut Registry, depth: Depth, totals: Totals) {

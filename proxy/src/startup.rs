@@ -79,6 +79,7 @@ pub(crate) fn log(settings: &Settings) {
         compression.min_tokens = background.min_tokens,
         compression.max_queue = background.max_queue,
         compression.workers = background.workers.threads.get(),
+        compression.job_timeout_seconds = background.workers.job_timeout_seconds,
         upstream.anthropic = %upstreams.anthropic,
         upstream.openai = %upstreams.openai,
         upstream.allowed = %upstreams.allowed,

@@ -10,7 +10,8 @@
 //! | `claim` | the loop that claims jobs, each for a free thread |
 //! | `run_job` | runs a claimed job, then acknowledges it, retries it later or moves it to the dead-letter list |
 //! | `threads`, `panics` | the threads that run jobs, one job each, and how they report panics |
-//! | `isolation` | lets a job that may have killed a worker run alone in its process |
+//! | `isolation` | lets a job that may have killed a worker, or took too long, run alone in its process |
+//! | `time_limit` | stops jobs that take too long, and replaces threads that can't be stopped |
 //! | `heartbeat`, `reap` | sends heartbeats; takes back the jobs of dead workers |
 //! | `retry` | repeats a step with growing delays while Redis is away |
 //! | [`process`] | the job handler of the product: from a payload to a compressed prefix |
@@ -39,6 +40,7 @@ mod start;
 mod state;
 pub mod status;
 mod threads;
+mod time_limit;
 
 use std::sync::Arc;
 
@@ -54,7 +56,8 @@ pub use self::settings::Settings;
 /// Runs `handler` for the jobs of a Redis until `shutdown`, then stops in good order.
 ///
 /// # Errors
-/// When a setting is missing, the port is taken, or Redis refuses this worker or is unfit. It waits for a Redis that is away.
+/// When a setting is missing, the port is taken, Redis refuses this worker or is unfit, or a job's thread can't be stopped. It waits for a
+/// Redis that is away.
 pub async fn run(
     settings: Settings,
     handler: JobHandler,
@@ -73,6 +76,7 @@ pub async fn run(
         threads: threads.get(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: headroom_shared::runtime::clock::now_ms(),
+        ending: None,
     };
     let queue = RedisWorkQueue::new(
         Arc::clone(&connections),
@@ -82,7 +86,9 @@ pub async fn run(
         timing.clone(),
     );
     tracing::info!(worker.id = queue.id(), "this worker's id");
-    let pool = Pool::new(Arc::new(queue), threads, handler).with_timing(timing);
+    let pool = Pool::new(Arc::new(queue), threads, handler)
+        .with_timing(timing)
+        .with_job_timeout(settings.worker.job_timeout());
 
     let tasks = TaskTracker::new();
     let listening = CancellationToken::new();

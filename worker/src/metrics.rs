@@ -16,6 +16,8 @@ pub struct Metrics {
     ended: Family<[(&'static str, &'static str); 1], Counter>,
     seconds: Histogram,
     saved_bytes: Counter,
+    timeouts: Counter,
+    stuck_threads: Counter,
 }
 
 /// How a job ended at this worker.
@@ -37,6 +39,8 @@ impl Metrics {
             // From 1 ms to about 65 s.
             seconds: Histogram::new(exponential_buckets(0.001, 4.0, 9)),
             saved_bytes: Counter::default(),
+            timeouts: Counter::default(),
+            stuck_threads: Counter::default(),
         };
         metrics
             .threads
@@ -71,6 +75,28 @@ impl Metrics {
             "Bytes that forms are shorter than their originals",
             self.saved_bytes.clone(),
         );
+        registry.register(
+            "headroom_worker_job_timeouts",
+            "Jobs that took longer than HEADROOM_JOB_TIMEOUT_SECONDS, each time counted",
+            self.timeouts.clone(),
+        );
+        registry.register(
+            "headroom_worker_stuck_threads",
+            "Threads that could not be stopped after their job's time was over",
+            self.stuck_threads.clone(),
+        );
+    }
+
+    /// Jobs that took longer than they may, each time counted.
+    #[must_use]
+    pub fn timeouts(&self) -> &Counter {
+        &self.timeouts
+    }
+
+    /// Threads that went on long after their job's deadline.
+    #[must_use]
+    pub fn stuck_threads(&self) -> &Counter {
+        &self.stuck_threads
     }
 
     /// A job runs until the guard is dropped.

@@ -1,6 +1,6 @@
 //! The worker pool: claims jobs from a queue and runs as many at once as it has threads. What a job does is its [`JobHandler`].
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use headroom_shared::queue::{Timing, WorkQueue};
@@ -14,6 +14,8 @@ use crate::metrics::Metrics;
 use crate::state::State;
 use crate::status::Status;
 use crate::threads::Threads;
+pub use crate::time_limit::StuckJob;
+use crate::time_limit::{IfStuck, TimeLimit};
 use crate::{claim, heartbeat, reap, retry};
 
 /// How long a stop waits for tasks that should end at once.
@@ -21,12 +23,24 @@ const TASK_STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a stop waits until the queue has the jobs back that are not done.
 const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Why a pool ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum PoolError {
+    /// The system gave no threads.
+    #[error("could not start the threads: {0}")]
+    Threads(#[from] std::io::Error),
+    /// A job's thread could not be stopped.
+    #[error(transparent)]
+    Stuck(#[from] StuckJob),
+}
+
 /// A worker pool that has not started yet.
 pub struct Pool {
     queue: Arc<dyn WorkQueue>,
     count: ThreadCount,
     handler: JobHandler,
     timing: Timing,
+    time_limit: TimeLimit,
     status: Arc<Status>,
     metrics: Metrics,
 }
@@ -49,6 +63,7 @@ impl Pool {
             count: threads,
             handler,
             timing: Timing::default(),
+            time_limit: TimeLimit::default(),
             status: Arc::default(),
             metrics: Metrics::new(threads.get()),
         }
@@ -58,6 +73,20 @@ impl Pool {
     #[must_use]
     pub fn with_timing(self, timing: Timing) -> Self {
         Self { timing, ..self }
+    }
+
+    /// The same with another limit on a job's time.
+    #[must_use]
+    pub fn with_job_timeout(mut self, timeout: Duration) -> Self {
+        self.time_limit.timeout = timeout;
+        self
+    }
+
+    /// The same, but a thread that can't be stopped is replaced by another one, and does not end the pool.
+    #[must_use]
+    pub fn replacing_stuck_threads(mut self) -> Self {
+        self.time_limit.if_stuck = IfStuck::ReplaceThread;
+        self
     }
 
     /// Its readiness, also while it runs.
@@ -75,8 +104,8 @@ impl Pool {
     /// Runs until `stop`. Then it claims no more, lets running jobs finish for the grace, gives the rest back to the queue, and returns.
     ///
     /// # Errors
-    /// When the system gives no threads.
-    pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
+    /// When the system gives no threads, or when a job's thread can't be stopped: then it has ended in good order, but for that thread.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), PoolError> {
         let state = Arc::new(State {
             free_threads: Arc::new(Semaphore::new(self.count.get())),
             thread_count: u32::try_from(self.count.get()).unwrap_or(1),
@@ -85,9 +114,11 @@ impl Pool {
             queue: self.queue,
             jobs: TaskTracker::new(),
             timing: self.timing,
+            time_limit: self.time_limit,
+            stuck: OnceLock::new(),
             status: self.status,
             metrics: self.metrics,
-            stop,
+            stop: stop.child_token(),
             grace_over: CancellationToken::new(),
         });
         if !register(&state).await {
@@ -104,14 +135,25 @@ impl Pool {
         claims.close();
         tasks.close();
         state.stop.cancelled().await;
-        state.status.stopping();
-        tracing::info!("stops: no more claims, running jobs may finish");
+        if state.stuck.get().is_none() {
+            state.status.stopping();
+            tracing::info!("stops: no more claims, running jobs may finish");
+        }
         end_claims(&state, &claims).await;
+        if state.stuck.get().is_some() {
+            // The other jobs have their own time limits.
+            state.jobs.close();
+            stop.run_until_cancelled(state.jobs.wait()).await;
+        }
         drain(&state).await;
         end.cancel();
         let _ = tokio::time::timeout(TASK_STOP_TIMEOUT, tasks.wait()).await;
         deregister(&state).await;
-        Ok(())
+        state
+            .stuck
+            .get()
+            .cloned()
+            .map_or(Ok(()), |stuck| Err(stuck.into()))
     }
 }
 

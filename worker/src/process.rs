@@ -2,42 +2,48 @@
 
 use std::sync::Arc;
 
-use headroom_shared::compress::{self, Earlier};
+use headroom_shared::compress::{self, Deadline, Earlier, NoForm};
 use headroom_shared::contract::job::Payload;
 use headroom_shared::contract::prefix::{self, CompressedBlock, CompressedPrefix, Form, JobResult};
 
-use crate::handler::JobHandler;
+use crate::handler::{Failure, JobHandler};
 
 /// The handler that compresses a job's blocks.
 #[must_use]
 pub fn handler() -> JobHandler {
-    Arc::new(|job| Ok(process(&job.payload)))
+    Arc::new(|job, deadline| process(&job.payload, deadline))
 }
 
 /// Compresses the blocks, in the order of the conversation.
-#[must_use]
-pub fn process(payload: &Payload) -> JobResult {
-    let mut earlier = Earlier::default();
+///
+/// # Errors
+/// Where the deadline is over first: there is no part of a result.
+pub fn process(payload: &Payload, deadline: Deadline) -> Result<JobResult, Failure> {
+    let mut earlier = Earlier::default().until(deadline);
     let mut blocks = Vec::new();
     let mut forms = Vec::new();
     for block in &payload.blocks {
         let source = block.source();
-        if let Ok(text) = compress::compress(source, &earlier) {
-            let form = Form::new(block.block, &text);
-            blocks.push(CompressedBlock {
-                place: block.place,
-                block: block.block,
-                form: form.id,
-                from_bytes: block.text.len() as u64,
-                to_bytes: text.len() as u64,
-            });
-            forms.push(form);
+        match compress::compress(source, &earlier) {
+            Ok(text) => {
+                let form = Form::new(block.block, &text);
+                blocks.push(CompressedBlock {
+                    place: block.place,
+                    block: block.block,
+                    form: form.id,
+                    from_bytes: block.text.len() as u64,
+                    to_bytes: text.len() as u64,
+                });
+                forms.push(form);
+            }
+            Err(NoForm::OutOfTime) => return Err(Failure::OutOfTime),
+            Err(NoForm::NoGain | NoForm::BelowFloor) => {}
         }
         if payload.references {
             earlier.push(source);
         }
     }
-    JobResult {
+    Ok(JobResult {
         compressed: CompressedPrefix {
             references: payload.references,
             v: prefix::VERSION,
@@ -45,5 +51,5 @@ pub fn process(payload: &Payload) -> JobResult {
             blocks,
         },
         forms,
-    }
+    })
 }

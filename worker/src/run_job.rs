@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use headroom_shared::compress::Deadline;
 use headroom_shared::contract::prefix::JobResult;
 use headroom_shared::queue::{Element, Finished, Job, Loaded, Retried};
 use headroom_shared::store::StoreError;
@@ -13,7 +14,7 @@ use crate::handler::Failure;
 use crate::metrics::Outcome;
 use crate::state::State;
 use crate::threads::JobOutcome;
-use crate::{isolation, retry};
+use crate::{isolation, retry, time_limit};
 
 /// How often a result is written before its job is retried later: a queue that accepts everything else may never accept this result, which
 /// must not block a thread for ever. With the delays between them about three seconds.
@@ -59,9 +60,15 @@ async fn run_one(state: &State, element: &Element) -> Option<Element> {
 async fn run_loaded(state: &State, job: &Arc<Job>) -> Option<Element> {
     let started = Instant::now();
     let _busy = state.metrics.busy();
+    let timeout = state.time_limit.timeout;
+    let mut running = state.threads.run(Arc::clone(job), Deadline::after(timeout));
     let outcome = tokio::select! {
-        outcome = state.threads.run(Arc::clone(job)) => outcome,
+        outcome = &mut running.outcome => outcome,
         () = state.grace_over.cancelled() => return None,
+        () = tokio::time::sleep(timeout + state.timing.stuck_after) => {
+            time_limit::stuck(state, job, &running).await;
+            return None;
+        }
     };
     match outcome {
         Ok(JobOutcome::Completed(result)) => {
@@ -70,6 +77,7 @@ async fn run_loaded(state: &State, job: &Arc<Job>) -> Option<Element> {
         Ok(JobOutcome::Failed(Failure::Transient(reason))) => {
             retry_later(state, job, &reason).await;
         }
+        Ok(JobOutcome::Failed(Failure::OutOfTime)) => time_limit::exceeded(state, job).await,
         Ok(JobOutcome::Failed(Failure::Permanent(reason))) => {
             dead_letter(state, &job.element, &reason).await;
         }
@@ -175,7 +183,7 @@ fn record_retried(state: &State, job: &Job, reason: &str, retried: Retried) {
 }
 
 /// Moves an element that no further attempt can help to the dead-letter list.
-async fn dead_letter(state: &State, element: &Element, reason: &str) {
+pub(crate) async fn dead_letter(state: &State, element: &Element, reason: &str) {
     let dead_letter = || state.queue.dead_letter(element, reason);
     match repeat(state, "bury", dead_letter).await {
         Some(Ok(())) => {
@@ -190,7 +198,7 @@ async fn dead_letter(state: &State, element: &Element, reason: &str) {
 }
 
 /// Repeats a step while the queue is away; nothing when the grace for a stop is over.
-async fn repeat<T, F: Future<Output = Result<T, StoreError>>>(
+pub(crate) async fn repeat<T, F: Future<Output = Result<T, StoreError>>>(
     state: &State,
     step: &'static str,
     attempt: impl Fn() -> F,

@@ -86,6 +86,7 @@ impl Settings {
             namespace = self.store.namespace,
             retention_hours = self.store.retention_hours,
             threads = self.worker.threads.get(),
+            job_timeout_seconds = self.worker.job_timeout_seconds,
             host = self.host,
             port = self.port,
             log = self.log.filter,

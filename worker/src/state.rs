@@ -1,6 +1,6 @@
 //! What the tasks of a running pool share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use headroom_shared::queue::{Timing, WorkQueue};
 use tokio::sync::Semaphore;
@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::metrics::Metrics;
 use crate::status::Status;
 use crate::threads::Threads;
+use crate::time_limit::{StuckJob, TimeLimit};
 
 /// What the tasks of a running pool share.
 #[derive(Debug)]
@@ -25,6 +26,9 @@ pub(crate) struct State {
     /// The running jobs.
     pub(crate) jobs: TaskTracker,
     pub(crate) timing: Timing,
+    pub(crate) time_limit: TimeLimit,
+    /// The first job whose thread can't be stopped, where the process has to end for that.
+    pub(crate) stuck: OnceLock<StuckJob>,
     pub(crate) status: Arc<Status>,
     pub(crate) metrics: Metrics,
     /// The pool stops: no more claims.

@@ -23,6 +23,8 @@ enum Phase {
     Starting,
     Working,
     Stopping,
+    /// A thread can't be stopped: this process ends once its other jobs are done.
+    Stuck,
 }
 
 impl Status {
@@ -39,6 +41,7 @@ impl Status {
             Phase::Working => Ok(()),
             Phase::Starting => Err("starting".to_owned()),
             Phase::Stopping => Err("stopping".to_owned()),
+            Phase::Stuck => Err("ending: a job's thread can't be stopped".to_owned()),
         }
     }
 
@@ -48,6 +51,10 @@ impl Status {
 
     pub(crate) fn stopping(&self) {
         self.state().phase = Phase::Stopping;
+    }
+
+    pub(crate) fn stuck(&self) {
+        self.state().phase = Phase::Stuck;
     }
 
     pub(crate) fn failed(&self, step: &'static str, error: &impl std::fmt::Display) {

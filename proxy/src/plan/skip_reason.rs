@@ -60,6 +60,7 @@ impl From<NoForm> for SkipReason {
         match none {
             NoForm::NoGain => Self::NoGain,
             NoForm::BelowFloor => Self::Floor,
+            NoForm::OutOfTime => Self::EntryBudget,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::deadline::Deadline;
 use super::wrapper::WrappedText;
 
 /// An index over the lines of the earlier blocks' original texts.
@@ -16,6 +17,7 @@ pub struct Earlier<'a> {
     /// The first block that has a text, with or without what is put around it, by the text's hash.
     pub(super) texts: HashMap<u64, usize>,
     pub(super) windows: HashMap<u64, Places>,
+    pub(super) deadline: Deadline,
 }
 
 /// The lines of an earlier block as the model reads them.
@@ -53,6 +55,13 @@ pub(super) enum Whole {
 pub(super) struct Places([Option<(u32, u32)>; 3]);
 
 impl<'a> Earlier<'a> {
+    /// The same, for work that is given up at `deadline`: a block that is added after it is incomplete, and
+    /// [`compress`](super::compress) gives no form any more.
+    #[must_use]
+    pub fn until(self, deadline: Deadline) -> Self {
+        Self { deadline, ..self }
+    }
+
     /// The first block whose text is `text`, with or without what is put around it.
     pub(super) fn find_whole(&self, text: &str) -> Option<Whole> {
         let index = *self.texts.get(&hash(text))?;

@@ -67,7 +67,7 @@ impl<'a> Earlier<'a> {
     }
 
     fn hidden_lines(&self, text: &str, lines: &[&str]) -> Vec<bool> {
-        if search::is_search(text) {
+        if search::is_search(text, self.deadline) {
             return vec![true; lines.len()];
         }
         let mut hidden: Vec<bool> = lines.iter().map(|l| l.starts_with(OPENING)).collect();
@@ -76,7 +76,7 @@ impl<'a> Earlier<'a> {
         }
         // Numbered files are not searched for runs.
         if !text.starts_with(OPENING) {
-            for run in runs::find(lines) {
+            for run in runs::find(lines, self.deadline) {
                 hidden[run.lines()].fill(true);
             }
         }

@@ -17,6 +17,7 @@
 
 mod ansi;
 mod command;
+mod deadline;
 mod duplicate;
 mod earlier;
 mod equivalent;
@@ -34,6 +35,7 @@ mod wrapper;
 
 use std::borrow::Cow;
 
+pub use deadline::Deadline;
 pub use earlier::Earlier;
 pub use equivalent::equivalent;
 
@@ -108,6 +110,8 @@ pub enum NoForm {
     NoGain,
     /// One does, but by less than a form must save.
     BelowFloor,
+    /// The deadline came first: whether there is a form is not known.
+    OutOfTime,
 }
 
 /// The form of a block as the model shall read it (unescaped): at least 4 % and 100 bytes' worth of tokens cheaper, and shorter as the
@@ -118,11 +122,15 @@ pub enum NoForm {
 ///
 /// # Errors
 ///
-/// Where no form is worth it: why.
+/// Where no form is worth it, or the deadline of `earlier` is over before it is found: why.
 pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Result<String, NoForm> {
     let text = block.text;
     if text.len() < size::MIN_SAVED_BYTES || text.starts_with(OPENING) {
         return Err(NoForm::NoGain);
+    }
+    let out_of_time = || earlier.deadline.is_over();
+    if out_of_time() {
+        return Err(NoForm::OutOfTime);
     }
     let original = Costed::new(text);
     let readable = ansi::readable(block);
@@ -135,17 +143,22 @@ pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Result<String, NoFo
             let form = cheapest(&Costed::new(&*wrapped.core), earlier)?;
             Some(Costed::new(wrapped.to_form(&form.text)))
         });
-    let form = [
+    let forms = [
         cheapest(&original, earlier),
         of_colourless,
         colourless,
         of_wrapped,
-    ]
-    .into_iter()
-    .flatten()
-    .min_by_key(|form| form.cost)
-    .filter(|form| form.cost < original.cost)
-    .ok_or(NoForm::NoGain)?;
+    ];
+    // Past the deadline the compressors' loops ended early, so the texts above may be incomplete.
+    if out_of_time() {
+        return Err(NoForm::OutOfTime);
+    }
+    let form = forms
+        .into_iter()
+        .flatten()
+        .min_by_key(|form| form.cost)
+        .filter(|form| form.cost < original.cost)
+        .ok_or(NoForm::NoGain)?;
     if !form.is_worth_sending(&original) {
         return Err(NoForm::BelowFloor);
     }
@@ -207,6 +220,9 @@ fn apply(
 ) -> Option<Costed<'static>> {
     let mut form: Option<Costed<'static>> = None;
     for compressor in plan {
+        if earlier.deadline.is_over() {
+            return None;
+        }
         let current = form.as_ref().unwrap_or(text);
         let next = compressor.compress(&current.text, earlier).map(Costed::new);
         let current_cost = current.cost;

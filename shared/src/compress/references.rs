@@ -111,7 +111,7 @@ pub(super) fn find(lines: &[&str], earlier: &Earlier<'_>) -> Vec<Reference> {
         return found;
     }
     let mut done = 0;
-    for window in windows(lines) {
+    for window in earlier.deadline.limit(windows(lines)) {
         if window.line < done {
             continue;
         }

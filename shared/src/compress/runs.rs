@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::references::is_mark;
 use super::size::is_numbered;
-use super::{Compressor, Earlier, OPENING, lines, with_header};
+use super::{Compressor, Deadline, Earlier, OPENING, lines, with_header};
 
 const HEADER: &str = "\"[×N] line\" = N such lines; \"[×N] a‹›b\" = N lines a…b, and the next N lines are what stands at ‹›";
 
@@ -28,13 +28,13 @@ const MAX_EXPANDED_BYTES: usize = 1 << 30;
 pub(super) struct Runs;
 
 impl Compressor for Runs {
-    fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
+    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String> {
         // The lines of a numbered file are code that an agent quotes to the letter.
         if is_numbered(text) {
             return None;
         }
         let lines = lines(text);
-        let runs = find(&lines);
+        let runs = find(&lines, earlier.deadline);
         if runs.is_empty() || lines.iter().any(|line| line.starts_with(MARK)) {
             return None;
         }
@@ -134,10 +134,13 @@ impl Shared {
 
 /// The runs that are worth it, from the first line on, each as long as it gains. Linear: a run that is not worth it has at most a
 /// few lines, and every other line is compared with its run's first line only.
-pub(super) fn find(lines: &[&str]) -> Vec<Run> {
+pub(super) fn find(lines: &[&str], deadline: Deadline) -> Vec<Run> {
     let mut runs = Vec::new();
     let mut at = 0;
-    while at < lines.len() {
+    for line in deadline.limit(0..lines.len()) {
+        if line < at {
+            continue;
+        }
         let run = run_at(lines, at);
         if run.gain() >= MIN_GAIN_BYTES && (run.shared.equal || run.count > 2) {
             at = run.lines().end;

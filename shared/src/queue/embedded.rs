@@ -45,6 +45,8 @@ struct State {
     active: HashMap<Element, QueuedJob>,
     delayed: Vec<(Instant, QueuedJob)>,
     attempts: HashMap<Element, u32>,
+    /// How often each job took too long.
+    crashes: HashMap<Element, u32>,
     totals: Totals,
 }
 
@@ -70,12 +72,14 @@ impl State {
             return Finished::DoneAgain;
         }
         self.attempts.remove(element);
+        self.crashes.remove(element);
         self.totals.done += 1;
         Finished::Done
     }
 
     fn dead_letter(&mut self, element: &Element) {
         self.attempts.remove(element);
+        self.crashes.remove(element);
         self.totals.dead += 1;
     }
 }
@@ -172,8 +176,11 @@ impl WorkQueue for EmbeddedQueue {
     }
 
     async fn load(&self, element: &Element) -> Result<Option<Loaded>, StoreError> {
-        let held = self.state().active.get(element).cloned();
-        Ok(held.map(|job| loaded(job.element, job.envelope, Some(&job.payload), 0)))
+        let state = self.state();
+        let held = state.active.get(element).cloned();
+        let crashes = state.crashes.get(element).copied().unwrap_or(0);
+        drop(state);
+        Ok(held.map(|job| loaded(job.element, job.envelope, Some(&job.payload), crashes)))
     }
 
     async fn release(&self, element: &Element) -> Result<(), StoreError> {
@@ -227,6 +234,21 @@ impl WorkQueue for EmbeddedQueue {
         state.totals.retried += 1;
         Ok(Retried::Later(delay))
     }
+
+    async fn isolate(&self, job: &Job) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(held) = state.active.remove(&job.element) else {
+            return Ok(false);
+        };
+        *state.crashes.entry(job.element.clone()).or_default() += 1;
+        state.waiting.push_back(held);
+        state.totals.retried += 1;
+        drop(state);
+        self.arrived.notify_waiters();
+        Ok(true)
+    }
+
+    fn announce_end(&self, _reason: &str) {}
 
     async fn dead_letter(&self, element: &Element, _reason: &str) -> Result<(), StoreError> {
         let mut state = self.state();

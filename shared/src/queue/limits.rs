@@ -86,6 +86,8 @@ pub struct Timing {
     pub max_retry_delay: Duration,
     /// How long running jobs may go on when the worker stops.
     pub shutdown_grace: Duration,
+    /// How long after its deadline a job's thread may go on without a look at the clock.
+    pub stuck_after: Duration,
 }
 
 impl Default for Timing {
@@ -99,6 +101,7 @@ impl Default for Timing {
             first_retry_delay: Duration::from_secs(2),
             max_retry_delay: Duration::from_secs(60),
             shutdown_grace: Duration::from_secs(20),
+            stuck_after: Duration::from_secs(30),
         }
     }
 }

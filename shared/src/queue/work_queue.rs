@@ -45,8 +45,8 @@ pub struct Job {
     pub envelope: Envelope,
     /// The blocks.
     pub payload: Payload,
-    /// How often a worker died while it held this job. Above 0 it has to run alone in its process, so that it is clear which job
-    /// causes a further death.
+    /// How often a worker died while it held this job, or stopped it because it took too long. Above 0 it has to run alone in its
+    /// process, so that it is clear which job is the cause.
     pub crashes: u32,
 }
 
@@ -173,6 +173,16 @@ pub trait WorkQueue: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the queue can't be reached.
     async fn retry(&self, job: &Job, reason: &str) -> Result<Retried, StoreError>;
+
+    /// Gives a job that took too long back to the end of the queue, counted like one that was held at a worker's death: it runs alone
+    /// next time. False if this worker did not hold it any more.
+    ///
+    /// # Errors
+    /// When the queue can't be reached. The element is still held.
+    async fn isolate(&self, job: &Job) -> Result<bool, StoreError>;
+
+    /// Has the next heartbeats say why this worker is about to end, for a queue that has any.
+    fn announce_end(&self, reason: &str);
 
     /// Moves an element that no further attempt can help to the dead list. The reason must hold nothing of the payload.
     ///

@@ -3,6 +3,7 @@
 //! | text | what |
 //! |---|---|
 //! | `until <path>` | says so in `<path>.waited-for`, and runs until that file exists |
+//! | `until-deadline` | runs until its deadline, as work that looks at it |
 //! | `abort` | takes its process down |
 //! | anything else | what the real worker does |
 
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use headroom_shared::compress::Deadline;
 use headroom_shared::queue::{Job, Timing};
 use headroom_shared::runtime::config;
 use headroom_worker::pool::JobHandler;
@@ -34,12 +36,13 @@ fn quick() -> Timing {
         stale_after: Duration::from_millis(1500),
         reap_interval: Duration::from_millis(500),
         shutdown_grace: Duration::from_secs(1),
+        stuck_after: Duration::from_secs(1),
         ..Timing::default()
     }
 }
 
 fn work() -> JobHandler {
-    Arc::new(|job: &Job| {
+    Arc::new(|job: &Job, deadline: Deadline| {
         let text = job
             .payload
             .blocks
@@ -52,9 +55,14 @@ fn work() -> JobHandler {
                     std::thread::sleep(Duration::from_millis(10));
                 }
             }
+            _ if text == "until-deadline" => {
+                while !deadline.is_over() {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
             _ if text == "abort" => std::process::abort(),
             _ => {}
         }
-        Ok(process::process(&job.payload))
+        process::process(&job.payload, deadline)
     })
 }

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use comfy_table::{Table, presets};
+use headroom_shared::compress::Deadline;
 use headroom_shared::contract::id::{FormId, PrefixId};
 use headroom_shared::contract::job::Envelope;
 use headroom_shared::contract::prefix::{CompressedPrefix, Form, JobResult};
@@ -189,7 +190,7 @@ async fn offer(
 /// Work that takes no time: a result of so many bytes that is there already.
 fn work(bytes: usize) -> JobHandler {
     let text: Arc<str> = text(bytes).into();
-    Arc::new(move |job: &Job| {
+    Arc::new(move |job: &Job, _: Deadline| {
         let id = FormId::from_bytes(*job.envelope.prefix.as_bytes());
         let forms = if text.is_empty() {
             vec![]

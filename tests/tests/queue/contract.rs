@@ -104,6 +104,7 @@ contract! {
     a_finish_may_claim_the_next_element
     the_queue_is_bounded_by_bytes_too
     a_released_element_is_claimed_next
+    a_job_that_took_too_long_comes_back_last_and_runs_alone
     a_passing_failure_is_tried_again_until_its_attempts_are_used_up
     a_result_that_is_too_large_is_refused_for_good
     a_buried_job_is_gone_and_counted_once
@@ -369,6 +370,29 @@ async fn a_payload_that_can_not_be_read_makes_its_job_unusable(make: impl AsyncF
             .await
             .unwrap();
     }
+}
+
+async fn a_job_that_took_too_long_comes_back_last_and_runs_alone(
+    make: impl AsyncFn(u64) -> Subject,
+) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    queue.offer(1, TEXT).await;
+    queue.offer(2, TEXT).await;
+    let claimed = queue.claim().await;
+    assert!(queue.worker.isolate(&claimed).await.unwrap());
+    assert!(!queue.worker.isolate(&claimed).await.unwrap(), "not held");
+    let (depth, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.waiting, depth.active, totals.retried), (2, 0, 1));
+    let neighbour = queue.claim().await;
+    assert_eq!(
+        (neighbour.envelope.prefix, neighbour.crashes),
+        (prefix(2), 0)
+    );
+    let again = queue.claim().await;
+    assert_eq!((again.envelope.prefix, again.crashes), (prefix(1), 1));
+    let ended = finish(&*queue.worker, &again, &result(&again.payload)).await;
+    assert_eq!(ended, Finished::Done);
 }
 
 async fn a_released_element_is_claimed_next(make: impl AsyncFn(u64) -> Subject) {

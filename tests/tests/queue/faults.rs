@@ -228,13 +228,13 @@ async fn a_job_that_was_held_at_a_death_runs_alone() {
 
     let (neighbours, alone) = (Arc::new(Door::default()), Arc::new(Door::default()));
     let doors = (Arc::clone(&neighbours), Arc::clone(&alone));
-    let work: JobHandler = Arc::new(move |job: &Job| {
+    let work: JobHandler = Arc::new(move |job: &Job, deadline| {
         if job.crashes > 0 {
             doors.1.pass();
         } else {
             doors.0.pass();
         }
-        Ok(process::process(&job.payload))
+        process::process(&job.payload, deadline)
     });
     let worker = redis.worker(Timing::default());
     let running = Running::start(worker, "4", Timing::default(), work);
@@ -317,12 +317,12 @@ async fn threads_that_keep_every_core_busy_are_not_taken_for_dead() {
         reap_interval: Duration::from_millis(300),
         ..Timing::default()
     };
-    let work: JobHandler = Arc::new(|job: &Job| {
+    let work: JobHandler = Arc::new(|job: &Job, deadline| {
         let since = Instant::now();
         while since.elapsed() < Duration::from_millis(1500) {
-            std::hint::black_box(process::process(&job.payload));
+            let _ = std::hint::black_box(process::process(&job.payload, deadline));
         }
-        Ok(process::process(&job.payload))
+        process::process(&job.payload, deadline)
     });
     let busy = Running::start(
         redis.worker(timing.clone()),

@@ -6,6 +6,7 @@ mod entries;
 mod faults;
 mod load;
 mod steps;
+mod time_limit;
 mod trouble;
 mod watch;
 mod worker;

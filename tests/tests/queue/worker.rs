@@ -44,9 +44,9 @@ async fn offer(queue: &dyn JobQueue, numbers: std::ops::RangeInclusive<u8>, text
 /// Only as many jobs as there are threads can pass a barrier of that many.
 async fn three_threads_run_three_jobs_at_once(queue: Arc<dyn WorkQueue>, producer: &dyn JobQueue) {
     let barrier = Arc::new(Barrier::new(3));
-    let work: JobHandler = Arc::new(move |job: &Job| {
+    let work: JobHandler = Arc::new(move |job: &Job, deadline| {
         barrier.wait();
-        Ok(process::process(&job.payload))
+        process::process(&job.payload, deadline)
     });
     let running = Running::start(queue, "3", short(), work);
     offer(producer, 1..=6, TEXT).await;
@@ -73,11 +73,11 @@ async fn one_thread_runs_one_job_at_a_time_and_holds_no_other() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (go, seen) = (Arc::new(Barrier::new(2)), Arc::clone(&most));
     let released = Arc::clone(&go);
-    let work: JobHandler = Arc::new(move |job: &Job| {
+    let work: JobHandler = Arc::new(move |job: &Job, deadline| {
         most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         released.wait();
         now.fetch_sub(1, Ordering::SeqCst);
-        Ok(process::process(&job.payload))
+        process::process(&job.payload, deadline)
     });
     let running = Running::start(redis.worker(short()), "notanint", short(), work);
     offer(&producer, 1..=3, TEXT).await;
@@ -100,9 +100,9 @@ async fn a_job_that_panics_is_buried_and_its_neighbours_finish() {
     let redis = RedisServer::start().await;
     let producer = redis.producer(100);
     // More panics than threads: none of them costs a thread.
-    let work: JobHandler = Arc::new(|job: &Job| {
+    let work: JobHandler = Arc::new(|job: &Job, deadline| {
         assert!(job.envelope.prefix > prefix(3), "secret-text");
-        Ok(process::process(&job.payload))
+        process::process(&job.payload, deadline)
     });
     let running = Running::start(redis.worker(short()), "2", short(), work);
     offer(&producer, 1..=6, TEXT).await;
@@ -124,14 +124,14 @@ async fn failures_are_tried_again_or_buried_as_they_say() {
     let redis = RedisServer::start().await;
     let producer = redis.producer(100);
     let runs = AtomicUsize::new(0);
-    let work: JobHandler = Arc::new(move |job: &Job| {
+    let work: JobHandler = Arc::new(move |job: &Job, deadline| {
         if job.envelope.prefix == prefix(1) {
             return Err(Failure::Permanent("never good".to_owned()));
         }
         if runs.fetch_add(1, Ordering::SeqCst) == 0 {
             return Err(Failure::Transient("not yet".to_owned()));
         }
-        Ok(process::process(&job.payload))
+        process::process(&job.payload, deadline)
     });
     let running = Running::start(redis.worker(short()), "1", short(), work);
     offer(&producer, 1..=2, TEXT).await;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use comfy_table::{CellAlignment, Table, presets};
+use headroom_shared::queue::redis::WorkerInfo;
 use headroom_shared::queue::redis::admin::{
     Content, DeadLetters, DroppedFrom, JobList, JobState, Paused, QueueStatus, ReplayOutcome,
 };
@@ -89,7 +90,14 @@ fn workers(status: &QueueStatus) -> String {
         table.add_row([
             sanitized(&worker.id),
             format!("{} ago", duration(worker.heartbeat_ms)),
-            if worker.alive { "alive" } else { "stale" }.to_owned(),
+            match info {
+                _ if !worker.alive => "stale",
+                Some(WorkerInfo {
+                    ending: Some(_), ..
+                }) => "ending",
+                _ => "alive",
+            }
+            .to_owned(),
             worker.holds.to_string(),
             info.map_or_else(String::new, |info| info.threads.to_string()),
             info.map_or_else(String::new, |info| sanitized(&info.version)),

@@ -27,10 +27,13 @@ const TABLES: &str = "; table{keys}[rows] is an array of objects: a row (one a l
 pub(super) struct Json;
 
 impl Compressor for Json {
-    fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
+    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String> {
         let document = Document::parse(text)?;
         let layout = Layout::of(&document)?;
-        let (body, tables) = write::with_tables(&document);
+        if earlier.deadline.is_over() {
+            return None;
+        }
+        let (body, tables) = write::with_tables(&document, earlier.deadline);
         let kind = if document.is_one() { ONE } else { MANY };
         let tables = if tables { TABLES } else { "" };
         Some(with_header(

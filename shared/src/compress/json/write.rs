@@ -2,10 +2,11 @@
 
 use super::parse::{Document, Index, Kind};
 use super::shape::{self, Cells, Column};
+use crate::compress::Deadline;
 
 /// The document without white space, its values on lines of their own, with tables where they pay; and whether there is any table.
-pub(super) fn with_tables(document: &Document<'_>) -> (String, bool) {
-    let mut writer = Writer::new(document);
+pub(super) fn with_tables(document: &Document<'_>, deadline: Deadline) -> (String, bool) {
+    let mut writer = Writer::new(document, deadline);
     let top: Vec<Index> = document.top().collect();
     match shape::table(document, &top) {
         Some(columns) => writer.table(&top, &columns),
@@ -16,15 +17,17 @@ pub(super) fn with_tables(document: &Document<'_>) -> (String, bool) {
 
 struct Writer<'a> {
     document: &'a Document<'a>,
+    deadline: Deadline,
     text: String,
     /// Whether a table was written.
     tables: bool,
 }
 
 impl<'a> Writer<'a> {
-    fn new(document: &'a Document<'a>) -> Self {
+    fn new(document: &'a Document<'a>, deadline: Deadline) -> Self {
         Self {
             document,
+            deadline,
             text: String::new(),
             tables: false,
         }
@@ -145,7 +148,7 @@ impl<'a> Writer<'a> {
         between: char,
         mut write: impl FnMut(&mut Self, T),
     ) {
-        for (n, item) in items.enumerate() {
+        for (n, item) in self.deadline.limit(items).enumerate() {
             if n > 0 {
                 self.text.push(between);
             }

@@ -3,7 +3,7 @@
 
 mod paths;
 
-use super::{Compressor, Earlier, with_header};
+use super::{Compressor, Deadline, Earlier, with_header};
 use paths::Paths;
 
 const BEFORE: &str = "search results by file";
@@ -17,13 +17,13 @@ const OTHER: &str = "= ";
 pub(super) struct Search;
 
 impl Compressor for Search {
-    fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
-        let paths = Paths::of(text);
+    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String> {
+        let paths = Paths::of(text, earlier.deadline);
         let below = paths.common_folder();
         let mut body = String::with_capacity(text.len());
         let mut current = "";
         let mut found = 0;
-        for line in text.split('\n') {
+        for line in earlier.deadline.limit(text.split('\n')) {
             match paths.split(line) {
                 Some((path, rest)) => {
                     found += 1;
@@ -81,10 +81,10 @@ impl Compressor for Search {
 }
 
 /// Whether most lines of a text are results that [`Search`] would group.
-pub(super) fn is_search(text: &str) -> bool {
-    let paths = Paths::of(text);
+pub(super) fn is_search(text: &str, deadline: Deadline) -> bool {
+    let paths = Paths::of(text, deadline);
     let (mut found, mut all) = (0, 0);
-    for line in text.split('\n') {
+    for line in deadline.limit(text.split('\n')) {
         all += 1;
         found += usize::from(paths.split(line).is_some());
     }

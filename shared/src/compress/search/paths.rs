@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::compress::Deadline;
+
 /// How many places in a line are tried as the end of a path.
 const MAX_TRIES: usize = 8;
 
@@ -39,9 +41,9 @@ impl Seen {
 }
 
 impl<'a> Paths<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
+    pub(super) fn of(text: &'a str, deadline: Deadline) -> Self {
         let mut paths: HashMap<&str, Seen> = HashMap::new();
-        for line in text.split('\n') {
+        for line in deadline.limit(text.split('\n')) {
             match split_path(line) {
                 Some((path, rest)) if numbered_by(rest, ':') => {
                     paths.entry(path).or_default().numbered += 1;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::source;
-use crate::compress::{Earlier, compress};
+use crate::compress::{Deadline, Earlier, NoForm, compress};
 
 /// Eight times the text may take 32 times the time, where a quadratic compressor would take 64 times. Other processes disturb
 /// the clock, so the best of several tries counts.
@@ -49,4 +49,19 @@ fn nasty_units() -> Vec<(&'static str, String)> {
     .into_iter()
     .map(name)
     .collect()
+}
+
+/// Whatever the text: what the loops left when they ended early is never a form.
+#[test]
+fn past_the_deadline_there_is_no_form() {
+    for (name, unit) in nasty_units() {
+        let text = unit.repeat((1 << 20) / unit.len());
+        for budget in [0, 10].map(Duration::from_millis) {
+            let mut earlier = Earlier::default().until(Deadline::after(budget));
+            earlier.push(source(&text[unit.len()..]));
+            let form = compress(source(&text), &earlier);
+            let in_time = !earlier.deadline.is_over();
+            assert!(in_time || form == Err(NoForm::OutOfTime), "{name}");
+        }
+    }
 }

@@ -23,6 +23,7 @@ scripts! {
     HEARTBEAT = "heartbeat.lua";
     REAP = "reap.lua";
     PROMOTE = "promote.lua";
+    ISOLATE = "isolate.lua";
     RELEASE = "release.lua";
     RELEASE_ALL = "release_all.lua";
     STATUS = "status.lua";

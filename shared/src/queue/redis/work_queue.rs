@@ -42,6 +42,9 @@ pub struct WorkerInfo {
     pub version: String,
     /// When it started: milliseconds since 1970 by its own clock.
     pub started: u64,
+    /// Why it is about to end by itself, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<String>,
 }
 
 /// The queue as one worker process sees it.
@@ -51,7 +54,7 @@ pub struct RedisWorkQueue {
     pub(super) keys: Keys,
     id: String,
     pub(super) active: String,
-    info: String,
+    info: Mutex<WorkerInfo>,
     pub(super) bounds: Bounds,
     pub(super) timing: Timing,
     blocking_claim: BlockingClaim,
@@ -77,7 +80,7 @@ impl RedisWorkQueue {
         Self {
             blocking_claim: BlockingClaim::new(Arc::clone(&pool), timing.claim_wait),
             active: keys.active(&id),
-            info: serde_json::to_string(info).unwrap_or_default(),
+            info: Mutex::new(info.clone()),
             held: Mutex::default(),
             paused: AtomicBool::new(false),
             lost_claim_at: Mutex::default(),
@@ -102,6 +105,10 @@ impl RedisWorkQueue {
     fn lost_claim_at(&self) -> MutexGuard<'_, Option<Instant>> {
         let lost_claim_at = self.lost_claim_at.lock();
         lost_claim_at.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn info(&self) -> MutexGuard<'_, WorkerInfo> {
+        self.info.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that Redis may claim another element for this worker although nobody waits for the reply.
@@ -285,6 +292,26 @@ impl WorkQueue for RedisWorkQueue {
         })
     }
 
+    async fn isolate(&self, job: &Job) -> Result<bool, StoreError> {
+        let mut script = scripts::ISOLATE.key(&self.active);
+        script
+            .key(self.keys.jobs())
+            .key(self.keys.crashes())
+            .key(self.keys.stats())
+            .arg(job.element.bytes())
+            .arg(&job.envelope.id);
+        let moved = self
+            .pool
+            .query("give a job back to run alone", Retry::Once, &script)
+            .await?;
+        self.held().end(&job.element);
+        Ok(moved)
+    }
+
+    fn announce_end(&self, reason: &str) {
+        self.info().ending = Some(reason.to_owned());
+    }
+
     async fn dead_letter(&self, element: &Element, reason: &str) -> Result<(), StoreError> {
         let entry = dead_letter::unfinished_entry(
             reason,
@@ -311,12 +338,13 @@ impl WorkQueue for RedisWorkQueue {
     }
 
     async fn heartbeat(&self) -> Result<usize, StoreError> {
+        let info = serde_json::to_string(&*self.info()).unwrap_or_default();
         let mut script = scripts::HEARTBEAT.key(self.keys.workers());
         script
             .key(self.keys.worker_info())
             .key(&self.active)
             .arg(&self.id)
-            .arg(&self.info);
+            .arg(info);
         let listed: Vec<Vec<u8>> = self
             .pool
             .query("send a heartbeat", Retry::Once, &script)

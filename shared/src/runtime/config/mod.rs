@@ -93,6 +93,18 @@ pub struct WorkerSettings {
         allow_hyphen_values = true
     )]
     pub threads: Threads,
+
+    /// How long a job may take, in seconds; one that takes longer is stopped, tried once more alone, then buried.
+    #[arg(long, env = "HEADROOM_JOB_TIMEOUT_SECONDS", value_name = "HEADROOM_JOB_TIMEOUT_SECONDS", default_value_t = 300, value_parser = job_timeout)]
+    pub job_timeout_seconds: u64,
+}
+
+impl WorkerSettings {
+    /// [`Self::job_timeout_seconds`] as a time.
+    #[must_use]
+    pub const fn job_timeout(&self) -> Duration {
+        Duration::from_secs(self.job_timeout_seconds)
+    }
 }
 
 /// A number of worker threads: at least 1, at most [`Threads::MAX`].
@@ -143,6 +155,13 @@ fn namespace(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("takes 1 to 64 letters, digits, '-', '_', '.' or ':'".to_owned())
+}
+
+fn job_timeout(text: &str) -> Result<u64, String> {
+    match text.trim().parse() {
+        Ok(seconds @ 1..=86_400) => Ok(seconds),
+        _ => Err("takes whole seconds, 1 to 86400".to_owned()),
+    }
 }
 
 fn log_filter(text: &str) -> Result<String, String> {

@@ -43,9 +43,9 @@ fn worker(added: Added) -> ExitCode {
 /// What the real worker does, and what is added.
 fn work(added: Added) -> JobHandler {
     let real = process::handler();
-    Arc::new(move |job: &Job| {
+    Arc::new(move |job: &Job, deadline| {
         std::thread::sleep(added.sleep());
         use_up(added.work());
-        real(job)
+        real(job, deadline)
     })
 }

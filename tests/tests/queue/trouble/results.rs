@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use headroom_shared::compress::Deadline;
 use headroom_shared::contract::id::BlockId;
 use headroom_shared::contract::prefix::Form;
 use headroom_shared::queue::{Finished, Job, Timing, WorkQueue};
@@ -17,8 +18,8 @@ use headroom_worker::process;
 
 /// Work whose result for the first prefix has so many bytes more than it needs.
 fn swollen(bytes: usize) -> JobHandler {
-    Arc::new(move |job: &Job| {
-        let mut made = process::process(&job.payload);
+    Arc::new(move |job: &Job, deadline| {
+        let mut made = process::process(&job.payload, deadline)?;
         if job.envelope.prefix == prefix(1) {
             let form = Form::new(BlockId::from_bytes([9; 16]), &"x".repeat(bytes));
             made.forms.push(form);
@@ -92,7 +93,7 @@ async fn a_large_result_is_taken_even_by_a_full_redis() {
     for (number, full) in [(1, "0"), (2, "1")] {
         offer(&producer, number, TEXT).await;
         let job = claim(&*worker).await;
-        let mut made = process::process(&job.payload);
+        let mut made = process::process(&job.payload, Deadline::NEVER).unwrap();
         let form = Form::new(BlockId::from_bytes([number; 16]), &"x".repeat(1 << 20));
         made.forms.push(form.clone());
         let _: () = redis.command(&["CONFIG", "SET", "maxmemory", full]).await;

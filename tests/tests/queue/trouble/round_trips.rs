@@ -58,8 +58,9 @@ async fn a_job_that_comes_with_the_end_of_another_is_two_round_trips() {
     let redis = RedisServer::start().await;
     let producer = redis.producer(100);
     let worker = redis.worker(Timing::default());
-    let work =
-        std::sync::Arc::new(|job: &headroom_shared::queue::Job| Ok(process::process(&job.payload)));
+    let work = std::sync::Arc::new(|job: &headroom_shared::queue::Job, deadline| {
+        process::process(&job.payload, deadline)
+    });
     let running = Running::start(worker, "1", Timing::default(), work);
     idle(&redis).await;
     let (envelope, payload) = job(0, TEXT);
