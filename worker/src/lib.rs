@@ -11,7 +11,8 @@
 //! | `run_job` | runs a claimed job, then acknowledges it, retries it later or moves it to the dead-letter list |
 //! | `threads`, `panics` | the threads that run jobs, one job each, and how they report panics |
 //! | `isolation` | lets a job that may have killed a worker, or took too long, run alone in its process |
-//! | `time_limit` | stops jobs that take too long, and replaces threads that can't be stopped |
+//! | `time_limit`, `stuck_job` | how long a job may take; what becomes of one that takes longer, and of its thread |
+//! | `queue_step` | steps on the queue, repeated while it is away |
 //! | `heartbeat`, `reap` | sends heartbeats; takes back the jobs of dead workers |
 //! | `retry` | repeats a step with growing delays while Redis is away |
 //! | [`process`] | the job handler of the product: from a payload to a compressed prefix |
@@ -32,6 +33,7 @@ pub mod pool;
 pub mod process;
 pub mod program;
 pub mod queue_command;
+mod queue_step;
 mod reap;
 mod retry;
 mod run_job;
@@ -39,6 +41,7 @@ pub mod settings;
 mod start;
 mod state;
 pub mod status;
+mod stuck_job;
 mod threads;
 mod time_limit;
 

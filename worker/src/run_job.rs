@@ -1,20 +1,19 @@
 //! Runs claimed jobs: loads a job, runs it on a thread, then acknowledges it, retries it later, or moves it to the dead-letter list. Each of
 //! these steps is repeated while the queue is away.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headroom_shared::compress::Deadline;
 use headroom_shared::contract::prefix::JobResult;
 use headroom_shared::queue::{Element, Finished, Job, Loaded, Retried};
-use headroom_shared::store::StoreError;
 
 use crate::handler::Failure;
 use crate::metrics::Outcome;
+use crate::queue_step::{dead_letter, repeat, repeat_at_most};
 use crate::state::State;
 use crate::threads::JobOutcome;
-use crate::{isolation, retry, time_limit};
+use crate::{isolation, stuck_job};
 
 /// How often a result is written before its job is retried later: a queue that accepts everything else may never accept this result, which
 /// must not block a thread for ever. With the delays between them about three seconds.
@@ -66,7 +65,7 @@ async fn run_loaded(state: &State, job: &Arc<Job>) -> Option<Element> {
         outcome = &mut running.outcome => outcome,
         () = state.grace_over.cancelled() => return None,
         () = tokio::time::sleep(timeout + state.timing.stuck_after) => {
-            time_limit::stuck(state, job, &running).await;
+            stuck_job::stuck(state, job, &running).await;
             return None;
         }
     };
@@ -77,7 +76,7 @@ async fn run_loaded(state: &State, job: &Arc<Job>) -> Option<Element> {
         Ok(JobOutcome::Failed(Failure::Transient(reason))) => {
             retry_later(state, job, &reason).await;
         }
-        Ok(JobOutcome::Failed(Failure::OutOfTime)) => time_limit::exceeded(state, job).await,
+        Ok(JobOutcome::Failed(Failure::OutOfTime)) => stuck_job::timed_out(state, job).await,
         Ok(JobOutcome::Failed(Failure::Permanent(reason))) => {
             dead_letter(state, &job.element, &reason).await;
         }
@@ -180,43 +179,4 @@ fn record_retried(state: &State, job: &Job, reason: &str, retried: Retried) {
         job.reason = reason,
         "job failed: {consequence}"
     );
-}
-
-/// Moves an element that no further attempt can help to the dead-letter list.
-pub(crate) async fn dead_letter(state: &State, element: &Element, reason: &str) {
-    let dead_letter = || state.queue.dead_letter(element, reason);
-    match repeat(state, "bury", dead_letter).await {
-        Some(Ok(())) => {
-            state.metrics.ended(Outcome::DeadLettered);
-            tracing::warn!(job.reason = reason, "job buried");
-        }
-        Some(Err(error)) => {
-            tracing::error!(job.reason = reason, error.message = %error, "a job could not be buried");
-        }
-        None => {}
-    }
-}
-
-/// Repeats a step while the queue is away; nothing when the grace for a stop is over.
-pub(crate) async fn repeat<T, F: Future<Output = Result<T, StoreError>>>(
-    state: &State,
-    step: &'static str,
-    attempt: impl Fn() -> F,
-) -> Option<Result<T, StoreError>> {
-    repeat_at_most(state, step, usize::MAX, attempt).await
-}
-
-/// The same, with so many attempts at most.
-async fn repeat_at_most<T, F: Future<Output = Result<T, StoreError>>>(
-    state: &State,
-    step: &'static str,
-    max_attempts: usize,
-    attempt: impl Fn() -> F,
-) -> Option<Result<T, StoreError>> {
-    let mut attempts = 0;
-    let retryable = |error: &StoreError| {
-        attempts += 1;
-        error.may_heal() && attempts < max_attempts
-    };
-    retry::retry(&state.status, step, &state.grace_over, retryable, attempt).await
 }

@@ -8,7 +8,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName};
 use url::Url;
 
-use super::config::base_url;
+use super::base_url::base_url;
 use crate::dialect::Provider;
 
 /// Names the upstream of one request: a base URL, as those of the providers.

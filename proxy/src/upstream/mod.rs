@@ -1,6 +1,7 @@
 //! Sends requests to the providers, over connections that are kept warm.
 
 pub(crate) mod allowed;
+mod base_url;
 pub(crate) mod config;
 mod connection;
 mod connector;
