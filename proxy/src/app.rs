@@ -1,14 +1,13 @@
 //! The application state that all requests share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use headroom_shared::contract::id::DigestKey;
 use headroom_shared::queue::JobQueue;
 use http::{HeaderMap, HeaderName};
 use tokio::runtime::Handle;
-use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
 use crate::http::own_hosts::OwnHosts;
@@ -35,7 +34,7 @@ pub(crate) struct App {
     pub(crate) draining: AtomicBool,
     pub(crate) scan_cache: ScanCache,
     pub(crate) memory: MemoryBudget,
-    key: OnceCell<DigestKey>,
+    key: RwLock<Option<DigestKey>>,
 }
 
 /// What the settings ask of every request.
@@ -71,7 +70,7 @@ impl App {
             draining: AtomicBool::new(false),
             scan_cache: ScanCache::new(),
             memory,
-            key: OnceCell::new(),
+            key: RwLock::default(),
         }
     }
 
@@ -82,19 +81,34 @@ impl App {
         headers: &HeaderMap,
         budget: &mut Budget,
     ) -> Option<DigestKey> {
-        let store = self.records.store();
-        let ask = self.key.get_or_try_init(|| store.digest_key());
-        let wait = || {
-            self.key
-                .get_or_try_init(|| store.digest_key_until_available())
+        let key = match self.known_key() {
+            Some(key) => key,
+            None => {
+                let store = self.records.store();
+                let wait = || store.digest_key_until_available();
+                let read = budget.read("reading the secret", store.digest_key(), wait);
+                let key = read.await.ok()?;
+                self.replace_key(key.clone());
+                key
+            }
         };
-        let key = budget.read("reading the secret", ask, wait).await.ok()?;
         let tenant = self
             .rules
             .tenant_header
             .as_ref()
             .and_then(|name| headers.get(name));
         Some(tenant.map_or_else(|| key.clone(), |tenant| key.for_tenant(tenant.as_bytes())))
+    }
+
+    /// The deployment's secret, once the store has given it.
+    pub(crate) fn known_key(&self) -> Option<DigestKey> {
+        let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
+        key.clone()
+    }
+
+    /// Uses this secret from the next request on.
+    pub(crate) fn replace_key(&self, key: DigestKey) {
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = Some(key);
     }
 
     /// Whether the proxy is about to stop.

@@ -26,6 +26,7 @@ mod backend;
 mod background;
 mod content_encoding;
 pub mod demo;
+mod deployment_secret;
 mod dialect;
 mod header_list;
 #[doc(hidden)]
@@ -165,6 +166,10 @@ pub async fn run(
             .clone()
             .run_until_cancelled_owned(sweep(app.clone())),
     );
+    background.spawn(deployment_secret::check_until(
+        app.clone(),
+        stopping.clone(),
+    ));
     started(startup::text(&settings, &backend, address));
     http::serve(app.clone(), listener, stop).await;
     stopping.cancel();

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use headroom_shared::contract::id::{FormId, PrefixId};
 use headroom_shared::contract::record::SentRecord;
+use headroom_shared::store::{Entry, Key};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as Bounded;
 
+use crate::plan::record_updates::entries;
 use crate::scan::Scan;
 
 /// Bytes of records that are kept, about.
@@ -179,6 +181,31 @@ impl Cache {
 
     pub(super) fn insert_form(&self, id: FormId, text: Bytes) {
         self.forms.insert(id, text);
+    }
+
+    /// Everything that is kept, as entries of the store: forms, records, and the openings of conversations.
+    pub(super) fn entries(&self) -> Vec<Entry> {
+        let form = |(id, text)| Entry {
+            key: Key::Form(id),
+            rev: 0,
+            value: text,
+        };
+        let records = self.records.iter();
+        let records: Vec<(PrefixId, SentRecord)> = records
+            .map(|(prefix, held)| (prefix, SentRecord::clone(&held.record)))
+            .collect();
+        let opened = self.openings.iter().map(|(opening, ())| opening);
+        // Forms first: whoever finds a record finds its forms.
+        let forms: Vec<Entry> = self.forms.iter().map(form).collect();
+        forms.into_iter().chain(entries(&records, opened)).collect()
+    }
+
+    /// Drops everything.
+    pub(super) fn clear(&self) {
+        let _guard = self.lock();
+        self.records.clear();
+        self.forms.clear();
+        self.openings.clear();
     }
 
     /// Notes that a request's conversation was looked up.

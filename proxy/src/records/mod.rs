@@ -37,6 +37,9 @@ use crate::scan::Scan;
 /// The most keys of records that the store is asked for in one request. Where more would be needed, what is known counts as incomplete.
 const MAX_KEYS_A_REQUEST: usize = 8 * MAX_KEYS;
 
+/// How many entries are written back at once to a store that has lost its data.
+const WRITE_BACK_BATCH: usize = 256;
+
 /// The store as requests use it: with a local cache in front, and never waited for longer than the budget.
 #[derive(Debug)]
 pub(crate) struct Records {
@@ -153,6 +156,24 @@ impl Records {
     /// Notes that a request goes out whose prefix has no id, because the deployment's secret is not known.
     pub(crate) fn note_unnamed(&self, now_ms: u64) {
         self.unrecorded.note_unnamed(now_ms);
+    }
+
+    /// Writes all that this process knows to a store that has lost its data. Gives how many entries it has tried to write.
+    pub(crate) async fn write_back(&self) -> usize {
+        let entries = self.cache.entries();
+        for batch in entries.chunks(WRITE_BACK_BATCH) {
+            if let Err(error) = self.store.write(batch).await {
+                tracing::warn!(%error, "could not write back all that the store has lost");
+                break;
+            }
+        }
+        entries.len()
+    }
+
+    /// Forgets all that is known of prefixes: they have other ids from now on.
+    pub(crate) fn forget(&self) {
+        self.cache.clear();
+        self.unrecorded.clear();
     }
 
     /// The texts of these forms, as far as they can be had, and whether the store answered where it was needed.

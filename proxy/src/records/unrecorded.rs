@@ -29,6 +29,10 @@ impl UnrecordedRequests {
         }
     }
 
+    pub(super) fn clear(&self) {
+        self.prefixes.clear();
+    }
+
     pub(super) fn note(&self, scan: &Scan, now_ms: u64) {
         if let Some(prefix) = scan.full_prefix() {
             self.prefixes.insert(prefix, now_ms);

@@ -53,6 +53,27 @@ impl Entry {
     }
 }
 
+/// What a comparison of a process's secret with the store's has shown.
+#[derive(Clone)]
+pub enum SecretCheck {
+    /// They are the same.
+    Same,
+    /// The store held none: it has lost its data. Now it holds this process's.
+    Restored,
+    /// The store holds this one: it has lost its data, and another process was first to give it a secret.
+    Replaced(DigestKey),
+}
+
+impl std::fmt::Debug for SecretCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Same => "Same",
+            Self::Restored => "Restored",
+            Self::Replaced(_) => "Replaced",
+        })
+    }
+}
+
 /// A place for entries, shared by all replicas of a deployment.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
@@ -61,6 +82,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the store can't be reached or holds something else in its place.
     async fn digest_key(&self) -> Result<DigestKey, StoreError>;
+
+    /// Compares the secret of this process with the store's, and writes it to a store that holds none any more.
+    ///
+    /// # Errors
+    /// When the store can't be reached, evicts entries, or holds something else in its place.
+    async fn check_secret(&self, _own: &DigestKey) -> Result<SecretCheck, StoreError> {
+        // A store that nobody else has keeps what it was given.
+        Ok(SecretCheck::Same)
+    }
 
     /// The values under `keys`, in their order, in one round trip.
     ///

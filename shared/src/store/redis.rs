@@ -9,7 +9,7 @@ use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisResult, Script, ScriptInvocation, cmd, pipe};
 
-use super::{Entry, Key, Store, StoreError};
+use super::{Entry, Key, SecretCheck, Store, StoreError};
 use crate::contract::id::DigestKey;
 use crate::contract::keys::Keys;
 use crate::redis::{Evicts, RedisPool, RedisUrl, Retry};
@@ -19,6 +19,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The names of operations in errors.
 const READ_SECRET: &str = "reading the deployment's secret";
+const CHECK_SECRET: &str = "checking the deployment's secret";
 const READ: &str = "reading from Redis";
 const WRITE: &str = "writing to Redis";
 
@@ -83,6 +84,19 @@ impl RedisStore {
         parse_secret(&secret, &name)
     }
 
+    /// Writes this process's secret unless there is one by now; whether it was written, and which is there afterwards.
+    async fn restore_secret(
+        &self,
+        name: &str,
+        own: &DigestKey,
+    ) -> Result<(bool, Vec<u8>), StoreError> {
+        let mut both = pipe();
+        both.cmd("SET").arg(name).arg(hex(own)).arg("NX").get(name);
+        let reply = self.pool.query(CHECK_SECRET, Retry::Once, &both).await?;
+        let (written, found): (Option<String>, Vec<u8>) = reply;
+        Ok((written.is_some(), found))
+    }
+
     async fn read_with(
         &self,
         retry: Retry,
@@ -129,6 +143,25 @@ impl Store for RedisStore {
 
     async fn digest_key_until_available(&self) -> Result<DigestKey, StoreError> {
         self.digest_key_with(Retry::UntilAvailable).await
+    }
+
+    async fn check_secret(&self, own: &DigestKey) -> Result<SecretCheck, StoreError> {
+        if let Some(evicts) = self.pool.evicts() {
+            return Err(StoreError::other(CHECK_SECRET, evicts));
+        }
+        let name = self.keys.secret();
+        let get = cmd("GET").arg(&name).to_owned();
+        let found: Option<Vec<u8>> = self.pool.query(CHECK_SECRET, Retry::Once, &get).await?;
+        let (is_restored, found) = match found {
+            Some(found) => (false, found),
+            None => self.restore_secret(&name, own).await?,
+        };
+        let found = parse_secret(&found, &name)?;
+        Ok(match (found.as_bytes() == own.as_bytes(), is_restored) {
+            (true, false) => SecretCheck::Same,
+            (true, true) => SecretCheck::Restored,
+            (false, _) => SecretCheck::Replaced(found),
+        })
     }
 
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
@@ -219,17 +252,24 @@ async fn read_or_make_secret(
         let problem = "the deployment's secret is not made";
         return Err((ErrorKind::InvalidClientConfig, problem, evicts.to_string()).into());
     }
-    let fresh = blake3::Hash::from_bytes(*DigestKey::random().as_bytes()).to_hex();
+    let fresh = hex(&DigestKey::random());
     let (found,): (Vec<u8>,) = pipe()
         .cmd("SET")
         .arg(name)
-        .arg(fresh.as_str())
+        .arg(fresh)
         .arg("NX")
         .ignore()
         .get(name)
         .query_async(&mut connection)
         .await?;
     Ok(found)
+}
+
+/// A secret as it is stored: in hexadecimal digits.
+fn hex(secret: &DigestKey) -> String {
+    blake3::Hash::from_bytes(*secret.as_bytes())
+        .to_hex()
+        .to_string()
 }
 
 /// The digest key whose hexadecimal digits are stored under this name.

@@ -164,6 +164,56 @@ async fn another_replica_sends_the_same_bytes() {
     }
 }
 
+async fn logged(stage: &mut Stage, line: &str) {
+    let what = format!("the proxy logs {line:?}");
+    let proxy = stage.proxy();
+    wait::until(&what, wait::DEADLINE, || {
+        std::future::ready(proxy.log().contains(line))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_redis_that_lost_its_data_is_told_what_the_proxy_knows() {
+    let mut stage = Stage::with_redis(patient).await;
+    let mut client = short(Dialect::Messages);
+    assert_eq!(client.turn(&stage).await.decision, "compressed");
+    next_turn(&mut client, &stage).await;
+    let get = ["GET", "headroom:secret"];
+    let secret: String = stage.redis().command(&get).await;
+    let () = stage.redis().command(&["FLUSHALL"]).await;
+    logged(&mut stage, "were written back").await;
+    assert_eq!(stage.redis().command::<String>(&get).await, secret);
+    let second = Launch::proxy(&stage.provider).set("HEADROOM_REDIS_URL", stage.redis().url());
+    let mut second = patient(second).start().await;
+    for _ in 0..4 {
+        std::mem::swap(stage.proxy(), &mut second);
+        next_turn(&mut client, &stage).await;
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_another_process_made_after_a_loss_is_taken_over() {
+    let mut stage = Stage::with_redis(patient).await;
+    short(Dialect::Messages).turn(&stage).await;
+    let () = stage.redis().command(&["FLUSHALL"]).await;
+    let other = "5".repeat(64);
+    let () = stage
+        .redis()
+        .command(&["SET", "headroom:secret", &other])
+        .await;
+    logged(&mut stage, "holds another secret").await;
+    assert!(!stage.proxy().log().contains(&other));
+    let second = Launch::proxy(&stage.provider).set("HEADROOM_REDIS_URL", stage.redis().url());
+    let mut second = patient(second).start().await;
+    let mut client = short(Dialect::Messages);
+    assert_eq!(client.turn(&stage).await.decision, "compressed");
+    for _ in 0..4 {
+        std::mem::swap(stage.proxy(), &mut second);
+        next_turn(&mut client, &stage).await;
+    }
+}
+
 #[tokio::test]
 async fn without_redis_requests_go_on_and_no_form_is_lost() {
     let mut stage = Stage::with_redis(|it| patient(it).set("HEADROOM_STORE_BUDGET_MS", 500)).await;
