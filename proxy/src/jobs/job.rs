@@ -126,7 +126,7 @@ mod tests {
     fn the_model_s_name_is_not_read_again_with_each_message() {
         let name = "claude-".repeat(200_000);
         let messages = [user(&b"a".repeat(3000)), RESPONSE.to_vec()];
-        let more = br#"{"role":"user"}"#.repeat(20_000);
+        let more = br#"{"role":"user"}"#.repeat(1000);
         let more = String::from_utf8(more).unwrap().replace("}{", "},{");
         let messages = [&messages.join(&b","[..]), more.as_bytes()].join(&b","[..]);
         let start = format!(r#"{{"model":"{name}","messages":["#);
@@ -139,7 +139,7 @@ mod tests {
         };
         let key = DigestKey::from_bytes([1; 32]);
         let scanned = scan_until(&body, DIALECTS[0], &key, &ScanCache::new(), &stop_when);
-        assert!(matches!(scanned, Ok(ScanProgress::Whole(scan)) if scan.messages.len() == 20_002));
+        assert!(matches!(scanned, Ok(ScanProgress::Whole(scan)) if scan.messages.len() == 1002));
     }
 
     fn unescaped(body: &Bytes, scan: &Scan) -> Vec<JobBlock> {

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use bytes::Bytes;
-use headroom_shared::contract::id::{FormId, PrefixId, SentBlockId};
+use headroom_shared::contract::id::{BlockId, FormId, PrefixId, SentBlockId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::{CompressedPrefix, Form};
 use headroom_shared::store::{Entry, Key};
@@ -46,8 +46,8 @@ pub(crate) struct Request<'a> {
 /// What else must be read before a request can be planned.
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
-    /// The forms of the compressed prefix that may land.
-    pub(crate) landing: Vec<FormId>,
+    /// The forms of the compressed prefix that may land, each with its block.
+    pub(crate) landing: Vec<(FormId, BlockId)>,
     /// The blocks, by their positions, that stand behind what the client has edited: they may have been sent compressed.
     pub(crate) moved: Range<usize>,
 }
@@ -137,7 +137,7 @@ impl Planner {
             0..0
         };
         Needs {
-            landing: landing.map(|block| block.form).collect(),
+            landing: landing.map(|block| (block.form, block.block)).collect(),
             moved,
         }
     }

@@ -17,10 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headroom_shared::contract::id::{FormId, PrefixId};
+use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
+use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::{self, CompressedPrefix, Form};
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
+use serde::de::IgnoredAny;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -139,7 +141,12 @@ impl Records {
         }
         let mut known = found.known_prefix(scan, complete);
         known.unrecorded = self.unrecorded.longest(scan);
-        let forms = known.forms.values().copied();
+        let block_at = |place: &Place| {
+            let at = scan.blocks.binary_search_by_key(place, |block| block.place);
+            Some(scan.blocks[at.ok()?].id)
+        };
+        let forms = known.forms.iter();
+        let forms = forms.filter_map(|(place, form)| Some((*form, block_at(place)?)));
         let (texts, answered) = self.forms(forms, budget).await;
         known.texts = texts;
         // A store that evicts may have had what it does not hold, and may drop what it is given.
@@ -176,29 +183,29 @@ impl Records {
         self.unrecorded.clear();
     }
 
-    /// The texts of these forms, as far as they can be had, and whether the store answered where it was needed.
+    /// The texts of these forms, each with its block, as far as they can be had and are intact, and whether the store answered where it was needed.
     pub(crate) async fn forms(
         &self,
-        ids: impl Iterator<Item = FormId>,
+        forms: impl Iterator<Item = (FormId, BlockId)>,
         budget: &mut Budget,
     ) -> (HashMap<FormId, Bytes>, bool) {
         let mut texts = HashMap::new();
         let mut missing = Vec::new();
-        for id in ids {
+        for (id, block) in forms {
             match self.cache.form(id) {
                 Some(text) => drop(texts.insert(id, text)),
-                None => missing.push(id),
+                None => missing.push((id, block)),
             }
         }
         if missing.is_empty() {
             return (texts, true);
         }
-        let keys: Vec<Key> = missing.iter().map(|id| Key::Form(*id)).collect();
+        let keys: Vec<Key> = missing.iter().map(|(id, _)| Key::Form(*id)).collect();
         let Ok(values) = self.read(&keys, budget).await else {
             return (texts, false);
         };
-        for (id, value) in missing.into_iter().zip(values) {
-            if let Some(text) = value {
+        for ((id, block), value) in missing.into_iter().zip(values) {
+            if let Some(text) = value.filter(|text| is_intact(id, block, text)) {
                 self.cache.insert_form(id, text.clone());
                 texts.insert(id, text);
             }
@@ -225,7 +232,8 @@ impl Records {
             .zip(values)
             .filter_map(|(at, value)| Some((at, sent_elsewhere::form_id(&value?)?)))
             .collect();
-        let (texts, _) = self.forms(sent.values().copied(), budget).await;
+        let forms = sent.iter().map(|(at, form)| (*form, scan.blocks[*at].id));
+        let (texts, _) = self.forms(forms, budget).await;
         sent_elsewhere::forms(scan, sent, &texts)
     }
 
@@ -383,6 +391,19 @@ impl Records {
             }
         }
     }
+}
+
+/// Whether a text from the store is what its id says: the form of this block, and fit to stand in a JSON string. Whoever can write to the
+/// store could put anything there.
+fn is_intact(id: FormId, block: BlockId, text: &[u8]) -> bool {
+    let is_intact = std::str::from_utf8(text).is_ok_and(|text| {
+        let is_string = || serde_json::from_str::<IgnoredAny>(&format!("\"{text}\"")).is_ok();
+        FormId::of(block, text) == id && is_string()
+    });
+    if !is_intact {
+        tracing::warn!(form.id = %id, "passed over a form whose text is not what its id says: something else has written to the store");
+    }
+    is_intact
 }
 
 /// The keys one of which is in the store if anything is known of the conversation with this beginning; none where it has no opening.

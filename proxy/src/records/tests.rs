@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headroom_shared::contract::id::{DigestKey, FormId};
+use headroom_shared::contract::id::{BlockId, DigestKey, FormId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{EmbeddedStore, Entry, Key, Store, StoreError};
@@ -12,19 +12,24 @@ use headroom_shared::store::{EmbeddedStore, Entry, Key, Store, StoreError};
 use super::{PendingWrite, Records};
 use crate::dialect::DIALECTS;
 use crate::plan::known_prefix::{KnownPrefix, Unrecorded};
-use crate::scan::{Scan, scan};
+use crate::scan::{MIN_USER_BYTES, Scan, scan};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// A conversation of so many messages.
+/// A conversation of so many messages, of which each of the user's is a block.
 fn conversation(messages: usize) -> Scan {
+    conversation_with(messages, &" long".repeat(MIN_USER_BYTES))
+}
+
+/// A conversation of so many messages, each of which goes on like this.
+fn conversation_with(messages: usize, more: &str) -> Scan {
     let message = |at: usize| {
         let role = if at.is_multiple_of(2) {
             "user"
         } else {
             "assistant"
         };
-        format!(r#"{{"role":"{role}","content":"{at}"}}"#)
+        format!(r#"{{"role":"{role}","content":"{at}{more}"}}"#)
     };
     let messages: Vec<String> = (0..messages).map(message).collect();
     let body = format!(r#"{{"model":"m","messages":[{}]}}"#, messages.join(","));
@@ -36,6 +41,12 @@ fn conversation(messages: usize) -> Scan {
     .unwrap()
 }
 
+/// The id of one of the forms of a message's block.
+fn form_id(message: u32, form: u8) -> FormId {
+    let scan = conversation(message as usize + 1);
+    FormId::of(scan.blocks.last().unwrap().id, &form.to_string())
+}
+
 fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
     let forms = forms.iter().map(|(message, form)| {
         (
@@ -44,7 +55,7 @@ fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
                 part: 0,
                 inner: 0,
             },
-            FormId::from_bytes([*form; 16]),
+            form_id(*message, *form),
         )
     });
     SentRecord {
@@ -92,11 +103,9 @@ impl Fixture {
             .unwrap();
     }
 
-    async fn form(&self, form: u8) {
-        let (key, value) = (
-            Key::Form(FormId::from_bytes([form; 16])),
-            Bytes::from_static(b"text"),
-        );
+    async fn form(&self, message: u32, form: u8) {
+        let key = Key::Form(form_id(message, form));
+        let value = Bytes::from(form.to_string());
         self.store
             .write(&[Entry { key, rev: 0, value }])
             .await
@@ -122,7 +131,7 @@ async fn the_records_of_all_turns_are_read_together() {
     fixture.sent(1, &record(0, &[(0, 1)])).await;
     fixture.sent(3, &record(1, &[])).await;
     fixture.sent(5, &record(3, &[(4, 2)])).await;
-    fixture.form(1).await;
+    fixture.form(0, 1).await;
     let records = fixture.records();
     // From the store, and then from the local cache.
     for _ in 0..2 {
@@ -266,7 +275,7 @@ impl Store for Hanging {
 async fn what_another_replica_rolled_back_is_not_kept() {
     let fixture = Fixture::new();
     fixture.sent(1, &record(0, &[(0, 1)])).await;
-    fixture.form(1).await;
+    fixture.form(0, 1).await;
     let records = fixture.records();
     assert_eq!(forms(&look_up(&records, 3).await), [0]);
     let rolled_back = SentRecord {
@@ -297,8 +306,10 @@ async fn a_store_that_does_not_answer_leaves_what_is_known_here() {
 #[tokio::test]
 async fn where_no_record_can_tell_anything_new_the_store_is_not_asked() {
     let records = Records::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
-    records.cache_record(conversation(1).full_prefix().unwrap(), record(0, &[]));
-    let known = look_up(&records, 3).await;
+    let first = conversation_with(1, " short").full_prefix().unwrap();
+    records.cache_record(first, record(0, &[]));
+    let scan = conversation_with(3, " short");
+    let known = records.look_up(&scan, &mut records.budget()).await;
     assert_eq!((known.complete, known.frozen), (true, 1));
 }
 
@@ -306,9 +317,13 @@ async fn where_no_record_can_tell_anything_new_the_store_is_not_asked() {
 async fn forms_in_the_local_cache_need_no_store() {
     let records = Records::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
     let (cached, missing) = (FormId::from_bytes([1; 16]), FormId::from_bytes([2; 16]));
+    let block = BlockId::from_bytes([3; 16]);
     records.cache_form(cached, Bytes::from_static(b"text"));
     let (texts, answered) = records
-        .forms([cached, missing].into_iter(), &mut records.budget())
+        .forms(
+            [cached, missing].map(|form| (form, block)).into_iter(),
+            &mut records.budget(),
+        )
         .await;
     assert_eq!(
         (texts.contains_key(&cached), texts.len(), answered),
@@ -374,4 +389,32 @@ async fn a_record_that_can_t_be_read_is_passed_over() {
         .unwrap();
     let known = look_up(&fixture.records(), 1).await;
     assert_eq!((known.complete, known.frozen), (true, 0));
+}
+
+#[tokio::test]
+async fn a_form_that_is_not_what_its_id_says_is_as_good_as_gone() {
+    let fixture = Fixture::new();
+    let records = fixture.records();
+    let block = BlockId::from_bytes([3; 16]);
+    for (text, stored, is_taken) in [
+        ("a form", "a form", true),
+        ("another form", "a whole message of somebody else's", false),
+        ("unfit \" for a string", "unfit \" for a string", false),
+    ] {
+        let form = FormId::of(block, text);
+        let entry = Entry {
+            key: Key::Form(form),
+            rev: 0,
+            value: Bytes::from(stored),
+        };
+        records.store().write(&[entry]).await.unwrap();
+        let (texts, answered) = records
+            .forms([(form, block)].into_iter(), &mut records.budget())
+            .await;
+        assert_eq!(
+            (texts.contains_key(&form), answered),
+            (is_taken, true),
+            "{text}"
+        );
+    }
 }

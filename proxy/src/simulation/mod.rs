@@ -115,7 +115,9 @@ impl Simulation {
             now_ms: self.now_ms,
         };
         let needs = self.planner.needs(request);
-        let landing = self.store.texts(needs.landing);
+        let landing = self
+            .store
+            .texts(needs.landing.into_iter().map(|(form, _)| form));
         let moved = sent_elsewhere::keys(scan, needs.moved).into_iter();
         let moved: BTreeMap<_, _> = moved
             .filter_map(|(at, key)| Some((at, sent_elsewhere::form_id(self.store.get(key)?)?)))
