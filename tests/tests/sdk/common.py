@@ -4,6 +4,8 @@ import asyncio
 import inspect
 import json
 import sys
+import time
+import urllib.request
 
 SENT = []
 # What the scripted provider calls a tool with.
@@ -44,6 +46,14 @@ def raises(kind, call):
 
 def equal(one, other):
     assert one == other, f"{one!r} is not {other!r}"
+
+
+def until_a_job_is_done(proxy):
+    """Waits for the proxy's own worker, which a busy machine lets wait for long."""
+    end = time.monotonic() + 120
+    while not json.load(urllib.request.urlopen(f"{proxy}/stats"))["jobs"]["done"]:
+        assert time.monotonic() < end, "the job is not done"
+        time.sleep(0.05)
 
 
 def source(seed, lines=300):

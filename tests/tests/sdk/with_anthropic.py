@@ -4,7 +4,7 @@ import asyncio
 
 import anthropic
 import httpx2
-from common import ASYNC_HOOKS, HOOKS, INPUT, equal, raises, run, source
+from common import ASYNC_HOOKS, HOOKS, INPUT, equal, raises, run, source, until_a_job_is_done
 
 MODEL = "claude-opus-4-6"
 READ = {
@@ -86,6 +86,7 @@ def deferred():
             equal(events.get_final_text(), "ok")
             decisions.append(events.response.headers["x-headroom-decision"])
         messages += [{"role": "assistant", "content": "ok"}, {"role": "user", "content": f"Go on {len(decisions)}."}]
+        until_a_job_is_done(str(client().base_url).rstrip("/"))
     equal((decisions[0], decisions[-1]), ("deferred", "compressed"))
 
 
