@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 
 /// How often the store is asked for the secret.
-const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Checks the secret again and again until `stop`.
 pub(crate) async fn check_until(app: Arc<App>, stop: CancellationToken) {
