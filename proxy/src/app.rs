@@ -43,6 +43,8 @@ pub(crate) struct Rules {
     pub(crate) compress: bool,
     pub(crate) planner: Planner,
     pub(crate) max_body_bytes: usize,
+    /// How long a request's body may make no progress.
+    pub(crate) body_timeout: Duration,
     pub(crate) entry_budget: Duration,
     pub(crate) tenant_header: Option<HeaderName>,
     pub(crate) own_hosts: OwnHosts,

@@ -141,6 +141,7 @@ pub async fn run(
             min_tokens: settings.background.min_tokens,
         },
         max_body_bytes: settings.limits.max_body_bytes,
+        body_timeout: settings.limits.body_timeout(),
         entry_budget: settings.limits.entry_budget(),
         tenant_header: settings.limits.tenant_header.clone(),
         own_hosts: OwnHosts::new(&settings.host, &settings.allowed_hosts),

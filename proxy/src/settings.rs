@@ -83,6 +83,10 @@ pub struct Limits {
     #[arg(long, env = "HEADROOM_MAX_BODY_BYTES", value_name = "HEADROOM_MAX_BODY_BYTES", default_value_t = 64 << 20, value_parser = number::<usize>)]
     pub max_body_bytes: usize,
 
+    /// How long a request's body may make no progress, in seconds; after that 408.
+    #[arg(long, env = "HEADROOM_BODY_TIMEOUT_SECONDS", value_name = "HEADROOM_BODY_TIMEOUT_SECONDS", default_value_t = 30, value_parser = seconds)]
+    pub body_timeout_seconds: u32,
+
     /// Memory that the bodies of all requests may take together, with what is made of them, such as 512MiB; past it requests go out
     /// unread [default: a quarter of the machine's or the container's].
     #[arg(long, env = "HEADROOM_MAX_MEMORY", value_name = "HEADROOM_MAX_MEMORY", value_parser = memory)]
@@ -140,6 +144,11 @@ impl Settings {
 }
 
 impl Limits {
+    /// [`Self::body_timeout_seconds`] as a time.
+    pub(crate) const fn body_timeout(&self) -> Duration {
+        Duration::from_secs(self.body_timeout_seconds as u64)
+    }
+
     /// [`Self::max_memory`] in bytes, or its default.
     pub(crate) fn max_memory(&self) -> usize {
         let bytes = self
@@ -195,6 +204,11 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
         .map_err(|_| "takes a whole number, 0 or more".to_owned())
 }
 
+fn seconds(text: &str) -> Result<u32, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
+    seconds.ok_or_else(|| "takes a whole number of seconds, 1 or more".to_owned())
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "the parser's interface")]
 fn min_tokens(text: &str) -> Result<u64, std::convert::Infallible> {
     let number = text.trim().parse().unwrap_or(50_000_i128);
@@ -215,6 +229,7 @@ mod tests {
         let settings: Settings = parse(["headroom-proxy"]).unwrap();
         assert_eq!((settings.host.as_str(), settings.port), ("127.0.0.1", 8787));
         assert_eq!(settings.limits.max_body_bytes, 64 * 1024 * 1024);
+        assert_eq!(settings.limits.body_timeout(), Duration::from_secs(30));
         assert_eq!(
             (settings.background.on, settings.background.min_tokens),
             (true, 50_000)
@@ -250,6 +265,11 @@ mod tests {
                 "--anthropic-target-api-url",
                 "nonsense",
                 "ANTHROPIC_TARGET_API_URL (or --anthropic-target-api-url) is \"nonsense\": takes a base URL, such as https://api.example.com",
+            ),
+            (
+                "--body-timeout-seconds",
+                "0",
+                "HEADROOM_BODY_TIMEOUT_SECONDS (or --body-timeout-seconds) is \"0\": takes a whole number of seconds, 1 or more",
             ),
             (
                 "--allowed-upstreams",

@@ -71,6 +71,7 @@ pub(crate) fn log(settings: &Settings) {
         data.dir = limits.data_dir.as_ref().map(|dir| tracing::field::display(dir.display())),
         tenant.header = limits.tenant_header.as_ref().map(tracing::field::display),
         body.max_bytes = limits.max_body_bytes,
+        body.timeout_seconds = limits.body_timeout_seconds,
         memory.max_bytes = limits.max_memory(),
         store.budget_ms = limits.store_budget_ms,
         store.bound_budget_ms = limits.bound_store_budget_ms,

@@ -1,6 +1,7 @@
 //! Reads a request's whole body into memory.
 
 use std::collections::VecDeque;
+use std::error::Error as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,6 +11,7 @@ use http::{HeaderMap, header};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 
+use crate::http::body_timeout::Stalled;
 use crate::http::settings;
 use crate::memory::MemoryBudget;
 
@@ -20,8 +22,22 @@ pub(crate) enum BodyError {
     TooLarge,
     /// The client stopped sending it, or sent it in a way that can't be read.
     Incomplete,
+    /// Nothing more of it came for too long.
+    Stalled,
     /// There is no memory for all of it: what was read of it, and the rest.
     OverBudget(Body),
+}
+
+/// Whether [`Stalled`] is among the causes of a body's error.
+pub(super) fn is_stalled(error: &axum::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<Stalled>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// A body of at least this size that comes in one piece is not copied out of the buffer it was read into, which may be a few times as
@@ -47,7 +63,8 @@ pub(crate) async fn read(
     };
     match whole {
         Ok(whole) => Ok(whole),
-        Err(Unread::Incomplete) => Err(BodyError::Incomplete),
+        Err(Unread::Failed(error)) if is_stalled(&error) => Err(BodyError::Stalled),
+        Err(Unread::Failed(_)) => Err(BodyError::Incomplete),
         Err(Unread::OverBudget(read)) => Err(BodyError::OverBudget(Body::new(ResumedBody::new(
             read, body,
         )))),
@@ -84,7 +101,7 @@ pub(super) async fn discard(mut body: Body, limit: usize) {
 /// Why the rest of a body was not read.
 enum Unread {
     TooLarge,
-    Incomplete,
+    Failed(axum::Error),
     /// This much was read.
     OverBudget(VecDeque<Bytes>),
 }
@@ -100,7 +117,7 @@ async fn read_at_most(
     };
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Unread::Incomplete)?.into_data() else {
+        let Ok(data) = frame.map_err(Unread::Failed)?.into_data() else {
             continue;
         };
         let is_whole = whole.is_empty() && data.len() == announced;

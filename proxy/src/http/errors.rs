@@ -1,5 +1,7 @@
 //! Error responses of the proxy itself, in the format of the provider, which its clients understand.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
@@ -47,6 +49,15 @@ pub(crate) fn over_budget(provider: Provider) -> Response<Body> {
 pub(crate) fn incomplete_body(provider: Provider) -> Response<Body> {
     let message = "the request body ended before all of it had come";
     error(provider, StatusCode::BAD_REQUEST, message)
+}
+
+/// The response to a body of which nothing more came for as long as it may take.
+pub(crate) fn stalled_body(provider: Provider, limit: Duration) -> Response<Body> {
+    let seconds = limit.as_secs();
+    let message = format!(
+        "nothing more of the request body came for {seconds} s (HEADROOM_BODY_TIMEOUT_SECONDS)"
+    );
+    error(provider, StatusCode::REQUEST_TIMEOUT, &message)
 }
 
 /// The response to a request whose provider switched protocols unasked.

@@ -248,6 +248,7 @@ impl RequestContext {
                 );
                 errors::error(provider, StatusCode::PAYLOAD_TOO_LARGE, &message)
             }
+            BodyError::Stalled => errors::stalled_body(provider, self.app.rules.body_timeout),
             BodyError::Incomplete | BodyError::OverBudget(_) => errors::incomplete_body(provider),
         }
     }

@@ -2,6 +2,7 @@
 //! and goes to the [`handler`]; everything else is relayed ([`passthrough`], [`websocket`]).
 
 mod body;
+mod body_timeout;
 mod cold_start;
 mod context;
 mod errors;

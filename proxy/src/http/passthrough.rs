@@ -1,7 +1,6 @@
 //! Relays requests that are in no dialect: streamed to their provider and back, untouched.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -74,13 +73,14 @@ pub(crate) async fn relay(
     if let Some(upgrade) = &upgrade {
         upgrade.add_to(&mut parts.headers);
     }
-    let incomplete = Arc::new(AtomicBool::new(false));
+    // Whether the client's body stalled, if it ended early.
+    let stalled = Arc::new(OnceLock::new());
     let body = if body.is_end_stream() {
         RequestBody::Whole(Rope::from(Bytes::new()))
     } else {
-        let note = Arc::clone(&incomplete);
+        let note = Arc::clone(&stalled);
         RequestBody::Streamed(Body::new(body.map_err(move |error| {
-            note.store(true, Ordering::Relaxed);
+            let _ = note.set(body::is_stalled(&error));
             error
         })))
     };
@@ -103,8 +103,11 @@ pub(crate) async fn relay(
             headers::end_to_end(&mut parts.headers);
             Response::from_parts(parts, Body::new(body))
         }
-        Err(_) if incomplete.load(Ordering::Relaxed) => errors::incomplete_body(provider),
-        Err(error) => span.in_scope(|| errors::upstream_error(provider, &error)),
+        Err(error) => match stalled.get() {
+            Some(true) => errors::stalled_body(provider, app.rules.body_timeout),
+            Some(false) => errors::incomplete_body(provider),
+            None => span.in_scope(|| errors::upstream_error(provider, &error)),
+        },
     })
 }
 

@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
 use crate::http::body::BodyError;
+use crate::http::body_timeout::timed;
 use crate::http::handler;
 use crate::http::{body, errors, headers, passthrough};
 
@@ -89,6 +90,7 @@ async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body
         let provider = posted.map_or_else(by_headers, |it| it.dialect.provider());
         return unknown_transfer_coding(provider);
     }
+    let request = request.map(|body| timed(body, app.rules.body_timeout));
     let Some(posted) = posted else {
         return passthrough::relay(app, endpoint, request).await;
     };

@@ -12,6 +12,7 @@ mod http2;
 mod named_upstream;
 mod pass_through;
 mod routing;
+mod slow_bodies;
 mod slow_readers;
 mod smuggling;
 mod streaming;
