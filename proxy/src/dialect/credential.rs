@@ -28,26 +28,40 @@ const CHATGPT_ACCOUNT: &str = "chatgpt-account-id";
 
 /// The provider that a request's credential surely belongs to.
 pub(super) fn provider(headers: &HeaderMap) -> Option<Provider> {
-    let credentials = [
-        bearer(headers),
-        headers.get("x-api-key").map(HeaderValue::as_bytes),
-    ];
-    let by_credential = credentials.into_iter().flatten().find_map(|credential| {
+    let has_account = headers.contains_key(CHATGPT_ACCOUNT);
+    let by_account = has_account.then_some(Provider::OpenAi);
+    providers(headers).next().or(by_account)
+}
+
+/// Whether a request has credentials that surely belong to different providers, so that wherever it goes, one goes to a stranger.
+pub(super) fn are_of_several(headers: &HeaderMap) -> bool {
+    let mut providers = providers(headers);
+    let first = providers.next();
+    providers.any(|other| first != Some(other))
+}
+
+/// The providers that the credentials surely belong to, one for each that says it.
+fn providers(headers: &HeaderMap) -> impl Iterator<Item = Provider> {
+    let bearers = headers.get_all(header::AUTHORIZATION).iter();
+    let keys = headers.get_all("x-api-key").iter();
+    let credentials = bearers
+        .filter_map(bearer)
+        .chain(keys.map(HeaderValue::as_bytes));
+    credentials.filter_map(|credential| {
         let credential = std::str::from_utf8(credential).ok()?;
         by_prefix(credential).or_else(|| by_issuer(credential))
-    });
-    let has_account = headers.contains_key(CHATGPT_ACCOUNT);
-    by_credential.or(has_account.then_some(Provider::OpenAi))
+    })
 }
 
 /// Whether the credential is an older key of `OpenAI`'s, or of a gateway that speaks as it does.
 pub(super) fn is_plain_openai_key(headers: &HeaderMap) -> bool {
-    bearer(headers).is_some_and(|token| token.starts_with(b"sk-") && !token.starts_with(b"sk-ant-"))
+    let token = headers.get(header::AUTHORIZATION).and_then(bearer);
+    token.is_some_and(|token| token.starts_with(b"sk-") && !token.starts_with(b"sk-ant-"))
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
-    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
-    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
+/// The token in a value of `Authorization`.
+fn bearer(value: &HeaderValue) -> Option<&[u8]> {
+    let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;
     scheme
         .eq_ignore_ascii_case(b"Bearer ")
         .then(|| token.trim_ascii())
@@ -82,6 +96,29 @@ mod tests {
             "eyJhbGciOiJub25lIn0.{}.s",
             BASE64_URL_SAFE_NO_PAD.encode(claims)
         )
+    }
+
+    #[test]
+    fn credentials_of_several_providers_are_told() {
+        let (ant, proj) = (
+            ("x-api-key", "sk-ant-1"),
+            ("authorization", "Bearer sk-proj-1"),
+        );
+        for (lines, several) in [
+            (&[ant, proj][..], true),
+            (&[proj, ("authorization", "Bearer sk-ant-1")], true),
+            (&[("x-api-key", "x"), ant, proj], true),
+            (&[ant, ("authorization", "Bearer sk-ant-oat01-1")], false),
+            (&[proj, ("x-api-key", "x")], false),
+            (&[ant, ("chatgpt-account-id", "1")], false),
+            (&[], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            assert_eq!(are_of_several(&headers), several, "{lines:?}");
+        }
     }
 
     #[test]

@@ -114,6 +114,11 @@ impl Provider {
         credential::provider(headers)
     }
 
+    /// Whether the credentials in these headers surely belong to different providers.
+    pub(crate) fn has_several_credentials(headers: &HeaderMap) -> bool {
+        credential::are_of_several(headers)
+    }
+
     /// The provider of a request that is in no dialect, by its path and by the headers that its clients always send.
     pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
         if let Some(provider) = Self::named_by(path).or_else(|| Self::of_credential(headers)) {

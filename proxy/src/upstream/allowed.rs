@@ -44,6 +44,10 @@ pub(crate) enum NotAllowed {
         of_credential: Provider,
         of_path: Provider,
     },
+    #[error(
+        "the request has credentials of different providers, and is sent nowhere. Send those of one provider alone"
+    )]
+    SeveralCredentials,
 }
 
 impl AllowedUpstreams {

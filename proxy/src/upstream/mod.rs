@@ -119,7 +119,7 @@ impl Upstream {
     /// The upstream that a request with these headers goes to whose path is `provider`'s.
     ///
     /// # Errors
-    /// When it names an upstream that is not allowed, or its credential is another provider's.
+    /// When it names an upstream that is not allowed, or a credential of it is another provider's.
     pub(crate) fn destination(
         &self,
         provider: Provider,
@@ -127,6 +127,9 @@ impl Upstream {
     ) -> Result<Destination, NotAllowed> {
         if let Some(custom) = self.allowed.named(headers)? {
             return Ok(Destination::Custom(custom));
+        }
+        if Provider::has_several_credentials(headers) {
+            return Err(NotAllowed::SeveralCredentials);
         }
         match Provider::of_credential(headers) {
             Some(of_credential) if of_credential != provider => Err(NotAllowed::OtherProvider {

@@ -118,6 +118,18 @@ async fn a_key_goes_to_its_own_provider_or_nowhere() {
             "{said}"
         );
     }
+    for path in [
+        "/v1/models",
+        "/v1/messages",
+        "/v1/responses",
+        "/openai/v1/models",
+    ] {
+        let call = Call::post(path, "{}").header("authorization", "Bearer sk-proj-1");
+        let answer = stage_of_two
+            .send(&call.header("x-api-key", "sk-ant-1"))
+            .await;
+        assert_eq!(answer.status(), 421, "{path}");
+    }
     assert_eq!((stage_of_two.provider.untaken(), other.untaken()), (0, 0));
     // A path below a provider's name is that provider's, whatever its end is another's for.
     let call = Call::post("/anthropic/v1/chat/completions", "{}").header("x-api-key", "sk-ant-1");
