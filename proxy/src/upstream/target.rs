@@ -9,12 +9,12 @@ use crate::dialect::PROVIDER_PREFIXES;
 /// How the base URL ends of an API that has the endpoints of `OpenAI`'s Responses API without `/v1`: `ChatGPT`'s for Codex.
 const CODEX: &str = "/codex";
 
+/// How many times servers between here and the API are thought to decode a path.
+const MAX_DECODED: usize = 3;
+
 /// The path and query of a request to the API whose base URL has the path `base`. A base that ends in `/v1`, as clients word it, does not
 /// double it. `None` where that is no path.
 pub(super) fn target(base: &str, asked: &RequestLine<'_>) -> Option<PathAndQuery> {
-    if climbs(asked.path.path()) {
-        return None;
-    }
     let base = base.trim_end_matches('/');
     let path = without_provider(asked.path.path());
     let target = match asked.endpoint.map(|endpoint| endpoint.path) {
@@ -25,6 +25,9 @@ pub(super) fn target(base: &str, asked: &RequestLine<'_>) -> Option<PathAndQuery
         Some(canonical) if canonical.strip_prefix("/v1") == Some(path) => join(base, canonical),
         _ => join(base, path),
     };
+    if climbs(base, &target) {
+        return None;
+    }
     let query = asked.path.query().map(|query| format!("?{query}"));
     let target = [target, query.unwrap_or_default()].concat();
     if target == asked.path.as_str() {
@@ -33,17 +36,30 @@ pub(super) fn target(base: &str, asked: &RequestLine<'_>) -> Option<PathAndQuery
     target.parse().ok()
 }
 
-/// Whether a path leads above the one that it is joined to, for a server that decodes it before or after it resolves `..`.
-fn climbs(path: &str) -> bool {
-    let path = percent_decode_str(path).decode_utf8_lossy();
+/// Whether a path that begins with `base` leads above it, for a server that resolves `..` before or after it decodes escapes, up to three
+/// times.
+fn climbs(base: &str, path: &str) -> bool {
+    let mut path = path.to_owned();
+    for _ in 0..=MAX_DECODED {
+        if climbs_as_written(base, &path) {
+            return true;
+        }
+        path = percent_decode_str(&path).decode_utf8_lossy().into_owned();
+    }
+    false
+}
+
+fn climbs_as_written(base: &str, path: &str) -> bool {
+    let of_base = base
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .count();
     let mut depth = 0_usize;
     for segment in path.split(['/', '\\']) {
         match segment {
             "" | "." => {}
-            ".." => match depth.checked_sub(1) {
-                Some(above) => depth = above,
-                None => return true,
-            },
+            ".." if depth <= of_base => return true,
+            ".." => depth -= 1,
             _ => depth += 1,
         }
     }
@@ -122,6 +138,10 @@ mod tests {
             ("/v1/%2e.%5C..%5cadmin", true),
             ("/v1//../../admin", true),
             ("/..", true),
+            ("/openai/../admin", true),
+            ("/anthropic/%2e%2e/admin", true),
+            ("/v1/%252e%252e/%252e%252e/admin", true),
+            ("/a%2fb/../../admin", true),
             ("/v1//odd/../path", false),
             ("/v1/../admin", false),
             ("/v1/files/a..b", false),
@@ -137,6 +157,14 @@ mod tests {
             };
             assert_eq!(target("/base", &asked).is_none(), leaves, "{path}");
         }
+        // Where the base has the version already, the path's is not sent.
+        let path = PathAndQuery::from_static("/v1/../admin");
+        let asked = RequestLine {
+            method: Method::GET,
+            path: &path,
+            endpoint: None,
+        };
+        assert_eq!(target("/base/v1", &asked), None);
     }
 
     #[test]

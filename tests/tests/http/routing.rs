@@ -50,6 +50,8 @@ async fn no_path_climbs_above_the_provider_s_base() {
         "/v1/../../admin",
         "/v1/%2e%2e/../admin",
         "/v1/..%2f../admin",
+        "/openai/../admin",
+        "/anthropic/%2e%2e/admin",
         "/..",
     ] {
         let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
