@@ -11,7 +11,8 @@ use url::{Host, Url};
 #[derive(Debug, Clone)]
 pub(crate) struct OwnHosts {
     names: Vec<String>,
-    /// Whether it listens on every address of the machine, so that it can be reached by any.
+    /// Whether it listens on every address of the machine, so that it can be reached by any. Pages of other machines' addresses are of another
+    /// origin all the same.
     any_address: bool,
 }
 
@@ -33,7 +34,9 @@ impl OwnHosts {
             Authority::try_from(host.as_bytes()).ok()
         };
         let authority = request.uri().authority().cloned().or_else(by_header);
-        authority.is_some_and(|authority| self.has(authority.host()))
+        authority.is_some_and(|authority| {
+            self.has(authority.host()) || (self.any_address && is_address(authority.host()))
+        })
     }
 
     /// Whether a request is a page's of another origin. Only browsers say where a request comes from.
@@ -57,11 +60,15 @@ impl OwnHosts {
         }
         match Host::parse(&host) {
             Ok(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Ok(Host::Ipv4(address)) => address.is_loopback() || self.any_address,
-            Ok(Host::Ipv6(address)) => address.is_loopback() || self.any_address,
+            Ok(Host::Ipv4(address)) => address.is_loopback(),
+            Ok(Host::Ipv6(address)) => address.is_loopback(),
             Err(_) => false,
         }
     }
+}
+
+fn is_address(host: &str) -> bool {
+    matches!(Host::parse(host), Ok(Host::Ipv4(_) | Host::Ipv6(_)))
 }
 
 #[cfg(test)]
@@ -97,6 +104,9 @@ mod tests {
 
     #[test]
     fn a_page_of_another_origin_is_told() {
+        let mut page_elsewhere = HeaderMap::new();
+        page_elsewhere.insert(header::ORIGIN, "http://203.0.113.5".parse().unwrap());
+        assert!(OwnHosts::new("0.0.0.0", &[]).is_cross_origin(&page_elsewhere));
         let hosts = OwnHosts::new("127.0.0.1", &["tools.example".to_owned()]);
         for (origin, is_cross) in [
             (None, false),
