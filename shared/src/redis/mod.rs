@@ -20,3 +20,8 @@ pub use self::eviction::Evicts;
 pub use self::pool::RedisPool;
 pub(crate) use self::pool::Retry;
 pub use self::url::RedisUrl;
+
+/// The reply to `TIME`, seconds and microseconds, in milliseconds since 1970.
+pub(crate) const fn unix_ms((seconds, micros): (u64, u64)) -> u64 {
+    seconds * 1000 + micros / 1000
+}

@@ -54,7 +54,7 @@ impl Entry {
 }
 
 /// What a comparison of a process's secret with the store's has shown.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub enum SecretCheck {
     /// They are the same.
     Same,
@@ -62,16 +62,6 @@ pub enum SecretCheck {
     Restored,
     /// The store holds this one: it has lost its data, and another process was first to give it a secret.
     Replaced(DigestKey),
-}
-
-impl std::fmt::Debug for SecretCheck {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Same => "Same",
-            Self::Restored => "Restored",
-            Self::Replaced(_) => "Replaced",
-        })
-    }
 }
 
 /// A place for entries, shared by all replicas of a deployment.

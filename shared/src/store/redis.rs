@@ -12,7 +12,7 @@ use redis::{ErrorKind, RedisResult, Script, ScriptInvocation, cmd, pipe};
 use super::{Entry, Key, SecretCheck, Store, StoreError};
 use crate::contract::id::DigestKey;
 use crate::contract::keys::Keys;
-use crate::redis::{Evicts, RedisPool, RedisUrl, Retry};
+use crate::redis::{Evicts, RedisPool, RedisUrl, Retry, unix_ms};
 
 /// How long a response may take where the caller sets no shorter budget: enough for 5 MB over a slow line.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -78,23 +78,23 @@ impl RedisStore {
     }
 
     async fn digest_key_with(&self, retry: Retry) -> Result<DigestKey, StoreError> {
-        let name = self.keys.secret();
-        let read = |connection| read_or_make_secret(connection, &name, self.pool.evicts());
-        let secret = self.pool.call(READ_SECRET, retry, read).await?;
-        parse_secret(&secret, &name)
+        let fresh = DigestKey::random();
+        let secret = self.read_or_write_secret(READ_SECRET, retry, &fresh).await;
+        secret.map(|(_, secret)| secret)
     }
 
-    /// Writes this process's secret unless there is one by now; whether it was written, and which is there afterwards.
-    async fn restore_secret(
+    /// The deployment's secret, which is `candidate` where there was none; whether that was so.
+    async fn read_or_write_secret(
         &self,
-        name: &str,
-        own: &DigestKey,
-    ) -> Result<(bool, Vec<u8>), StoreError> {
-        let mut both = pipe();
-        both.cmd("SET").arg(name).arg(hex(own)).arg("NX").get(name);
-        let reply = self.pool.query(CHECK_SECRET, Retry::Once, &both).await?;
-        let (written, found): (Option<String>, Vec<u8>) = reply;
-        Ok((written.is_some(), found))
+        operation: &'static str,
+        retry: Retry,
+        candidate: &DigestKey,
+    ) -> Result<(bool, DigestKey), StoreError> {
+        let name = self.keys.secret();
+        let evicts = self.pool.evicts();
+        let read = |to| read_or_write_secret(to, &name, candidate, evicts.clone());
+        let (written, secret) = self.pool.call(operation, retry, read).await?;
+        Ok((written, parse_secret(&secret, &name)?))
     }
 
     async fn read_with(
@@ -108,8 +108,8 @@ impl RedisStore {
         let mut both = pipe();
         both.cmd("MGET").arg(self.names(keys)).cmd("TIME");
         let reply = self.pool.query(READ, retry, &both);
-        let (values, (seconds, micros)): (Vec<Option<Vec<u8>>>, (u64, u64)) = reply.await?;
-        let now = (seconds * 1000 + micros / 1000, Instant::now());
+        let (values, time): (Vec<Option<Vec<u8>>>, (u64, u64)) = reply.await?;
+        let now = (unix_ms(time), Instant::now());
         *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         let values = values.into_iter();
         Ok(values.map(|value| value.map(Bytes::from)).collect())
@@ -146,21 +146,13 @@ impl Store for RedisStore {
     }
 
     async fn check_secret(&self, own: &DigestKey) -> Result<SecretCheck, StoreError> {
-        if let Some(evicts) = self.pool.evicts() {
-            return Err(StoreError::other(CHECK_SECRET, evicts));
-        }
-        let name = self.keys.secret();
-        let get = cmd("GET").arg(&name).to_owned();
-        let found: Option<Vec<u8>> = self.pool.query(CHECK_SECRET, Retry::Once, &get).await?;
-        let (is_restored, found) = match found {
-            Some(found) => (false, found),
-            None => self.restore_secret(&name, own).await?,
-        };
-        let found = parse_secret(&found, &name)?;
-        Ok(match (found.as_bytes() == own.as_bytes(), is_restored) {
-            (true, false) => SecretCheck::Same,
-            (true, true) => SecretCheck::Restored,
-            (false, _) => SecretCheck::Replaced(found),
+        let (made, found) = self
+            .read_or_write_secret(CHECK_SECRET, Retry::Once, own)
+            .await?;
+        Ok(match found.as_bytes() == own.as_bytes() {
+            true if made => SecretCheck::Restored,
+            true => SecretCheck::Same,
+            false => SecretCheck::Replaced(found),
         })
     }
 
@@ -237,32 +229,31 @@ fn check_written(entries: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The deployment's secret in Redis; makes one where there is none, unless Redis evicts keys.
-async fn read_or_make_secret(
+/// The deployment's secret in Redis; writes this one where there is none, unless Redis evicts keys. And whether it was written.
+async fn read_or_write_secret(
     mut connection: MultiplexedConnection,
     name: &str,
+    candidate: &DigestKey,
     evicts: Option<Evicts>,
-) -> RedisResult<Vec<u8>> {
+) -> RedisResult<(bool, Vec<u8>)> {
     // Read first: a full Redis refuses the SET even where there is nothing to set.
     let found: Option<Vec<u8>> = cmd("GET").arg(name).query_async(&mut connection).await?;
     if let Some(found) = found {
-        return Ok(found);
+        return Ok((false, found));
     }
     if let Some(evicts) = evicts {
         let problem = "the deployment's secret is not made";
         return Err((ErrorKind::InvalidClientConfig, problem, evicts.to_string()).into());
     }
-    let fresh = hex(&DigestKey::random());
-    let (found,): (Vec<u8>,) = pipe()
-        .cmd("SET")
+    let mut both = pipe();
+    both.cmd("SET")
         .arg(name)
-        .arg(fresh)
+        .arg(hex(candidate))
         .arg("NX")
-        .ignore()
-        .get(name)
-        .query_async(&mut connection)
-        .await?;
-    Ok(found)
+        .get(name);
+    let reply: (Option<String>, Vec<u8>) = both.query_async(&mut connection).await?;
+    let (written, found) = reply;
+    Ok((written.is_some(), found))
 }
 
 /// A secret as it is stored: in hexadecimal digits.

@@ -6,7 +6,7 @@ use super::scripts;
 use super::work_queue::RedisWorkQueue;
 use crate::queue::dead_letter;
 use crate::queue::limits::ms;
-use crate::redis::Retry;
+use crate::redis::{Retry, unix_ms};
 use crate::store::StoreError;
 
 impl RedisWorkQueue {
@@ -42,15 +42,12 @@ impl RedisWorkQueue {
         read.add_command(cmd("TIME"))
             .zrange_withscores(self.keys.workers(), 0, -1);
         let reply = self.pool.query("look for dead workers", Retry::Once, &read);
-        let ((seconds, micros), scores): ((u64, u64), Vec<(String, f64)>) = reply.await?;
+        let (time, scores): (_, Vec<(String, f64)>) = reply.await?;
         #[expect(
             clippy::cast_precision_loss,
             reason = "milliseconds fit for 285,000 years"
         )]
-        let (now, stale) = (
-            (seconds * 1000 + micros / 1000) as f64,
-            ms(self.timing.stale_after) as f64,
-        );
+        let (now, stale) = (unix_ms(time) as f64, ms(self.timing.stale_after) as f64);
         Ok(scores
             .into_iter()
             .filter(|(worker, score)| worker != self.id() && (now - score >= stale || *score > now))

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Content, QueueAdmin};
 use crate::contract::job::Envelope;
 use crate::queue::dead_letter;
-use crate::redis::Retry;
+use crate::redis::{Retry, unix_ms};
 use crate::store::StoreError;
 
 const OPERATION: &str = "read the dead list";
@@ -52,8 +52,8 @@ impl QueueAdmin {
             .llen(self.keys.dead())
             .lrange(self.keys.dead(), 0, last_index(limit));
         let reply = self.pool.query(OPERATION, Retry::Once, &all);
-        let ((seconds, micros), length, entries): ((u64, u64), u64, Vec<Vec<u8>>) = reply.await?;
-        let now = seconds * 1000 + micros / 1000;
+        let (time, length, entries): (_, u64, Vec<Vec<u8>>) = reply.await?;
+        let now = unix_ms(time);
         let more = length.saturating_sub(entries.len() as u64);
         let dead = entries.iter().map(|entry| self.dead_letter(entry, now));
         Ok(DeadLetters {
