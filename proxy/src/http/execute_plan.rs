@@ -205,8 +205,8 @@ fn requeue_if_overdue(
     }
 }
 
-/// Compresses these blocks as far as the entry budget lasts. A block that is being compressed when it ends is finished in vain; those after
-/// it are not begun.
+/// Compresses these blocks as far as the entry budget lasts. A block that is being compressed when it ends is given up, and those after it
+/// are not begun.
 async fn compress_within_budget(
     app: &App,
     body: &Bytes,

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use bytes::Bytes;
-use headroom_shared::compress::{Earlier, compress, equivalent, expand};
+use headroom_shared::compress::{Deadline, Earlier, NoForm, compress, equivalent, expand};
 use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::prefix::Form;
 
@@ -14,8 +14,8 @@ use super::known_prefix::KnownPrefix;
 use super::skip_reason::SkipReason;
 use crate::scan::{CacheLife, Scan};
 
-/// What a compressor surely gets through in a millisecond, in bytes: a block too large for what is left of the budget is not
-/// begun, because nothing can stop it.
+/// What a compressor surely gets through in a millisecond, in bytes: a block too large for what is left of the budget is not begun, for
+/// it would take that from the blocks after it.
 const BYTES_A_MS: u128 = 20_000;
 
 /// The blocks of a request that are sent for the first time: from this position in the scan to the end.
@@ -85,7 +85,7 @@ pub(crate) fn compress_blocks(
     let mut history = History {
         complete: scan.references,
         if_incomplete: SkipReason::ReferencesOff,
-        earlier: Earlier::default(),
+        earlier: Earlier::default().until(Deadline::at(deadline)),
     };
     let blocks: Vec<_> = blocks::unescaped(body, scan).collect();
     let first_visible = scan.blocks_from(scan.first_visible_message());
@@ -138,6 +138,7 @@ impl<'a> History<'a> {
     fn compress(&self, block: &JobBlock) -> CompressResult {
         match compress(block.source(), &self.earlier) {
             Ok(text) => Ok(Form::new(block.block, &text)),
+            Err(NoForm::OutOfTime) => Err(SkipReason::EntryBudget),
             Err(none) if self.complete => Err(none.into()),
             Err(_) => Err(self.if_incomplete),
         }
