@@ -10,10 +10,10 @@ use http::{HeaderMap, HeaderName};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use crate::http::own_hosts::OwnHosts;
 use crate::jobs::Jobs;
 use crate::memory::MemoryBudget;
 use crate::metrics::Counts;
+use crate::own_hosts::OwnHosts;
 use crate::plan::Planner;
 use crate::records::{Budget, Records};
 use crate::scan::ScanCache;

@@ -119,8 +119,12 @@ impl Provider {
         credential::are_of_several(headers)
     }
 
-    /// The provider of a request that is in no dialect, by its path and by the headers that its clients always send.
-    pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
+    /// The provider of a request: of its endpoint, if it asks one, else by its path and by the headers that the provider's clients always
+    /// send.
+    pub(crate) fn of(endpoint: Option<Endpoint>, path: &str, headers: &HeaderMap) -> Self {
+        if let Some(endpoint) = endpoint {
+            return endpoint.dialect.provider();
+        }
         if let Some(provider) = Self::named_by(path).or_else(|| Self::of_credential(headers)) {
             return provider;
         }
@@ -254,7 +258,11 @@ mod tests {
             let header =
                 |(name, value): &(&str, &str)| (name.parse().unwrap(), value.parse().unwrap());
             let headers = HeaderMap::from_iter(headers.iter().map(header));
-            assert_eq!(Provider::of(path, &headers), expected, "{path} {headers:?}");
+            assert_eq!(
+                Provider::of(None, path, &headers),
+                expected,
+                "{path} {headers:?}"
+            );
         }
     }
 
@@ -262,7 +270,7 @@ mod tests {
     fn a_prefix_names_the_provider() {
         let headers = HeaderMap::new();
         assert_eq!(
-            Provider::of("/anthropic/v1/models", &headers),
+            Provider::of(None, "/anthropic/v1/models", &headers),
             Provider::Anthropic
         );
         for path in [
@@ -270,9 +278,19 @@ mod tests {
             "/api/codex/usage",
             "/backend-api/codex/models",
         ] {
-            assert_eq!(Provider::of(path, &headers), Provider::OpenAi, "{path}");
+            assert_eq!(
+                Provider::of(None, path, &headers),
+                Provider::OpenAi,
+                "{path}"
+            );
         }
-        assert_eq!(Provider::of("/api/hello", &headers), Provider::Anthropic);
-        assert_eq!(Provider::of("/anthropics", &headers), Provider::OpenAi);
+        assert_eq!(
+            Provider::of(None, "/api/hello", &headers),
+            Provider::Anthropic
+        );
+        assert_eq!(
+            Provider::of(None, "/anthropics", &headers),
+            Provider::OpenAi
+        );
     }
 }

@@ -1,7 +1,6 @@
 //! Reads a request's whole body into memory.
 
 use std::collections::VecDeque;
-use std::error::Error as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -15,8 +14,17 @@ use crate::http::body_timeout::Stalled;
 use crate::http::settings;
 use crate::memory::MemoryBudget;
 
-/// Why a body could not be read.
+/// A body of a request, as far as it was read.
 #[derive(Debug)]
+pub(crate) enum ReceivedBody {
+    /// All of it.
+    Whole(Bytes),
+    /// What was read before there was no memory for more, and the rest.
+    OverBudget(Body),
+}
+
+/// Why a body could not be read.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum BodyError {
     /// It is larger than the limit.
     TooLarge,
@@ -24,20 +32,16 @@ pub(crate) enum BodyError {
     Incomplete,
     /// Nothing more of it came for too long.
     Stalled,
-    /// There is no memory for all of it: what was read of it, and the rest.
-    OverBudget(Body),
 }
 
-/// Whether [`Stalled`] is among the causes of a body's error.
-pub(super) fn is_stalled(error: &axum::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if error.is::<Stalled>() {
-            return true;
+impl From<&axum::Error> for BodyError {
+    fn from(error: &axum::Error) -> Self {
+        if anyhow::Chain::new(error).any(|cause| cause.is::<Stalled>()) {
+            Self::Stalled
+        } else {
+            Self::Incomplete
         }
-        cause = error.source();
     }
-    false
 }
 
 /// A body of at least this size that comes in one piece is not copied out of the buffer it was read into, which may be a few times as
@@ -51,26 +55,27 @@ pub(crate) async fn read(
     mut body: Body,
     headers: &HeaderMap,
     (limit, budget): (usize, &MemoryBudget),
-) -> Result<Bytes, BodyError> {
+) -> Result<ReceivedBody, BodyError> {
     let is_too_large = body.size_hint().lower() > limit as u64;
     if is_too_large && expects_continue(headers) {
         return Err(BodyError::TooLarge);
     }
-    let whole = if is_too_large {
-        Err(Unread::TooLarge)
+    let read = if is_too_large {
+        Err(BodyError::TooLarge)
     } else {
         read_at_most(&mut body, limit, budget).await
     };
-    match whole {
-        Ok(whole) => Ok(whole),
-        Err(Unread::Failed(error)) if is_stalled(&error) => Err(BodyError::Stalled),
-        Err(Unread::Failed(_)) => Err(BodyError::Incomplete),
-        Err(Unread::OverBudget(read)) => Err(BodyError::OverBudget(Body::new(ResumedBody::new(
-            read, body,
-        )))),
-        Err(Unread::TooLarge) => {
-            discard(body, limit).await;
-            Err(BodyError::TooLarge)
+    match read {
+        Ok(Read::Whole(whole)) => Ok(ReceivedBody::Whole(whole)),
+        Ok(Read::Beginning(read)) => {
+            let body = ResumedBody::new(read, body);
+            Ok(ReceivedBody::OverBudget(Body::new(body)))
+        }
+        Err(error) => {
+            if matches!(error, BodyError::TooLarge) {
+                discard(body, limit).await;
+            }
+            Err(error)
         }
     }
 }
@@ -98,32 +103,31 @@ pub(super) async fn discard(mut body: Body, limit: usize) {
     let _ = tokio::time::timeout(settings::DISCARD_TIMEOUT, read).await;
 }
 
-/// Why the rest of a body was not read.
-enum Unread {
-    TooLarge,
-    Failed(axum::Error),
-    /// This much was read.
-    OverBudget(VecDeque<Bytes>),
+/// What was read of a body.
+enum Read {
+    Whole(Bytes),
+    /// As much as there was memory for.
+    Beginning(VecDeque<Bytes>),
 }
 
 async fn read_at_most(
     body: &mut Body,
     limit: usize,
     budget: &MemoryBudget,
-) -> Result<Bytes, Unread> {
+) -> Result<Read, BodyError> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(0);
     let Ok(mut memory) = budget.body() else {
-        return Err(Unread::OverBudget(VecDeque::new()));
+        return Ok(Read::Beginning(VecDeque::new()));
     };
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(Unread::Failed)?.into_data() else {
+        let Ok(data) = frame.map_err(|error| BodyError::from(&error))?.into_data() else {
             continue;
         };
         let is_whole = whole.is_empty() && data.len() == announced;
         let length = whole.len() + data.len();
         if length > limit {
-            return Err(Unread::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         if length > whole.capacity() {
             // Who announces much and sends little holds little.
@@ -131,16 +135,16 @@ async fn read_at_most(
             let capacity = announced.min(bound).max(length);
             if memory.grow(capacity - whole.capacity()).is_err() {
                 let read = memory.held_by(whole);
-                return Err(Unread::OverBudget([read, data].into()));
+                return Ok(Read::Beginning([read, data].into()));
             }
             if is_whole && announced >= MIN_UNCOPIED {
-                return Ok(memory.held_by(data));
+                return Ok(Read::Whole(memory.held_by(data)));
             }
             whole.reserve_exact(capacity - whole.len());
         }
         whole.extend_from_slice(&data);
     }
-    Ok(memory.held_by(whole))
+    Ok(Read::Whole(memory.held_by(whole)))
 }
 
 /// A body of which the beginning was read before.

@@ -1,12 +1,12 @@
 //! Error responses of the proxy itself, in the format of the provider, which its clients understand.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
+use crate::app::Rules;
 use crate::dialect::Provider;
+use crate::http::body::BodyError;
 use crate::upstream::UpstreamError;
 use crate::upstream::allowed::NotAllowed;
 
@@ -45,19 +45,28 @@ pub(crate) fn over_budget(provider: Provider) -> Response<Body> {
     response
 }
 
-/// The response to a body that the client did not send whole.
-pub(crate) fn incomplete_body(provider: Provider) -> Response<Body> {
-    let message = "the request body ended before all of it had come";
-    error(provider, StatusCode::BAD_REQUEST, message)
-}
-
-/// The response to a body of which nothing more came for as long as it may take.
-pub(crate) fn stalled_body(provider: Provider, limit: Duration) -> Response<Body> {
-    let seconds = limit.as_secs();
-    let message = format!(
-        "nothing more of the request body came for {seconds} s (HEADROOM_BODY_TIMEOUT_SECONDS)"
-    );
-    error(provider, StatusCode::REQUEST_TIMEOUT, &message)
+/// The response to a request whose body could not be read within what the settings allow.
+pub(crate) fn body_error(provider: Provider, body: BodyError, rules: &Rules) -> Response<Body> {
+    let (status, message) = match body {
+        BodyError::TooLarge => {
+            let limit = rules.max_body_bytes;
+            let message =
+                format!("the request body is larger than {limit} bytes (HEADROOM_MAX_BODY_BYTES)");
+            (StatusCode::PAYLOAD_TOO_LARGE, message)
+        }
+        BodyError::Stalled => {
+            let seconds = rules.body_timeout.as_secs();
+            let message = format!(
+                "nothing more of the request body came for {seconds} s (HEADROOM_BODY_TIMEOUT_SECONDS)"
+            );
+            (StatusCode::REQUEST_TIMEOUT, message)
+        }
+        BodyError::Incomplete => {
+            let message = "the request body ended before all of it had come";
+            (StatusCode::BAD_REQUEST, message.to_owned())
+        }
+    };
+    error(provider, status, &message)
 }
 
 /// The response to a request whose provider switched protocols unasked.

@@ -65,7 +65,7 @@ impl RequestContext {
         };
         let received = match received {
             Ok(received) => received,
-            Err(error) => return self.body_error(&error),
+            Err(error) => return errors::body_error(provider, error, &self.app.rules),
         };
         let outgoing = self.plan(endpoint, &parts.headers, &received).await;
         if outgoing.is_decoded() {
@@ -236,20 +236,5 @@ impl RequestContext {
             None => Body::new(body),
         };
         Response::from_parts(parts, body)
-    }
-
-    fn body_error(&self, error: &BodyError) -> Response<Body> {
-        let provider = self.dialect.provider();
-        match error {
-            BodyError::TooLarge => {
-                let limit = self.app.rules.max_body_bytes;
-                let message = format!(
-                    "the request body is larger than {limit} bytes (HEADROOM_MAX_BODY_BYTES)"
-                );
-                errors::error(provider, StatusCode::PAYLOAD_TOO_LARGE, &message)
-            }
-            BodyError::Stalled => errors::stalled_body(provider, self.app.rules.body_timeout),
-            BodyError::Incomplete | BodyError::OverBudget(_) => errors::incomplete_body(provider),
-        }
     }
 }

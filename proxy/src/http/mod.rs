@@ -11,7 +11,6 @@ mod handler;
 mod headers;
 mod hop_by_hop;
 mod outgoing;
-pub(crate) mod own_hosts;
 mod passthrough;
 mod report_skipped;
 mod routes;

@@ -11,6 +11,7 @@ use http_body_util::BodyExt as _;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
+use crate::http::body::BodyError;
 use crate::http::headers::{self, RequestId};
 use crate::http::websocket::Upgrade;
 use crate::http::{body, errors};
@@ -38,7 +39,7 @@ pub(crate) async fn relay_over_budget(
         "no memory is left for a body: it goes out unread"
     );
     app.counts.request(Decision::Forwarded, length, length, 0);
-    let mut response = relay(app.clone(), Some(endpoint), request).await;
+    let mut response = relay(app, Some(endpoint), request).await;
     headers::set_decision(response.headers_mut(), Decision::Forwarded, 0);
     headers::set_reason(response.headers_mut(), "memory");
     response
@@ -54,8 +55,7 @@ pub(crate) async fn relay(
     let upgrade = Upgrade::take_from(&mut request);
     let (mut parts, body) = request.into_parts();
     let span = tracing::info_span!("request", %id, path = parts.uri.path());
-    let by_headers = || Provider::of(parts.uri.path(), &parts.headers);
-    let provider = endpoint.map_or_else(by_headers, |it| it.dialect.provider());
+    let provider = Provider::of(endpoint, parts.uri.path(), &parts.headers);
     let Some(path) = parts.uri.path_and_query() else {
         let message = format!("{} is not a path that can be forwarded", parts.uri);
         return id.set_on(errors::error(provider, StatusCode::BAD_REQUEST, &message));
@@ -73,14 +73,14 @@ pub(crate) async fn relay(
     if let Some(upgrade) = &upgrade {
         upgrade.add_to(&mut parts.headers);
     }
-    // Whether the client's body stalled, if it ended early.
-    let stalled = Arc::new(OnceLock::new());
+    // Why the client's body ended early, if it did.
+    let body_error = Arc::new(OnceLock::new());
     let body = if body.is_end_stream() {
         RequestBody::Whole(Rope::from(Bytes::new()))
     } else {
-        let note = Arc::clone(&stalled);
+        let note = Arc::clone(&body_error);
         RequestBody::Streamed(Body::new(body.map_err(move |error| {
-            let _ = note.set(body::is_stalled(&error));
+            let _ = note.set(BodyError::from(&error));
             error
         })))
     };
@@ -103,9 +103,8 @@ pub(crate) async fn relay(
             headers::end_to_end(&mut parts.headers);
             Response::from_parts(parts, Body::new(body))
         }
-        Err(error) => match stalled.get() {
-            Some(true) => errors::stalled_body(provider, app.rules.body_timeout),
-            Some(false) => errors::incomplete_body(provider),
+        Err(error) => match body_error.get() {
+            Some(body_error) => errors::body_error(provider, *body_error, &app.rules),
             None => span.in_scope(|| errors::upstream_error(provider, &error)),
         },
     })

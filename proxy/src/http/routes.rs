@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
-use crate::http::body::BodyError;
+use crate::http::body::ReceivedBody;
 use crate::http::body_timeout::timed;
 use crate::http::handler;
 use crate::http::{body, errors, headers, passthrough};
@@ -48,9 +48,9 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
 /// Refuses a request that does not say once for which host it is. HTTP/1.0 need not say it.
 async fn refuse_unclear_host(request: Request, next: Next) -> Response<Body> {
     if request.version() >= Version::HTTP_11 && !headers::names_one_host(&request) {
-        let provider = Provider::of(request.uri().path(), request.headers());
+        let endpoint = Endpoint::of(request.uri().path());
         let message = "the request must have one Host header";
-        return errors::error(provider, StatusCode::BAD_REQUEST, message);
+        return refused(endpoint, &request, StatusCode::BAD_REQUEST, message);
     }
     next.run(request).await
 }
@@ -74,21 +74,19 @@ async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body
     let endpoint = Endpoint::of(request.uri().path());
     let posted = endpoint.filter(|_| request.method() == Method::POST);
     if request.method() == Method::POST && app.rules.own_hosts.is_cross_origin(request.headers()) {
-        let provider = Provider::of(request.uri().path(), request.headers());
         let message = "a web page of another origin may not post here: list its host in HEADROOM_ALLOWED_HOSTS to allow it";
-        return errors::error(provider, StatusCode::FORBIDDEN, message);
+        return refused(endpoint, &request, StatusCode::FORBIDDEN, message);
     }
     if let Some(name) = &app.rules.tenant_header
         && request.headers().get_all(name).iter().nth(1).is_some()
     {
-        let provider = Provider::of(request.uri().path(), request.headers());
         let message = format!("{name} is there twice: name one tenant");
-        return errors::error(provider, StatusCode::BAD_REQUEST, &message);
+        return refused(endpoint, &request, StatusCode::BAD_REQUEST, &message);
     }
     if headers::has_unknown_transfer_coding(request.headers()) {
-        let by_headers = || Provider::of(request.uri().path(), request.headers());
-        let provider = posted.map_or_else(by_headers, |it| it.dialect.provider());
-        return unknown_transfer_coding(provider);
+        // RFC 9112, section 6.1.
+        let message = "no transfer coding but chunked is understood";
+        return refused(endpoint, &request, StatusCode::NOT_IMPLEMENTED, message);
     }
     let request = request.map(|body| timed(body, app.rules.body_timeout));
     let Some(posted) = posted else {
@@ -97,18 +95,24 @@ async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body
     let (parts, body) = request.into_parts();
     let limits = (app.rules.max_body_bytes, &app.memory);
     match body::read(body, &parts.headers, limits).await {
-        Err(BodyError::OverBudget(body)) => {
+        Ok(ReceivedBody::OverBudget(body)) => {
             let request = Request::from_parts(parts, body);
             passthrough::relay_over_budget(app, posted, request).await
         }
-        received => handler::handle(app, posted, parts, received).await,
+        Ok(ReceivedBody::Whole(whole)) => handler::handle(app, posted, parts, Ok(whole)).await,
+        Err(error) => handler::handle(app, posted, parts, Err(error)).await,
     }
 }
 
-/// The response to a body in a transfer coding that is not known here (RFC 9112, section 6.1).
-fn unknown_transfer_coding(provider: Provider) -> Response<Body> {
-    let message = "no transfer coding but chunked is understood";
-    errors::error(provider, StatusCode::NOT_IMPLEMENTED, message)
+/// The response to a request that is sent nowhere, in the shape of its provider.
+fn refused(
+    endpoint: Option<Endpoint>,
+    request: &Request,
+    status: StatusCode,
+    message: &str,
+) -> Response<Body> {
+    let provider = Provider::of(endpoint, request.uri().path(), request.headers());
+    errors::error(provider, status, message)
 }
 
 async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {

@@ -192,7 +192,7 @@ impl Cache {
         };
         let records = self.records.iter();
         let records: Vec<(PrefixId, SentRecord)> = records
-            .map(|(prefix, held)| (prefix, SentRecord::clone(&held.record)))
+            .map(|(prefix, cached)| (prefix, SentRecord::clone(&cached.record)))
             .collect();
         let opened = self.openings.iter().map(|(opening, ())| opening);
         // Forms first: whoever finds a record finds its forms.
@@ -202,7 +202,7 @@ impl Cache {
 
     /// Drops everything.
     pub(super) fn clear(&self) {
-        let _guard = self.lock();
+        let _locked = self.lock();
         self.records.clear();
         self.forms.clear();
         self.openings.clear();
