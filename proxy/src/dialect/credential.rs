@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::Value;
 
 use super::Provider;
@@ -23,8 +23,22 @@ const ISSUERS: [(&str, Provider); 3] = [
     ("claude.ai", Provider::Anthropic),
 ];
 
+/// Where Anthropic's clients send a key.
+const API_KEY: &str = "x-api-key";
+
 /// The account of a `ChatGPT` login, which no client of another provider sends.
 const CHATGPT_ACCOUNT: &str = "chatgpt-account-id";
+
+/// Whether a header of this name is, or says, who asks the provider.
+pub(crate) fn is_credential(name: &HeaderName) -> bool {
+    let names = [
+        header::AUTHORIZATION.as_str(),
+        API_KEY,
+        "api-key",
+        CHATGPT_ACCOUNT,
+    ];
+    names.contains(&name.as_str())
+}
 
 /// The provider that a request's credential surely belongs to.
 pub(super) fn provider(headers: &HeaderMap) -> Option<Provider> {
@@ -43,7 +57,7 @@ pub(super) fn are_of_several(headers: &HeaderMap) -> bool {
 /// The providers that the credentials surely belong to, one for each that says it.
 fn providers(headers: &HeaderMap) -> impl Iterator<Item = Provider> {
     let bearers = headers.get_all(header::AUTHORIZATION).iter();
-    let keys = headers.get_all("x-api-key").iter();
+    let keys = headers.get_all(API_KEY).iter();
     let credentials = bearers
         .filter_map(bearer)
         .chain(keys.map(HeaderValue::as_bytes));

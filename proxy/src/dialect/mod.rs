@@ -2,7 +2,7 @@
 
 mod anthropic;
 mod chat;
-mod credential;
+pub(crate) mod credential;
 pub(crate) mod prefix_mismatch;
 mod responses;
 

@@ -5,6 +5,7 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use uuid::Uuid;
 
+use crate::dialect::credential;
 pub(crate) use crate::http::hop_by_hop::end_to_end;
 use crate::metrics::Decision;
 
@@ -75,10 +76,13 @@ pub(crate) fn names_one_host<B>(request: &Request<B>) -> bool {
     second.is_none() && (host.is_some() || request.uri().authority().is_some())
 }
 
-/// Makes a client's headers those that go to the provider. The header that names a tenant is for this proxy alone.
+/// Makes a client's headers those that go to the provider. The header that names a tenant is for this proxy alone, unless it is the
+/// credential.
 pub(crate) fn make_outgoing(headers: &mut HeaderMap, tenant_header: Option<&HeaderName>) {
     end_to_end(headers);
-    if let Some(name) = tenant_header {
+    if let Some(name) = tenant_header
+        && !credential::is_credential(name)
+    {
         headers.remove(name);
     }
     let own: Vec<HeaderName> = headers

@@ -81,6 +81,19 @@ async fn the_tenant_s_name_goes_no_further() {
 }
 
 #[tokio::test]
+async fn a_credential_that_names_the_tenant_reaches_the_provider() {
+    let tenants =
+        |launch: headroom_tests::process::Launch| launch.set("HEADROOM_TENANT_HEADER", "x-api-key");
+    let stage = Stage::embedded(tenants).await;
+    let key = Call::get("/v1/models").header("x-api-key", "sk-ant-1");
+    assert_eq!(stage.send(&key).await.status(), 200);
+    assert_eq!(
+        stage.provider.next().await.header("x-api-key"),
+        ["sk-ant-1"]
+    );
+}
+
+#[tokio::test]
 async fn a_page_in_a_browser_gets_nothing() {
     let stage = Stage::embedded(|launch| launch).await;
     let rebound = "GET /stats HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
