@@ -355,6 +355,24 @@ fn eprintln_log(program: &Program, log: &str) {
     eprintln!("--- log of {program} ---\n{log}");
 }
 
+/// Interrupts a program that has started so many child processes at least, and sees that it ends with 1 and leaves none of them behind.
+///
+/// # Panics
+/// When it does not.
+pub async fn interrupt_leaves_nothing_behind(mut program: tokio::process::Child, started: usize) {
+    let pid = program.id().expect("it runs");
+    let children = wait::eventually("its child processes", || {
+        let children = children(pid);
+        ready((children.len() >= started).then_some(children))
+    })
+    .await;
+    signal(pid, "INT");
+    let status = wait::soon("its end", program.wait()).await;
+    assert_eq!(status.expect("its status").code(), Some(1));
+    let left: Vec<u32> = all().into_iter().map(|(pid, _)| pid).collect();
+    assert!(children.iter().all(|child| !left.contains(child)));
+}
+
 /// Sends a signal to one process.
 ///
 /// # Panics

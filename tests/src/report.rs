@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use headroom_shared::runtime::shutdown;
+use headroom_shared::runtime::{config, shutdown};
 use serde::Serialize;
 
 /// The value that so many percent of all do not exceed (the nearest rank); the default of none.
@@ -53,6 +54,17 @@ pub async fn until_told_to_stop(
         biased;
         () = shutdown::signal() => bail!("interrupted; all that it started has ended"),
         ended = Box::pin(measure) => ended,
+    }
+}
+
+/// What a program of this name does: the measurement, on a runtime of its own, until its end or until it is told to stop.
+pub fn run_program(name: &str, measure: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    let ended = tokio::runtime::Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(until_told_to_stop(measure)));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => config::fail(name, &error),
     }
 }
 

@@ -1,8 +1,6 @@
 //! The program that measures a burst of cold starts: it runs from end to end, and its report has the promised shape.
 
-use std::future::ready;
-
-use headroom_tests::process::{self, children, signal};
+use headroom_tests::process::interrupt_leaves_nothing_behind;
 use headroom_tests::wait;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -47,17 +45,7 @@ async fn measures_threads_and_processes() {
 
 #[tokio::test]
 async fn an_interrupt_leaves_nothing_behind() {
-    let mut running = burst(&["--sleep=60000"]).spawn().unwrap();
-    let pid = running.id().unwrap();
+    let running = burst(&["--sleep=60000"]).spawn().unwrap();
     // redis-server, the proxy and one worker.
-    let children = wait::eventually("its child processes", || {
-        let children = children(pid);
-        ready((children.len() >= 3).then_some(children))
-    })
-    .await;
-    signal(pid, "INT");
-    let status = wait::soon("its end", running.wait()).await.unwrap();
-    assert_eq!(status.code(), Some(1));
-    let left: Vec<u32> = process::all().into_iter().map(|(pid, _)| pid).collect();
-    assert!(children.iter().all(|child| !left.contains(child)));
+    interrupt_leaves_nothing_behind(running, 3).await;
 }

@@ -1,8 +1,6 @@
 //! The soak: it runs from end to end, and its report has the promised shape.
 
-use std::future::ready;
-
-use headroom_tests::process::{self, children, signal};
+use headroom_tests::process::interrupt_leaves_nothing_behind;
 use headroom_tests::wait;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -46,17 +44,7 @@ async fn a_short_soak_says_its_seed_its_faults_and_that_nothing_was_wrong() {
 
 #[tokio::test]
 async fn an_interrupt_leaves_nothing_behind() {
-    let mut running = soak(&["--sessions=1"]).spawn().unwrap();
-    let pid = running.id().unwrap();
+    let running = soak(&["--sessions=1"]).spawn().unwrap();
     // redis-server, two replicas and three workers.
-    let children = wait::eventually("its child processes", || {
-        let children = children(pid);
-        ready((children.len() >= 6).then_some(children))
-    })
-    .await;
-    signal(pid, "INT");
-    let status = wait::soon("its end", running.wait()).await.unwrap();
-    assert_eq!(status.code(), Some(1));
-    let left: Vec<u32> = process::all().into_iter().map(|(pid, _)| pid).collect();
-    assert!(children.iter().all(|child| !left.contains(child)));
+    interrupt_leaves_nothing_behind(running, 6).await;
 }

@@ -38,7 +38,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use headroom_shared::runtime::config;
 use headroom_tests::redis_server;
-use headroom_tests::report::{JsonFile, until_told_to_stop};
+use headroom_tests::report::{JsonFile, run_program};
 
 use self::args::Args;
 use self::figures::Report;
@@ -54,13 +54,7 @@ fn main() -> ExitCode {
     if let Some(role) = args.role {
         return role.play();
     }
-    let ended = tokio::runtime::Runtime::new()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(until_told_to_stop(measure(&args))));
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => config::fail(NAME, &error),
-    }
+    run_program(NAME, measure(&args))
 }
 
 async fn measure(args: &Args) -> anyhow::Result<()> {

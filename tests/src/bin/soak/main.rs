@@ -41,7 +41,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::ensure;
 use headroom_shared::runtime::config;
 use headroom_tests::redis_server;
-use headroom_tests::report::{JsonFile, until_told_to_stop};
+use headroom_tests::report::{JsonFile, run_program};
 
 use self::args::Args;
 
@@ -55,13 +55,7 @@ fn main() -> ExitCode {
     if let Some(role) = args.role {
         return role.play();
     }
-    let ended = tokio::runtime::Runtime::new()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(until_told_to_stop(soak(&args))));
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => config::fail(NAME, &error),
-    }
+    run_program(NAME, soak(&args))
 }
 
 async fn soak(args: &Args) -> anyhow::Result<()> {
