@@ -55,7 +55,7 @@ pub(crate) struct Args {
     pub(crate) without: Vec<Kind>,
 
     /// Run some sessions through a third proxy, too, whose embedded store is on a disk of 512 KiB. It needs the right to mount a
-    /// tmpfs, and is skipped aloud without.
+    /// tmpfs.
     #[arg(long)]
     pub(crate) disk: bool,
 

@@ -60,6 +60,9 @@ fn main() -> ExitCode {
 
 async fn soak(args: &Args) -> anyhow::Result<()> {
     redis_server::is_installed()?;
+    if args.disk {
+        small_disk::is_possible()?;
+    }
     let json = args.json.as_deref().map(JsonFile::create).transpose()?;
     let seed = args.seed.unwrap_or_else(from_the_clock);
     say(&format!("seed {seed}; replay: {}", args.replay(seed)));

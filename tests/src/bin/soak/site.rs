@@ -75,7 +75,7 @@ impl Site {
             Worker::start(3, &redis).await,
         ];
         let small = if disk {
-            small_disk::start(&provider, &redis).await
+            Some(small_disk::start(&provider, &redis).await)
         } else {
             None
         };
