@@ -9,6 +9,8 @@ use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::CompressedPrefix;
 use headroom_shared::contract::record::SentRecord;
 
+use crate::scan::Scan;
+
 /// What is known of a request's prefix.
 #[derive(Debug, Default)]
 pub(crate) struct KnownPrefix {
@@ -16,6 +18,9 @@ pub(crate) struct KnownPrefix {
     pub(crate) complete: bool,
     /// How many messages were sent before: the length of the longest prefix with a sent record.
     pub(crate) frozen: usize,
+    /// Where a record between others, or the text of a form, is missing: how many messages are covered without a gap. What is missing counts
+    /// as sent in the original.
+    pub(crate) gap: Option<usize>,
     /// What of the request this process has sent since, without any record of it.
     pub(crate) unrecorded: Unrecorded,
     /// The form of each block among the frozen messages that was sent compressed.
@@ -57,6 +62,21 @@ impl KnownPrefix {
             .values()
             .filter(|form| !self.texts.contains_key(form));
         missing.count() as u64
+    }
+
+    /// Notes that the records behind the first form whose text is missing cover no more than what is before it.
+    pub(crate) fn note_missing_texts(&mut self) {
+        let is_missing = |form| !self.texts.contains_key(form);
+        let lacking = self.chain.iter().map(|(_, record)| record);
+        let lacking = lacking.filter(|record| record.forms.values().any(is_missing));
+        let first = lacking.map(|record| record.start as usize).min();
+        self.gap = first.into_iter().chain(self.gap).min();
+    }
+
+    /// Whether the records tell how everything was sent to which the model has responded.
+    pub(crate) fn covers_all_from_model(&self, scan: &Scan) -> bool {
+        let responded = scan.last_from_model().map_or(0, |last| last + 1);
+        self.gap.is_none() && self.frozen >= responded
     }
 
     /// The record of the longest known prefix.

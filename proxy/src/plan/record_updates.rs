@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::id::{FormId, PrefixId};
+use headroom_shared::contract::job::Place;
 use headroom_shared::contract::record::{CacheUsage, SentRecord};
 use headroom_shared::store::{Entry, Key};
 
@@ -29,20 +30,7 @@ impl RecordUpdates {
         let mut updates = Self::without_own_record(scan, known, now_ms)?;
         let request = updates.request;
         if updates.own_record().is_none() {
-            let resent = known.frozen == scan.messages.len();
-            let record = known.latest_record().filter(|_| resent);
-            let record = record.cloned().unwrap_or_else(|| SentRecord {
-                v: 1,
-                rev: 0,
-                start: u32::try_from(known.frozen).unwrap_or(u32::MAX),
-                forms: BTreeMap::new(),
-                sent_ms: now_ms,
-                warm_until_ms: 0,
-                waiting: false,
-                bound: false,
-                lost: known.lost,
-                usage: None,
-            });
+            let record = own_record(scan, known, now_ms);
             updates.records.push((request, used(record, scan, now_ms)));
         }
         if let Some(own) = updates.own_record() {
@@ -151,12 +139,46 @@ impl RecordUpdates {
     }
 }
 
+/// The record of a request before anything new is chosen for it.
+fn own_record(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> SentRecord {
+    let resent = known.frozen == scan.messages.len();
+    let latest = known.latest_record().filter(|_| resent);
+    let mut record = latest.cloned().unwrap_or_else(|| SentRecord {
+        v: 1,
+        rev: 0,
+        start: u32::try_from(known.frozen).unwrap_or(u32::MAX),
+        forms: BTreeMap::new(),
+        sent_ms: now_ms,
+        warm_until_ms: 0,
+        waiting: false,
+        bound: false,
+        lost: known.lost,
+        usage: None,
+    });
+    if let Some(gap) = known.gap {
+        // It repeats what it continues: whoever finds later what is missing now must not take that for what was sent.
+        let start = u32::try_from(gap).unwrap_or(u32::MAX);
+        record.start = start;
+        record.forms = forms_from(known, start);
+        record.rev += if latest.is_some() { 2 } else { 0 };
+    }
+    record
+}
+
 /// A record after a request that begins with its prefix has gone out.
 fn used(mut record: SentRecord, scan: &Scan, now_ms: u64) -> SentRecord {
     let warm_until_ms = landing::warm_until_ms(scan.cache, now_ms);
     record.warm_until_ms = record.warm_until_ms.max(warm_until_ms);
     record.bound |= landing::binds(scan);
     record
+}
+
+/// The forms that go out for the known blocks from this message on.
+fn forms_from(known: &KnownPrefix, start: u32) -> BTreeMap<Place, FormId> {
+    let forms = known.forms.iter();
+    let forms =
+        forms.filter(|(place, form)| place.message >= start && known.texts.contains_key(form));
+    forms.map(|(place, form)| (*place, *form)).collect()
 }
 
 /// Records as entries of the store, and the openings of their conversations beyond which they lie.

@@ -25,6 +25,17 @@ impl Budget {
         self.extra.get_or_insert(extra);
     }
 
+    /// Lets time pass where it was extended: `time`, or what remains. Gives whether it did.
+    pub(super) async fn wait_extra(&mut self, time: Duration) -> bool {
+        let Some(extra) = &mut self.extra else {
+            return false;
+        };
+        let time = time.min(*extra);
+        *extra -= time;
+        tokio::time::sleep(time).await;
+        true
+    }
+
     /// Moves a quarter of it into a budget of its own.
     pub(super) fn take_quarter(&mut self) -> Self {
         let share = self.remaining / 4;

@@ -183,21 +183,28 @@ impl Cache {
         self.forms.insert(id, text);
     }
 
-    /// Everything that is kept, as entries of the store: forms, records, and the openings of conversations.
-    pub(super) fn entries(&self) -> Vec<Entry> {
-        let form = |(id, text)| Entry {
+    /// All forms that are kept, as entries of the store.
+    pub(super) fn forms(&self) -> Vec<Entry> {
+        let entry = |(id, value)| Entry {
             key: Key::Form(id),
             rev: 0,
-            value: text,
+            value,
         };
+        self.forms.iter().map(entry).collect()
+    }
+
+    /// All records that are kept.
+    pub(super) fn records(&self) -> Vec<(PrefixId, Arc<SentRecord>)> {
         let records = self.records.iter();
-        let records: Vec<(PrefixId, SentRecord)> = records
-            .map(|(prefix, cached)| (prefix, SentRecord::clone(&cached.record)))
-            .collect();
-        let opened = self.openings.iter().map(|(opening, ())| opening);
-        // Forms first: whoever finds a record finds its forms.
-        let forms: Vec<Entry> = self.forms.iter().map(form).collect();
-        forms.into_iter().chain(entries(&records, opened)).collect()
+        records
+            .map(|(prefix, cached)| (prefix, cached.record))
+            .collect()
+    }
+
+    /// All openings of conversations that are kept, as entries of the store.
+    pub(super) fn opened(&self) -> Vec<Entry> {
+        let openings = self.openings.iter().map(|(opening, ())| opening);
+        entries(&[], openings)
     }
 
     /// Drops everything.

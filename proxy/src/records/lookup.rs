@@ -92,6 +92,9 @@ impl Lookup {
         while let Some((last, record)) =
             next.and_then(|last| self.records.range(..=last).next_back())
         {
+            if next != Some(*last) {
+                known.gap = Some(last + 1);
+            }
             let prefix = scan.messages[*last].boundary;
             known
                 .forms
@@ -105,6 +108,9 @@ impl Lookup {
                 });
             }
             next = previous(*last, record);
+        }
+        if next.is_some() {
+            known.gap = Some(0);
         }
         if let Some(deferred) = &mut known.deferred {
             deferred.compressed = self.compressed;

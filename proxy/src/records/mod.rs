@@ -9,6 +9,7 @@ pub(crate) mod sent_request;
 #[cfg(test)]
 mod tests;
 mod unrecorded;
+mod write_back;
 mod write_queue;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -38,9 +39,6 @@ use crate::scan::Scan;
 
 /// The most keys of records that the store is asked for in one request. Where more would be needed, what is known counts as incomplete.
 const MAX_KEYS_A_REQUEST: usize = 8 * MAX_KEYS;
-
-/// How many entries are written back at once to a store that has lost its data.
-const WRITE_BACK_BATCH: usize = 256;
 
 /// The store as requests use it: with a local cache in front, and never waited for longer than the budget.
 #[derive(Debug)]
@@ -118,8 +116,21 @@ impl Records {
         KnownPrefix::of_records(scan, |prefix| self.cache.record(prefix))
     }
 
-    /// What is known of the prefixes of a request.
+    /// What is known of the prefixes of a request. Where something may be missing because the store has just lost its data, and a wrong
+    /// form would break the session, it waits until every process has written back what it knows.
     pub(crate) async fn look_up(&self, scan: &Scan, budget: &mut Budget) -> KnownPrefix {
+        let known = self.look_up_once(scan, budget).await;
+        let settles_in = self.store.settles_in();
+        if known.covers_all_from_model(scan)
+            || settles_in.is_zero()
+            || !budget.wait_extra(settles_in).await
+        {
+            return known;
+        }
+        self.look_up_once(scan, budget).await
+    }
+
+    async fn look_up_once(&self, scan: &Scan, budget: &mut Budget) -> KnownPrefix {
         self.cache.note_opening(scan);
         let mut found = Lookup::locally(scan, |prefix| self.cache.record(prefix));
         let mut asked = HashSet::new();
@@ -149,6 +160,7 @@ impl Records {
         let forms = forms.filter_map(|(place, form)| Some((*form, block_at(place)?)));
         let (texts, answered) = self.forms(forms, budget).await;
         known.texts = texts;
+        known.note_missing_texts();
         // A store that evicts may have had what it does not hold, and may drop what it is given.
         known.complete &= answered && self.store.evicts().is_none();
         known
@@ -165,16 +177,17 @@ impl Records {
         self.unrecorded.note_unnamed(now_ms);
     }
 
-    /// Writes all that this process knows to a store that has lost its data. Gives how many entries it has tried to write.
-    pub(crate) async fn write_back(&self) -> usize {
-        let entries = self.cache.entries();
-        for batch in entries.chunks(WRITE_BACK_BATCH) {
-            if let Err(error) = self.store.write(batch).await {
-                tracing::warn!(%error, "could not write back all that the store has lost");
-                break;
-            }
+    /// Writes all that this process knows to a store that may lack some of it. Gives how many entries it lacked.
+    ///
+    /// # Errors
+    /// When the store can't be reached or is full.
+    pub(crate) async fn write_back(&self) -> Result<usize, StoreError> {
+        let mut lacked = 0;
+        // Twice: where another process writes back the same record at the same time, both find out what the other one knew.
+        for _ in 0..2 {
+            lacked += write_back::write_back(&*self.store, &self.cache).await?;
         }
-        entries.len()
+        Ok(lacked)
     }
 
     /// Forgets all that is known of prefixes: they have other ids from now on.

@@ -12,6 +12,7 @@ use headroom_shared::store::{EmbeddedStore, Entry, Key, Store, StoreError};
 use super::{PendingWrite, Records};
 use crate::dialect::DIALECTS;
 use crate::plan::known_prefix::{KnownPrefix, Unrecorded};
+use crate::plan::record_updates::RecordUpdates;
 use crate::scan::{MIN_USER_BYTES, Scan, scan};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -142,6 +143,7 @@ async fn the_records_of_all_turns_are_read_together() {
         );
         assert_eq!(forms(&known), [0, 4]);
         assert_eq!(known.texts.len(), 1, "one form's text is gone");
+        assert_eq!(known.gap, Some(3));
     }
     let fork = look_up(&records, 3).await;
     assert_eq!((fork.frozen, forms(&fork)), (3, vec![0]));
@@ -170,8 +172,18 @@ async fn a_missing_record_hides_no_earlier_one() {
     let fixture = Fixture::new();
     fixture.sent(1, &record(0, &[(0, 1)])).await;
     fixture.sent(5, &record(3, &[(4, 2)])).await;
+    for form in [(0, 1), (4, 2)] {
+        fixture.form(form.0, form.1).await;
+    }
     let known = look_up(&fixture.records(), 5).await;
     assert_eq!((known.frozen, forms(&known)), (5, vec![0, 4]));
+    assert_eq!(known.gap, Some(1));
+    // The next record repeats what it continues, so that a record that is found later can't change what was sent.
+    let scan = conversation(7);
+    let known = look_up(&fixture.records(), 7).await;
+    let mut updates = RecordUpdates::with_own_record(&scan, &known, 1).unwrap();
+    let own = updates.own_record().unwrap();
+    assert_eq!((own.start, own.forms.len()), (1, 1));
 }
 
 #[tokio::test]

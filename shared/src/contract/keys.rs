@@ -50,6 +50,12 @@ impl Keys {
         self.name("secret")
     }
 
+    /// String: the name of the data that Redis holds, and since when. It is made with the secret, and again after a loss of all data.
+    #[must_use]
+    pub fn data_name(&self) -> String {
+        self.name("data-name")
+    }
+
     /// String with a life: a sent record.
     #[must_use]
     pub fn sent(&self, prefix: PrefixId) -> String {

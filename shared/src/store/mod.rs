@@ -56,12 +56,27 @@ impl Entry {
 /// What a comparison of a process's secret with the store's has shown.
 #[derive(Debug, Clone)]
 pub enum SecretCheck {
-    /// They are the same.
-    Same,
-    /// The store held none: it has lost its data. Now it holds this process's.
-    Restored,
+    /// They are the same, and this is which data the store holds.
+    Same(Generation),
     /// The store holds this one: it has lost its data, and another process was first to give it a secret.
     Replaced(DigestKey),
+}
+
+/// Tells which data a store holds. Where it is another one than before, the store has lost entries, or may have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Generation {
+    /// The name of the data, which goes with them.
+    name: Option<Bytes>,
+    /// How many connections have failed: after each the store may be another server, or the same with the data of a while ago.
+    connections: u64,
+}
+
+impl Generation {
+    /// Whether all that was there in this generation is gone in the `next`.
+    #[must_use]
+    pub fn is_lost_in(&self, next: &Self) -> bool {
+        self.name != next.name
+    }
 }
 
 /// A place for entries, shared by all replicas of a deployment.
@@ -79,7 +94,18 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// When the store can't be reached, evicts entries, or holds something else in its place.
     async fn check_secret(&self, _own: &DigestKey) -> Result<SecretCheck, StoreError> {
         // A store that nobody else has keeps what it was given.
-        Ok(SecretCheck::Same)
+        Ok(SecretCheck::Same(Generation::default()))
+    }
+
+    /// Waits until a read finds that the store has lost its data.
+    async fn data_lost(&self) {
+        std::future::pending().await
+    }
+
+    /// How long, by the last read, other processes may still be writing back what the store has lost; zero where it has lost nothing
+    /// lately.
+    fn settles_in(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// The values under `keys`, in their order, in one round trip.
@@ -87,6 +113,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the store can't be reached.
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError>;
+
+    /// Whether there are entries under `keys`, in their order.
+    ///
+    /// # Errors
+    /// When the store can't be reached.
+    async fn contains(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
+        let values = self.read(keys).await?;
+        Ok(values.iter().map(Option::is_some).collect())
+    }
 
     /// The same as [`Self::digest_key`], but while the store is away it waits until it is available. For callers with a time limit of their
     /// own.

@@ -6,6 +6,7 @@ mod client_edits;
 mod cold_start;
 mod fuzz_replay;
 mod lost_conversations;
+mod lost_data;
 mod markers_and_compaction;
 mod replay;
 mod replicas;

@@ -182,7 +182,7 @@ async fn a_redis_that_lost_its_data_is_told_what_the_proxy_knows() {
     let get = ["GET", "headroom:secret"];
     let secret: String = stage.redis().command(&get).await;
     let () = stage.redis().command(&["FLUSHALL"]).await;
-    logged(&mut stage, "were written back").await;
+    logged(&mut stage, "was written back").await;
     assert_eq!(stage.redis().command::<String>(&get).await, secret);
     let second = Launch::proxy(&stage.provider).set("HEADROOM_REDIS_URL", stage.redis().url());
     let mut second = patient(second).start().await;

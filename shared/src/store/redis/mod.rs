@@ -1,15 +1,17 @@
 //! [`RedisStore`]: a store in Redis, shared by every proxy and worker of a deployment.
 
+mod identity;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, RedisResult, Script, ScriptInvocation, cmd, pipe};
+use redis::{Script, ScriptInvocation, cmd, pipe};
 
-use super::{Entry, Key, SecretCheck, Store, StoreError};
+use self::identity::DataName;
+use super::{Entry, Generation, Key, SecretCheck, Store, StoreError};
 use crate::contract::id::DigestKey;
 use crate::contract::keys::Keys;
 use crate::redis::{Evicts, RedisPool, RedisUrl, Retry, unix_ms};
@@ -31,6 +33,8 @@ pub struct RedisStore {
     keys: Keys,
     retention_ms: u64,
     write_script: Script,
+    identity_script: Script,
+    data: DataName,
     /// The last reading of Redis's clock, in milliseconds since 1970, and when it arrived here.
     clock: Mutex<Option<(u64, Instant)>>,
 }
@@ -47,6 +51,8 @@ impl RedisStore {
                 .unwrap_or(u64::MAX)
                 .max(1),
             write_script: Script::new(include_str!("write.lua")),
+            identity_script: identity::script(),
+            data: DataName::default(),
             clock: Mutex::new(None),
         }
     }
@@ -77,24 +83,37 @@ impl RedisStore {
         call
     }
 
-    async fn digest_key_with(&self, retry: Retry) -> Result<DigestKey, StoreError> {
-        let fresh = DigestKey::random();
-        let secret = self.read_or_write_secret(READ_SECRET, retry, &fresh).await;
-        secret.map(|(_, secret)| secret)
-    }
-
-    /// The deployment's secret, which is `candidate` where there was none; whether that was so.
-    async fn read_or_write_secret(
+    /// The deployment's secret, which is `known` where the store has none: then it has lost its data. Where no secret is known, a new one
+    /// is made. And which data the store holds now.
+    async fn identity(
         &self,
         operation: &'static str,
         retry: Retry,
-        candidate: &DigestKey,
-    ) -> Result<(bool, DigestKey), StoreError> {
-        let name = self.keys.secret();
+        known: Option<&DigestKey>,
+    ) -> Result<(DigestKey, Generation), StoreError> {
         let evicts = self.pool.evicts();
-        let read = |to| read_or_write_secret(to, &name, candidate, evicts.clone());
-        let (written, secret) = self.pool.call(operation, retry, read).await?;
-        Ok((written, parse_secret(&secret, &name)?))
+        let fresh = DigestKey::random();
+        let candidate = identity::hex(known.unwrap_or(&fresh));
+        let secret_key = self.keys.secret();
+        let connections = self.pool.generation();
+        let mut call = self.identity_script.prepare_invoke();
+        call.key(&secret_key).key(self.keys.data_name());
+        call.arg(if evicts.is_none() { &candidate } else { "" });
+        call.arg(identity::new_name());
+        call.arg(u8::from(known.is_some()));
+        let reply = self.pool.query(operation, retry, &call).await?;
+        let (secret, name): (Option<Vec<u8>>, Option<Vec<u8>>) = reply;
+        let Some(secret) = secret else {
+            let evicts = evicts.map(|evicts| evicts.to_string()).unwrap_or_default();
+            let problem = format!("the deployment's secret is not made: {evicts}");
+            return Err(StoreError::other(operation, problem));
+        };
+        let secret = identity::parse_secret(operation, &secret, &secret_key)?;
+        let generation = Generation {
+            name: name.map(Bytes::from),
+            connections,
+        };
+        Ok((secret, generation))
     }
 
     async fn read_with(
@@ -106,11 +125,13 @@ impl RedisStore {
             return Ok(Vec::new());
         }
         let mut both = pipe();
-        both.cmd("MGET").arg(self.names(keys)).cmd("TIME");
+        let names = (self.names(keys), self.keys.data_name());
+        both.cmd("MGET").arg(names).cmd("TIME");
         let reply = self.pool.query(READ, retry, &both);
-        let (values, time): (Vec<Option<Vec<u8>>>, (u64, u64)) = reply.await?;
+        let (mut values, time): (Vec<Option<Vec<u8>>>, (u64, u64)) = reply.await?;
         let now = (unix_ms(time), Instant::now());
         *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        self.data.note(values.pop().flatten().as_deref(), now.0);
         let values = values.into_iter();
         Ok(values.map(|value| value.map(Bytes::from)).collect())
     }
@@ -138,22 +159,44 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn digest_key(&self) -> Result<DigestKey, StoreError> {
-        self.digest_key_with(Retry::Once).await
+        let identity = self.identity(READ_SECRET, Retry::Once, None).await;
+        identity.map(|(secret, _)| secret)
     }
 
     async fn digest_key_until_available(&self) -> Result<DigestKey, StoreError> {
-        self.digest_key_with(Retry::UntilAvailable).await
+        let identity = self
+            .identity(READ_SECRET, Retry::UntilAvailable, None)
+            .await;
+        identity.map(|(secret, _)| secret)
     }
 
     async fn check_secret(&self, own: &DigestKey) -> Result<SecretCheck, StoreError> {
-        let (made, found) = self
-            .read_or_write_secret(CHECK_SECRET, Retry::Once, own)
-            .await?;
-        Ok(match found.as_bytes() == own.as_bytes() {
-            true if made => SecretCheck::Restored,
-            true => SecretCheck::Same,
-            false => SecretCheck::Replaced(found),
+        let (found, generation) = self.identity(CHECK_SECRET, Retry::Once, Some(own)).await?;
+        Ok(if found.as_bytes() == own.as_bytes() {
+            SecretCheck::Same(generation)
+        } else {
+            SecretCheck::Replaced(found)
         })
+    }
+
+    async fn data_lost(&self) {
+        self.data.changed().await;
+    }
+
+    fn settles_in(&self) -> Duration {
+        self.data.settles_in()
+    }
+
+    async fn contains(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
+        let mut pipeline = pipe();
+        for name in self.names(keys) {
+            pipeline.cmd("EXISTS").arg(name);
+        }
+        let operation = "asking Redis for keys";
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.pool.query(operation, Retry::Once, &pipeline).await
     }
 
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
@@ -227,49 +270,6 @@ fn check_written(entries: i64) -> Result<(), StoreError> {
         return Err(StoreError::other(WRITE, "the entries came too late"));
     }
     Ok(())
-}
-
-/// The deployment's secret in Redis; writes this one where there is none, unless Redis evicts keys. And whether it was written.
-async fn read_or_write_secret(
-    mut connection: MultiplexedConnection,
-    name: &str,
-    candidate: &DigestKey,
-    evicts: Option<Evicts>,
-) -> RedisResult<(bool, Vec<u8>)> {
-    // Read first: a full Redis refuses the SET even where there is nothing to set.
-    let found: Option<Vec<u8>> = cmd("GET").arg(name).query_async(&mut connection).await?;
-    if let Some(found) = found {
-        return Ok((false, found));
-    }
-    if let Some(evicts) = evicts {
-        let problem = "the deployment's secret is not made";
-        return Err((ErrorKind::InvalidClientConfig, problem, evicts.to_string()).into());
-    }
-    let mut both = pipe();
-    both.cmd("SET")
-        .arg(name)
-        .arg(hex(candidate))
-        .arg("NX")
-        .get(name);
-    let reply: (Option<String>, Vec<u8>) = both.query_async(&mut connection).await?;
-    let (written, found) = reply;
-    Ok((written.is_some(), found))
-}
-
-/// A secret as it is stored: in hexadecimal digits.
-fn hex(secret: &DigestKey) -> String {
-    blake3::Hash::from_bytes(*secret.as_bytes())
-        .to_hex()
-        .to_string()
-}
-
-/// The digest key whose hexadecimal digits are stored under this name.
-fn parse_secret(secret: &[u8], name: &str) -> Result<DigestKey, StoreError> {
-    let secret = blake3::Hash::from_hex(secret).map_err(|_| {
-        let problem = format!("{name} does not hold the 64 hexadecimal digits it should");
-        StoreError::other(READ_SECRET, problem)
-    })?;
-    Ok(DigestKey::from_bytes(*secret.as_bytes()))
 }
 
 /// The revision that the script compares with the stored one: empty where no comparison is needed, so that Redis need not read.

@@ -1,0 +1,123 @@
+//! Writes what the local cache holds to a store that may lack some of it, without taking back what other processes have written there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::record::SentRecord;
+use headroom_shared::store::{Entry, Key, Store, StoreError};
+
+use super::cache::Cache;
+use crate::plan::record_updates::entries;
+
+/// How many entries are compared and written at once.
+const BATCH: usize = 256;
+
+/// Writes what the store lacks. Gives how many entries it lacked, without those whose records it knew less of.
+///
+/// # Errors
+/// When the store can't be reached or is full.
+pub(super) async fn write_back(store: &dyn Store, cache: &Cache) -> Result<usize, StoreError> {
+    let mut lacked = 0;
+    // Forms first: whoever finds a record finds its forms.
+    for batch in cache.forms().chunks(BATCH) {
+        lacked += write_missing(store, batch).await?;
+    }
+    for batch in cache.records().chunks(BATCH) {
+        lacked += write_records(store, cache, batch).await?;
+    }
+    for batch in cache.opened().chunks(BATCH) {
+        lacked += write_missing(store, batch).await?;
+    }
+    Ok(lacked)
+}
+
+/// Writes those of these entries that are not there.
+async fn write_missing(store: &dyn Store, batch: &[Entry]) -> Result<usize, StoreError> {
+    let keys: Vec<Key> = batch.iter().map(|entry| entry.key).collect();
+    let there = store.contains(&keys).await?;
+    let missing = batch.iter().zip(there).filter(|(_, there)| !there);
+    let missing: Vec<Entry> = missing.map(|(entry, _)| entry.clone()).collect();
+    store.write(&missing).await?;
+    Ok(missing.len())
+}
+
+/// Writes what these records know that the store's do not, and keeps what those know besides.
+async fn write_records(
+    store: &dyn Store,
+    cache: &Cache,
+    batch: &[(PrefixId, Arc<SentRecord>)],
+) -> Result<usize, StoreError> {
+    let keys: Vec<Key> = batch.iter().map(|(prefix, _)| Key::Sent(*prefix)).collect();
+    let found = store.read(&keys).await?;
+    let lacked = found.iter().filter(|found| found.is_none()).count();
+    let mut updated: HashMap<PrefixId, SentRecord> = HashMap::new();
+    for ((prefix, own), found) in batch.iter().zip(found) {
+        let found = found.and_then(|found| parse(&found));
+        if let Some(found) = &found {
+            cache.insert_read(*prefix, found.clone());
+        }
+        if let Some(record) = restored(own, found) {
+            updated.insert(*prefix, record);
+        }
+    }
+    let updated: Vec<(PrefixId, SentRecord)> = updated.into_iter().collect();
+    store.write(&entries(&updated, None)).await?;
+    Ok(lacked)
+}
+
+fn parse(value: &Bytes) -> Option<SentRecord> {
+    serde_json::from_slice(value).ok()
+}
+
+/// The record to write in place of what was found, if that knows less.
+fn restored(own: &SentRecord, found: Option<SentRecord>) -> Option<SentRecord> {
+    let Some(found) = found else {
+        return Some(own.clone());
+    };
+    if found.rev != own.rev {
+        return (found.rev < own.rev).then(|| own.clone());
+    }
+    let merged = found.clone().merged(own);
+    (merged != found).then_some(merged)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn record(rev: u32, warm_until_ms: u64) -> SentRecord {
+        SentRecord {
+            v: 1,
+            rev,
+            start: 0,
+            forms: BTreeMap::new(),
+            sent_ms: 0,
+            warm_until_ms,
+            waiting: false,
+            bound: false,
+            lost: false,
+            usage: None,
+        }
+    }
+
+    #[test]
+    fn what_the_store_knows_besides_is_kept() {
+        let own = record(2, 50);
+        for (found, expected) in [
+            (None, Some(own.clone())),
+            (Some(record(0, 90)), Some(own.clone())),
+            (Some(record(3, 10)), None),
+            (Some(record(2, 90)), None),
+            (Some(record(2, 10)), Some(own.clone())),
+        ] {
+            assert_eq!(restored(&own, found.clone()), expected, "{found:?}");
+        }
+        let mut bound = record(2, 90);
+        bound.bound = true;
+        assert_eq!(restored(&bound, Some(own)).unwrap(), bound);
+    }
+}
