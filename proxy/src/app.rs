@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use headroom_shared::contract::id::DigestKey;
 use headroom_shared::queue::JobQueue;
-use http::{HeaderMap, HeaderName};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +16,7 @@ use crate::own_hosts::OwnHosts;
 use crate::plan::Planner;
 use crate::records::{Budget, Records};
 use crate::scan::ScanCache;
+use crate::separation::{Scope, Separation};
 use crate::upstream::Upstream;
 
 /// The application state.
@@ -46,7 +46,7 @@ pub(crate) struct Rules {
     /// How long a request's body may make no progress.
     pub(crate) body_timeout: Duration,
     pub(crate) entry_budget: Duration,
-    pub(crate) tenant_header: Option<HeaderName>,
+    pub(crate) separation: Separation,
     pub(crate) own_hosts: OwnHosts,
     /// `embedded` or `redis`.
     pub(crate) store_name: &'static str,
@@ -64,9 +64,9 @@ impl App {
         Self {
             rules,
             upstream,
+            counts: Counts::new(records.mismatches()),
             records: Arc::new(records),
             jobs: Jobs::new(queue),
-            counts: Counts::new(),
             tasks: TaskTracker::new(),
             background,
             draining: AtomicBool::new(false),
@@ -76,11 +76,11 @@ impl App {
         }
     }
 
-    /// The key of the digests that name this request's prefixes, which is its tenant's own; `None` while the store has not given the
-    /// deployment's secret.
+    /// The key of the digests that name the prefixes of requests of this scope; `None` while the store has not given the deployment's
+    /// secret.
     pub(crate) async fn digest_key(
         &self,
-        headers: &HeaderMap,
+        scope: Option<&Scope>,
         budget: &mut Budget,
     ) -> Option<DigestKey> {
         let key = match self.known_key() {
@@ -94,12 +94,7 @@ impl App {
                 key
             }
         };
-        let tenant = self
-            .rules
-            .tenant_header
-            .as_ref()
-            .and_then(|name| headers.get(name));
-        Some(tenant.map_or_else(|| key.clone(), |tenant| key.for_tenant(tenant.as_bytes())))
+        Some(scope.map_or_else(|| key.clone(), |scope| key.for_tenant(scope)))
     }
 
     /// The deployment's secret, once the store has given it.

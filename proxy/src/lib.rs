@@ -39,6 +39,7 @@ mod own_hosts;
 mod plan;
 mod records;
 pub mod scan;
+mod separation;
 mod settings;
 pub mod simulation;
 mod startup;
@@ -63,6 +64,7 @@ use self::memory::MemoryBudget;
 use self::own_hosts::OwnHosts;
 use self::plan::Planner;
 use self::records::Records;
+use self::separation::Separation;
 use self::upstream::Upstream;
 
 pub use self::settings::{Command, Settings};
@@ -144,7 +146,11 @@ pub async fn run(
         max_body_bytes: settings.limits.max_body_bytes,
         body_timeout: settings.limits.body_timeout(),
         entry_budget: settings.limits.entry_budget(),
-        tenant_header: settings.limits.tenant_header.clone(),
+        separation: Separation::new(
+            settings.limits.tenant_header.clone(),
+            settings.limits.shared_records,
+            &settings.host,
+        ),
         own_hosts: OwnHosts::new(&settings.host, &settings.allowed_hosts),
         store_name: backend.name,
     };

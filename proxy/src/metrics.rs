@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
 use crate::plan::skip_reason::SkipReason;
+use crate::records::Mismatches;
 
 /// What was done with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub(crate) struct Counts {
     pub(crate) store_misses: Counter,
     /// Blocks sent in the original because the text of their recorded form was gone.
     pub(crate) forms_missing: Counter,
+    /// What was read from the store and was not what its key says.
+    mismatches: Mismatches,
     /// Conversations whose thinking the provider refused, because it is bound to forms that are not known any more.
     pub(crate) conversations_lost: Counter,
     /// Requests that were not looked into, because there was no memory for their bodies.
@@ -77,8 +80,12 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn new() -> Self {
-        let counts = Self::default();
+    /// All at 0, but for what is counted elsewhere.
+    pub(crate) fn new(mismatches: Mismatches) -> Self {
+        let counts = Self {
+            mismatches,
+            ..Self::default()
+        };
         // A count that is still 0 is shown too.
         for decision in Decision::ALL {
             counts.decided(decision);
@@ -150,6 +157,7 @@ impl Counts {
             "prefixes": {"landed": self.landed.get()},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
+            "store_mismatches": {"forms": self.mismatches.forms.get(), "records": self.mismatches.records.get()},
             "conversations_lost": self.conversations_lost.get(), "over_memory": self.over_memory.get(),
         })
     }
@@ -166,6 +174,20 @@ impl Counts {
             "blocks_uncompressed",
             "Blocks that were sent for the first time, in the original, by why",
             self.uncompressed.clone(),
+        );
+        let mismatches: Family<Label, Counter> = Family::default();
+        for (kind, count) in [
+            ("form", &self.mismatches.forms),
+            ("record", &self.mismatches.records),
+        ] {
+            mismatches
+                .get_or_create(&[("kind", kind)])
+                .inc_by(count.get());
+        }
+        registry.register(
+            "store_mismatches",
+            "Values in the store that are not what their keys say, so that they count as missing",
+            mismatches,
         );
         for (name, help, counter) in self.plain_counters() {
             registry.register(name, help, counter.clone());

@@ -75,9 +75,14 @@ pub struct Limits {
     #[arg(long, env = "HEADROOM_DATA_DIR", value_name = "HEADROOM_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 
-    /// Header whose value separates tenants [default: one tenant].
+    /// Header whose value separates tenants [default: none; where the listener is not on loopback, API keys and accounts are separated].
     #[arg(long, env = "HEADROOM_TENANT_HEADER", value_name = "HEADROOM_TENANT_HEADER", value_parser = header)]
     pub tenant_header: Option<http::HeaderName>,
+
+    /// Let all API keys and accounts meet the same records, although others can reach the listener; on or off. On loopback they always
+    /// do.
+    #[arg(long, env = "HEADROOM_SHARED_RECORDS", value_name = "HEADROOM_SHARED_RECORDS", default_value = "off", value_parser = switch, action = clap::ArgAction::Set)]
+    pub shared_records: bool,
 
     /// Largest request body, in bytes; above it 413.
     #[arg(long, env = "HEADROOM_MAX_BODY_BYTES", value_name = "HEADROOM_MAX_BODY_BYTES", default_value_t = 64 << 20, value_parser = number::<usize>)]

@@ -70,6 +70,7 @@ pub(crate) fn log(settings: &Settings) {
         retention.hours = store.retention_hours,
         data.dir = limits.data_dir.as_ref().map(|dir| tracing::field::display(dir.display())),
         tenant.header = limits.tenant_header.as_ref().map(tracing::field::display),
+        shared_records = limits.shared_records,
         body.max_bytes = limits.max_body_bytes,
         body.timeout_seconds = limits.body_timeout_seconds,
         memory.max_bytes = limits.max_memory(),

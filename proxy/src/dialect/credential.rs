@@ -26,15 +26,57 @@ const ISSUERS: [(&str, Provider); 3] = [
 /// Where Anthropic's clients send a key.
 const API_KEY: &str = "x-api-key";
 
+/// Where clients of Azure's `OpenAI` send a key.
+const AZURE_KEY: &str = "api-key";
+
+/// How the tokens of a Claude login begin.
+const CLAUDE_TOKEN: &[u8] = b"sk-ant-oat";
+
 /// The account of a `ChatGPT` login, which no client of another provider sends.
 const CHATGPT_ACCOUNT: &str = "chatgpt-account-id";
+
+/// What a request shows to its provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credential<'h> {
+    /// A key, which stays the same.
+    Key(&'h [u8]),
+    /// The token of a login, which is renewed every few hours.
+    Token,
+    /// The same, of this `ChatGPT` account.
+    ChatGptAccount(&'h [u8]),
+    None,
+}
+
+/// What a request shows. A key counts before a token.
+pub(crate) fn of(headers: &HeaderMap) -> Credential<'_> {
+    let key = headers.get(API_KEY).or_else(|| headers.get(AZURE_KEY));
+    if let Some(key) = key {
+        return Credential::Key(key.as_bytes());
+    }
+    if let Some(account) = headers.get(CHATGPT_ACCOUNT) {
+        return Credential::ChatGptAccount(account.as_bytes());
+    }
+    match headers.get(header::AUTHORIZATION) {
+        None => Credential::None,
+        Some(value) => match bearer(value) {
+            Some(token) if is_of_login(token) => Credential::Token,
+            Some(key) => Credential::Key(key),
+            None => Credential::Key(value.as_bytes()),
+        },
+    }
+}
+
+/// Whether a bearer token is of a login: Claude's, or a JSON web token.
+fn is_of_login(token: &[u8]) -> bool {
+    token.starts_with(CLAUDE_TOKEN) || token.split(|byte| *byte == b'.').count() == 3
+}
 
 /// Whether a header of this name is, or says, who asks the provider.
 pub(crate) fn is_credential(name: &HeaderName) -> bool {
     let names = [
         header::AUTHORIZATION.as_str(),
         API_KEY,
-        "api-key",
+        AZURE_KEY,
         CHATGPT_ACCOUNT,
     ];
     names.contains(&name.as_str())

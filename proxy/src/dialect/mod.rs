@@ -1,5 +1,6 @@
 //! The dialects: what each provider's request format means. A new one is a file here and a line in [`DIALECTS`].
 
+pub(crate) mod account;
 mod anthropic;
 mod chat;
 pub(crate) mod credential;

@@ -122,7 +122,7 @@ impl RequestContext {
             mut on_usage,
             retry,
         } = outgoing;
-        headers::make_outgoing(&mut headers, self.app.rules.tenant_header.as_ref());
+        headers::make_outgoing(&mut headers, self.app.rules.separation.tenant_header());
         if drops_thinking {
             prefix_mismatch::add_beta(&mut headers);
         }

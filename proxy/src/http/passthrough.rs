@@ -66,7 +66,7 @@ pub(crate) async fn relay(
             return id.set_on(span.in_scope(|| errors::not_allowed(provider, &refused)));
         }
     };
-    headers::make_outgoing(&mut parts.headers, app.rules.tenant_header.as_ref());
+    headers::make_outgoing(&mut parts.headers, app.rules.separation.tenant_header());
     if upgrade.is_some() && endpoint.is_some() {
         span.in_scope(warn_of_websocket);
     }

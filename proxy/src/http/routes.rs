@@ -77,7 +77,7 @@ async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body
         let message = "a web page of another origin may not post here: list its host in HEADROOM_ALLOWED_HOSTS to allow it";
         return refused(endpoint, &request, StatusCode::FORBIDDEN, message);
     }
-    if let Some(name) = &app.rules.tenant_header
+    if let Some(name) = app.rules.separation.tenant_header()
         && request.headers().get_all(name).iter().nth(1).is_some()
     {
         let message = format!("{name} is there twice: name one tenant");

@@ -43,14 +43,20 @@ impl ScannableBody {
         } else {
             received.clone()
         };
+        let separation = &app.rules.separation;
+        let scope = if separation.is_by_account() {
+            beside_other_tasks(&bytes, || separation.scope(headers, &bytes))
+        } else {
+            separation.scope(headers, &bytes)
+        };
         let mut budget = app.records.budget();
-        let mut key = app.digest_key(headers, &mut budget).await;
+        let mut key = app.digest_key(scope.as_ref(), &mut budget).await;
         // Only if there is no key yet: this costs one more scan.
         if key.is_none()
             && scan_without_key(context, &bytes).is_some_and(|scan| landing::may_bind(&scan))
         {
             app.records.extend(&mut budget);
-            key = app.digest_key(headers, &mut budget).await;
+            key = app.digest_key(scope.as_ref(), &mut budget).await;
         }
         let Some(key) = key else {
             app.records.note_unnamed(now_ms());

@@ -90,8 +90,8 @@ pub(crate) struct FinalPlan {
     pub(crate) record_updates: RecordUpdates,
     /// Whether the store has the record updates already.
     pub(crate) is_stored: bool,
-    /// Forms that are in use from now on.
-    pub(crate) newly_compressed: Vec<Form>,
+    /// Forms that are in use from now on, each by its block's position in the scan.
+    pub(crate) newly_compressed: Vec<(usize, Form)>,
     /// The blocks that are sent for the first time and go out in the original.
     pub(crate) skipped: SkippedBlocks,
 }
@@ -351,12 +351,11 @@ impl Plan {
         let texts = self.newly_compressed.iter();
         forms.extend(texts.map(|(index, form)| (*index, Bytes::from(form.text.clone()))));
         forms.sort_unstable_by_key(|(index, _)| *index);
-        let newly_compressed = self.newly_compressed.into_iter();
         FinalPlan {
             forms,
             record_updates: self.record_updates,
             is_stored,
-            newly_compressed: newly_compressed.map(|(_, form)| form).collect(),
+            newly_compressed: self.newly_compressed,
             skipped: self.skipped,
         }
     }

@@ -192,7 +192,7 @@ pub(crate) fn entries(
         value: Bytes::from_static(b"1"),
     });
     let entry = |(prefix, record): &(PrefixId, SentRecord)| {
-        let value = Bytes::from(serde_json::to_vec(record).ok()?);
+        let value = Bytes::from(record.to_stored(*prefix).ok()?);
         Some(Entry {
             key: Key::Sent(*prefix),
             rev: record.rev,

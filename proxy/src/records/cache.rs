@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use headroom_shared::contract::id::{FormId, PrefixId};
+use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{Entry, Key};
 use quick_cache::Weighter;
@@ -23,7 +23,7 @@ const OPENINGS: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Cache {
     records: Bounded<PrefixId, CachedRecord, Weights>,
-    forms: Bounded<FormId, Bytes, Weights>,
+    forms: Bounded<FormId, CachedForm, Weights>,
     openings: Bounded<PrefixId, ()>,
     /// Held while a record is changed by what it was.
     change: Mutex<()>,
@@ -39,6 +39,15 @@ struct CachedRecord {
     from_store: bool,
     /// When this process last gave it a full life there.
     touched: Option<Instant>,
+    /// Since when it is here.
+    since: Instant,
+}
+
+/// A form's text, and the block whose form it is.
+#[derive(Debug, Clone)]
+struct CachedForm {
+    block: BlockId,
+    text: Bytes,
 }
 
 #[derive(Debug, Clone)]
@@ -50,9 +59,9 @@ impl Weighter<PrefixId, CachedRecord> for Weights {
     }
 }
 
-impl Weighter<FormId, Bytes> for Weights {
-    fn weight(&self, _: &FormId, text: &Bytes) -> u64 {
-        64 + text.len() as u64
+impl Weighter<FormId, CachedForm> for Weights {
+    fn weight(&self, _: &FormId, form: &CachedForm) -> u64 {
+        80 + form.text.len() as u64
     }
 }
 
@@ -80,6 +89,12 @@ impl Cache {
         Some((record, is_provisional))
     }
 
+    /// Whether a cached record was here before this time.
+    pub(super) fn is_older(&self, prefix: PrefixId, than: Option<Instant>) -> bool {
+        let cached = self.records.get(&prefix);
+        than.is_some_and(|than| cached.is_some_and(|cached| cached.since < than))
+    }
+
     /// Keeps a record that this process made.
     pub(super) fn insert_made(&self, prefix: PrefixId, record: SentRecord) -> Arc<SentRecord> {
         self.insert(
@@ -89,6 +104,7 @@ impl Cache {
                 stored: false,
                 from_store: false,
                 touched: None,
+                since: Instant::now(),
             },
         )
     }
@@ -102,6 +118,7 @@ impl Cache {
                 stored: true,
                 from_store: true,
                 touched: None,
+                since: Instant::now(),
             },
         )
     }
@@ -114,6 +131,7 @@ impl Cache {
                 return cached.record;
             }
             new.touched = cached.touched;
+            new.since = cached.since;
             new.from_store |= cached.from_store;
             if cached.record.rev == new.record.rev {
                 let merged = SentRecord::clone(&new.record).merged(&cached.record);
@@ -175,20 +193,22 @@ impl Cache {
             .collect()
     }
 
-    pub(super) fn form(&self, id: FormId) -> Option<Bytes> {
-        self.forms.get(&id)
+    /// The text of a form, if it is this block's.
+    pub(super) fn form(&self, id: FormId, block: BlockId) -> Option<Bytes> {
+        let form = self.forms.get(&id)?;
+        (form.block == block).then_some(form.text)
     }
 
-    pub(super) fn insert_form(&self, id: FormId, text: Bytes) {
-        self.forms.insert(id, text);
+    pub(super) fn insert_form(&self, id: FormId, block: BlockId, text: Bytes) {
+        self.forms.insert(id, CachedForm { block, text });
     }
 
     /// All forms that are kept, as entries of the store.
     pub(super) fn forms(&self) -> Vec<Entry> {
-        let entry = |(id, value)| Entry {
+        let entry = |(id, form): (FormId, CachedForm)| Entry {
             key: Key::Form(id),
             rev: 0,
-            value,
+            value: form.text,
         };
         self.forms.iter().map(entry).collect()
     }

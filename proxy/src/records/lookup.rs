@@ -21,6 +21,9 @@ pub(super) struct Lookup {
     /// Records from the local cache that the process that made them may have rolled back since.
     provisional: BTreeSet<usize>,
     pub(super) compressed: Option<CompressedPrefix>,
+    /// Whether the longest local record is from before the store last lost its data: then a process that knew less may have sent what
+    /// followed, and blocks in other forms.
+    pub(super) may_be_contradicted: bool,
 }
 
 impl Lookup {
@@ -35,6 +38,7 @@ impl Lookup {
             records: BTreeMap::new(),
             provisional: BTreeSet::new(),
             compressed: None,
+            may_be_contradicted: false,
         };
         let mut next = (0..scan.messages.len())
             .rev()
@@ -49,6 +53,12 @@ impl Lookup {
             }
         }
         found
+    }
+
+    /// The longest prefix found.
+    pub(super) fn longest(&self, scan: &Scan) -> Option<PrefixId> {
+        let (last, _) = self.records.last_key_value()?;
+        Some(scan.messages[*last].boundary)
     }
 
     /// The keys to ask the store for, at most [`MAX_KEYS`], those of the longest prefixes first: what is new since the longest prefix
@@ -72,7 +82,8 @@ impl Lookup {
         }
         // A request ends with something for the model to respond to, or with the beginning of its response.
         let ends = |at: &usize| !scan.messages[*at].from_model || at + 1 == scan.messages.len();
-        let first = first_to_ask(scan, longest, keys.is_empty());
+        let settled = keys.is_empty() && !self.may_be_contradicted;
+        let first = first_to_ask(scan, longest, settled);
         let new = (first..scan.messages.len()).rev().filter(ends);
         keys.extend(new.map(|at| Key::Sent(boundary(at))));
         keys.retain(|key| !asked.contains(key));

@@ -15,7 +15,7 @@ mod write_queue;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
@@ -23,6 +23,7 @@ use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::{self, CompressedPrefix, Form};
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
+use prometheus_client::metrics::counter::Counter;
 use serde::de::IgnoredAny;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +53,14 @@ pub(crate) struct Records {
     extra_for_bound: Duration,
     /// An entry that was given a full life this long ago is given one again when it is used.
     touch_after: Duration,
+    mismatches: Mismatches,
+}
+
+/// Values in the store that are not what their keys say: something else has written to it. They count as missing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Mismatches {
+    pub(crate) forms: Counter,
+    pub(crate) records: Counter,
 }
 
 impl Records {
@@ -65,6 +74,7 @@ impl Records {
             budget,
             extra_for_bound: Duration::ZERO,
             touch_after: retention / 8,
+            mismatches: Mismatches::default(),
         }
     }
 
@@ -119,20 +129,31 @@ impl Records {
     /// What is known of the prefixes of a request. Where something may be missing because the store has just lost its data, and a wrong
     /// form would break the session, it waits until every process has written back what it knows.
     pub(crate) async fn look_up(&self, scan: &Scan, budget: &mut Budget) -> KnownPrefix {
-        let known = self.look_up_once(scan, budget).await;
-        let settles_in = self.store.settles_in();
-        if known.covers_all_from_model(scan)
-            || settles_in.is_zero()
-            || !budget.wait_extra(settles_in).await
-        {
+        let mut known = self.look_up_once(scan, budget).await;
+        let settles_in = self
+            .store
+            .settled_at()
+            .map_or(Duration::ZERO, |settled_at| {
+                settled_at.saturating_duration_since(Instant::now())
+            });
+        if settles_in.is_zero() || !known.complete {
             return known;
         }
-        self.look_up_once(scan, budget).await
+        if !known.covers_all_from_model(scan) && budget.wait_extra(settles_in).await {
+            known = self.look_up_once(scan, budget).await;
+        }
+        // What is known here alone must be in the store again before it goes out. Where that fails, other processes may not know it in time.
+        let write = || write_back::write_prefix(&*self.store, &self.cache, scan, &known);
+        let _ = budget.read("writing back", write(), write).await;
+        known
     }
 
     async fn look_up_once(&self, scan: &Scan, budget: &mut Budget) -> KnownPrefix {
         self.cache.note_opening(scan);
         let mut found = Lookup::locally(scan, |prefix| self.cache.record(prefix));
+        let settled_at = self.store.settled_at();
+        let is_older = |prefix| self.cache.is_older(prefix, settled_at);
+        found.may_be_contradicted = found.longest(scan).is_some_and(is_older);
         let mut asked = HashSet::new();
         let mut complete = true;
         // The first round asks for all that is new; another is needed only where a record names one that was not in it.
@@ -205,7 +226,7 @@ impl Records {
         let mut texts = HashMap::new();
         let mut missing = Vec::new();
         for (id, block) in forms {
-            match self.cache.form(id) {
+            match self.cache.form(id, block) {
                 Some(text) => drop(texts.insert(id, text)),
                 None => missing.push((id, block)),
             }
@@ -218,9 +239,12 @@ impl Records {
             return (texts, false);
         };
         for ((id, block), value) in missing.into_iter().zip(values) {
-            if let Some(text) = value.filter(|text| is_intact(id, block, text)) {
-                self.cache.insert_form(id, text.clone());
+            let Some(text) = value else { continue };
+            if is_intact(id, block, &text) {
+                self.cache.insert_form(id, block, text.clone());
                 texts.insert(id, text);
+            } else {
+                self.mismatches.forms.inc();
             }
         }
         (texts, true)
@@ -255,9 +279,14 @@ impl Records {
         self.cache.insert_made(prefix, record)
     }
 
-    /// Keeps a form's text in the local cache.
-    pub(crate) fn cache_form(&self, id: FormId, text: Bytes) {
-        self.cache.insert_form(id, text);
+    /// Keeps the text of this block's form in the local cache.
+    pub(crate) fn cache_form(&self, id: FormId, block: BlockId, text: Bytes) {
+        self.cache.insert_form(id, block, text);
+    }
+
+    /// Counts what was read and is not what its key says.
+    pub(crate) fn mismatches(&self) -> Mismatches {
+        self.mismatches.clone()
     }
 
     /// Has a request's records written to the store, and with them those before them that did not reach it: at once where that is
@@ -371,14 +400,15 @@ impl Records {
                     else {
                         continue;
                     };
-                    match serde_json::from_slice::<SentRecord>(value) {
+                    match SentRecord::from_stored(*prefix, value) {
                         Ok(record) => drop(
                             found
                                 .records
                                 .insert(last, self.cache.insert_read(*prefix, record)),
                         ),
                         Err(error) => {
-                            tracing::warn!(record.prefix = %prefix, %error, "passed over a sent record that can't be read")
+                            self.mismatches.records.inc();
+                            tracing::warn!(record.prefix = %prefix, %error, "passed over a sent record");
                         }
                     }
                 }

@@ -31,8 +31,8 @@ impl SentRequest {
         scan: &Scan,
         known: KnownPrefix,
     ) -> Self {
-        for form in plan.newly_compressed {
-            records.cache_form(form.id, form.text.into());
+        for (at, form) in plan.newly_compressed {
+            records.cache_form(form.id, scan.blocks[at].id, form.text.into());
         }
         if !known.complete {
             records.note_unrecorded(scan, plan.record_updates.sent_ms());

@@ -330,7 +330,7 @@ async fn forms_in_the_local_cache_need_no_store() {
     let records = Records::new(Arc::new(Hanging), Duration::from_millis(5), DAY);
     let (cached, missing) = (FormId::from_bytes([1; 16]), FormId::from_bytes([2; 16]));
     let block = BlockId::from_bytes([3; 16]);
-    records.cache_form(cached, Bytes::from_static(b"text"));
+    records.cache_form(cached, block, Bytes::from_static(b"text"));
     let (texts, answered) = records
         .forms(
             [cached, missing].map(|form| (form, block)).into_iter(),
@@ -341,6 +341,34 @@ async fn forms_in_the_local_cache_need_no_store() {
         (texts.contains_key(&cached), texts.len(), answered),
         (true, 1, false)
     );
+    // It is one block's form, and no other's.
+    let other = BlockId::from_bytes([4; 16]);
+    let asked = [(cached, other)].into_iter();
+    let (texts, _) = records.forms(asked, &mut records.budget()).await;
+    assert!(texts.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_not_what_its_key_says_counts_as_missing_and_is_counted() {
+    let fixture = Fixture::new();
+    fixture.sent(1, &record(0, &[(0, 1)])).await;
+    let own = conversation(1).full_prefix().unwrap();
+    let other = conversation(3).full_prefix().unwrap();
+    let entries = [
+        (Key::Sent(other), record(0, &[]).to_stored(own).unwrap()),
+        (Key::Form(form_id(0, 1)), b"another text".to_vec()),
+    ];
+    let entries = entries.map(|(key, value)| Entry {
+        key,
+        rev: 0,
+        value: value.into(),
+    });
+    fixture.store.write(&entries).await.unwrap();
+    let records = fixture.records();
+    let known = look_up(&records, 3).await;
+    assert_eq!((known.frozen, known.texts.len()), (1, 0));
+    let counts = records.mismatches();
+    assert_eq!((counts.forms.get(), counts.records.get()), (1, 1));
 }
 
 #[tokio::test]

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::id::{FormId, PrefixId};
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
 
 use super::cache::Cache;
+use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::entries;
+use crate::scan::Scan;
 
 /// How many entries are compared and written at once.
 const BATCH: usize = 256;
@@ -33,6 +35,34 @@ pub(super) async fn write_back(store: &dyn Store, cache: &Cache) -> Result<usize
     Ok(lacked)
 }
 
+/// Writes what the store lacks of one request's prefix.
+///
+/// # Errors
+/// Those of [`write_back`].
+pub(super) async fn write_prefix(
+    store: &dyn Store,
+    cache: &Cache,
+    scan: &Scan,
+    known: &KnownPrefix,
+) -> Result<(), StoreError> {
+    let form = |(id, text): (&FormId, &Bytes)| Entry {
+        key: Key::Form(*id),
+        rev: 0,
+        value: text.clone(),
+    };
+    let forms: Vec<Entry> = known.texts.iter().map(form).collect();
+    for batch in forms.chunks(BATCH) {
+        write_missing(store, batch).await?;
+    }
+    for batch in known.chain.chunks(BATCH) {
+        write_records(store, cache, batch).await?;
+    }
+    if !known.chain.is_empty() {
+        write_missing(store, &entries(&[], scan.opening())).await?;
+    }
+    Ok(())
+}
+
 /// Writes those of these entries that are not there.
 async fn write_missing(store: &dyn Store, batch: &[Entry]) -> Result<usize, StoreError> {
     let keys: Vec<Key> = batch.iter().map(|entry| entry.key).collect();
@@ -54,7 +84,7 @@ async fn write_records(
     let lacked = found.iter().filter(|found| found.is_none()).count();
     let mut updated: HashMap<PrefixId, SentRecord> = HashMap::new();
     for ((prefix, own), found) in batch.iter().zip(found) {
-        let found = found.and_then(|found| parse(&found));
+        let found = found.and_then(|found| SentRecord::from_stored(*prefix, &found).ok());
         if let Some(found) = &found {
             cache.insert_read(*prefix, found.clone());
         }
@@ -65,10 +95,6 @@ async fn write_records(
     let updated: Vec<(PrefixId, SentRecord)> = updated.into_iter().collect();
     store.write(&entries(&updated, None)).await?;
     Ok(lacked)
-}
-
-fn parse(value: &Bytes) -> Option<SentRecord> {
-    serde_json::from_slice(value).ok()
 }
 
 /// The record to write in place of what was found, if that knows less.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::id::FormId;
+use crate::contract::id::{FormId, PrefixId};
 use crate::contract::job::Place;
 
 /// The sent record of a prefix.
@@ -51,7 +51,55 @@ pub struct CacheUsage {
     pub total: u64,
 }
 
+/// Why a value is not the record of a prefix.
+#[derive(Debug, thiserror::Error)]
+pub enum NotARecord {
+    /// It is not one at all.
+    #[error("it can't be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// It is that of another prefix.
+    #[error("it is the record of another prefix, {0}")]
+    OfAnother(PrefixId),
+}
+
+/// A record as it is stored: with its prefix, so that one that stands under another key is told.
+#[derive(Serialize)]
+struct Stored<'a> {
+    prefix: PrefixId,
+    #[serde(flatten)]
+    record: &'a SentRecord,
+}
+
+/// The prefix in a stored record; versions before it was there wrote none.
+#[derive(Deserialize)]
+struct Owner {
+    prefix: Option<PrefixId>,
+}
+
 impl SentRecord {
+    /// The record of this prefix as it is stored.
+    ///
+    /// # Errors
+    /// None that is known: nothing in a record can't be written as JSON.
+    pub fn to_stored(&self, prefix: PrefixId) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&Stored {
+            prefix,
+            record: self,
+        })
+    }
+
+    /// The record that is stored under this prefix.
+    ///
+    /// # Errors
+    /// When it can't be read, or is another prefix's.
+    pub fn from_stored(prefix: PrefixId, value: &[u8]) -> Result<Self, NotARecord> {
+        let Owner { prefix: owner } = serde_json::from_slice(value)?;
+        if let Some(owner) = owner.filter(|owner| *owner != prefix) {
+            return Err(NotARecord::OfAnother(owner));
+        }
+        Ok(serde_json::from_slice(value)?)
+    }
+
     /// This record with what another one of the same prefix and revision knows besides.
     #[must_use]
     pub fn merged(mut self, other: &Self) -> Self {
@@ -76,5 +124,23 @@ impl CacheUsage {
     #[must_use]
     pub const fn is_none(self) -> bool {
         self.read == 0 && self.written == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_under_its_own_prefix_alone() {
+        let [own, other] = [1, 2].map(|byte| PrefixId::from_bytes([byte; 16]));
+        let without_prefix = r#"{"v":1,"rev":0,"start":0,"forms":{"1:0:0":"00000000000000000000000000000009"},"sent_ms":5,"warm_until_ms":6,"waiting":false,"usage":null}"#;
+        let record = SentRecord::from_stored(own, without_prefix.as_bytes()).unwrap();
+        let stored = record.to_stored(own).unwrap();
+        assert_eq!(SentRecord::from_stored(own, &stored).unwrap(), record);
+        let error = SentRecord::from_stored(other, &stored).unwrap_err();
+        assert!(matches!(error, NotARecord::OfAnother(it) if it == own));
+        let error = SentRecord::from_stored(own, b"{}").unwrap_err();
+        assert!(matches!(error, NotARecord::Unreadable(_)));
     }
 }

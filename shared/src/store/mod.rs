@@ -7,7 +7,7 @@ mod embedded;
 mod error;
 mod redis;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -102,10 +102,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         std::future::pending().await
     }
 
-    /// How long, by the last read, other processes may still be writing back what the store has lost; zero where it has lost nothing
-    /// lately.
-    fn settles_in(&self) -> Duration {
-        Duration::ZERO
+    /// When all processes have surely written back what the store has lost last; `None` where it has lost nothing that is known of.
+    fn settled_at(&self) -> Option<Instant> {
+        None
     }
 
     /// The values under `keys`, in their order, in one round trip.

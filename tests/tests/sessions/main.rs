@@ -11,4 +11,5 @@ mod markers_and_compaction;
 mod replay;
 mod replicas;
 mod restart;
+mod separated_records;
 mod uncompressed;

@@ -55,8 +55,8 @@ pub(super) struct DataName {
 struct LastRead {
     /// None where Redis holds no name.
     name: Option<Bytes>,
-    /// Until when other processes may be writing back what was lost.
-    settled: Option<Instant>,
+    /// When all processes have written back what was lost last.
+    settled_at: Option<Instant>,
 }
 
 impl DataName {
@@ -76,22 +76,21 @@ impl DataName {
             None if is_first => Duration::ZERO,
             None => SETTLING,
         };
+        let before = last.as_ref().and_then(|last| last.settled_at);
+        let settled_at = (!settles_in.is_zero()).then(|| Instant::now() + settles_in);
         *last = Some(LastRead {
             name: name.map(Bytes::copy_from_slice),
-            settled: (!settles_in.is_zero()).then(|| Instant::now() + settles_in),
+            settled_at: settled_at.or(before),
         });
         if !is_first {
             self.lost.notify_one();
         }
     }
 
-    /// How long other processes may still be writing back what was lost.
-    pub(super) fn settles_in(&self) -> Duration {
+    /// When all processes have written back what was lost last.
+    pub(super) fn settled_at(&self) -> Option<Instant> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let settled = last.as_ref().and_then(|last| last.settled);
-        settled.map_or(Duration::ZERO, |settled| {
-            settled.saturating_duration_since(Instant::now())
-        })
+        last.as_ref()?.settled_at
     }
 
     /// Waits until a read finds another name than the one before.
@@ -100,11 +99,15 @@ impl DataName {
     }
 }
 
-/// How long after `redis_ms` data of this name may still be written back.
+/// How long after `redis_ms`, which is 0 where that is not known, data of this name may still be written back.
 fn settles_in(name: &[u8], redis_ms: u64) -> Duration {
     let since = std::str::from_utf8(name).ok();
     let since = since.and_then(|name| name.rsplit(' ').next()?.parse().ok());
-    let age = Duration::from_millis(redis_ms.saturating_sub(since.unwrap_or(0)));
+    let since: u64 = since.unwrap_or(0);
+    if since == 0 {
+        return Duration::ZERO;
+    }
+    let age = Duration::from_millis(redis_ms.saturating_sub(since));
     SETTLING.saturating_sub(age)
 }
 
@@ -122,6 +125,8 @@ mod tests {
             ("a 1000000", 1_001_000, 500),
             ("a 1000000", 1_009_000, 0),
             ("a 1000000", 999_000, 1_500),
+            ("a 1000000", 0, 1_500),
+            ("a 0", 0, 0),
             ("garbage", 1_000_000, 0),
         ] {
             let expected = Duration::from_millis(settles_in_ms);
@@ -134,13 +139,13 @@ mod tests {
         let data = DataName::default();
         let is_changed = || data.changed().now_or_never().is_some();
         data.note(None, 999_999);
-        assert!(!is_changed() && data.settles_in().is_zero());
+        assert!(!is_changed() && data.settled_at().is_none());
         data.note(Some(b"a 0"), 1_000_000);
         data.note(Some(b"a 0"), 1_000_001);
-        assert!(is_changed() && !is_changed() && data.settles_in().is_zero());
+        assert!(is_changed() && !is_changed() && data.settled_at().is_none());
         data.note(None, 1_000_002);
-        assert!(is_changed() && !data.settles_in().is_zero());
+        assert!(is_changed() && data.settled_at().is_some());
         data.note(Some(b"b 1000003"), 1_000_003);
-        assert!(is_changed() && !data.settles_in().is_zero());
+        assert!(is_changed() && data.settled_at().is_some());
     }
 }

@@ -109,6 +109,8 @@ impl RedisStore {
             return Err(StoreError::other(operation, problem));
         };
         let secret = identity::parse_secret(operation, &secret, &secret_key)?;
+        let redis_ms = self.redis_ms_in(Duration::ZERO).unwrap_or_default();
+        self.data.note(name.as_deref(), redis_ms);
         let generation = Generation {
             name: name.map(Bytes::from),
             connections,
@@ -183,8 +185,8 @@ impl Store for RedisStore {
         self.data.changed().await;
     }
 
-    fn settles_in(&self) -> Duration {
-        self.data.settles_in()
+    fn settled_at(&self) -> Option<Instant> {
+        self.data.settled_at()
     }
 
     async fn contains(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {

@@ -128,10 +128,10 @@ impl Session {
             return Err(Violation(Check::Requests, what));
         }
         self.client.allowed = self.allowed(replica, begun).await;
-        self.note(turn, replica);
         let before = Changes::of(&self.client.forms);
         let checked = self.client.check(turn);
         let changes = Changes::of(&self.client.forms).since(before);
+        self.note(turn, replica, changes);
         self.tally.turn(&turn.decision, changes);
         let named = |what: String| format!("through {}: {what}", replica.process.name);
         checked.map_err(|what| Violation(self.forms(), named(what)))?;
@@ -168,7 +168,7 @@ impl Session {
         observed.map_err(|what| Violation(self.forms(), format!("{}, cut off: {what}", gone.id)))
     }
 
-    fn note(&mut self, turn: &Turn, replica: &Replica) {
+    fn note(&mut self, turn: &Turn, replica: &Replica, changes: Changes) {
         if self.history.len() == HISTORY {
             self.history.pop_front();
         }
@@ -181,7 +181,7 @@ impl Session {
         let (id, name, decision) = (&turn.id, &replica.process.name, &turn.decision);
         let blocks = turn.sent.blocks.last().map_or(0, |block| block.message);
         self.history.push_back(format!(
-            "{id} through {name} until {seconds:.1} s (store {store}): {decision}, last block in message {blocks}"
+            "{id} through {name} until {seconds:.1} s (store {store}): {decision}, last block in message {blocks}; {changes}"
         ));
     }
 

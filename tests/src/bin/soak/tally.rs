@@ -74,6 +74,22 @@ pub(crate) struct Changes {
     pub(crate) bound_after_loss: usize,
 }
 
+impl std::fmt::Display for Changes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            entered,
+            landed,
+            originals,
+            after_loss,
+            ..
+        } = self;
+        write!(
+            f,
+            "{entered} entered, {landed} landed, {originals} original again, {after_loss} changed after a loss"
+        )
+    }
+}
+
 impl Changes {
     /// All of a session so far.
     pub(crate) fn of(forms: &Forms) -> Self {
