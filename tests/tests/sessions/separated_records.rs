@@ -24,7 +24,8 @@ fn conversation() -> Conversation {
 
 /// Checks the decision on a cold start of this client: `deferred` only where its text counts as new.
 async fn decided(stage: &Stage, client: (&str, &str), expected: &str) {
-    let call: Call = conversation().call().header(client.0, client.1);
+    let call = Call::post("/v1/messages", conversation().body().bytes);
+    let call = call.header(client.0, client.1);
     let before = jobs(&stage.stats().await);
     let decision = stage.exchange(&call).await.0;
     assert_eq!(decision, expected, "{client:?}");
@@ -39,8 +40,8 @@ fn jobs(stats: &Value) -> u64 {
     stats["jobs"]["enqueued"].as_u64().unwrap()
 }
 
-const ONE: (&str, &str) = ("x-api-key", "sk-ant-api03-one");
-const TWO: (&str, &str) = ("x-api-key", "sk-ant-api03-two");
+const ONE: (&str, &str) = ("authorization", "Bearer sk-ant-api03-one");
+const TWO: (&str, &str) = ("authorization", "Bearer sk-ant-api03-two");
 
 #[tokio::test]
 async fn keys_do_not_meet_where_others_reach_the_listener() {
