@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use bytes::Bytes;
-use headroom_shared::compress::{Deadline, Earlier, NoForm, compress, equivalent, expand};
+use headroom_shared::compress::{Deadline, Earlier, NoForm, compress, gives_back};
 use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::prefix::Form;
 
@@ -45,8 +45,8 @@ pub(crate) type CompressResult = Result<Form, SkipReason>;
 pub(crate) struct BlocksToCompress {
     /// This block and all after it are new.
     pub(crate) first_new_block: usize,
-    /// Earlier blocks that were sent in these forms and stand behind what the client has edited since. Each keeps its form where what that
-    /// refers to is still there, and gets a new one where it is not.
+    /// Earlier blocks that were sent in these forms and stand behind what the client has edited since. Each keeps its form where that still
+    /// gives it back to the letter, and gets a new one where it does not: what that refers to has gone, or another version made it.
     pub(crate) moved: BTreeMap<usize, Form>,
 }
 
@@ -100,7 +100,9 @@ pub(crate) fn compress_blocks(
         if *index >= to_compress.first_new_block || moved.is_some() {
             let affordable = block.text.len() as u128 <= remaining().as_millis() * BYTES_A_MS;
             let result = if affordable {
-                let kept = moved.filter(|form| history.expands(form, block)).cloned();
+                let kept = moved
+                    .filter(|form| history.gives_back(form, block))
+                    .cloned();
                 kept.map_or_else(|| history.compress(block), Ok)
             } else {
                 Err(SkipReason::EntryBudget)
@@ -128,11 +130,10 @@ struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    /// Whether a form expands to the block's text, given what stands before it now.
-    fn expands(&self, form: &Form, block: &JobBlock) -> bool {
+    /// Whether a form gives the block back, given what stands before it now.
+    fn gives_back(&self, form: &Form, block: &JobBlock) -> bool {
         let text: Option<String> = serde_json::from_str(&format!("\"{}\"", form.text)).ok();
-        let expanded = text.and_then(|text| expand(&text, &self.earlier).ok());
-        expanded.is_some_and(|expanded| equivalent(&block.text, &expanded))
+        text.is_some_and(|text| gives_back(&text, block.source(), &self.earlier))
     }
 
     fn compress(&self, block: &JobBlock) -> CompressResult {
