@@ -17,6 +17,7 @@ mod write;
 
 use std::ops::Range;
 
+use super::size::Costed;
 use super::{Compressor, Earlier, with_header};
 use layout::Layout;
 use parse::Document;
@@ -55,9 +56,10 @@ impl Compressor for Json {
     }
 }
 
-/// Whether a text is JSON, one value or several, in a layout that a form gives back to the letter.
-pub(super) fn is_json(text: &str) -> bool {
-    Layout::split(text).is_some()
+/// Whether a text is sent as JSON without its lines.
+pub(super) fn hides_lines(text: &str, earlier: &Earlier<'_>) -> bool {
+    let form = Json.compress(text, earlier).map(Costed::new);
+    form.is_some_and(|form| form.is_worth_sending(&Costed::new(text)))
 }
 
 /// The largest string among an object's members, if it is most of the text and is escaped as most programs do: where its content stands

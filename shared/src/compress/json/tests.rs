@@ -106,8 +106,8 @@ fn the_header_tells_the_layout() {
             "{\"a\":[1,{\"b\":{ }}]}",
         ),
         (
-            "\u{feff}{\r\n  \"a\": 1,\r\n\r\n  \"b\": 2\r\n}\r\n\r\n",
-            "indented by 2 spaces; empty lines: 3; lines end in CRLF; \"\u{feff}\" at the start; \"\\n\\n\" at the end",
+            "\u{feff}{\r\n  \"a\": 1,\r\n  \"b\": 2\r\n}\r\n\r\n",
+            "indented by 2 spaces; lines end in CRLF; \"\u{feff}\" at the start; \"\\n\\n\" at the end",
             "{\"a\":1,\"b\":2}",
         ),
         (
@@ -117,7 +117,6 @@ fn the_header_tells_the_layout() {
         ),
     ] {
         assert_eq!(layout_and_body(text), [layout, body]);
-        assert!(is_json(text));
     }
 }
 
@@ -142,11 +141,11 @@ fn a_layout_that_would_not_come_back_is_left_alone() {
         "{\n  \"a\": 1 ,\n  \"b\": 2\n}",
         "{\n  \"a\": {\n  }\n}",
         "[\r\n  1\n]",
+        "{\n  \"a\": 1,\n\n  \"b\": 2\n}",
         "{\n  \"a\": 1,  \n  \"b\": 2\n}",
         "[\n  1, 2,\n  3\n]",
     ] {
         assert_eq!(round_trip(&Json, text), None, "{text:?}");
-        assert!(!is_json(text));
     }
 }
 
@@ -162,7 +161,6 @@ fn a_damaged_layout_is_none() {
         "on one line as {}",
         "on one line as {\"a\": [1, 2]} and more",
         "on one line, else on one line",
-        "empty lines: 1,x",
         "x at the end",
     ] {
         let header = format!("{ONE} (layout: {layout})");

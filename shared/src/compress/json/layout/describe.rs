@@ -9,7 +9,7 @@ use super::{COLONS, COMMAS, Indent, Layout, OneLine, PADDINGS, Rule};
 
 const BEFORE: &str = " (layout: ";
 
-/// What stands between parts. No part has it within, for only white space, numbers and samples are put in.
+/// What stands between parts. No part has it within, for only white space and samples are put in.
 const NEXT: &str = "; ";
 
 const ON_ONE_LINE: &str = "on one line";
@@ -27,7 +27,6 @@ const IN_HOLDERS: &str = " where it holds objects or arrays";
 const IN_OBJECTS: &str = " in objects";
 
 const EXCEPTIONS: &str = "the other way where a space follows the opening bracket here";
-const EMPTY_LINES: &str = "empty lines: ";
 const CRLF: &str = "lines end in CRLF";
 const AT_START: &str = " at the start";
 const BETWEEN: &str = " between values";
@@ -44,10 +43,6 @@ impl Layout {
         }
         if self.exceptions {
             parts.push(EXCEPTIONS.to_owned());
-        }
-        if !self.empty_lines.is_empty() {
-            let numbers: Vec<String> = self.empty_lines.iter().map(usize::to_string).collect();
-            parts.push(format!("{EMPTY_LINES}{}", numbers.join(",")));
         }
         if self.crlf {
             parts.push(CRLF.to_owned());
@@ -77,7 +72,6 @@ impl Layout {
             colon: ": ",
             one_line: OneLine::WITHOUT_SPACES,
             exceptions: false,
-            empty_lines: Vec::new(),
             crlf: false,
             before: String::new(),
             between: "\n".to_owned(),
@@ -101,10 +95,7 @@ impl Layout {
             CRLF => self.crlf = true,
             LINE_BREAK => "\n".clone_into(&mut self.after),
             _ => {
-                if let Some(numbers) = part.strip_prefix(EMPTY_LINES) {
-                    let numbers = numbers.split(',').map(str::parse);
-                    self.empty_lines = numbers.collect::<Result<_, _>>().ok()?;
-                } else if let Some(space) = part.strip_suffix(AT_START) {
+                if let Some(space) = part.strip_suffix(AT_START) {
                     self.before = unquoted(space)?;
                 } else if let Some(space) = part.strip_suffix(BETWEEN) {
                     self.between = unquoted(space)?;

@@ -34,8 +34,6 @@ pub(super) struct Layout {
     one_line: OneLine,
     /// Whether there are objects and arrays that are not as the rule has it.
     exceptions: bool,
-    /// The numbers of the lines that are empty, counted from 1.
-    empty_lines: Vec<usize>,
     /// Whether lines end in CRLF.
     crlf: bool,
     /// What stands before the first value, between two, and after the last.

@@ -7,9 +7,6 @@ use crate::compress::json::parse::{Document, Index, Kind};
 /// No tool indents further.
 pub(super) const MAX_SPACES: usize = 8;
 
-/// Where more lines are empty, the list of them costs more than the layout is worth.
-const MAX_EMPTY_LINES: usize = 200;
-
 /// The rules that are tried; of those with the fewest exceptions, the first is taken.
 const RULES: [Rule; 7] = [
     Rule::None,
@@ -38,15 +35,9 @@ pub(super) fn layout(document: &Document<'_>, text: &str) -> Option<Layout> {
     let (first, last) = (document.top().next()?, document.top().last()?);
     let before = text.len() - json.len() + document.span(first).start;
     let after = text.len() - json.len() + document.span(last).end;
-    let between = between(document);
-    let empty_lines = if between.contains("\n\n") {
-        Vec::new()
-    } else {
-        empty_lines(&text[..after], before)?
-    };
     let ruled = (0..RULES.len()).min_by_key(|rule| survey.exceptions[*rule])?;
     let rule = match survey.rows {
-        Some(space) => Rule::Rows(without_empty_lines(space)),
+        Some(space) => Rule::Rows(space.to_owned()),
         None => RULES[ruled].clone(),
     };
     Some(Layout {
@@ -58,47 +49,22 @@ pub(super) fn layout(document: &Document<'_>, text: &str) -> Option<Layout> {
         indent: survey.indent.unwrap_or(Indent::Spaces(0)),
         colon: survey.colon.unwrap_or(": "),
         one_line: survey.one_line.completed(),
-        empty_lines,
         crlf: false,
         before: text[..before].to_owned(),
-        between,
+        between: between(document).to_owned(),
         after: text[after..].to_owned(),
     })
 }
 
-/// What stands between the values of a document; without its empty lines unless it is the same everywhere.
-fn between(document: &Document<'_>) -> String {
-    let pairs = document.top().zip(document.top().skip(1));
-    let mut spaces = pairs.map(|(one, next)| {
-        let span = document.span(one).end..document.span(next).start;
-        &document.whole()[span]
-    });
-    let first = spaces.next().unwrap_or("\n");
-    if spaces.all(|space| space == first) {
-        return first.to_owned();
-    }
-    "\n".to_owned()
-}
-
-fn without_empty_lines(space: &str) -> String {
-    let (first, rest) = space.split_once('\n').unwrap_or((space, ""));
-    format!("{first}\n{}", rest.trim_start_matches('\n'))
-}
-
-/// The numbers of the empty lines from byte `start` of a text on.
-fn empty_lines(text: &str, start: usize) -> Option<Vec<usize>> {
-    let mut number = text[..start].matches('\n').count() + 1;
-    let mut empty = Vec::new();
-    for line in text[start..].split('\n') {
-        if line.is_empty() {
-            empty.push(number);
+/// What stands between the first two values of a document.
+fn between<'a>(document: &Document<'a>) -> &'a str {
+    let mut top = document.top();
+    match (top.next(), top.next()) {
+        (Some(one), Some(next)) => {
+            &document.whole()[document.span(one).end..document.span(next).start]
         }
-        if empty.len() > MAX_EMPTY_LINES {
-            return None;
-        }
-        number += 1;
+        _ => "\n",
     }
-    Some(empty)
 }
 
 struct Survey<'a> {

@@ -58,17 +58,15 @@ pub(super) fn laid_out(document: &Document<'_>, layout: &Layout, limit: usize) -
         layout,
         limit,
         text: String::with_capacity(limit.min(2 * document.whole().len())),
-        line: 1,
-        empty_lines: &layout.empty_lines,
     };
-    writer.space(&layout.before);
+    writer.text.push_str(&layout.before);
     for (n, value) in document.top().enumerate() {
         if n > 0 {
-            writer.space(&layout.between);
+            writer.text.push_str(&layout.between);
         }
         writer.value(value, 0, 0)?;
     }
-    writer.space(&layout.after);
+    writer.text.push_str(&layout.after);
     Some(writer.text)
 }
 
@@ -77,10 +75,6 @@ struct Writer<'a> {
     layout: &'a Layout,
     limit: usize,
     text: String,
-    /// The number of the line that is being written.
-    line: usize,
-    /// The empty lines after it.
-    empty_lines: &'a [usize],
 }
 
 impl Writer<'_> {
@@ -108,7 +102,7 @@ impl Writer<'_> {
                 _ => match &layout.rule {
                     Rule::Rows(space) if depth == 0 && kind == Kind::Array && !broken => {
                         self.text.push(',');
-                        self.space(space);
+                        self.text.push_str(space);
                     }
                     _ if broken => {
                         self.text.push(',');
@@ -134,32 +128,11 @@ impl Writer<'_> {
 
     /// Begins a line.
     fn line(&mut self, level: usize) {
-        self.line_break();
+        self.text.push('\n');
         let (indent, count) = match self.layout.indent {
             Indent::Spaces(spaces) => (" ", spaces * level),
             Indent::Tab => ("\t", level),
         };
         self.text.extend(std::iter::repeat_n(indent, count));
-    }
-
-    fn space(&mut self, space: &str) {
-        for (n, piece) in space.split('\n').enumerate() {
-            if n > 0 {
-                self.line_break();
-            }
-            self.text.push_str(piece);
-        }
-    }
-
-    fn line_break(&mut self) {
-        self.text.push('\n');
-        self.line += 1;
-        while let Some((empty, rest)) = self.empty_lines.split_first()
-            && *empty == self.line
-        {
-            self.text.push('\n');
-            self.line += 1;
-            self.empty_lines = rest;
-        }
     }
 }
