@@ -24,7 +24,7 @@ pub(in crate::compress) enum Printer {
     Jackson,
     /// Each element of the outermost array on a line, with this before it and what stands after colons.
     Rows(&'static str, &'static str),
-    /// `sqlite3 -json`, and `json_agg` of PostgreSQL: this after the outermost commas.
+    /// `sqlite3 -json`, and `json_agg` of `PostgreSQL`: this after the outermost commas.
     RowsByCommas(&'static str),
 }
 
@@ -50,7 +50,7 @@ impl Printer {
         text
     }
 
-    /// What is written in an object's or array's brackets: where it begins a line, after colons.
+    /// Whether an object or array whose bracket stands in this column is broken into lines.
     fn breaks(self, tree: &Tree, depth: usize, column: usize) -> bool {
         match self {
             Self::OneLine(..) | Self::RowsByCommas(_) => false,

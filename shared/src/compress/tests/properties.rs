@@ -10,8 +10,8 @@ use super::source;
 use crate::compress::size::{Costed, escaped_len};
 use crate::compress::testing::round_trip;
 use crate::compress::{
-    COMPRESSORS, Compressor, Earlier, OPENING, PLANS, apply, compress, expand, gives_back, json,
-    split_header, with_header,
+    COMPRESSORS, Earlier, OPENING, PLANS, apply, compress, expand, gives_back, json, split_header,
+    with_header,
 };
 
 /// The form of a text, if it gets one, and that of the text repeated give them back.
