@@ -158,3 +158,56 @@ impl<'a> History<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use headroom_shared::contract::id::DigestKey;
+    use serde_json::json;
+
+    use super::*;
+    use crate::dialect::DIALECTS;
+    use crate::scan;
+
+    /// What the output of `cat` goes out in behind an edit, given its text and the form that it was sent in before.
+    fn form_behind_an_edit(text: &str, sent_before: &str) -> CompressResult {
+        let body = json!({"model": "claude-opus-4-6", "max_tokens": 9, "messages": [
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "Bash", "input": {"command": "cat a.json"}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": text}]},
+            {"role": "assistant", "content": "Done."},
+        ]});
+        let body = Bytes::from(body.to_string());
+        let scan = scan::scan(&body, DIALECTS[0], &DigestKey::from_bytes([7; 32])).unwrap();
+        let mut to_compress = BlocksToCompress::none(&scan);
+        let form = Form::new(scan.blocks[0].id, sent_before);
+        to_compress.moved.insert(0, form);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut results = Vec::new();
+        compress_blocks(&body, &scan, &to_compress, deadline, |_, result| {
+            results.push(result);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(results.len(), 1);
+        results.remove(0)
+    }
+
+    #[test]
+    fn a_form_is_used_again_only_if_it_gives_its_block_back_to_the_letter() {
+        let rows: Vec<_> = (0..60)
+            .map(|n| json!({"identifier": n, "state": "open"}))
+            .collect();
+        let minified = json!(rows).to_string();
+        let pretty = serde_json::to_string_pretty(&rows).unwrap();
+        let without_layout = format!("[headroom: JSON without white space]\n{minified}");
+        // It expands to the same JSON, but not to the same letters.
+        let form = form_behind_an_edit(&pretty, &without_layout).unwrap();
+        assert!(form.text.contains("indented by 2 spaces"), "{}", form.text);
+        let again: String = serde_json::from_str(&format!("\"{}\"", form.text)).unwrap();
+        assert_eq!(form_behind_an_edit(&pretty, &again), Ok(form));
+        let coloured = pretty.replace("open", "\x1b[32mopen\x1b[0m");
+        let colourless = format!("[headroom: terminal colours removed]\n{pretty}");
+        let original = Err(SkipReason::NoGain);
+        assert_eq!(form_behind_an_edit(&coloured, &colourless), original);
+    }
+}
