@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use headroom_proxy::scan::{MIN_TOOL_BYTES, MIN_USER_BYTES};
-use headroom_shared::compress::{Earlier, Source, compress, equivalent, expand};
+use headroom_shared::compress::{Earlier, Source, compress, expand, gives_back};
 use headroom_shared::contract::model::Model;
 
 use crate::audit;
@@ -80,7 +80,7 @@ pub fn check_expansion(
 --- form\n{text}"
                 )
             })?;
-            if !equivalent(source.text, &expanded) {
+            if !gives_back(&text, source, &earlier) {
                 return Err(format!(
                     "{here} expands to something else\n--- form\n{text}\n--- expanded\n{expanded}\n--- original\n{}",
                     source.text

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use bytes::Bytes;
-use headroom_shared::compress::{Deadline, Earlier, NoForm, compress, equivalent, expand};
+use headroom_shared::compress::{Deadline, Earlier, NoForm, compress, gives_back};
 use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::prefix::Form;
 
@@ -45,8 +45,8 @@ pub(crate) type CompressResult = Result<Form, SkipReason>;
 pub(crate) struct BlocksToCompress {
     /// This block and all after it are new.
     pub(crate) first_new_block: usize,
-    /// Earlier blocks that were sent in these forms and stand behind what the client has edited since. Each keeps its form where what that
-    /// refers to is still there, and gets a new one where it is not.
+    /// Earlier blocks that were sent in these forms and stand behind what the client has edited since. Each keeps its form where that still
+    /// gives it back to the letter, and gets a new one where it does not: what that refers to has gone, or another version made it.
     pub(crate) moved: BTreeMap<usize, Form>,
 }
 
@@ -100,7 +100,9 @@ pub(crate) fn compress_blocks(
         if *index >= to_compress.first_new_block || moved.is_some() {
             let affordable = block.text.len() as u128 <= remaining().as_millis() * BYTES_A_MS;
             let result = if affordable {
-                let kept = moved.filter(|form| history.expands(form, block)).cloned();
+                let kept = moved
+                    .filter(|form| history.gives_back(form, block))
+                    .cloned();
                 kept.map_or_else(|| history.compress(block), Ok)
             } else {
                 Err(SkipReason::EntryBudget)
@@ -128,11 +130,10 @@ struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    /// Whether a form expands to the block's text, given what stands before it now.
-    fn expands(&self, form: &Form, block: &JobBlock) -> bool {
+    /// Whether a form gives the block back, given what stands before it now.
+    fn gives_back(&self, form: &Form, block: &JobBlock) -> bool {
         let text: Option<String> = serde_json::from_str(&format!("\"{}\"", form.text)).ok();
-        let expanded = text.and_then(|text| expand(&text, &self.earlier).ok());
-        expanded.is_some_and(|expanded| equivalent(&block.text, &expanded))
+        text.is_some_and(|text| gives_back(&text, block.source(), &self.earlier))
     }
 
     fn compress(&self, block: &JobBlock) -> CompressResult {
@@ -155,5 +156,58 @@ impl<'a> History<'a> {
             self.complete = false;
             self.if_incomplete = SkipReason::EntryBudget;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use headroom_shared::contract::id::DigestKey;
+    use serde_json::json;
+
+    use super::*;
+    use crate::dialect::DIALECTS;
+    use crate::scan;
+
+    /// What the output of `cat` goes out in behind an edit, given its text and the form that it was sent in before.
+    fn form_behind_an_edit(text: &str, sent_before: &str) -> CompressResult {
+        let body = json!({"model": "claude-opus-4-6", "max_tokens": 9, "messages": [
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "Bash", "input": {"command": "cat a.json"}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": text}]},
+            {"role": "assistant", "content": "Done."},
+        ]});
+        let body = Bytes::from(body.to_string());
+        let scan = scan::scan(&body, DIALECTS[0], &DigestKey::from_bytes([7; 32])).unwrap();
+        let mut to_compress = BlocksToCompress::none(&scan);
+        let form = Form::new(scan.blocks[0].id, sent_before);
+        to_compress.moved.insert(0, form);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut results = Vec::new();
+        compress_blocks(&body, &scan, &to_compress, deadline, |_, result| {
+            results.push(result);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(results.len(), 1);
+        results.remove(0)
+    }
+
+    #[test]
+    fn a_form_is_used_again_only_if_it_gives_its_block_back_to_the_letter() {
+        let rows: Vec<_> = (0..60)
+            .map(|n| json!({"identifier": n, "state": "open"}))
+            .collect();
+        let minified = json!(rows).to_string();
+        let pretty = serde_json::to_string_pretty(&rows).unwrap();
+        let without_layout = format!("[headroom: JSON without white space]\n{minified}");
+        // It expands to the same JSON, but not to the same letters.
+        let form = form_behind_an_edit(&pretty, &without_layout).unwrap();
+        assert!(form.text.contains("indented by 2 spaces"), "{}", form.text);
+        let again: String = serde_json::from_str(&format!("\"{}\"", form.text)).unwrap();
+        assert_eq!(form_behind_an_edit(&pretty, &again), Ok(form));
+        let coloured = pretty.replace("open", "\x1b[32mopen\x1b[0m");
+        let colourless = format!("[headroom: terminal colours removed]\n{pretty}");
+        let original = Err(SkipReason::NoGain);
+        assert_eq!(form_behind_an_edit(&coloured, &colourless), original);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
-use headroom_shared::compress::{Earlier, equivalent, expand};
+use headroom_shared::compress::{Earlier, gives_back};
 use headroom_shared::contract::id::{BlockId, FormId};
 use headroom_shared::contract::job::{JobBlock, Place};
 
@@ -40,9 +40,11 @@ impl Checker {
             let form = forms.get(index);
             if let Some(form) = form {
                 let text: String = serde_json::from_str(&format!("\"{form}\""))?;
-                let expanded = expand(&text, &earlier).ok();
-                let is_same = expanded.is_some_and(|expanded| equivalent(&block.text, &expanded));
-                ensure!(is_same, "the form at {} does not expand", block.place);
+                ensure!(
+                    gives_back(&text, block.source(), &earlier),
+                    "the form at {} does not give its block back",
+                    block.place
+                );
             }
             let form = form.map(|form| FormId::of(block.block, form));
             let before = self.sent.insert((block.place, block.block), form);

@@ -2,24 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{Compressor, Earlier, Source, command, with_header};
+use super::{Source, command, with_header};
 
 const HEADER: &str = "terminal colours removed";
-
-pub(super) struct Ansi;
-
-impl Compressor for Ansi {
-    fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
-        match without_colour(text) {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(plain) => Some(coloured_form(&plain)),
-        }
-    }
-
-    fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
-        (header == HEADER).then(|| body.to_owned())
-    }
-}
 
 /// A block's text as it is read: without colours, where they say nothing of a file.
 pub(super) fn readable<'a>(block: Source<'a>) -> Cow<'a, str> {
@@ -33,6 +18,11 @@ pub(super) fn readable<'a>(block: Source<'a>) -> Cow<'a, str> {
 /// The form of a text that is `plain` without its colours.
 pub(super) fn coloured_form(plain: &str) -> String {
     with_header(HEADER, plain)
+}
+
+/// What [`coloured_form`] was given, by the header and the body of what it gave.
+pub(super) fn without_header(header: &str, body: &str) -> Option<String> {
+    (header == HEADER).then(|| body.to_owned())
 }
 
 /// The text without its colour sequences: `ESC [ … m` and, since `grep` sends it with every colour, `ESC [ … K`. What moves the
@@ -77,6 +67,5 @@ mod tests {
     #[test]
     fn a_text_without_colour_is_left_alone() {
         assert!(matches!(without_colour("plain\x1b[2J"), Cow::Borrowed(_)));
-        assert_eq!(Ansi.compress("plain", &Earlier::default()), None);
     }
 }

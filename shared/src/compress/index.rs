@@ -38,8 +38,8 @@ impl<'a> Earlier<'a> {
             first: 1,
         };
         let plain = ansi::readable(source);
-        // Lines of JSON are shown without their white space, and offsets are kept in 32 bits.
-        if json::is_json(&core(&plain)) || u32::try_from(plain.len()).is_err() {
+        // Offsets are kept in 32 bits.
+        if json::hides_lines(&core(&plain), self) || u32::try_from(plain.len()).is_err() {
             return block;
         }
         let mut numbered = false;

@@ -20,7 +20,6 @@ mod command;
 mod deadline;
 mod duplicate;
 mod earlier;
-mod equivalent;
 mod index;
 mod json;
 mod label;
@@ -37,13 +36,12 @@ use std::borrow::Cow;
 
 pub use deadline::Deadline;
 pub use earlier::Earlier;
-pub use equivalent::equivalent;
 
 use size::Costed;
 use wrapper::WrappedText;
 
 /// Version of the forms that [`compress`] makes. It changes whenever the same block may get another form.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What every header begins with.
 const OPENING: &str = "[headroom: ";
@@ -60,8 +58,7 @@ const PLANS: [&[&dyn Compressor]; 4] = [
 ];
 
 /// Every compressor, each once.
-const COMPRESSORS: [&dyn Compressor; 7] = [
-    &ansi::Ansi,
+const COMPRESSORS: [&dyn Compressor; 6] = [
     &duplicate::Duplicate,
     &json::Json,
     &line_numbers::LineNumbers,
@@ -98,7 +95,7 @@ trait Compressor: Sync {
     /// The text with a header line before it, or `None` where this compressor has nothing to do. It need not be smaller.
     fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String>;
 
-    /// The text that [`Compressor::compress`] turned into `header` (without its brackets) and `body`, up to what [`equivalent`] allows.
+    /// The text, to the letter, that [`Compressor::compress`] turned into `header` (without its brackets) and `body`.
     /// `None` where the header is another compressor's, or does not fit the body.
     fn expand(&self, header: &str, body: &str, earlier: &Earlier<'_>) -> Option<String>;
 }
@@ -117,8 +114,7 @@ pub enum NoForm {
 /// The form of a block as the model shall read it (unescaped): at least 4 % and 100 bytes' worth of tokens cheaper, and shorter as the
 /// text of a JSON string.
 ///
-/// A form is taken only if expanding it has given the original again, to the letter but for colours of a terminal. They go only
-/// where the block is known to be the output of a command that prints no file.
+/// A form is taken only if it [gives the block back](gives_back).
 ///
 /// # Errors
 ///
@@ -162,15 +158,23 @@ pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Result<String, NoFo
     if !form.is_worth_sending(&original) {
         return Err(NoForm::BelowFloor);
     }
-    let expanded = expand(&form.text, earlier);
-    if expanded.is_ok_and(|expanded| expanded == text || expanded == readable) {
+    if gives_back(&form.text, block, earlier) {
         Ok(form.text.into_owned())
     } else {
         Err(NoForm::NoGain)
     }
 }
 
-/// The text whose form is `form`, given the same `earlier` as [`compress`] was: the original, up to what [`equivalent`] allows.
+/// Whether a form gives its block back to the letter. Only colours of a terminal may be missing, and only where the block is known to be
+/// the output of a command that prints no file.
+#[must_use]
+pub fn gives_back(form: &str, block: Source<'_>, earlier: &Earlier<'_>) -> bool {
+    expand(form, earlier)
+        .is_ok_and(|expanded| expanded == block.text || expanded == ansi::readable(block))
+}
+
+/// The text whose form is `form`, given the same `earlier` as [`compress`] was. Where the form [`compress`] made it, that is the original,
+/// as [`gives_back`] tells.
 ///
 /// # Errors
 ///
@@ -195,6 +199,7 @@ fn undo_all(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> {
         let expanded = COMPRESSORS
             .iter()
             .find_map(|compressor| compressor.expand(header, body, earlier))
+            .or_else(|| ansi::without_header(header, body))
             .ok_or_else(|| ExpandError::Broken(header.to_owned()))?;
         text = Cow::Owned(expanded);
     }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A table replaces an array; its first letter tells it from one. Each row is on a line of its own. A place is empty where the object has
-//! no such key, so a missing key is not a `null`. An object that does not fit its table is written out.
+//! no such key, so a missing key is not a `null`. An object that does not fit its table is written out. A space after an opening bracket
+//! belongs to the layout (`layout`), and stands in tables, too.
 
 mod layout;
 mod parse;
@@ -16,6 +17,7 @@ mod write;
 
 use std::ops::Range;
 
+use super::size::Costed;
 use super::{Compressor, Earlier, with_header};
 use layout::Layout;
 use parse::Document;
@@ -28,8 +30,8 @@ pub(super) struct Json;
 
 impl Compressor for Json {
     fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String> {
-        let document = Document::parse(text)?;
-        let layout = Layout::of(&document)?;
+        let (layout, minified) = Layout::split(text)?;
+        let document = Document::parse(&minified)?;
         if earlier.deadline.is_over() {
             return None;
         }
@@ -54,9 +56,10 @@ impl Compressor for Json {
     }
 }
 
-/// Whether a text is JSON, one value or several, in a layout that a form gives back to the letter.
-pub(super) fn is_json(text: &str) -> bool {
-    Document::parse(text).is_some_and(|document| Layout::of(&document).is_some())
+/// Whether a text is sent as JSON without its lines.
+pub(super) fn hides_lines(text: &str, earlier: &Earlier<'_>) -> bool {
+    let form = Json.compress(text, earlier).map(Costed::new);
+    form.is_some_and(|form| form.is_worth_sending(&Costed::new(text)))
 }
 
 /// The largest string among an object's members, if it is most of the text and is escaped as most programs do: where its content stands

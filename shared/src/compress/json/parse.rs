@@ -35,6 +35,17 @@ pub(super) enum Kind {
     Scalar,
 }
 
+impl Kind {
+    /// The brackets of an object or array.
+    pub(super) const fn brackets(self) -> Option<(char, char)> {
+        match self {
+            Self::Object => Some(('{', '}')),
+            Self::Array => Some(('[', ']')),
+            Self::Scalar => None,
+        }
+    }
+}
+
 /// The position of a value in its document.
 pub(super) type Index = u32;
 
@@ -83,6 +94,22 @@ impl<'a> Document<'a> {
     /// The text of a value.
     pub(super) fn text(&self, of: Index) -> &'a str {
         &self.text[self.span(of)]
+    }
+
+    /// Whether nothing is within an object or array.
+    pub(super) fn is_empty(&self, of: Index) -> bool {
+        self.values[of as usize].next == of + 1
+    }
+
+    /// The white space after the opening bracket of an object or array.
+    pub(super) fn opening_space(&self, of: Index) -> &'a str {
+        let start = self.span(of).start + 1;
+        let end = if self.is_empty(of) {
+            self.span(of).end - 1
+        } else {
+            self.span(of + 1).start
+        };
+        &self.text[start..end]
     }
 
     /// The position of a value in the text.

@@ -1,8 +1,8 @@
-//! Reads tables back into arrays of objects.
+//! Reads tables back into arrays of objects. A space after an opening bracket stays.
 
 use super::parse::{MAX_DEPTH, scalar_len};
 
-/// The JSON, without white space, of a text with tables.
+/// The minified JSON of a text with tables.
 pub(super) fn one(text: &str) -> Option<String> {
     let mut reader = Reader::new(text);
     reader.value()?;
@@ -123,6 +123,7 @@ impl<'a> Reader<'a> {
     ) -> Option<()> {
         self.take(open)?;
         self.text.push(open);
+        self.opening_space();
         let mut n = 0;
         while !self.takes(close) {
             if n > 0 {
@@ -140,6 +141,9 @@ impl<'a> Reader<'a> {
         let columns = self.columns()?;
         self.take('[')?;
         self.text.push_str(array.open);
+        if !array.open.is_empty() {
+            self.opening_space();
+        }
         let mut n = 0;
         while !self.takes(']') {
             if n > 0 {
@@ -196,6 +200,7 @@ impl<'a> Reader<'a> {
         }
         self.take('[')?;
         self.text.push('{');
+        self.opening_space();
         let (mut cells, mut members) = (0, 0);
         for column in columns {
             if let Cells::Constant(value) = &column.cells {
@@ -239,6 +244,13 @@ impl<'a> Reader<'a> {
         let written = self.text.len();
         step(self)?;
         Some(self.text.split_off(written))
+    }
+
+    /// The space that may stand after an opening bracket.
+    fn opening_space(&mut self) {
+        if self.takes(' ') {
+            self.text.push(' ');
+        }
     }
 
     fn comma(&mut self, n: usize) {

@@ -66,19 +66,109 @@ fn the_layouts_of_tools_come_back_to_the_letter() {
     }
 }
 
+/// The form's header from its layout on, and its body.
+fn layout_and_body(text: &str) -> [String; 2] {
+    let form = round_trip(&Json, text).unwrap_or_else(|| panic!("{text:?} has a layout"));
+    let (header, body) = crate::compress::split_header(&form).unwrap();
+    let layout = header
+        .split_once(" (layout: ")
+        .map_or("", |(_, layout)| layout);
+    [layout.trim_end_matches(')').to_owned(), body.to_owned()]
+}
+
+#[test]
+fn the_header_tells_the_layout() {
+    for (text, layout, body) in [
+        ("{\"a\":[1,2]}", "", "{\"a\":[1,2]}"),
+        (
+            "{\n  \"lib\": [\"dom\", \"es2022\"],\n  \"strict\": true\n}\n",
+            "indented by 2 spaces in the outermost level, else on one line as {\"a\": [1, 2]}; a line break at the end",
+            "{\"lib\":[\"dom\",\"es2022\"],\"strict\":true}",
+        ),
+        (
+            "{\n\t\"a\": [1, 2],\n\t\"b\": [\n\t\t3\n\t],\n\t\"c\": {\n\t\t\"d\": [\n\t\t\t{}\n\t\t]\n\t}\n}",
+            "indented by tabs, else on one line as {\"a\": [1, 2]}; the other way where a space follows the opening bracket here",
+            "{\"a\":[ 1,2],\"b\":[3],\"c\":{\"d\":[{}]}}",
+        ),
+        (
+            "[\n  {\"a\": 1},\n  {\"a\": 2}\n]",
+            "indented by 2 spaces in the outermost level, else on one line as {\"a\": [1, 2]}",
+            "[{\"a\":1},{\"a\":2}]",
+        ),
+        (
+            "[{\"a\":1},\n{\"a\":2}]\n",
+            "on one line with \"\\n\" after the outermost commas; a line break at the end",
+            "[{\"a\":1},{\"a\":2}]",
+        ),
+        (
+            "{\n  \"a\" : [ 1, {\n    \"b\" : { }\n  } ]\n}",
+            "indented by 2 spaces with members as \"a\" : 1 in objects, else on one line as {\"a\": [ 1, 2 ]}",
+            "{\"a\":[1,{\"b\":{ }}]}",
+        ),
+        (
+            "\u{feff}{\r\n  \"a\": 1,\r\n  \"b\": 2\r\n}\r\n\r\n",
+            "indented by 2 spaces; lines end in CRLF; \"\u{feff}\" at the start; \"\\n\\n\" at the end",
+            "{\"a\":1,\"b\":2}",
+        ),
+        (
+            "{\"a\": 1}\n\n{\"a\": 2}\n",
+            "on one line as {\"a\": [1, 2]}; \"\\n\\n\" between values; a line break at the end",
+            "{\"a\":1}\n{\"a\":2}",
+        ),
+    ] {
+        assert_eq!(layout_and_body(text), [layout, body]);
+    }
+}
+
+#[test]
+fn a_table_keeps_the_layout_of_its_rows() {
+    let text = "[\n  { \"number\": 1, \"tags\": [] },\n  {\n    \"number\": 2,\n    \"tags\": [\"p\", \"q\"]\n  },\n  { \"number\": 3, \"tags\": [\"r\"] }\n]\n";
+    let [layout, body] = layout_and_body(text);
+    assert!(layout.contains("the other way"), "{layout}");
+    assert_eq!(
+        body,
+        "table{\"number\",\"tags\"}[[1,[]]\n[ 2,[\"p\",\"q\"]]\n[3,[\"r\"]]]"
+    );
+}
+
 #[test]
 fn a_layout_that_would_not_come_back_is_left_alone() {
     for text in [
-        "{\n  \"a\":1\n}",
-        "[\n  1\n]\n\n",
-        "[1,\n  2]",
-        "{\n  \"a\": { }\n}",
-        "{\n  \"lib\": [\"dom\", \"es2022\"],\n  \"strict\": true\n}\n",
-        " [1]",
-        "{\"a\":1, \"b\":2}",
+        "[1,\n  2, 3]",
+        "{\"a\":1, \"b\":2,\"c\":3}",
+        "{\n  \"a\": 1,\n   \"b\": 2\n}",
+        "{\n  \"a\":   1\n}",
+        "{\n  \"a\": 1 ,\n  \"b\": 2\n}",
+        "{\n  \"a\": {\n  }\n}",
+        "[\r\n  1\n]",
+        "{\n  \"a\": 1,\n\n  \"b\": 2\n}",
+        "{\n  \"a\": 1,  \n  \"b\": 2\n}",
+        "[\n  1, 2,\n  3\n]",
     ] {
         assert_eq!(round_trip(&Json, text), None, "{text:?}");
-        assert!(!is_json(text));
+    }
+}
+
+#[test]
+fn a_damaged_layout_is_none() {
+    for layout in [
+        "",
+        "indented by 9 spaces",
+        "indented by x spaces",
+        "indented by 2 spaces here",
+        "indented by 2 spaces with members as \"b\": 1",
+        "indented by 2 spaces, else indented by 2 spaces",
+        "on one line as {}",
+        "on one line as {\"a\": [1, 2]} and more",
+        "on one line, else on one line",
+        "x at the end",
+    ] {
+        let header = format!("{ONE} (layout: {layout})");
+        assert_eq!(
+            Json.expand(&header, "[1]", &Earlier::default()),
+            None,
+            "{layout}"
+        );
     }
 }
 

@@ -1,15 +1,15 @@
-//! Writes a document without white space, with tables.
+//! Writes a minified document with tables.
 
 use super::parse::{Document, Index, Kind};
 use super::shape::{self, Cells, Column};
 use crate::compress::Deadline;
 
-/// The document without white space, its values on lines of their own, with tables where they pay; and whether there is any table.
+/// A minified document with tables where they pay, its values on lines of their own; and whether there is any table.
 pub(super) fn with_tables(document: &Document<'_>, deadline: Deadline) -> (String, bool) {
     let mut writer = Writer::new(document, deadline);
     let top: Vec<Index> = document.top().collect();
     match shape::table(document, &top) {
-        Some(columns) => writer.table(&top, &columns),
+        Some(columns) => writer.table(None, &top, &columns),
         None => writer.join(top.into_iter(), '\n', Writer::value),
     }
     (writer.text, writer.tables)
@@ -38,7 +38,7 @@ impl<'a> Writer<'a> {
         match document.kind(value) {
             Kind::Scalar => self.text.push_str(document.text(value)),
             Kind::Object => {
-                self.text.push('{');
+                self.open('{', Some(value));
                 for (n, (key, value)) in document.members(value).enumerate() {
                     if n > 0 {
                         self.text.push(',');
@@ -56,16 +56,18 @@ impl<'a> Writer<'a> {
     fn array(&mut self, array: Index) {
         let elements: Vec<Index> = self.document.children(array).collect();
         match shape::table(self.document, &elements) {
-            Some(columns) => self.table(&elements, &columns),
-            None => self.bracketed(elements.into_iter(), ',', Self::value),
+            Some(columns) => self.table(Some(array), &elements, &columns),
+            None => self.bracketed(Some(array), elements.into_iter(), ',', Self::value),
         }
     }
 
-    fn table(&mut self, elements: &[Index], columns: &[Column]) {
+    /// The elements of an array, or, for `None`, the values of the document.
+    fn table(&mut self, array: Option<Index>, elements: &[Index], columns: &[Column]) {
         self.tables = true;
         self.text.push_str("table");
         self.columns(columns);
-        self.bracketed(elements.iter().copied(), '\n', |writer, element| {
+        let elements = elements.iter().copied();
+        self.bracketed(array, elements, '\n', |writer, element| {
             writer.row(element, columns);
         });
     }
@@ -112,7 +114,7 @@ impl<'a> Writer<'a> {
             .iter()
             .zip(places)
             .filter(|(column, _)| !matches!(column.cells, Cells::Constant(_)));
-        self.bracketed(cells, ',', |writer, (column, value)| {
+        self.bracketed(Some(element), cells, ',', |writer, (column, value)| {
             if let Some(value) = value {
                 writer.cell(value, &column.cells);
             }
@@ -123,7 +125,8 @@ impl<'a> Writer<'a> {
         match cells {
             Cells::Row(columns) => self.row(value, columns),
             Cells::Rows(columns) if self.document.kind(value) == Kind::Array => {
-                self.bracketed(self.document.children(value), ',', |writer, element| {
+                let elements = self.document.children(value);
+                self.bracketed(Some(value), elements, ',', |writer, element| {
                     writer.row(element, columns);
                 });
             }
@@ -131,15 +134,25 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Items that stand for what is within an object or array, if any.
     fn bracketed<T>(
         &mut self,
+        of: Option<Index>,
         items: impl Iterator<Item = T>,
         between: char,
         write: impl FnMut(&mut Self, T),
     ) {
-        self.text.push('[');
+        self.open('[', of);
         self.join(items, between, write);
         self.text.push(']');
+    }
+
+    /// An opening bracket, with what the document has after that of this object or array.
+    fn open(&mut self, bracket: char, of: Option<Index>) {
+        self.text.push(bracket);
+        if let Some(of) = of {
+            self.text.push_str(self.document.opening_space(of));
+        }
     }
 
     fn join<T>(

@@ -90,7 +90,7 @@ fn text_line() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), "[ -~]{0,30}", piece()]
 }
 
-fn scalar() -> impl Strategy<Value = String> {
+pub(super) fn scalar() -> impl Strategy<Value = String> {
     let fixed = select(vec![
         "null",
         "true",

@@ -1,15 +1,30 @@
 //! Property tests: every form expands to its original.
 
 use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::TestCaseError;
 
 use super::generators::{json_text, numbered_text, text};
+use super::layouts::{Printer, edited, ends, framed, printer, tree, with_empty_lines};
 use super::source;
 use crate::compress::size::{Costed, escaped_len};
 use crate::compress::testing::round_trip;
 use crate::compress::{
-    COMPRESSORS, Earlier, OPENING, PLANS, apply, compress, equivalent, expand, split_header,
+    COMPRESSORS, Earlier, OPENING, PLANS, apply, compress, expand, gives_back, json, split_header,
     with_header,
 };
+
+/// The form of a text, if it gets one, and that of the text repeated give them back.
+fn check_forms(text: &str) -> Result<(), TestCaseError> {
+    let earlier = Earlier::default();
+    for text in [text.to_owned(), format!("{text}\n").repeat(8)] {
+        if let Ok(form) = compress(source(&text), &earlier) {
+            prop_assert!(gives_back(&form, source(&text), &earlier));
+            prop_assert_eq!(&text, &expand(&form, &earlier).unwrap());
+        }
+    }
+    Ok(())
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
@@ -40,17 +55,48 @@ proptest! {
             for plan in PLANS.iter().filter(|_| !text.contains(OPENING)) {
                 if let Some(Costed { text: form, .. }) = apply(plan, &Costed::new(&text), &earlier) {
                     let expanded = expand(&form, &earlier).unwrap();
-                    prop_assert!(equivalent(&text, &expanded), "{text:?} {form:?} {expanded:?}");
+                    prop_assert!(text == expanded, "{text:?} {form:?} {expanded:?}");
                 }
             }
             for compressor in COMPRESSORS {
                 if let Some(form) = compressor.compress(&text, &earlier) {
                     let (header, body) = split_header(&form).unwrap();
                     let expanded = compressor.expand(header, body, &earlier).unwrap();
-                    prop_assert!(equivalent(&text, &expanded), "{text:?} {form:?} {expanded:?}");
+                    prop_assert!(text == expanded, "{text:?} {form:?} {expanded:?}");
                 }
             }
         }
+    }
+
+    /// Whatever programs write is known as JSON, and comes back to the letter.
+    #[test]
+    fn layouts_of_programs_come_back(tree in tree(), printer in printer(), ends in ends(), crlf: bool, empty in prop::collection::vec(0..100_usize, 0..4)) {
+        let text = printer.print(&tree);
+        let as_printed = framed(&text, ends, crlf);
+        prop_assert!(round_trip(&json::Json, &as_printed).is_some(), "{printer:?} {text:?}");
+        check_forms(&as_printed)?;
+        let with_empty_lines = framed(&with_empty_lines(&text, &empty), ends, crlf);
+        round_trip(&json::Json, &with_empty_lines);
+        check_forms(&with_empty_lines)?;
+    }
+
+    #[test]
+    fn records_on_lines_come_back(trees in prop::collection::vec(tree(), 2..8), printer in printer(), between in select(vec!["\n", "\n\n", " "]), ends in ends(), crlf: bool) {
+        let records: Vec<String> = trees.iter().map(|tree| printer.print(tree)).collect();
+        let text = framed(&records.join(between), ends, crlf);
+        prop_assert!(round_trip(&json::Json, &text).is_some(), "{printer:?} {text:?}");
+        check_forms(&text)?;
+        // One record is written by another program.
+        let mut mixed = records;
+        mixed[0] = Printer::Jackson.print(&trees[0]);
+        check_forms(&framed(&mixed.join(between), ends, crlf))?;
+    }
+
+    #[test]
+    fn layouts_of_people_come_back(tree in tree(), printer in printer(), ends in ends(), edits in prop::collection::vec((0..2000_usize, select(vec!["", " ", "\n", "\n\n", "\t", "\r\n", "  "])), 1..6)) {
+        let text = framed(&edited(&printer.print(&tree), &edits), ends, false);
+        round_trip(&json::Json, &text);
+        check_forms(&text)?;
     }
 
     #[test]
