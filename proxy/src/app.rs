@@ -15,6 +15,7 @@ use crate::memory::MemoryBudget;
 use crate::metrics::Counts;
 use crate::own_hosts::OwnHosts;
 use crate::plan::Planner;
+use crate::plan::history_cache::HistoryCache;
 use crate::records::{Budget, Records};
 use crate::scan::ScanCache;
 use crate::upstream::Upstream;
@@ -33,6 +34,7 @@ pub(crate) struct App {
     pub(crate) background: Handle,
     pub(crate) draining: AtomicBool,
     pub(crate) scan_cache: ScanCache,
+    pub(crate) history_cache: Arc<HistoryCache>,
     pub(crate) memory: MemoryBudget,
     key: RwLock<Option<DigestKey>>,
 }
@@ -71,6 +73,7 @@ impl App {
             background,
             draining: AtomicBool::new(false),
             scan_cache: ScanCache::new(),
+            history_cache: Arc::new(HistoryCache::new()),
             memory,
             key: RwLock::default(),
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headroom_shared::runtime::clock::now_ms;
@@ -28,6 +28,9 @@ use crate::plan::{FinalPlan, Forms, Plan, Request, landing};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
 use crate::scan::{Scan, ScanProgress};
+
+/// How long the blocks of a request may be indexed for the next one after its own new blocks are compressed. Nobody waits for it.
+const INDEX_TIME: Duration = Duration::from_millis(250);
 
 /// What goes out for a request for the conversation's next message; `None` where the body is to go out as it came.
 pub(super) async fn turn(
@@ -222,22 +225,26 @@ async fn compress_within_budget(
     }
     let deadline = Instant::now() + budget;
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    let (body, scan) = (body.clone(), scan.clone());
-    let work = tokio::task::spawn_blocking(move || {
-        let on_result = |index, result| match sender.send((index, result)) {
+    let (body, scan, cache) = (body.clone(), scan.clone(), app.history_cache.clone());
+    tokio::task::spawn_blocking(move || {
+        let on_result = move |index, result| match sender.send((index, result)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         };
-        compress_blocks(&body, &scan, &to_compress, deadline, on_result);
+        let request = (&body, &*scan);
+        let history = compress_blocks(request, &to_compress, &cache, deadline, on_result);
+        history.remember(&cache, Instant::now() + INDEX_TIME);
     });
+    let mut missing = blocks.len();
     let received = async {
         while let Some((index, result)) = receiver.recv().await {
             results.insert(index, result);
+            missing -= 1;
         }
-        work.await
     };
-    if let Ok(Err(_)) = tokio::time::timeout_at(deadline.into(), received).await {
-        // The error is not shown: a panic's message may quote a prompt.
+    let in_time = tokio::time::timeout_at(deadline.into(), received).await;
+    if in_time.is_ok() && missing > 0 {
+        // What it was is not shown: a panic's message may quote a prompt.
         tracing::warn!("a compressor failed on new blocks: the originals go out");
         return all(SkipReason::Failed);
     }

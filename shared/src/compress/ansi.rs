@@ -9,14 +9,14 @@ const HEADER: &str = "terminal colours removed";
 pub(super) struct Ansi;
 
 impl Compressor for Ansi {
-    fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
+    fn compress(&self, text: &str, _: &Earlier) -> Option<String> {
         match without_colour(text) {
             Cow::Borrowed(_) => None,
             Cow::Owned(plain) => Some(coloured_form(&plain)),
         }
     }
 
-    fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
+    fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
         (header == HEADER).then(|| body.to_owned())
     }
 }

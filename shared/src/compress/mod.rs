@@ -25,6 +25,7 @@ mod index;
 mod json;
 mod label;
 mod line_numbers;
+mod lookup;
 mod references;
 mod runs;
 mod search;
@@ -96,11 +97,11 @@ pub enum ExpandError {
 /// One way to make a text cheaper, with its inverse.
 trait Compressor: Sync {
     /// The text with a header line before it, or `None` where this compressor has nothing to do. It need not be smaller.
-    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String>;
+    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String>;
 
     /// The text that [`Compressor::compress`] turned into `header` (without its brackets) and `body`, up to what [`equivalent`] allows.
     /// `None` where the header is another compressor's, or does not fit the body.
-    fn expand(&self, header: &str, body: &str, earlier: &Earlier<'_>) -> Option<String>;
+    fn expand(&self, header: &str, body: &str, earlier: &Earlier) -> Option<String>;
 }
 
 /// Why a block gets no form.
@@ -123,7 +124,7 @@ pub enum NoForm {
 /// # Errors
 ///
 /// Where no form is worth it, or the deadline of `earlier` is over before it is found: why.
-pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Result<String, NoForm> {
+pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> {
     let text = block.text;
     if text.len() < size::MIN_SAVED_BYTES || text.starts_with(OPENING) {
         return Err(NoForm::NoGain);
@@ -175,7 +176,7 @@ pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Result<String, NoFo
 /// # Errors
 ///
 /// If `form` is not a form, or not one of this version and this `earlier`.
-pub fn expand(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> {
+pub fn expand(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
     let Some((header, body)) = split_header(form) else {
         return Err(ExpandError::NotAForm);
     };
@@ -186,7 +187,7 @@ pub fn expand(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> 
 }
 
 /// Undoes all compressors of a form without a wrapper.
-fn undo_all(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> {
+fn undo_all(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
     let mut text = Cow::Borrowed(form);
     for _ in 0..MAX_HEADERS {
         let Some((header, body)) = split_header(&text) else {
@@ -205,7 +206,7 @@ fn undo_all(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> {
 }
 
 /// The cheapest result of all plans, if any has one.
-fn cheapest(text: &Costed<'_>, earlier: &Earlier<'_>) -> Option<Costed<'static>> {
+fn cheapest(text: &Costed<'_>, earlier: &Earlier) -> Option<Costed<'static>> {
     PLANS
         .iter()
         .filter_map(|plan| apply(plan, text, earlier))
@@ -216,7 +217,7 @@ fn cheapest(text: &Costed<'_>, earlier: &Earlier<'_>) -> Option<Costed<'static>>
 fn apply(
     plan: &[&dyn Compressor],
     text: &Costed<'_>,
-    earlier: &Earlier<'_>,
+    earlier: &Earlier,
 ) -> Option<Costed<'static>> {
     let mut form: Option<Costed<'static>> = None;
     for compressor in plan {

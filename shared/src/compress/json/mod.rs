@@ -27,7 +27,7 @@ const TABLES: &str = "; table{keys}[rows] is an array of objects: a row (one a l
 pub(super) struct Json;
 
 impl Compressor for Json {
-    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String> {
+    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String> {
         let document = Document::parse(text)?;
         let layout = Layout::of(&document)?;
         if earlier.deadline.is_over() {
@@ -42,7 +42,7 @@ impl Compressor for Json {
         ))
     }
 
-    fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
+    fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
         let (header, layout) = Layout::read(header)?;
         let json = match (header.strip_suffix(TABLES), header) {
             (Some(ONE), _) => read::one(body)?,
