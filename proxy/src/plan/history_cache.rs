@@ -4,7 +4,7 @@
 //! An index is found by the conversation's opening and the model's first message, and used as far as the conversation is the same: a prefix's
 //! name stands for all that is in it. Which form a block gets does not depend on what is cached.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use headroom_shared::compress::{Deadline, Earlier, Source};
 use headroom_shared::contract::id::PrefixId;
@@ -45,7 +45,7 @@ struct IndexedMessage {
 
 #[derive(Debug)]
 struct Cached {
-    index: Index,
+    index: Arc<Index>,
     bytes: usize,
 }
 
@@ -73,14 +73,15 @@ impl HistoryCache {
     /// The index of what a request has in common with an earlier one of its conversation, as far as it ends before the block at this
     /// position.
     pub(super) fn find(&self, scan: &Scan, before: usize) -> Option<Index> {
-        let mut index = {
+        let cached = {
             let indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
             let cached = names(scan).find_map(|name| indexes.get(&name))?;
             cached.index.clone()
         };
-        if index.first_message != scan.first_visible_message() {
+        if cached.first_message != scan.first_visible_message() {
             return None;
         }
+        let mut index = Index::clone(&cached);
         index.messages.truncate(
             index
                 .messages
@@ -103,6 +104,7 @@ impl HistoryCache {
         index.earlier.merge();
         index.limit(Deadline::NEVER);
         let bytes = index.memory();
+        let index = Arc::new(index);
         let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
         indexes.insert(name, Cached { index, bytes });
     }
