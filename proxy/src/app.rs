@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
+use crate::background_limit::BackgroundLimit;
 use crate::jobs::Jobs;
 use crate::memory::MemoryBudget;
 use crate::metrics::Counts;
@@ -34,7 +35,9 @@ pub(crate) struct App {
     pub(crate) background: Handle,
     pub(crate) draining: AtomicBool,
     pub(crate) scan_cache: ScanCache,
-    pub(crate) history_cache: Arc<HistoryCache>,
+    pub(crate) history_cache: HistoryCache,
+    /// For indexing the blocks of requests that went out.
+    pub(crate) index_limit: BackgroundLimit,
     pub(crate) memory: MemoryBudget,
     key: RwLock<Option<DigestKey>>,
 }
@@ -73,7 +76,8 @@ impl App {
             background,
             draining: AtomicBool::new(false),
             scan_cache: ScanCache::new(),
-            history_cache: Arc::new(HistoryCache::new()),
+            history_cache: HistoryCache::new(),
+            index_limit: BackgroundLimit::new(),
             memory,
             key: RwLock::default(),
         }

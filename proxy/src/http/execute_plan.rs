@@ -21,6 +21,8 @@ use crate::http::scannable_body::ScannableBody;
 use crate::http::thinking_retry::ThinkingRetry;
 use crate::metrics::Decision;
 use crate::plan::first_send::{BlocksToCompress, CompressResult, compress_blocks};
+use crate::plan::history::remember;
+use crate::plan::history_cache::Index;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::skip_reason::SkipReason;
 use crate::plan::splice::Rope;
@@ -29,7 +31,7 @@ use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
 use crate::scan::{Scan, ScanProgress};
 
-/// How long the blocks of a request may be indexed for the next one after its own new blocks are compressed. Nobody waits for it.
+/// How long the blocks of a request may be indexed for the conversation's next one, when it has gone out.
 const INDEX_TIME: Duration = Duration::from_millis(250);
 
 /// What goes out for a request for the conversation's next message; `None` where the body is to go out as it came.
@@ -154,7 +156,7 @@ async fn look_up(app: &App, body: &mut ScannableBody, scan: &Scan) -> KnownPrefi
 
 /// Reads what the plan of a request needs, compresses its new blocks, and plans it; `None` for a request without messages.
 async fn plan(
-    app: &App,
+    app: &Arc<App>,
     request: Request<'_>,
     (body, scan): (&Bytes, &Arc<Scan>),
     budget: &mut Budget,
@@ -211,7 +213,7 @@ fn requeue_if_overdue(
 /// Compresses these blocks as far as the entry budget lasts. A block that is being compressed when it ends is given up, and those after it
 /// are not begun.
 async fn compress_within_budget(
-    app: &App,
+    app: &Arc<App>,
     body: &Bytes,
     scan: &Arc<Scan>,
     to_compress: BlocksToCompress,
@@ -225,15 +227,15 @@ async fn compress_within_budget(
     }
     let deadline = Instant::now() + budget;
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    let (body, scan, cache) = (body.clone(), scan.clone(), app.history_cache.clone());
+    let (app, body, scan) = (app.clone(), body.clone(), scan.clone());
     tokio::task::spawn_blocking(move || {
         let on_result = move |index, result| match sender.send((index, result)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         };
-        let request = (&body, &*scan);
-        let history = compress_blocks(request, &to_compress, &cache, deadline, on_result);
-        history.remember(&cache, Instant::now() + INDEX_TIME);
+        let cache = &app.history_cache;
+        let index = compress_blocks((&body, &scan), &to_compress, cache, deadline, on_result);
+        index_in_background(&app, body, scan, index);
     });
     let mut missing = blocks.len();
     let received = async {
@@ -249,4 +251,24 @@ async fn compress_within_budget(
         return all(SkipReason::Failed);
     }
     results
+}
+
+/// Indexes what is left of a request's blocks for the conversation's next request, in the time that requests leave over. Where too many
+/// bodies wait for that, the index is kept as it is.
+fn index_in_background(app: &Arc<App>, body: Bytes, scan: Arc<Scan>, index: Index) {
+    let Some(memory) = app.index_limit.reserve(body.len()) else {
+        app.history_cache.keep(&scan, index);
+        return;
+    };
+    let app = app.clone();
+    app.background.clone().spawn(async move {
+        let cache_of = app.clone();
+        let work = move || {
+            let until = Instant::now() + INDEX_TIME;
+            remember((&body, &scan), index, &cache_of.history_cache, until);
+            drop(memory);
+            Some(())
+        };
+        app.index_limit.run(work).await
+    });
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use headroom_shared::contract::prefix::Form;
 
 use super::history::{History, affords};
-use super::history_cache::HistoryCache;
+use super::history_cache::{HistoryCache, Index};
 use super::known_prefix::KnownPrefix;
 use super::skip_reason::SkipReason;
 use crate::scan::{CacheLife, Scan};
@@ -64,14 +64,15 @@ impl BlocksToCompress {
 }
 
 /// Compresses blocks one after the other until `deadline`, and gives each result with the block's position to `on_result`, which may
-/// stop it. The index of earlier blocks that it gives back is to be remembered in `cache` when nobody waits any more.
-pub(crate) fn compress_blocks<'a>(
-    (body, scan): (&'a Bytes, &'a Scan),
+/// stop it. Gives the index of the request's blocks, as far as it was needed: for [`remember`](super::history::remember), when nobody waits
+/// any more.
+pub(crate) fn compress_blocks(
+    (body, scan): (&Bytes, &Scan),
     to_compress: &BlocksToCompress,
     cache: &HistoryCache,
     deadline: Instant,
     mut on_result: impl FnMut(usize, CompressResult) -> ControlFlow<()>,
-) -> History<'a> {
+) -> Index {
     let mut positions = to_compress.positions(scan).peekable();
     let first = positions.peek().copied().unwrap_or(scan.blocks.len());
     let mut history = History::resume(body, scan, cache, first);
@@ -101,5 +102,5 @@ pub(crate) fn compress_blocks<'a>(
             history.stop_before(index);
         }
     }
-    history
+    history.into_index()
 }

@@ -25,13 +25,10 @@ pub(super) fn affords(until: Instant, bytes: usize) -> bool {
 
 /// The earlier blocks of a request, with their index: that of the conversation's last request, continued.
 #[derive(Debug)]
-pub(crate) struct History<'a> {
-    body: &'a Bytes,
+pub(super) struct History<'a> {
     scan: &'a Scan,
     blocks: Blocks<'a>,
     index: Index,
-    /// The position of the first block that is not in the index.
-    next: usize,
     /// References count blocks from the first one on: when one is missing, all that follow are left out, too.
     is_complete: bool,
     /// Why a block gets no form that might get one with the whole history.
@@ -48,11 +45,13 @@ impl<'a> History<'a> {
     ) -> Self {
         let found = scan.references.then(|| cache.find(scan, before)).flatten();
         let index = found.unwrap_or_else(|| Index::new(scan));
+        Self::of_index(body, scan, index)
+    }
+
+    fn of_index(body: &'a Bytes, scan: &'a Scan, index: Index) -> Self {
         Self {
-            body,
             scan,
             blocks: Blocks::new(body, scan),
-            next: index.next_block(scan),
             index,
             is_complete: scan.references,
             if_incomplete: SkipReason::ReferencesOff,
@@ -72,32 +71,28 @@ impl<'a> History<'a> {
     /// Adds the blocks before this position, as long as there is time.
     pub(super) fn grow_to(&mut self, at: usize, until: Instant) {
         self.limit(until);
-        while self.is_complete && self.next < at {
-            if affords(until, self.scan.blocks[self.next].span.len()) {
-                let block = self.blocks.unescaped(self.next);
-                self.push(self.next, block.as_ref());
+        while self.is_complete && self.index.next() < at {
+            let next = self.index.next();
+            if affords(until, self.scan.blocks[next].span.len()) {
+                let block = self.blocks.unescaped(next);
+                self.push(next, block.as_ref());
             } else {
-                self.stop_before(self.next);
+                self.stop_before(next);
             }
         }
     }
 
     /// Adds the block at this position, `None` for one that is no Unicode, if the index has all before it and the model sees it.
     pub(super) fn push(&mut self, at: usize, block: Option<&JobBlock>) {
-        if !self.is_complete || self.next != at {
-            return;
-        }
-        if block.is_none_or(|block| self.index.push(block.source())) {
-            self.next += 1;
-            self.index.end_message_before(self.scan, self.next);
-        } else {
+        let is_next = self.is_complete && self.index.next() == at;
+        if is_next && !self.index.push(self.scan, block.map(JobBlock::source)) {
             self.stop_before(at);
         }
     }
 
     /// Leaves out the block at this position and all after it.
     pub(super) fn stop_before(&mut self, at: usize) {
-        if self.is_complete && self.next == at {
+        if self.is_complete && self.index.next() == at {
             self.is_complete = false;
             self.if_incomplete = SkipReason::EntryBudget;
         }
@@ -120,14 +115,23 @@ impl<'a> History<'a> {
         }
     }
 
-    /// Adds the blocks that are left, as far as there is time for them, and keeps the index for the conversation's next request.
-    pub(crate) fn remember(mut self, cache: &HistoryCache, until: Instant) {
-        if self.scan.references {
-            self.is_complete = true;
-            // Blocks behind the next one may have been read.
-            self.blocks = Blocks::new(self.body, self.scan);
-            self.grow_to(self.scan.blocks.len(), until);
-            cache.keep(self.scan, self.index);
-        }
+    /// What was indexed of it.
+    pub(super) fn into_index(self) -> Index {
+        self.index
+    }
+}
+
+/// Adds the blocks of a request that are left to its index, as far as there is time for them, and keeps it for the conversation's next
+/// request.
+pub(crate) fn remember(
+    (body, scan): (&Bytes, &Scan),
+    index: Index,
+    cache: &HistoryCache,
+    until: Instant,
+) {
+    if scan.references {
+        let mut history = History::of_index(body, scan, index);
+        history.grow_to(scan.blocks.len(), until);
+        cache.keep(scan, history.into_index());
     }
 }

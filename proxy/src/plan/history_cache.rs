@@ -24,7 +24,7 @@ pub(crate) struct HistoryCache {
 
 /// The index of a conversation's blocks from the first message that the model still sees.
 #[derive(Debug, Clone)]
-pub(super) struct Index {
+pub(crate) struct Index {
     first_message: usize,
     /// The messages with blocks, of which all are in the index.
     messages: Vec<IndexedMessage>,
@@ -32,6 +32,8 @@ pub(super) struct Index {
     earlier: Earlier,
     /// How many of the messages were found in the cache.
     found: usize,
+    /// The position of the first block of the request that is not in it.
+    next: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,11 +91,12 @@ impl HistoryCache {
         );
         index.cut();
         index.found = index.messages.len();
+        index.next = index.after_messages(scan);
         Some(index)
     }
 
     /// Keeps the index of a conversation's last request.
-    pub(super) fn keep(&self, scan: &Scan, mut index: Index) {
+    pub(crate) fn keep(&self, scan: &Scan, mut index: Index) {
         let Some(name) = names(scan)
             .next()
             .filter(|_| index.messages.len() > index.found)
@@ -122,11 +125,13 @@ fn names(scan: &Scan) -> impl Iterator<Item = PrefixId> {
 impl Index {
     /// That of a conversation of which nothing is indexed yet.
     pub(super) fn new(scan: &Scan) -> Self {
+        let first_message = scan.first_visible_message();
         Self {
-            first_message: scan.first_visible_message(),
+            first_message,
             messages: Vec::new(),
             earlier: Earlier::default(),
             found: 0,
+            next: scan.blocks_from(first_message),
         }
     }
 
@@ -140,22 +145,26 @@ impl Index {
         self.earlier = std::mem::take(&mut self.earlier).until(deadline);
     }
 
-    /// The position of the first block behind the messages that are in it.
-    pub(super) fn next_block(&self, scan: &Scan) -> usize {
-        let next = self.messages.last().map(|message| message.position + 1);
-        scan.blocks_from(next.unwrap_or(self.first_message))
+    /// The position of the first block of the request that is not in it.
+    pub(super) const fn next(&self) -> usize {
+        self.next
     }
 
-    /// Adds the next block; `false` where it is left out because there was no time.
-    pub(super) fn push(&mut self, block: Source<'_>) -> bool {
-        self.earlier.push(block)
+    /// Adds the next block, `None` for one that is no Unicode; `false` where it is left out because there was no time.
+    pub(super) fn push(&mut self, scan: &Scan, block: Option<Source<'_>>) -> bool {
+        let is_added = block.is_none_or(|block| self.earlier.push(block));
+        if is_added {
+            self.next += 1;
+            self.end_message(scan);
+        }
+        is_added
     }
 
-    /// Notes that all blocks before this position are in it that can be: a message may end there.
-    pub(super) fn end_message_before(&mut self, scan: &Scan, next: usize) {
+    /// Notes the message before the next block, if that was its last block.
+    fn end_message(&mut self, scan: &Scan) {
         let message = |at: usize| Some(scan.blocks.get(at)?.place.message as usize);
-        if let Some(position) = message(next - 1)
-            && message(next) != Some(position)
+        if let Some(position) = message(self.next - 1)
+            && message(self.next) != Some(position)
         {
             self.messages.push(IndexedMessage {
                 position,
@@ -163,6 +172,12 @@ impl Index {
                 blocks: self.earlier.len(),
             });
         }
+    }
+
+    /// The position of the first block behind the messages that are in it.
+    fn after_messages(&self, scan: &Scan) -> usize {
+        let next = self.messages.last().map(|message| message.position + 1);
+        scan.blocks_from(next.unwrap_or(self.first_message))
     }
 
     /// Leaves out what is behind the messages.

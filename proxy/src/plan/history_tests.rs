@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Planner;
 use super::first_send::{BlocksToCompress, compress_blocks};
+use super::history::remember;
 use super::history_cache::HistoryCache;
 use crate::dialect::DIALECTS;
 use crate::plan::Forms;
@@ -175,15 +176,15 @@ fn send(body: &Bytes, cache: &HistoryCache, index_time: Duration) {
     };
     let deadline = Instant::now() + AMPLE;
     let go_on = |_, _| ControlFlow::Continue(());
-    let history = compress_blocks((body, &scan), &last, cache, deadline, go_on);
-    history.remember(cache, Instant::now() + index_time);
+    let index = compress_blocks((body, &scan), &last, cache, deadline, go_on);
+    remember((body, &scan), index, cache, Instant::now() + index_time);
 }
 
 /// How many blocks of a request are found in the cache.
 fn found(body: &Bytes, cache: &HistoryCache) -> usize {
     let scan = scanned(body);
     let index = cache.find(&scan, scan.blocks.len());
-    index.map_or(0, |index| index.next_block(&scan))
+    index.map_or(0, |index| index.next())
 }
 
 #[test]
@@ -203,7 +204,7 @@ fn a_block_that_is_new_has_only_those_before_it_in_its_index() {
     send(&body, &cache, AMPLE);
     let scan = scanned(&body);
     let index = cache.find(&scan, 2).unwrap();
-    assert_eq!((index.next_block(&scan), index.earlier().len()), (2, 2));
+    assert_eq!((index.next(), index.earlier().len()), (2, 2));
 }
 
 #[test]

@@ -34,6 +34,7 @@ use crate::dialect::Dialect;
 use crate::jobs::overdue::OverdueJobs;
 use crate::metrics::Decision;
 use crate::plan::first_send::{CompressResult, compress_blocks};
+use crate::plan::history::remember;
 use crate::plan::history_cache::HistoryCache;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::RecordUpdates;
@@ -134,8 +135,8 @@ impl Simulation {
             ControlFlow::Continue(())
         };
         let (histories, deadline) = (&self.histories, Instant::now() + ENTRY_BUDGET);
-        let history = compress_blocks((body, scan), &to_compress, histories, deadline, tell);
-        history.remember(histories, deadline);
+        let index = compress_blocks((body, scan), &to_compress, histories, deadline, tell);
+        remember((body, scan), index, histories, deadline);
         self.planner.plan(request, &landing, outcomes)
     }
 

@@ -22,6 +22,7 @@ use headroom_shared::runtime::config;
 use headroom_tests::process::{Launch, Process};
 use headroom_tests::provider::Sink;
 use headroom_tests::random::Random;
+use headroom_tests::redis_server::RedisServer;
 use headroom_tests::report::run_program;
 
 use self::bodies::Hard;
@@ -71,7 +72,9 @@ fn main() -> ExitCode {
 
 async fn measure(args: Args) -> anyhow::Result<()> {
     let provider = Sink::start().await;
-    let (with, without) = (proxy(&provider, BUDGET_MS).await, proxy(&provider, 0).await);
+    let redis = [RedisServer::start().await, RedisServer::start().await];
+    let with = proxy(&provider, &redis[0], BUDGET_MS).await;
+    let without = proxy(&provider, &redis[1], 0).await;
     let mut random = Random::seeded();
     let mut rows = Vec::new();
     for mut hard in bodies::all() {
@@ -98,11 +101,12 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A proxy that leaves nothing to a worker.
-async fn proxy(provider: &Sink, budget_ms: u64) -> Process {
+/// A proxy that leaves nothing to a worker, with a store that waits for no disk.
+async fn proxy(provider: &Sink, redis: &RedisServer, budget_ms: u64) -> Process {
     Launch::proxy_to(provider.url())
         .itself(&["proxy"])
         .set("HEADROOM_LOG", "warn")
+        .set("HEADROOM_REDIS_URL", redis.url())
         .set("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", 1_000_000_000)
         .set("HEADROOM_ENTRY_BUDGET_MS", budget_ms)
         .start()
