@@ -187,7 +187,8 @@ impl Window {
 /// Every window of a text: any three lines that say enough, and any long line by itself. At most one for every ten bytes. To be used only
 /// where the result is thrown away after the deadline.
 pub(super) fn windows(lines: &[&str], deadline: Deadline) -> Vec<Window> {
-    let hashes: Vec<u64> = deadline.limit(lines).map(hash).collect();
+    let mut hashes: Vec<u64> = Vec::with_capacity(lines.len());
+    hashes.extend(deadline.limit(lines).map(hash));
     let window = |line: usize| {
         let alone = lines[line].len() >= LONG_LINE_BYTES;
         let count = if alone { 1 } else { WINDOW };
