@@ -33,6 +33,10 @@ burst *args:
 latency *args:
     cargo run --release --package headroom-tests --bin latency --locked -- {{args}}
 
+# What compressing new blocks adds to the hardest requests; arguments go to it (--help).
+entry-budget *args:
+    cargo run --release --package headroom-tests --bin entry-budget --locked -- {{args}}
+
 # 20,000 jobs while workers, connections and redis-server are killed.
 faults:
     cargo build --workspace --bins --locked

@@ -9,11 +9,13 @@ use headroom_shared::queue::JobQueue;
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
+use crate::background_limit::BackgroundLimit;
 use crate::jobs::Jobs;
 use crate::memory::MemoryBudget;
 use crate::metrics::Counts;
 use crate::own_hosts::OwnHosts;
 use crate::plan::Planner;
+use crate::plan::history_cache::HistoryCache;
 use crate::records::{Budget, Records};
 use crate::scan::ScanCache;
 use crate::separation::{Scope, Separation};
@@ -33,6 +35,9 @@ pub(crate) struct App {
     pub(crate) background: Handle,
     pub(crate) draining: AtomicBool,
     pub(crate) scan_cache: ScanCache,
+    pub(crate) history_cache: HistoryCache,
+    /// For indexing the blocks of requests that went out.
+    pub(crate) index_limit: BackgroundLimit,
     pub(crate) memory: MemoryBudget,
     key: RwLock<Option<DigestKey>>,
 }
@@ -71,6 +76,8 @@ impl App {
             background,
             draining: AtomicBool::new(false),
             scan_cache: ScanCache::new(),
+            history_cache: HistoryCache::new(),
+            index_limit: BackgroundLimit::new(),
             memory,
             key: RwLock::default(),
         }

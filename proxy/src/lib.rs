@@ -24,6 +24,7 @@
 mod app;
 mod backend;
 mod background;
+mod background_limit;
 mod content_encoding;
 pub mod demo;
 mod deployment_secret;

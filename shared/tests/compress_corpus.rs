@@ -25,7 +25,7 @@ struct Row {
 
 impl Row {
     /// Compresses a block, checks that nothing is lost, and counts.
-    fn add(&mut self, block: Source<'_>, earlier: &Earlier<'_>) {
+    fn add(&mut self, block: Source<'_>, earlier: &Earlier) {
         self.items += 1;
         self.bytes_in += block.text.len();
         let Ok(form) = compress(block, earlier) else {

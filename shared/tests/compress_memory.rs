@@ -1,4 +1,4 @@
-//! How much memory compressing a block of 1 MiB takes: a counting allocator sees every byte.
+//! How much memory compressing a block of 1 MiB takes, and its index after that: a counting allocator sees every byte.
 #![expect(clippy::print_stdout, reason = "a test, which prints what it measures")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -59,6 +59,7 @@ fn a_block_of_one_mebibyte_stays_below_the_limit() {
     );
     check("different lines", &different_lines(1));
     check("different files", &different_lines(7));
+    check("different words", &different_words());
 }
 
 fn check(name: &str, text: &str) {
@@ -68,9 +69,17 @@ fn check(name: &str, text: &str) {
         input: None,
     };
     let mut earlier = Earlier::default();
-    let pushing = peak_of(|| earlier.push(block));
+    let before = NOW.load(Relaxed);
+    let pushing = peak_of(|| assert!(earlier.push(block)));
+    let (held, counted) = (NOW.load(Relaxed) - before, earlier.memory());
     let compressing = peak_of(|| drop(compress(block, &earlier)));
-    println!("{name:?}: {pushing} bytes to push, {compressing} to compress after itself");
+    println!(
+        "{name:?}: {pushing} bytes to push, {held} to keep, {compressing} to compress after itself"
+    );
+    assert!(
+        held.abs_diff(counted) < held / 20,
+        "{name:?}: {counted} bytes are counted, and {held} are held"
+    );
     assert!(pushing.max(compressing) < LIMIT, "{name:?}");
 }
 
@@ -91,5 +100,22 @@ fn different_lines(step: usize) -> String {
         }
         text.push_str(&line);
     }
+    text
+}
+
+/// Lines with nothing in common, so that each of them may be referred to.
+fn different_words() -> String {
+    let mut text = String::new();
+    let mut state = 1_u64;
+    while text.len() < MIB {
+        for _ in 0..4 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            text.push_str(&format!("{:x} ", state >> 32));
+        }
+        text.push('\n');
+    }
+    text.truncate(MIB);
     text
 }

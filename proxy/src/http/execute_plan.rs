@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headroom_shared::runtime::clock::now_ms;
@@ -21,6 +21,8 @@ use crate::http::scannable_body::ScannableBody;
 use crate::http::thinking_retry::ThinkingRetry;
 use crate::metrics::Decision;
 use crate::plan::first_send::{BlocksToCompress, CompressResult, compress_blocks};
+use crate::plan::history::remember;
+use crate::plan::history_cache::Index;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::skip_reason::SkipReason;
 use crate::plan::splice::Rope;
@@ -28,6 +30,9 @@ use crate::plan::{FinalPlan, Forms, Plan, Request, landing};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
 use crate::scan::{Scan, ScanProgress};
+
+/// How long the blocks of a request may be indexed for the conversation's next one, when it has gone out.
+const INDEX_TIME: Duration = Duration::from_millis(250);
 
 /// What goes out for a request for the conversation's next message; `None` where the body is to go out as it came.
 pub(super) async fn turn(
@@ -151,7 +156,7 @@ async fn look_up(app: &App, body: &mut ScannableBody, scan: &Scan) -> KnownPrefi
 
 /// Reads what the plan of a request needs, compresses its new blocks, and plans it; `None` for a request without messages.
 async fn plan(
-    app: &App,
+    app: &Arc<App>,
     request: Request<'_>,
     (body, scan): (&Bytes, &Arc<Scan>),
     budget: &mut Budget,
@@ -208,7 +213,7 @@ fn requeue_if_overdue(
 /// Compresses these blocks as far as the entry budget lasts. A block that is being compressed when it ends is given up, and those after it
 /// are not begun.
 async fn compress_within_budget(
-    app: &App,
+    app: &Arc<App>,
     body: &Bytes,
     scan: &Arc<Scan>,
     to_compress: BlocksToCompress,
@@ -222,24 +227,48 @@ async fn compress_within_budget(
     }
     let deadline = Instant::now() + budget;
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    let (body, scan) = (body.clone(), scan.clone());
-    let work = tokio::task::spawn_blocking(move || {
-        let on_result = |index, result| match sender.send((index, result)) {
+    let (app, body, scan) = (app.clone(), body.clone(), scan.clone());
+    tokio::task::spawn_blocking(move || {
+        let on_result = move |index, result| match sender.send((index, result)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         };
-        compress_blocks(&body, &scan, &to_compress, deadline, on_result);
+        let cache = &app.history_cache;
+        let index = compress_blocks((&body, &scan), &to_compress, cache, deadline, on_result);
+        index_in_background(&app, body, scan, index);
     });
+    let mut missing = blocks.len();
     let received = async {
         while let Some((index, result)) = receiver.recv().await {
             results.insert(index, result);
+            missing -= 1;
         }
-        work.await
     };
-    if let Ok(Err(_)) = tokio::time::timeout_at(deadline.into(), received).await {
-        // The error is not shown: a panic's message may quote a prompt.
+    let in_time = tokio::time::timeout_at(deadline.into(), received).await;
+    if in_time.is_ok() && missing > 0 {
+        // What it was is not shown: a panic's message may quote a prompt.
         tracing::warn!("a compressor failed on new blocks: the originals go out");
         return all(SkipReason::Failed);
     }
     results
+}
+
+/// Indexes what is left of a request's blocks for the conversation's next request, in the time that requests leave over. Where too many
+/// bodies wait for that, the index is kept as it is.
+fn index_in_background(app: &Arc<App>, body: Bytes, scan: Arc<Scan>, index: Index) {
+    let Some(memory) = app.index_limit.reserve(body.len()) else {
+        app.history_cache.keep(&scan, index);
+        return;
+    };
+    let app = app.clone();
+    app.background.clone().spawn(async move {
+        let cache_of = app.clone();
+        let work = move || {
+            let until = Instant::now() + INDEX_TIME;
+            remember((&body, &scan), index, &cache_of.history_cache, until);
+            drop(memory);
+            Some(())
+        };
+        app.index_limit.run(work).await
+    });
 }

@@ -1,6 +1,5 @@
 //! The jobs that are left to a worker: built and pushed to the queue in the background, one at a time and in bounded memory.
 
-mod build_limit;
 mod job;
 pub(crate) mod overdue;
 mod pending;
@@ -12,9 +11,9 @@ use headroom_shared::contract::id::PrefixId;
 use headroom_shared::queue::{Enqueued, JobQueue};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use self::build_limit::BuildLimit;
 use self::overdue::OverdueJobs;
 pub(crate) use self::pending::PendingJob;
+use crate::background_limit::BackgroundLimit;
 use crate::scan::Scan;
 
 /// The side of the queue that pushes jobs.
@@ -22,7 +21,7 @@ use crate::scan::Scan;
 pub(crate) struct Jobs {
     pub(crate) queue: Arc<dyn JobQueue>,
     pub(crate) overdue: OverdueJobs,
-    build_limit: BuildLimit,
+    build_limit: BackgroundLimit,
 }
 
 /// Memory that is reserved for building a job, and where to say what became of the job.
@@ -47,7 +46,7 @@ impl Jobs {
         Self {
             queue,
             overdue: OverdueJobs::new(),
-            build_limit: BuildLimit::new(),
+            build_limit: BackgroundLimit::new(),
         }
     }
 

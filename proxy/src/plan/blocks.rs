@@ -10,13 +10,67 @@ use crate::scan::{Block, Call, Scan};
 /// A tool call's input that is longer than this says little about its output, and is left out.
 const LONGEST_INPUT: usize = 4096;
 
-/// The blocks of a request as a compressor takes them, in order, each with its position in the scan. One whose text is no Unicode
-/// (a lone surrogate) is left out.
+/// The blocks of a request as a compressor takes them. They are asked for in order.
+#[derive(Debug)]
+pub(crate) struct Blocks<'a> {
+    body: &'a [u8],
+    scan: &'a Scan,
+    calls: Calls<'a>,
+}
+
+impl<'a> Blocks<'a> {
+    pub(crate) fn new(body: &'a [u8], scan: &'a Scan) -> Self {
+        let calls = Calls::default();
+        Self { body, scan, calls }
+    }
+
+    /// The block at this position in the scan, unescaped; `None` for one whose text is no Unicode (a lone surrogate).
+    pub(crate) fn unescaped(&mut self, index: usize) -> Option<JobBlock> {
+        self.with_call(index, |quoted| serde_json::from_slice(quoted).ok())
+    }
+
+    fn with_call<Text>(
+        &mut self,
+        index: usize,
+        text: impl Fn(&'a [u8]) -> Option<Text>,
+    ) -> Option<JobBlock<Text>> {
+        let (body, block) = (self.body, self.scan.blocks.get(index)?);
+        let text = text(&body[block.span.start - 1..block.span.end + 1])?;
+        let call = self.calls.of(body, self.scan, block);
+        Some(with_call(body, block, text, call))
+    }
+}
+
+/// The tool calls that stand before a block, by their ids.
+#[derive(Debug, Default)]
+struct Calls<'a> {
+    by_id: HashMap<&'a [u8], &'a Call>,
+    /// How many of the scan's calls are in it.
+    count: usize,
+}
+
+impl<'a> Calls<'a> {
+    /// The call whose output a block is. Of several with the same id it is the last one before the block, whatever comes later.
+    fn of(&mut self, body: &'a [u8], scan: &'a Scan, block: &Block) -> Option<&'a Call> {
+        let later = &scan.calls[self.count..];
+        let before = later
+            .iter()
+            .take_while(|call| call.id.start < block.span.start);
+        for call in before {
+            self.by_id.insert(&body[call.id.clone()], call);
+            self.count += 1;
+        }
+        self.by_id.get(&body[block.call.clone()?]).copied()
+    }
+}
+
+/// All blocks of a request that are Unicode, each with its position in the scan.
 pub(crate) fn unescaped<'a>(
     body: &'a [u8],
     scan: &'a Scan,
 ) -> impl Iterator<Item = (usize, JobBlock)> + 'a {
-    with_calls(body, scan, |quoted| serde_json::from_slice(quoted).ok())
+    let mut blocks = Blocks::new(body, scan);
+    (0..scan.blocks.len()).filter_map(move |index| Some((index, blocks.unescaped(index)?)))
 }
 
 /// The payload of a job: the blocks of a request up to the message that `prefix` ends with; their texts stay where they are in the body.
@@ -28,39 +82,14 @@ pub(crate) fn payload<'a>(
 ) -> Option<Payload<EscapedText<'a>>> {
     let mut messages = scan.messages.iter();
     let last = messages.position(|message| message.boundary == prefix)?;
-    let in_sight = scan.first_visible_message();
-    let blocks = with_calls(body, scan, EscapedText::new).map(|(_, block)| block);
-    let blocks = blocks
-        .skip_while(|block| (block.place.message as usize) < in_sight)
-        .take_while(|block| block.place.message as usize <= last);
+    let in_sight = scan.blocks_from(scan.first_visible_message())..scan.blocks_from(last + 1);
+    let mut blocks = Blocks::new(body, scan);
+    let blocks = in_sight.filter_map(|index| blocks.with_call(index, EscapedText::new));
     Some(Payload {
         v: VERSION,
         references: scan.references,
         blocks: blocks.collect(),
     })
-}
-
-fn with_calls<'a, Text>(
-    body: &'a [u8],
-    scan: &'a Scan,
-    text: impl Fn(&'a [u8]) -> Option<Text> + 'a,
-) -> impl Iterator<Item = (usize, JobBlock<Text>)> + 'a {
-    let calls: HashMap<&[u8], &Call> = scan
-        .calls
-        .iter()
-        .map(|call| (&body[call.id.clone()], call))
-        .collect();
-    scan.blocks
-        .iter()
-        .enumerate()
-        .filter_map(move |(index, block)| {
-            let call = block
-                .call
-                .as_ref()
-                .and_then(|id| calls.get(&body[id.clone()]));
-            let text = text(&body[block.span.start - 1..block.span.end + 1])?;
-            Some((index, with_call(body, block, text, call.copied())))
-        })
 }
 
 /// The name of the tool whose output a block is, where it is known.

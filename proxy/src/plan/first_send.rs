@@ -5,18 +5,13 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use bytes::Bytes;
-use headroom_shared::compress::{Deadline, Earlier, NoForm, compress, gives_back};
-use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::prefix::Form;
 
-use super::blocks;
+use super::history::{History, affords};
+use super::history_cache::{HistoryCache, Index};
 use super::known_prefix::KnownPrefix;
 use super::skip_reason::SkipReason;
 use crate::scan::{CacheLife, Scan};
-
-/// What a compressor surely gets through in a millisecond, in bytes: a block too large for what is left of the budget is not begun, for
-/// it would take that from the blocks after it.
-const BYTES_A_MS: u128 = 20_000;
 
 /// The blocks of a request that are sent for the first time: from this position in the scan to the end.
 ///
@@ -69,94 +64,47 @@ impl BlocksToCompress {
 }
 
 /// Compresses blocks one after the other until `deadline`, and gives each result with the block's position to `on_result`, which may
-/// stop it.
+/// stop it. Gives the index of the request's blocks, as far as it was needed: for [`remember`](super::history::remember), when nobody waits
+/// any more.
 pub(crate) fn compress_blocks(
-    body: &Bytes,
-    scan: &Scan,
+    (body, scan): (&Bytes, &Scan),
     to_compress: &BlocksToCompress,
+    cache: &HistoryCache,
     deadline: Instant,
     mut on_result: impl FnMut(usize, CompressResult) -> ControlFlow<()>,
-) {
-    if to_compress.positions(scan).next().is_none() {
-        return;
-    }
-    let remaining = || deadline.saturating_duration_since(Instant::now());
-    let budget = remaining();
-    let mut history = History {
-        complete: scan.references,
-        if_incomplete: SkipReason::ReferencesOff,
-        earlier: Earlier::default().until(Deadline::at(deadline)),
-    };
-    let blocks: Vec<_> = blocks::unescaped(body, scan).collect();
-    let first_visible = scan.blocks_from(scan.first_visible_message());
-    let is_readable = |at: &usize| blocks.binary_search_by_key(at, |(index, _)| *index).is_ok();
-    for index in to_compress.positions(scan).filter(|at| !is_readable(at)) {
-        if on_result(index, Err(SkipReason::NoGain)).is_break() {
-            return;
-        }
-    }
-    for (index, block) in &blocks {
-        let moved = to_compress.moved.get(index);
-        if *index >= to_compress.first_new_block || moved.is_some() {
-            let affordable = block.text.len() as u128 <= remaining().as_millis() * BYTES_A_MS;
-            let result = if affordable {
+) -> Index {
+    let mut positions = to_compress.positions(scan).peekable();
+    let first = positions.peek().copied().unwrap_or(scan.blocks.len());
+    let mut history = History::resume(body, scan, cache, first);
+    let now = Instant::now();
+    // What was sent before may take no more than half of the budget.
+    let half = now + deadline.saturating_duration_since(now) / 2;
+    while let Some(index) = positions.next() {
+        history.grow_to(index, half);
+        history.limit(deadline);
+        let is_affordable = affords(deadline, scan.blocks[index].span.len());
+        let block = is_affordable.then(|| history.block(index)).flatten();
+        let result = match &block {
+            Some(block) => {
+                let moved = to_compress.moved.get(&index);
                 let kept = moved
                     .filter(|form| history.gives_back(form, block))
                     .cloned();
                 kept.map_or_else(|| history.compress(block), Ok)
-            } else {
-                Err(SkipReason::EntryBudget)
-            };
-            if on_result(*index, result).is_break() {
-                return;
             }
-        } else if remaining() <= budget / 2 {
-            // A long history may take no more than half of the budget.
-            history.stop_growing();
+            None if is_affordable => Err(SkipReason::NoGain),
+            None => Err(SkipReason::EntryBudget),
+        };
+        if on_result(index, result).is_break() || positions.peek().is_none() {
+            break;
         }
-        if *index >= first_visible {
-            history.push(block);
-        }
-    }
-}
-
-/// The blocks before the one that is compressed next, as far as its form may refer to them.
-struct History<'a> {
-    /// References count blocks from the first one on: when one is missing, all that follow are left out, too.
-    complete: bool,
-    /// Why a block gets no form that might get one with the whole history.
-    if_incomplete: SkipReason,
-    earlier: Earlier<'a>,
-}
-
-impl<'a> History<'a> {
-    /// Whether a form gives the block back, given what stands before it now.
-    fn gives_back(&self, form: &Form, block: &JobBlock) -> bool {
-        let text: Option<String> = serde_json::from_str(&format!("\"{}\"", form.text)).ok();
-        text.is_some_and(|text| gives_back(&text, block.source(), &self.earlier))
-    }
-
-    fn compress(&self, block: &JobBlock) -> CompressResult {
-        match compress(block.source(), &self.earlier) {
-            Ok(text) => Ok(Form::new(block.block, &text)),
-            Err(NoForm::OutOfTime) => Err(SkipReason::EntryBudget),
-            Err(none) if self.complete => Err(none.into()),
-            Err(_) => Err(self.if_incomplete),
+        if is_affordable {
+            history.push(index, block.as_ref());
+        } else {
+            history.stop_before(index);
         }
     }
-
-    fn push(&mut self, block: &'a JobBlock) {
-        if self.complete {
-            self.earlier.push(block.source());
-        }
-    }
-
-    const fn stop_growing(&mut self) {
-        if self.complete {
-            self.complete = false;
-            self.if_incomplete = SkipReason::EntryBudget;
-        }
-    }
+    history.into_index()
 }
 
 #[cfg(test)]
@@ -184,10 +132,12 @@ mod tests {
         to_compress.moved.insert(0, form);
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut results = Vec::new();
-        compress_blocks(&body, &scan, &to_compress, deadline, |_, result| {
+        let on_result = |_, result| {
             results.push(result);
             ControlFlow::Continue(())
-        });
+        };
+        let cache = HistoryCache::new();
+        compress_blocks((&body, &scan), &to_compress, &cache, deadline, on_result);
         assert_eq!(results.len(), 1);
         results.remove(0)
     }

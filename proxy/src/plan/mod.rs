@@ -6,6 +6,10 @@
 
 pub(crate) mod blocks;
 pub(crate) mod first_send;
+pub(crate) mod history;
+pub(crate) mod history_cache;
+#[cfg(test)]
+mod history_tests;
 pub(crate) mod known_prefix;
 pub(crate) mod landing;
 pub(crate) mod record_updates;

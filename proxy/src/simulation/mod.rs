@@ -34,6 +34,8 @@ use crate::dialect::Dialect;
 use crate::jobs::overdue::OverdueJobs;
 use crate::metrics::Decision;
 use crate::plan::first_send::{CompressResult, compress_blocks};
+use crate::plan::history::remember;
+use crate::plan::history_cache::HistoryCache;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::RecordUpdates;
 use crate::plan::splice::Rope;
@@ -54,6 +56,7 @@ pub(crate) struct Simulation {
     dialect: &'static dyn Dialect,
     planner: Planner,
     scans: ScanCache,
+    pub(crate) histories: HistoryCache,
     store: MemoryStore,
     overdue: OverdueJobs,
     /// Jobs that are pushed and not done.
@@ -72,6 +75,7 @@ impl Simulation {
             dialect,
             planner,
             scans: ScanCache::new(),
+            histories: HistoryCache::new(),
             store: MemoryStore::default(),
             overdue: OverdueJobs::new(),
             jobs: HashMap::new(),
@@ -130,13 +134,9 @@ impl Simulation {
             outcomes.insert(index, outcome);
             ControlFlow::Continue(())
         };
-        compress_blocks(
-            body,
-            scan,
-            &to_compress,
-            Instant::now() + ENTRY_BUDGET,
-            tell,
-        );
+        let (histories, deadline) = (&self.histories, Instant::now() + ENTRY_BUDGET);
+        let index = compress_blocks((body, scan), &to_compress, histories, deadline, tell);
+        remember((body, scan), index, histories, deadline);
         self.planner.plan(request, &landing, outcomes)
     }
 

@@ -12,7 +12,7 @@ const CORE: &str = " without what is put around it";
 pub(super) struct Duplicate;
 
 impl Compressor for Duplicate {
-    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String> {
+    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String> {
         let (number, part) = match earlier.find_whole(text)? {
             Whole::Block(number) => (number, ""),
             Whole::Core(number) => (number, CORE),
@@ -25,7 +25,7 @@ impl Compressor for Duplicate {
         ))
     }
 
-    fn expand(&self, header: &str, _: &str, earlier: &Earlier<'_>) -> Option<String> {
+    fn expand(&self, header: &str, _: &str, earlier: &Earlier) -> Option<String> {
         let (number, rest) = header.strip_prefix(BEFORE)?.split_once(CONVERSATION)?;
         let number = number.parse().ok()?;
         let found = if rest.starts_with(CORE) {

@@ -1,45 +1,38 @@
 //! The index of the earlier blocks of the same prefix, in which compressors look texts and lines up.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use super::deadline::Deadline;
+use super::lookup::{Line, Lookup};
 use super::wrapper::WrappedText;
 
-/// An index over the lines of the earlier blocks' original texts.
+/// An index over the lines of the earlier blocks' original texts, which it holds. A clone is cheap: it shares all that is in it, and either
+/// may go on by itself.
 ///
 /// A line is only found where the model reads it word for word: not where the earlier block's own form would hold it in a
 /// table, a group or a reference. Blocks are numbered from 1 in the order in which they are pushed.
-#[derive(Debug, Default)]
-pub struct Earlier<'a> {
-    pub(super) blocks: Vec<Block<'a>>,
-    /// The first block that has a text, with or without what is put around it, by the text's hash.
-    pub(super) texts: HashMap<u64, usize>,
-    pub(super) windows: HashMap<u64, Places>,
+#[derive(Debug, Clone, Default)]
+pub struct Earlier {
+    pub(super) blocks: Vec<Arc<Block>>,
+    pub(super) lookup: Lookup,
     pub(super) deadline: Deadline,
 }
 
 /// The lines of an earlier block as the model reads them.
 #[derive(Debug)]
-pub(super) struct Block<'a> {
-    pub(super) original: &'a str,
-    pub(super) label: String,
+pub(super) struct Block {
+    pub(super) original: Box<str>,
+    pub(super) label: Box<str>,
     /// The original without colours and line numbers, if it had any. A header comes first, as in a form.
-    pub(super) stripped: Option<String>,
+    pub(super) stripped: Option<Box<str>>,
     /// Where each line begins, and after them all where one more would.
-    pub(super) starts: Vec<u32>,
+    pub(super) starts: Box<[u32]>,
     /// Whether the block's form would hold a line in another shape.
-    pub(super) hidden: Vec<bool>,
+    pub(super) hidden: Box<[bool]>,
     /// The number by which the first line is named.
     pub(super) first: i64,
-}
-
-/// A line of an earlier block, both counted from 0.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Line {
-    pub(super) block: usize,
-    pub(super) line: usize,
 }
 
 /// A block, by its number, that as a whole is some text.
@@ -50,22 +43,53 @@ pub(super) enum Whole {
     Core(usize),
 }
 
-/// The first places where a window appears. More would only rarely give a longer run, and would cost time.
-#[derive(Debug, Default)]
-pub(super) struct Places([Option<(u32, u32)>; 3]);
-
-impl<'a> Earlier<'a> {
-    /// The same, for work that is given up at `deadline`: a block that is added after it is incomplete, and
+impl Earlier {
+    /// The same, for work that is given up at `deadline`: a block whose pushing does not end before it is left out, and
     /// [`compress`](super::compress) gives no form any more.
     #[must_use]
     pub fn until(self, deadline: Deadline) -> Self {
         Self { deadline, ..self }
     }
 
+    /// How many blocks are in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Whether no block is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// Leaves out all blocks but the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        if let Ok(end) = u32::try_from(len)
+            && len < self.blocks.len()
+        {
+            self.blocks.truncate(len);
+            self.lookup.truncate(end);
+        }
+    }
+
+    /// Merges the tables of what was pushed since the last clone into those from before, where they are not much smaller. Where an index
+    /// is cloned and continued again and again, this keeps it as fast as one that was made at once.
+    pub fn merge(&mut self) {
+        self.lookup.merge();
+    }
+
+    /// Bytes of memory that it takes, about. What it shares with its clones is counted in each.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let blocks = self.blocks.iter().map(|block| block.memory());
+        blocks.sum::<usize>() + self.lookup.memory()
+    }
+
     /// The first block whose text is `text`, with or without what is put around it.
     pub(super) fn find_whole(&self, text: &str) -> Option<Whole> {
-        let index = *self.texts.get(&hash(text))?;
-        let original = self.blocks[index].original;
+        let index = self.lookup.find_text(hash(text))? as usize;
+        let original = &*self.blocks.get(index)?.original;
         let number = index + 1;
         match text {
             text if text == original => Some(Whole::Block(number)),
@@ -74,35 +98,22 @@ impl<'a> Earlier<'a> {
         }
     }
 
-    /// Whether there is no window to be found.
+    /// Whether there is no line to be found.
     pub(super) fn has_no_lines(&self) -> bool {
-        self.windows.is_empty()
+        self.lookup.has_no_windows()
     }
 
     /// The places where a window may appear; the caller compares the lines.
     pub(super) fn find_window(&self, hash: u64) -> impl Iterator<Item = Line> {
-        let places = self.windows.get(&hash).map_or([None; 3], |places| places.0);
-        places.into_iter().flatten().map(|(block, line)| Line {
-            block: block as usize,
-            line: line as usize,
-        })
+        self.lookup.find_window(hash)
     }
 
-    /// A line, if there is one and the model reads it word for word.
-    pub(super) fn shown(&self, at: Line) -> Option<&str> {
-        let block = self.blocks.get(at.block)?;
-        (!block.hidden.get(at.line)?).then(|| block.line(at.line))?
+    /// The block that a line is in.
+    pub(super) fn block(&self, at: Line) -> Option<&Block> {
+        self.blocks.get(at.block as usize).map(|block| &**block)
     }
 
-    /// The number by which a line is named.
-    pub(super) fn line_number(&self, at: Line) -> Option<i64> {
-        self.blocks
-            .get(at.block)?
-            .first
-            .checked_add(i64::try_from(at.line).ok()?)
-    }
-
-    /// The line that [`Earlier::line_number`] names so in the block of this number.
+    /// The line that [`Block::line_number`] names so in the block of this number.
     pub(super) fn numbered_line(&self, number: usize, line: i64) -> Option<&str> {
         let block = self.blocks.get(number.checked_sub(1)?)?;
         block.line(usize::try_from(line.checked_sub(block.first)?).ok()?)
@@ -114,9 +125,9 @@ impl<'a> Earlier<'a> {
     }
 
     /// The text that [`Earlier::find_whole`] found.
-    pub(super) fn whole(&self, found: Whole) -> Option<Cow<'a, str>> {
+    pub(super) fn whole(&self, found: Whole) -> Option<Cow<'_, str>> {
         let (Whole::Block(number) | Whole::Core(number)) = found;
-        let original = self.blocks.get(number.checked_sub(1)?)?.original;
+        let original = &*self.blocks.get(number.checked_sub(1)?)?.original;
         Some(match found {
             Whole::Block(_) => Cow::Borrowed(original),
             Whole::Core(_) => core(original),
@@ -124,9 +135,19 @@ impl<'a> Earlier<'a> {
     }
 }
 
-impl Block<'_> {
+impl Block {
     pub(super) fn text(&self) -> &str {
-        self.stripped.as_deref().unwrap_or(self.original)
+        self.stripped.as_deref().unwrap_or(&self.original)
+    }
+
+    /// A line, counted from 0, if there is one and the model reads it word for word.
+    pub(super) fn shown(&self, line: usize) -> Option<&str> {
+        (!self.hidden.get(line)?).then(|| self.line(line))?
+    }
+
+    /// The number by which a line, counted from 0, is named.
+    pub(super) fn line_number(&self, line: usize) -> Option<i64> {
+        self.first.checked_add(i64::try_from(line).ok()?)
     }
 
     fn line(&self, index: usize) -> Option<&str> {
@@ -134,13 +155,16 @@ impl Block<'_> {
         let next = *self.starts.get(index + 1)? as usize;
         self.text().get(start..next - 1)
     }
-}
 
-impl Places {
-    pub(super) fn add(&mut self, place: (u32, u32)) {
-        if let Some(free) = self.0.iter_mut().find(|place| place.is_none()) {
-            *free = Some(place);
-        }
+    fn memory(&self) -> usize {
+        // Two counts and a pointer hold it in its index.
+        size_of::<Self>()
+            + 3 * size_of::<usize>()
+            + self.original.len()
+            + self.label.len()
+            + self.stripped.as_ref().map_or(0, |text| text.len())
+            + size_of_val(&*self.starts)
+            + size_of_val(&*self.hidden)
     }
 }
 

@@ -18,11 +18,11 @@ const UNNUMBERED: &str = "[unnumbered]";
 pub(super) struct LineNumbers;
 
 impl Compressor for LineNumbers {
-    fn compress(&self, text: &str, _: &Earlier<'_>) -> Option<String> {
+    fn compress(&self, text: &str, _: &Earlier) -> Option<String> {
         strip(text).map(|stripped| stripped.text)
     }
 
-    fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
+    fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
         let (style, first) = read_header(header)?;
         let mut text = String::with_capacity(body.len() * 5 / 4);
         let mut next = Some(first);

@@ -24,6 +24,7 @@ mod index;
 mod json;
 mod label;
 mod line_numbers;
+mod lookup;
 mod references;
 mod runs;
 mod search;
@@ -93,11 +94,11 @@ pub enum ExpandError {
 /// One way to make a text cheaper, with its inverse.
 trait Compressor: Sync {
     /// The text with a header line before it, or `None` where this compressor has nothing to do. It need not be smaller.
-    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String>;
+    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String>;
 
     /// The text, to the letter, that [`Compressor::compress`] turned into `header` (without its brackets) and `body`.
     /// `None` where the header is another compressor's, or does not fit the body.
-    fn expand(&self, header: &str, body: &str, earlier: &Earlier<'_>) -> Option<String>;
+    fn expand(&self, header: &str, body: &str, earlier: &Earlier) -> Option<String>;
 }
 
 /// Why a block gets no form.
@@ -119,7 +120,7 @@ pub enum NoForm {
 /// # Errors
 ///
 /// Where no form is worth it, or the deadline of `earlier` is over before it is found: why.
-pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Result<String, NoForm> {
+pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> {
     let text = block.text;
     if text.len() < size::MIN_SAVED_BYTES || text.starts_with(OPENING) {
         return Err(NoForm::NoGain);
@@ -168,7 +169,7 @@ pub fn compress(block: Source<'_>, earlier: &Earlier<'_>) -> Result<String, NoFo
 /// Whether a form gives its block back to the letter. Only colours of a terminal may be missing, and only where the block is known to be
 /// the output of a command that prints no file.
 #[must_use]
-pub fn gives_back(form: &str, block: Source<'_>, earlier: &Earlier<'_>) -> bool {
+pub fn gives_back(form: &str, block: Source<'_>, earlier: &Earlier) -> bool {
     expand(form, earlier)
         .is_ok_and(|expanded| expanded == block.text || expanded == ansi::readable(block))
 }
@@ -179,7 +180,7 @@ pub fn gives_back(form: &str, block: Source<'_>, earlier: &Earlier<'_>) -> bool 
 /// # Errors
 ///
 /// If `form` is not a form, or not one of this version and this `earlier`.
-pub fn expand(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> {
+pub fn expand(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
     let Some((header, body)) = split_header(form) else {
         return Err(ExpandError::NotAForm);
     };
@@ -190,7 +191,7 @@ pub fn expand(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> 
 }
 
 /// Undoes all compressors of a form without a wrapper.
-fn undo_all(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> {
+fn undo_all(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
     let mut text = Cow::Borrowed(form);
     for _ in 0..MAX_HEADERS {
         let Some((header, body)) = split_header(&text) else {
@@ -210,7 +211,7 @@ fn undo_all(form: &str, earlier: &Earlier<'_>) -> Result<String, ExpandError> {
 }
 
 /// The cheapest result of all plans, if any has one.
-fn cheapest(text: &Costed<'_>, earlier: &Earlier<'_>) -> Option<Costed<'static>> {
+fn cheapest(text: &Costed<'_>, earlier: &Earlier) -> Option<Costed<'static>> {
     PLANS
         .iter()
         .filter_map(|plan| apply(plan, text, earlier))
@@ -221,7 +222,7 @@ fn cheapest(text: &Costed<'_>, earlier: &Earlier<'_>) -> Option<Costed<'static>>
 fn apply(
     plan: &[&dyn Compressor],
     text: &Costed<'_>,
-    earlier: &Earlier<'_>,
+    earlier: &Earlier,
 ) -> Option<Costed<'static>> {
     let mut form: Option<Costed<'static>> = None;
     for compressor in plan {

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::earlier::{Line, hash};
+use super::earlier::hash;
 use super::label::one_line;
-use super::{Compressor, Earlier, OPENING, lines, with_header};
+use super::lookup::Line;
+use super::{Compressor, Deadline, Earlier, OPENING, lines, with_header};
 
 const HEADER: &str = "a line \"[lines A-B of #N again; …]\" stands for lines that block #N of this conversation already shows word for word";
 
@@ -25,9 +26,12 @@ const MIN_GAIN_BYTES: usize = 80;
 pub(super) struct References;
 
 impl Compressor for References {
-    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String> {
+    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String> {
+        if earlier.has_no_lines() {
+            return None;
+        }
         let lines = lines(text);
-        let found = find(&lines, earlier);
+        let found = find(&lines, &windows(&lines, earlier.deadline), earlier);
         if found.is_empty() || lines.iter().any(|line| is_mark(line)) {
             return None;
         }
@@ -50,7 +54,7 @@ impl Compressor for References {
         Some(with_header(HEADER, &body))
     }
 
-    fn expand(&self, header: &str, body: &str, earlier: &Earlier<'_>) -> Option<String> {
+    fn expand(&self, header: &str, body: &str, earlier: &Earlier) -> Option<String> {
         if header != HEADER {
             return None;
         }
@@ -88,10 +92,11 @@ impl Reference {
         self.at..self.at + self.count
     }
 
-    fn mark(&self, lines: &[&str], earlier: &Earlier<'_>) -> Option<String> {
-        let number = self.source.block + 1;
+    fn mark(&self, lines: &[&str], earlier: &Earlier) -> Option<String> {
+        let number = self.source.block as usize + 1;
         let label = earlier.label(number)?;
-        let first = earlier.line_number(self.source)?;
+        let block = earlier.block(self.source)?;
+        let first = block.line_number(self.source.line as usize)?;
         let last = first.checked_add(i64::try_from(self.count).ok()?)? - 1;
         let spoken = lines[self.lines()]
             .iter()
@@ -105,19 +110,16 @@ impl Reference {
 
 /// The runs of lines of a text that appear earlier, each the longest that its beginning has. Linear: a candidate that is too
 /// short is given up after a bounded number of bytes, and one that is taken is not looked at again.
-pub(super) fn find(lines: &[&str], earlier: &Earlier<'_>) -> Vec<Reference> {
+pub(super) fn find(lines: &[&str], windows: &[Window], earlier: &Earlier) -> Vec<Reference> {
     let mut found = Vec::new();
-    if earlier.has_no_lines() {
-        return found;
-    }
     let mut done = 0;
-    for window in earlier.deadline.limit(windows(lines)) {
+    for window in earlier.deadline.limit(windows) {
         if window.line < done {
             continue;
         }
         let best = earlier
             .find_window(window.hash)
-            .map(|source| extend(lines, window.line, done, source, earlier))
+            .filter_map(|source| extend(lines, window.line, done, source, earlier))
             .reduce(|best, next| if next.count > best.count { next } else { best });
         if let Some(reference) = best
             && is_worth(&reference, lines, earlier)
@@ -129,7 +131,7 @@ pub(super) fn find(lines: &[&str], earlier: &Earlier<'_>) -> Vec<Reference> {
     found
 }
 
-fn is_worth(reference: &Reference, lines: &[&str], earlier: &Earlier<'_>) -> bool {
+fn is_worth(reference: &Reference, lines: &[&str], earlier: &Earlier) -> bool {
     let bytes: usize = lines[reference.lines()].iter().map(|l| l.len() + 1).sum();
     bytes > MIN_GAIN_BYTES
         && reference
@@ -143,26 +145,28 @@ fn extend(
     at: usize,
     done: usize,
     source: Line,
-    earlier: &Earlier<'_>,
-) -> Reference {
+    earlier: &Earlier,
+) -> Option<Reference> {
+    let block = earlier.block(source)?;
+    let first = source.line as usize;
     let equal = |at: usize, line: usize| {
-        let shown = earlier.shown(Line { line, ..source });
+        let shown = block.shown(line);
         shown.is_some() && shown == lines.get(at).copied()
     };
-    let back = (1..=(at - done).min(source.line))
-        .take_while(|back| equal(at - back, source.line - back))
+    let back = (1..=(at - done).min(first))
+        .take_while(|back| equal(at - back, first - back))
         .count();
     let ahead = (0..lines.len() - at)
-        .take_while(|ahead| equal(at + ahead, source.line + ahead))
+        .take_while(|ahead| equal(at + ahead, first + ahead))
         .count();
-    Reference {
+    Some(Reference {
         at: at - back,
         count: back + ahead,
         source: Line {
-            line: source.line - back,
+            line: u32::try_from(first - back).ok()?,
             ..source
         },
-    }
+    })
 }
 
 /// A few lines by which a run can be found.
@@ -180,25 +184,29 @@ impl Window {
     }
 }
 
-/// Every window of a text: any three lines that say enough, and any long line by itself. At most one for every ten bytes.
-pub(super) fn windows(lines: &[&str]) -> impl Iterator<Item = Window> {
-    let hashes: Vec<u64> = lines.iter().map(hash).collect();
-    (0..lines.len()).filter_map(move |line| {
+/// Every window of a text: any three lines that say enough, and any long line by itself. At most one for every ten bytes. To be used only
+/// where the result is thrown away after the deadline.
+pub(super) fn windows(lines: &[&str], deadline: Deadline) -> Vec<Window> {
+    let mut hashes: Vec<u64> = Vec::with_capacity(lines.len());
+    hashes.extend(deadline.limit(lines).map(hash));
+    let window = |line: usize| {
         let alone = lines[line].len() >= LONG_LINE_BYTES;
         let count = if alone { 1 } else { WINDOW };
         let window = lines.get(line..line + count)?;
         let bytes: usize = window.iter().map(|line| line.trim_ascii().len()).sum();
         let header = window.iter().any(|line| line.starts_with(OPENING));
+        let hashes = hashes.get(line..line + count)?;
         (bytes >= MIN_WINDOW_BYTES && !header).then(|| Window {
             line,
             count,
-            hash: hash(&hashes[line..line + count]),
+            hash: hash(hashes),
         })
-    })
+    };
+    deadline.limit(0..lines.len()).filter_map(window).collect()
 }
 
 /// Appends the lines that a mark, given without [`MARK`], replaces.
-fn write_lines(text: &mut String, mark: &str, earlier: &Earlier<'_>) -> Option<()> {
+fn write_lines(text: &mut String, mark: &str, earlier: &Earlier) -> Option<()> {
     let (range, rest) = mark.split_once(" of #")?;
     let (number, _) = rest.split_once(' ')?;
     let (first, last) = range.rsplit_once('-')?;

@@ -28,7 +28,7 @@ const MAX_EXPANDED_BYTES: usize = 1 << 30;
 pub(super) struct Runs;
 
 impl Compressor for Runs {
-    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String> {
+    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String> {
         // The lines of a numbered file are code that an agent quotes to the letter.
         if is_numbered(text) {
             return None;
@@ -50,7 +50,7 @@ impl Compressor for Runs {
         Some(with_header(HEADER, &body))
     }
 
-    fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
+    fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
         if header != HEADER {
             return None;
         }

@@ -1,8 +1,9 @@
-//! A provider on loopback that throws away what it gets and counts the bytes.
+//! A provider on loopback that throws away what it gets, counts the bytes, and notes when a request begins to arrive.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -17,8 +18,14 @@ use tokio::task::JoinSet;
 #[derive(Debug)]
 pub struct Sink {
     url: String,
-    bytes: Arc<AtomicU64>,
+    got: Arc<Got>,
     _accept: JoinSet<()>,
+}
+
+#[derive(Debug, Default)]
+struct Got {
+    bytes: AtomicU64,
+    last_head: Mutex<Option<Instant>>,
 }
 
 impl Sink {
@@ -29,12 +36,12 @@ impl Sink {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("its address"));
-        let bytes = Arc::new(AtomicU64::new(0));
+        let got = Arc::<Got>::default();
         let mut accept = JoinSet::new();
-        accept.spawn(serve(listener, bytes.clone()));
+        accept.spawn(serve(listener, got.clone()));
         Self {
             url,
-            bytes,
+            got,
             _accept: accept,
         }
     }
@@ -48,21 +55,34 @@ impl Sink {
     /// Bytes of bodies that it got.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+        self.got.bytes.load(Ordering::Relaxed)
+    }
+
+    /// When the head of the last request had arrived; `None` before the first.
+    #[must_use]
+    pub fn last_head(&self) -> Option<Instant> {
+        *self
+            .got
+            .last_head
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn serve(listener: TcpListener, bytes: Arc<AtomicU64>) {
+async fn serve(listener: TcpListener, got: Arc<Got>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let bytes = bytes.clone();
+        let got = got.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let bytes = bytes.clone();
+            let got = got.clone();
+            let mut head = got.last_head.lock().unwrap_or_else(PoisonError::into_inner);
+            *head = Some(Instant::now());
+            drop(head);
             async move {
                 let mut body = request.into_body();
                 while let Some(Ok(frame)) = body.frame().await {
                     let length = frame.data_ref().map_or(0, Bytes::len);
-                    bytes.fetch_add(length as u64, Ordering::Relaxed);
+                    got.bytes.fetch_add(length as u64, Ordering::Relaxed);
                 }
                 Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"{}"))))
             }

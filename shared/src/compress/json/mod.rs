@@ -29,7 +29,7 @@ const TABLES: &str = "; table{keys}[rows] is an array of objects: a row (one a l
 pub(super) struct Json;
 
 impl Compressor for Json {
-    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String> {
+    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String> {
         let (layout, minified) = Layout::split(text)?;
         let document = Document::parse(&minified)?;
         if earlier.deadline.is_over() {
@@ -44,7 +44,7 @@ impl Compressor for Json {
         ))
     }
 
-    fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
+    fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
         let (header, layout) = Layout::read(header)?;
         let json = match (header.strip_suffix(TABLES), header) {
             (Some(ONE), _) => read::one(body)?,
@@ -57,7 +57,7 @@ impl Compressor for Json {
 }
 
 /// Whether a text is sent as JSON without its lines.
-pub(super) fn hides_lines(text: &str, earlier: &Earlier<'_>) -> bool {
+pub(super) fn hides_lines(text: &str, earlier: &Earlier) -> bool {
     let form = Json.compress(text, earlier).map(Costed::new);
     form.is_some_and(|form| form.is_worth_sending(&Costed::new(text)))
 }

@@ -17,7 +17,7 @@ const OTHER: &str = "= ";
 pub(super) struct Search;
 
 impl Compressor for Search {
-    fn compress(&self, text: &str, earlier: &Earlier<'_>) -> Option<String> {
+    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String> {
         let paths = Paths::of(text, earlier.deadline);
         let below = paths.common_folder();
         let mut body = String::with_capacity(text.len());
@@ -46,7 +46,7 @@ impl Compressor for Search {
         (found > 1).then(|| with_header(&format!("{BEFORE}{below}{root}{AFTER}"), &body))
     }
 
-    fn expand(&self, header: &str, body: &str, _: &Earlier<'_>) -> Option<String> {
+    fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
         let middle = header.strip_prefix(BEFORE)?.strip_suffix(AFTER)?;
         let (below, root) = middle.split_once(ROOT).unwrap_or((middle, ""));
         let below = below.strip_prefix(BELOW).unwrap_or("");

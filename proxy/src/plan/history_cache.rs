@@ -1,0 +1,203 @@
+//! A cache of the index of each conversation's blocks. A conversation grows at its end: what an earlier request has indexed is not indexed
+//! again, so that the time for a request's new blocks does not grow with the conversation.
+//!
+//! An index is found by the conversation's opening and the model's first message, and used as far as the conversation is the same: a prefix's
+//! name stands for all that is in it. Which form a block gets does not depend on what is cached.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use headroom_shared::compress::{Deadline, Earlier, Source};
+use headroom_shared::contract::id::PrefixId;
+use quick_cache::Weighter;
+use quick_cache::unsync::Cache;
+
+use crate::scan::Scan;
+
+/// Bytes of indexes that are kept, about.
+const BYTES: u64 = 32 << 20;
+
+/// The last index of each conversation.
+#[derive(Debug)]
+pub(crate) struct HistoryCache {
+    indexes: Mutex<Cache<PrefixId, Cached, Weights>>,
+}
+
+/// The index of a conversation's blocks from the first message that the model still sees.
+#[derive(Debug, Clone)]
+pub(crate) struct Index {
+    first_message: usize,
+    /// The messages with blocks, of which all are in the index.
+    messages: Vec<IndexedMessage>,
+    /// Has these blocks, and those of a message that is not complete yet.
+    earlier: Earlier,
+    /// How many of the messages were found in the cache.
+    found: usize,
+    /// The position of the first block of the request that is not in it.
+    next: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct IndexedMessage {
+    position: usize,
+    /// The prefix that ends with it.
+    boundary: PrefixId,
+    /// Blocks in the index up to its end.
+    blocks: usize,
+}
+
+#[derive(Debug)]
+struct Cached {
+    index: Arc<Index>,
+    bytes: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Weights;
+
+impl Weighter<PrefixId, Cached> for Weights {
+    fn weight(&self, _: &PrefixId, cached: &Cached) -> u64 {
+        cached.bytes as u64
+    }
+}
+
+impl HistoryCache {
+    pub(crate) fn new() -> Self {
+        Self::with_capacity(BYTES)
+    }
+
+    /// An empty cache for so many bytes.
+    pub(super) fn with_capacity(bytes: u64) -> Self {
+        Self {
+            indexes: Mutex::new(Cache::with_weighter(256, bytes, Weights)),
+        }
+    }
+
+    /// The index of what a request has in common with an earlier one of its conversation, as far as it ends before the block at this
+    /// position.
+    pub(super) fn find(&self, scan: &Scan, before: usize) -> Option<Index> {
+        let cached = {
+            let indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+            let cached = names(scan).find_map(|name| indexes.get(&name))?;
+            cached.index.clone()
+        };
+        if cached.first_message != scan.first_visible_message() {
+            return None;
+        }
+        let mut index = Index::clone(&cached);
+        index.messages.truncate(
+            index
+                .messages
+                .partition_point(|message| message.is_in(scan, before)),
+        );
+        index.cut();
+        index.found = index.messages.len();
+        index.next = index.after_messages(scan);
+        Some(index)
+    }
+
+    /// Keeps the index of a conversation's last request.
+    pub(crate) fn keep(&self, scan: &Scan, mut index: Index) {
+        let Some(name) = names(scan)
+            .next()
+            .filter(|_| index.messages.len() > index.found)
+        else {
+            return;
+        };
+        index.cut();
+        index.earlier.merge();
+        index.limit(Deadline::NEVER);
+        let bytes = index.memory();
+        let index = Arc::new(index);
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        indexes.insert(name, Cached { index, bytes });
+    }
+}
+
+/// The prefixes by which a conversation is known: the one that ends with the model's first message, which hardly ever says the same again,
+/// and its opening.
+fn names(scan: &Scan) -> impl Iterator<Item = PrefixId> {
+    let opening = scan.opening_messages().len();
+    let answered = scan.messages.get(opening);
+    let answered = answered.map(|message| message.boundary);
+    answered.into_iter().chain(scan.opening())
+}
+
+impl Index {
+    /// That of a conversation of which nothing is indexed yet.
+    pub(super) fn new(scan: &Scan) -> Self {
+        let first_message = scan.first_visible_message();
+        Self {
+            first_message,
+            messages: Vec::new(),
+            earlier: Earlier::default(),
+            found: 0,
+            next: scan.blocks_from(first_message),
+        }
+    }
+
+    /// What compressors look up.
+    pub(super) const fn earlier(&self) -> &Earlier {
+        &self.earlier
+    }
+
+    /// Has compressors give up at this moment.
+    pub(super) fn limit(&mut self, deadline: Deadline) {
+        self.earlier = std::mem::take(&mut self.earlier).until(deadline);
+    }
+
+    /// The position of the first block of the request that is not in it.
+    pub(super) const fn next(&self) -> usize {
+        self.next
+    }
+
+    /// Adds the next block, `None` for one that is no Unicode; `false` where it is left out because there was no time.
+    pub(super) fn push(&mut self, scan: &Scan, block: Option<Source<'_>>) -> bool {
+        let is_added = block.is_none_or(|block| self.earlier.push(block));
+        if is_added {
+            self.next += 1;
+            self.end_message(scan);
+        }
+        is_added
+    }
+
+    /// Notes the message before the next block, if that was its last block.
+    fn end_message(&mut self, scan: &Scan) {
+        let message = |at: usize| Some(scan.blocks.get(at)?.place.message as usize);
+        if let Some(position) = message(self.next - 1)
+            && message(self.next) != Some(position)
+        {
+            self.messages.push(IndexedMessage {
+                position,
+                boundary: scan.messages[position].boundary,
+                blocks: self.earlier.len(),
+            });
+        }
+    }
+
+    /// The position of the first block behind the messages that are in it.
+    fn after_messages(&self, scan: &Scan) -> usize {
+        let next = self.messages.last().map(|message| message.position + 1);
+        scan.blocks_from(next.unwrap_or(self.first_message))
+    }
+
+    /// Leaves out what is behind the messages.
+    fn cut(&mut self) {
+        let blocks = self.messages.last().map_or(0, |message| message.blocks);
+        self.earlier.truncate(blocks);
+    }
+
+    fn memory(&self) -> usize {
+        size_of::<Cached>()
+            + size_of::<IndexedMessage>() * self.messages.capacity()
+            + self.earlier.memory()
+    }
+}
+
+impl IndexedMessage {
+    /// Whether a request has this message and all before it, and before this block.
+    fn is_in(&self, scan: &Scan, before: usize) -> bool {
+        let message = scan.messages.get(self.position);
+        message.is_some_and(|message| message.boundary == self.boundary)
+            && scan.blocks_from(self.position + 1) <= before
+    }
+}

@@ -1,0 +1,297 @@
+//! Where in the earlier blocks a text or a few lines stand, by their hashes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A part that is less than this many times smaller than the one before it is merged into that. So parts are few, and each entry is
+/// copied only a few times.
+const GROWTH: usize = 8;
+
+/// A line of an earlier block, both counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) block: u32,
+    pub(super) line: u32,
+}
+
+/// The lookup tables of all earlier blocks, in parts that clones share.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lookup {
+    parts: Vec<Part>,
+}
+
+/// The tables of consecutive blocks.
+#[derive(Debug, Clone)]
+struct Part {
+    tables: Arc<Tables>,
+    /// The number of the first block that does not count although it may be in the tables.
+    end: u32,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Tables {
+    /// The first block that has a text, with or without what is put around it.
+    texts: HashMap<u64, u32>,
+    /// The first place where a window appears.
+    windows: HashMap<u64, Line>,
+    /// The second and third place, where there are any. More would only rarely give a longer run, and would cost time.
+    repeated: HashMap<u64, [Option<Line>; 2]>,
+    /// The number of the first block that is not in them.
+    end: u32,
+}
+
+impl Lookup {
+    /// Adds the next block, which has this number: the hashes of its text, and those of its windows with the lines where they begin.
+    pub(super) fn add(
+        &mut self,
+        block: u32,
+        texts: impl IntoIterator<Item = u64>,
+        windows: impl IntoIterator<Item = (u64, u32)>,
+    ) {
+        let tables = self.own_tables(block);
+        for hash in texts {
+            tables.texts.entry(hash).or_insert(block);
+        }
+        for (hash, line) in windows {
+            tables.add_window(hash, Line { block, line });
+        }
+    }
+
+    /// The tables that the next block is added to: those of the last part, unless they are shared or hold blocks that do not count.
+    fn own_tables(&mut self, block: u32) -> &mut Tables {
+        let last = self.parts.last_mut();
+        let is_own = last.is_some_and(|part| {
+            part.end == part.tables.end && Arc::get_mut(&mut part.tables).is_some()
+        });
+        if !is_own {
+            self.parts.push(Part {
+                tables: Arc::default(),
+                end: block,
+            });
+        }
+        let at = self.parts.len() - 1;
+        let part = &mut self.parts[at];
+        part.end = block + 1;
+        let tables = Arc::make_mut(&mut part.tables);
+        tables.end = block + 1;
+        tables
+    }
+
+    /// The first block that may have this text.
+    pub(super) fn find_text(&self, hash: u64) -> Option<u32> {
+        let found = |part: &Part| {
+            let block = *part.tables.texts.get(&hash)?;
+            (block < part.end).then_some(block)
+        };
+        self.parts.iter().find_map(found)
+    }
+
+    /// The first places where a window may appear.
+    pub(super) fn find_window(&self, hash: u64) -> impl Iterator<Item = Line> {
+        let parts = self.parts.iter();
+        parts.flat_map(move |part| part.places(hash)).take(3)
+    }
+
+    /// Whether there is no window to be found.
+    pub(super) fn has_no_windows(&self) -> bool {
+        let mut parts = self.parts.iter();
+        parts.all(|part| part.tables.windows.is_empty())
+    }
+
+    /// Leaves out the blocks from this number on.
+    pub(super) fn truncate(&mut self, end: u32) {
+        let mut start = 0;
+        self.parts.retain_mut(|part| {
+            let kept = start < end;
+            start = part.end;
+            part.end = part.end.min(end);
+            kept
+        });
+    }
+
+    /// Merges small parts, so that what is looked up is looked up in few places.
+    pub(super) fn merge(&mut self) {
+        while let [.., before, last] = &self.parts[..]
+            && last.size() * GROWTH > before.size()
+        {
+            let Some(last) = self.parts.pop() else { break };
+            let Some(before) = self.parts.last_mut() else {
+                break;
+            };
+            before.append(&last);
+        }
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub(super) fn memory(&self) -> usize {
+        let parts = self.parts.iter();
+        parts
+            .map(|part| {
+                let tables = &part.tables;
+                table_bytes(&tables.texts)
+                    + table_bytes(&tables.windows)
+                    + table_bytes(&tables.repeated)
+                    + size_of::<Part>()
+                    + size_of::<Tables>()
+            })
+            .sum()
+    }
+}
+
+impl Part {
+    fn size(&self) -> usize {
+        self.tables.texts.len() + self.tables.windows.len()
+    }
+
+    /// The places of a window in the blocks that count.
+    fn places(&self, hash: u64) -> impl Iterator<Item = Line> {
+        let first = self.tables.windows.get(&hash).copied();
+        let others = first.and_then(|_| self.tables.repeated.get(&hash));
+        let others = others.copied().into_iter().flatten().flatten();
+        let end = self.end;
+        first
+            .into_iter()
+            .chain(others)
+            .filter(move |place| place.block < end)
+    }
+
+    /// Adds the blocks of the next part.
+    fn append(&mut self, next: &Self) {
+        let (counts, end) = (|block: u32| block < next.end, self.end);
+        let tables = Arc::make_mut(&mut self.tables);
+        if tables.end > end {
+            tables.truncate(end);
+        }
+        for (hash, block) in next
+            .tables
+            .texts
+            .iter()
+            .filter(|(_, block)| counts(**block))
+        {
+            tables.texts.entry(*hash).or_insert(*block);
+        }
+        for hash in next.tables.windows.keys() {
+            for place in next.places(*hash) {
+                tables.add_window(*hash, place);
+            }
+        }
+        (tables.end, self.end) = (next.end, next.end);
+    }
+}
+
+impl Tables {
+    /// Adds a place of a window behind all that are known.
+    fn add_window(&mut self, hash: u64, place: Line) {
+        let first = *self.windows.entry(hash).or_insert(place);
+        if first != place {
+            let others = self.repeated.entry(hash).or_default();
+            if let Some(free) = others.iter_mut().find(|other| other.is_none()) {
+                *free = Some(place);
+            }
+        }
+    }
+
+    fn truncate(&mut self, end: u32) {
+        self.texts.retain(|_, block| *block < end);
+        self.windows.retain(|_, place| place.block < end);
+        self.repeated.retain(|_, others| {
+            for other in others.iter_mut() {
+                *other = other.filter(|place| place.block < end);
+            }
+            others[0].is_some()
+        });
+    }
+}
+
+/// Bytes of a table's buckets: a power of two of them, at most seven eighths full, with a byte of its own for each.
+fn table_bytes<K, V>(table: &HashMap<K, V>) -> usize {
+    let buckets = match table.capacity() {
+        0 => 0,
+        capacity => (capacity * 8 / 7).next_power_of_two(),
+    };
+    buckets * (size_of::<(K, V)>() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What is done with an index from turn to turn. Hashes are few, so that they often meet.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Add { text: u64, windows: Vec<u64> },
+        Share,
+        Truncate(usize),
+        Merge,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let windows = prop::collection::vec(0..8_u64, 0..6);
+        prop_oneof![
+            4 => (0..8_u64, windows).prop_map(|(text, windows)| Step::Add { text, windows }),
+            2 => Just(Step::Share),
+            1 => (0..20_usize).prop_map(Step::Truncate),
+            1 => Just(Step::Merge),
+        ]
+    }
+
+    /// What is found of each hash: the text, and the windows.
+    fn found(lookup: &Lookup) -> Vec<(Option<u32>, Vec<Line>)> {
+        let of = |hash| {
+            let windows = lookup.find_window(hash).collect();
+            (lookup.find_text(hash), windows)
+        };
+        (0..8).map(of).collect()
+    }
+
+    fn of_blocks(blocks: &[(u64, Vec<u64>)]) -> Lookup {
+        let mut lookup = Lookup::default();
+        for (block, (text, windows)) in (0..).zip(blocks) {
+            lookup.add(block, [*text], windows.iter().copied().zip(0..));
+        }
+        lookup
+    }
+
+    proptest! {
+        #[test]
+        fn however_an_index_came_to_be_it_finds_what_its_blocks_say(
+            steps in prop::collection::vec(step(), 0..40),
+        ) {
+            let (mut lookup, mut blocks) = (Lookup::default(), Vec::new());
+            let mut shared = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Add { text, windows } => {
+                        let lines = windows.iter().copied().zip(0..);
+                        lookup.add(u32::try_from(blocks.len()).unwrap(), [text], lines);
+                        blocks.push((text, windows));
+                    }
+                    Step::Share => shared.push((lookup.clone(), blocks.clone())),
+                    Step::Truncate(len) => {
+                        lookup.truncate(u32::try_from(len).unwrap());
+                        blocks.truncate(len);
+                    }
+                    Step::Merge => lookup.merge(),
+                }
+                prop_assert_eq!(found(&lookup), found(&of_blocks(&blocks)));
+            }
+            for (lookup, blocks) in shared {
+                prop_assert_eq!(found(&lookup), found(&of_blocks(&blocks)));
+            }
+        }
+    }
+
+    #[test]
+    fn merged_parts_are_few() {
+        let mut lookup = Lookup::default();
+        let mut last = Lookup::default();
+        for block in 0..500 {
+            lookup.add(block, [u64::from(block)], [(u64::from(block), 0)]);
+            lookup.merge();
+            last = lookup.clone();
+        }
+        assert!(last.parts.len() < 6, "{} parts", last.parts.len());
+        assert!(last.memory() < 500 * 100, "{} bytes", last.memory());
+    }
+}
