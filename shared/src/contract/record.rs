@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_record_is_read_under_its_own_prefix_alone() {
         let [own, other] = [1, 2].map(|byte| PrefixId::from_bytes([byte; 16]));
-        let without_prefix = r#"{"v":1,"rev":0,"start":0,"forms":{"1:0:0":"00000000000000000000000000000009"},"sent_ms":5,"warm_until_ms":6,"waiting":false,"usage":null}"#;
+        let without_prefix = r#"{"v":1,"rev":0,"start":0,"forms":{"1.0.0":"00000000000000000000000000000009"},"sent_ms":5,"warm_until_ms":6,"waiting":false,"usage":null}"#;
         let record = SentRecord::from_stored(own, without_prefix.as_bytes()).unwrap();
         let stored = record.to_stored(own).unwrap();
         assert_eq!(SentRecord::from_stored(own, &stored).unwrap(), record);
