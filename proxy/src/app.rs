@@ -29,6 +29,8 @@ pub(crate) struct App {
     pub(crate) counts: Counts,
     /// Work that goes on after a response has begun; a stop waits for it.
     pub(crate) tasks: TaskTracker,
+    /// One token for each response and each WebSocket that has not ended.
+    pub(crate) streams: TaskTracker,
     /// The runtime for work that no request waits for.
     pub(crate) background: Handle,
     pub(crate) draining: AtomicBool,
@@ -46,6 +48,8 @@ pub(crate) struct Rules {
     /// How long a request's body may make no progress.
     pub(crate) body_timeout: Duration,
     pub(crate) entry_budget: Duration,
+    /// How long requests may take to end after a signal to stop.
+    pub(crate) drain_time: Duration,
     pub(crate) tenant_header: Option<HeaderName>,
     pub(crate) own_hosts: OwnHosts,
     /// `embedded` or `redis`.
@@ -68,6 +72,7 @@ impl App {
             jobs: Jobs::new(queue),
             counts: Counts::new(),
             tasks: TaskTracker::new(),
+            streams: TaskTracker::new(),
             background,
             draining: AtomicBool::new(false),
             scan_cache: ScanCache::new(),
