@@ -1,5 +1,4 @@
 //! `x-headroom-decision` and the counts agree: a job is said to be deferred only when it stands in the queue.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use headroom_shared::queue::JobQueue;
 use headroom_tests::conversation::{Conversation, Dialect};

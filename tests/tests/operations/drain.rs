@@ -1,5 +1,4 @@
 //! A stop: what it waits for is said, for how long can be set, and a second signal ends at once.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::time::{Duration, Instant};
 

@@ -7,7 +7,7 @@ use headroom_tests::redis_server::RedisServer;
 use headroom_tests::wait;
 
 /// Both programs over one Redis.
-async fn both(redis: &RedisServer, provider: &Provider) -> [Launch; 2] {
+fn both(redis: &RedisServer, provider: &Provider) -> [Launch; 2] {
     let url = redis.url();
     let proxy = Launch::proxy(provider).set("HEADROOM_REDIS_URL", &url);
     [proxy, Launch::worker(&url)]
@@ -24,7 +24,7 @@ async fn refused(launch: Launch, code: i32) -> String {
 #[tokio::test]
 async fn what_is_taken_otherwise_than_it_was_set_is_told_at_the_start() {
     let (redis, provider) = (RedisServer::start().await, Provider::start().await);
-    let [proxy, worker] = both(&redis, &provider).await;
+    let [proxy, worker] = both(&redis, &provider);
     let shared = [
         (
             "HEADROOM_NAMESAPCE",
@@ -62,7 +62,7 @@ async fn what_is_taken_otherwise_than_it_was_set_is_told_at_the_start() {
 #[tokio::test]
 async fn a_misspelt_level_is_refused_with_the_nearest() {
     let (redis, provider) = (RedisServer::start().await, Provider::start().await);
-    for launch in both(&redis, &provider).await {
+    for launch in both(&redis, &provider) {
         let said = refused(launch.set("HEADROOM_LOG", "inof"), 2).await;
         assert!(said.starts_with("error: HEADROOM_LOG (or --log) is \"inof\": takes a level"));
         assert!(said.trim_end().ends_with("is \"info\" meant?"), "{said}");
