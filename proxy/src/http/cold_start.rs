@@ -56,7 +56,7 @@ async fn record_and_enqueue(
     // Nothing is compressed here: the original has gone out.
     let planner = app.rules.planner;
     let plan = planner.plan(request, &HashMap::new(), BTreeMap::new())?;
-    let job = plan.job;
+    let (job, is_new) = (plan.job, planner.is_cold_start(&scan, &known));
     let sent = SentRequest::new(&app.records, plan.commit(), &scan, known);
     let enqueued = async {
         if let Some(prefix) = job {
@@ -64,9 +64,11 @@ async fn record_and_enqueue(
             app.jobs.enqueue(permit, source).await;
         } else {
             drop(permit);
-            log_without_job(
-                "another request has sent its prefix meanwhile, or thinking is bound to it",
-            );
+            log_without_job(if is_new {
+                "thinking is bound to what a result would change"
+            } else {
+                "another request has sent its prefix meanwhile"
+            });
         }
     };
     let recorded = async {
