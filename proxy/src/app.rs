@@ -31,6 +31,8 @@ pub(crate) struct App {
     pub(crate) counts: Counts,
     /// Work that goes on after a response has begun; a stop waits for it.
     pub(crate) tasks: TaskTracker,
+    /// One token for each response and each WebSocket that has not ended.
+    pub(crate) streams: TaskTracker,
     /// The runtime for work that no request waits for.
     pub(crate) background: Handle,
     pub(crate) draining: AtomicBool,
@@ -52,6 +54,8 @@ pub(crate) struct Rules {
     pub(crate) body_timeout: Duration,
     pub(crate) entry_budget: Duration,
     pub(crate) separation: Separation,
+    /// How long requests may take to end after a signal to stop.
+    pub(crate) drain_time: Duration,
     pub(crate) own_hosts: OwnHosts,
     /// `embedded` or `redis`.
     pub(crate) store_name: &'static str,
@@ -73,6 +77,7 @@ impl App {
             records: Arc::new(records),
             jobs: Jobs::new(queue),
             tasks: TaskTracker::new(),
+            streams: TaskTracker::new(),
             background,
             draining: AtomicBool::new(false),
             scan_cache: ScanCache::new(),

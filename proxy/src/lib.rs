@@ -50,8 +50,9 @@ mod usage;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
-use headroom_shared::runtime::telemetry;
+use anyhow::{Context, bail};
+use headroom_shared::runtime::config::warn_of_unknown;
+use headroom_shared::runtime::{shutdown, telemetry};
 use headroom_worker::panics;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -84,7 +85,10 @@ pub fn serve_alone(settings: Settings) -> anyhow::Result<()> {
     panics::hide_messages();
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     // It runs where all that it spawns runs: the thread that waits here would have to wake another one for each connection.
-    runtime.block_on(TaskTracker::new().spawn_on(start(settings), runtime.handle()))?
+    let ended = runtime.block_on(TaskTracker::new().spawn_on(start(settings), runtime.handle()));
+    // After a second signal, work that can't be interrupted is not waited for.
+    runtime.shutdown_background();
+    ended?
 }
 
 /// The program: listens where the settings say, tells how to use it, and serves until it is told to stop.
@@ -93,6 +97,7 @@ pub fn serve_alone(settings: Settings) -> anyhow::Result<()> {
 /// When it can't listen there, or can't begin to serve ([`run`]).
 pub async fn start(settings: Settings) -> anyhow::Result<()> {
     startup::log(&settings);
+    warn_of_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()));
     let listener = TcpListener::bind((settings.host.as_str(), settings.port))
         .await
         .with_context(|| {
@@ -110,13 +115,22 @@ pub async fn start(settings: Settings) -> anyhow::Result<()> {
             println!("{text}");
         }
     };
-    run(
+    let (stop, signal) = (CancellationToken::new(), shutdown::signal());
+    let mut running = Box::pin(run(
         settings,
         listener,
         show,
-        headroom_shared::runtime::shutdown::signal(),
-    )
-    .await
+        stop.clone().cancelled_owned(),
+    ));
+    tokio::select! {
+        ended = &mut running => return ended,
+        () = signal => stop.cancel(),
+    }
+    let again = shutdown::signal();
+    tokio::select! {
+        ended = running => ended,
+        () = again => bail!("ended at once by a second signal: what was on its way is cut off"),
+    }
 }
 
 /// Serves on `listener` until `stop` is done, and drains then. `started` is given what a person at the terminal wants to know.
@@ -142,7 +156,7 @@ pub async fn run(
     let rules = Rules {
         compress: settings.background.on,
         planner: Planner {
-            min_tokens: settings.background.min_tokens,
+            min_tokens: settings.background.min_tokens.get(),
         },
         max_body_bytes: settings.limits.max_body_bytes,
         body_timeout: settings.limits.body_timeout(),
@@ -152,6 +166,7 @@ pub async fn run(
             settings.limits.shared_records,
             &settings.host,
         ),
+        drain_time: settings.limits.drain_time(),
         own_hosts: OwnHosts::new(&settings.host, &settings.allowed_hosts),
         store_name: backend.name,
     };

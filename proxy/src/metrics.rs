@@ -18,9 +18,11 @@ use crate::records::Mismatches;
 pub(crate) enum Decision {
     /// Sent as it came.
     Forwarded,
-    /// Sent as it came, and a job pushed.
+    /// Sent as it came, and its job is on its way to the queue.
+    Deferring,
+    /// Sent as it came, and its job stands in the queue.
     Deferred,
-    /// Sent as it came, and its job dropped because the queue is full.
+    /// Sent as it came, and its job dropped because there is no room for it.
     Dropped,
     /// Sent with at least one form.
     Compressed,
@@ -29,7 +31,8 @@ pub(crate) enum Decision {
 }
 
 impl Decision {
-    pub(crate) const ALL: [Self; 5] = [
+    /// Those that a request may be counted under for good: what becomes of a job that is on its way is known later.
+    pub(crate) const FINAL: [Self; 5] = [
         Self::Forwarded,
         Self::Deferred,
         Self::Dropped,
@@ -41,6 +44,7 @@ impl Decision {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Forwarded => "forwarded",
+            Self::Deferring => "deferring",
             Self::Deferred => "deferred",
             Self::Dropped => "dropped",
             Self::Compressed => "compressed",
@@ -56,6 +60,8 @@ type Label = [(&'static str, &'static str); 1];
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     decisions: Family<Label, Counter>,
+    /// Requests whose job is on its way to the queue.
+    deferring: Gauge,
     uncompressed: Family<Label, Counter>,
     /// Bytes of bodies as clients sent them.
     bytes_in: Counter,
@@ -87,7 +93,7 @@ impl Counts {
             ..Self::default()
         };
         // A count that is still 0 is shown too.
-        for decision in Decision::ALL {
+        for decision in Decision::FINAL {
             counts.decided(decision);
         }
         for reason in SkipReason::ALL {
@@ -106,7 +112,7 @@ impl Counts {
         self.skips(reason).inc();
     }
 
-    /// Counts a request of the dialects' paths.
+    /// Counts a request of the dialects' paths. One whose job is on its way is counted under that until [`Self::job_ended`].
     pub(crate) fn request(
         &self,
         decision: Decision,
@@ -114,29 +120,25 @@ impl Counts {
         bytes_sent: usize,
         bytes_saved: usize,
     ) {
-        self.decided(decision).inc();
+        if decision == Decision::Deferring {
+            self.deferring.inc();
+        } else {
+            self.decided(decision).inc();
+        }
         self.bytes_in.inc_by(bytes_in as u64);
         self.bytes_sent.inc_by(bytes_sent as u64);
         self.bytes_saved.inc_by(bytes_saved as u64);
     }
 
+    /// Counts a request whose job was on its way under what became of it.
+    pub(crate) fn job_ended(&self, decision: Decision) {
+        self.deferring.dec();
+        self.decided(decision).inc();
+    }
+
     /// The counts as one JSON document. `queue` is `None` while the queue can't be asked.
     pub(crate) fn stats(&self, queue: Option<(Depth, Totals)>, store: &str) -> Value {
-        let mut requests = serde_json::Map::new();
-        requests.insert(
-            "total".to_owned(),
-            Decision::ALL
-                .iter()
-                .map(|it| self.decided(*it).get())
-                .sum::<u64>()
-                .into(),
-        );
-        for decision in Decision::ALL {
-            requests.insert(
-                decision.name().to_owned(),
-                self.decided(decision).get().into(),
-            );
-        }
+        let requests = self.requests();
         let skipped =
             SkipReason::ALL.map(|reason| (reason.name(), self.skips(reason).get().into()));
         let skipped: serde_json::Map<String, Value> = skipped
@@ -160,6 +162,20 @@ impl Counts {
             "store_mismatches": {"forms": self.mismatches.forms.get(), "records": self.mismatches.records.get()},
             "conversations_lost": self.conversations_lost.get(), "over_memory": self.over_memory.get(),
         })
+    }
+
+    /// The requests by what was done with them.
+    fn requests(&self) -> serde_json::Map<String, Value> {
+        let deferring = u64::try_from(self.deferring.get()).unwrap_or(0);
+        let decided = Decision::FINAL.map(|decision| (decision, self.decided(decision).get()));
+        let counts = decided
+            .into_iter()
+            .chain([(Decision::Deferring, deferring)]);
+        let total: u64 = counts.clone().map(|(_, count)| count).sum();
+        let by_name = counts.map(|(decision, count)| (decision.name().to_owned(), count.into()));
+        by_name
+            .chain([("total".to_owned(), total.into())])
+            .collect()
     }
 
     /// The counts as Prometheus reads them.

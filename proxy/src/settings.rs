@@ -106,6 +106,10 @@ pub struct Limits {
     #[arg(long, env = "HEADROOM_BOUND_STORE_BUDGET_MS", value_name = "HEADROOM_BOUND_STORE_BUDGET_MS", default_value_t = 2000, value_parser = number::<u64>)]
     pub bound_store_budget_ms: u64,
 
+    /// How long requests that are on their way may take to end after a signal to stop, in seconds; 0: not at all.
+    #[arg(long, env = "HEADROOM_DRAIN_SECONDS", value_name = "HEADROOM_DRAIN_SECONDS", default_value_t = 60, value_parser = drain_seconds)]
+    pub drain_seconds: u32,
+
     /// How long a request may wait for its new blocks to be compressed before it goes out, in milliseconds; 0 is not at all.
     #[arg(long, env = "HEADROOM_ENTRY_BUDGET_MS", value_name = "HEADROOM_ENTRY_BUDGET_MS", default_value_t = 20, value_parser = number::<u64>)]
     pub entry_budget_ms: u64,
@@ -119,8 +123,14 @@ pub struct Background {
     pub on: bool,
 
     /// Smallest cold start that is deferred to a worker, in tokens of its messages. Not a number: 50000.
-    #[arg(long = "background-compression-min-tokens", env = "HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", value_name = "HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", default_value = "50000", value_parser = min_tokens, allow_hyphen_values = true)]
-    pub min_tokens: u64,
+    #[arg(
+        long = "background-compression-min-tokens",
+        env = "HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS",
+        value_name = "HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS",
+        default_value = "50000",
+        allow_hyphen_values = true
+    )]
+    pub min_tokens: MinTokens,
 
     /// Jobs that may wait; above it a job is dropped and counted.
     #[arg(long = "background-compression-max-queue", env = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", value_name = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", default_value_t = 256, value_parser = number::<u64>)]
@@ -128,6 +138,47 @@ pub struct Background {
 
     #[command(flatten)]
     pub workers: WorkerSettings,
+}
+
+/// A number of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MinTokens {
+    tokens: u64,
+    /// What was asked for; nothing where that was not a number.
+    asked: Option<i128>,
+}
+
+impl MinTokens {
+    const DEFAULT: u64 = 50_000;
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.tokens
+    }
+
+    /// That it is another number than was asked for.
+    fn warning(self) -> Option<String> {
+        let (name, tokens) = ("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", self.tokens);
+        match self.asked {
+            None => Some(format!("{name} is not a number: {tokens} is used")),
+            Some(asked) if asked != i128::from(tokens) => Some(format!(
+                "{name} is {asked}, and takes 0 or more: {tokens} is used"
+            )),
+            Some(_) => None,
+        }
+    }
+}
+
+impl std::str::FromStr for MinTokens {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let asked: Option<i128> = text.trim().parse().ok();
+        let number = asked.unwrap_or(i128::from(Self::DEFAULT)).max(0);
+        let tokens = u64::try_from(number).unwrap_or(u64::MAX);
+        Ok(Self { tokens, asked })
+    }
 }
 
 /// Less memory than this is enough for no request.
@@ -146,12 +197,25 @@ impl Settings {
         settings.upstreams.proxies = Proxies::read(variable);
         Ok(settings)
     }
+
+    /// Logs what to warn of.
+    pub(crate) fn warn(&self) {
+        self.background.workers.warn();
+        if let Some(warning) = self.background.min_tokens.warning() {
+            tracing::warn!("{warning}");
+        }
+    }
 }
 
 impl Limits {
     /// [`Self::body_timeout_seconds`] as a time.
     pub(crate) const fn body_timeout(&self) -> Duration {
         Duration::from_secs(self.body_timeout_seconds as u64)
+    }
+
+    /// [`Self::drain_seconds`] as a time.
+    pub(crate) const fn drain_time(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds as u64)
     }
 
     /// [`Self::max_memory`] in bytes, or its default.
@@ -214,10 +278,9 @@ fn seconds(text: &str) -> Result<u32, String> {
     seconds.ok_or_else(|| "takes a whole number of seconds, 1 or more".to_owned())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the parser's interface")]
-fn min_tokens(text: &str) -> Result<u64, std::convert::Infallible> {
-    let number = text.trim().parse().unwrap_or(50_000_i128);
-    Ok(u64::try_from(number.max(0)).unwrap_or(u64::MAX))
+fn drain_seconds(text: &str) -> Result<u32, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds <= 86_400);
+    seconds.ok_or_else(|| "takes a whole number of seconds, 0 to 86400".to_owned())
 }
 
 fn header(text: &str) -> Result<http::HeaderName, String> {
@@ -236,7 +299,7 @@ mod tests {
         assert_eq!(settings.limits.max_body_bytes, 64 * 1024 * 1024);
         assert_eq!(settings.limits.body_timeout(), Duration::from_secs(30));
         assert_eq!(
-            (settings.background.on, settings.background.min_tokens),
+            (settings.background.on, settings.background.min_tokens.get()),
             (true, 50_000)
         );
         assert_eq!(settings.background.max_queue, 256);
@@ -248,9 +311,33 @@ mod tests {
 
     #[test]
     fn what_is_not_a_number_of_tokens_is_the_default() {
-        for (text, tokens) in [("7", 7), ("many", 50_000), ("", 50_000), ("-3", 0)] {
-            assert_eq!(min_tokens(text).unwrap(), tokens, "{text:?}");
+        for (text, tokens, told) in [
+            ("7", 7, false),
+            ("many", 50_000, true),
+            ("", 50_000, true),
+            ("-3", 0, true),
+        ] {
+            let taken: MinTokens = text.parse().unwrap();
+            assert_eq!(
+                (taken.get(), taken.warning().is_some()),
+                (tokens, told),
+                "{text:?}"
+            );
         }
+    }
+
+    #[test]
+    fn the_known_variables_are_those_of_both_programs() {
+        use clap::CommandFactory as _;
+        let (proxy, worker) = (Settings::command(), headroom_worker::Settings::command());
+        let args = proxy.get_arguments().chain(worker.get_arguments());
+        let read = args.filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned()));
+        let mut read: Vec<String> = read.filter(|name| name.starts_with("HEADROOM_")).collect();
+        // This project's own tests read it.
+        read.push("HEADROOM_TEST_SEED".to_owned());
+        read.sort();
+        read.dedup();
+        assert_eq!(read, headroom_shared::runtime::config::VARIABLES);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) fn text(settings: &Settings, backend: &Backend, address: SocketAddr) 
     } else if settings.background.on {
         format!(
             "Tool output is compressed without loss: small requests at once, cold starts from {} tokens on by {}.",
-            settings.background.min_tokens,
+            settings.background.min_tokens.get(),
             backend.workers_in_words(settings)
         )
     } else {
@@ -77,8 +77,9 @@ pub(crate) fn log(settings: &Settings) {
         store.budget_ms = limits.store_budget_ms,
         store.bound_budget_ms = limits.bound_store_budget_ms,
         entry.budget_ms = limits.entry_budget_ms,
+        drain.seconds = limits.drain_seconds,
         compression = background.on,
-        compression.min_tokens = background.min_tokens,
+        compression.min_tokens = background.min_tokens.get(),
         compression.max_queue = background.max_queue,
         compression.workers = background.workers.threads.get(),
         compression.job_timeout_seconds = background.workers.job_timeout_seconds,
@@ -90,4 +91,5 @@ pub(crate) fn log(settings: &Settings) {
         log = log.filter,
         "settings"
     );
+    settings.warn();
 }

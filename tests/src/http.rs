@@ -170,6 +170,12 @@ impl Http2 {
     }
 }
 
+/// Whether a decision says that a job was pushed, or is on its way: which of them depends on how soon the provider answers.
+#[must_use]
+pub fn is_deferred(decision: &str) -> bool {
+    matches!(decision, "deferring" | "deferred")
+}
+
 /// An answer whose body is still to be read. Dropping it closes the connection, or the stream where there are several on one.
 #[derive(Debug)]
 pub struct Answer {

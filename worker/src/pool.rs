@@ -137,7 +137,8 @@ impl Pool {
         state.stop.cancelled().await;
         if state.stuck.get().is_none() {
             state.status.stopping();
-            tracing::info!("stops: no more claims, running jobs may finish");
+            let (jobs, seconds) = (state.jobs.len(), state.timing.shutdown_grace.as_secs());
+            tracing::info!("draining: {jobs} jobs, up to {seconds} s; again to end now");
         }
         end_claims(&state, &claims).await;
         if state.stuck.get().is_some() {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use headroom_shared::queue::Timing;
 use headroom_shared::runtime::{config, shutdown::signal, telemetry};
 use tokio_util::sync::CancellationToken;
@@ -43,5 +44,8 @@ async fn run_until_signal(
         () = signal() => {}
     }
     shutdown.cancel();
-    running.await
+    tokio::select! {
+        ended = running => ended,
+        () = signal() => bail!("ended at once by a second signal: other workers take over the jobs in work"),
+    }
 }

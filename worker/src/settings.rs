@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Arg, Parser};
-use headroom_shared::runtime::config::{LogSettings, RedisUrl, StoreSettings, WorkerSettings};
+use headroom_shared::runtime::config::{
+    LogSettings, RedisUrl, StoreSettings, WorkerSettings, warn_of_unknown,
+};
 
 use crate::queue_command::arguments::Command;
 
@@ -92,6 +94,8 @@ impl Settings {
             log = self.log.filter,
             "headroom-worker starts"
         );
+        warn_of_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()));
+        self.worker.warn();
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::http::context::RequestContext;
 use crate::http::outgoing::Outgoing;
 use crate::http::scannable_body::ScannableBody;
-use crate::jobs::{JobPermit, JobSource};
+use crate::jobs::{JobPermit, JobSource, log_without_job};
 use crate::metrics::Decision;
 use crate::plan::Request;
 use crate::records::sent_request::SentRequest;
@@ -42,7 +42,11 @@ async fn record_and_enqueue(
     now_ms: u64,
     usage: oneshot::Receiver<Option<CacheUsage>>,
 ) -> Option<()> {
-    let (app, scan) = (&context.app, body.scan(&context)?);
+    let app = &context.app;
+    let Some(scan) = body.scan(&context) else {
+        log_without_job("the rest of the body is not in its dialect");
+        return None;
+    };
     let known = app.records.look_up_locally(&scan);
     let request = Request {
         scan: &scan,
@@ -52,12 +56,19 @@ async fn record_and_enqueue(
     // Nothing is compressed here: the original has gone out.
     let planner = app.rules.planner;
     let plan = planner.plan(request, &HashMap::new(), BTreeMap::new())?;
-    let job = plan.job;
+    let (job, is_new) = (plan.job, planner.is_cold_start(&scan, &known));
     let sent = SentRequest::new(&app.records, plan.commit(), &scan, known);
     let enqueued = async {
         if let Some(prefix) = job {
             let source = job_source(&context, &body.bytes, &scan, prefix);
             app.jobs.enqueue(permit, source).await;
+        } else {
+            drop(permit);
+            log_without_job(if is_new {
+                "thinking is bound to what a result would change"
+            } else {
+                "another request has sent its prefix meanwhile"
+            });
         }
     };
     let recorded = async {

@@ -141,8 +141,19 @@ impl RequestContext {
             let (final_response, callback) = Box::pin(retried).await;
             (response, on_usage) = (final_response, Some(callback));
         }
-        sent.decision = job.map_or(sent.decision, PendingJob::decision);
+        if let Some(mut job) = job {
+            sent.decision = job.decision_by_now();
+            if sent.decision == Decision::Deferring {
+                self.count_when_it_ends(job);
+            }
+        }
         self.respond(response, on_usage, &sent)
+    }
+
+    /// Counts a request whose job is still on its way under what becomes of it.
+    fn count_when_it_ends(&self, job: PendingJob) {
+        let app = self.app.clone();
+        self.spawn_in_background(async move { app.counts.job_ended(job.decision().await) });
     }
 
     /// Sends a body to the provider.

@@ -17,6 +17,7 @@ mod routes;
 mod scannable_body;
 mod server;
 mod settings;
+mod stream_count;
 mod thinking_retry;
 mod websocket;
 

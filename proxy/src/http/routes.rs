@@ -125,8 +125,10 @@ async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
     let store = app.records.store();
     let ping = tokio::time::timeout(COUNTS_TIMEOUT, store.ping()).await;
     let (status, reason) = match (ping, store.evicts()) {
-        (Ok(Ok(())), None) => return json_text(StatusCode::OK, &json!({"status": "ready"})),
-        (Ok(Ok(())), Some(evicts)) => ("store evicts", evicts.to_string()),
+        (Ok(Ok(_)), Some(evicts)) => ("store evicts", evicts.to_string()),
+        (Ok(Ok(Some(full))), None) => ("store full", full.to_string()),
+        (Ok(Ok(None)), None) => return json_text(StatusCode::OK, &json!({"status": "ready"})),
+        (Ok(Err(error)), _) if error.is_refusal() => ("store refuses", error.to_string()),
         (Ok(Err(error)), _) => ("store away", error.to_string()),
         (Err(_), _) => ("store away", "no answer within 1 s".to_owned()),
     };

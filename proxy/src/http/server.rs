@@ -1,5 +1,6 @@
 //! The server: accepts connections, serves HTTP/1.1 and HTTP/2 on them, and drains when it is told to stop.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::routes;
+use super::stream_count::CountedBody;
 use crate::app::App;
 use crate::http::settings;
 
@@ -27,7 +29,7 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
     let routes = routes::routes(app.clone());
     let accept = async |connections: &TaskTracker, stopping: &CancellationToken| loop {
         let stream = accept_one(&listener).await;
-        let served = serve_connection(stream, routes.clone(), stopping.clone());
+        let served = serve_connection(stream, (app.clone(), routes.clone()), stopping.clone());
         connections.spawn(served.map(log));
     };
     let (connections, stopping) = (TaskTracker::new(), CancellationToken::new());
@@ -36,6 +38,8 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
         () = stop => {}
     }
     app.draining.store(true, Ordering::Relaxed);
+    let (streams, seconds) = (app.streams.len(), app.rules.drain_time.as_secs());
+    tracing::info!("draining: {streams} streams, up to {seconds} s; again to end now");
     stopping.cancel();
     let drained = async {
         connections.close();
@@ -47,9 +51,9 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
     let (late, never) = (TaskTracker::new(), CancellationToken::new());
     tokio::select! {
         () = accept(&late, &never) => {}
-        drained = tokio::time::timeout(settings::DRAIN_TIMEOUT, drained) => if drained.is_err() {
-            let seconds = settings::DRAIN_TIMEOUT.as_secs();
-            tracing::warn!(seconds, "some requests did not end in time and are cut off");
+        drained = tokio::time::timeout(app.rules.drain_time, drained) => if drained.is_err() {
+            let streams = app.streams.len();
+            tracing::warn!(seconds, streams, "some requests did not end in time and are cut off");
         }
     }
 }
@@ -69,7 +73,7 @@ async fn accept_one(listener: &TcpListener) -> TcpStream {
 /// Serves one connection. After `stopping`, a request that has begun is its last.
 async fn serve_connection(
     stream: TcpStream,
-    routes: Router,
+    (app, routes): (Arc<App>, Router),
     stopping: CancellationToken,
 ) -> Result<(), ConnectionError> {
     set_options(&stream);
@@ -77,7 +81,8 @@ async fn serve_connection(
     let routes = TowerToHyperService::new(routes);
     let service = service_fn(|request| {
         has_request.store(true, Ordering::Relaxed);
-        routes.call(request)
+        let (stream, response) = (app.streams.token(), routes.call(request));
+        async { Ok::<_, Infallible>(response.await?.map(|body| CountedBody::new(body, stream))) }
     });
     let builder = builder();
     let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);

@@ -22,8 +22,6 @@ pub(super) const FIRST_BODY_BUFFER: usize = 256 << 10;
 pub(super) const DISCARD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many times the largest allowed body is thrown away at most.
 pub(super) const DISCARD_TIMES: usize = 4;
-/// How long requests that are on their way may take to end after a stop.
-pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 /// How long to wait when the system can't accept a connection (too many open files).
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long one side of a WebSocket may go on sending when the other has ended: its closing handshake is over by then.

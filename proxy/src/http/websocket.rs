@@ -53,7 +53,9 @@ impl Upgrade {
         let provider = parts.extensions.remove::<OnUpgrade>()?;
         headers::end_to_end(&mut parts.headers);
         set_upgrade(&mut parts.headers, protocol);
+        let stream = app.streams.token();
         app.tasks.spawn(async move {
+            let _stream = stream;
             if let Err(error) = relay(self.client, provider).await {
                 tracing::debug!(%error, "a WebSocket ended early");
             }

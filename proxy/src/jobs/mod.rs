@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::job::Envelope;
 use headroom_shared::queue::{Enqueued, JobQueue};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -60,7 +61,7 @@ impl Jobs {
                 outcome,
             })
         } else {
-            tracing::debug!("too many jobs wait to be built: a cold start's is dropped");
+            log_without_job("too many jobs wait to be built");
             let _ = outcome.send(Enqueued::DroppedFull);
             None
         };
@@ -70,16 +71,18 @@ impl Jobs {
     /// Builds a job and pushes it, unless the queue is full.
     pub(crate) async fn enqueue(&self, permit: JobPermit, source: JobSource) {
         if self.queue.drop_if_full().await {
+            log_without_job(QUEUE_FULL);
             let _ = permit.outcome.send(Enqueued::DroppedFull);
             return;
         }
         let built = self.build_limit.run(move || job::build(&source)).await;
         let Some((envelope, payload)) = built else {
+            log_without_job("none can be made of the request");
             return;
         };
         match self.queue.enqueue(&envelope, payload).await {
             Ok(enqueued) => {
-                tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, ?enqueued, "a cold start's job");
+                log(&envelope, enqueued);
                 let _ = permit.outcome.send(enqueued);
             }
             Err(error) => {
@@ -87,4 +90,25 @@ impl Jobs {
             }
         }
     }
+}
+
+const QUEUE_FULL: &str = "the queue is full";
+
+/// Logs what became of a job that was pushed.
+fn log(envelope: &Envelope, enqueued: Enqueued) {
+    match enqueued {
+        Enqueued::Queued => {
+            tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, "the job of a cold start was queued");
+        }
+        Enqueued::Coalesced => {
+            tracing::info!(job.prefix = %envelope.prefix, "a cold start got no job of its own: one for the same prefix waits");
+        }
+        Enqueued::DroppedFull => log_without_job(QUEUE_FULL),
+        Enqueued::DroppedForMemory => log_without_job("Redis is nearly full, and the job is large"),
+    }
+}
+
+/// Logs why a cold start has no job. There is one line a request, and only large ones are cold starts.
+pub(crate) fn log_without_job(reason: &'static str) {
+    tracing::info!(reason, "a cold start got no job");
 }

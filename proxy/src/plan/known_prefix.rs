@@ -18,8 +18,8 @@ pub(crate) struct KnownPrefix {
     pub(crate) complete: bool,
     /// How many messages were sent before: the length of the longest prefix with a sent record.
     pub(crate) frozen: usize,
-    /// Where a record between others, or the text of a form, is missing: how many messages are covered without a gap. What is missing counts
-    /// as sent in the original.
+    /// Where a record between others, or the text of a form, is missing, or a record is not certain: how many messages are covered before
+    /// that. What is missing counts as sent in the original.
     pub(crate) gap: Option<usize>,
     /// What of the request this process has sent since, without any record of it.
     pub(crate) unrecorded: Unrecorded,
@@ -64,13 +64,23 @@ impl KnownPrefix {
         missing.count() as u64
     }
 
-    /// Notes that the records behind the first form whose text is missing cover no more than what is before it.
+    /// Notes a gap at the first record that names a form whose text is missing.
     pub(crate) fn note_missing_texts(&mut self) {
-        let is_missing = |form| !self.texts.contains_key(form);
-        let lacking = self.chain.iter().map(|(_, record)| record);
-        let lacking = lacking.filter(|record| record.forms.values().any(is_missing));
-        let first = lacking.map(|record| record.start as usize).min();
-        self.gap = first.into_iter().chain(self.gap).min();
+        let is_missing = |form: &FormId| !self.texts.contains_key(form);
+        self.gap = self.first_gap(|_, record| record.forms.values().any(&is_missing));
+    }
+
+    /// Notes a gap at the first record whose process may have sent other forms than it says.
+    pub(crate) fn note_uncertain(&mut self, is_uncertain: impl Fn(PrefixId) -> bool) {
+        self.gap = self.first_gap(|prefix, _| is_uncertain(prefix));
+    }
+
+    /// The gap with those before the records that are said to have one.
+    fn first_gap(&self, has_gap: impl Fn(PrefixId, &SentRecord) -> bool) -> Option<usize> {
+        let with_gap = self.chain.iter();
+        let with_gap = with_gap.filter(|(prefix, record)| has_gap(*prefix, record));
+        let starts = with_gap.map(|(_, record)| record.start as usize);
+        starts.chain(self.gap).min()
     }
 
     /// Whether the records tell how everything was sent to which the model has responded.

@@ -89,6 +89,12 @@ impl Cache {
         Some((record, is_provisional))
     }
 
+    /// Whether the record of this prefix may be rolled back still, or may have been without the store knowing it.
+    pub(super) fn is_provisional(&self, prefix: PrefixId) -> bool {
+        self.record(prefix)
+            .is_some_and(|(_, is_provisional)| is_provisional)
+    }
+
     /// Whether a cached record was here before this time.
     pub(super) fn is_older(&self, prefix: PrefixId, than: Option<Instant>) -> bool {
         let cached = self.records.get(&prefix);

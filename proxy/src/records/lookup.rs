@@ -21,8 +21,8 @@ pub(super) struct Lookup {
     /// Records from the local cache that the process that made them may have rolled back since.
     provisional: BTreeSet<usize>,
     pub(super) compressed: Option<CompressedPrefix>,
-    /// Whether the longest local record is from before the store last lost its data: then a process that knew less may have sent what
-    /// followed, and blocks in other forms.
+    /// Whether another process may have sent what follows the longest local record with blocks in other forms, although nothing in that
+    /// record can change any more: it was rolled back here and perhaps not there, or the store has lost its data since.
     pub(super) may_be_contradicted: bool,
 }
 
@@ -55,10 +55,10 @@ impl Lookup {
         found
     }
 
-    /// The longest prefix found.
-    pub(super) fn longest(&self, scan: &Scan) -> Option<PrefixId> {
-        let (last, _) = self.records.last_key_value()?;
-        Some(scan.messages[*last].boundary)
+    /// The longest prefix found, with its record.
+    pub(super) fn longest(&self, scan: &Scan) -> Option<(PrefixId, &SentRecord)> {
+        let (last, record) = self.records.last_key_value()?;
+        Some((scan.messages[*last].boundary, record))
     }
 
     /// The keys to ask the store for, at most [`MAX_KEYS`], those of the longest prefixes first: what is new since the longest prefix

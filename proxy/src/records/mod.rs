@@ -152,8 +152,9 @@ impl Records {
         self.cache.note_opening(scan);
         let mut found = Lookup::locally(scan, |prefix| self.cache.record(prefix));
         let settled_at = self.store.settled_at();
-        let is_older = |prefix| self.cache.is_older(prefix, settled_at);
-        found.may_be_contradicted = found.longest(scan).is_some_and(is_older);
+        found.may_be_contradicted = found.longest(scan).is_some_and(|(prefix, record)| {
+            record.was_rolled_back() || self.cache.is_older(prefix, settled_at)
+        });
         let mut asked = HashSet::new();
         let mut complete = true;
         // The first round asks for all that is new; another is needed only where a record names one that was not in it.
@@ -182,6 +183,7 @@ impl Records {
         let (texts, answered) = self.forms(forms, budget).await;
         known.texts = texts;
         known.note_missing_texts();
+        known.note_uncertain(|prefix| self.cache.is_provisional(prefix));
         // A store that evicts may have had what it does not hold, and may drop what it is given.
         known.complete &= answered && self.store.evicts().is_none();
         known

@@ -278,7 +278,7 @@ impl Store for Hanging {
     async fn touch(&self, _: &[Key]) -> Result<(), StoreError> {
         std::future::pending().await
     }
-    async fn ping(&self) -> Result<(), StoreError> {
+    async fn ping(&self) -> Result<Option<headroom_shared::redis::Full>, StoreError> {
         std::future::pending().await
     }
 }

@@ -10,11 +10,11 @@ use super::proxies::Proxies;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Upstreams {
     /// Base URL of Anthropic's API.
-    #[arg(long = "anthropic-target-api-url", env = "ANTHROPIC_TARGET_API_URL", value_name = "ANTHROPIC_TARGET_API_URL", default_value = "https://api.anthropic.com", value_parser = base_url)]
+    #[arg(long = "anthropic-target-api-url", env = "ANTHROPIC_TARGET_API_URL", value_name = "ANTHROPIC_TARGET_API_URL", default_value = "https://api.anthropic.com", hide_env_values = true, value_parser = base_url)]
     pub anthropic: Url,
 
     /// Base URL of `OpenAI`'s API. Requests of a `ChatGPT` login (/backend-api/…) go to <https://chatgpt.com> where this is not set.
-    #[arg(long = "openai-target-api-url", env = "OPENAI_TARGET_API_URL", value_name = "OPENAI_TARGET_API_URL", default_value = OPENAI, value_parser = base_url)]
+    #[arg(long = "openai-target-api-url", env = "OPENAI_TARGET_API_URL", value_name = "OPENAI_TARGET_API_URL", default_value = OPENAI, hide_env_values = true, value_parser = base_url)]
     pub openai: Url,
 
     /// Hosts or host:port, separated by commas, that requests may name as their upstream in x-headroom-base-url [default: none].

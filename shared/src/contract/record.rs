@@ -112,6 +112,12 @@ impl SentRecord {
         self
     }
 
+    /// Whether forms were taken back in this record: they went out in the original, although they may have reached the store.
+    #[must_use]
+    pub const fn was_rolled_back(&self) -> bool {
+        self.rev > 1
+    }
+
     /// Whether a compressed prefix has landed in this record.
     #[must_use]
     pub const fn landed(&self) -> bool {

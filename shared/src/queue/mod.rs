@@ -38,6 +38,8 @@ pub enum Enqueued {
     Coalesced,
     /// The queue is full: the job was dropped and counted.
     DroppedFull,
+    /// The queue's memory is nearly full, and the job is large: it was dropped and counted.
+    DroppedForMemory,
 }
 
 /// How many jobs are in each state.

@@ -7,6 +7,7 @@ use redis::{RedisError, RedisResult};
 use tokio::sync::watch;
 
 use super::url::RedisUrl;
+use crate::store::is_refusal;
 
 /// The shortest time for which the breaker stays open; it doubles with each failed attempt to close it.
 const MIN_DELAY: Duration = Duration::from_millis(50);
@@ -69,7 +70,12 @@ impl Breaker {
                 State::Open(_) => false,
             };
             if opens {
-                tracing::warn!(redis.pool = self.purpose, redis.address = %self.url, error = %cause, "Redis is away");
+                let what = if is_refusal(cause) {
+                    "Redis refuses this login: check user and password in HEADROOM_REDIS_URL"
+                } else {
+                    "Redis is away"
+                };
+                tracing::warn!(redis.pool = self.purpose, redis.address = %self.url, error = %cause, "{what}");
                 *state = State::Open(cause.clone());
             }
             opens

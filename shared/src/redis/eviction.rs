@@ -1,5 +1,5 @@
-//! Whether Redis evicts keys when its memory is full. An evicted entry breaks a session: what was sent compressed would be sent in the
-//! original.
+//! Whether Redis evicts keys when its memory is full, and whether it is full. An evicted entry breaks a session: what was sent compressed
+//! would be sent in the original.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -27,6 +27,36 @@ pub(crate) enum Eviction {
 )]
 pub struct Evicts {
     policy: String,
+}
+
+/// Redis refuses writes because its memory is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Redis uses {used} of its {max} bytes of maxmemory and refuses writes: give it more maxmemory, or shorten HEADROOM_RETENTION_HOURS"
+)]
+pub struct Full {
+    used: u64,
+    max: u64,
+}
+
+impl Full {
+    /// What a reply to `INFO memory` says of it.
+    fn from_info(info: &str) -> Option<Self> {
+        let number = |name| -> u64 {
+            let number = info_field(info, name).and_then(|number| number.parse().ok());
+            number.unwrap_or(0)
+        };
+        // What replicas and the append-only file still have to be sent does not count (Redis's `mem_not_counted_for_evict`).
+        let used = number("used_memory").saturating_sub(number("mem_not_counted_for_evict"));
+        let max = number("maxmemory");
+        (max > 0 && used > max).then_some(Self { used, max })
+    }
+}
+
+/// What a reading of Redis's memory has shown.
+pub(crate) struct MemoryReading {
+    pub(crate) eviction: Eviction,
+    pub(crate) full: Option<Full>,
 }
 
 impl Eviction {
@@ -84,15 +114,31 @@ impl LastEviction {
     }
 }
 
-/// Reads the policy, by either of the two commands that give it: a user may be allowed only one of them.
+/// Reads the policy.
 pub(crate) async fn read_policy(connection: &mut MultiplexedConnection) -> RedisResult<Eviction> {
+    read_memory(connection)
+        .await
+        .map(|reading| reading.eviction)
+}
+
+/// Reads the policy, by either of the two commands that give it: a user may be allowed only one of them; and whether Redis is full, which
+/// only one of them says.
+pub(crate) async fn read_memory(
+    connection: &mut MultiplexedConnection,
+) -> RedisResult<MemoryReading> {
     let info: Option<String> = query_if_allowed(connection, cmd("INFO").arg("memory")).await?;
-    if let Some(policy) = info
+    let full = info.as_deref().and_then(Full::from_info);
+    let policy = info
         .as_deref()
-        .and_then(|it| info_field(it, "maxmemory_policy"))
-    {
-        return Ok(Eviction::from_policy(policy));
-    }
+        .and_then(|it| info_field(it, "maxmemory_policy"));
+    let eviction = match policy {
+        Some(policy) => Eviction::from_policy(policy),
+        None => read_configured_policy(connection).await?,
+    };
+    Ok(MemoryReading { eviction, full })
+}
+
+async fn read_configured_policy(connection: &mut MultiplexedConnection) -> RedisResult<Eviction> {
     let get = cmd("CONFIG").arg("GET").arg("maxmemory-policy").to_owned();
     let config: Option<Vec<String>> = query_if_allowed(connection, &get).await?;
     let policy = config.as_deref().and_then(|reply| reply.get(1));
@@ -144,6 +190,22 @@ mod tests {
             assert!(said.contains(policy) && said.ends_with("to noeviction"));
         }
         assert_eq!(Eviction::Unknown.evicts(), None);
+    }
+
+    #[test]
+    fn a_redis_is_full_when_it_refuses_writes() {
+        for (used, not_counted, max, full) in [
+            (100, 0, 0, false),
+            (100, 0, 100, false),
+            (101, 0, 100, true),
+            (101, 5, 100, false),
+        ] {
+            let info = format!(
+                "used_memory:{used}\r\nmaxmemory:{max}\r\nmem_not_counted_for_evict:{not_counted}\r\n"
+            );
+            assert_eq!(Full::from_info(&info).is_some(), full, "{info}");
+        }
+        assert_eq!(Full::from_info(""), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! | `manager` | makes a pool's connections, and decides which may be used again |
 //! | `pool` | [`RedisPool`]: the pool, and calls over it that are retried as the caller says |
 //! | `breaker` | the circuit breaker: calls fail at once while Redis is away |
-//! | `eviction` | whether Redis evicts keys when its memory is full |
+//! | `eviction` | whether Redis evicts keys when its memory is full, and whether it is full |
 
 mod breaker;
 pub(crate) mod eviction;
@@ -16,7 +16,7 @@ mod pool;
 mod server;
 mod url;
 
-pub use self::eviction::Evicts;
+pub use self::eviction::{Evicts, Full};
 pub use self::pool::RedisPool;
 pub(crate) use self::pool::Retry;
 pub use self::url::RedisUrl;

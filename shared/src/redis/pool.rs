@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::breaker::{self, Breaker};
-use super::eviction::{self, Evicts, LastEviction};
+use super::eviction::{self, Evicts, Full, LastEviction};
 use super::manager::Manager;
 use super::url::RedisUrl;
 use crate::contract::keys::Keys;
@@ -146,6 +146,17 @@ impl RedisPool {
     pub fn evicts(&self) -> Option<Evicts> {
         self.breaker.check().ok()?;
         self.pool.manager().eviction.evicts()
+    }
+
+    /// Reads now whether Redis evicts keys and whether it is full; fails where it does not respond.
+    pub(crate) async fn read_memory(
+        &self,
+        operation: &'static str,
+    ) -> Result<Option<Full>, StoreError> {
+        let read = async |mut connection| eviction::read_memory(&mut connection).await;
+        let reading = self.call(operation, Retry::Once, read).await?;
+        self.pool.manager().eviction.update(reading.eviction);
+        Ok(reading.full)
     }
 
     /// A connection outside of the pool, for commands that block; nobody replaces it.

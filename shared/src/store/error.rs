@@ -12,7 +12,7 @@ pub struct StoreError {
 
 #[derive(Debug, thiserror::Error)]
 enum Cause {
-    #[error("{0}")]
+    #[error("{refusal}{0}", refusal = if is_refusal(.0) { "Redis refuses this login: " } else { "" })]
     Redis(#[from] redis::RedisError),
     #[error("{0}")]
     File(#[from] redb::Error),
@@ -74,6 +74,12 @@ impl StoreError {
         matches!(&self.cause, Cause::Redis(error) if error.code() == Some("OOM"))
     }
 
+    /// Whether Redis is there and refuses the login: a wrong or missing password, or a user who may not do this.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(&self.cause, Cause::Redis(error) if is_refusal(error))
+    }
+
     /// Whether the same call may succeed later, perhaps only after somebody has repaired Redis, its settings or the network: the call's
     /// arguments are not the cause.
     #[must_use]
@@ -90,13 +96,21 @@ impl StoreError {
     pub fn is_passing(&self) -> bool {
         match &self.cause {
             Cause::Timeout(_) => true,
-            Cause::Redis(error) => !matches!(
-                error.kind(),
-                redis::ErrorKind::UnexpectedReturnType
-                    | redis::ErrorKind::InvalidClientConfig
-                    | redis::ErrorKind::AuthenticationFailed
-            ),
+            Cause::Redis(error) => {
+                let is_wrong = matches!(
+                    error.kind(),
+                    redis::ErrorKind::UnexpectedReturnType | redis::ErrorKind::InvalidClientConfig
+                );
+                !is_wrong && !is_refusal(error)
+            }
             Cause::File(_) | Cause::Other(_) => false,
         }
     }
+}
+
+/// Whether this is a server's word that it does not let this login in, or not do this.
+pub(crate) fn is_refusal(error: &redis::RedisError) -> bool {
+    let code = error.code();
+    error.kind() == redis::ErrorKind::AuthenticationFailed
+        || matches!(code, Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
 }

@@ -14,9 +14,10 @@ use bytes::Bytes;
 
 pub use self::embedded::EmbeddedStore;
 pub use self::error::StoreError;
+pub(crate) use self::error::is_refusal;
 pub use self::redis::RedisStore;
 use crate::contract::id::{DigestKey, FormId, PrefixId, SentBlockId};
-use crate::redis::Evicts;
+use crate::redis::{Evicts, Full};
 
 /// The key of an entry: its kind and its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -181,9 +182,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         None
     }
 
-    /// Whether the store responds.
+    /// Asks the store whether it responds, and whether it refuses writes because its memory is full.
     ///
     /// # Errors
-    /// When it does not, and why.
-    async fn ping(&self) -> Result<(), StoreError>;
+    /// When it does not respond, and why.
+    async fn ping(&self) -> Result<Option<Full>, StoreError>;
 }

@@ -31,7 +31,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        Ok(())
+    async fn ping(&self) -> Result<Option<headroom_shared::redis::Full>, StoreError> {
+        Ok(None)
     }
 }

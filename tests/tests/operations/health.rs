@@ -29,6 +29,7 @@ async fn stats_have_every_field() {
     for name in [
         "total",
         "forwarded",
+        "deferring",
         "deferred",
         "dropped",
         "compressed",
@@ -152,6 +153,85 @@ async fn ready_says_whether_the_store_is_there_and_alive_does_not() {
         })
         .await;
     }
+}
+
+/// What `/readyz` says with a 503, once its status is this.
+async fn not_ready(stage: &Stage, status: &str) -> serde_json::Value {
+    wait::eventually("the proxy to notice", || async {
+        let answer = Call::get("/readyz").send(&stage.addr()).await;
+        let code = answer.status();
+        let said = answer.json().await;
+        (code == 503 && said["status"] == status).then_some(said)
+    })
+    .await
+}
+
+async fn ready(stage: &Stage) {
+    wait::until("it is ready again", wait::DEADLINE, async || {
+        Call::get("/readyz").send(&stage.addr()).await.status() == 200
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ready_knows_a_full_redis_and_one_whose_policy_changes() {
+    let stage = Stage::with_redis(|launch| launch).await;
+    let redis = stage.redis();
+    redis.limit_memory(50).await;
+    let said = not_ready(&stage, "store full").await;
+    let reason = said["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("bytes of maxmemory and refuses writes"),
+        "{reason}"
+    );
+    assert_eq!(said["note"], "requests are forwarded uncompressed");
+    redis.limit_memory(0).await;
+    ready(&stage).await;
+    let policy = async |policy: &str| {
+        let set = ["CONFIG", "SET", "maxmemory-policy", policy];
+        let () = redis.command(&set).await;
+    };
+    policy("allkeys-lru").await;
+    let answer = Call::get("/readyz").send(&stage.addr()).await;
+    assert_eq!(answer.json().await["status"], "store evicts", "at once");
+    policy("noeviction").await;
+    ready(&stage).await;
+}
+
+#[tokio::test]
+async fn ready_tells_a_refused_login_from_a_store_that_is_away() {
+    let mut stage = Stage::with_redis(|launch| launch).await;
+    stage.start_worker().await;
+    let mut connection = stage.redis().connection().await;
+    for words in [
+        &["CONFIG", "SET", "requirepass", "right"][..],
+        &["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"],
+    ] {
+        let command = redis::cmd(words[0]).arg(&words[1..]).to_owned();
+        let () = command.exec_async(&mut connection).await.unwrap();
+    }
+    let said = not_ready(&stage, "store refuses").await;
+    assert!(
+        said["reason"]
+            .as_str()
+            .unwrap()
+            .contains("Redis refuses this login"),
+        "{said}"
+    );
+    let worker = stage.worker.as_ref().unwrap().addr();
+    wait::eventually("the worker to say so", || async {
+        let answer = Call::get("/readyz").send(&worker).await;
+        let code = answer.status();
+        let said = String::from_utf8(answer.bytes().await.to_vec()).unwrap();
+        (code == 503 && said.contains("Redis refuses this login")).then_some(())
+    })
+    .await;
+    let log = stage.proxy().log();
+    assert!(
+        log.contains("Redis refuses this login: check user and password"),
+        "{log}"
+    );
+    assert!(!log.contains("Redis is away"), "{log}");
 }
 
 #[tokio::test]

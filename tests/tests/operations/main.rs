@@ -1,8 +1,11 @@
 //! What an operator sees, and the programs that measure.
 
 mod burst;
+mod decisions;
 mod demo;
+mod drain;
 mod health;
 mod latency;
 mod memory;
+mod settings;
 mod soak;

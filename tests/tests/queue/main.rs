@@ -5,6 +5,7 @@ mod contract;
 mod entries;
 mod faults;
 mod load;
+mod queued_bytes;
 mod steps;
 mod time_limit;
 mod trouble;

@@ -120,10 +120,16 @@ async fn all_are_replayed_oldest_first_but_those_that_cannot_be() {
         assert!(line.starts_with(&says), "{line}");
     }
 
-    let replayed = redis.queue_json("replay --all").await;
+    let ended = redis.queue("replay --all --json").await;
+    assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""));
+    let replayed: Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!(replayed["replayed"], json!([first.id, last.id]));
     assert_eq!(replayed["refused"].as_array().unwrap().len(), 5);
-    let text = redis.queue_text("replay --all").await;
+    let ended = redis.queue("replay --all").await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let says = "headroom-worker: error: 5 of 5 buried jobs can't be replayed";
+    assert!(ended.err.starts_with(says), "{ended:?}");
+    let text = ended.out;
     assert!(text.ends_with("no job was replayed\n"), "{text}");
     assert!(
         text.contains("(no id) stays buried: it holds no envelope"),

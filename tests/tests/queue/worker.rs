@@ -316,6 +316,30 @@ async fn a_worker_told_to_stop_in_mid_job_finishes_that_job_and_takes_no_other()
 }
 
 #[tokio::test]
+async fn a_second_signal_ends_a_worker_at_once_and_its_job_is_taken_back() {
+    let redis = RedisServer::start().await;
+    let producer = redis.producer(10);
+    let latch = Latch::closed();
+    let mut worker = scripted(&redis, 1).spawn();
+    offer(&producer, 1..=1, &latch.job()).await;
+    until("it is in work", SOON, async || latch.is_waited_for()).await;
+    worker.signal("TERM");
+    until("it says so", SOON, async || {
+        let log = worker.log();
+        log.contains("draining: 1 jobs, up to 20 s; again to end now")
+    })
+    .await;
+    worker.signal("TERM");
+    let status = worker.ended(SOON).await;
+    assert_eq!(status.code(), Some(1));
+    assert!(worker.log().contains("ended at once by a second signal"));
+    assert_eq!(redis.counts().await.0.active, 1);
+    latch.open();
+    let _other = quick(&redis, 1).spawn();
+    done(&producer, 1).await;
+}
+
+#[tokio::test]
 async fn a_job_that_outlasts_the_grace_goes_back() {
     let redis = RedisServer::start().await;
     let producer = redis.producer(10);

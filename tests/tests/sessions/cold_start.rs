@@ -3,7 +3,7 @@
 
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};
-use headroom_tests::http::Call;
+use headroom_tests::http::{Call, is_deferred};
 use headroom_tests::process::Launch;
 use headroom_tests::provider::Reply;
 use headroom_tests::stage::Stage;
@@ -36,7 +36,7 @@ async fn deferred_untouched_then_compressed_by_a_worker() {
     for (done, dialect) in (1..).zip(Dialect::ALL) {
         let mut client = Client::uncached(long(dialect, &format!("deferred-{dialect:?}")));
         let first = client.turn(&stage).await;
-        assert_eq!(first.decision, "deferred");
+        assert!(is_deferred(&first.decision));
         assert_eq!(first.got, first.sent.bytes);
         if stage.worker.is_none() {
             the_job_waits(&stage, &client.conversation.model, &first.request).await;
@@ -104,7 +104,7 @@ async fn one_process_alone_does_the_whole_job() {
     stage.provider.cache(|cache| cache.turn_off());
     for (done, dialect) in (1..).zip(Dialect::ALL) {
         let mut client = Client::uncached(long(dialect, &format!("alone-{dialect:?}")));
-        assert_eq!(client.turn(&stage).await.decision, "deferred");
+        assert!(is_deferred(&client.turn(&stage).await.decision));
         stage.until_done(done).await;
         client.until_compressed(&stage).await;
     }
@@ -115,7 +115,7 @@ async fn one_process_alone_does_the_whole_job() {
 async fn a_warm_prefix_is_left_as_it_is() {
     let stage = Stage::embedded(deferring).await;
     let mut client = Client::new(long(Dialect::Messages, "warm"));
-    assert_eq!(client.turn(&stage).await.decision, "deferred");
+    assert!(is_deferred(&client.turn(&stage).await.decision));
     stage.until_done(1).await;
     for step in 0..6 {
         client.grow(|it| it.assistant("Yes.").user(&format!("Go on {step}.")));
@@ -131,7 +131,7 @@ async fn nothing_lands_before_bound_thinking() {
         let mut conversation = long(Dialect::Messages, model);
         model.clone_into(&mut conversation.model);
         let mut client = Client::uncached(conversation);
-        assert_eq!(client.turn(&stage).await.decision, "deferred", "{model}");
+        assert!(is_deferred(&client.turn(&stage).await.decision), "{model}");
         stage.until_done(done).await;
         client.grow(|it| it.thinking("Hm.").user("Go on."));
         for step in 0..6 {
@@ -191,7 +191,7 @@ async fn nothing_lands_before_reasoning_of_a_model_that_may_bind_it() {
         let mut conversation = long(Dialect::Responses, model);
         model.clone_into(&mut conversation.model);
         let mut client = Client::uncached(conversation);
-        assert_eq!(client.turn(&stage).await.decision, "deferred", "{model}");
+        assert!(is_deferred(&client.turn(&stage).await.decision), "{model}");
         stage.until_done(done).await;
         client.grow(|it| it.thinking("Hm.").user("Go on."));
         if lands {
@@ -297,11 +297,11 @@ async fn a_full_queue_drops_and_counts() {
 async fn tenants_do_not_meet() {
     let stage = Stage::embedded(|it| deferring(it).set("HEADROOM_TENANT_HEADER", "x-tenant")).await;
     let conversation = long(Dialect::Messages, "same").unmarked();
-    for (tenant, decision) in [("a", "deferred"), ("b", "deferred")] {
+    for tenant in ["a", "b"] {
         let answer = stage
             .send(&conversation.call().header("x-tenant", tenant))
             .await;
-        assert_eq!(answer.decision(), decision, "{tenant}");
+        assert!(is_deferred(&answer.decision()), "{tenant}");
         answer.bytes().await;
     }
     stage

@@ -292,7 +292,7 @@ async fn one_turn(client: &mut Client, stage: &Stage, bills: &mut Bills, outcome
     outcome.turns += 1;
     outcome.bytes_in += turn.sent.bytes.len();
     outcome.bytes_sent += turn.got.len();
-    if turn.decision == "deferred" {
+    if headroom_tests::http::is_deferred(&turn.decision) {
         outcome.deferred += 1;
         stage
             .until("the job to be done", |stats| {
@@ -300,7 +300,8 @@ async fn one_turn(client: &mut Client, stage: &Stage, bills: &mut Bills, outcome
                 let offered = count("jobs", "enqueued")
                     + count("jobs", "coalesced")
                     + count("jobs", "dropped");
-                offered >= count("requests", "deferred")
+                count("requests", "deferring") == 0
+                    && offered >= count("requests", "deferred")
                     && count("jobs", "done") + count("jobs", "failed") >= count("jobs", "enqueued")
             })
             .await;

@@ -3,7 +3,7 @@
 
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};
-use headroom_tests::http::Call;
+use headroom_tests::http::{Call, is_deferred};
 use headroom_tests::process::Launch;
 use headroom_tests::provider::Provider;
 use headroom_tests::queue::hand::{Ended, queue_at};
@@ -28,7 +28,7 @@ async fn whole_way(stage: &Stage, name: &str, jobs: u64) {
         Conversation::new(Dialect::Messages, name).user(&format!("Find the bug {name}."));
     let conversation = (0..4).fold(conversation, |it, seed| it.reads(seed, 20_000));
     let mut client = Client::uncached(conversation.assistant("Found it.").user("Fix it."));
-    assert_eq!(client.turn(stage).await.decision, "deferred");
+    assert!(is_deferred(&client.turn(stage).await.decision));
     stage.until_done(jobs).await;
     client.until_compressed(stage).await;
 }

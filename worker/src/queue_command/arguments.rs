@@ -47,7 +47,7 @@ pub enum Action {
         /// The job's id, as `queue dead` shows it.
         #[arg(value_name = "ID")]
         id: Option<String>,
-        /// All that can be brought back, the oldest first. Those that can't be are named, and are no failure.
+        /// All that can be brought back, the oldest first. Those that can't be are named, and then it ends with 1.
         #[arg(long)]
         all: bool,
     },

@@ -125,10 +125,7 @@ impl QueueCli {
                 self.print(&dead_letters, || text::dead_letters(&dead_letters))?;
             }
             Action::Replay { id: Some(id), .. } => return self.replay(id).await,
-            Action::Replay { id: None, .. } => {
-                let replayed = self.with_place(self.admin.replay_all().await)?;
-                self.print(&replayed, || text::replayed(&replayed))?;
-            }
+            Action::Replay { id: None, .. } => return self.replay_all().await,
             Action::Drop { id } => {
                 let from = match self.admin.drop_job(id).await {
                     Err(DropError::Store(error)) => self.with_place(Err(error))?,
@@ -166,6 +163,22 @@ impl QueueCli {
         }
         self.print(&replayed, || text::replayed(&replayed))?;
         Ok(refused.map_or(ExitCode::SUCCESS, |_| ExitCode::FAILURE))
+    }
+
+    async fn replay_all(&self) -> anyhow::Result<ExitCode> {
+        let outcome = self.with_place(self.admin.replay_all().await)?;
+        self.print(&outcome, || text::replayed(&outcome))?;
+        let refused = outcome.refused.len();
+        if refused == 0 {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.json {
+            return Ok(ExitCode::FAILURE);
+        }
+        let all = refused + outcome.replayed.len();
+        bail!(
+            "{refused} of {all} buried jobs can't be replayed: each is named above with the reason"
+        )
     }
 
     fn status_output<'a>(

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::scripts;
-use super::work_queue::{RedisWorkQueue, negative};
+use super::work_queue::RedisWorkQueue;
 use crate::contract::job::Envelope;
 use crate::queue::limits::ms;
 use crate::queue::work_queue::ResultEntry;
@@ -42,7 +42,7 @@ impl RedisWorkQueue {
             .arg(&envelope.id)
             .arg(self.keys.done())
             .arg(envelope.prefix.to_string())
-            .arg(negative(envelope.bytes))
+            .arg(envelope.bytes)
             .arg(u8::from(and_claim && adopted.is_none()))
             .arg(ms(self.bounds.result_ttl));
         for (key, value) in entries {

@@ -139,7 +139,7 @@ impl JobQueue for RedisJobQueue {
                 .await?
         {
             self.count_dropped().await;
-            return Ok(Enqueued::DroppedFull);
+            return Ok(Enqueued::DroppedForMemory);
         }
         let push = Push {
             envelope,

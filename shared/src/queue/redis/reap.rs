@@ -1,4 +1,4 @@
-//! Reaps dead workers: moves what they hold back to the queue.
+//! Reaps dead workers: moves what they hold back to the queue; and repairs the count of the queue's text.
 
 use redis::cmd;
 
@@ -8,6 +8,16 @@ use crate::queue::dead_letter;
 use crate::queue::limits::ms;
 use crate::redis::{Retry, unix_ms};
 use crate::store::StoreError;
+
+/// How many jobs are looked at to count their text anew; so many take Redis a few milliseconds.
+const MAX_RECOUNTED: usize = 1000;
+
+/// A registered worker.
+pub(super) struct RegisteredWorker {
+    pub(super) id: String,
+    /// Whether its last heartbeat is too old, or in the future. [`RedisWorkQueue::reap_worker`] checks again.
+    pub(super) is_stale: bool,
+}
 
 impl RedisWorkQueue {
     /// Empties the list of one worker, if it is dead. Returns how many jobs went back to the queue, and how many to the dead-letter list.
@@ -36,8 +46,8 @@ impl RedisWorkQueue {
             .await
     }
 
-    /// Workers whose last heartbeat is too old, or in the future. [`Self::reap_worker`] checks again.
-    pub(super) async fn stale_workers(&self) -> Result<Vec<String>, StoreError> {
+    /// All registered workers.
+    pub(super) async fn registered_workers(&self) -> Result<Vec<RegisteredWorker>, StoreError> {
         let mut read = redis::pipe();
         read.add_command(cmd("TIME"))
             .zrange_withscores(self.keys.workers(), 0, -1);
@@ -48,10 +58,34 @@ impl RedisWorkQueue {
             reason = "milliseconds fit for 285,000 years"
         )]
         let (now, stale) = (unix_ms(time) as f64, ms(self.timing.stale_after) as f64);
-        Ok(scores
-            .into_iter()
-            .filter(|(worker, score)| worker != self.id() && (now - score >= stale || *score > now))
-            .map(|(worker, _)| worker)
-            .collect())
+        let workers = scores.into_iter().map(|(id, score)| RegisteredWorker {
+            is_stale: id != self.id() && (now - score >= stale || score > now),
+            id,
+        });
+        Ok(workers.collect())
+    }
+
+    /// Repairs the count of the text that jobs have which are not done, where something else has changed the lists or the count. Leaves it
+    /// where other workers than these are registered by now.
+    pub(super) async fn recount_queued_bytes(
+        &self,
+        workers: &[RegisteredWorker],
+    ) -> Result<(), StoreError> {
+        let mut script = scripts::RECOUNT.key(self.keys.jobs());
+        script
+            .key(self.keys.delayed())
+            .key(self.keys.stats())
+            .key(self.keys.workers())
+            .arg(MAX_RECOUNTED)
+            .arg(self.bounds.max_envelope_bytes);
+        for worker in workers {
+            script.key(self.keys.active(&worker.id)).arg(&worker.id);
+        }
+        let operation = "count the text of the queue's jobs";
+        let repaired: bool = self.pool.query(operation, Retry::Once, &script).await?;
+        if repaired {
+            tracing::debug!("the count of the queue's text was wrong and is right again");
+        }
+        Ok(())
     }
 }

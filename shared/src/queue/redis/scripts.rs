@@ -5,31 +5,32 @@ use std::sync::LazyLock;
 use redis::{Cmd, Pipeline, Script, pipe};
 
 macro_rules! scripts {
-    ($($name:ident = $file:literal;)*) => {
+    ($($name:ident = $($file:literal)+;)*) => {
         $(pub(super) static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new(include_str!(concat!("scripts/", $file))));)*
+            LazyLock::new(|| Script::new(concat!($(include_str!(concat!("scripts/", $file))),+)));)*
     };
 }
 
 scripts! {
-    ENQUEUE = "enqueue.lua";
+    ENQUEUE = "queued_bytes.lua" "enqueue.lua";
     DROP_IF_FULL = "drop_if_full.lua";
     COALESCE = "coalesce.lua";
     CLAIM = "claim.lua";
     LOAD = "load.lua";
-    FINISH = "finish.lua";
-    RETRY = "retry.lua";
-    DEAD_LETTER = "dead_letter.lua";
+    FINISH = "queued_bytes.lua" "finish.lua";
+    RETRY = "queued_bytes.lua" "retry.lua";
+    DEAD_LETTER = "queued_bytes.lua" "dead_letter.lua";
     HEARTBEAT = "heartbeat.lua";
-    REAP = "reap.lua";
+    REAP = "queued_bytes.lua" "reap.lua";
+    RECOUNT = "recount.lua";
     PROMOTE = "promote.lua";
     ISOLATE = "isolate.lua";
     RELEASE = "release.lua";
     RELEASE_ALL = "release_all.lua";
     STATUS = "status.lua";
     LIST = "list.lua";
-    REPLAY = "replay.lua";
-    DROP = "drop.lua";
+    REPLAY = "queued_bytes.lua" "replay.lua";
+    DROP = "queued_bytes.lua" "drop.lua";
     PAUSE = "pause.lua";
 }
 

@@ -14,7 +14,7 @@ use super::held_elements::HeldElements;
 use super::scripts;
 use crate::contract::keys::Keys;
 use crate::contract::prefix::JobResult;
-use crate::queue::element::{loaded, read};
+use crate::queue::element::{loaded, parse, read};
 use crate::queue::limits::ms;
 use crate::queue::{
     Bounds, Element, Finished, Job, Loaded, Reaped, Retried, Timing, WorkQueue, dead_letter,
@@ -139,11 +139,6 @@ impl RedisWorkQueue {
             .query("see whether the queue is paused", Retry::Once, &exists)
             .await
     }
-}
-
-/// Bytes of text as a negative number: the scripts add it to their count.
-pub(super) fn negative(bytes: u64) -> i64 {
-    -i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 #[async_trait]
@@ -279,7 +274,7 @@ impl WorkQueue for RedisWorkQueue {
             .arg(self.bounds.max_attempts)
             .arg(self.bounds.max_dead_letters)
             .arg(entry)
-            .arg(negative(job.envelope.bytes));
+            .arg(job.envelope.bytes);
         let reply: i64 = self
             .pool
             .query("put a job off", Retry::Once, &script)
@@ -319,7 +314,7 @@ impl WorkQueue for RedisWorkQueue {
             element,
             self.bounds.max_envelope_bytes,
         );
-        let envelope = read(element, self.bounds.max_envelope_bytes).ok();
+        let envelope = parse(element, self.bounds.max_envelope_bytes).ok();
         let (id, bytes) = envelope.map_or_else(Default::default, |it| (it.id, it.bytes));
         let mut script = scripts::DEAD_LETTER.key(&self.active);
         script
@@ -329,7 +324,7 @@ impl WorkQueue for RedisWorkQueue {
             .key(self.keys.stats())
             .arg(element.bytes())
             .arg(id)
-            .arg(negative(bytes))
+            .arg(bytes)
             .arg(self.bounds.max_dead_letters)
             .arg(entry);
         let _: bool = self.pool.query("bury a job", Retry::Once, &script).await?;
@@ -355,8 +350,9 @@ impl WorkQueue for RedisWorkQueue {
 
     async fn reap(&self) -> Result<Reaped, StoreError> {
         let mut all = Reaped::default();
-        for worker in self.stale_workers().await? {
-            let (reaped, dead_lettered) = self.reap_worker(&worker).await?;
+        let workers = self.registered_workers().await?;
+        for worker in workers.iter().filter(|worker| worker.is_stale) {
+            let (reaped, dead_lettered) = self.reap_worker(&worker.id).await?;
             all.reaped += reaped;
             all.dead_lettered += dead_lettered;
         }
@@ -364,6 +360,7 @@ impl WorkQueue for RedisWorkQueue {
         script.key(self.keys.jobs()).arg(MAX_PROMOTED);
         let promoted = self.pool.query("bring back due jobs", Retry::Once, &script);
         all.promoted = promoted.await?;
+        self.recount_queued_bytes(&workers).await?;
         Ok(all)
     }
 

@@ -46,13 +46,13 @@ impl Refused {
                 .take_while(|line| !line.starts_with("Usage"))
                 .filter(|line| !line.is_empty())
                 .collect();
-            return said.join(" ");
+            return without_logins(&said.join(" "));
         };
         let (flag, variable) = arg.split_once(" <").map_or((arg, arg), |(flag, name)| {
             (flag, name.trim_end_matches('>'))
         });
-        // A URL may hold a login.
-        let shown = if SECRET.contains(&variable) || value.contains('@') {
+        // A URL may hold a login, and its query a key.
+        let shown = if SECRET.contains(&variable) || value.contains(['@', '?']) {
             "(not shown)".to_owned()
         } else {
             format!("{value:?}")
@@ -76,6 +76,19 @@ impl Refused {
             _ => "takes a valid value".to_owned(),
         }
     }
+}
+
+/// A line without the words that may be a URL with a login.
+fn without_logins(line: &str) -> String {
+    let words = line.split(' ');
+    let shown = words.map(|word| {
+        if word.contains('@') {
+            "(not shown)"
+        } else {
+            word
+        }
+    });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 /// Prints why a program ends, in one line, and gives the code to exit with: 1.
@@ -126,7 +139,7 @@ mod tests {
     fn a_bad_setting_is_one_line_with_variable_value_and_what_it_takes() {
         assert_eq!(
             line(&["--retention-hours", "many"]),
-            "error: HEADROOM_RETENTION_HOURS (or --retention-hours) is \"many\": takes a valid value (invalid digit found in string)"
+            "error: HEADROOM_RETENTION_HOURS (or --retention-hours) is \"many\": takes whole hours, 1 to 87600"
         );
         assert_eq!(
             line(&["--log-format", "xml"]),
@@ -144,5 +157,17 @@ mod tests {
             "{secret}"
         );
         assert!(line(&["--wrong"]).contains("--wrong"));
+        for args in [
+            &["redis://me:hunter2@x"][..],
+            &["--redis-ulr=redis://me:hunter2@x"],
+            &["--redis-ulr", "redis://me:hunter2@x"],
+            &["--namespace", "https://x?key=hunter2"],
+        ] {
+            let said = line(args);
+            assert!(
+                said.starts_with("error: ") && !said.contains("hunter2"),
+                "{said}"
+            );
+        }
     }
 }

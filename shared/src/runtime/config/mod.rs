@@ -4,6 +4,8 @@
 //! one is a single line that names the variable, the value and what it takes.
 
 mod explain;
+mod log_filter;
+mod names;
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -15,6 +17,8 @@ use crate::contract::keys::Keys;
 pub use crate::redis::RedisUrl;
 
 pub use self::explain::{Refused, fail, parse};
+use self::log_filter::log_filter;
+pub use self::names::{VARIABLES, warn_of_unknown};
 
 /// What both programs must agree on to find each other's entries.
 #[derive(Debug, Clone, Args)]
@@ -34,7 +38,7 @@ pub struct StoreSettings {
     pub namespace: String,
 
     /// Life of forms and sent records since their last use, in hours.
-    #[arg(long, env = "HEADROOM_RETENTION_HOURS", value_name = "HEADROOM_RETENTION_HOURS", default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=87_600))]
+    #[arg(long, env = "HEADROOM_RETENTION_HOURS", value_name = "HEADROOM_RETENTION_HOURS", default_value_t = 168, value_parser = retention_hours)]
     pub retention_hours: u32,
 }
 
@@ -100,6 +104,15 @@ pub struct WorkerSettings {
 }
 
 impl WorkerSettings {
+    /// Logs what to warn of.
+    pub fn warn(&self) {
+        let cores = std::thread::available_parallelism();
+        let cores = cores.map_or(usize::MAX, std::num::NonZero::get);
+        if let Some(warning) = self.threads.warning(cores) {
+            tracing::warn!("{warning}");
+        }
+    }
+
     /// [`Self::job_timeout_seconds`] as a time.
     #[must_use]
     pub const fn job_timeout(&self) -> Duration {
@@ -109,7 +122,11 @@ impl WorkerSettings {
 
 /// A number of worker threads: at least 1, at most [`Threads::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Threads(usize);
+pub struct Threads {
+    count: usize,
+    /// What was asked for; nothing where that was not a number.
+    asked: Option<i128>,
+}
 
 impl Threads {
     /// More threads than any machine can use; a larger number is clamped to it.
@@ -118,7 +135,26 @@ impl Threads {
     /// The number.
     #[must_use]
     pub const fn get(self) -> usize {
-        self.0
+        self.count
+    }
+
+    /// What to warn of: that it is another number than was asked for, or more than this machine has cores.
+    #[must_use]
+    pub fn warning(self, cores: usize) -> Option<String> {
+        let (name, count) = ("HEADROOM_BACKGROUND_COMPRESSION_WORKERS", self.count);
+        match self.asked {
+            None => Some(format!("{name} is not a number: {count} is used")),
+            Some(asked) if asked != count as i128 => {
+                let max = Self::MAX;
+                Some(format!(
+                    "{name} is {asked}, and takes 1 to {max}: {count} is used"
+                ))
+            }
+            Some(_) if count > cores => Some(format!(
+                "{name} is {count}, and this machine has {cores} cores: more threads than cores make no job faster, and each takes memory"
+            )),
+            Some(_) => None,
+        }
     }
 }
 
@@ -126,27 +162,29 @@ impl FromStr for Threads {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        let number = text.trim().parse().unwrap_or(1_i128);
-        let clamped = number.clamp(1, Self::MAX as i128);
-        Ok(Self(usize::try_from(clamped).unwrap_or(1)))
+        let asked: Option<i128> = text.trim().parse().ok();
+        let clamped = asked.unwrap_or(1).clamp(1, Self::MAX as i128);
+        let count = usize::try_from(clamped).unwrap_or(1);
+        Ok(Self { count, asked })
     }
 }
 
 impl std::fmt::Display for Threads {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        self.count.fmt(f)
     }
 }
 
-/// Reads a switch: off by `0`, `false`, `no` or `off` in any case, on by anything else.
+/// Reads a switch, in any case; nothing is on.
 ///
 /// # Errors
-/// None.
-pub fn switch(text: &str) -> Result<bool, Infallible> {
-    let text = text.trim();
-    Ok(!["0", "false", "no", "off"]
-        .iter()
-        .any(|off| text.eq_ignore_ascii_case(off)))
+/// When it is neither on nor off.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "0" | "false" | "no" | "off" => Ok(false),
+        "" | "1" | "true" | "yes" | "on" => Ok(true),
+        _ => Err("takes 1, true, yes or on, or 0, false, no or off".to_owned()),
+    }
 }
 
 fn namespace(text: &str) -> Result<String, String> {
@@ -157,17 +195,17 @@ fn namespace(text: &str) -> Result<String, String> {
     Err("takes 1 to 64 letters, digits, '-', '_', '.' or ':'".to_owned())
 }
 
+fn retention_hours(text: &str) -> Result<u32, String> {
+    match text.trim().parse() {
+        Ok(hours @ 1..=87_600) => Ok(hours),
+        _ => Err("takes whole hours, 1 to 87600".to_owned()),
+    }
+}
+
 fn job_timeout(text: &str) -> Result<u64, String> {
     match text.trim().parse() {
         Ok(seconds @ 1..=86_400) => Ok(seconds),
         _ => Err("takes whole seconds, 1 to 86400".to_owned()),
-    }
-}
-
-fn log_filter(text: &str) -> Result<String, String> {
-    match tracing_subscriber::EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("takes a tracing filter, such as info or headroom_proxy=debug".to_owned()),
     }
 }
 
@@ -191,12 +229,37 @@ mod tests {
     }
 
     #[test]
+    fn another_number_of_threads_than_was_asked_for_is_told() {
+        for (text, cores, told) in [
+            ("2", 2, None),
+            (
+                "100000",
+                2000,
+                Some("is 100000, and takes 1 to 1024: 1024 is used"),
+            ),
+            ("0", 2, Some("is 0, and takes 1 to 1024: 1 is used")),
+            ("many", 2, Some("is not a number: 1 is used")),
+            ("3", 2, Some("is 3, and this machine has 2 cores")),
+        ] {
+            let warning = text.parse::<Threads>().unwrap().warning(cores);
+            assert_eq!(warning.is_some(), told.is_some(), "{warning:?}");
+            assert!(
+                told.is_none_or(|told| warning.unwrap().contains(told)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn a_switch_is_off_by_four_words() {
         for off in ["0", "false", "No", "OFF", " off "] {
             assert!(!switch(off).unwrap(), "{off:?}");
         }
         for on in ["1", "true", "", "yes", "on"] {
             assert!(switch(on).unwrap(), "{on:?}");
+        }
+        for neither in ["of", "flase", "2"] {
+            assert!(switch(neither).is_err(), "{neither:?}");
         }
     }
 }

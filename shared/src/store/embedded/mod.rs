@@ -29,6 +29,7 @@ use self::tables::{FileKey, USED, VALUES, file_key};
 use self::writer::{Change, MAX_BATCH, Request, SweepStep};
 use super::{Entry, Key, Store, StoreError};
 use crate::contract::id::DigestKey;
+use crate::redis::Full;
 use crate::runtime::clock::now_ms;
 
 /// A store in a database file, open in one process at a time.
@@ -146,10 +147,10 @@ impl Store for EmbeddedStore {
         self.submit(Change::Touch(keys)).await.map(drop)
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
+    async fn ping(&self) -> Result<Option<Full>, StoreError> {
         self.read_database(|database| {
             database.begin_read()?.open_table(USED)?;
-            Ok(())
+            Ok(None)
         })
         .await
     }

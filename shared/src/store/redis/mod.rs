@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::{Script, ScriptInvocation, cmd, pipe};
+use redis::{Script, ScriptInvocation, pipe};
 
 use self::identity::DataName;
 use super::{Entry, Generation, Key, SecretCheck, Store, StoreError};
 use crate::contract::id::DigestKey;
 use crate::contract::keys::Keys;
-use crate::redis::{Evicts, RedisPool, RedisUrl, Retry, unix_ms};
+use crate::redis::{Evicts, Full, RedisPool, RedisUrl, Retry, unix_ms};
 
 /// How long a response may take where the caller sets no shorter budget: enough for 5 MB over a slow line.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -251,10 +251,8 @@ impl Store for RedisStore {
         self.pool.evicts()
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.pool
-            .query("asking Redis", Retry::Once, &cmd("PING"))
-            .await
+    async fn ping(&self) -> Result<Option<Full>, StoreError> {
+        self.pool.read_memory("asking Redis").await
     }
 }
 

@@ -86,7 +86,7 @@ impl Target {
             Self::Off | Self::KnownPrefix => &["forwarded"],
             Self::HalfReplaced => &["compressed"],
             // More cold starts in a row than any user has: the proxy makes no more jobs than its memory allows.
-            Self::Deferred => &["deferred", "dropped"],
+            Self::Deferred => &["deferring", "deferred", "dropped"],
         }
     }
 

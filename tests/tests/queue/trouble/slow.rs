@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use headroom_shared::queue::Timing;
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};
+use headroom_tests::http::is_deferred;
 use headroom_tests::process::{Launch, Process};
 use headroom_tests::provider::Provider;
 use headroom_tests::queue::SOON;
@@ -143,7 +144,7 @@ async fn a_job_goes_its_whole_way_over_a_slow_line() {
     let (_proxy, stage) = proxy_behind(&line, 5000).await;
     let _worker = worker_behind(&line).await;
     let mut client = cold_start("slow");
-    assert_eq!(client.turn(&stage).await.decision, "deferred");
+    assert!(is_deferred(&client.turn(&stage).await.decision));
     stage.until_done(1).await;
     client.until_compressed(&stage).await;
     empty(&redis).await;
@@ -194,5 +195,5 @@ async fn no_request_waits_longer_for_a_slow_store_than_its_budget() {
     assert_eq!(known.turn(&stage).await.decision, "compressed");
     assert_eq!(known.forms.entered, 2);
     deferred.turn(&stage).await;
-    assert_eq!(fresh.turn(&stage).await.decision, "deferred");
+    assert!(is_deferred(&fresh.turn(&stage).await.decision));
 }

@@ -2,6 +2,7 @@
 
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};
+use headroom_tests::http::is_deferred;
 use headroom_tests::process::Launch;
 use headroom_tests::stage::Stage;
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ async fn done_and_waiting() -> (Stage, Client) {
     let conversation = Conversation::new(Dialect::Messages, "versions").user("Read.");
     let conversation = (0..4).fold(conversation, |it, seed| it.reads(seed, 20_000));
     let mut client = Client::uncached(conversation.assistant("Done.").user("Go on."));
-    assert_eq!(client.turn(&stage).await.decision, "deferred");
+    assert!(is_deferred(&client.turn(&stage).await.decision));
     stage.start_worker().await;
     stage.until_done(1).await;
     (stage, client)

@@ -118,7 +118,7 @@ async fn one_slow_answer_is_not_an_absence() {
     until("an answer", IN_TIME, async || {
         timeout(BUDGET, store.ping())
             .await
-            .is_ok_and(|answer| answer.map(|()| true).unwrap())
+            .is_ok_and(|answer| answer.map(|_| true).unwrap())
     })
     .await;
 }

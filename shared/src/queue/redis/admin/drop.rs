@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::{JobState, QueueAdmin};
 use crate::contract::job::Envelope;
 use crate::queue::redis::scripts;
-use crate::queue::redis::work_queue::negative;
 use crate::redis::Retry;
 use crate::store::StoreError;
 
@@ -91,7 +90,7 @@ impl QueueAdmin {
             .key(self.keys.stats())
             .arg(entry)
             .arg(&envelope.id)
-            .arg(negative(envelope.bytes));
+            .arg(envelope.bytes);
         // Not retried: a second run would not find the entry that the first has removed.
         let was: String = self.pool.query("drop a job", Retry::Never, &script).await?;
         Ok(match was.as_str() {

@@ -24,7 +24,7 @@ pub struct QueueStatus {
     pub depth: Depth,
     /// How long ago the job was pushed that is claimed next, in milliseconds; none where no job waits.
     pub oldest_ms: Option<u64>,
-    /// Bytes of text in the payloads of jobs that are not done, as the queue counts them for its bound: from 0 again whenever no job waits.
+    /// Bytes of text in jobs that wait, are in work or delayed, which the queue's bound is for.
     pub queued_bytes: u64,
     /// The pause, if the queue is paused.
     pub paused: Option<Paused>,

@@ -1,6 +1,6 @@
 -- Deletes a job that is not running, with all that belongs to it.
 -- KEYS  1 jobs  2 delayed  3 dead  4 pending of the prefix  5 payload of the job  6 crashes  7 attempts  8 stats
--- ARGV  1 the element to delete: its envelope, or its entry in the dead-letter list  2 its id  3 minus its bytes of text
+-- ARGV  1 the element to delete: its envelope, or its entry in the dead-letter list  2 its id  3 its bytes of text
 -- returns 'waiting', 'delayed' or 'dead', by where it was, or 'gone' (it is in none of them any more)
 local was
 if redis.call('LREM', KEYS[1], 0, ARGV[1]) > 0 then
@@ -20,6 +20,6 @@ redis.pcall('HDEL', KEYS[6], ARGV[2])
 redis.pcall('HDEL', KEYS[7], ARGV[2])
 -- The text of dead letters is not counted.
 if was ~= 'dead' then
-  redis.pcall('HINCRBY', KEYS[8], 'queued_bytes', ARGV[3])
+  add_queued_bytes(KEYS[8], -ARGV[3])
 end
 return was

@@ -1,7 +1,7 @@
 -- Acknowledges a job, stores its result, and claims the next. LREM comes first: it needs no memory, and after a first write a
 -- script may complete even where Redis is full.
 -- KEYS  1 active  2 payload of the job  3 crashes  4 attempts  5 stats  6 jobs  7 paused  8.. entries to write
--- ARGV  1 envelope  2 its id  3 channel  4 prefix  5 minus its bytes of text  6 1 to claim the next  7 the entries' life, ms
+-- ARGV  1 envelope  2 its id  3 channel  4 prefix  5 its bytes of text  6 1 to claim the next  7 the entries' life, ms
 --       8.. the entries' values, in the order of KEYS
 -- returns {1 if done, 0 if done again (the envelope was not in the list: another worker has it or had it), 1 if paused,
 --          the envelope claimed or nil}
@@ -13,7 +13,7 @@ if mine == 1 then
   redis.call('UNLINK', KEYS[2])
   redis.pcall('HDEL', KEYS[3], ARGV[2])
   redis.pcall('HDEL', KEYS[4], ARGV[2])
-  redis.pcall('HINCRBY', KEYS[5], 'queued_bytes', ARGV[5])
+  add_queued_bytes(KEYS[5], -ARGV[5])
   redis.pcall('HINCRBY', KEYS[5], 'done', 1)
 else
   redis.pcall('HINCRBY', KEYS[5], 'done_again', 1)

@@ -36,7 +36,7 @@ while true do
     redis.call('LTRIM', KEYS[5], 0, ARGV[5] - 1)
     redis.pcall('HDEL', KEYS[6], id)
     redis.pcall('HDEL', KEYS[7], id)
-    redis.pcall('HINCRBY', KEYS[8], 'queued_bytes', string.format('%.0f', 0 - (tonumber(envelope.bytes) or 0)))
+    add_queued_bytes(KEYS[8], -(tonumber(envelope.bytes) or 0))
     redis.pcall('HINCRBY', KEYS[8], 'dead', 1)
     dead = dead + 1
   else

@@ -10,13 +10,11 @@ end
 if redis.call('PEXPIRE', KEYS[4], ARGV[4]) == 0 then
   return 'no payload'
 end
-local waiting = redis.call('LLEN', KEYS[2])
-local queued = waiting > 0 and math.max(tonumber(redis.pcall('HGET', KEYS[7], 'queued_bytes')) or 0, 0) or 0
 redis.call('LPUSH', KEYS[2], ARGV[2])
 redis.call('LREM', KEYS[1], -1, ARGV[1])
 -- If an envelope of the same prefix waits, newer pushes go on replacing that one's payload.
 redis.pcall('SET', KEYS[3], ARGV[3], 'PX', ARGV[5], 'NX')
 redis.pcall('HDEL', KEYS[5], ARGV[3])
 redis.pcall('HDEL', KEYS[6], ARGV[3])
-redis.pcall('HSET', KEYS[7], 'queued_bytes', string.format('%.0f', queued + ARGV[6]))
+add_queued_bytes(KEYS[7], ARGV[6])
 return 'replayed'

@@ -2,7 +2,7 @@
 -- comes first: it changes nothing and needs no memory, and after a first write a script may complete even where Redis is full.
 -- KEYS  1 active  2 delayed  3 dead  4 crashes  5 attempts  6 stats
 -- ARGV  1 envelope  2 its id  3 first delay, ms  4 longest delay, ms  5 attempts it may have  6 length of the dead-letter list
---       7 JSON of its entry in that list without its end: the time is added  8 minus its bytes of text
+--       7 JSON of its entry in that list without its end: the time is added  8 its bytes of text
 -- returns the delay in ms, 0 if it is a dead letter, -1 if this worker does not hold it any more
 if not redis.call('LPOS', KEYS[1], ARGV[1]) then
   return -1
@@ -17,7 +17,7 @@ if attempts >= tonumber(ARGV[5]) then
   redis.call('LREM', KEYS[1], 1, ARGV[1])
   redis.pcall('HDEL', KEYS[4], ARGV[2])
   redis.pcall('HDEL', KEYS[5], ARGV[2])
-  redis.pcall('HINCRBY', KEYS[6], 'queued_bytes', ARGV[8])
+  add_queued_bytes(KEYS[6], -ARGV[8])
   redis.pcall('HINCRBY', KEYS[6], 'dead', 1)
   return 0
 end
