@@ -126,3 +126,37 @@ fn with_call<Text>(body: &[u8], block: &Block, text: Text, call: Option<&Call>) 
         input: call.and_then(input),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::DIALECTS;
+    use crate::scan::scan;
+    use headroom_shared::contract::id::DigestKey;
+    use serde_json::json;
+
+    #[test]
+    fn a_block_belongs_to_the_last_call_with_its_id_before_it() {
+        let call = |name: &str| {
+            let call = json!({"type": "tool_use", "id": "call_1", "name": name, "input": {}});
+            json!({"role": "assistant", "content": [call]})
+        };
+        let result = json!({"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "call_1", "content": "text ".repeat(200)},
+        ]});
+        let messages = [
+            result.clone(),
+            call("Read"),
+            result.clone(),
+            call("Bash"),
+            result,
+        ];
+        let body = json!({"model": "claude-opus-4-6", "messages": messages}).to_string();
+        let key = DigestKey::from_bytes([7; 32]);
+        let scan = scan(body.as_bytes(), DIALECTS[0], &key).unwrap();
+        let tools: Vec<_> = unescaped(body.as_bytes(), &scan)
+            .map(|(_, block)| block.tool)
+            .collect();
+        assert_eq!(tools, [None, Some("Read".into()), Some("Bash".into())]);
+    }
+}
