@@ -34,7 +34,7 @@ fn values_len(text: &str) -> Option<usize> {
     let mut values = Deserializer::from_str(text).into_iter::<IgnoredAny>();
     let mut len = 0;
     while text[len..].trim_start().starts_with(['{', '[']) {
-        if !values.next().is_some_and(|value| value.is_ok()) {
+        if values.next().is_none_or(|value| value.is_err()) {
             break;
         }
         let end = values.byte_offset();
