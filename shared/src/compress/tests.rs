@@ -89,7 +89,16 @@ fn what_stands_around_a_text_stays_and_costs_no_savings() {
     let json = rows(60);
     let codex = "Chunk ID: 7f3a\nWall time: 0.01 seconds\nProcess exited with code 0\nOutput:\n";
     let bare = form_of(&json).unwrap();
-    for (before, after) in [("", REMINDER), (codex, ""), (codex, REMINDER)] {
+    let (prose, code) = ("60 rows:\n", "\nexit code 0\n");
+    for (before, after) in [
+        ("", REMINDER),
+        (codex, ""),
+        (codex, REMINDER),
+        (prose, ""),
+        ("", code),
+        (codex, code),
+        (prose, REMINDER),
+    ] {
         let text = format!("{before}{json}{after}");
         let form = form_of(&text).unwrap();
         let (header, body) = split_header(&form).unwrap();

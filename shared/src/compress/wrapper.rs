@@ -1,5 +1,5 @@
-//! The wrapper that clients put around a tool's output: reminders in tags before or behind it, the lines with which Codex opens the output
-//! of a command, and JSON objects that hold it as a string.
+//! The wrapper that clients and programs put around an output: reminders in tags before or behind it, the lines with which Codex opens the
+//! output of a command, a few lines before or behind JSON, and JSON objects that hold the output as a string.
 //!
 //! ```text
 //! {"some": "JSON"}
@@ -55,6 +55,9 @@ impl<'a> WrappedText<'a> {
                 return None;
             }
             (start, end) = (start + first, end - last);
+        }
+        if let Some(json) = json::json_among_lines(&text[start..end]) {
+            (start, end) = (start + json.start, start + json.end);
         }
         let mut core = Cow::Borrowed(&text[start..end]);
         let string = json::largest_string(&text[start..end]);
@@ -209,13 +212,27 @@ mod tests {
     }
 
     #[test]
+    fn lines_around_json_are_set_apart() {
+        let json = "{\"a\": \"some text that is longer than what is around it\"}\n[2]";
+        let text = format!("2 values:\n{json}\nexit code 0\n");
+        assert_eq!(pieces(&text), three("2 values:\n", json, "\nexit code 0\n"));
+        let opening = "Exit code: 0\nOutput:\n";
+        let text = format!("{opening}{json}\nexit code 0\n");
+        assert_eq!(pieces(&text), three(opening, json, "\nexit code 0\n"));
+    }
+
+    #[test]
     fn an_output_in_a_json_string_is_set_apart() {
         let text =
             r#"{"exit_code":0,"output":"a \"b\"\n\tc, which goes on for a while\n","x":[1]}"#;
         let parts = three(r#"{"exit_code":0,"output":""#, CONTENT, r#"","x":[1]}"#);
         assert_eq!(pieces(text), parts);
-        let behind = format!("{text}\n{REMINDER}");
-        assert_eq!(pieces(&behind).unwrap()[1], CONTENT);
+        let pretty = text
+            .replace("{\"exit_code\":0,", "{\n")
+            .replace(",\"x\":[1]}", "\n}\n");
+        for text in [pretty, format!("{text}\n{REMINDER}")] {
+            assert_eq!(pieces(&text).unwrap()[1], CONTENT);
+        }
         for text in [
             r#"{"output":"\u00e9 and more of it that is long"}"#,
             r#"{"output":"a","other":"more text than the output has in it"}x"#,

@@ -9,6 +9,7 @@
 //! no such key, so a missing key is not a `null`. An object that does not fit its table is written out. A space after an opening bracket
 //! belongs to the layout (`layout`), and stands in tables, too.
 
+mod among_lines;
 mod layout;
 mod parse;
 mod read;
@@ -19,6 +20,7 @@ use std::ops::Range;
 
 use super::size::Costed;
 use super::{Compressor, Earlier, with_header};
+pub(super) use among_lines::json_among_lines;
 use layout::Layout;
 use parse::Document;
 
@@ -65,7 +67,7 @@ pub(super) fn hides_lines(text: &str, earlier: &Earlier) -> bool {
 /// The largest string among an object's members, if it is most of the text and is escaped as most programs do: where its content stands
 /// in the text, and that content unescaped.
 pub(super) fn largest_string(text: &str) -> Option<(Range<usize>, String)> {
-    if !text.starts_with("{\"") || !text.ends_with('}') {
+    if !text.trim_start().starts_with('{') || !text.trim_end().ends_with('}') {
         return None;
     }
     let document = Document::parse(text)?;
