@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use headroom_shared::contract::id::{BlockId, DigestKey, FormId};
 use headroom_shared::contract::job::Place;
-use headroom_shared::contract::record::SentRecord;
+use headroom_shared::contract::record::{CacheUsage, SentRecord};
 use headroom_shared::store::{EmbeddedStore, Entry, Key, Store, StoreError};
 
 use super::{PendingWrite, Records};
@@ -73,6 +73,12 @@ fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
     }
 }
 
+/// A record whose request had a response, so that its forms are certain.
+fn answered(record: SentRecord) -> SentRecord {
+    let usage = Some(CacheUsage::default());
+    SentRecord { usage, ..record }
+}
+
 struct Fixture {
     _dir: tempfile::TempDir,
     store: Arc<dyn Store>,
@@ -129,9 +135,9 @@ fn forms(known: &KnownPrefix) -> Vec<u32> {
 #[tokio::test]
 async fn the_records_of_all_turns_are_read_together() {
     let fixture = Fixture::new();
-    fixture.sent(1, &record(0, &[(0, 1)])).await;
-    fixture.sent(3, &record(1, &[])).await;
-    fixture.sent(5, &record(3, &[(4, 2)])).await;
+    fixture.sent(1, &answered(record(0, &[(0, 1)]))).await;
+    fixture.sent(3, &answered(record(1, &[]))).await;
+    fixture.sent(5, &answered(record(3, &[(4, 2)]))).await;
     fixture.form(0, 1).await;
     let records = fixture.records();
     // From the store, and then from the local cache.
@@ -168,10 +174,24 @@ async fn what_goes_out_unrecorded_is_remembered_as_far_as_a_request_continues_it
 }
 
 #[tokio::test]
+async fn what_continues_a_record_that_may_be_rolled_back_repeats_it() {
+    let fixture = Fixture::new();
+    fixture.sent(1, &answered(record(0, &[]))).await;
+    fixture.sent(3, &record(1, &[(2, 1)])).await;
+    fixture.form(2, 1).await;
+    let known = look_up(&fixture.records(), 5).await;
+    assert_eq!((known.frozen, known.gap), (3, Some(1)));
+    let scan = conversation(5);
+    let mut updates = RecordUpdates::with_own_record(&scan, &known, 1).unwrap();
+    let own = updates.own_record().unwrap();
+    assert_eq!((own.start, own.forms.len()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_missing_record_hides_no_earlier_one() {
     let fixture = Fixture::new();
-    fixture.sent(1, &record(0, &[(0, 1)])).await;
-    fixture.sent(5, &record(3, &[(4, 2)])).await;
+    fixture.sent(1, &answered(record(0, &[(0, 1)]))).await;
+    fixture.sent(5, &answered(record(3, &[(4, 2)]))).await;
     for form in [(0, 1), (4, 2)] {
         fixture.form(form.0, form.1).await;
     }

@@ -13,7 +13,9 @@ const ALLOWED: &str = "HEADROOM_ALLOWED_UPSTREAMS";
 async fn stage(allowed: impl FnOnce(&str) -> String) -> (Provider, Provider, Process) {
     let (usual, other) = (Provider::start().await, Provider::start().await);
     let allowed = allowed(&host(&other.url()));
-    let proxy = Launch::proxy(&usual).set(ALLOWED, allowed).start().await;
+    let launch = Launch::proxy(&usual).set(ALLOWED, allowed);
+    let launch = launch.set("HEADROOM_ENTRY_BUDGET_MS", 5000);
+    let proxy = launch.start().await;
     (usual, other, proxy)
 }
 
