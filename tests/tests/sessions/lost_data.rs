@@ -1,6 +1,10 @@
 //! The store loses all its data in the middle of sessions that go through several replicas. Each replica writes back what it knows, so that
 //! the next replica sends what the last one sent.
-#![expect(clippy::panic, reason = "helpers of tests fail as tests do")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};

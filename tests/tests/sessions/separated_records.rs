@@ -1,4 +1,5 @@
 //! Where others can reach the listener, what the proxy did with a text does not tell one client what another has sent.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::http::{Call, is_deferred};
