@@ -10,7 +10,7 @@ use headroom_shared::contract::prefix::Form;
 use super::history::{History, affords};
 use super::history_cache::{HistoryCache, Index};
 use super::known_prefix::KnownPrefix;
-use super::skip_reason::SkipReason;
+use super::skip_reason::{CompressResult, SkipReason};
 use crate::scan::{CacheLife, Scan};
 
 /// The blocks of a request that are sent for the first time: from this position in the scan to the end.
@@ -31,9 +31,6 @@ pub(crate) fn first_new_block(scan: &Scan, known: &KnownPrefix) -> usize {
     };
     scan.blocks_from(first.max(known.unrecorded.messages))
 }
-
-/// The form of a block, or why it goes out in the original.
-pub(crate) type CompressResult = Result<Form, SkipReason>;
 
 /// The blocks of a request that are to be compressed, by their positions in the scan.
 #[derive(Debug)]

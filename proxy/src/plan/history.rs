@@ -8,9 +8,8 @@ use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::prefix::Form;
 
 use super::blocks::Blocks;
-use super::first_send::CompressResult;
 use super::history_cache::{HistoryCache, Index};
-use super::skip_reason::SkipReason;
+use super::skip_reason::{CompressResult, SkipReason};
 use crate::scan::Scan;
 
 /// What a compressor surely gets through in a millisecond, in bytes: a block too large for what is left of the time is not begun, for

@@ -29,10 +29,10 @@ use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::{CompressedPrefix, Form};
 use headroom_shared::store::{Entry, Key};
 
-use self::first_send::{BlocksToCompress, CompressResult};
+use self::first_send::BlocksToCompress;
 use self::known_prefix::KnownPrefix;
 use self::record_updates::RecordUpdates;
-use self::skip_reason::{SkipReason, SkippedBlocks};
+use self::skip_reason::{CompressResult, SkipReason, SkippedBlocks};
 use crate::scan::Scan;
 
 /// The texts that go out in place of blocks: position in the scan and escaped text, in order.

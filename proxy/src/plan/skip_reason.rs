@@ -1,6 +1,7 @@
 //! Why a block that is sent for the first time is not compressed.
 
 use headroom_shared::compress::NoForm;
+use headroom_shared::contract::prefix::Form;
 
 use crate::scan::Scan;
 
@@ -24,6 +25,9 @@ pub(crate) enum SkipReason {
     /// A compressor failed.
     Failed,
 }
+
+/// The form of a block, or why it goes out in the original.
+pub(crate) type CompressResult = Result<Form, SkipReason>;
 
 /// Blocks of a request that are sent for the first time and not compressed: position in the scan, and why.
 pub(crate) type SkippedBlocks = Vec<(usize, SkipReason)>;
