@@ -69,6 +69,7 @@ pub(crate) fn log(settings: &Settings) {
         namespace = store.namespace,
         retention.hours = store.retention_hours,
         data.dir = limits.data_dir.as_ref().map(|dir| tracing::field::display(dir.display())),
+        store.max_bytes = limits.max_store_bytes.as_u64(),
         tenant.header = limits.tenant_header.as_ref().map(tracing::field::display),
         body.max_bytes = limits.max_body_bytes,
         body.timeout_seconds = limits.body_timeout_seconds,
