@@ -20,6 +20,8 @@ use crate::settings::Settings;
 
 /// How often what has outlived its retention is deleted from the embedded store.
 const SWEEP: Duration = Duration::from_secs(3600);
+/// How long nobody must have used the store before its file is made smaller: while that is done the store is away.
+const IDLE: Duration = Duration::from_secs(600);
 
 /// Store and queue, and what of them runs in this process.
 #[derive(Debug)]
@@ -76,8 +78,9 @@ impl Backend {
     async fn embedded(settings: &Settings, bounds: Bounds) -> anyhow::Result<Self> {
         let dir = data_dir(settings)?;
         let (place, retention) = (dir.display().to_string(), settings.store.retention());
-        let opened =
-            tokio::task::spawn_blocking(move || EmbeddedStore::open(&dir, retention)).await?;
+        let max_bytes = settings.limits.max_store_bytes.as_u64();
+        let open = move || EmbeddedStore::open(&dir, retention, max_bytes);
+        let opened = tokio::task::spawn_blocking(open).await?;
         let store = Arc::new(opened?);
         let queue = EmbeddedQueue::new(
             store.clone(),
@@ -143,6 +146,9 @@ async fn sweep(store: Arc<EmbeddedStore>) {
             Err(error) => {
                 tracing::warn!(%error, "could not delete what has outlived its retention")
             }
+        }
+        if let Err(error) = store.compact_if_idle(IDLE).await {
+            tracing::debug!(%error, "could not make the store's file smaller");
         }
     }
 }

@@ -75,6 +75,10 @@ pub struct Limits {
     #[arg(long, env = "HEADROOM_DATA_DIR", value_name = "HEADROOM_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 
+    /// How large the embedded store's file may become, such as 512MiB; then the entries that were used longest ago are deleted.
+    #[arg(long, env = "HEADROOM_MAX_STORE_BYTES", value_name = "HEADROOM_MAX_STORE_BYTES", default_value = "2GiB", value_parser = store_bytes)]
+    pub max_store_bytes: ByteSize,
+
     /// Header whose value separates tenants [default: none; where the listener is not on loopback, API keys and accounts are separated].
     #[arg(long, env = "HEADROOM_TENANT_HEADER", value_name = "HEADROOM_TENANT_HEADER", value_parser = header)]
     pub tenant_header: Option<http::HeaderName>,
@@ -183,6 +187,8 @@ impl std::str::FromStr for MinTokens {
 
 /// Less memory than this is enough for no request.
 const MIN_MEMORY: ByteSize = ByteSize::mib(4);
+/// A smaller store has no room for the forms of a few sessions.
+const MIN_STORE: ByteSize = ByteSize::mib(16);
 
 impl Settings {
     /// Reads flags and environment; `variable` gives the value of a variable that has no flag.
@@ -251,9 +257,17 @@ fn quarter_of_memory() -> u64 {
 }
 
 fn memory(text: &str) -> Result<ByteSize, String> {
-    let size: Option<ByteSize> = text.parse().ok();
-    size.filter(|size| *size >= MIN_MEMORY)
+    at_least(MIN_MEMORY, text)
         .ok_or_else(|| "takes a number of bytes such as 512MiB, from 4MiB on".to_owned())
+}
+
+fn store_bytes(text: &str) -> Result<ByteSize, String> {
+    at_least(MIN_STORE, text)
+        .ok_or_else(|| "takes a number of bytes such as 512MiB, from 16MiB on".to_owned())
+}
+
+fn at_least(least: ByteSize, text: &str) -> Option<ByteSize> {
+    text.parse().ok().filter(|size| *size >= least)
 }
 
 fn host(text: &str) -> Result<String, String> {
@@ -298,6 +312,7 @@ mod tests {
         assert_eq!((settings.host.as_str(), settings.port), ("127.0.0.1", 8787));
         assert_eq!(settings.limits.max_body_bytes, 64 * 1024 * 1024);
         assert_eq!(settings.limits.body_timeout(), Duration::from_secs(30));
+        assert_eq!(settings.limits.max_store_bytes, ByteSize::gib(2));
         assert_eq!(
             (settings.background.on, settings.background.min_tokens.get()),
             (true, 50_000)
@@ -362,6 +377,11 @@ mod tests {
                 "--body-timeout-seconds",
                 "0",
                 "HEADROOM_BODY_TIMEOUT_SECONDS (or --body-timeout-seconds) is \"0\": takes a whole number of seconds, 1 or more",
+            ),
+            (
+                "--max-store-bytes",
+                "1MiB",
+                "HEADROOM_MAX_STORE_BYTES (or --max-store-bytes) is \"1MiB\": takes a number of bytes such as 512MiB, from 16MiB on",
             ),
             (
                 "--allowed-upstreams",

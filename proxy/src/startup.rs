@@ -69,6 +69,7 @@ pub(crate) fn log(settings: &Settings) {
         namespace = store.namespace,
         retention.hours = store.retention_hours,
         data.dir = limits.data_dir.as_ref().map(|dir| tracing::field::display(dir.display())),
+        store.max_bytes = limits.max_store_bytes.as_u64(),
         tenant.header = limits.tenant_header.as_ref().map(tracing::field::display),
         shared_records = limits.shared_records,
         body.max_bytes = limits.max_body_bytes,

@@ -50,6 +50,7 @@ pub mod redis_kinds;
 pub mod redis_server;
 pub mod report;
 pub mod roles;
+pub mod small_disk;
 pub mod stage;
 pub mod store_link;
 pub mod tcp_proxy;

@@ -87,7 +87,7 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(EmbeddedStore::open(dir.path(), DAY).unwrap());
+        let store = Arc::new(EmbeddedStore::open(dir.path(), DAY, 1 << 30).unwrap());
         Self { _dir: dir, store }
     }
 

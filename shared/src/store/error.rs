@@ -17,6 +17,10 @@ enum Cause {
     #[error("{0}")]
     File(#[from] redb::Error),
     #[error("{0}")]
+    Away(String),
+    #[error("{0}")]
+    NoRoom(String),
+    #[error("{0}")]
     Other(String),
     #[error("no answer within {0} ms")]
     Timeout(u128),
@@ -38,6 +42,24 @@ impl StoreError {
         Self {
             operation,
             cause: Cause::File(error.into()),
+        }
+    }
+
+    /// The embedded file is closed for now.
+    #[must_use]
+    pub(super) const fn away(operation: &'static str, cause: String) -> Self {
+        Self {
+            operation,
+            cause: Cause::Away(cause),
+        }
+    }
+
+    /// The embedded file has no room for this now.
+    #[must_use]
+    pub(super) const fn no_room(operation: &'static str, cause: String) -> Self {
+        Self {
+            operation,
+            cause: Cause::NoRoom(cause),
         }
     }
 
@@ -65,8 +87,13 @@ impl StoreError {
         match &self.cause {
             Cause::Timeout(_) => true,
             Cause::Redis(error) => error.is_timeout(),
-            Cause::File(_) | Cause::Other(_) => false,
+            Cause::File(_) | Cause::Away(_) | Cause::NoRoom(_) | Cause::Other(_) => false,
         }
+    }
+
+    /// Whether the embedded file is closed for now.
+    pub(super) const fn is_away(&self) -> bool {
+        matches!(self.cause, Cause::Away(_))
     }
 
     /// Whether Redis has no memory left for the call.
@@ -80,12 +107,12 @@ impl StoreError {
         matches!(&self.cause, Cause::Redis(error) if is_refusal(error))
     }
 
-    /// Whether the same call may succeed later, perhaps only after somebody has repaired Redis, its settings or the network: the call's
-    /// arguments are not the cause.
+    /// Whether the same call may succeed later, perhaps only after somebody has repaired Redis, its settings, the network or the disk: the
+    /// call's arguments are not the cause.
     #[must_use]
     pub fn may_heal(&self) -> bool {
         match &self.cause {
-            Cause::Timeout(_) => true,
+            Cause::Timeout(_) | Cause::Away(_) | Cause::NoRoom(_) => true,
             Cause::Redis(error) => error.kind() != redis::ErrorKind::UnexpectedReturnType,
             Cause::File(_) | Cause::Other(_) => false,
         }
@@ -103,7 +130,7 @@ impl StoreError {
                 );
                 !is_wrong && !is_refusal(error)
             }
-            Cause::File(_) | Cause::Other(_) => false,
+            Cause::File(_) | Cause::Away(_) | Cause::NoRoom(_) | Cause::Other(_) => false,
         }
     }
 }

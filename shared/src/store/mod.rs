@@ -68,8 +68,9 @@ pub enum SecretCheck {
 pub struct Generation {
     /// The name of the data, which goes with them.
     name: Option<Bytes>,
-    /// How many connections have failed: after each the store may be another server, or the same with the data of a while ago.
-    connections: u64,
+    /// How often a connection has failed, or the file was opened anew: after that it may be another one, or the same with the data of a
+    /// while ago.
+    interruptions: u64,
 }
 
 impl Generation {

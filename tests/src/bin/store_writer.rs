@@ -15,7 +15,7 @@ async fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let folder = args.next().context("no folder")?;
     let name = args.next().context("no name")?;
-    let store = EmbeddedStore::open(Path::new(&folder), Duration::from_secs(3600))?;
+    let store = EmbeddedStore::open(Path::new(&folder), Duration::from_secs(3600), 1 << 30)?;
     for number in 0_u32.. {
         let name = format!("{name}-{number}");
         let mut id = [0; 16];

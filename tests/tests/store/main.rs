@@ -2,4 +2,6 @@
 
 mod contract;
 mod eviction;
+mod file_bound;
+mod full_disk;
 mod redis_kinds;

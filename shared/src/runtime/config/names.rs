@@ -2,7 +2,7 @@
 
 /// Every variable that begins with `HEADROOM_` and that either program or this project's tests read. A test of the proxy compares them with
 /// what both programs take.
-pub const VARIABLES: [&str; 26] = [
+pub const VARIABLES: [&str; 27] = [
     "HEADROOM_ALLOWED_HOSTS",
     "HEADROOM_ALLOWED_UPSTREAMS",
     "HEADROOM_BACKGROUND_COMPRESSION",
@@ -20,6 +20,7 @@ pub const VARIABLES: [&str; 26] = [
     "HEADROOM_LOG_FORMAT",
     "HEADROOM_MAX_BODY_BYTES",
     "HEADROOM_MAX_MEMORY",
+    "HEADROOM_MAX_STORE_BYTES",
     "HEADROOM_NAMESPACE",
     "HEADROOM_PORT",
     "HEADROOM_REDIS_URL",

@@ -1,19 +1,25 @@
 //! Opens the file, with an error that says what to do if that fails.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use redb::{Database, DatabaseError, ReadableTable, StorageError};
+use redb::backends::FileBackend;
+use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableError};
 
+use super::access::Open;
+use super::bounded_file::{BoundedFile, FileLength};
 use super::key_filter::KeyFilter;
+use super::room;
 use super::tables::{META, USED, VALUES};
 use crate::contract::id::DigestKey;
 use crate::store::StoreError;
 
 /// The file's name in the data folder.
 const FILE_NAME: &str = "headroom.redb";
+/// The name of the file that is written to see whether the disk has room again.
+const TRIAL_NAME: &str = "headroom.trial";
 /// The version of the file's format.
 const FORMAT: u32 = 1;
 /// The database's cache in bytes. The proxy has a cache of its own in front.
@@ -21,9 +27,25 @@ const CACHE_BYTES: usize = 64 << 20;
 /// Its cache while the file is repaired and its keys are read, in bytes.
 const OPENING_CACHE_BYTES: usize = 1 << 20;
 
-/// Opens or creates the database in `dir`. Returns it with the deployment's secret and the filter of its keys.
-pub(super) fn open(dir: &Path) -> Result<(Database, DigestKey, KeyFilter), StoreError> {
-    let path = dir.join(FILE_NAME);
+/// What is written to see whether the disk has room again, in bytes.
+const TRIAL_BYTES: usize = 1 << 20;
+
+/// The file, just opened.
+pub(super) struct Opened {
+    pub(super) open: Open,
+    /// The deployment's secret.
+    pub(super) secret: DigestKey,
+    /// Whether the file was empty or not there.
+    pub(super) is_new: bool,
+}
+
+/// Opens or creates the database in `dir`, of at most so many bytes. A new one is given the deployment's secret, or a fresh one.
+pub(super) fn open(
+    dir: &Path,
+    max_bytes: u64,
+    secret: Option<&DigestKey>,
+) -> Result<Opened, StoreError> {
+    let path = path(dir);
     let failed = |cause: String| {
         StoreError::other(
             "opening the embedded store",
@@ -33,26 +55,90 @@ pub(super) fn open(dir: &Path) -> Result<(Database, DigestKey, KeyFilter), Store
     // The database may panic on a damaged file.
     let opened = catch_unwind(AssertUnwindSafe(|| {
         // Opened twice, because the pages that a repair and the walk over the keys read stay in the database's cache.
-        let walked = database(dir, &path, OPENING_CACHE_BYTES)?;
-        let (secret, filter) = (
-            check_format(&walked)?,
-            KeyFilter::of(&walked).map_err(text)?,
-        );
+        let (walked, _) = database(dir, &path, max_bytes, OPENING_CACHE_BYTES)?;
+        let (is_new, secret) = check_format(&walked, secret)?;
+        let filter = KeyFilter::of(&walked).map_err(text)?;
         drop(walked);
-        Ok((database(dir, &path, CACHE_BYTES)?, secret, filter))
+        let (database, length) = database(dir, &path, max_bytes, CACHE_BYTES)?;
+        let open = Open {
+            database,
+            filter,
+            length,
+        };
+        Ok(Opened {
+            open,
+            secret,
+            is_new,
+        })
     }));
     opened
         .unwrap_or_else(|_| Err(DAMAGED.to_owned()))
         .map_err(failed)
 }
 
+/// Makes an open file as long as it may be, but longer than it is by so many bytes at least. To redb it is a file that was closed, and has
+/// become longer since.
+pub(super) fn lengthen(
+    dir: &Path,
+    max_bytes: u64,
+    open: Open,
+    at_least_by: u64,
+) -> Result<Open, String> {
+    let path = path(dir);
+    let Open {
+        database: closed,
+        filter,
+        ..
+    } = open;
+    drop(closed);
+    let lengthened = open_file(dir, &path).and_then(|file| {
+        let len = file.metadata()?.len() + at_least_by;
+        file.set_len(len.max(room::full_length(max_bytes)))
+    });
+    lengthened.map_err(|error| error.to_string())?;
+    let (database, length) = database(dir, &path, max_bytes, CACHE_BYTES)?;
+    Ok(Open {
+        database,
+        filter,
+        length,
+    })
+}
+
+/// The file's path.
+pub(super) fn path(dir: &Path) -> PathBuf {
+    dir.join(FILE_NAME)
+}
+
+/// Checks that the disk that holds `dir` can be written and has some room. To open the file instead may take a walk over all of it.
+pub(super) fn check_disk(dir: &Path) -> Result<(), StoreError> {
+    let path = dir.join(TRIAL_NAME);
+    let written = File::create(&path).and_then(|mut file| {
+        file.write_all(&vec![0; TRIAL_BYTES])?;
+        file.sync_all()
+    });
+    let removed = fs::remove_file(&path);
+    written.and(removed).map_err(|error| {
+        let cause = format!("writing {TRIAL_BYTES} bytes to {}: {error}", path.display());
+        StoreError::other("trying the disk of the embedded store", cause)
+    })
+}
+
 /// The database in `dir`, with a cache of so many bytes.
-fn database(dir: &Path, path: &Path, cache: usize) -> Result<Database, String> {
+fn database(
+    dir: &Path,
+    path: &Path,
+    max_bytes: u64,
+    cache: usize,
+) -> Result<(Database, FileLength), String> {
     let file = open_file(dir, path).map_err(|error| error.to_string())?;
-    Database::builder()
+    let file = FileBackend::new(file).map_err(explained)?;
+    let file = BoundedFile::new(file, max_bytes).map_err(|error| error.to_string())?;
+    let length = file.length();
+    let database = Database::builder()
         .set_cache_size(cache)
-        .create_file(file)
-        .map_err(explained)
+        .create_with_backend(file)
+        .map_err(explained)?;
+    Ok((database, length))
 }
 
 const DAMAGED: &str = "the file is damaged: move it away to begin with an empty one";
@@ -102,39 +188,49 @@ fn open_file(dir: &Path, path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Checks the format's version, or creates the tables of a new file. Returns the secret.
-fn check_format(database: &Database) -> Result<DigestKey, String> {
+/// Checks the format's version, or creates the tables of a new file, with this secret or a fresh one. Returns whether it is new, and its
+/// secret.
+fn check_format(
+    database: &Database,
+    known: Option<&DigestKey>,
+) -> Result<(bool, DigestKey), String> {
+    // A file that is not new need not be written, and so may be full.
+    if let Some(secret) = stored_secret(database)? {
+        return Ok((false, secret));
+    }
+    let secret = known.cloned().unwrap_or_else(DigestKey::random);
     let transaction = database.begin_write().map_err(text)?;
-    let secret = {
+    {
         let mut meta = transaction.open_table(META).map_err(text)?;
-        let format = meta
-            .get("format")
-            .map_err(text)?
-            .map(|found| found.value().to_vec());
-        match format.as_deref().map(<[u8; 4]>::try_from) {
-            None => {
-                let fresh = DigestKey::random();
-                meta.insert("format", &FORMAT.to_le_bytes()[..])
-                    .map_err(text)?;
-                meta.insert("secret", &fresh.as_bytes()[..]).map_err(text)?;
-            }
-            Some(Ok(found)) if u32::from_le_bytes(found) > FORMAT => {
-                return Err(format!(
-                    "it has format {}, and this program knows none above {FORMAT}: use a newer one",
-                    u32::from_le_bytes(found)
-                ));
-            }
-            Some(Ok(_)) => {}
-            Some(Err(_)) => return Err(DAMAGED.to_owned()),
-        }
-        let secret = meta.get("secret").map_err(text)?;
-        let bytes = secret.and_then(|found| found.value().try_into().ok());
-        DigestKey::from_bytes(bytes.ok_or(DAMAGED)?)
-    };
+        meta.insert("format", &FORMAT.to_le_bytes()[..])
+            .map_err(text)?;
+        meta.insert("secret", &secret.as_bytes()[..])
+            .map_err(text)?;
+    }
     transaction.open_table(VALUES).map_err(text)?;
     transaction.open_table(USED).map_err(text)?;
     transaction.commit().map_err(text)?;
-    Ok(secret)
+    Ok((true, secret))
+}
+
+/// The secret in a file of a format that is known; none in a new file.
+fn stored_secret(database: &Database) -> Result<Option<DigestKey>, String> {
+    let transaction = database.begin_read().map_err(text)?;
+    let meta = match transaction.open_table(META) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+        meta => meta.map_err(text)?,
+    };
+    let format = meta.get("format").map_err(text)?;
+    let format = format.and_then(|found| found.value().try_into().ok());
+    let format = u32::from_le_bytes(format.ok_or(DAMAGED)?);
+    if format > FORMAT {
+        return Err(format!(
+            "it has format {format}, and this program knows none above {FORMAT}: use a newer one"
+        ));
+    }
+    let secret = meta.get("secret").map_err(text)?;
+    let bytes = secret.and_then(|found| found.value().try_into().ok());
+    Ok(Some(DigestKey::from_bytes(bytes.ok_or(DAMAGED)?)))
 }
 
 fn text(error: impl Into<redb::Error>) -> String {
@@ -154,26 +250,59 @@ mod tests {
         transaction.commit().unwrap();
     }
 
+    const MAX_BYTES: u64 = 1 << 30;
+
+    fn opened(dir: &Path) -> Opened {
+        open(dir, MAX_BYTES, None).unwrap()
+    }
+
+    fn refusal(dir: &Path) -> String {
+        let refused = open(dir, MAX_BYTES, None).map(drop);
+        refused.unwrap_err().to_string()
+    }
+
     #[test]
     fn a_newer_format_is_refused_and_the_file_left_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let (_, secret, _) = open(dir.path()).unwrap();
+        let secret = opened(dir.path()).secret;
         meta(dir.path(), "format", &7_u32.to_le_bytes());
-        let error = open(dir.path()).unwrap_err().to_string();
+        let error = refusal(dir.path());
         assert!(error.contains("it has format 7"), "{error}");
         meta(dir.path(), "format", &FORMAT.to_le_bytes());
-        assert_eq!(open(dir.path()).unwrap().1.as_bytes(), secret.as_bytes());
+        assert_eq!(opened(dir.path()).secret.as_bytes(), secret.as_bytes());
     }
 
     #[test]
     fn a_bad_secret_is_refused_and_not_shown() {
         let dir = tempfile::tempdir().unwrap();
-        drop(open(dir.path()).unwrap());
+        drop(opened(dir.path()));
         meta(dir.path(), "secret", b"hunter2");
-        let error = open(dir.path()).unwrap_err().to_string();
+        let error = refusal(dir.path());
         assert!(
             error.contains("damaged") && !error.contains("hunter2"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_new_file_gets_the_secret_that_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let known = DigestKey::random();
+        for is_new in [true, false] {
+            let opened = open(dir.path(), MAX_BYTES, Some(&known)).unwrap();
+            assert_eq!(opened.is_new, is_new);
+            assert_eq!(opened.secret.as_bytes(), known.as_bytes());
+        }
+        let other = open(dir.path(), MAX_BYTES, Some(&DigestKey::random())).unwrap();
+        assert_eq!(other.secret.as_bytes(), known.as_bytes());
+    }
+
+    #[test]
+    fn a_disk_that_can_be_written_is_left_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        check_disk(dir.path()).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        let error = check_disk(&dir.path().join("gone")).unwrap_err();
+        assert!(error.to_string().contains("headroom.trial"), "{error}");
     }
 }

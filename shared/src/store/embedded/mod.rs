@@ -3,13 +3,25 @@
 //! | file | what |
 //! |---|---|
 //! | here | the store: reads |
-//! | `writer` | the thread that writes |
+//! | `access` | the open file, or why it is closed |
+//! | `writer` | the thread that writes, makes room and opens the file anew |
+//! | `commit` | one transaction |
+//! | `eviction` | deletes what was used longest ago |
+//! | `room` | how much room there is, and what to do where there is none |
+//! | `reopen` | when the file is opened anew after a failure |
 //! | `file` | opens the file |
+//! | `bounded_file` | keeps the file to its largest size |
 //! | `tables` | the file's tables and keys |
 //! | `key_filter` | which keys the file may hold, in memory |
 
+mod access;
+mod bounded_file;
+mod commit;
+mod eviction;
 mod file;
 mod key_filter;
+mod reopen;
+mod room;
 mod tables;
 mod writer;
 
@@ -23,11 +35,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redb::{Database, ReadableDatabase};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
-use self::key_filter::KeyFilter;
+use self::access::Access;
+use self::commit::{Change, Swept};
 use self::tables::{FileKey, USED, VALUES, file_key};
-use self::writer::{Change, MAX_BATCH, Request, SweepStep};
-use super::{Entry, Key, Store, StoreError};
+use self::writer::{MAX_BATCH, Request, WRITING, What, Writer};
+use super::{Entry, Key, SecretCheck, Store, StoreError};
 use crate::contract::id::DigestKey;
 use crate::redis::Full;
 use crate::runtime::clock::now_ms;
@@ -35,40 +49,40 @@ use crate::runtime::clock::now_ms;
 /// A store in a database file, open in one process at a time.
 ///
 /// Reads run concurrently, also with writes. Writes go to one thread, which commits all waiting ones in one transaction; it ends when the
-/// store is dropped.
+/// store is dropped. After an I/O error that thread closes the file and opens it anew, once that can be done; until then all calls fail at
+/// once, but for those that wait until the store is available.
 pub struct EmbeddedStore {
-    database: Arc<Database>,
-    filter: Arc<KeyFilter>,
-    secret: DigestKey,
+    access: Arc<Access>,
     retention_ms: u64,
+    max_bytes: u64,
     requests: Option<mpsc::Sender<Request>>,
     writer: Option<JoinHandle<()>>,
 }
 
 impl EmbeddedStore {
     /// Opens the file in the folder `dir`, or makes both, readable by this user alone. Entries live for `retention` (at
-    /// least 1 ms) since their last use. Blocks while it walks the keys (a million: some 0.2 s); after a kill of the last
-    /// process it walks the whole file once.
+    /// least 1 ms) since their last use. The file becomes no larger than `max_bytes`: where there is no room left, the entries that were
+    /// used longest ago are deleted. Blocks while it walks the keys (a million: some 0.2 s); after a kill of the last process it walks the
+    /// whole file once.
     ///
     /// # Errors
     /// When another process has the file open, when it is damaged or of a newer format, or when it can't be made.
-    pub fn open(dir: &Path, retention: Duration) -> Result<Self, StoreError> {
-        let (database, secret, filter) = file::open(dir)?;
-        let (database, filter) = (Arc::new(database), Arc::new(filter));
+    pub fn open(dir: &Path, retention: Duration, max_bytes: u64) -> Result<Self, StoreError> {
+        let access = Arc::new(Access::open(dir.to_owned(), max_bytes)?);
         let retention_ms = u64::try_from(retention.as_millis())
             .unwrap_or(u64::MAX)
             .max(1);
         let (requests, received) = mpsc::channel(MAX_BATCH);
-        let written = (Arc::clone(&database), Arc::clone(&filter));
+        let failed = |error| StoreError::other("starting the store's writer", error);
+        let writer = Writer::new(Arc::clone(&access), retention_ms, received).map_err(failed)?;
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || writer::run(&written.0, &written.1, retention_ms, received))
-            .map_err(|error| StoreError::other("starting the store's writer", error))?;
+            .spawn(move || writer.run())
+            .map_err(failed)?;
         Ok(Self {
-            database,
-            filter,
-            secret,
+            access,
             retention_ms,
+            max_bytes,
             requests: Some(requests),
             writer: Some(writer),
         })
@@ -83,20 +97,34 @@ impl EmbeddedStore {
         let mut deleted = 0;
         let mut after = None;
         loop {
-            let step = self.submit(Change::Sweep(after)).await?;
-            deleted += step.deleted;
-            after = step.last;
+            let swept = self.change(Change::Sweep(after)).await?;
+            deleted += swept.deleted;
+            after = swept.last;
             if after.is_none() {
                 return Ok(deleted);
             }
         }
     }
 
-    async fn submit(&self, change: Change) -> Result<SweepStep, StoreError> {
-        let gone = || StoreError::other("writing to the embedded store", "its writer has ended");
+    /// Makes the file smaller where that has much to gain and nobody has read or written for `idle`. Meanwhile the store is away: for some
+    /// seconds if the file is large.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn compact_if_idle(&self, idle: Duration) -> Result<(), StoreError> {
+        self.submit(What::Compact(idle)).await.map(drop)
+    }
+
+    async fn change(&self, change: Change) -> Result<Swept, StoreError> {
+        self.submit(What::Change(change)).await
+    }
+
+    async fn submit(&self, what: What) -> Result<Swept, StoreError> {
+        let gone = || StoreError::other(WRITING, "its writer has ended");
+        self.access.with(|_| ())?;
         let (done, outcome) = oneshot::channel();
         let requests = self.requests.as_ref().ok_or_else(gone)?;
-        let request = Request { change, done };
+        let request = Request { what, done };
         requests.send(request).await.map_err(|_| gone())?;
         outcome.await.map_err(|_| gone())?
     }
@@ -106,27 +134,63 @@ impl EmbeddedStore {
         read: impl FnOnce(&Database) -> Result<T, redb::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
         let operation = "reading from the embedded store";
-        let database = Arc::clone(&self.database);
+        let access = Arc::clone(&self.access);
         // A damaged file can make the database panic: that ends the task alone.
-        tokio::task::spawn_blocking(move || read(&database))
-            .await
-            .map_err(|error| StoreError::other(operation, error))?
-            .map_err(|error| StoreError::file(operation, error))
+        let done = tokio::task::spawn_blocking(move || access.with(|open| read(&open.database)));
+        let failure = match done.await {
+            Ok(Ok(Ok(done))) => return Ok(done),
+            Ok(Ok(Err(error))) => StoreError::file(operation, error),
+            Ok(Err(away)) => return Err(away),
+            Err(panic) => StoreError::other(operation, panic),
+        };
+        self.have_file_checked();
+        Err(failure)
+    }
+
+    /// Has the writer find out whether the database is broken. It does so by itself where it is so busy that it can't be asked.
+    fn have_file_checked(&self) {
+        if let Some(requests) = &self.requests {
+            let what = What::Change(Change::Check);
+            let (done, _) = oneshot::channel();
+            let _ = requests.try_send(Request { what, done });
+        }
+    }
+
+    /// Refuses what would not fit into an empty file.
+    fn check_size(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        let largest = room::largest_block(self.max_bytes);
+        let blocks = entries.iter().map(|entry| room::block(entry.value.len()));
+        let bytes = blocks.fold(0, u64::saturating_add);
+        if bytes <= largest {
+            return Ok(());
+        }
+        let cause = format!(
+            "entries that take {bytes} bytes never fit: at most {largest} do, an eighth of HEADROOM_MAX_STORE_BYTES"
+        );
+        Err(StoreError::other(WRITING, cause))
     }
 }
 
 #[async_trait]
 impl Store for EmbeddedStore {
     async fn digest_key(&self) -> Result<DigestKey, StoreError> {
-        Ok(self.secret.clone())
+        Ok(self.access.digest_key())
+    }
+
+    async fn check_secret(&self, own: &DigestKey) -> Result<SecretCheck, StoreError> {
+        self.access.with(|_| ())?;
+        Ok(self.access.check_secret(own))
     }
 
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.access.note_use();
         let mut values = vec![None; keys.len()];
         let file_keys = keys.iter().copied().map(file_key).enumerate();
-        let (places, file_keys): (Vec<usize>, Vec<FileKey>) = file_keys
-            .filter(|(_, key)| self.filter.may_hold(key))
-            .unzip();
+        let (places, file_keys): (Vec<usize>, Vec<FileKey>) = self.access.with(|open| {
+            file_keys
+                .filter(|(_, key)| open.filter.may_hold(key))
+                .unzip()
+        })?;
         if file_keys.is_empty() {
             return Ok(values);
         }
@@ -138,13 +202,46 @@ impl Store for EmbeddedStore {
         Ok(values)
     }
 
+    async fn read_until_available(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        loop {
+            self.access.opened().await;
+            match self.read(keys).await {
+                Err(error) if error.is_away() => tokio::task::yield_now().await,
+                done => return done,
+            }
+        }
+    }
+
     async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
-        self.submit(Change::Write(entries.to_vec())).await.map(drop)
+        self.access.note_use();
+        self.check_size(entries)?;
+        let written = self.change(Change::Write(entries.to_vec()));
+        written.await.map(drop)
+    }
+
+    async fn write_until_available(
+        &self,
+        entries: &[Entry],
+        within: Duration,
+    ) -> Result<(), StoreError> {
+        let write = async {
+            loop {
+                self.access.opened().await;
+                match self.write(entries).await {
+                    Err(error) if error.is_away() => tokio::task::yield_now().await,
+                    done => return done,
+                }
+            }
+        };
+        timeout(within, write)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::timeout(WRITING, within)))
     }
 
     async fn touch(&self, keys: &[Key]) -> Result<(), StoreError> {
+        self.access.note_use();
         let keys = keys.iter().copied().map(file_key).collect();
-        self.submit(Change::Touch(keys)).await.map(drop)
+        self.change(Change::Touch(keys)).await.map(drop)
     }
 
     async fn ping(&self) -> Result<Option<Full>, StoreError> {
@@ -202,6 +299,7 @@ mod tests {
     use super::*;
     use crate::contract::id::FormId;
 
+    const MAX_BYTES: u64 = 1 << 30;
     const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
     fn form(name: u8) -> Key {
@@ -234,13 +332,13 @@ mod tests {
     fn only_a_read_of_what_may_be_there_goes_to_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
+        let store = EmbeddedStore::open(dir.path(), WEEK, MAX_BYTES).unwrap();
         assert!(!reads_file(&store, form(1)));
         runtime.block_on(store.write(&[entry(1, "a")])).unwrap();
         assert!(reads_file(&store, form(1)) && !reads_file(&store, form(2)));
         drop(store);
 
-        let store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
+        let store = EmbeddedStore::open(dir.path(), WEEK, MAX_BYTES).unwrap();
         assert!(reads_file(&store, form(1)) && !reads_file(&store, form(2)));
     }
 
@@ -248,20 +346,20 @@ mod tests {
     fn what_was_swept_is_asked_for_until_the_next_start() {
         let dir = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let store = EmbeddedStore::open(dir.path(), Duration::from_millis(1)).unwrap();
+        let store = EmbeddedStore::open(dir.path(), Duration::from_millis(1), MAX_BYTES).unwrap();
         runtime.block_on(store.write(&[entry(1, "a")])).unwrap();
         while runtime.block_on(store.sweep()).unwrap() == 0 {}
         assert!(reads_file(&store, form(1)));
         drop(store);
 
-        let store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
+        let store = EmbeddedStore::open(dir.path(), WEEK, MAX_BYTES).unwrap();
         assert!(!reads_file(&store, form(1)));
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_is_in_the_file_is_found_whatever_is_done_to_it() {
         let dir = tempfile::tempdir().unwrap();
-        let mut store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
+        let mut store = EmbeddedStore::open(dir.path(), WEEK, MAX_BYTES).unwrap();
         assert_eq!(read_one(&store, 1).await, None);
         for value in ["written", "written again"] {
             store.write(&[entry(1, value)]).await.unwrap();
@@ -271,7 +369,7 @@ mod tests {
             assert_eq!(store.sweep().await.unwrap(), 0);
             assert_eq!(read_one(&store, 1).await.unwrap(), value);
             drop(store);
-            store = EmbeddedStore::open(dir.path(), WEEK).unwrap();
+            store = EmbeddedStore::open(dir.path(), WEEK, MAX_BYTES).unwrap();
             let found = store.read(&[form(2), form(1), form(3)]).await.unwrap();
             assert_eq!(found, [None, Some(value.into()), None]);
         }
@@ -280,7 +378,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_is_written_is_found_from_every_thread_at_once() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(EmbeddedStore::open(dir.path(), WEEK).unwrap());
+        let store = Arc::new(EmbeddedStore::open(dir.path(), WEEK, MAX_BYTES).unwrap());
         let mut writers = JoinSet::new();
         for name in 0..=255 {
             let store = Arc::clone(&store);

@@ -17,6 +17,9 @@ pub(super) const USED: TableDefinition<'_, &FileKey, u64> = TableDefinition::new
 /// The version of the file's format, and the deployment's secret.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
+/// Pages that a transaction takes to see that they are there, and gives back. It is never in the file.
+pub(super) const RESERVE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("reserve");
+
 /// The key in the file of an entry.
 pub(super) fn file_key(key: Key) -> FileKey {
     let (kind, id) = match &key {

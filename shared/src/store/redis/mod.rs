@@ -95,7 +95,7 @@ impl RedisStore {
         let fresh = DigestKey::random();
         let candidate = identity::hex(known.unwrap_or(&fresh));
         let secret_key = self.keys.secret();
-        let connections = self.pool.generation();
+        let interruptions = self.pool.generation();
         let mut call = self.identity_script.prepare_invoke();
         call.key(&secret_key).key(self.keys.data_name());
         call.arg(if evicts.is_none() { &candidate } else { "" });
@@ -113,7 +113,7 @@ impl RedisStore {
         self.data.note(name.as_deref(), redis_ms);
         let generation = Generation {
             name: name.map(Bytes::from),
-            connections,
+            interruptions,
         };
         Ok((secret, generation))
     }

@@ -16,7 +16,6 @@
 //! | `rule` | what may become of a block that was sent before |
 //! | `tally` | counts and violations |
 //! | `footprint` | memory and open files of each process, and their bounds |
-//! | `small_disk` | a proxy whose embedded store has hardly any room |
 //! | `run` | one soak from its beginning to its end |
 //! | `report` | the report as JSON and for people |
 
@@ -31,7 +30,6 @@ mod run;
 mod schedule;
 mod session;
 mod site;
-mod small_disk;
 mod tally;
 
 use std::io::Write as _;
@@ -42,10 +40,13 @@ use anyhow::ensure;
 use headroom_shared::runtime::config;
 use headroom_tests::redis_server;
 use headroom_tests::report::{JsonFile, run_program};
+use headroom_tests::small_disk::SmallDisk;
 
 use self::args::Args;
 
 const NAME: &str = "soak";
+/// How large the small disk is: few sessions fill it.
+const DISK: &str = "2m";
 
 fn main() -> ExitCode {
     let args = match config::parse::<Args>(std::env::args_os()) {
@@ -60,13 +61,11 @@ fn main() -> ExitCode {
 
 async fn soak(args: &Args) -> anyhow::Result<()> {
     redis_server::is_installed()?;
-    if args.disk {
-        small_disk::is_possible()?;
-    }
+    let disk = args.disk.then(|| SmallDisk::mount(DISK)).transpose()?;
     let json = args.json.as_deref().map(JsonFile::create).transpose()?;
     let seed = args.seed.unwrap_or_else(from_the_clock);
     say(&format!("seed {seed}; replay: {}", args.replay(seed)));
-    let report = run::run(args, seed).await?;
+    let report = run::run(args, seed, disk).await?;
     say(&report.text());
     say(&format!("seed {seed}; replay: {}", args.replay(seed)));
     if let Some(json) = json {

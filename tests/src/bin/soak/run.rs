@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use headroom_tests::small_disk::SmallDisk;
 use headroom_tests::tcp_proxy::Line;
 use headroom_tests::wait;
 use tokio::task::{JoinError, JoinSet};
@@ -40,11 +41,11 @@ struct Scene {
 }
 
 /// Runs it.
-pub(crate) async fn run(args: &Args, seed: u64) -> anyhow::Result<Report> {
+pub(crate) async fn run(args: &Args, seed: u64, disk: Option<SmallDisk>) -> anyhow::Result<Report> {
     let scene = Scene {
         seed,
         source: Arc::new(Source::find()),
-        site: Arc::new(Site::start(args.disk).await),
+        site: Arc::new(Site::start(disk).await),
         tally: Arc::new(Tally::new()),
         over: CancellationToken::new(),
     };

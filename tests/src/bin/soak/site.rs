@@ -6,12 +6,11 @@ use std::time::Duration;
 use headroom_tests::process::{self, Launch};
 use headroom_tests::provider::Provider;
 use headroom_tests::redis_server::RedisServer;
+use headroom_tests::small_disk::SmallDisk;
 use headroom_tests::store_link::StoreLink;
 use headroom_tests::tcp_proxy::TcpProxy;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
-
-use crate::small_disk;
 
 /// Smaller than the cold start of most sessions that begin in the middle of a recording.
 const MIN_TOKENS: u64 = 2000;
@@ -31,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) workers: [Worker; 3],
     /// The proxy whose embedded store has hardly any room, where it was asked for and can be.
     pub(crate) small: Option<Replica>,
+    /// That disk.
+    _disk: Option<SmallDisk>,
     redis_pid: AtomicU32,
     losses: AtomicU64,
 }
@@ -62,7 +63,7 @@ pub(crate) struct Process {
 }
 
 impl Site {
-    pub(crate) async fn start(disk: bool) -> Self {
+    pub(crate) async fn start(disk: Option<SmallDisk>) -> Self {
         let provider = Provider::start().await;
         let redis = RedisServer::persistent().await;
         let replicas = [
@@ -74,10 +75,9 @@ impl Site {
             Worker::start(2, &redis).await,
             Worker::start(3, &redis).await,
         ];
-        let small = if disk {
-            Some(small_disk::start(&provider, &redis).await)
-        } else {
-            None
+        let small = match &disk {
+            Some(disk) => Some(Replica::on(disk, &provider, &redis).await),
+            None => None,
         };
         Self {
             provider,
@@ -86,6 +86,7 @@ impl Site {
             replicas,
             workers,
             small,
+            _disk: disk,
             losses: AtomicU64::new(0),
         }
     }
@@ -142,10 +143,20 @@ impl Replica {
             link,
         }
     }
+
+    /// One with an embedded store on this disk.
+    async fn on(disk: &SmallDisk, provider: &Provider, redis: &RedisServer) -> Self {
+        let launch = proxy(provider).set("HEADROOM_DATA_DIR", disk.path().display());
+        Self {
+            process: Process::start("small disk", &launch).await,
+            // It has no line to Redis. This one is never disturbed, and so nothing but its misses of the store counts.
+            link: StoreLink::to(redis).await,
+        }
+    }
 }
 
 /// A proxy before this provider.
-pub(crate) fn proxy(provider: &Provider) -> Launch {
+fn proxy(provider: &Provider) -> Launch {
     Launch::proxy(provider)
         .itself(&["proxy"])
         .set("HEADROOM_STORE_BUDGET_MS", STORE_BUDGET_MS)

@@ -17,6 +17,8 @@ use headroom_tests::wait::until;
 
 /// Long enough for Redis to count as away or back, and for an entry to expire.
 const IN_TIME: Duration = Duration::from_secs(20);
+/// Room for all that a test writes.
+const MAX_BYTES: u64 = 1 << 30;
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Where stores are opened, one after the other, on the same data.
@@ -32,7 +34,7 @@ impl Place for RedisServer {
 
 impl Place for tempfile::TempDir {
     fn open(&self, retention: Duration) -> Arc<dyn Store> {
-        Arc::new(EmbeddedStore::open(self.path(), retention).unwrap())
+        Arc::new(EmbeddedStore::open(self.path(), retention, MAX_BYTES).unwrap())
     }
 }
 
