@@ -87,33 +87,25 @@ pub(super) fn commit<'c>(
     end(transaction, has_room.then_some(done))
 }
 
-/// Deletes what was last used at `until` or before, of the next [`STEP`] entries after this one, but at most so many. `None` where there is
-/// not even room for that.
+/// Deletes what was last used at `until` or before, of the next [`STEP`] entries after this one, but at most so many. Returns which these
+/// are, and how many bytes became free; `None` where there is not even room for that, and nothing is deleted.
 pub(super) fn evict(
     open: &Open,
     after: Option<&FileKey>,
     until: u64,
     at_most: usize,
-) -> Result<Option<Committed>, redb::Error> {
+) -> Result<(Swept, Option<u64>), redb::Error> {
     let transaction = open.database.begin_write()?;
-    let done = {
+    let (swept, freed) = {
         let mut tables = Tables::open(&transaction, &open.filter, now_ms())?;
-        let swept = tables.delete(after, until, at_most)?;
-        Committed {
-            outcomes: vec![swept],
-            freed: tables.freed,
-            taken: 0,
-        }
+        (tables.delete(after, until, at_most)?, tables.freed)
     };
     let has_room = !open.length.is_refused();
-    end(transaction, has_room.then_some(done))
+    Ok((swept, end(transaction, has_room.then_some(freed))?))
 }
 
 /// Commits what was done, or aborts.
-fn end(
-    transaction: WriteTransaction,
-    done: Option<Committed>,
-) -> Result<Option<Committed>, redb::Error> {
+fn end<T>(transaction: WriteTransaction, done: Option<T>) -> Result<Option<T>, redb::Error> {
     if done.is_some() {
         transaction.commit()?;
     } else {

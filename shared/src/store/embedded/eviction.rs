@@ -14,7 +14,7 @@ use super::tables::{FileKey, USED};
 pub(super) enum Next {
     Step,
     Done,
-    /// There is no room for what a step itself has to write.
+    /// There was no room for what a step itself has to write: nothing is deleted.
     NoRoom,
 }
 
@@ -81,24 +81,24 @@ impl Eviction {
             }
             Pass::Delete { after, until, left } => {
                 let at_most = self.step.min(*left);
-                let Some(done) = commit::evict(open, after.as_ref(), *until, at_most)? else {
-                    let next = if self.step > 1 {
-                        Next::Step
-                    } else {
-                        Next::NoRoom
-                    };
-                    self.step = (self.step / 2).max(1);
-                    return Ok(next);
-                };
-                self.step = MAX_DELETED_IN_STEP.min(2 * self.step);
-                self.freed += done.freed;
-                for swept in done.outcomes {
-                    *after = swept.last;
-                    *left = left.saturating_sub(swept.deleted);
-                    self.deleted += swept.deleted;
+                let (swept, freed) = commit::evict(open, after.as_ref(), *until, at_most)?;
+                if freed.is_none() && self.step > 1 {
+                    self.step /= 2;
+                    return Ok(Next::Step);
                 }
-                let goes_on = after.is_some() && *left > 0;
-                Ok(if goes_on { Next::Step } else { Next::Done })
+                // To delete one entry may take as much room as a large one beside it, which is written again. Then it stays.
+                *after = swept.last;
+                if let Some(freed) = freed {
+                    self.step = MAX_DELETED_IN_STEP.min(2 * self.step);
+                    self.freed += freed;
+                    self.deleted += swept.deleted;
+                    *left -= swept.deleted;
+                }
+                Ok(match (after.is_some() && *left > 0, self.deleted) {
+                    (true, _) => Next::Step,
+                    (false, 0) => Next::NoRoom,
+                    (false, _) => Next::Done,
+                })
             }
         }
     }

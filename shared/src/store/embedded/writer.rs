@@ -197,17 +197,14 @@ impl Writer {
         let next = self.with_open(|open| eviction.step(open))?;
         let freed = eviction.freed - before;
         self.freed += freed;
-        if next == Next::NoRoom {
-            self.lengthen(AMPLE_BYTES)?;
-        }
-        if next != Next::Done {
-            self.eviction = Some(eviction);
-        } else {
-            tracing::info!(
+        match next {
+            Next::Step => self.eviction = Some(eviction),
+            Next::NoRoom => self.lengthen(AMPLE_BYTES)?,
+            Next::Done => tracing::info!(
                 entries = eviction.deleted,
                 bytes = eviction.freed,
                 "the embedded store has reached HEADROOM_MAX_STORE_BYTES: what was used longest ago is deleted"
-            );
+            ),
         }
         Ok(freed)
     }
