@@ -28,6 +28,7 @@ pub(super) struct FileLength(Arc<Length>);
 struct Length {
     bytes: AtomicU64,
     refused: AtomicBool,
+    is_lifted: AtomicBool,
     max_bytes: u64,
 }
 
@@ -37,6 +38,7 @@ impl BoundedFile {
         let length = Length {
             bytes: AtomicU64::new(file.len()?),
             refused: AtomicBool::new(false),
+            is_lifted: AtomicBool::new(false),
             max_bytes,
         };
         Ok(Self {
@@ -71,6 +73,12 @@ impl FileLength {
         !self.may_double() && self.bytes() < room::full_length(self.0.max_bytes)
     }
 
+    /// Lifts the bound, or puts it back. A compaction, and a close, leave no page free at times, write one more, and cut off again what
+    /// the file has grown by then. Nothing is written there, so that it takes no room on the disk.
+    pub(super) fn lift_bound(&self, is_lifted: bool) {
+        self.0.is_lifted.store(is_lifted, Ordering::Relaxed);
+    }
+
     /// Whether the transaction under way wanted more than there may be: it is to be aborted.
     pub(super) fn is_refused(&self) -> bool {
         self.0.refused.load(Ordering::Relaxed)
@@ -87,7 +95,8 @@ impl StorageBackend for BoundedFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let refused = len > self.length.max_bytes() && len > self.file.len()?;
+        let is_lifted = self.length.0.is_lifted.load(Ordering::Relaxed);
+        let refused = !is_lifted && len > self.length.max_bytes() && len > self.file.len()?;
         if !refused {
             self.file.set_len(len)?;
         }

@@ -7,7 +7,7 @@ use redb::{Durability, ReadableTable, WriteTransaction};
 use super::access::Open;
 use super::bounded_file::FileLength;
 use super::key_filter::KeyFilter;
-use super::room::{self, MAX_DELETED_IN_STEP};
+use super::room::{self, COMMIT_PAGES, MAX_DELETED_IN_STEP};
 use super::tables::{FileKey, RESERVE, USED, VALUES, file_key, stored_revision};
 use crate::runtime::clock::now_ms;
 use crate::store::Entry;
@@ -100,7 +100,7 @@ pub(super) fn evict(
         let mut tables = Tables::open(&transaction, &open.filter, now_ms())?;
         (tables.delete(after, until, at_most)?, tables.freed)
     };
-    let has_room = !open.length.is_refused();
+    let has_room = has_reserve(&transaction, &open.length, COMMIT_PAGES)?;
     Ok((swept, end(transaction, has_room.then_some(freed))?))
 }
 

@@ -88,8 +88,9 @@ pub(super) fn lengthen(
     let Open {
         database: closed,
         filter,
-        ..
+        length,
     } = open;
+    length.lift_bound(true);
     drop(closed);
     let lengthened = open_file(dir, &path).and_then(|file| {
         let len = file.metadata()?.len() + at_least_by;

@@ -51,7 +51,7 @@ pub(super) fn reopen(
     tracing::warn!(
         path,
         reason,
-        "the embedded store is away, and requests are forwarded uncompressed: see that the disk that holds its file has room and can be written; it goes on by itself then"
+        "the embedded store is away: requests are forwarded uncompressed until the disk that holds its file has room and can be written"
     );
     for delay in delays.after_failure() {
         if !refuse_for(delay) {

@@ -13,6 +13,8 @@ const BLOCK_OVERHEAD: u64 = 64;
 pub(super) const RESERVE_PAGES: u64 = 256;
 /// The same in bytes.
 pub(super) const RESERVE_BYTES: u64 = RESERVE_PAGES * PAGE;
+/// How many of them a step of an eviction leaves to its commit.
+pub(super) const COMMIT_PAGES: u64 = 32;
 /// Room is made as soon as fewer pages than these are free, so that few writes wait for it.
 pub(super) const AMPLE_PAGES: u64 = 2 * RESERVE_PAGES;
 /// The same in bytes.

@@ -252,15 +252,24 @@ impl Writer {
         let Some(mut open) = self.access.close("it is being compacted") else {
             return Err(Broken("it is closed".to_owned()));
         };
-        let compacted = catch_unwind(AssertUnwindSafe(|| open.database.compact()));
         self.freed = 0;
-        let len = open.length.bytes();
-        self.access.reopen_with(open);
-        match compacted {
-            Ok(Ok(_)) => Ok(len),
-            Ok(Err(error)) => Err(Broken(error.to_string())),
-            Err(_) => Err(Broken(PANICKED.to_owned())),
-        }
+        let compacted = catch_unwind(AssertUnwindSafe(|| {
+            open.length.lift_bound(true);
+            let compacted = open.database.compact();
+            compacted.map_err(|error| error.to_string())?;
+            open.length.lift_bound(false);
+            let len = open.length.bytes();
+            if open.length.may_double() {
+                self.access.reopen_with(open);
+            } else {
+                // Not a page of it is free now.
+                self.access.lengthen(open, 0)?;
+            }
+            Ok(len)
+        }));
+        compacted
+            .unwrap_or_else(|_| Err(PANICKED.to_owned()))
+            .map_err(Broken)
     }
 
     /// Gives the open file to `work`. The database may panic on a damaged file.

@@ -54,8 +54,8 @@ pub(crate) struct Args {
     )]
     pub(crate) without: Vec<Kind>,
 
-    /// Run some sessions through a third proxy, too, whose embedded store is on a disk of 2 MiB. It needs the right to mount a
-    /// tmpfs.
+    /// Run some sessions through a third proxy, too, whose embedded store is on a disk that fills and has room again. It needs the right
+    /// to mount a tmpfs.
     #[arg(long)]
     pub(crate) disk: bool,
 

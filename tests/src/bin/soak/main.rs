@@ -45,8 +45,8 @@ use headroom_tests::small_disk::SmallDisk;
 use self::args::Args;
 
 const NAME: &str = "soak";
-/// How large the small disk is: few sessions fill it.
-const DISK: &str = "2m";
+/// How large the small disk is.
+const DISK: &str = "16m";
 
 fn main() -> ExitCode {
     let args = match config::parse::<Args>(std::env::args_os()) {

@@ -24,6 +24,9 @@ use crate::tally::{Check, Tally};
 const CALM_PERCENT: u32 = 12;
 /// Sessions on the proxy with the small disk, beside the others.
 const ON_SMALL_DISK: u32 = 2;
+/// For how long the small disk has room and for how long it is full, in turn.
+const DISK_HAS_ROOM: Duration = Duration::from_secs(8);
+const DISK_IS_FULL: Duration = Duration::from_secs(4);
 /// How soon the queue is empty after the last session. A job of a killed worker is taken back after 20 s, and one that failed
 /// waits for 60 s at most before its next attempt.
 const DRAINED_WITHIN: Duration = Duration::from_secs(90);
@@ -58,7 +61,10 @@ pub(crate) async fn run(args: &Args, seed: u64, disk: Option<SmallDisk>) -> anyh
     let mut playing = scene.play_all(args.sessions);
     let watching = footprints.watch(site, tally, args.minutes);
     let faults = strike(args, seed, site, tally);
-    tokio::join!(watching, faults);
+    tokio::select! {
+        _ = async { tokio::join!(watching, faults) } => {}
+        () = fill_again_and_again(site) => {}
+    }
     scene.over.cancel();
     while playing.join_next().await.is_some() {}
     tally.say("sessions are over");
@@ -137,6 +143,18 @@ async fn strike(args: &Args, seed: u64, site: &Site, tally: &Tally) {
         }
         tally.fault(fault);
         fault.strike(site).await;
+    }
+}
+
+/// Fills the small disk for a while, again and again.
+async fn fill_again_and_again(site: &Site) {
+    let Some(disk) = &site.disk else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(DISK_HAS_ROOM).await;
+        let _filler = disk.fill();
+        tokio::time::sleep(DISK_IS_FULL).await;
     }
 }
 

@@ -28,10 +28,10 @@ pub(crate) struct Site {
     pub(crate) redis: Mutex<RedisServer>,
     pub(crate) replicas: [Replica; 2],
     pub(crate) workers: [Worker; 3],
-    /// The proxy whose embedded store has hardly any room, where it was asked for and can be.
+    /// The proxy whose embedded store is on a small disk, where it was asked for and can be.
     pub(crate) small: Option<Replica>,
     /// That disk.
-    _disk: Option<SmallDisk>,
+    pub(crate) disk: Option<SmallDisk>,
     redis_pid: AtomicU32,
     losses: AtomicU64,
 }
@@ -86,7 +86,7 @@ impl Site {
             replicas,
             workers,
             small,
-            _disk: disk,
+            disk,
             losses: AtomicU64::new(0),
         }
     }
