@@ -97,7 +97,7 @@ pub fn serve_alone(settings: Settings) -> anyhow::Result<()> {
 /// When it can't listen there, or can't begin to serve ([`run`]).
 pub async fn start(settings: Settings) -> anyhow::Result<()> {
     startup::log(&settings);
-    warn_of_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()));
+    warn_of_unknown();
     let listener = TcpListener::bind((settings.host.as_str(), settings.port))
         .await
         .with_context(|| {
@@ -115,22 +115,13 @@ pub async fn start(settings: Settings) -> anyhow::Result<()> {
             println!("{text}");
         }
     };
-    let (stop, signal) = (CancellationToken::new(), shutdown::signal());
-    let mut running = Box::pin(run(
-        settings,
-        listener,
-        show,
-        stop.clone().cancelled_owned(),
-    ));
-    tokio::select! {
-        ended = &mut running => return ended,
-        () = signal => stop.cancel(),
-    }
-    let again = shutdown::signal();
-    tokio::select! {
-        ended = running => ended,
-        () = again => bail!("ended at once by a second signal: what was on its way is cut off"),
-    }
+    let stop = CancellationToken::new();
+    let stopped = stop.clone().cancelled_owned();
+    let running = Box::pin(run(settings, listener, show, stopped));
+    let ended = shutdown::until_second_signal(running, stop).await;
+    ended.unwrap_or_else(|| {
+        bail!("ended at once by a second signal: what was on its way is cut off")
+    })
 }
 
 /// Serves on `listener` until `stop` is done, and drains then. `started` is given what a person at the terminal wants to know.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
 use headroom_shared::runtime::config::{
-    LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch,
+    ClampedNumber, LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch,
 };
 
 pub(crate) use crate::upstream::config::Upstreams;
@@ -146,11 +146,7 @@ pub struct Background {
 
 /// A number of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MinTokens {
-    tokens: u64,
-    /// What was asked for; nothing where that was not a number.
-    asked: Option<i128>,
-}
+pub struct MinTokens(ClampedNumber);
 
 impl MinTokens {
     const DEFAULT: u64 = 50_000;
@@ -158,19 +154,13 @@ impl MinTokens {
     /// The number.
     #[must_use]
     pub const fn get(self) -> u64 {
-        self.tokens
+        self.0.get()
     }
 
     /// That it is another number than was asked for.
     fn warning(self) -> Option<String> {
-        let (name, tokens) = ("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", self.tokens);
-        match self.asked {
-            None => Some(format!("{name} is not a number: {tokens} is used")),
-            Some(asked) if asked != i128::from(tokens) => Some(format!(
-                "{name} is {asked}, and takes 0 or more: {tokens} is used"
-            )),
-            Some(_) => None,
-        }
+        let name = "HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS";
+        self.0.warning(name, "0 or more")
     }
 }
 
@@ -178,10 +168,8 @@ impl std::str::FromStr for MinTokens {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let asked: Option<i128> = text.trim().parse().ok();
-        let number = asked.unwrap_or(i128::from(Self::DEFAULT)).max(0);
-        let tokens = u64::try_from(number).unwrap_or(u64::MAX);
-        Ok(Self { tokens, asked })
+        let range = 0..=u64::MAX;
+        Ok(Self(ClampedNumber::read(text, Self::DEFAULT, &range)))
     }
 }
 

@@ -150,6 +150,13 @@ impl Launch {
         self
     }
 
+    /// Gives requests so much time for the store and for their new blocks that no busy machine changes what becomes of them.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        self.set("HEADROOM_STORE_BUDGET_MS", 5000)
+            .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+    }
+
     /// Removes an environment variable.
     #[must_use]
     pub fn unset(mut self, name: &str) -> Self {

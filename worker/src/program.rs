@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use headroom_shared::queue::Timing;
-use headroom_shared::runtime::{config, shutdown::signal, telemetry};
+use headroom_shared::runtime::{config, shutdown::until_second_signal, telemetry};
 use tokio_util::sync::CancellationToken;
 
 use crate::handler::JobHandler;
@@ -38,14 +38,9 @@ async fn run_until_signal(
     timing: Timing,
 ) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
-    let mut running = Box::pin(crate::run(settings, handler, timing, shutdown.clone()));
-    tokio::select! {
-        ended = &mut running => return ended,
-        () = signal() => {}
-    }
-    shutdown.cancel();
-    tokio::select! {
-        ended = running => ended,
-        () = signal() => bail!("ended at once by a second signal: other workers take over the jobs in work"),
-    }
+    let running = Box::pin(crate::run(settings, handler, timing, shutdown.clone()));
+    let ended = until_second_signal(running, shutdown).await;
+    ended.unwrap_or_else(|| {
+        bail!("ended at once by a second signal: other workers take over the jobs in work")
+    })
 }

@@ -94,7 +94,7 @@ impl Settings {
             log = self.log.filter,
             "headroom-worker starts"
         );
-        warn_of_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()));
+        warn_of_unknown();
         self.worker.warn();
     }
 }

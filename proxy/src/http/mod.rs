@@ -17,7 +17,6 @@ mod routes;
 mod scannable_body;
 mod server;
 mod settings;
-mod stream_count;
 mod thinking_retry;
 mod websocket;
 

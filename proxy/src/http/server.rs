@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
+use axum::body::Body;
 use futures_util::FutureExt as _;
+use http_body_util::BodyExt as _;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -16,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::routes;
-use super::stream_count::CountedBody;
 use crate::app::App;
 use crate::http::settings;
 
@@ -82,7 +83,13 @@ async fn serve_connection(
     let service = service_fn(|request| {
         has_request.store(true, Ordering::Relaxed);
         let (stream, response) = (app.streams.token(), routes.call(request));
-        async { Ok::<_, Infallible>(response.await?.map(|body| CountedBody::new(body, stream))) }
+        // The body keeps the token until it is dropped.
+        let counted = move |body: Body| {
+            body.inspect_frame(move |_| {
+                let _ = &stream;
+            })
+        };
+        async { Ok::<_, Infallible>(response.await?.map(counted)) }
     });
     let builder = builder();
     let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);

@@ -321,7 +321,7 @@ impl Request<'_> {
 
     /// The texts of new forms, and which block of this conversation is sent in which form from now on.
     fn form_entries(&self, newly_compressed: &[(usize, Form)], has_landed: bool) -> Vec<Entry> {
-        let entry = |key, value| Entry { key, rev: 0, value };
+        let entry = Entry::without_revisions;
         let texts = newly_compressed
             .iter()
             .map(|(_, form)| entry(Key::Form(form.id), Bytes::from(form.text.clone())));

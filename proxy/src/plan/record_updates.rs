@@ -186,11 +186,9 @@ pub(crate) fn entries(
     records: &[(PrefixId, SentRecord)],
     opened: impl IntoIterator<Item = PrefixId>,
 ) -> Vec<Entry> {
-    let opened = opened.into_iter().map(|opening| Entry {
-        key: Key::Opened(opening),
-        rev: 0,
-        value: Bytes::from_static(b"1"),
-    });
+    let opened = opened
+        .into_iter()
+        .map(|opening| Entry::without_revisions(Key::Opened(opening), Bytes::from_static(b"1")));
     let entry = |(prefix, record): &(PrefixId, SentRecord)| {
         let value = Bytes::from(record.to_stored(*prefix).ok()?);
         Some(Entry {

@@ -6,11 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
 use headroom_shared::contract::record::SentRecord;
-use headroom_shared::store::{Entry, Key};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as Bounded;
 
-use crate::plan::record_updates::entries;
 use crate::scan::Scan;
 
 /// Bytes of records that are kept, about.
@@ -209,14 +207,9 @@ impl Cache {
         self.forms.insert(id, CachedForm { block, text });
     }
 
-    /// All forms that are kept, as entries of the store.
-    pub(super) fn forms(&self) -> Vec<Entry> {
-        let entry = |(id, form): (FormId, CachedForm)| Entry {
-            key: Key::Form(id),
-            rev: 0,
-            value: form.text,
-        };
-        self.forms.iter().map(entry).collect()
+    /// All forms that are kept, with their texts.
+    pub(super) fn forms(&self) -> impl Iterator<Item = (FormId, Bytes)> {
+        self.forms.iter().map(|(id, form)| (id, form.text))
     }
 
     /// All records that are kept.
@@ -227,10 +220,9 @@ impl Cache {
             .collect()
     }
 
-    /// All openings of conversations that are kept, as entries of the store.
-    pub(super) fn opened(&self) -> Vec<Entry> {
-        let openings = self.openings.iter().map(|(opening, ())| opening);
-        entries(&[], openings)
+    /// All openings of conversations that are kept.
+    pub(super) fn opened(&self) -> impl Iterator<Item = PrefixId> {
+        self.openings.iter().map(|(opening, ())| opening)
     }
 
     /// Drops everything.

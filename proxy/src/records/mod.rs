@@ -32,6 +32,7 @@ pub(crate) use self::budget::Budget;
 use self::cache::Cache;
 use self::lookup::{Lookup, MAX_KEYS};
 use self::unrecorded::UnrecordedRequests;
+use self::write_back::{Known, write_back};
 pub(crate) use self::write_queue::PendingWrite;
 use self::write_queue::WriteQueue;
 use crate::plan::known_prefix::KnownPrefix;
@@ -143,7 +144,8 @@ impl Records {
             known = self.look_up_once(scan, budget).await;
         }
         // What is known here alone must be in the store again before it goes out. Where that fails, other processes may not know it in time.
-        let write = || write_back::write_prefix(&*self.store, &self.cache, scan, &known);
+        let lacked = Known::of_prefix(scan, &known);
+        let write = || write_back(&*self.store, &self.cache, &lacked);
         let _ = budget.read("writing back", write(), write).await;
         known
     }
@@ -205,12 +207,10 @@ impl Records {
     /// # Errors
     /// When the store can't be reached or is full.
     pub(crate) async fn write_back(&self) -> Result<usize, StoreError> {
-        let mut lacked = 0;
-        // Twice: where another process writes back the same record at the same time, both find out what the other one knew.
-        for _ in 0..2 {
-            lacked += write_back::write_back(&*self.store, &self.cache).await?;
-        }
-        Ok(lacked)
+        let (store, cache) = (&*self.store, &self.cache);
+        let lacked = write_back(store, cache, &Known::all(cache)).await?;
+        // Where another process writes back the same record at the same time, both find out what the other one knew.
+        Ok(lacked + write_back(store, cache, &Known::all_records(cache)).await?)
     }
 
     /// Forgets all that is known of prefixes: they have other ids from now on.

@@ -1,6 +1,5 @@
 //! Writes what the local cache holds to a store that may lack some of it, without taking back what other processes have written there.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,51 +15,69 @@ use crate::scan::Scan;
 /// How many entries are compared and written at once.
 const BATCH: usize = 256;
 
-/// Writes what the store lacks. Gives how many entries it lacked, without those whose records it knew less of.
+/// What is known here, and a store may lack.
+#[derive(Debug)]
+pub(super) struct Known {
+    forms: Vec<Entry>,
+    records: Vec<(PrefixId, Arc<SentRecord>)>,
+    opened: Vec<Entry>,
+}
+
+impl Known {
+    /// All that the local cache holds.
+    pub(super) fn all(cache: &Cache) -> Self {
+        Self::of(cache.forms(), cache.records(), cache.opened())
+    }
+
+    /// The records that the local cache holds.
+    pub(super) fn all_records(cache: &Cache) -> Self {
+        Self::of([], cache.records(), [])
+    }
+
+    /// What is known of one request's prefix.
+    pub(super) fn of_prefix(scan: &Scan, known: &KnownPrefix) -> Self {
+        let texts = known.texts.iter().map(|(id, text)| (*id, text.clone()));
+        let opening = scan.opening().filter(|_| !known.chain.is_empty());
+        Self::of(texts, known.chain.clone(), opening)
+    }
+
+    fn of(
+        forms: impl IntoIterator<Item = (FormId, Bytes)>,
+        records: Vec<(PrefixId, Arc<SentRecord>)>,
+        opened: impl IntoIterator<Item = PrefixId>,
+    ) -> Self {
+        let forms = forms.into_iter();
+        Self {
+            forms: forms
+                .map(|(id, text)| Entry::without_revisions(Key::Form(id), text))
+                .collect(),
+            records,
+            opened: entries(&[], opened),
+        }
+    }
+}
+
+/// Writes what the store lacks of it. Gives how many entries it lacked, without those whose records it knew less of.
 ///
 /// # Errors
 /// When the store can't be reached or is full.
-pub(super) async fn write_back(store: &dyn Store, cache: &Cache) -> Result<usize, StoreError> {
+pub(super) async fn write_back(
+    store: &dyn Store,
+    cache: &Cache,
+    known: &Known,
+) -> Result<usize, StoreError> {
     let mut lacked = 0;
     // Forms first: whoever finds a record finds its forms.
-    for batch in cache.forms().chunks(BATCH) {
+    for batch in known.forms.chunks(BATCH) {
         lacked += write_missing(store, batch).await?;
     }
-    for batch in cache.records().chunks(BATCH) {
+    for batch in known.records.chunks(BATCH) {
         lacked += write_records(store, cache, batch).await?;
     }
-    for batch in cache.opened().chunks(BATCH) {
+    for batch in known.opened.chunks(BATCH) {
         lacked += write_missing(store, batch).await?;
     }
     Ok(lacked)
-}
-
-/// Writes what the store lacks of one request's prefix.
-///
-/// # Errors
-/// Those of [`write_back`].
-pub(super) async fn write_prefix(
-    store: &dyn Store,
-    cache: &Cache,
-    scan: &Scan,
-    known: &KnownPrefix,
-) -> Result<(), StoreError> {
-    let form = |(id, text): (&FormId, &Bytes)| Entry {
-        key: Key::Form(*id),
-        rev: 0,
-        value: text.clone(),
-    };
-    let forms: Vec<Entry> = known.texts.iter().map(form).collect();
-    for batch in forms.chunks(BATCH) {
-        write_missing(store, batch).await?;
-    }
-    for batch in known.chain.chunks(BATCH) {
-        write_records(store, cache, batch).await?;
-    }
-    if !known.chain.is_empty() {
-        write_missing(store, &entries(&[], scan.opening())).await?;
-    }
-    Ok(())
 }
 
 /// Writes those of these entries that are not there.
@@ -82,17 +99,16 @@ async fn write_records(
     let keys: Vec<Key> = batch.iter().map(|(prefix, _)| Key::Sent(*prefix)).collect();
     let found = store.read(&keys).await?;
     let lacked = found.iter().filter(|found| found.is_none()).count();
-    let mut updated: HashMap<PrefixId, SentRecord> = HashMap::new();
+    let mut updated = Vec::new();
     for ((prefix, own), found) in batch.iter().zip(found) {
         let found = found.and_then(|found| SentRecord::from_stored(*prefix, &found).ok());
         if let Some(found) = &found {
             cache.insert_read(*prefix, found.clone());
         }
         if let Some(record) = restored(own, found) {
-            updated.insert(*prefix, record);
+            updated.push((*prefix, record));
         }
     }
-    let updated: Vec<(PrefixId, SentRecord)> = updated.into_iter().collect();
     store.write(&entries(&updated, None)).await?;
     Ok(lacked)
 }

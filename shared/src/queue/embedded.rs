@@ -202,10 +202,8 @@ impl WorkQueue for EmbeddedQueue {
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
         let entries = job.result_entries(result, &self.bounds)?.into_iter();
-        let entry = |(key, value): ResultEntry<'_>| Entry {
-            key,
-            rev: 0,
-            value: value.into_owned().into(),
+        let entry = |(key, value): ResultEntry<'_>| {
+            Entry::without_revisions(key, value.into_owned().into())
         };
         let entries: Vec<Entry> = entries.map(entry).collect();
         self.store.write(&entries).await?;

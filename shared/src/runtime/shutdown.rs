@@ -2,6 +2,27 @@
 
 use std::future::pending;
 
+use tokio_util::sync::CancellationToken;
+
+/// Does work that ends soon after `stop`, which the first signal cancels. `None` where a second one came before it had ended.
+///
+/// To be called within a Tokio runtime.
+pub async fn until_second_signal<T>(
+    work: impl Future<Output = T>,
+    stop: CancellationToken,
+) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    let first = signal();
+    tokio::select! {
+        ended = &mut work => return Some(ended),
+        () = first => stop.cancel(),
+    }
+    tokio::select! {
+        ended = work => Some(ended),
+        () = signal() => None,
+    }
+}
+
 /// Waits for SIGTERM or Ctrl-C. Signals are caught from this call on, not only once it is awaited: an uncaught one ends the process at
 /// once. Where the system can't report signals, it waits for ever.
 ///

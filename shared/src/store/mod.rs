@@ -48,6 +48,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// One without revisions, which is written whatever is there.
+    #[must_use]
+    pub const fn without_revisions(key: Key, value: Bytes) -> Self {
+        Self { key, rev: 0, value }
+    }
+
     /// Whether no store need compare revisions: the key's value is the same at every write, or the last one counts.
     pub(crate) const fn has_no_revisions(&self) -> bool {
         self.rev == 0 && !matches!(self.key, Key::Sent(_))

@@ -204,6 +204,29 @@ impl Conversation {
     }
 }
 
+/// Source code that no compressor makes smaller, of at least so many bytes: a line break, a tab or a quote every 20 bytes, and no line twice.
+#[must_use]
+pub fn incompressible_source(seed: usize, bytes: usize) -> String {
+    let mut text = String::new();
+    let mut state = seed as u64 + 1;
+    let mut word = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        format!("{:x}", state >> 40)
+    };
+    while text.len() < bytes {
+        text.push_str(&format!(
+            "\tlet {} = \"{}\".{}({})?;\n",
+            word(),
+            word(),
+            word(),
+            word()
+        ));
+    }
+    text
+}
+
 /// Text as a tool prints it that compresses well: numbered source lines with much repetition.
 #[must_use]
 pub fn listing(seed: usize, bytes: usize) -> String {

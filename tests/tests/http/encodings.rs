@@ -56,12 +56,7 @@ async fn with_nothing_replaced_the_bytes_are_the_client_s() {
 
 #[tokio::test]
 async fn with_something_replaced_only_that_differs() {
-    let stage = Stage::embedded(|launch| {
-        launch
-            .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
-            .set("HEADROOM_STORE_BUDGET_MS", 5000)
-    })
-    .await;
+    let stage = Stage::embedded(|launch| launch.patient()).await;
     for dialect in Dialect::ALL {
         for (encoding, encode) in ENCODINGS {
             let conversation = Conversation::new(dialect, &format!("big-{encoding}"))

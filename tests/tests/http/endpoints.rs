@@ -7,9 +7,7 @@ use headroom_tests::provider::Provider;
 use headroom_tests::stage::Stage;
 
 fn patient(launch: Launch) -> Launch {
-    launch
-        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
-        .set("HEADROOM_STORE_BUDGET_MS", 5000)
+    launch.patient()
 }
 
 /// Posts a conversation with one large result, and gives the decision and what the provider was asked for.

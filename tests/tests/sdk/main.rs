@@ -23,9 +23,7 @@ const NOWHERE: &str = "http://127.0.0.1:1";
 
 /// Budgets that no loaded machine exceeds.
 fn patient(launch: Launch) -> Launch {
-    launch
-        .set("HEADROOM_STORE_BUDGET_MS", 5000)
-        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+    launch.patient()
 }
 
 /// The SDK's count of its tries, as the provider sees it of requests that fail so: the proxy sends none of them a second time.

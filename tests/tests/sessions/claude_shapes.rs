@@ -8,9 +8,7 @@ use headroom_tests::stage::Stage;
 use serde_json::json;
 
 fn eager(launch: Launch) -> Launch {
-    launch
-        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
-        .set("HEADROOM_STORE_BUDGET_MS", 5000)
+    launch.patient()
 }
 
 #[tokio::test]

@@ -12,9 +12,7 @@ use serde_json::{Value, json};
 const CLEARED: &str = "[Old tool result content cleared]";
 
 fn patient(launch: Launch) -> Launch {
-    launch
-        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
-        .set("HEADROOM_STORE_BUDGET_MS", 5000)
+    launch.patient()
 }
 
 /// The messages of a session that reads these texts one after the other.

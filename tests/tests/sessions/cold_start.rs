@@ -23,10 +23,7 @@ fn long(dialect: Dialect, id: &str) -> Conversation {
 }
 
 fn deferring(launch: Launch) -> Launch {
-    launch
-        .set(MIN_TOKENS, 5000)
-        .set("HEADROOM_STORE_BUDGET_MS", 5000)
-        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+    launch.set(MIN_TOKENS, 5000).patient()
 }
 
 #[tokio::test]

@@ -16,9 +16,7 @@ const DROPS: &str = r#""thinking":{"block_binding":{"prefix_mismatch_behavior":"
 const BETA: &str = "thinking-binding-controls-2026-08-01";
 
 fn patient(launch: Launch) -> Launch {
-    launch
-        .set("HEADROOM_STORE_BUDGET_MS", 5000)
-        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+    launch.patient()
 }
 
 fn refusal() -> Reply {

@@ -41,8 +41,7 @@ async fn replicas(stage: &Stage) -> Vec<Process> {
     for _ in 0..REPLICAS {
         let launch = Launch::proxy(&stage.provider)
             .set("HEADROOM_REDIS_URL", stage.redis().url())
-            .set("HEADROOM_STORE_BUDGET_MS", 5000)
-            .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+            .patient()
             .set("HEADROOM_BOUND_STORE_BUDGET_MS", 20_000);
         replicas.push(launch.start().await);
     }

@@ -9,9 +9,7 @@ use headroom_tests::stage::Stage;
 use serde_json::{Value, json};
 
 fn patient(launch: Launch) -> Launch {
-    launch
-        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
-        .set("HEADROOM_STORE_BUDGET_MS", 5000)
+    launch.patient()
 }
 
 /// Posts a body, and gives the decision and what the provider got.

@@ -11,8 +11,7 @@ use serde_json::Value;
 fn patient(launch: Launch) -> Launch {
     launch
         .set("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", 5000)
-        .set("HEADROOM_STORE_BUDGET_MS", 5000)
-        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+        .patient()
 }
 
 fn short(dialect: Dialect) -> Client {

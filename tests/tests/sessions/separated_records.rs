@@ -84,12 +84,7 @@ async fn a_login_s_session_goes_on_with_its_next_token() {
 
 #[tokio::test]
 async fn what_something_else_wrote_into_the_store_is_not_sent() {
-    let mut stage = Stage::with_redis(|launch| {
-        launch
-            .set("HEADROOM_STORE_BUDGET_MS", 5000)
-            .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
-    })
-    .await;
+    let mut stage = Stage::with_redis(|launch| launch.patient()).await;
     let conversation = Conversation::new(Dialect::Messages, "foreign");
     let conversation = conversation.user("Read.").reads(1, 9000);
     assert_eq!(stage.exchange(&conversation.call()).await.0, "compressed");

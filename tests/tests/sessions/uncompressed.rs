@@ -11,8 +11,7 @@ fn patient(launch: Launch) -> Launch {
     launch
         .set("HEADROOM_LOG", "info,headroom_proxy=debug")
         .set("HEADROOM_LOG_FORMAT", "json")
-        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
-        .set("HEADROOM_STORE_BUDGET_MS", 5000)
+        .patient()
 }
 
 /// The counts that are not 0.

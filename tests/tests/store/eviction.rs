@@ -13,8 +13,7 @@ use headroom_tests::wait;
 fn patient(launch: Launch) -> Launch {
     launch
         .set("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", 10_000)
-        .set("HEADROOM_STORE_BUDGET_MS", 5000)
-        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+        .patient()
         .alive_is_enough()
 }
 

@@ -164,8 +164,7 @@ async fn a_proxy_goes_on_without_it_and_a_session_keeps_its_forms() {
     let mut stage = Stage::embedded(|launch| {
         launch
             .set("HEADROOM_DATA_DIR", disk.path().display())
-            .set("HEADROOM_STORE_BUDGET_MS", 5000)
-            .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+            .patient()
     })
     .await;
     let mut session = client("kept", 1);

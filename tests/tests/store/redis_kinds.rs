@@ -18,8 +18,7 @@ const OPERATIONS: &str = include_str!("../../../docs/operations.md");
 fn small(launch: Launch) -> Launch {
     launch
         .set("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", 5000)
-        .set("HEADROOM_STORE_BUDGET_MS", 5000)
-        .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+        .patient()
 }
 
 /// A cold start, its job, and the turn that lands.

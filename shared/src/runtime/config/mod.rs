@@ -3,6 +3,7 @@
 //! Each program has one struct of settings, made of the concerns below. Values become domain types here, at the edge; a bad
 //! one is a single line that names the variable, the value and what it takes.
 
+mod clamped;
 mod explain;
 mod log_filter;
 mod names;
@@ -16,6 +17,7 @@ use clap::{Args, ValueEnum};
 use crate::contract::keys::Keys;
 pub use crate::redis::RedisUrl;
 
+pub use self::clamped::ClampedNumber;
 pub use self::explain::{Refused, fail, parse};
 use self::log_filter::log_filter;
 pub use self::names::{VARIABLES, warn_of_unknown};
@@ -122,39 +124,29 @@ impl WorkerSettings {
 
 /// A number of worker threads: at least 1, at most [`Threads::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Threads {
-    count: usize,
-    /// What was asked for; nothing where that was not a number.
-    asked: Option<i128>,
-}
+pub struct Threads(ClampedNumber);
 
 impl Threads {
     /// More threads than any machine can use; a larger number is clamped to it.
-    pub const MAX: usize = 1024;
+    pub const MAX: u64 = 1024;
 
     /// The number.
     #[must_use]
-    pub const fn get(self) -> usize {
-        self.count
+    pub fn get(self) -> usize {
+        usize::try_from(self.0.get()).unwrap_or(1)
     }
 
     /// What to warn of: that it is another number than was asked for, or more than this machine has cores.
     #[must_use]
     pub fn warning(self, cores: usize) -> Option<String> {
-        let (name, count) = ("HEADROOM_BACKGROUND_COMPRESSION_WORKERS", self.count);
-        match self.asked {
-            None => Some(format!("{name} is not a number: {count} is used")),
-            Some(asked) if asked != count as i128 => {
-                let max = Self::MAX;
-                Some(format!(
-                    "{name} is {asked}, and takes 1 to {max}: {count} is used"
-                ))
-            }
-            Some(_) if count > cores => Some(format!(
-                "{name} is {count}, and this machine has {cores} cores: more threads than cores make no job faster, and each takes memory"
-            )),
-            Some(_) => None,
-        }
+        let (name, count) = ("HEADROOM_BACKGROUND_COMPRESSION_WORKERS", self.get());
+        let too_many = || {
+            (count > cores).then(|| {
+                format!("{name} is {count}, and this machine has {cores} cores: more threads than cores make no job faster, and each takes memory")
+            })
+        };
+        let takes = format!("1 to {}", Self::MAX);
+        self.0.warning(name, &takes).or_else(too_many)
     }
 }
 
@@ -162,16 +154,13 @@ impl FromStr for Threads {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        let asked: Option<i128> = text.trim().parse().ok();
-        let clamped = asked.unwrap_or(1).clamp(1, Self::MAX as i128);
-        let count = usize::try_from(clamped).unwrap_or(1);
-        Ok(Self { count, asked })
+        Ok(Self(ClampedNumber::read(text, 1, &(1..=Self::MAX))))
     }
 }
 
 impl std::fmt::Display for Threads {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.count.fmt(f)
+        self.get().fmt(f)
     }
 }
 

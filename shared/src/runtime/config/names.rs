@@ -37,8 +37,9 @@ const PREFIX: &str = "HEADROOM_";
 /// How alike two words must be, from 0 to 1, for one to be taken for the other misspelt.
 const ALIKE: f64 = 0.75;
 
-/// Logs a warning for each of these variables whose name begins as ours do and that nobody reads.
-pub fn warn_of_unknown(names: impl Iterator<Item = String>) {
+/// Logs a warning for each variable of this process whose name begins as ours do and that nobody reads.
+pub fn warn_of_unknown() {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for name in names {
         if let Some(warning) = unknown(&name) {
             tracing::warn!("{warning}");

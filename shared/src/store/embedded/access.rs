@@ -5,12 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 
-use redb::Database;
 use tokio::sync::watch;
 
-use super::bounded_file::FileLength;
-use super::file::{self, Opened};
-use super::key_filter::KeyFilter;
+use super::file::{self, Open, Opened};
 use crate::contract::id::DigestKey;
 use crate::runtime::clock::now_ms;
 use crate::store::{Generation, SecretCheck, StoreError};
@@ -27,14 +24,6 @@ pub(super) struct Access {
     secret: Mutex<Secret>,
     /// When an entry was last asked for or written, in milliseconds since 1970.
     last_use_ms: AtomicU64,
-}
-
-/// The open file.
-#[derive(Debug)]
-pub(super) struct Open {
-    pub(super) database: Database,
-    pub(super) filter: KeyFilter,
-    pub(super) length: FileLength,
 }
 
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use redb::{Durability, ReadableTable, WriteTransaction};
 
-use super::access::Open;
 use super::bounded_file::FileLength;
+use super::file::Open;
 use super::key_filter::KeyFilter;
 use super::room::{self, COMMIT_PAGES, MAX_DELETED_IN_STEP};
 use super::tables::{FileKey, RESERVE, USED, VALUES, file_key, stored_revision};

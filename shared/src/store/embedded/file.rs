@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableError};
 
-use super::access::Open;
 use super::bounded_file::{BoundedFile, FileLength};
 use super::key_filter::KeyFilter;
 use super::room;
@@ -29,6 +28,14 @@ const OPENING_CACHE_BYTES: usize = 1 << 20;
 
 /// What is written to see whether the disk has room again, in bytes.
 const TRIAL_BYTES: usize = 1 << 20;
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) database: Database,
+    pub(super) filter: KeyFilter,
+    pub(super) length: FileLength,
+}
 
 /// The file, just opened.
 pub(super) struct Opened {

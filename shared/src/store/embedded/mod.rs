@@ -147,6 +147,20 @@ impl EmbeddedStore {
         Err(failure)
     }
 
+    /// Makes a call again and again for as long as the store is away.
+    async fn while_away<T, F>(&self, call: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        loop {
+            self.access.opened().await;
+            match call().await {
+                Err(error) if error.is_away() => tokio::task::yield_now().await,
+                done => return done,
+            }
+        }
+    }
+
     /// Has the writer find out whether the database is broken. It does so by itself where it is so busy that it can't be asked.
     fn have_file_checked(&self) {
         if let Some(requests) = &self.requests {
@@ -203,13 +217,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn read_until_available(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        loop {
-            self.access.opened().await;
-            match self.read(keys).await {
-                Err(error) if error.is_away() => tokio::task::yield_now().await,
-                done => return done,
-            }
-        }
+        self.while_away(|| self.read(keys)).await
     }
 
     async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
@@ -224,16 +232,7 @@ impl Store for EmbeddedStore {
         entries: &[Entry],
         within: Duration,
     ) -> Result<(), StoreError> {
-        let write = async {
-            loop {
-                self.access.opened().await;
-                match self.write(entries).await {
-                    Err(error) if error.is_away() => tokio::task::yield_now().await,
-                    done => return done,
-                }
-            }
-        };
-        timeout(within, write)
+        timeout(within, self.while_away(|| self.write(entries)))
             .await
             .unwrap_or_else(|_| Err(StoreError::timeout(WRITING, within)))
     }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
-use super::access::{Access, Open};
+use super::access::Access;
 use super::commit::{self, Change, Committed, Swept};
 use super::eviction::{Eviction, Next};
+use super::file::Open;
 use super::reopen::{self, Delays};
 use super::room::{self, AMPLE_BYTES, AMPLE_PAGES, RESERVE_BYTES, RESERVE_PAGES};
 use crate::store::StoreError;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use redis::Script;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::contract::id::DigestKey;
 use crate::store::StoreError;
@@ -21,7 +22,7 @@ pub(super) fn script() -> Script {
 
 /// A name for data: random, so that no other data ever have it.
 pub(super) fn new_name() -> String {
-    hex(&DigestKey::random())[..16].to_owned()
+    Uuid::new_v4().simple().to_string()
 }
 
 /// A secret as it is stored: in hexadecimal digits.

@@ -1,7 +1,9 @@
 //! Requests that are hard to compress in time.
 
 use bytes::Bytes;
-use headroom_tests::conversation::{Conversation, Dialect, listing};
+use headroom_tests::conversation::{
+    Conversation, Dialect, incompressible_source as source, listing,
+};
 use headroom_tests::http::Call;
 use serde_json::{Value, json};
 
@@ -110,27 +112,6 @@ fn escaped_to(bytes: usize, kind: fn(usize) -> String) -> String {
 
 fn one_line(bytes: usize) -> String {
     "x y ".repeat(bytes / 4)
-}
-
-/// Source code that no compressor makes smaller, and no line of it twice.
-fn source(seed: usize, bytes: usize) -> String {
-    let mut state = seed as u64 + 1;
-    let mut word = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        format!("{:x}", state >> 40)
-    };
-    let line = |_| {
-        format!(
-            "\tlet {} = \"{}\".{}({})?;\n",
-            word(),
-            word(),
-            word(),
-            word()
-        )
-    };
-    up_to(bytes, line)
 }
 
 fn log(bytes: usize) -> String {

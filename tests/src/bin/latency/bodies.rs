@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use headroom_shared::compress::{Earlier, Source, compress};
-use headroom_tests::conversation::{Conversation, Dialect};
+use headroom_tests::conversation::{Conversation, Dialect, incompressible_source};
 use serde_json::{Value, json};
 
 /// Sizes of tool results in bytes, in turn, each of two like sizes with and without a form: half are under 500 bytes, and the
@@ -177,27 +177,9 @@ fn progress(seed: usize, bytes: usize) -> String {
     cut(&line.repeat(bytes / line.len() + 1), bytes).to_owned()
 }
 
-/// Source code that no compressor makes smaller: a line break, a tab or a quote every 20 bytes, and no line twice.
+/// Source code that no compressor makes smaller, of exactly so many bytes.
 fn source(seed: usize, bytes: usize) -> String {
-    let mut text = String::new();
-    let mut state = seed as u64 + 1;
-    let mut word = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        format!("{:x}", state >> 40)
-    };
-    while text.len() < bytes {
-        let line = format!(
-            "\tlet {} = \"{}\".{}({})?;\n",
-            word(),
-            word(),
-            word(),
-            word()
-        );
-        text.push_str(&line);
-    }
-    cut(&text, bytes).to_owned()
+    cut(&incompressible_source(seed, bytes), bytes).to_owned()
 }
 
 fn recorded() -> Option<Vec<String>> {

@@ -42,8 +42,7 @@ async fn a_redis_that_is_nearly_full_takes_small_jobs_only() {
 async fn stage() -> Stage {
     let stage = Stage::over(RedisServer::start().await, |launch| {
         launch
-            .set("HEADROOM_STORE_BUDGET_MS", 5000)
-            .set("HEADROOM_ENTRY_BUDGET_MS", 5000)
+            .patient()
             .set("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", 5000)
     })
     .await;

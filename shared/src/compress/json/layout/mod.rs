@@ -84,7 +84,7 @@ const COMMAS: [&str; 2] = [",", ", "];
 const PADDINGS: [&str; 2] = ["", " "];
 
 impl Layout {
-    /// The layout of a text, and the text without it, if that gives the text back to the letter.
+    /// The layout of a text, and the text without it. Whether that gives the text back, [`Layout::gives_back`] tells.
     pub(super) fn split(text: &str) -> Option<(Self, String)> {
         let crlf = text.contains('\r');
         let lf = if crlf {
@@ -99,19 +99,23 @@ impl Layout {
             ..survey::layout(&document, &lf)?
         };
         let minified = write::minified(&document, &layout.rule);
-        drop(document);
-        let laid_out = layout.write(&minified, text.len())?;
-        (laid_out == text).then_some((layout, minified))
+        Some((layout, minified))
+    }
+
+    /// Whether JSON without its layout, laid out, is this text to the letter.
+    pub(super) fn gives_back(&self, minified: &Document<'_>, text: &str) -> bool {
+        self.write(minified, text.len())
+            .is_some_and(|laid_out| laid_out == text)
     }
 
     /// JSON without its layout, laid out.
     pub(super) fn apply(&self, minified: &str) -> Option<String> {
-        self.write(minified, MAX_BYTES)
+        self.write(&Document::parse(minified)?, MAX_BYTES)
     }
 
     /// `None` if it would take more than `limit` bytes.
-    fn write(&self, minified: &str, limit: usize) -> Option<String> {
-        let text = write::laid_out(&Document::parse(minified)?, self, limit)?;
+    fn write(&self, minified: &Document<'_>, limit: usize) -> Option<String> {
+        let text = write::laid_out(minified, self, limit)?;
         Some(if self.crlf {
             text.replace('\n', "\r\n")
         } else {
