@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use headroom_shared::contract::id::PrefixId;
-use headroom_shared::contract::record::CacheUsage;
 use headroom_shared::runtime::clock::now_ms;
 use tokio::sync::oneshot;
 
@@ -17,6 +16,7 @@ use crate::metrics::Decision;
 use crate::plan::Request;
 use crate::records::sent_request::SentRequest;
 use crate::scan::Scan;
+use crate::usage::Outcome;
 
 /// The outgoing request of a cold start. Where too many jobs wait to be built, it gets neither a record nor a job, as if it had been sent
 /// past the proxy.
@@ -25,22 +25,22 @@ pub(super) fn forward(context: &RequestContext, received: &Bytes, body: Scannabl
     let mut outgoing = Outgoing::as_received(received, Decision::Forwarded);
     outgoing.job = Some(job);
     if let Some(permit) = permit {
-        let (on_usage, usage) = oneshot::channel();
-        outgoing.on_usage = Some(Box::new(|usage| _ = on_usage.send(usage)));
-        let recorded = record_and_enqueue(context.clone(), body, permit, now_ms(), usage);
+        let (on_outcome, outcome) = oneshot::channel();
+        outgoing.on_outcome = Some(Box::new(|outcome| _ = on_outcome.send(outcome)));
+        let recorded = record_and_enqueue(context.clone(), body, permit, now_ms(), outcome);
         context.spawn_in_background(async { _ = recorded.await });
     }
     outgoing
 }
 
-/// Makes the record of a cold start that went out at `now_ms`, and pushes its job. If this comes late, no other request goes wrong: without
-/// the record, the conversation's next turn is a cold start, too.
+/// Makes the record of a cold start that went out at `now_ms`, and pushes its job, which is withdrawn if the provider refuses the request.
+/// If this comes late, no other request goes wrong: without the record, the conversation's next turn is a cold start, too.
 async fn record_and_enqueue(
     context: RequestContext,
     body: ScannableBody,
     permit: JobPermit,
     now_ms: u64,
-    usage: oneshot::Receiver<Option<CacheUsage>>,
+    outcome: oneshot::Receiver<Outcome>,
 ) -> Option<()> {
     let app = &context.app;
     let Some(scan) = body.scan(&context) else {
@@ -61,7 +61,7 @@ async fn record_and_enqueue(
     let enqueued = async {
         if let Some(prefix) = job {
             let source = job_source(&context, &body.bytes, &scan, prefix);
-            app.jobs.enqueue(permit, source).await;
+            app.jobs.enqueue(permit, source).await
         } else {
             drop(permit);
             log_without_job(if is_new {
@@ -69,14 +69,27 @@ async fn record_and_enqueue(
             } else {
                 "another request has sent its prefix meanwhile"
             });
+            None
         }
     };
-    let recorded = async {
-        if let Ok(usage) = usage.await {
-            sent.note_usage(usage);
+    let ended = async {
+        match outcome.await {
+            Ok(Outcome::Refused) => Some(sent),
+            Ok(ended) => {
+                sent.note_outcome(ended);
+                None
+            }
+            // There was no response.
+            Err(_) => None,
         }
     };
-    tokio::join!(enqueued, recorded);
+    let (queued, refused) = tokio::join!(enqueued, ended);
+    let refused = refused?;
+    // The job first: its result must not come after what is deleted with the record.
+    if let Some(job) = queued {
+        app.jobs.withdraw(&job).await;
+    }
+    refused.note_outcome(Outcome::Refused);
     Some(())
 }
 
@@ -90,7 +103,7 @@ pub(super) fn enqueue_again(
     if let (Some(permit), _) = context.app.jobs.reserve(body.len()) {
         let source = job_source(context, body, scan, prefix);
         let app = context.app.clone();
-        context.spawn_in_background(async move { app.jobs.enqueue(permit, source).await });
+        context.spawn_in_background(async move { _ = app.jobs.enqueue(permit, source).await });
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) async fn turn(
     if may_retry {
         outgoing.retry = Some(ThinkingRetry::new(body.bytes, sent));
     } else {
-        outgoing.on_usage = Some(Box::new(|usage| sent.note_usage(usage)));
+        outgoing.on_outcome = Some(Box::new(|outcome| sent.note_outcome(outcome)));
     }
     Some(outgoing)
 }

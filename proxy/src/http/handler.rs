@@ -1,4 +1,4 @@
-//! Handles a request of a dialect: plans what goes out, sends it, and passes the response on while its usage is read.
+//! Handles a request of a dialect: plans what goes out, sends it, and passes the response on while its outcome is noted.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::jobs::PendingJob;
 use crate::metrics::Decision;
 use crate::plan::splice::Rope;
 use crate::upstream::{Destination, RequestBody, RequestLine, ResponseBody, UpstreamError};
-use crate::usage::{self, UsageCallback};
+use crate::usage::{self, Outcome, OutcomeCallback};
 
 /// The provider's response to a request, or why there is none.
 type UpstreamResult = Result<Response<ResponseBody>, UpstreamError>;
@@ -119,7 +119,7 @@ impl RequestContext {
             bytes_saved,
             drops_thinking,
             job,
-            mut on_usage,
+            mut on_outcome,
             retry,
         } = outgoing;
         headers::make_outgoing(&mut headers, self.app.rules.separation.tenant_header());
@@ -139,7 +139,7 @@ impl RequestContext {
             let retried =
                 self.retry_if_refused(response, retry, (destination, line, headers), &mut sent);
             let (final_response, callback) = Box::pin(retried).await;
-            (response, on_usage) = (final_response, Some(callback));
+            (response, on_outcome) = (final_response, Some(callback));
         }
         if let Some(mut job) = job {
             sent.decision = job.decision_by_now();
@@ -147,7 +147,7 @@ impl RequestContext {
                 self.count_when_it_ends(job);
             }
         }
-        self.respond(response, on_usage, &sent)
+        self.respond(response, on_outcome, &sent)
     }
 
     /// Counts a request whose job is still on its way under what becomes of it.
@@ -169,19 +169,19 @@ impl RequestContext {
         upstream.send(destination, line, headers, body).await
     }
 
-    /// Sends a request once more if the response refuses its thinking. Gives the response to pass on, and whom to call with its usage.
+    /// Sends a request once more if the response refuses its thinking. Gives the response to pass on, and whom to tell its outcome.
     async fn retry_if_refused(
         &self,
         response: UpstreamResult,
         retry: ThinkingRetry,
         (destination, line, mut headers): (&Destination, RequestLine<'_>, HeaderMap),
         sent: &mut Sent,
-    ) -> (UpstreamResult, UsageCallback) {
+    ) -> (UpstreamResult, OutcomeCallback) {
         let Ok(mut response) = response else {
-            return (response, retry.on_usage());
+            return (response, retry.on_outcome());
         };
         let Some(rope) = retry.retry_body(&mut response, &self.app.memory).await else {
-            return (Ok(response), retry.on_usage());
+            return (Ok(response), retry.on_outcome());
         };
         sent.decision = Decision::Forwarded;
         sent.bytes_sent = rope.len();
@@ -190,19 +190,19 @@ impl RequestContext {
         prefix_mismatch::add_beta(&mut headers);
         let second = self.forward(destination, line, headers, rope).await;
         let is_success = second.as_ref().is_ok_and(|it| it.status().is_success());
-        let on_usage = if is_success {
-            retry.on_usage_of_retry(&self.app.counts)
+        let on_outcome = if is_success {
+            retry.on_outcome_of_retry(&self.app.counts)
         } else {
-            retry.on_usage()
+            retry.on_outcome()
         };
-        (second, on_usage)
+        (second, on_outcome)
     }
 
     /// Counts a request, and makes the client's response from the provider's.
     fn respond(
         &self,
         response: UpstreamResult,
-        on_usage: Option<UsageCallback>,
+        on_outcome: Option<OutcomeCallback>,
         sent: &Sent,
     ) -> Response<Body> {
         let Sent {
@@ -219,7 +219,7 @@ impl RequestContext {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 errors::unexpected_upgrade(provider)
             }
-            Ok(response) => self.pass_on(response, on_usage),
+            Ok(response) => self.pass_on(response, on_outcome),
             Err(error) => errors::upstream_error(provider, &error),
         };
         let status = response.status().as_u16();
@@ -234,16 +234,22 @@ impl RequestContext {
         response
     }
 
-    /// Passes a response on, and has its usage read where somebody wants it.
+    /// Passes a response on, and tells the request's outcome where somebody wants it.
     fn pass_on(
         &self,
         response: Response<ResponseBody>,
-        on_usage: Option<UsageCallback>,
+        on_outcome: Option<OutcomeCallback>,
     ) -> Response<Body> {
         let (mut parts, body) = response.into_parts();
         headers::end_to_end(&mut parts.headers);
-        let body = match on_usage {
-            Some(on_usage) => Body::new(usage::tap(body, &parts.headers, self.dialect, on_usage)),
+        let body = match on_outcome {
+            Some(on_outcome) if usage::is_refusal(parts.status) => {
+                on_outcome(Outcome::Refused);
+                Body::new(body)
+            }
+            Some(on_outcome) => {
+                Body::new(usage::tap(body, &parts.headers, self.dialect, on_outcome))
+            }
             None => Body::new(body),
         };
         Response::from_parts(parts, body)

@@ -8,7 +8,7 @@ use crate::http::thinking_retry::ThinkingRetry;
 use crate::jobs::PendingJob;
 use crate::metrics::Decision;
 use crate::plan::splice::Rope;
-use crate::usage::UsageCallback;
+use crate::usage::OutcomeCallback;
 
 /// A request's body, and what goes with it.
 pub(crate) struct Outgoing {
@@ -19,9 +19,9 @@ pub(crate) struct Outgoing {
     pub(crate) drops_thinking: bool,
     /// The job that is pushed for it.
     pub(crate) job: Option<PendingJob>,
-    /// Called with the usage that the response states.
-    pub(crate) on_usage: Option<UsageCallback>,
-    /// In place of `on_usage` for a request whose thinking the provider may refuse.
+    /// Called with the request's outcome.
+    pub(crate) on_outcome: Option<OutcomeCallback>,
+    /// In place of `on_outcome` for a request whose thinking the provider may refuse.
     pub(crate) retry: Option<ThinkingRetry>,
 }
 
@@ -57,7 +57,7 @@ impl Outgoing {
             bytes_saved,
             drops_thinking: false,
             job: None,
-            on_usage: None,
+            on_outcome: None,
             retry: None,
         }
     }

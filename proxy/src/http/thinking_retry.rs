@@ -11,7 +11,7 @@ use crate::metrics::Counts;
 use crate::plan::splice::Rope;
 use crate::records::sent_request::SentRequest;
 use crate::upstream::ResponseBody;
-use crate::usage::UsageCallback;
+use crate::usage::OutcomeCallback;
 
 /// The longest response that is read before it is passed on, in bytes.
 const MAX_RESPONSE: usize = 64 << 10;
@@ -47,18 +47,18 @@ impl ThinkingRetry {
         Some(Rope::splice(&self.body, [drop_block]))
     }
 
-    /// For the response's usage, where there was no retry, or one that failed.
-    pub(crate) fn on_usage(self) -> UsageCallback {
-        Box::new(|usage| self.sent.note_usage(usage))
+    /// For the request's outcome, where there was no retry, or one that failed.
+    pub(crate) fn on_outcome(self) -> OutcomeCallback {
+        Box::new(|outcome| self.sent.note_outcome(outcome))
     }
 
     /// The same where the retry succeeded: the conversation is noted as lost.
-    pub(crate) fn on_usage_of_retry(self, counts: &Counts) -> UsageCallback {
+    pub(crate) fn on_outcome_of_retry(self, counts: &Counts) -> OutcomeCallback {
         counts.conversations_lost.inc();
         tracing::warn!(
             "the provider refused thinking that is bound to other forms than are known here, and took the request with such thinking dropped: its conversation goes on uncompressed until its next compaction. If the agent did not edit its history itself, the store has lost data: see that Redis keeps it (maxmemory-policy noeviction, appendonly yes), or that HEADROOM_DATA_DIR is kept"
         );
         let sent = self.sent.mark_lost();
-        Box::new(|usage| sent.note_usage(usage))
+        Box::new(|outcome| sent.note_outcome(outcome))
     }
 }

@@ -68,25 +68,39 @@ impl Jobs {
         (permit, pending)
     }
 
-    /// Builds a job and pushes it, unless the queue is full.
-    pub(crate) async fn enqueue(&self, permit: JobPermit, source: JobSource) {
+    /// Builds a job and pushes it, unless the queue is full. Gives the job if it waits in the queue.
+    pub(crate) async fn enqueue(&self, permit: JobPermit, source: JobSource) -> Option<Envelope> {
         if self.queue.drop_if_full().await {
             log_without_job(QUEUE_FULL);
             let _ = permit.outcome.send(Enqueued::DroppedFull);
-            return;
+            return None;
         }
         let built = self.build_limit.run(move || job::build(&source)).await;
         let Some((envelope, payload)) = built else {
             log_without_job("none can be made of the request");
-            return;
+            return None;
         };
         match self.queue.enqueue(&envelope, payload).await {
             Ok(enqueued) => {
                 log(&envelope, enqueued);
                 let _ = permit.outcome.send(enqueued);
+                (enqueued == Enqueued::Queued).then_some(envelope)
             }
             Err(error) => {
-                tracing::warn!(job.prefix = %envelope.prefix, %error, "could not push the job of a cold start: its session stays uncompressed for a while")
+                tracing::warn!(job.prefix = %envelope.prefix, %error, "could not push the job of a cold start: its session stays uncompressed for a while");
+                None
+            }
+        }
+    }
+
+    /// Withdraws the job of a request that the provider refused.
+    pub(crate) async fn withdraw(&self, job: &Envelope) {
+        match self.queue.withdraw(job).await {
+            Ok(()) => {
+                tracing::info!(job.id = job.id, job.prefix = %job.prefix, "the job of a cold start was withdrawn: the provider refused the request");
+            }
+            Err(error) => {
+                tracing::warn!(job.id = job.id, job.prefix = %job.prefix, %error, "could not withdraw the job of a cold start that the provider refused: it is done for nothing");
             }
         }
     }

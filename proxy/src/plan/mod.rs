@@ -27,7 +27,7 @@ use bytes::Bytes;
 use headroom_shared::contract::id::{BlockId, FormId, PrefixId, SentBlockId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::{CompressedPrefix, Form};
-use headroom_shared::store::{Entry, Key};
+use headroom_shared::store::{Entry, Key, Life};
 
 use self::first_send::BlocksToCompress;
 use self::known_prefix::KnownPrefix;
@@ -92,8 +92,8 @@ pub(crate) struct FinalPlan {
     pub(crate) forms: Forms,
     /// What is to be remembered of the request.
     pub(crate) record_updates: RecordUpdates,
-    /// Whether the store has the record updates already.
-    pub(crate) is_stored: bool,
+    /// The keys of what is in the store of it already: new forms, the blocks that are sent in them, and the record updates.
+    pub(crate) stored: Vec<Key>,
     /// Forms that are in use from now on, each by its block's position in the scan.
     pub(crate) newly_compressed: Vec<(usize, Form)>,
     /// The blocks that are sent for the first time and go out in the original.
@@ -279,8 +279,10 @@ impl Request<'_> {
         }
         let mut entries = Vec::new();
         if landed > 0 || !newly_compressed.is_empty() {
-            entries = self.form_entries(&newly_compressed, landed > 0);
-            entries.extend(record_updates.entries());
+            let forms = self.form_entries(&newly_compressed, landed > 0);
+            let all = forms.into_iter().chain(record_updates.entries());
+            // The provider may refuse the request.
+            entries.extend(all.map(|entry| entry.with_life(Life::Provisional)));
         }
         Plan {
             recorded: self.recorded_forms(),
@@ -350,7 +352,7 @@ impl Request<'_> {
 impl Plan {
     /// What goes out when the plan's entries are stored.
     pub(crate) fn commit(self) -> FinalPlan {
-        let is_stored = !self.entries.is_empty();
+        let stored = self.entries.iter().map(|entry| entry.key).collect();
         let mut forms = [self.recorded, self.landing].concat();
         let texts = self.newly_compressed.iter();
         forms.extend(texts.map(|(index, form)| (*index, Bytes::from(form.text.clone()))));
@@ -358,7 +360,7 @@ impl Plan {
         FinalPlan {
             forms,
             record_updates: self.record_updates,
-            is_stored,
+            stored,
             newly_compressed: self.newly_compressed,
             skipped: self.skipped,
         }
@@ -374,7 +376,7 @@ impl Plan {
         FinalPlan {
             forms: self.recorded,
             record_updates: self.record_updates,
-            is_stored: false,
+            stored: Vec::new(),
             newly_compressed: Vec::new(),
             skipped: self.skipped,
         }

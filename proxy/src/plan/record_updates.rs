@@ -6,7 +6,7 @@ use bytes::Bytes;
 use headroom_shared::contract::id::{FormId, PrefixId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::record::{CacheUsage, SentRecord};
-use headroom_shared::store::{Entry, Key};
+use headroom_shared::store::{Entry, Key, Life};
 
 use super::known_prefix::KnownPrefix;
 use super::landing;
@@ -186,16 +186,26 @@ pub(crate) fn entries(
     records: &[(PrefixId, SentRecord)],
     opened: impl IntoIterator<Item = PrefixId>,
 ) -> Vec<Entry> {
-    let opened = opened
+    let records = records.iter();
+    let records = records.filter_map(|(prefix, record)| record_entry(*prefix, record));
+    opened
         .into_iter()
-        .map(|opening| Entry::without_revisions(Key::Opened(opening), Bytes::from_static(b"1")));
-    let entry = |(prefix, record): &(PrefixId, SentRecord)| {
-        let value = Bytes::from(record.to_stored(*prefix).ok()?);
-        Some(Entry {
-            key: Key::Sent(*prefix),
-            rev: record.rev,
-            value,
-        })
-    };
-    opened.chain(records.iter().filter_map(entry)).collect()
+        .map(opened_entry)
+        .chain(records)
+        .collect()
+}
+
+/// A record as an entry of the store.
+pub(crate) fn record_entry(prefix: PrefixId, record: &SentRecord) -> Option<Entry> {
+    Some(Entry {
+        key: Key::Sent(prefix),
+        rev: record.rev,
+        value: Bytes::from(record.to_stored(prefix).ok()?),
+        life: Life::Full,
+    })
+}
+
+/// The entry that tells of records beyond this opening.
+pub(crate) fn opened_entry(opening: PrefixId) -> Entry {
+    Entry::without_revisions(Key::Opened(opening), Bytes::from_static(b"1"))
 }

@@ -174,7 +174,7 @@ fn a_plan_that_could_not_be_stored_sends_nothing_new() {
     let plan = simulation.plan(&body, &scan, &known).unwrap();
     assert!(!plan.entries.is_empty());
     let settled = plan.roll_back();
-    assert!(settled.forms.is_empty() && !settled.is_stored);
+    assert!(settled.forms.is_empty() && settled.stored.is_empty());
     assert_eq!(settled.skipped.len(), 1);
     assert!(
         settled

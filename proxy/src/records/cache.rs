@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
 use headroom_shared::contract::record::SentRecord;
+use headroom_shared::store::Life;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as Bounded;
 
@@ -148,26 +149,27 @@ impl Cache {
         record
     }
 
-    /// Notes that the store has these records, each with a full life.
-    pub(super) fn mark_stored<'a>(
-        &self,
-        records: impl Iterator<Item = &'a (PrefixId, SentRecord)>,
-    ) {
+    /// Notes that the store has this record, with at least this life.
+    pub(super) fn mark_stored(&self, prefix: PrefixId, record: &SentRecord, life: Life) {
         let _locked = self.lock();
-        for (prefix, record) in records {
-            if let Some(cached) = self.records.get(prefix)
-                && *cached.record == *record
-            {
-                let touched = Some(Instant::now());
-                self.records.insert(
-                    *prefix,
-                    CachedRecord {
-                        stored: true,
-                        touched,
-                        ..cached
-                    },
-                );
+        if let Some(mut cached) = self.records.get(&prefix)
+            && *cached.record == *record
+        {
+            cached.stored = true;
+            if life == Life::Full {
+                cached.touched = Some(Instant::now());
             }
+            self.records.insert(prefix, cached);
+        }
+    }
+
+    /// Drops a record if it is still this one.
+    pub(super) fn remove_record(&self, prefix: PrefixId, record: &Arc<SentRecord>) {
+        let _locked = self.lock();
+        if let Some(cached) = self.records.get(&prefix)
+            && Arc::ptr_eq(&cached.record, record)
+        {
+            self.records.remove(&prefix);
         }
     }
 
@@ -201,6 +203,11 @@ impl Cache {
     pub(super) fn form(&self, id: FormId, block: BlockId) -> Option<Bytes> {
         let form = self.forms.get(&id)?;
         (form.block == block).then_some(form.text)
+    }
+
+    /// The text of a form, whichever block's it is.
+    pub(super) fn form_text(&self, id: FormId) -> Option<Bytes> {
+        self.forms.get(&id).map(|form| form.text)
     }
 
     pub(super) fn insert_form(&self, id: FormId, block: BlockId, text: Bytes) {

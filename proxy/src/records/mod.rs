@@ -11,6 +11,7 @@ mod tests;
 mod unrecorded;
 mod write_back;
 mod write_queue;
+mod writer;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
@@ -22,11 +23,9 @@ use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::{self, CompressedPrefix, Form};
 use headroom_shared::contract::record::SentRecord;
-use headroom_shared::store::{Entry, Key, Store, StoreError};
+use headroom_shared::store::{Entry, Key, Life, Store, StoreError};
 use prometheus_client::metrics::counter::Counter;
 use serde::de::IgnoredAny;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::budget::Budget;
 use self::cache::Cache;
@@ -36,7 +35,6 @@ use self::write_back::{Known, write_back};
 pub(crate) use self::write_queue::PendingWrite;
 use self::write_queue::WriteQueue;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::plan::record_updates::entries;
 use crate::scan::Scan;
 
 /// The most keys of records that the store is asked for in one request. Where more would be needed, what is known counts as incomplete.
@@ -291,59 +289,16 @@ impl Records {
         self.mismatches.clone()
     }
 
-    /// Has a request's records written to the store, and with them those before them that did not reach it: at once where that is
-    /// `urgent`, else soon, together with others.
-    pub(crate) fn enqueue_write(&self, write: PendingWrite, urgent: bool) {
-        self.write_queue.push(write, urgent);
-    }
-
-    /// Writes what is enqueued to the store until `stop`, and then what remains. No batch waits for one before it that the store does not
-    /// take: what another replica must not do may depend on it.
-    pub(crate) async fn run_writer(self: Arc<Self>, stop: CancellationToken) {
-        let mut writing = JoinSet::new();
-        while stop
-            .run_until_cancelled(self.write_queue.batch_ready())
-            .await
-            .is_some()
-        {
-            let records = self.clone();
-            writing.spawn(async move { records.flush_writes().await });
-            while writing.try_join_next().is_some() {}
-        }
-        self.flush_writes().await;
-        writing.join_all().await;
-    }
-
-    /// Writes all that is enqueued to the store, and gives the records that its requests used a full life again.
-    async fn flush_writes(&self) {
-        let writes = self.write_queue.drain();
-        let unstored = writes
-            .iter()
-            .flat_map(|write| self.cache.unstored(&write.chain));
-        let updated = writes
-            .iter()
-            .flat_map(|write| write.records.iter().cloned());
-        // Of a record that changed in between, the last state counts.
-        let records: HashMap<PrefixId, SentRecord> = unstored.chain(updated).collect();
-        let records: Vec<(PrefixId, SentRecord)> = records.into_iter().collect();
-        if !records.is_empty() {
-            let opened: HashSet<PrefixId> =
-                writes.iter().filter_map(|write| write.opened).collect();
-            match self.store.write(&entries(&records, opened)).await {
-                Ok(()) => self.cache.mark_stored(records.iter()),
-                Err(error) => {
-                    tracing::debug!(%error, "could not write sent records: they are tried again with the next turn");
-                }
-            }
-        }
-        for write in &writes {
-            self.touch(write).await;
-        }
-    }
-
-    /// Notes that the store has these records.
+    /// Notes that the store has these records, with a provisional life at least.
     pub(crate) fn mark_stored(&self, records: &[(PrefixId, SentRecord)]) {
-        self.cache.mark_stored(records.iter());
+        for (prefix, record) in records {
+            self.cache.mark_stored(*prefix, record, Life::Provisional);
+        }
+    }
+
+    /// Drops a cached record if it is still this one: its request was refused.
+    pub(crate) fn forget_record(&self, prefix: PrefixId, record: &Arc<SentRecord>) {
+        self.cache.remove_record(prefix, record);
     }
 
     /// Writes entries within a request's budget. Where a wrong form would break the session it waits until it is known what became of
@@ -360,24 +315,6 @@ impl Records {
                 |within| self.store.write_until_available(entries, within),
             )
             .await
-    }
-
-    /// Gives the records and forms that a request used a full life again, where that is due.
-    async fn touch(&self, write: &PendingWrite) {
-        let used = self.cache.to_touch(&write.chain, self.touch_after);
-        if used.is_empty() {
-            return;
-        }
-        let mut keys: Vec<Key> = write.opened.into_iter().map(Key::Opened).collect();
-        for (prefix, record) in &used {
-            keys.push(Key::Sent(*prefix));
-            keys.extend(record.waiting.then_some(Key::Compressed(*prefix)));
-            keys.extend(record.forms.values().map(|form| Key::Form(*form)));
-        }
-        if self.store.touch(&keys).await.is_ok() {
-            self.cache
-                .mark_touched(used.iter().map(|(prefix, _)| *prefix));
-        }
     }
 
     async fn read(

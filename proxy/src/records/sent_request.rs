@@ -1,16 +1,19 @@
 //! A request that went out: its records are cached at once, completed by what the response says of the provider's cache, and written to the
-//! store when the response has ended.
+//! store when the response has ended. What the provider refuses leaves nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use headroom_shared::contract::id::PrefixId;
-use headroom_shared::contract::record::{CacheUsage, SentRecord};
+use headroom_shared::contract::record::SentRecord;
+use headroom_shared::store::{Key, Life};
 
 use crate::plan::FinalPlan;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::RecordUpdates;
 use crate::records::{PendingWrite, Records};
 use crate::scan::{CacheLife, Scan};
+use crate::usage::Outcome;
 
 /// A request that went out. When it is dropped, its response has ended or been given up, and its records go to the store.
 #[derive(Debug)]
@@ -20,6 +23,11 @@ pub(crate) struct SentRequest {
     cache: CacheLife,
     /// The records that it continues.
     chain: Vec<(PrefixId, Arc<SentRecord>)>,
+    /// The records that it changes, as they are cached.
+    cached: Vec<(PrefixId, Arc<SentRecord>)>,
+    /// The keys of its new forms in the store.
+    forms: Vec<Key>,
+    refused: Arc<AtomicBool>,
 }
 
 impl SentRequest {
@@ -42,13 +50,18 @@ impl SentRequest {
             updates: plan.record_updates,
             cache: scan.cache,
             chain: known.chain,
+            cached: Vec::new(),
+            forms: Vec::new(),
+            refused: Arc::default(),
         };
         sent.cache_records();
-        if plan.is_stored {
+        if !plan.stored.is_empty() {
             records.mark_stored(&sent.updates.records);
+            let is_of_form = |key: &Key| matches!(key, Key::Form(_) | Key::SentForm(_));
+            sent.forms
+                .extend(plan.stored.into_iter().filter(is_of_form));
         } else if sent.updates.must_be_stored_early(scan) {
-            let (updated, chain) = (sent.updates.records.clone(), sent.chain.clone());
-            records.enqueue_write(sent.pending_write(updated, chain), true);
+            records.enqueue_write(sent.pending_write(Life::Provisional), true);
         }
         sent
     }
@@ -59,45 +72,59 @@ impl SentRequest {
         self.updates.mark_lost();
         self.cache_records();
         self.chain.clear();
-        let write = self.pending_write(self.updates.records.clone(), Vec::new());
-        self.records.enqueue_write(write, true);
+        self.records
+            .enqueue_write(self.pending_write(Life::Full), true);
         self
     }
 
-    /// Notes what the response said of the provider's cache: here at once, because the next request may come before the store has it.
-    pub(crate) fn note_usage(mut self, usage: Option<CacheUsage>) {
-        if let Some(usage) = usage {
-            self.updates.note_usage(usage, self.cache);
-            self.cache_records();
+    /// Notes what became of it: here at once, because the next request may come before the store knows it.
+    pub(crate) fn note_outcome(mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Ended(Some(usage)) => {
+                self.updates.note_usage(usage, self.cache);
+                self.cache_records();
+            }
+            Outcome::Ended(None) => {}
+            Outcome::Refused => self.forget(),
+        }
+    }
+
+    /// Forgets its new records, unless another request has changed them since.
+    fn forget(&mut self) {
+        self.refused.store(true, Ordering::SeqCst);
+        for (prefix, record) in &self.cached {
+            let is_it = |(continued, _): &(PrefixId, _)| continued == prefix;
+            if !self.chain.iter().any(is_it) {
+                self.records.forget_record(*prefix, record);
+            }
         }
     }
 
     /// Keeps the records in the local cache, so that the next request knows them, and takes over what others noted there.
     fn cache_records(&mut self) {
+        self.cached.clear();
         for (prefix, record) in &mut self.updates.records {
             let merged = self.records.cache_record(*prefix, record.clone());
             *record = SentRecord::clone(&merged);
+            self.cached.push((*prefix, merged));
         }
     }
 
-    const fn pending_write(
-        &self,
-        records: Vec<(PrefixId, SentRecord)>,
-        chain: Vec<(PrefixId, Arc<SentRecord>)>,
-    ) -> PendingWrite {
+    fn pending_write(&self, life: Life) -> PendingWrite {
         PendingWrite {
             opened: self.updates.opened,
-            records,
-            chain,
+            records: self.updates.records.clone(),
+            chain: self.chain.clone(),
+            forms: self.forms.clone(),
+            life,
+            refused: self.refused.clone(),
         }
     }
 }
 
 impl Drop for SentRequest {
     fn drop(&mut self) {
-        let records = std::mem::take(&mut self.updates.records);
-        let chain = std::mem::take(&mut self.chain);
-        self.records
-            .enqueue_write(self.pending_write(records, chain), false);
+        let write = self.pending_write(Life::Full);
+        self.records.enqueue_write(write, false);
     }
 }

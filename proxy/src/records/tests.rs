@@ -7,7 +7,7 @@ use bytes::Bytes;
 use headroom_shared::contract::id::{BlockId, DigestKey, FormId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::record::{CacheUsage, SentRecord};
-use headroom_shared::store::{EmbeddedStore, Entry, Key, Store, StoreError};
+use headroom_shared::store::{EmbeddedStore, Entry, Key, Life, Store, StoreError};
 
 use super::{PendingWrite, Records};
 use crate::dialect::DIALECTS;
@@ -102,9 +102,8 @@ impl Fixture {
         let value = Bytes::from(serde_json::to_vec(record).unwrap());
         self.store
             .write(&[Entry {
-                key,
                 rev: record.rev,
-                value,
+                ..Entry::without_revisions(key, value)
             }])
             .await
             .unwrap();
@@ -114,7 +113,7 @@ impl Fixture {
         let key = Key::Form(form_id(message, form));
         let value = Bytes::from(form.to_string());
         self.store
-            .write(&[Entry { key, rev: 0, value }])
+            .write(&[Entry::without_revisions(key, value)])
             .await
             .unwrap();
     }
@@ -255,6 +254,9 @@ async fn a_conversation_without_a_record_is_new() {
         opened: conversation(5).opening(),
         records: vec![(prefix, record(0, &[]))],
         chain: Vec::new(),
+        forms: Vec::new(),
+        life: Life::Full,
+        refused: Arc::default(),
     };
     records.enqueue_write(turn, false);
     records.flush_writes().await;
@@ -295,7 +297,13 @@ impl Store for Hanging {
     async fn write(&self, _: &[Entry]) -> Result<(), StoreError> {
         std::future::pending().await
     }
-    async fn touch(&self, _: &[Key]) -> Result<(), StoreError> {
+    async fn lives(&self, _: &[Key]) -> Result<Vec<Option<Life>>, StoreError> {
+        std::future::pending().await
+    }
+    async fn touch(&self, _: &[Key]) -> Result<Vec<bool>, StoreError> {
+        std::future::pending().await
+    }
+    async fn remove_provisional(&self, _: &[Key]) -> Result<(), StoreError> {
         std::future::pending().await
     }
     async fn ping(&self) -> Result<Option<headroom_shared::redis::Full>, StoreError> {
@@ -378,11 +386,7 @@ async fn what_is_not_what_its_key_says_counts_as_missing_and_is_counted() {
         (Key::Sent(other), record(0, &[]).to_stored(own).unwrap()),
         (Key::Form(form_id(0, 1)), b"another text".to_vec()),
     ];
-    let entries = entries.map(|(key, value)| Entry {
-        key,
-        rev: 0,
-        value: value.into(),
-    });
+    let entries = entries.map(|(key, value)| Entry::without_revisions(key, value.into()));
     fixture.store.write(&entries).await.unwrap();
     let records = fixture.records();
     let known = look_up(&records, 3).await;
@@ -404,6 +408,9 @@ async fn a_record_that_did_not_reach_the_store_goes_with_the_next_one() {
         opened: None,
         records: next.to_vec(),
         chain: known.chain,
+        forms: Vec::new(),
+        life: Life::Full,
+        refused: Arc::default(),
     };
     records.enqueue_write(turn, false);
     records.flush_writes().await;
@@ -440,11 +447,10 @@ async fn a_record_that_can_t_be_read_is_passed_over() {
     let key = Key::Sent(conversation(1).full_prefix().unwrap());
     fixture
         .store
-        .write(&[Entry {
+        .write(&[Entry::without_revisions(
             key,
-            rev: 0,
-            value: Bytes::from_static(b"{nonsense"),
-        }])
+            Bytes::from_static(b"{nonsense"),
+        )])
         .await
         .unwrap();
     let known = look_up(&fixture.records(), 1).await;
@@ -462,11 +468,7 @@ async fn a_form_that_is_not_what_its_id_says_is_as_good_as_gone() {
         ("unfit \" for a string", "unfit \" for a string", false),
     ] {
         let form = FormId::of(block, text);
-        let entry = Entry {
-            key: Key::Form(form),
-            rev: 0,
-            value: Bytes::from(stored),
-        };
+        let entry = Entry::without_revisions(Key::Form(form), Bytes::from(stored));
         records.store().write(&[entry]).await.unwrap();
         let (texts, answered) = records
             .forms([(form, block)].into_iter(), &mut records.budget())

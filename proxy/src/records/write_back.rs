@@ -83,8 +83,8 @@ pub(super) async fn write_back(
 /// Writes those of these entries that are not there.
 async fn write_missing(store: &dyn Store, batch: &[Entry]) -> Result<usize, StoreError> {
     let keys: Vec<Key> = batch.iter().map(|entry| entry.key).collect();
-    let there = store.contains(&keys).await?;
-    let missing = batch.iter().zip(there).filter(|(_, there)| !there);
+    let lives = store.lives(&keys).await?;
+    let missing = batch.iter().zip(lives).filter(|(_, life)| life.is_none());
     let missing: Vec<Entry> = missing.map(|(entry, _)| entry.clone()).collect();
     store.write(&missing).await?;
     Ok(missing.len())

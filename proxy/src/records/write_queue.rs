@@ -1,10 +1,12 @@
 //! Records that wait to be written to the store, in batches and without any request waiting for it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use headroom_shared::contract::id::PrefixId;
 use headroom_shared::contract::record::SentRecord;
+use headroom_shared::store::{Key, Life};
 use tokio::sync::Notify;
 
 /// How long records that are not urgent are gathered into one batch.
@@ -12,7 +14,7 @@ const BATCH_DELAY: Duration = Duration::from_millis(100);
 /// How many requests' records may wait. Above it a request's records stay in the local cache alone, until the session's next request.
 const CAPACITY: usize = 4096;
 
-/// The records of one request that are to be written.
+/// The records of one request that are to be written, and what else is in the store of it.
 #[derive(Debug)]
 pub(crate) struct PendingWrite {
     /// The conversation's opening, where the request goes beyond it.
@@ -20,6 +22,27 @@ pub(crate) struct PendingWrite {
     pub(crate) records: Vec<(PrefixId, SentRecord)>,
     /// The records that the request continues.
     pub(crate) chain: Vec<(PrefixId, Arc<SentRecord>)>,
+    /// The keys of the forms that it was first to use, and of the blocks that were sent in them: in the store already.
+    pub(crate) forms: Vec<Key>,
+    /// How long the records live: a provisional life until the request has ended.
+    pub(crate) life: Life,
+    /// Whether the provider has refused the request: then nothing is written of it, and what was written goes. It may be refused while
+    /// this waits.
+    pub(crate) refused: Arc<AtomicBool>,
+}
+
+impl PendingWrite {
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::SeqCst)
+    }
+
+    /// The records that were not there before the request.
+    pub(super) fn new_records(&self) -> impl Iterator<Item = &(PrefixId, SentRecord)> {
+        self.records.iter().filter(|(prefix, _)| {
+            let is_it = |(continued, _): &(PrefixId, _)| continued == prefix;
+            !self.chain.iter().any(is_it)
+        })
+    }
 }
 
 /// The writes that wait.

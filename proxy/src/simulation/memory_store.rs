@@ -20,10 +20,10 @@ pub(super) struct MemoryStore(HashMap<Key, (u32, Bytes)>);
 impl MemoryStore {
     /// Writes entries, but not over those of a higher revision.
     pub(super) fn write(&mut self, entries: &[Entry]) {
-        for Entry { key, rev, value } in entries {
-            let held = self.0.entry(*key).or_default();
-            if held.0 <= *rev {
-                *held = (*rev, value.clone());
+        for entry in entries {
+            let held = self.0.entry(entry.key).or_default();
+            if held.0 <= entry.rev {
+                *held = (entry.rev, entry.value.clone());
             }
         }
     }

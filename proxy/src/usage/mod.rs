@@ -1,4 +1,4 @@
-//! Reads the token usage from a provider's response while it is passed on to the client.
+//! Tells what became of a request at the provider, and reads the token usage from its response while that is passed on to the client.
 
 mod parser;
 
@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use headroom_shared::contract::record::CacheUsage;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt as _;
 
@@ -15,20 +15,40 @@ use crate::content_encoding::Decoder;
 use crate::dialect::Dialect;
 use crate::upstream::ResponseBody;
 
-/// Called once, when the response has ended or was given up, with the usage that it stated.
-pub(crate) type UsageCallback = Box<dyn FnOnce(Option<CacheUsage>) + Send>;
+/// What became of a request that the provider has responded to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outcome {
+    /// It was refused as it is: the provider has cached nothing of it, and binds nothing to it.
+    Refused,
+    /// Its response has ended or was given up, and stated this usage.
+    Ended(Option<CacheUsage>),
+}
+
+/// Called once, when the outcome is known.
+pub(crate) type OutcomeCallback = Box<dyn FnOnce(Outcome) + Send>;
+
+/// Whether a response with this status refuses the request as it is. One that asks to send the same again at another time does not.
+pub(crate) fn is_refusal(status: StatusCode) -> bool {
+    let again = [
+        StatusCode::REQUEST_TIMEOUT,
+        StatusCode::CONFLICT,
+        StatusCode::TOO_EARLY,
+        StatusCode::TOO_MANY_REQUESTS,
+    ];
+    status.is_client_error() && !again.contains(&status)
+}
 
 /// The body of a response with these headers, which is read for its usage while it is passed on untouched.
 pub(crate) fn tap(
     body: ResponseBody,
     headers: &HeaderMap,
     dialect: &'static dyn Dialect,
-    on_usage: UsageCallback,
+    on_outcome: OutcomeCallback,
 ) -> impl Body<Data = Bytes, Error = hyper::Error> + Send + 'static {
     let parser = UsageParser::new(headers, dialect);
     let mut tap = UsageTap {
         parser: parser.and_then(|parser| Decoder::new(headers, parser)),
-        on_usage: Some(on_usage),
+        on_outcome: Some(on_outcome),
     };
     body.inspect_frame(move |frame| tap.read(frame))
 }
@@ -37,7 +57,7 @@ pub(crate) fn tap(
 struct UsageTap {
     /// `None` for a response that can't be read.
     parser: Option<Decoder<UsageParser>>,
-    on_usage: Option<UsageCallback>,
+    on_outcome: Option<OutcomeCallback>,
 }
 
 impl UsageTap {
@@ -53,9 +73,9 @@ impl UsageTap {
 
 impl Drop for UsageTap {
     fn drop(&mut self) {
-        if let Some(on_usage) = self.on_usage.take() {
+        if let Some(on_outcome) = self.on_outcome.take() {
             let parser = self.parser.take().and_then(Decoder::finish);
-            on_usage(parser.and_then(UsageParser::usage));
+            on_outcome(Outcome::Ended(parser.and_then(UsageParser::usage)));
         }
     }
 }

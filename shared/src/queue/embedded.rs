@@ -15,9 +15,10 @@ use super::{
     Bounds, Depth, Element, Enqueued, Finished, Job, JobQueue, Loaded, Reaped, Retried, Timing,
     Totals, WorkQueue,
 };
+use crate::contract::id::PrefixId;
 use crate::contract::job::Envelope;
 use crate::contract::prefix::JobResult;
-use crate::store::{Entry, Store, StoreError};
+use crate::store::{Entry, Key, Life, Store, StoreError};
 
 /// Both sides of the queue: [`JobQueue`] and [`WorkQueue`]. There is one worker, this process.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ struct QueuedJob {
     element: Element,
     envelope: Envelope,
     payload: Bytes,
+    /// Whether nobody wants its result any more.
+    withdrawn: bool,
 }
 
 #[derive(Debug, Default)]
@@ -109,6 +112,34 @@ impl EmbeddedQueue {
         state.active.insert(element.clone(), job);
         Some(element)
     }
+
+    /// Writes the result of this prefix's job. While it is not known whether its request is refused, it lives no longer than the request's
+    /// record.
+    async fn write_result(
+        &self,
+        prefix: PrefixId,
+        entries: Vec<ResultEntry<'_>>,
+    ) -> Result<(), StoreError> {
+        let record = [Key::Sent(prefix)];
+        let is = |lives: Vec<Option<Life>>, life| lives == [Some(life)];
+        let is_provisional = is(self.store.lives(&record).await?, Life::Provisional);
+        let life = if is_provisional {
+            Life::Provisional
+        } else {
+            Life::Full
+        };
+        let entry = |(key, value): ResultEntry<'_>| {
+            Entry::without_revisions(key, value.into_owned().into()).with_life(life)
+        };
+        let entries: Vec<Entry> = entries.into_iter().map(entry).collect();
+        self.store.write(&entries).await?;
+        // The request may have been accepted while this was written.
+        if is_provisional && is(self.store.lives(&record).await?, Life::Full) {
+            let keys: Vec<Key> = entries.iter().map(|entry| entry.key).collect();
+            self.store.touch(&keys).await?;
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -133,11 +164,23 @@ impl JobQueue for EmbeddedQueue {
             element: Element::new(line.into()),
             envelope: envelope.clone(),
             payload,
+            withdrawn: false,
         });
         state.totals.enqueued += 1;
         drop(state);
         self.arrived.notify_waiters();
         Ok(Enqueued::Queued)
+    }
+
+    async fn withdraw(&self, envelope: &Envelope) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let is_other = |job: &QueuedJob| job.envelope.id != envelope.id;
+        state.waiting.retain(is_other);
+        state.delayed.retain(|(_, job)| is_other(job));
+        if let Some(running) = state.active.values_mut().find(|job| !is_other(job)) {
+            running.withdrawn = true;
+        }
+        Ok(())
     }
 
     async fn drop_if_full(&self) -> bool {
@@ -201,12 +244,15 @@ impl WorkQueue for EmbeddedQueue {
         result: &JobResult,
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
-        let entries = job.result_entries(result, &self.bounds)?.into_iter();
-        let entry = |(key, value): ResultEntry<'_>| {
-            Entry::without_revisions(key, value.into_owned().into())
+        let is_withdrawn = {
+            let state = self.state();
+            let held = state.active.get(&job.element);
+            held.is_some_and(|held| held.withdrawn)
         };
-        let entries: Vec<Entry> = entries.map(entry).collect();
-        self.store.write(&entries).await?;
+        if !is_withdrawn {
+            let entries = job.result_entries(result, &self.bounds)?;
+            self.write_result(job.envelope.prefix, entries).await?;
+        }
         let finished = self.state().end(&job.element);
         Ok((finished, and_claim.then(|| self.claim_next()).flatten()))
     }

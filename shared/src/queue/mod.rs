@@ -99,6 +99,12 @@ pub trait JobQueue: Send + Sync + std::fmt::Debug {
     /// When the queue can't be reached or its memory is full. The job may be there all the same.
     async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError>;
 
+    /// Deletes a job that was pushed, because its request was refused. If a worker runs it, its result is not stored.
+    ///
+    /// # Errors
+    /// When the queue can't be reached. The job may be deleted all the same.
+    async fn withdraw(&self, envelope: &Envelope) -> Result<(), StoreError>;
+
     /// Whether the queue is full, so that a job need not even be built; then the job is counted as dropped. A queue behind a network is
     /// asked only where it dropped the last job; where it can't be reached, this is false.
     async fn drop_if_full(&self) -> bool;

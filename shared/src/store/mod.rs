@@ -36,6 +36,25 @@ pub enum Key {
     SentForm(SentBlockId),
 }
 
+/// How long an entry lives after its write, if it is not used again. No write makes a life shorter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Life {
+    /// At most [`MAX_PROVISIONAL_LIFE`], because the request that it is written for may still be refused.
+    Provisional,
+    /// The store's retention.
+    #[default]
+    Full,
+}
+
+/// The longest provisional life: more than any response takes. It is half of the retention where that is shorter.
+pub const MAX_PROVISIONAL_LIFE: Duration = Duration::from_secs(3600);
+
+/// The provisional life in a store of this retention.
+pub(crate) fn provisional_life_ms(retention_ms: u64) -> u64 {
+    let max = u64::try_from(MAX_PROVISIONAL_LIFE.as_millis()).unwrap_or(u64::MAX);
+    max.min(retention_ms / 2)
+}
+
 /// One entry to write.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -45,13 +64,27 @@ pub struct Entry {
     pub rev: u32,
     /// Its value.
     pub value: Bytes,
+    /// How long it lives.
+    pub life: Life,
 }
 
 impl Entry {
     /// One without revisions, which is written whatever is there.
     #[must_use]
     pub const fn without_revisions(key: Key, value: Bytes) -> Self {
-        Self { key, rev: 0, value }
+        Self {
+            key,
+            rev: 0,
+            value,
+            life: Life::Full,
+        }
+    }
+
+    /// The same with this life.
+    #[must_use]
+    pub const fn with_life(mut self, life: Life) -> Self {
+        self.life = life;
+        self
     }
 
     /// Whether no store need compare revisions: the key's value is the same at every write, or the last one counts.
@@ -121,14 +154,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// When the store can't be reached.
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError>;
 
-    /// Whether there are entries under `keys`, in their order.
+    /// How long the entries under `keys` live, in their order; `None` where there is none. An entry that nobody has used for so long that no
+    /// more than a provisional life is left of it counts as provisional.
     ///
     /// # Errors
     /// When the store can't be reached.
-    async fn contains(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
-        let values = self.read(keys).await?;
-        Ok(values.iter().map(Option::is_some).collect())
-    }
+    async fn lives(&self, keys: &[Key]) -> Result<Vec<Option<Life>>, StoreError>;
 
     /// The same as [`Self::digest_key`], but while the store is away it waits until it is available. For callers with a time limit of their
     /// own.
@@ -147,7 +178,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         self.read(keys).await
     }
 
-    /// Writes all `entries` or none, in one round trip, and gives each a full life. When it returns, they outlive a kill of
+    /// Writes all `entries` or none, in one round trip, and gives each its life. When it returns, they outlive a kill of
     /// this process.
     ///
     /// # Errors
@@ -177,11 +208,18 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         self.write_within(entries, within).await
     }
 
-    /// Renews the life of each of `keys` that exists, as if it were written now. Expired entries stay expired. May be lost with the process.
+    /// Gives each of `keys` that exists a full life, as if it were written now, and tells which exist, in their order. Expired entries stay
+    /// expired. May be lost with the process.
     ///
     /// # Errors
     /// When the store can't be reached.
-    async fn touch(&self, keys: &[Key]) -> Result<(), StoreError>;
+    async fn touch(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError>;
+
+    /// Deletes those of `keys` that have a provisional life ([`Self::lives`]): no request that was accepted has used them.
+    ///
+    /// # Errors
+    /// When the store can't be reached.
+    async fn remove_provisional(&self, keys: &[Key]) -> Result<(), StoreError>;
 
     /// That the store evicts entries when it is full, if it does; nothing where it keeps them, and while that is not known. If it evicts,
     /// nothing new may rely on the store.

@@ -20,11 +20,7 @@ async fn main() -> anyhow::Result<()> {
         let name = format!("{name}-{number}");
         let mut id = [0; 16];
         id[..name.len()].copy_from_slice(name.as_bytes());
-        let entry = Entry {
-            key: Key::Form(FormId::from_bytes(id)),
-            rev: 0,
-            value: name.into(),
-        };
+        let entry = Entry::without_revisions(Key::Form(FormId::from_bytes(id)), name.into());
         store.write(&[entry]).await?;
         writeln!(std::io::stdout(), "{number}")?;
     }

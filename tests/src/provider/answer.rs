@@ -37,6 +37,8 @@ pub enum Reply {
     Late(oneshot::Receiver<()>),
     /// With this.
     Fixed(Response<Vec<u8>>),
+    /// With this, once the test has sent the signal.
+    FixedLate(oneshot::Receiver<()>, Response<Vec<u8>>),
     /// With this head at once and the pieces of the body when the test sends them.
     Gated(Response<mpsc::Receiver<Result<Bytes, Broken>>>),
     /// Never.
@@ -53,6 +55,17 @@ impl Reply {
     #[must_use]
     pub fn fixed(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Self {
         Self::Fixed(head(status, headers).map(|()| body.into()))
+    }
+
+    /// An empty answer of this status that comes when the test sends the signal.
+    ///
+    /// # Panics
+    /// When there is no such status.
+    #[must_use]
+    pub fn late(status: u16) -> (oneshot::Sender<()>, Self) {
+        let (signal, when) = oneshot::channel();
+        let response = head(status, &[]).map(|()| Vec::new());
+        (signal, Self::FixedLate(when, response))
     }
 
     /// An answer whose body the test sends piece by piece through the gate.

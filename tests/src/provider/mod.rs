@@ -298,6 +298,10 @@ async fn respond(
             says::well(received, &Says::Ok, usage)
         }
         Reply::Fixed(response) => response.map(|bytes| answer::whole(Bytes::from(bytes))),
+        Reply::FixedLate(when, response) => {
+            let _ = when.await;
+            response.map(|bytes| answer::whole(Bytes::from(bytes)))
+        }
         Reply::Gated(response) => response.map(|pieces| answer::gated(pieces, guard)),
         Reply::Hang => {
             let _held = guard;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use headroom_shared::contract::id::DigestKey;
-use headroom_shared::store::{Entry, Key, Store, StoreError};
+use headroom_shared::store::{Entry, Key, Life, Store, StoreError};
 
 #[derive(Debug, Default)]
 pub struct MemoryStore(Mutex<HashMap<Key, Bytes>>);
@@ -27,7 +27,18 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn touch(&self, _: &[Key]) -> Result<(), StoreError> {
+    async fn lives(&self, keys: &[Key]) -> Result<Vec<Option<Life>>, StoreError> {
+        let entries = self.0.lock().unwrap();
+        let life = |key: &Key| entries.contains_key(key).then_some(Life::Full);
+        Ok(keys.iter().map(life).collect())
+    }
+
+    async fn touch(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
+        let entries = self.0.lock().unwrap();
+        Ok(keys.iter().map(|key| entries.contains_key(key)).collect())
+    }
+
+    async fn remove_provisional(&self, _: &[Key]) -> Result<(), StoreError> {
         Ok(())
     }
 

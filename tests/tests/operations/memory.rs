@@ -159,10 +159,6 @@ async fn many_large_bodies_leave_room_for_others() {
     let provider = Sink::start().await;
     let proxy = Launch::proxy_to(provider.url())
         .set("HEADROOM_MAX_MEMORY", "128MiB")
-        .set(
-            "MIMALLOC_PURGE_DELAY",
-            std::env::var("MPD").unwrap_or("10".into()),
-        )
         .start()
         .await;
     let addr = proxy.addr();

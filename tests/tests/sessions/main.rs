@@ -8,6 +8,7 @@ mod fuzz_replay;
 mod lost_conversations;
 mod lost_data;
 mod markers_and_compaction;
+mod refused;
 mod replay;
 mod replicas;
 mod restart;

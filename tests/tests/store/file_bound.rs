@@ -26,11 +26,10 @@ fn file_bytes(folder: &Path) -> u64 {
 fn entry(random: &mut Random, bytes: usize) -> Entry {
     let id = u128::from(random.any()) << 64 | u128::from(random.any());
     let value: Bytes = random.any().to_le_bytes().repeat(bytes / 8 + 1).into();
-    Entry {
-        key: Key::Form(FormId::from_bytes(id.to_be_bytes())),
-        rev: 0,
-        value: value.slice(..bytes),
-    }
+    Entry::without_revisions(
+        Key::Form(FormId::from_bytes(id.to_be_bytes())),
+        value.slice(..bytes),
+    )
 }
 
 /// Sizes as they come: most forms have a few thousand bytes, few have many.

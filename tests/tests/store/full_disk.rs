@@ -18,11 +18,10 @@ const SIZE: &str = "8m";
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 fn entry(number: u128) -> Entry {
-    Entry {
-        key: Key::Form(FormId::from_bytes(number.to_be_bytes())),
-        rev: 0,
-        value: vec![b'x'; 10_000].into(),
-    }
+    Entry::without_revisions(
+        Key::Form(FormId::from_bytes(number.to_be_bytes())),
+        vec![b'x'; 10_000].into(),
+    )
 }
 
 fn open(disk: &SmallDisk) -> EmbeddedStore {

@@ -9,24 +9,29 @@ use crate::queue::limits::ms;
 use crate::queue::work_queue::ResultEntry;
 use crate::queue::{Element, Finished};
 use crate::redis::Retry;
-use crate::store::StoreError;
+use crate::store::{StoreError, provisional_life_ms};
 
 impl RedisWorkQueue {
-    /// Writes a job's result, which is the same however often it is written.
+    /// Writes a job's result, which is the same however often it is written. What is new of it has a provisional life.
     pub(super) async fn write_result(&self, entries: &[ResultEntry<'_>]) -> Result<(), StoreError> {
+        let life = provisional_life_ms(ms(self.bounds.result_ttl));
         let mut write = redis::pipe();
         for (key, value) in entries {
-            let set = write.cmd("SET").arg(self.keys.entry(*key)).arg(&**value);
-            set.arg("PX").arg(ms(self.bounds.result_ttl)).ignore();
+            let name = self.keys.entry(*key);
+            let replace = write.cmd("SET").arg(&name).arg(&**value);
+            replace.arg("XX").arg("KEEPTTL").ignore();
+            let add = write.cmd("SET").arg(&name).arg(&**value);
+            add.arg("NX").arg("PX").arg(life).ignore();
         }
         self.pool.query("write a result", Retry::Once, &write).await
     }
 
-    /// Acknowledges a job, writes its result, and claims the next element if `and_claim` says so.
+    /// Acknowledges a job, writes its result unless that `is_written`, gives it its life, and claims the next element if `and_claim` says
+    /// so.
     pub(super) async fn acknowledge(
         &self,
         (element, envelope): (&Element, &Envelope),
-        entries: &[ResultEntry<'_>],
+        (entries, is_written): (&[ResultEntry<'_>], bool),
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
         let adopted = and_claim.then(|| self.held().next_adopted()).flatten();
@@ -38,15 +43,19 @@ impl RedisWorkQueue {
             .key(self.keys.stats())
             .key(self.keys.jobs())
             .key(self.keys.paused())
+            .key(self.keys.sent(envelope.prefix))
             .arg(element.bytes())
             .arg(&envelope.id)
             .arg(self.keys.done())
             .arg(envelope.prefix.to_string())
             .arg(envelope.bytes)
             .arg(u8::from(and_claim && adopted.is_none()))
-            .arg(ms(self.bounds.result_ttl));
+            .arg(ms(self.bounds.result_ttl))
+            .arg(provisional_life_ms(ms(self.bounds.result_ttl)))
+            .arg(if is_written { entries.len() } else { 0 });
         for (key, value) in entries {
-            script.key(self.keys.entry(*key)).arg(&**value);
+            let value = if is_written { &[] } else { &**value };
+            script.key(self.keys.entry(*key)).arg(value);
         }
         let before = self.pool.generation();
         let reply = self.pool.query("finish a job", Retry::Once, &script);

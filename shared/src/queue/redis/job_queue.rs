@@ -127,8 +127,7 @@ impl RedisJobQueue {
 #[async_trait]
 impl JobQueue for RedisJobQueue {
     async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError> {
-        let element =
-            serde_json::to_string(envelope).map_err(|error| StoreError::other(OPERATION, error))?;
+        let element = element(envelope)?;
         if element.len() > self.bounds.max_envelope_bytes {
             return Err(StoreError::other(OPERATION, "its envelope is too long"));
         }
@@ -160,6 +159,31 @@ impl JobQueue for RedisJobQueue {
             OPERATION,
             "its prefix comes and goes too fast",
         ))
+    }
+
+    async fn withdraw(&self, envelope: &Envelope) -> Result<(), StoreError> {
+        let payload = self.keys.payload(&envelope.id);
+        let keys = [
+            self.keys.jobs(),
+            self.keys.delayed(),
+            self.keys.dead(),
+            self.keys.pending(envelope.prefix),
+            payload.clone(),
+            self.keys.crashes(),
+            self.keys.attempts(),
+            self.keys.stats(),
+        ];
+        let (element, bytes) = (element(envelope)?, envelope.bytes.to_string());
+        let args = [element.as_bytes(), envelope.id.as_bytes(), bytes.as_bytes()];
+        let script = &*scripts::DROP;
+        let mut commands = scripts::pipeline(script, &keys, &args);
+        // Where a worker runs the job, this tells it that nobody wants the result.
+        commands.cmd("UNLINK").arg(payload).ignore();
+        let reply = self
+            .pool
+            .query_with_script("withdraw a job", script, &commands);
+        let _: (String,) = reply.await?;
+        Ok(())
     }
 
     async fn drop_if_full(&self) -> bool {
@@ -201,6 +225,11 @@ impl JobQueue for RedisJobQueue {
         };
         Ok((depth, totals(&stats)))
     }
+}
+
+/// The element of the queue that this envelope is.
+fn element(envelope: &Envelope) -> Result<String, StoreError> {
+    serde_json::to_string(envelope).map_err(|error| StoreError::other(OPERATION, error))
 }
 
 /// The counters by their names in the hash.

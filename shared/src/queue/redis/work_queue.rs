@@ -209,7 +209,8 @@ impl WorkQueue for RedisWorkQueue {
         }
         if payload.is_none() && has_result {
             // The job was done before.
-            self.acknowledge((element, &envelope), &[], false).await?;
+            self.acknowledge((element, &envelope), (&[], false), false)
+                .await?;
             return Ok(None);
         }
         Ok(Some(loaded(
@@ -241,16 +242,14 @@ impl WorkQueue for RedisWorkQueue {
         result: &JobResult,
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
-        let mut entries = job.result_entries(result, &self.bounds)?;
+        let entries = job.result_entries(result, &self.bounds)?;
         let bytes: usize = entries.iter().map(|(_, value)| value.len()).sum();
         // A script would copy a large result twice more, but only a script can write to a full Redis.
-        if bytes as u64 >= self.bounds.large_job_bytes && self.write_result(&entries).await.is_ok()
-        {
-            entries.clear();
-        }
+        let is_large = bytes as u64 >= self.bounds.large_job_bytes;
+        let is_written = is_large && self.write_result(&entries).await.is_ok();
         let and_claim = and_claim && self.pool.evicts().is_none();
-        self.acknowledge((&job.element, &job.envelope), &entries, and_claim)
-            .await
+        let (held, written) = ((&job.element, &job.envelope), (&entries[..], is_written));
+        self.acknowledge(held, written, and_claim).await
     }
 
     async fn retry(&self, job: &Job, reason: &str) -> Result<Retried, StoreError> {

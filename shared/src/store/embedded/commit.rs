@@ -10,7 +10,7 @@ use super::key_filter::KeyFilter;
 use super::room::{self, COMMIT_PAGES, MAX_DELETED_IN_STEP};
 use super::tables::{FileKey, RESERVE, USED, VALUES, file_key, stored_revision};
 use crate::runtime::clock::now_ms;
-use crate::store::Entry;
+use crate::store::{Entry, Life, provisional_life_ms};
 
 /// How many entries one step of a sweep or an eviction reads: that holds up other writes for a few milliseconds.
 pub(super) const STEP: usize = 1_000;
@@ -19,6 +19,7 @@ pub(super) const STEP: usize = 1_000;
 pub(super) enum Change {
     Write(Vec<Entry>),
     Touch(Vec<FileKey>),
+    RemoveProvisional(Vec<FileKey>),
     /// Delete the expired of the next [`STEP`] entries after this one, or from the first on.
     Sweep(Option<FileKey>),
     /// Nothing: only find out whether the file can still be written.
@@ -65,15 +66,20 @@ pub(super) fn commit<'c>(
         let mut tables = Tables::open(&transaction, &open.filter, now)?;
         // Used before this: expired.
         let expired = now.saturating_sub(retention_ms);
+        // Used at this time: as much is left of its life as a provisional one has.
+        let provisional = expired + provisional_life_ms(retention_ms);
         for change in changes {
             let mut swept = Swept::default();
             match change {
                 Change::Write(entries) => entries
                     .iter()
-                    .try_for_each(|entry| tables.write(entry, expired))?,
+                    .try_for_each(|entry| tables.write(entry, expired, provisional))?,
                 Change::Touch(keys) => {
                     keys.iter().try_for_each(|key| tables.touch(key, expired))?
                 }
+                Change::RemoveProvisional(keys) => keys
+                    .iter()
+                    .try_for_each(|key| tables.remove_until(key, provisional))?,
                 Change::Sweep(after) => {
                     swept = tables.delete(after.as_ref(), expired, MAX_DELETED_IN_STEP)?;
                 }
@@ -169,7 +175,8 @@ impl<'t> Tables<'t> {
         Ok(used.is_some_and(|used| used.value() > expired))
     }
 
-    fn write(&mut self, entry: &Entry, expired: u64) -> Result<(), redb::Error> {
+    /// Writes an entry. What is used at `provisional` lives for as long as a provisional life.
+    fn write(&mut self, entry: &Entry, expired: u64, provisional: u64) -> Result<(), redb::Error> {
         let key = &file_key(entry.key);
         if !entry.has_no_revisions() && self.alive(key, expired)? {
             let stored = self.values.get(key)?;
@@ -182,7 +189,30 @@ impl<'t> Tables<'t> {
         let replaced = self.values.insert(key, &entry.value[..])?;
         self.freed += replaced.map_or(0, |value| room::block(value.value().len()));
         self.taken += room::block(entry.value.len());
-        self.used.insert(key, self.now)?;
+        let used = match entry.life {
+            Life::Full => self.now,
+            Life::Provisional => {
+                let before = self.used.get(key)?.map(|used| used.value());
+                before.unwrap_or_default().max(provisional)
+            }
+        };
+        self.used.insert(key, used)?;
+        Ok(())
+    }
+
+    /// Deletes an entry that was last used at `until` or before.
+    fn remove_until(&mut self, key: &FileKey, until: u64) -> Result<(), redb::Error> {
+        let used = self.used.get(key)?.map(|used| used.value());
+        if used.is_some_and(|used| used <= until) {
+            self.remove(key)?;
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &FileKey) -> Result<(), redb::Error> {
+        self.used.remove(key)?;
+        let value = self.values.remove(key)?;
+        self.freed += value.map_or(0, |value| room::block(value.value().len()));
         Ok(())
     }
 
@@ -215,11 +245,7 @@ impl<'t> Tables<'t> {
                 found.push(*key.value());
             }
         }
-        for key in &found {
-            self.used.remove(key)?;
-            let value = self.values.remove(key)?;
-            self.freed += value.map_or(0, |value| room::block(value.value().len()));
-        }
+        found.iter().try_for_each(|key| self.remove(key))?;
         Ok(Swept {
             deleted: found.len(),
             last: last.filter(|_| !ended),

@@ -41,7 +41,7 @@ use self::access::Access;
 use self::commit::{Change, Swept};
 use self::tables::{FileKey, USED, VALUES, file_key};
 use self::writer::{MAX_BATCH, Request, WRITING, What, Writer};
-use super::{Entry, Key, SecretCheck, Store, StoreError};
+use super::{Entry, Key, Life, SecretCheck, Store, StoreError, provisional_life_ms};
 use crate::contract::id::DigestKey;
 use crate::redis::Full;
 use crate::runtime::clock::now_ms;
@@ -237,10 +237,25 @@ impl Store for EmbeddedStore {
             .unwrap_or_else(|_| Err(StoreError::timeout(WRITING, within)))
     }
 
-    async fn touch(&self, keys: &[Key]) -> Result<(), StoreError> {
+    async fn lives(&self, keys: &[Key]) -> Result<Vec<Option<Life>>, StoreError> {
+        self.access.note_use();
+        let retention_ms = self.retention_ms;
+        let keys: Vec<FileKey> = keys.iter().copied().map(file_key).collect();
+        self.read_database(move |database| lives(database, &keys, retention_ms))
+            .await
+    }
+
+    async fn touch(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
+        let lives = self.lives(keys).await?;
+        let keys = keys.iter().copied().map(file_key).collect();
+        self.change(Change::Touch(keys)).await?;
+        Ok(lives.iter().map(Option::is_some).collect())
+    }
+
+    async fn remove_provisional(&self, keys: &[Key]) -> Result<(), StoreError> {
         self.access.note_use();
         let keys = keys.iter().copied().map(file_key).collect();
-        self.change(Change::Touch(keys)).await.map(drop)
+        self.change(Change::RemoveProvisional(keys)).await.map(drop)
     }
 
     async fn ping(&self) -> Result<Option<Full>, StoreError> {
@@ -288,6 +303,24 @@ fn read(
         .collect()
 }
 
+fn lives(
+    database: &Database,
+    keys: &[FileKey],
+    retention_ms: u64,
+) -> Result<Vec<Option<Life>>, redb::Error> {
+    let expired = now_ms().saturating_sub(retention_ms);
+    let provisional = expired + provisional_life_ms(retention_ms);
+    let used = database.begin_read()?.open_table(USED)?;
+    let life = |used: u64| match used {
+        used if used <= expired => None,
+        used if used <= provisional => Some(Life::Provisional),
+        _ => Some(Life::Full),
+    };
+    keys.iter()
+        .map(|key| Ok(used.get(key)?.and_then(|used| life(used.value()))))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -306,11 +339,7 @@ mod tests {
     }
 
     fn entry(name: u8, value: &'static str) -> Entry {
-        Entry {
-            key: form(name),
-            rev: 0,
-            value: value.into(),
-        }
+        Entry::without_revisions(form(name), value.into())
     }
 
     async fn read_one(store: &EmbeddedStore, name: u8) -> Option<Bytes> {

@@ -332,7 +332,7 @@ fn wanted(batch: &[Waiting]) -> u64 {
             .iter()
             .map(|entry| room::block(entry.value.len()))
             .sum(),
-        Change::Touch(_) | Change::Sweep(_) | Change::Check => 0,
+        Change::Touch(_) | Change::RemoveProvisional(_) | Change::Sweep(_) | Change::Check => 0,
     });
     RESERVE_BYTES + blocks.sum::<u64>()
 }

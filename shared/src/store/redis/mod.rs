@@ -11,13 +11,16 @@ use bytes::Bytes;
 use redis::{Script, ScriptInvocation, pipe};
 
 use self::identity::DataName;
-use super::{Entry, Generation, Key, SecretCheck, Store, StoreError};
+use super::{Entry, Generation, Key, Life, SecretCheck, Store, StoreError, provisional_life_ms};
 use crate::contract::id::DigestKey;
 use crate::contract::keys::Keys;
 use crate::redis::{Evicts, Full, RedisPool, RedisUrl, Retry, unix_ms};
 
 /// How long a response may take where the caller sets no shorter budget: enough for 5 MB over a slow line.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What PTTL returns where there is no such key.
+const NO_KEY: i64 = -2;
 
 /// The names of operations in errors.
 const READ_SECRET: &str = "reading the deployment's secret";
@@ -33,6 +36,7 @@ pub struct RedisStore {
     keys: Keys,
     retention_ms: u64,
     write_script: Script,
+    remove_provisional_script: Script,
     identity_script: Script,
     data: DataName,
     /// The last reading of Redis's clock, in milliseconds since 1970, and when it arrived here.
@@ -51,6 +55,7 @@ impl RedisStore {
                 .unwrap_or(u64::MAX)
                 .max(1),
             write_script: Script::new(include_str!("write.lua")),
+            remove_provisional_script: Script::new(include_str!("remove_provisional.lua")),
             identity_script: identity::script(),
             data: DataName::default(),
             clock: Mutex::new(None),
@@ -78,6 +83,10 @@ impl RedisStore {
         for entry in entries {
             call.key(self.keys.entry(entry.key));
             call.arg(revision(entry));
+            match entry.life {
+                Life::Full => call.arg(""),
+                Life::Provisional => call.arg(provisional_life_ms(self.retention_ms)),
+            };
             call.arg(&entry.value[..]);
         }
         call
@@ -189,16 +198,23 @@ impl Store for RedisStore {
         self.data.settled_at()
     }
 
-    async fn contains(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
-        let mut pipeline = pipe();
-        for name in self.names(keys) {
-            pipeline.cmd("EXISTS").arg(name);
-        }
-        let operation = "asking Redis for keys";
+    async fn lives(&self, keys: &[Key]) -> Result<Vec<Option<Life>>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.pool.query(operation, Retry::Once, &pipeline).await
+        let mut pipeline = pipe();
+        for name in self.names(keys) {
+            pipeline.cmd("PTTL").arg(name);
+        }
+        let operation = "asking Redis for keys";
+        let left: Vec<i64> = self.pool.query(operation, Retry::Once, &pipeline).await?;
+        let provisional = provisional_life_ms(self.retention_ms);
+        let life = |left: &i64| match (*left, u64::try_from(*left)) {
+            (NO_KEY, _) => None,
+            (_, Ok(left)) if left <= provisional => Some(Life::Provisional),
+            _ => Some(Life::Full),
+        };
+        Ok(left.iter().map(life).collect())
     }
 
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
@@ -230,20 +246,30 @@ impl Store for RedisStore {
             .await
     }
 
-    async fn touch(&self, keys: &[Key]) -> Result<(), StoreError> {
+    async fn touch(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
         if keys.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut pipeline = pipe();
         for name in self.names(keys) {
-            pipeline
-                .cmd("PEXPIRE")
-                .arg(name)
-                .arg(self.retention_ms)
-                .ignore();
+            pipeline.cmd("PEXPIRE").arg(name).arg(self.retention_ms);
         }
         self.pool
             .query("touching entries in Redis", Retry::Once, &pipeline)
+            .await
+    }
+
+    async fn remove_provisional(&self, keys: &[Key]) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut call = self.remove_provisional_script.prepare_invoke();
+        for name in self.names(keys) {
+            call.key(name);
+        }
+        call.arg(provisional_life_ms(self.retention_ms));
+        self.pool
+            .query("deleting entries of a refused request", Retry::Once, &call)
             .await
     }
 

@@ -29,6 +29,8 @@ over_both! {
     many_keys_at_once
     nothing_to_do_is_done
     a_touch_gives_a_full_life_and_revives_nothing
+    a_provisional_entry_goes_unless_it_is_given_a_full_life
+    a_provisional_life_is_short_and_shortens_none
     the_secret_stays
     concurrent_writers_leave_the_highest_revision
     a_new_instance_finds_everything
@@ -179,6 +181,66 @@ async fn a_touch_gives_a_full_life_and_revives_nothing(place: &dyn Place) {
         read_one(&*store, sent("a")).await.is_some(),
         "the expired revision is forgotten"
     );
+}
+
+async fn a_provisional_entry_goes_unless_it_is_given_a_full_life(place: &dyn Place) {
+    let store = place.open(WEEK);
+    let provisional = |entry: Entry| entry.with_life(Life::Provisional);
+    let full = [entry(form("full"), 0, "a"), record("full", 0)];
+    store.write(&full).await.unwrap();
+    let entries = [
+        entry(form("full"), 0, "a"),
+        record("full", 1),
+        entry(form("touched"), 0, "b"),
+        record("written", 0),
+        entry(form("refused"), 0, "c"),
+        record("refused", 0),
+    ];
+    store.write(&entries.map(provisional)).await.unwrap();
+    let keys = [
+        form("full"),
+        sent("full"),
+        form("touched"),
+        sent("written"),
+        form("refused"),
+        sent("refused"),
+        form("absent"),
+    ];
+    let (long, short) = (Some(Life::Full), Some(Life::Provisional));
+    assert_eq!(
+        store.lives(&keys).await.unwrap(),
+        [long, long, short, short, short, short, None]
+    );
+    let exist = store.touch(&[form("absent"), form("touched")]).await;
+    assert_eq!(exist.unwrap(), [false, true]);
+    store.write(&[record("written", 0)]).await.unwrap();
+    store.remove_provisional(&keys).await.unwrap();
+    assert_eq!(
+        store.lives(&keys).await.unwrap(),
+        [long, long, long, long, None, None, None]
+    );
+    let kept = store.read(&[sent("full"), form("refused")]).await.unwrap();
+    assert_eq!(kept, [Some(record("full", 1).value), None]);
+    store.remove_provisional(&[]).await.unwrap();
+}
+
+async fn a_provisional_life_is_short_and_shortens_none(place: &dyn Place) {
+    // Where the retention is short, a provisional life is half of it.
+    let retention = Duration::from_secs(6);
+    let store = place.open(retention);
+    let written = Instant::now();
+    store.write(&[entry(form("full"), 0, "a")]).await.unwrap();
+    let entries = ["full", "short"].map(|name| entry(form(name), 0, "a"));
+    let entries = entries.map(|entry| entry.with_life(Life::Provisional));
+    store.write(&entries).await.unwrap();
+    until("a provisional entry expires", IN_TIME, async || {
+        read_one(&*store, form("short")).await.is_none()
+    })
+    .await;
+    assert!(written.elapsed() >= retention / 2);
+    if written.elapsed() < retention {
+        assert!(read_one(&*store, form("full")).await.is_some());
+    }
 }
 
 async fn the_secret_stays(place: &dyn Place) {

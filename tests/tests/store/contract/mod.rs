@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use headroom_shared::contract::id::{FormId, PrefixId};
 use headroom_shared::contract::keys::Keys;
-use headroom_shared::store::{EmbeddedStore, Entry, Key, RedisStore, Store};
+use headroom_shared::store::{EmbeddedStore, Entry, Key, Life, RedisStore, Store};
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::wait::until;
 
@@ -66,9 +66,8 @@ fn id(name: &str) -> [u8; 16] {
 
 fn entry(key: Key, rev: u32, value: impl Into<Bytes>) -> Entry {
     Entry {
-        key,
         rev,
-        value: value.into(),
+        ..Entry::without_revisions(key, value.into())
     }
 }
 

@@ -1,13 +1,30 @@
 -- Acknowledges a job, stores its result, and claims the next. LREM comes first: it needs no memory, and after a first write a
 -- script may complete even where Redis is full.
--- KEYS  1 active  2 payload of the job  3 crashes  4 attempts  5 stats  6 jobs  7 paused  8.. entries to write
--- ARGV  1 envelope  2 its id  3 channel  4 prefix  5 its bytes of text  6 1 to claim the next  7 the entries' life, ms
---       8.. the entries' values, in the order of KEYS
+-- KEYS  1 active  2 payload of the job  3 crashes  4 attempts  5 stats  6 jobs  7 paused  8 sent record of the prefix
+--       9.. the result's entries
+-- ARGV  1 envelope  2 its id  3 channel  4 prefix  5 its bytes of text  6 1 to claim the next  7 full life, ms
+--       8 provisional life, ms  9 how many of the entries, from the first on, are written already
+--       10.. the entries' values, in the order of KEYS; those of written ones are empty
 -- returns {1 if done, 0 if done again (the envelope was not in the list: another worker has it or had it), 1 if paused,
 --          the envelope claimed or nil}
 local mine = redis.call('LREM', KEYS[1], 1, ARGV[1])
-for i = 8, #KEYS do
-  redis.call('SET', KEYS[i], ARGV[i], 'PX', ARGV[7])
+local provisional = tonumber(ARGV[8])
+local function is_provisional(left)
+  return left >= 0 and left <= provisional
+end
+-- The job was withdrawn: its request was refused.
+local withdrawn = mine == 1 and redis.call('EXISTS', KEYS[2]) == 0
+-- While it is not known whether the request is refused, the result lives no longer than its record.
+local life = is_provisional(redis.call('PTTL', KEYS[8])) and provisional or tonumber(ARGV[7])
+for i = 9, #KEYS do
+  local left = redis.call('PTTL', KEYS[i])
+  if withdrawn then
+    if is_provisional(left) then redis.call('UNLINK', KEYS[i]) end
+  elseif i - 8 > tonumber(ARGV[9]) then
+    redis.call('SET', KEYS[i], ARGV[i + 1], 'PX', math.max(left, life))
+  elseif left < life then
+    redis.call('PEXPIRE', KEYS[i], life)
+  end
 end
 if mine == 1 then
   redis.call('UNLINK', KEYS[2])

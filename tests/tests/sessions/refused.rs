@@ -1,0 +1,208 @@
+//! What the provider refuses leaves nothing in the store or the queue, and takes nothing from others.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use headroom_tests::client::Client;
+use headroom_tests::conversation::{Conversation, Dialect, listing};
+use headroom_tests::http::is_deferred;
+use headroom_tests::process::Launch;
+use headroom_tests::provider::Reply;
+use headroom_tests::stage::Stage;
+use headroom_tests::wait;
+use serde_json::json;
+
+const UNAUTHORIZED: u16 = 401;
+
+/// A conversation with a block that is worth compressing.
+fn conversation(number: usize) -> Conversation {
+    Conversation::new(Dialect::ALL[number % 3], &format!("refused-{number}"))
+        .user(&format!("List the folder {number}."))
+        .tool(
+            "Bash",
+            &json!({"command": "ls -lR"}),
+            &listing(number, 6_000),
+        )
+}
+
+/// A cold start that is left to a worker.
+fn large(id: &str) -> Conversation {
+    let conversation =
+        Conversation::new(Dialect::Messages, id).user(&format!("Find the bug {id}."));
+    (0..4).fold(conversation, |it, seed| it.reads(seed, 20_000))
+}
+
+fn refuse(stage: &Stage) {
+    stage.provider.script(Reply::fixed(UNAUTHORIZED, &[], "{}"));
+}
+
+/// The keys of what is known of requests: all but those of the deployment and the workers.
+async fn keys(stage: &Stage) -> BTreeSet<String> {
+    let keys: Vec<String> = stage.redis().command(&["KEYS", "headroom:*"]).await;
+    let kinds = [
+        "sent",
+        "opened",
+        "form",
+        "sent-form",
+        "compressed",
+        "job",
+        "pending",
+    ];
+    let is_of_request = |key: &String| {
+        let kind = key.split(':').nth(1).unwrap();
+        kinds.contains(&kind) || key == "headroom:jobs"
+    };
+    keys.into_iter().filter(is_of_request).collect()
+}
+
+/// How long an entry of this key lives yet, in milliseconds.
+async fn left(stage: &Stage, key: &str) -> i64 {
+    stage.redis().command(&["PTTL", key]).await
+}
+
+/// More than a provisional life.
+const LONG_MS: i64 = 3_600_000;
+
+/// Those keys, if there are some and all have a full life.
+async fn all_live_fully(stage: &Stage) -> Option<BTreeSet<String>> {
+    let keys = keys(stage).await;
+    for key in &keys {
+        if left(stage, key).await <= LONG_MS {
+            return None;
+        }
+    }
+    (!keys.is_empty()).then_some(keys)
+}
+
+async fn until_keys_are(stage: &Stage, expected: &BTreeSet<String>) {
+    let equal = || async { (keys(stage).await == *expected).then_some(()) };
+    if wait::within(wait::DEADLINE, equal).await.is_none() {
+        let now = keys(stage).await;
+        let difference: Vec<_> = now.symmetric_difference(expected).take(9).collect();
+        panic!("{} keys, not {}: {difference:?}", now.len(), expected.len());
+    }
+}
+
+#[tokio::test]
+async fn refused_requests_leave_nothing_in_redis() {
+    let stage = Stage::with_redis(Launch::patient).await;
+    let mut kept = Client::new(conversation(0));
+    kept.turn(&stage).await;
+    let full = || all_live_fully(&stage);
+    let before = wait::eventually("what was accepted to have a full life", full).await;
+    for number in 1..=150 {
+        refuse(&stage);
+        let (decision, _) = stage.exchange(&conversation(number).call()).await;
+        assert_eq!(decision, "compressed", "{number}");
+    }
+    until_keys_are(&stage, &before).await;
+    // Nor does a refused turn of a conversation that goes on.
+    kept.grow(|it| {
+        it.tool(
+            "Bash",
+            &json!({"command": "ls -lR b"}),
+            &listing(1_000, 6_000),
+        )
+    });
+    refuse(&stage);
+    let (decision, refused) = stage.exchange(&kept.conversation.call()).await;
+    assert_eq!(decision, "compressed");
+    until_keys_are(&stage, &before).await;
+    // The same once more, accepted, in the same bytes.
+    let again = kept.turn(&stage).await;
+    assert_eq!(again.got, refused);
+}
+
+/// The bytes of all files in a folder.
+fn bytes_in(dir: &Path) -> u64 {
+    let files = std::fs::read_dir(dir).unwrap();
+    files
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum()
+}
+
+#[tokio::test]
+async fn refused_requests_do_not_grow_the_embedded_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let stage = Stage::embedded(|launch| {
+        launch
+            .patient()
+            .set("HEADROOM_DATA_DIR", dir.path().display())
+    })
+    .await;
+    let mut kept = Client::new(conversation(0));
+    kept.turn(&stage).await;
+    let before = bytes_in(dir.path());
+    for number in 1..=150 {
+        refuse(&stage);
+        let (decision, _) = stage.exchange(&conversation(number).call()).await;
+        assert_eq!(decision, "compressed", "{number}");
+    }
+    let grown = bytes_in(dir.path()) - before;
+    assert!(grown <= 1 << 20, "{grown} bytes");
+    kept.grow(|it| it.assistant("Well.").user("Go on."));
+    kept.turn(&stage).await;
+}
+
+#[tokio::test]
+async fn a_refused_cold_start_leaves_no_job_and_no_result() {
+    let deferring = |launch: Launch| {
+        let launch = launch.set("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", 5000);
+        launch.patient()
+    };
+    let mut stage = Stage::with_redis(deferring).await;
+    // While no worker runs: the job waits.
+    refuse(&stage);
+    assert!(is_deferred(&stage.exchange(&large("waits").call()).await.0));
+    until_keys_are(&stage, &BTreeSet::new()).await;
+    // The job is done before the provider refuses.
+    stage.start_worker().await;
+    let (signal, reply) = Reply::late(UNAUTHORIZED);
+    stage.provider.script(reply);
+    let refused = async {
+        stage.until_done(1).await;
+        signal.send(()).unwrap();
+    };
+    let call = large("late").call();
+    tokio::join!(stage.exchange(&call), refused);
+    until_keys_are(&stage, &BTreeSet::new()).await;
+    // And one that is accepted stays, with a full life.
+    let mut client = Client::uncached(large("accepted"));
+    stage.provider.cache(|cache| cache.turn_off());
+    client.turn(&stage).await;
+    let result = || async {
+        let kept = all_live_fully(&stage).await?;
+        let is_result = |key: &String| key.starts_with("headroom:compressed:");
+        kept.iter().any(is_result).then_some(())
+    };
+    wait::eventually("a result with a full life", result).await;
+    client.until_compressed(&stage).await;
+}
+
+#[tokio::test]
+async fn what_an_accepted_request_uses_too_stays() {
+    let stage = Stage::with_redis(Launch::patient).await;
+    let call = conversation(7).call();
+    // Two requests with the same text are under way; one is refused before the other is accepted.
+    let (first, reply) = Reply::late(UNAUTHORIZED);
+    stage.provider.script(reply);
+    let (second, reply) = Reply::late(200);
+    stage.provider.script(reply);
+    let both = async { tokio::join!(stage.send(&call), stage.send(&call)) };
+    let answers = async {
+        for _ in 0..2 {
+            stage.provider.next().await;
+        }
+        first.send(()).unwrap();
+        until_keys_are(&stage, &BTreeSet::new()).await;
+        second.send(()).unwrap();
+    };
+    tokio::join!(both, answers);
+    let full = || async {
+        let kept = all_live_fully(&stage).await?;
+        let has = |kind| kept.iter().any(|key| key.starts_with(kind));
+        (has("headroom:sent:") && has("headroom:form:")).then_some(())
+    };
+    wait::eventually("what the accepted one used to have a full life", full).await;
+}
