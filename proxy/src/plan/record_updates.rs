@@ -80,7 +80,10 @@ impl RecordUpdates {
 
     /// The records as entries of the store.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        entries(&self.records, self.opened)
+        let opened = self.opened.into_iter().map(opened_entry);
+        let records = self.records.iter();
+        let records = records.filter_map(|(prefix, record)| record_entry(*prefix, record));
+        opened.chain(records).collect()
     }
 
     /// Takes back what was changed since `before`. It may have reached the store all the same, so a record that had changed gets a higher
@@ -179,20 +182,6 @@ fn forms_from(known: &KnownPrefix, start: u32) -> BTreeMap<Place, FormId> {
     let forms =
         forms.filter(|(place, form)| place.message >= start && known.texts.contains_key(form));
     forms.map(|(place, form)| (*place, *form)).collect()
-}
-
-/// Records as entries of the store, and the openings of their conversations beyond which they lie.
-pub(crate) fn entries(
-    records: &[(PrefixId, SentRecord)],
-    opened: impl IntoIterator<Item = PrefixId>,
-) -> Vec<Entry> {
-    let records = records.iter();
-    let records = records.filter_map(|(prefix, record)| record_entry(*prefix, record));
-    opened
-        .into_iter()
-        .map(opened_entry)
-        .chain(records)
-        .collect()
 }
 
 /// A record as an entry of the store.

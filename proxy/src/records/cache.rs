@@ -23,7 +23,8 @@ const OPENINGS: usize = 4096;
 pub(super) struct Cache {
     records: Bounded<PrefixId, CachedRecord, Weights>,
     forms: Bounded<FormId, CachedForm, Weights>,
-    openings: Bounded<PrefixId, ()>,
+    /// Conversations that were looked up, and whether there are records of them beyond their openings.
+    openings: Bounded<PrefixId, bool>,
     /// Held while a record is changed by what it was.
     change: Mutex<()>,
 }
@@ -84,14 +85,14 @@ impl Cache {
         let CachedRecord {
             record, from_store, ..
         } = self.records.get(&prefix)?;
-        let is_provisional = from_store && record.usage.is_none() && !record.forms.is_empty();
-        Some((record, is_provisional))
+        let may_be_rolled_back = from_store && record.usage.is_none() && !record.forms.is_empty();
+        Some((record, may_be_rolled_back))
     }
 
     /// Whether the record of this prefix may be rolled back still, or may have been without the store knowing it.
-    pub(super) fn is_provisional(&self, prefix: PrefixId) -> bool {
+    pub(super) fn may_be_rolled_back(&self, prefix: PrefixId) -> bool {
         self.record(prefix)
-            .is_some_and(|(_, is_provisional)| is_provisional)
+            .is_some_and(|(_, may_be_rolled_back)| may_be_rolled_back)
     }
 
     /// Whether a cached record was here before this time.
@@ -214,22 +215,25 @@ impl Cache {
         self.forms.insert(id, CachedForm { block, text });
     }
 
-    /// All forms that are kept, with their texts.
-    pub(super) fn forms(&self) -> impl Iterator<Item = (FormId, Bytes)> {
-        self.forms.iter().map(|(id, form)| (id, form.text))
-    }
-
-    /// All records that are kept.
-    pub(super) fn records(&self) -> Vec<(PrefixId, Arc<SentRecord>)> {
+    /// All records that are kept, each with the life that it has in the store: a provisional one while its request is under way.
+    pub(super) fn records(&self) -> Vec<(PrefixId, Arc<SentRecord>, Life)> {
         let records = self.records.iter();
-        records
-            .map(|(prefix, cached)| (prefix, cached.record))
-            .collect()
+        let with_life = |(prefix, cached): (PrefixId, CachedRecord)| {
+            let is_settled = cached.from_store || cached.touched.is_some();
+            let life = if is_settled {
+                Life::Full
+            } else {
+                Life::Provisional
+            };
+            (prefix, cached.record, life)
+        };
+        records.map(with_life).collect()
     }
 
-    /// All openings of conversations that are kept.
+    /// The openings beyond which there are records.
     pub(super) fn opened(&self) -> impl Iterator<Item = PrefixId> {
-        self.openings.iter().map(|(opening, ())| opening)
+        let openings = self.openings.iter();
+        openings.filter_map(|(opening, is_opened)| is_opened.then_some(opening))
     }
 
     /// Drops everything.
@@ -243,8 +247,14 @@ impl Cache {
     /// Notes that a request's conversation was looked up.
     pub(super) fn note_opening(&self, scan: &Scan) {
         if let Some(opening) = scan.opening() {
-            self.openings.insert(opening, ());
+            let is_opened = self.openings.get(&opening).unwrap_or_default();
+            self.openings.insert(opening, is_opened);
         }
+    }
+
+    /// Notes that there are records beyond this opening.
+    pub(super) fn note_opened(&self, opening: PrefixId) {
+        self.openings.insert(opening, true);
     }
 
     /// Whether a conversation with this opening was looked up lately.

@@ -19,7 +19,7 @@ pub(super) const MAX_KEYS: usize = 512;
 pub(super) struct Lookup {
     pub(super) records: BTreeMap<usize, Arc<SentRecord>>,
     /// Records from the local cache that the process that made them may have rolled back since.
-    provisional: BTreeSet<usize>,
+    may_be_rolled_back: BTreeSet<usize>,
     pub(super) compressed: Option<CompressedPrefix>,
     /// Whether another process may have sent what follows the longest local record with blocks in other forms, although nothing in that
     /// record can change any more: it was rolled back here and perhaps not there, or the store has lost its data since.
@@ -36,7 +36,7 @@ impl Lookup {
         let local = |at: usize| local(scan.messages[at].boundary);
         let mut found = Self {
             records: BTreeMap::new(),
-            provisional: BTreeSet::new(),
+            may_be_rolled_back: BTreeSet::new(),
             compressed: None,
             may_be_contradicted: false,
         };
@@ -44,12 +44,12 @@ impl Lookup {
             .rev()
             .find(|at| local(*at).is_some());
         while let Some(last) = next
-            && let Some((record, is_provisional)) = local(last)
+            && let Some((record, may_be_rolled_back)) = local(last)
         {
             next = previous(last, &record);
             found.records.insert(last, record);
-            if is_provisional {
-                found.provisional.insert(last);
+            if may_be_rolled_back {
+                found.may_be_rolled_back.insert(last);
             }
         }
         found
@@ -75,7 +75,7 @@ impl Lookup {
             };
             if record.start == 0 && record.waiting {
                 keys.extend([Key::Sent(boundary(last)), Key::Compressed(boundary(last))]);
-            } else if self.provisional.contains(&last) {
+            } else if self.may_be_rolled_back.contains(&last) {
                 keys.push(Key::Sent(boundary(last)));
             }
             next = previous(last, record);

@@ -183,7 +183,7 @@ impl Records {
         let (texts, answered) = self.forms(forms, budget).await;
         known.texts = texts;
         known.note_missing_texts();
-        known.note_uncertain(|prefix| self.cache.is_provisional(prefix));
+        known.note_uncertain(|prefix| self.cache.may_be_rolled_back(prefix));
         // A store that evicts may have had what it does not hold, and may drop what it is given.
         known.complete &= answered && self.store.evicts().is_none();
         known

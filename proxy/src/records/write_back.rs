@@ -1,15 +1,15 @@
 //! Writes what the local cache holds to a store that may lack some of it, without taking back what other processes have written there.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use headroom_shared::contract::id::{FormId, PrefixId};
 use headroom_shared::contract::record::SentRecord;
-use headroom_shared::store::{Entry, Key, Store, StoreError};
+use headroom_shared::store::{Entry, Key, Life, Store, StoreError};
 
 use super::cache::Cache;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::plan::record_updates::entries;
+use crate::plan::record_updates::{opened_entry, record_entry};
 use crate::scan::Scan;
 
 /// How many entries are compared and written at once.
@@ -19,40 +19,57 @@ const BATCH: usize = 256;
 #[derive(Debug)]
 pub(super) struct Known {
     forms: Vec<Entry>,
-    records: Vec<(PrefixId, Arc<SentRecord>)>,
+    records: Vec<KnownRecord>,
     opened: Vec<Entry>,
 }
 
+/// A record, and how long it is to live.
+type KnownRecord = (PrefixId, Arc<SentRecord>, Life);
+
 impl Known {
-    /// All that the local cache holds.
+    /// All that the local cache holds: its records, and the forms that they name.
     pub(super) fn all(cache: &Cache) -> Self {
-        Self::of(cache.forms(), cache.records(), cache.opened())
+        let records = cache.records();
+        let mut forms: HashMap<FormId, Life> = HashMap::new();
+        for (_, record, life) in &records {
+            for form in record.forms.values() {
+                let longest = forms.entry(*form).or_insert(*life);
+                *longest = *life.max(longest);
+            }
+        }
+        let forms = forms.into_iter();
+        let forms = forms.filter_map(|(id, life)| {
+            Some(Entry::without_revisions(Key::Form(id), cache.form_text(id)?).with_life(life))
+        });
+        Self {
+            forms: forms.collect(),
+            opened: cache.opened().map(opened_entry).collect(),
+            records,
+        }
     }
 
     /// The records that the local cache holds.
     pub(super) fn all_records(cache: &Cache) -> Self {
-        Self::of([], cache.records(), [])
+        Self {
+            forms: Vec::new(),
+            records: cache.records(),
+            opened: Vec::new(),
+        }
     }
 
     /// What is known of one request's prefix.
     pub(super) fn of_prefix(scan: &Scan, known: &KnownPrefix) -> Self {
-        let texts = known.texts.iter().map(|(id, text)| (*id, text.clone()));
+        let texts = known.texts.iter();
+        let records = known.chain.iter();
         let opening = scan.opening().filter(|_| !known.chain.is_empty());
-        Self::of(texts, known.chain.clone(), opening)
-    }
-
-    fn of(
-        forms: impl IntoIterator<Item = (FormId, Bytes)>,
-        records: Vec<(PrefixId, Arc<SentRecord>)>,
-        opened: impl IntoIterator<Item = PrefixId>,
-    ) -> Self {
-        let forms = forms.into_iter();
         Self {
-            forms: forms
-                .map(|(id, text)| Entry::without_revisions(Key::Form(id), text))
+            forms: texts
+                .map(|(id, text)| Entry::without_revisions(Key::Form(*id), text.clone()))
                 .collect(),
-            records,
-            opened: entries(&[], opened),
+            records: records
+                .map(|(prefix, record)| (*prefix, record.clone(), Life::Full))
+                .collect(),
+            opened: opening.into_iter().map(opened_entry).collect(),
         }
     }
 }
@@ -94,22 +111,25 @@ async fn write_missing(store: &dyn Store, batch: &[Entry]) -> Result<usize, Stor
 async fn write_records(
     store: &dyn Store,
     cache: &Cache,
-    batch: &[(PrefixId, Arc<SentRecord>)],
+    batch: &[KnownRecord],
 ) -> Result<usize, StoreError> {
-    let keys: Vec<Key> = batch.iter().map(|(prefix, _)| Key::Sent(*prefix)).collect();
+    let keys: Vec<Key> = batch
+        .iter()
+        .map(|(prefix, ..)| Key::Sent(*prefix))
+        .collect();
     let found = store.read(&keys).await?;
     let lacked = found.iter().filter(|found| found.is_none()).count();
     let mut updated = Vec::new();
-    for ((prefix, own), found) in batch.iter().zip(found) {
+    for ((prefix, own, life), found) in batch.iter().zip(found) {
         let found = found.and_then(|found| SentRecord::from_stored(*prefix, &found).ok());
         if let Some(found) = &found {
             cache.insert_read(*prefix, found.clone());
         }
         if let Some(record) = restored(own, found) {
-            updated.push((*prefix, record));
+            updated.extend(record_entry(*prefix, &record).map(|entry| entry.with_life(*life)));
         }
     }
-    store.write(&entries(&updated, None)).await?;
+    store.write(&updated).await?;
     Ok(lacked)
 }
 

@@ -69,17 +69,20 @@ impl Records {
         if records.is_empty() {
             return;
         }
-        let opened = opened.into_iter();
-        let opened = opened.map(|(opening, life)| opened_entry(opening).with_life(life));
+        let opened_entries = opened.iter();
+        let opened_entries =
+            opened_entries.map(|(opening, life)| opened_entry(*opening).with_life(*life));
         let entries = records.iter().filter_map(|(prefix, (record, life))| {
             Some(record_entry(*prefix, record)?.with_life(*life))
         });
-        let entries: Vec<Entry> = opened.chain(entries).collect();
+        let entries: Vec<Entry> = opened_entries.chain(entries).collect();
         match self.store.write(&entries).await {
             Ok(()) => {
                 for (prefix, (record, life)) in &records {
                     self.cache.mark_stored(*prefix, record, *life);
                 }
+                let accepted = opened.into_iter().filter(|(_, life)| *life == Life::Full);
+                accepted.for_each(|(opening, _)| self.cache.note_opened(opening));
             }
             Err(error) => {
                 tracing::debug!(%error, "could not write sent records: they are tried again with the next turn");

@@ -128,13 +128,14 @@ async fn a_body_that_is_mostly_packing_is_not_unpacked() {
     let packed = gzipped(&repeated(open, "1,", "]}]}", 16 << 20));
     let mut stage = Stage::embedded(|launch| launch).await;
     let before = peak_of_small(&mut stage).await;
-    for _ in 0..3 {
+    for requests in 1..=3 {
         let call = Call::post(MESSAGES, packed.clone()).header("content-encoding", "gzip");
         let (decision, sent) = stage.exchange(&call).await;
         assert_eq!((decision.as_str(), sent), ("forwarded", packed.clone()));
+        // Each may be decoded on another thread, whose memory is kept for its next one.
+        let taken = peak(stage.proxy()) - before;
+        assert!(taken <= requests * 8 * MB, "{taken} bytes for {requests}");
     }
-    let taken = peak(stage.proxy()) - before;
-    assert!(taken <= 8 * MB, "{taken} bytes for {}", packed.len());
 }
 
 #[tokio::test]
