@@ -39,10 +39,10 @@ pub use deadline::Deadline;
 pub use earlier::Earlier;
 
 use size::Costed;
-use wrapper::WrappedText;
+use wrapper::{Wrapped, WrappedForm};
 
 /// Version of the forms that [`compress`] makes. It changes whenever the same block may get another form.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// What every header begins with.
 const OPENING: &str = "[headroom: ";
@@ -50,8 +50,11 @@ const OPENING: &str = "[headroom: ";
 /// At least as many headers as any plan can make.
 const MAX_HEADERS: usize = 8;
 
-/// The compressors of each plan, in the order in which they are applied.
-const PLANS: [&[&dyn Compressor]; 4] = [
+/// Compressors in the order in which they are applied.
+type Plan = &'static [&'static dyn Compressor];
+
+/// All plans. The first two are for texts that are of one kind as a whole, the third is for files with line numbers.
+const PLANS: [Plan; 4] = [
     &[&duplicate::Duplicate],
     &[&json::Json],
     &[&line_numbers::LineNumbers, &references::References],
@@ -133,15 +136,12 @@ pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> 
     let readable = ansi::readable(block);
     let colourless =
         matches!(readable, Cow::Owned(_)).then(|| Costed::new(ansi::coloured_form(&readable)));
-    let of_colourless = colourless.as_ref().and_then(|text| cheapest(text, earlier));
-    let of_wrapped = WrappedText::split(text)
-        .filter(|wrapped| !wrapped.core.starts_with(OPENING))
-        .and_then(|wrapped| {
-            let form = cheapest(&Costed::new(&*wrapped.core), earlier)?;
-            Some(Costed::new(wrapped.to_form(&form.text)))
-        });
+    let of_colourless = colourless
+        .as_ref()
+        .and_then(|text| cheapest(&PLANS, text, earlier));
+    let of_wrapped = form_of_wrapped(text, earlier, 1);
     let forms = [
-        cheapest(&original, earlier),
+        cheapest(&PLANS, &original, earlier),
         of_colourless,
         colourless,
         of_wrapped,
@@ -181,12 +181,21 @@ pub fn gives_back(form: &str, block: Source<'_>, earlier: &Earlier) -> bool {
 ///
 /// If `form` is not a form, or not one of this version and this `earlier`.
 pub fn expand(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
+    expand_within(form, earlier, 1)
+}
+
+/// [`expand`], where the form is this deep within others.
+fn expand_within(form: &str, earlier: &Earlier, depth: usize) -> Result<String, ExpandError> {
     let Some((header, body)) = split_header(form) else {
         return Err(ExpandError::NotAForm);
     };
-    match WrappedText::from_form(header, body) {
-        Some(wrapped) => Ok(wrapped.restore(&undo_all(&wrapped.core, earlier)?)),
-        None => undo_all(form, earlier),
+    match WrappedForm::read(header, body) {
+        Some(wrapped) if !wrapped.has_header => Ok(wrapped.restore(wrapped.inside)),
+        Some(wrapped) if depth <= wrapper::MAX_DEPTH => {
+            let inside = expand_within(wrapped.inside, earlier, depth + 1)?;
+            Ok(wrapped.restore(&inside))
+        }
+        _ => undo_all(form, earlier),
     }
 }
 
@@ -210,9 +219,35 @@ fn undo_all(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
     }
 }
 
-/// The cheapest result of all plans, if any has one.
-fn cheapest(text: &Costed<'_>, earlier: &Earlier) -> Option<Costed<'static>> {
-    PLANS
+/// The form of a text that has something around it, this deep within others.
+fn form_of_wrapped(text: &str, earlier: &Earlier, depth: usize) -> Option<Costed<'static>> {
+    let wrapped = Wrapped::split(text)?;
+    let inside = Costed::new(&*wrapped.inside);
+    // What is on lines of its own gets the same from the other plans within the whole text.
+    let plans = match (wrapped.is_string(), size::is_numbered(&inside.text)) {
+        (true, _) => &PLANS[..],
+        (false, true) => &PLANS[..3],
+        (false, false) => &PLANS[..2],
+    };
+    let own = cheapest(plans, &inside, earlier);
+    let deeper =
+        (depth < wrapper::MAX_DEPTH).then(|| form_of_wrapped(&inside.text, earlier, depth + 1));
+    let forms = [own, deeper.flatten()];
+    let form = forms
+        .into_iter()
+        .flatten()
+        .filter(|form| form.cost < inside.cost)
+        .min_by_key(|form| form.cost);
+    match form {
+        Some(form) => Some(wrapped.with_form(&form.text)),
+        None => wrapped.unescaped(),
+    }
+    .map(Costed::new)
+}
+
+/// The cheapest result of these plans, if any has one.
+fn cheapest(plans: &[Plan], text: &Costed<'_>, earlier: &Earlier) -> Option<Costed<'static>> {
+    plans
         .iter()
         .filter_map(|plan| apply(plan, text, earlier))
         .min_by_key(|form| form.cost)
