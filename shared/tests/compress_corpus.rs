@@ -90,8 +90,7 @@ fn recorded_sessions_lose_nothing() {
 /// What clients put around an output: for the output's number and text, the whole.
 type Wrap = fn(usize, &str) -> String;
 
-const WRAPS: [(&str, Wrap); 8] = [
-    ("bare", |_, text| text.to_owned()),
+const WRAPS: [(&str, Wrap); 5] = [
     ("Codex's lines", |n, text| {
         format!(
             "Chunk ID: {n:06x}\nWall time: 0.{n} seconds\nProcess exited with code 0\nOriginal token count: {n}\nOutput:\n{text}"
@@ -100,15 +99,11 @@ const WRAPS: [(&str, Wrap); 8] = [
     ("mini-swe-agent's tags", |_, text| {
         format!("<returncode>0</returncode>\n<output>\n{text}\n</output>")
     }),
-    ("exit code behind", |_, text| format!("{text}\nexit code 0")),
     ("code block", |_, text| {
         format!("The output:\n\n```\n{text}\n```\n")
     }),
     ("JSON with the output", |n, text| {
         json!({"output": text, "metadata": {"exit_code": 0, "duration_seconds": n}}).to_string()
-    }),
-    ("content array", |_, text| {
-        json!([{"type": "text", "text": text}]).to_string()
     }),
     ("three deep", |n, text| {
         let array = json!([{"type": "text", "text": text}]).to_string();

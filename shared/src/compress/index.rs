@@ -25,8 +25,11 @@ impl Earlier {
         let Ok(number) = u32::try_from(self.blocks.len()) else {
             return false;
         };
+        if self.deadline.is_over() {
+            return false;
+        }
         let insides = wrapper::insides(block.text);
-        let (entry, windows) = self.read(block, insides.last().map_or(block.text, |it| it));
+        let (entry, windows) = self.read(block, &insides);
         let insides = insides.iter().map(|inside| hash(&**inside));
         let texts: Vec<u64> = insides.chain([hash(block.text)]).collect();
         // Past the deadline the loops ended early, so the lines may be incomplete.
@@ -42,19 +45,21 @@ impl Earlier {
         true
     }
 
-    fn read(&self, source: Source<'_>, innermost: &str) -> (Block, Vec<Window>) {
+    fn read(&self, source: Source<'_>, insides: &[Cow<'_, str>]) -> (Block, Vec<Window>) {
         let plain = ansi::readable(source);
-        let hides_lines = match &plain {
-            Cow::Borrowed(_) => json::hides_lines(innermost, self),
-            Cow::Owned(plain) => {
-                let insides = wrapper::insides(plain);
-                json::hides_lines(insides.last().map_or(plain, |it| it), self)
-            }
+        let of_plain = match &plain {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(plain) => Some(wrapper::insides(plain)),
         };
+        let insides = of_plain.as_deref().unwrap_or(insides);
+        let innermost = insides.last().map_or(&*plain, |inside| inside);
         let (mut first, mut stripped, mut found) = (1, None, Lines::default());
         // Offsets are kept in 32 bits.
-        if !hides_lines && u32::try_from(plain.len()).is_ok() {
-            let read = as_read(&plain);
+        if !json::hides_lines(innermost, self) && u32::try_from(plain.len()).is_ok() {
+            let read = match insides {
+                [] => Cow::Borrowed(&*plain),
+                _ => as_read(&plain),
+            };
             let mut numbered = false;
             if let Some(taken_off) = line_numbers::strip(&read)
                 && cost(&taken_off.text) < cost(&read)
@@ -145,7 +150,7 @@ fn content_sent_unescaped(text: &str) -> Option<String> {
 
 /// Whether a text's lines can all be named by the numbers before them.
 fn is_numbered_throughout(text: &str) -> bool {
-    line_numbers::strip(text).is_some_and(|stripped| {
+    line_numbers::strip(text.trim_end()).is_some_and(|stripped| {
         let breaks_off = stripped.text.split('\n').any(line_numbers::is_mark);
         !breaks_off && cost(&stripped.text) < cost(text)
     })

@@ -23,8 +23,8 @@ impl Wrapper for Fence {
             }
             at += line.len();
         }
-        let end = end?;
-        let few_behind = text[end..].trim_end().matches('\n').count() <= MAX_LINES;
+        let end = end?.saturating_sub(1).max(start);
+        let few_behind = text[end..].trim().matches('\n').count() <= MAX_LINES;
         (few_behind && (end - start) * 2 > text.len()).then_some(start..end)
     }
 }
@@ -51,11 +51,11 @@ mod tests {
 
     #[test]
     fn a_code_block_is_taken_out() {
-        let code = "let x = \"some words\";\nlet y = 2;\n";
+        let code = "let x = \"some words\";\nlet y = 2;";
         for (before, after) in [
-            ("```rust\n", "```"),
-            ("```\n", "```\n\n"),
-            ("Found:\n\n~~~~\n", "~~~~\n1 file\n"),
+            ("```rust\n", "\n```"),
+            ("```\n", "\n```\n\n"),
+            ("Found:\n\n~~~~\n", "\n~~~~\n1 file\n"),
         ] {
             let text = format!("{before}{code}{after}");
             assert_eq!(inside(&text), Some(code), "{text:?}");

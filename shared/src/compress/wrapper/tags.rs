@@ -57,7 +57,8 @@ fn held(text: &str) -> Option<Range<usize>> {
     let start = name.len() + 2;
     let start = start + usize::from(text[start..].starts_with('\n'));
     let close = trimmed.strip_suffix('>')?.strip_suffix(name)?;
-    let end = close.strip_suffix("</")?.len();
+    let end = close.strip_suffix("</")?;
+    let end = end.strip_suffix('\n').unwrap_or(end).len();
     (HOLD_OUTPUT.contains(&name) && start <= end).then_some(start..end)
 }
 
@@ -79,9 +80,9 @@ fn first_len(text: &str) -> usize {
 fn last_len(text: &str) -> usize {
     let length = || {
         let trimmed = text.trim_end();
-        let start = trimmed.rfind("</")? + 2;
-        let close = &trimmed[start..];
-        let name = name(close).filter(|name| name.len() + 1 == close.len())?;
+        let at = trimmed.strip_suffix('>')?.rfind("</")? + 2;
+        let is_last = |name: &&str| at + name.len() + 1 == trimmed.len();
+        let name = name(&trimmed[at..]).filter(is_last)?;
         let open = trimmed.rfind(&format!("<{name}>"))?;
         let before = text[..open].trim_end();
         let space = &text[before.len()..open];
@@ -119,12 +120,12 @@ mod tests {
     #[test]
     fn what_an_element_holds_is_taken_out() {
         let mini = "<returncode>0</returncode>\n<output>\na </output> b\n</output>";
-        assert_eq!(inside(mini), Some("a </output> b\n"));
+        assert_eq!(inside(mini), Some("a </output> b"));
         let text = format!(
             "<path>/a</path>\n<type>file</type>\n<content>1: a\n2: b\n</content>\n\n{REMINDER}"
         );
-        assert_eq!(inside(&text), Some("1: a\n2: b\n"));
-        assert_eq!(inside("<file>\n1| a\n</file>"), Some("1| a\n"));
+        assert_eq!(inside(&text), Some("1: a\n2: b"));
+        assert_eq!(inside("<file>\n1| a\n</file>"), Some("1| a"));
     }
 
     #[test]

@@ -44,9 +44,9 @@ fn lines_around_json_are_set_apart() {
 
 #[test]
 fn what_is_around_may_be_of_several_kinds() {
-    let json = "{\"a\": \"some text that is longer than what is around it\"}\n";
+    let json = "{\"a\": \"some text that is longer than what is around it\"}";
     let before = "<returncode>0</returncode>\n<output>\nExit code 0\nFound:\n```json\n";
-    let after = format!("```\n</output>\n{REMINDER}");
+    let after = format!("\n```\n</output>\n{REMINDER}");
     let text = format!("{before}{json}{after}");
     assert_eq!(pieces(&text), three(before, json, &after));
 }
