@@ -31,6 +31,7 @@ mod search;
 mod size;
 #[cfg(test)]
 mod testing;
+mod within;
 mod wrapper;
 
 use std::borrow::Cow;
@@ -39,7 +40,8 @@ pub use deadline::Deadline;
 pub use earlier::Earlier;
 
 use size::Costed;
-use wrapper::{Wrapped, WrappedForm};
+use within::form_of_wrapped;
+use wrapper::{StringsForm, WrappedForm};
 
 /// Version of the forms that [`compress`] makes. It changes whenever the same block may get another form.
 pub const VERSION: u32 = 4;
@@ -189,13 +191,19 @@ fn expand_within(form: &str, earlier: &Earlier, depth: usize) -> Result<String, 
     let Some((header, body)) = split_header(form) else {
         return Err(ExpandError::NotAForm);
     };
-    match WrappedForm::read(header, body) {
-        Some(wrapped) if !wrapped.has_header => Ok(wrapped.restore(wrapped.inside)),
-        Some(wrapped) if depth <= wrapper::MAX_DEPTH => {
-            let inside = expand_within(wrapped.inside, earlier, depth + 1)?;
-            Ok(wrapped.restore(&inside))
-        }
-        _ => undo_all(form, earlier),
+    if depth > wrapper::MAX_DEPTH {
+        return undo_all(form, earlier);
+    }
+    let deeper = |form: &str| expand_within(form, earlier, depth + 1);
+    if let Some(wrapped) = WrappedForm::read(header, body) {
+        return match wrapped.has_header {
+            true => Ok(wrapped.restore(&deeper(wrapped.inside)?)),
+            false => Ok(wrapped.restore(wrapped.inside)),
+        };
+    }
+    match StringsForm::read(header, body) {
+        Some(strings) => strings.restore(deeper),
+        None => undo_all(form, earlier),
     }
 }
 
@@ -217,32 +225,6 @@ fn undo_all(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
         Cow::Borrowed(_) => Err(ExpandError::NotAForm),
         Cow::Owned(text) => Ok(text),
     }
-}
-
-/// The form of a text that has something around it, this deep within others.
-fn form_of_wrapped(text: &str, earlier: &Earlier, depth: usize) -> Option<Costed<'static>> {
-    let wrapped = Wrapped::split(text)?;
-    let inside = Costed::new(&*wrapped.inside);
-    // What is on lines of its own gets the same from the other plans within the whole text.
-    let plans = match (wrapped.is_string(), size::is_numbered(&inside.text)) {
-        (true, _) => &PLANS[..],
-        (false, true) => &PLANS[..3],
-        (false, false) => &PLANS[..2],
-    };
-    let own = cheapest(plans, &inside, earlier);
-    let deeper =
-        (depth < wrapper::MAX_DEPTH).then(|| form_of_wrapped(&inside.text, earlier, depth + 1));
-    let forms = [own, deeper.flatten()];
-    let form = forms
-        .into_iter()
-        .flatten()
-        .filter(|form| form.cost < inside.cost)
-        .min_by_key(|form| form.cost);
-    match form {
-        Some(form) => Some(wrapped.with_form(&form.text)),
-        None => wrapped.unescaped(),
-    }
-    .map(Costed::new)
 }
 
 /// The cheapest result of these plans, if any has one.

@@ -76,9 +76,23 @@ pub(super) fn largest_string(text: &str) -> Option<Range<usize>> {
         let start = text.len() - text.trim_start().len();
         start..start + trimmed.len()
     } else {
-        Document::parse(text)?.largest_string()?
+        let document = Document::parse(text)?;
+        document.strings().max_by_key(ExactSizeIterator::len)?
     };
     Some(span.start + 1..span.end - 1)
+}
+
+/// Where the contents of all strings of a JSON text stand that are at least this long.
+pub(super) fn strings_of(text: &str, min_bytes: usize) -> Vec<Range<usize>> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return Vec::new();
+    }
+    let document = Document::parse(text);
+    let strings = document.iter().flat_map(Document::strings);
+    strings
+        .map(|span| span.start + 1..span.end - 1)
+        .filter(|content| content.len() >= min_bytes.max(1))
+        .collect()
 }
 
 #[cfg(test)]

@@ -118,13 +118,11 @@ impl<'a> Document<'a> {
         value.start as usize..value.end as usize
     }
 
-    /// The position of the longest string, keys among them.
-    pub(super) fn largest_string(&self) -> Option<Range<usize>> {
+    /// The positions of all strings, keys among them.
+    pub(super) fn strings(&self) -> impl Iterator<Item = Range<usize>> {
         let scalars = (0..index(self.values.len())).filter(|at| self.kind(*at) == Kind::Scalar);
         let spans = scalars.map(|at| self.span(at));
-        spans
-            .filter(|span| self.text.as_bytes()[span.start] == b'"')
-            .max_by_key(ExactSizeIterator::len)
+        spans.filter(|span| self.text.as_bytes()[span.start] == b'"')
     }
 
     fn siblings(&self, first: Index, end: Index) -> impl Iterator<Item = Index> {

@@ -175,7 +175,10 @@ pub(super) fn wrapped_text() -> impl Strategy<Value = String> {
     })
 }
 
-const WRAPS: [fn(&str) -> String; 13] = [
+const WRAPS: [fn(&str) -> String; 14] = [
+    |text| {
+        as_jinja(&json!({"output_head": text, "elided_chars": 9, "output_tail": text}).to_string())
+    },
     |text| format!("Chunk ID: 1f\nWall time: 0.1 seconds\nOutput:\n{text}"),
     |text| format!("Exit code 1\n{text}"),
     |text| format!("{text}\n(Open file: /a)\n(Current directory: /b)\nbash-$"),

@@ -21,7 +21,7 @@ fn time_is_linear_within_wrappers() {
     for (name, unit) in nasty_units() {
         check_time(name, |bytes| {
             let text = unit.repeat(bytes / unit.len());
-            let array = json!([{"type": "text", "text": text}]).to_string();
+            let array = json!([{"type": "text", "text": text}, text]).to_string();
             let output = json!({ "output": array }).to_string();
             format!("{}Exit code: 0\nOutput:\n{output}", "<a>b</a>\n".repeat(3))
         });

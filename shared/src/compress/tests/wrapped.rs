@@ -87,6 +87,18 @@ fn source_in_a_json_string_is_written_without_its_escapes() {
 }
 
 #[test]
+fn several_strings_of_json_are_compressed_each() {
+    let (head, tail) = (prose(80).replace('1', "'<1>'"), rows(60));
+    let cut =
+        json!({"returncode": 0, "output_head": head, "output_tail": tail, "warning": "Too long."});
+    let text = under_codex(1, &as_jinja(&cut.to_string()));
+    let form = form_of(&text).unwrap();
+    assert!(form.contains(&head), "{form}");
+    assert!(form.contains(&form_of(&tail).unwrap()), "{form}");
+    assert_eq!(expand(&form, &Earlier::default()).unwrap(), text);
+}
+
+#[test]
 fn texts_within_texts_are_compressed_three_deep() {
     let output = rows(60);
     let bare = form_of(&output).unwrap();

@@ -52,8 +52,18 @@ const ALL: [Escapes; 5] = [
 impl Escapes {
     /// The way in which a string's content is escaped in a JSON text, if it is a known one.
     pub(super) fn of(content: &str, literal: &str) -> Option<&'static Self> {
-        ALL.iter()
-            .find(|escapes| escapes.escape(content) == literal)
+        Self::of_all(&[content], std::iter::once(literal))
+    }
+
+    /// The way in which all of these are escaped.
+    pub(super) fn of_all<'a>(
+        contents: &[impl AsRef<str>],
+        literals: impl Iterator<Item = &'a str> + Clone,
+    ) -> Option<&'static Self> {
+        ALL.iter().find(|escapes| {
+            let mut pairs = contents.iter().zip(literals.clone());
+            pairs.all(|(content, literal)| escapes.escape(content.as_ref()) == literal)
+        })
     }
 
     /// The one of this name.

@@ -22,15 +22,18 @@ pub(super) fn find(text: &str) -> Option<JsonString> {
     if range.len() * 2 <= text.len() || !literal.contains('\\') {
         return None;
     }
-    let content: String = serde_json::from_str(&text[range.start - 1..=range.end]).ok()?;
-    let is_safe = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t' | '\x1b');
-    if !content.chars().all(is_safe) {
-        return None;
-    }
+    let content = content(text, &range)?;
     let escapes = Escapes::of(&content, literal)?;
     Some(JsonString {
         range,
         content,
         escapes,
     })
+}
+
+/// A string as it is read, given where its content stands. `None` where it holds control characters that a provider may refuse.
+pub(super) fn content(text: &str, range: &Range<usize>) -> Option<String> {
+    let content: String = serde_json::from_str(&text[range.start - 1..=range.end]).ok()?;
+    let is_safe = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t' | '\x1b');
+    content.chars().all(is_safe).then_some(content)
 }

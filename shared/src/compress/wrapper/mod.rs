@@ -17,6 +17,7 @@ mod form;
 mod json_string;
 mod prelude;
 mod shell;
+mod strings;
 mod tags;
 
 use std::borrow::Cow;
@@ -25,6 +26,7 @@ use std::ops::Range;
 use super::OPENING;
 use escapes::Escapes;
 pub(super) use form::WrappedForm;
+pub(super) use strings::{Strings, StringsForm};
 
 /// How deep wrapped texts are within each other.
 pub(super) const MAX_DEPTH: usize = 3;
