@@ -90,7 +90,7 @@ fn recorded_sessions_lose_nothing() {
 /// What clients put around an output: for the output's number and text, the whole.
 type Wrap = fn(usize, &str) -> String;
 
-const WRAPS: [(&str, Wrap); 5] = [
+const WRAPS: [(&str, Wrap); 6] = [
     ("Codex's lines", |n, text| {
         format!(
             "Chunk ID: {n:06x}\nWall time: 0.{n} seconds\nProcess exited with code 0\nOriginal token count: {n}\nOutput:\n{text}"
@@ -105,12 +105,33 @@ const WRAPS: [(&str, Wrap); 5] = [
     ("JSON with the output", |n, text| {
         json!({"output": text, "metadata": {"exit_code": 0, "duration_seconds": n}}).to_string()
     }),
+    ("mini-swe-agent's JSON", |_, text| in_mini_json(text)),
     ("three deep", |n, text| {
         let array = json!([{"type": "text", "text": text}]).to_string();
         let output = json!({"stdout": array, "stderr": ""}).to_string();
         format!("Exit code: 0\nWall time: {n} seconds\nOutput:\n{output}")
     }),
 ];
+
+/// What mini-swe-agent makes of an output: JSON as Jinja writes it, with both ends of one that is too long.
+fn in_mini_json(output: &str) -> String {
+    let chars: Vec<char> = output.chars().collect();
+    let json = if chars.len() < 10_000 {
+        json!({"returncode": 0, "output": output})
+    } else {
+        let (head, tail) = (&chars[..5000], &chars[chars.len() - 5000..]);
+        let part = |chars: &[char]| chars.iter().collect::<String>();
+        json!({"returncode": 0, "output_head": part(head), "output_tail": part(tail), "warning": "Output too long."})
+    };
+    let escape = |c: char| match c {
+        '<' | '>' | '&' | '\'' | '\x7f'.. => {
+            let units = c.encode_utf16(&mut [0; 2]).to_vec();
+            units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        }
+        _ => c.to_string(),
+    };
+    json.to_string().chars().map(escape).collect()
+}
 
 #[test]
 #[ignore = "needs the recorded outputs beside the checkout: scripts/test runs it where they are"]
