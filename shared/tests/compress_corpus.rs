@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use headroom_shared::compress::{Earlier, Source, compress, expand, gives_back};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[derive(Default)]
 struct Row {
@@ -85,6 +85,96 @@ fn recorded_sessions_lose_nothing() {
     }
     print("sessions, each block by itself", &alone);
     print("sessions, with what stands earlier", &within);
+}
+
+/// What clients put around an output: for the output's number and text, the whole.
+type Wrap = fn(usize, &str) -> String;
+
+const WRAPS: [(&str, Wrap); 6] = [
+    ("Codex's lines", |n, text| {
+        format!(
+            "Chunk ID: {n:06x}\nWall time: 0.{n} seconds\nProcess exited with code 0\nOriginal token count: {n}\nOutput:\n{text}"
+        )
+    }),
+    ("mini-swe-agent's tags", |_, text| {
+        format!("<returncode>0</returncode>\n<output>\n{text}\n</output>")
+    }),
+    ("code block", |_, text| {
+        format!("The output:\n\n```\n{text}\n```\n")
+    }),
+    ("JSON with the output", |n, text| {
+        json!({"output": text, "metadata": {"exit_code": 0, "duration_seconds": n}}).to_string()
+    }),
+    ("mini-swe-agent's JSON", |_, text| in_mini_json(text)),
+    ("three deep", |n, text| {
+        let array = json!([{"type": "text", "text": text}]).to_string();
+        let output = json!({"stdout": array, "stderr": ""}).to_string();
+        format!("Exit code: 0\nWall time: {n} seconds\nOutput:\n{output}")
+    }),
+];
+
+/// What mini-swe-agent makes of an output: JSON as Jinja writes it, with both ends of one that is too long.
+fn in_mini_json(output: &str) -> String {
+    let chars: Vec<char> = output.chars().collect();
+    let json = if chars.len() < 10_000 {
+        json!({"returncode": 0, "output": output})
+    } else {
+        let (head, tail) = (&chars[..5000], &chars[chars.len() - 5000..]);
+        let part = |chars: &[char]| chars.iter().collect::<String>();
+        json!({"returncode": 0, "output_head": part(head), "output_tail": part(tail), "warning": "Output too long."})
+    };
+    let escape = |c: char| match c {
+        '<' | '>' | '&' | '\'' | '\x7f'.. => {
+            let units = c.encode_utf16(&mut [0; 2]).to_vec();
+            units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        }
+        _ => c.to_string(),
+    };
+    json.to_string().chars().map(escape).collect()
+}
+
+#[test]
+#[ignore = "needs the recorded outputs beside the checkout: scripts/test runs it where they are"]
+fn recorded_outputs_lose_nothing_whatever_is_around_them() {
+    let (mut alone, mut within) = (BTreeMap::new(), BTreeMap::new());
+    for file in corpus("tool_outputs") {
+        for (n, line) in json_lines(&file).iter().enumerate() {
+            let input = line["input"].to_string();
+            for (name, wrap) in WRAPS {
+                let block = Source {
+                    text: &wrap(n, line["text"].as_str().unwrap()),
+                    tool: line["tool"].as_str(),
+                    input: Some(&input),
+                };
+                let row: &mut Row = alone.entry(name.to_owned()).or_default();
+                row.add(block, &Earlier::default());
+            }
+        }
+    }
+    for file in corpus("sessions") {
+        let blocks = tool_results(&json_lines(&file));
+        for (name, wrap) in WRAPS {
+            let row: &mut Row = within.entry(name.to_owned()).or_default();
+            let mut earlier = Earlier::default();
+            for (n, (call, text)) in blocks.iter().enumerate() {
+                let block = Source {
+                    text: &wrap(n, text),
+                    tool: call.as_ref().map(|(tool, _)| tool.as_str()),
+                    input: call.as_ref().map(|(_, input)| input.as_str()),
+                };
+                row.add(block, &earlier);
+                earlier.push(block);
+            }
+        }
+    }
+    print(
+        "tool outputs, each by itself, by what is around them",
+        &alone,
+    );
+    print(
+        "sessions, with what stands earlier, by what is around the outputs",
+        &within,
+    );
 }
 
 type Call = (String, String);

@@ -7,7 +7,7 @@ use super::{Compressor, Earlier, with_header};
 
 const BEFORE: &str = "the same text, word for word, as block #";
 const CONVERSATION: &str = " of this conversation";
-const CORE: &str = " without what is put around it";
+const INSIDE: &str = " without what is put around it";
 
 pub(super) struct Duplicate;
 
@@ -15,7 +15,7 @@ impl Compressor for Duplicate {
     fn compress(&self, text: &str, earlier: &Earlier) -> Option<String> {
         let (number, part) = match earlier.find_whole(text)? {
             Whole::Block(number) => (number, ""),
-            Whole::Core(number) => (number, CORE),
+            Whole::Inside { block, .. } => (block, INSIDE),
         };
         let label = earlier.label(number)?;
         let (lines, bytes) = (text.split('\n').count(), text.len());
@@ -25,16 +25,23 @@ impl Compressor for Duplicate {
         ))
     }
 
-    fn expand(&self, header: &str, _: &str, earlier: &Earlier) -> Option<String> {
+    fn expand(&self, header: &str, body: &str, earlier: &Earlier) -> Option<String> {
         let (number, rest) = header.strip_prefix(BEFORE)?.split_once(CONVERSATION)?;
-        let number = number.parse().ok()?;
-        let found = if rest.starts_with(CORE) {
-            Whole::Core(number)
+        let block = number.parse().ok()?;
+        let found = if rest.starts_with(INSIDE) {
+            let bytes = bytes_said(body)?;
+            Whole::Inside { block, bytes }
         } else {
-            Whole::Block(number)
+            Whole::Block(block)
         };
         earlier.whole(found).map(Cow::into_owned)
     }
+}
+
+/// The number of bytes in `(1 lines, 2 bytes)`.
+fn bytes_said(body: &str) -> Option<usize> {
+    let (_, bytes) = body.split_once(" lines, ")?;
+    bytes.strip_suffix(" bytes)")?.parse().ok()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::deadline::Deadline;
 use super::lookup::{Line, Lookup};
-use super::wrapper::WrappedText;
+use super::wrapper;
 
 /// An index over the lines of the earlier blocks' original texts, which it holds. A clone is cheap: it shares all that is in it, and either
 /// may go on by itself.
@@ -39,8 +39,11 @@ pub(super) struct Block {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whole {
     Block(usize),
-    /// Without what is put around it.
-    Core(usize),
+    /// What of its text is within all that is around it, or within some of that: the one of so many bytes.
+    Inside {
+        block: usize,
+        bytes: usize,
+    },
 }
 
 impl Earlier {
@@ -90,12 +93,12 @@ impl Earlier {
     pub(super) fn find_whole(&self, text: &str) -> Option<Whole> {
         let index = self.lookup.find_text(hash(text))? as usize;
         let original = &*self.blocks.get(index)?.original;
-        let number = index + 1;
-        match text {
-            text if text == original => Some(Whole::Block(number)),
-            text if text == core(original) => Some(Whole::Core(number)),
-            _ => None,
+        let (block, bytes) = (index + 1, text.len());
+        if text == original {
+            return Some(Whole::Block(block));
         }
+        let is_inside = wrapper::insides(original).contains(&Cow::Borrowed(text));
+        is_inside.then_some(Whole::Inside { block, bytes })
     }
 
     /// Whether there is no line to be found.
@@ -126,12 +129,14 @@ impl Earlier {
 
     /// The text that [`Earlier::find_whole`] found.
     pub(super) fn whole(&self, found: Whole) -> Option<Cow<'_, str>> {
-        let (Whole::Block(number) | Whole::Core(number)) = found;
-        let original = &*self.blocks.get(number.checked_sub(1)?)?.original;
-        Some(match found {
-            Whole::Block(_) => Cow::Borrowed(original),
-            Whole::Core(_) => core(original),
-        })
+        let original = |number: usize| Some(&*self.blocks.get(number.checked_sub(1)?)?.original);
+        match found {
+            Whole::Block(block) => original(block).map(Cow::Borrowed),
+            // Each is shorter than the one that it is within.
+            Whole::Inside { block, bytes } => wrapper::insides(original(block)?)
+                .into_iter()
+                .find(|inside| inside.len() == bytes),
+        }
     }
 }
 
@@ -166,11 +171,6 @@ impl Block {
             + size_of_val(&*self.starts)
             + size_of_val(&*self.hidden)
     }
-}
-
-/// A text without what is put around it.
-pub(super) fn core(text: &str) -> Cow<'_, str> {
-    WrappedText::split(text).map_or(Cow::Borrowed(text), |wrapped| wrapped.core)
 }
 
 /// The hash of lines and texts: the same in every process. What is found by it is always compared.

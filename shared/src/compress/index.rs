@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::earlier::{Block, Earlier, core, hash};
+use super::earlier::{Block, Earlier, hash};
 use super::references::{self, Window};
-use super::size::cost;
+use super::size::{Costed, cost};
+use super::wrapper::{self, Wrapped};
 use super::{OPENING, Source, ansi, json, label, line_numbers, lines, runs, search};
 
 /// The lines of a block as a later block may refer to them.
@@ -24,9 +25,13 @@ impl Earlier {
         let Ok(number) = u32::try_from(self.blocks.len()) else {
             return false;
         };
-        let core = core(block.text);
-        let (entry, windows) = self.read(block, &core);
-        let texts = [hash(block.text), hash(&*core)];
+        if self.deadline.is_over() {
+            return false;
+        }
+        let insides = wrapper::insides(block.text);
+        let (entry, windows) = self.read(block, &insides);
+        let insides = insides.iter().map(|inside| hash(&**inside));
+        let texts: Vec<u64> = insides.chain([hash(block.text)]).collect();
         // Past the deadline the loops ended early, so the lines may be incomplete.
         if self.deadline.is_over() {
             return false;
@@ -40,26 +45,32 @@ impl Earlier {
         true
     }
 
-    fn read(&self, source: Source<'_>, core_of_text: &str) -> (Block, Vec<Window>) {
+    fn read(&self, source: Source<'_>, insides: &[Cow<'_, str>]) -> (Block, Vec<Window>) {
         let plain = ansi::readable(source);
-        let core = match &plain {
-            Cow::Borrowed(_) => Cow::Borrowed(core_of_text),
-            Cow::Owned(plain) => core(plain),
+        let of_plain = match &plain {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(plain) => Some(wrapper::insides(plain)),
         };
+        let insides = of_plain.as_deref().unwrap_or(insides);
+        let innermost = insides.last().map_or(&*plain, |inside| inside);
         let (mut first, mut stripped, mut found) = (1, None, Lines::default());
         // Offsets are kept in 32 bits.
-        if !json::hides_lines(&core, self) && u32::try_from(plain.len()).is_ok() {
+        if !json::hides_lines(innermost, self) && u32::try_from(plain.len()).is_ok() {
+            let read = match insides {
+                [] => Cow::Borrowed(&*plain),
+                _ => as_read(&plain),
+            };
             let mut numbered = false;
-            if let Some(taken_off) = line_numbers::strip(&plain)
-                && cost(&taken_off.text) < cost(&plain)
+            if let Some(taken_off) = line_numbers::strip(&read)
+                && cost(&taken_off.text) < cost(&read)
             {
                 let number = taken_off.first.and_then(|first| i64::try_from(first).ok());
                 numbered = number.is_some();
                 // The header is the line before the first.
                 first = number.unwrap_or(1) - 1;
                 stripped = Some(taken_off.text.into_boxed_str());
-            } else if plain.len() < source.text.len() {
-                stripped = Some(Box::from(&*plain));
+            } else if *read != *source.text {
+                stripped = Some(Box::from(&*read));
             }
             found = self.lines(stripped.as_deref().unwrap_or(source.text), numbered);
         }
@@ -107,6 +118,42 @@ impl Earlier {
             windows,
         }
     }
+}
+
+/// The part of a text whose lines its form shows and names: what is in a JSON string that is sent without its escapes, what begins with
+/// the line numbers of a file behind lines without, and otherwise all of it.
+fn as_read(text: &str) -> Cow<'_, str> {
+    let mut read = Cow::Borrowed(text);
+    for _ in 0..wrapper::MAX_DEPTH {
+        let Some(content) = content_sent_unescaped(&read) else {
+            break;
+        };
+        read = Cow::Owned(content);
+    }
+    let start = Wrapped::split(&read).map_or(0, |wrapped| wrapped.start());
+    if start > 0 && is_numbered_throughout(&read[start..]) {
+        return Cow::Owned(read[start..].to_owned());
+    }
+    read
+}
+
+fn content_sent_unescaped(text: &str) -> Option<String> {
+    let wrapped = Wrapped::split(text)?;
+    let unescaped = wrapped.unescaped()?;
+    let form = match line_numbers::strip(&wrapped.inside) {
+        Some(stripped) => wrapped.with_form(&stripped.text),
+        None => unescaped,
+    };
+    let is_sent = Costed::new(form).is_worth_sending(&Costed::new(text));
+    is_sent.then(|| wrapped.inside.into_owned())
+}
+
+/// Whether a text's lines can all be named by the numbers before them.
+fn is_numbered_throughout(text: &str) -> bool {
+    line_numbers::strip(text.trim_end()).is_some_and(|stripped| {
+        let breaks_off = stripped.text.split('\n').any(line_numbers::is_mark);
+        !breaks_off && cost(&stripped.text) < cost(text)
+    })
 }
 
 fn line_starts(lines: &[&str]) -> Vec<u32> {

@@ -31,6 +31,7 @@ mod search;
 mod size;
 #[cfg(test)]
 mod testing;
+mod within;
 mod wrapper;
 
 use std::borrow::Cow;
@@ -39,10 +40,11 @@ pub use deadline::Deadline;
 pub use earlier::Earlier;
 
 use size::Costed;
-use wrapper::WrappedText;
+use within::form_of_wrapped;
+use wrapper::{StringsForm, WrappedForm};
 
 /// Version of the forms that [`compress`] makes. It changes whenever the same block may get another form.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// What every header begins with.
 const OPENING: &str = "[headroom: ";
@@ -50,8 +52,11 @@ const OPENING: &str = "[headroom: ";
 /// At least as many headers as any plan can make.
 const MAX_HEADERS: usize = 8;
 
-/// The compressors of each plan, in the order in which they are applied.
-const PLANS: [&[&dyn Compressor]; 4] = [
+/// Compressors in the order in which they are applied.
+type Plan = &'static [&'static dyn Compressor];
+
+/// All plans. The first two are for texts that are of one kind as a whole, the third is for files with line numbers.
+const PLANS: [Plan; 4] = [
     &[&duplicate::Duplicate],
     &[&json::Json],
     &[&line_numbers::LineNumbers, &references::References],
@@ -133,15 +138,12 @@ pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> 
     let readable = ansi::readable(block);
     let colourless =
         matches!(readable, Cow::Owned(_)).then(|| Costed::new(ansi::coloured_form(&readable)));
-    let of_colourless = colourless.as_ref().and_then(|text| cheapest(text, earlier));
-    let of_wrapped = WrappedText::split(text)
-        .filter(|wrapped| !wrapped.core.starts_with(OPENING))
-        .and_then(|wrapped| {
-            let form = cheapest(&Costed::new(&*wrapped.core), earlier)?;
-            Some(Costed::new(wrapped.to_form(&form.text)))
-        });
+    let of_colourless = colourless
+        .as_ref()
+        .and_then(|text| cheapest(&PLANS, text, earlier));
+    let of_wrapped = form_of_wrapped(text, earlier, 1);
     let forms = [
-        cheapest(&original, earlier),
+        cheapest(&PLANS, &original, earlier),
         of_colourless,
         colourless,
         of_wrapped,
@@ -181,11 +183,26 @@ pub fn gives_back(form: &str, block: Source<'_>, earlier: &Earlier) -> bool {
 ///
 /// If `form` is not a form, or not one of this version and this `earlier`.
 pub fn expand(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
+    expand_within(form, earlier, 1)
+}
+
+/// [`expand`], where the form is this deep within others.
+fn expand_within(form: &str, earlier: &Earlier, depth: usize) -> Result<String, ExpandError> {
     let Some((header, body)) = split_header(form) else {
         return Err(ExpandError::NotAForm);
     };
-    match WrappedText::from_form(header, body) {
-        Some(wrapped) => Ok(wrapped.restore(&undo_all(&wrapped.core, earlier)?)),
+    if depth > wrapper::MAX_DEPTH {
+        return undo_all(form, earlier);
+    }
+    let deeper = |form: &str| expand_within(form, earlier, depth + 1);
+    if let Some(wrapped) = WrappedForm::read(header, body) {
+        return match wrapped.has_header {
+            true => Ok(wrapped.restore(&deeper(wrapped.inside)?)),
+            false => Ok(wrapped.restore(wrapped.inside)),
+        };
+    }
+    match StringsForm::read(header, body) {
+        Some(strings) => strings.restore(deeper),
         None => undo_all(form, earlier),
     }
 }
@@ -210,9 +227,9 @@ fn undo_all(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
     }
 }
 
-/// The cheapest result of all plans, if any has one.
-fn cheapest(text: &Costed<'_>, earlier: &Earlier) -> Option<Costed<'static>> {
-    PLANS
+/// The cheapest result of these plans, if any has one.
+fn cheapest(plans: &[Plan], text: &Costed<'_>, earlier: &Earlier) -> Option<Costed<'static>> {
+    plans
         .iter()
         .filter_map(|plan| apply(plan, text, earlier))
         .min_by_key(|form| form.cost)

@@ -5,6 +5,7 @@ mod layouts;
 mod properties;
 mod references;
 mod time;
+mod wrapped;
 
 use super::*;
 
@@ -72,67 +73,6 @@ fn colours_stay_where_a_file_may_have_been_printed() {
     for input in [r#"{"command":"cat log"}"#, r#"{"file_path":"log"}"#] {
         let kept = form(input).is_err_and(|why| why == NoForm::NoGain);
         assert!(kept, "{input}");
-    }
-}
-
-const REMINDER: &str =
-    "\n\n<system-reminder>\n<total_tokens>184230 tokens left</total_tokens>\n</system-reminder>";
-
-fn rows(count: usize) -> String {
-    let row = |n: usize| serde_json::json!({"identifier": n, "name": format!("row {}", n * n), "state": "open"});
-    let rows: Vec<_> = (0..count).map(row).collect();
-    serde_json::to_string_pretty(&rows).unwrap()
-}
-
-#[test]
-fn what_stands_around_a_text_stays_and_costs_no_savings() {
-    let json = rows(60);
-    let codex = "Chunk ID: 7f3a\nWall time: 0.01 seconds\nProcess exited with code 0\nOutput:\n";
-    let bare = form_of(&json).unwrap();
-    let (prose, code) = ("60 rows:\n", "\nexit code 0\n");
-    for (before, after) in [
-        ("", REMINDER),
-        (codex, ""),
-        (codex, REMINDER),
-        (prose, ""),
-        ("", code),
-        (codex, code),
-        (prose, REMINDER),
-    ] {
-        let text = format!("{before}{json}{after}");
-        let form = form_of(&text).unwrap();
-        let (header, body) = split_header(&form).unwrap();
-        assert_eq!(body, format!("{before}{bare}{after}"));
-        assert!(header.len() < 100, "{header}");
-        assert_eq!(expand(&form, &Earlier::default()).unwrap(), text);
-    }
-}
-
-#[test]
-fn an_output_in_a_json_string_is_compressed_as_it_is_read() {
-    let output = rows(60);
-    let text = format!(
-        "{}",
-        serde_json::json!({"chunk_id": "81162b", "exit_code": 0, "output": output})
-    );
-    let form = form_of(&text).unwrap();
-    assert!(form.contains(&form_of(&output).unwrap()), "{form}");
-    assert_eq!(expand(&form, &Earlier::default()).unwrap(), text);
-}
-
-#[test]
-fn a_text_is_known_again_whatever_stands_around_it() {
-    let json = rows(60);
-    let in_string = serde_json::json!({"exit_code": 0, "output": json}).to_string();
-    let first = format!("{json}{REMINDER}");
-    let again = format!("{json}{}", REMINDER.replace("184230", "170000"));
-    let mut earlier = Earlier::default();
-    earlier.push(source(&first));
-    for text in [&json, &first, &again, &in_string] {
-        let form = compress(source(text), &earlier).unwrap();
-        assert!(form.contains("as block #1 of this conversation"), "{form}");
-        assert!(form.len() < 500);
-        assert_eq!(&expand(&form, &earlier).unwrap(), text);
     }
 }
 

@@ -9,7 +9,6 @@
 //! no such key, so a missing key is not a `null`. An object that does not fit its table is written out. A space after an opening bracket
 //! belongs to the layout (`layout`), and stands in tables, too.
 
-mod among_lines;
 mod layout;
 mod parse;
 mod read;
@@ -18,9 +17,10 @@ mod write;
 
 use std::ops::Range;
 
+use serde::de::IgnoredAny;
+
 use super::size::Costed;
 use super::{Compressor, Earlier, with_header};
-pub(super) use among_lines::json_among_lines;
 use layout::Layout;
 use parse::Document;
 
@@ -64,25 +64,35 @@ pub(super) fn hides_lines(text: &str, earlier: &Earlier) -> bool {
     form.is_some_and(|form| form.is_worth_sending(&Costed::new(text)))
 }
 
-/// The largest string among an object's members, if it is most of the text and is escaped as most programs do: where its content stands
-/// in the text, and that content unescaped.
-pub(super) fn largest_string(text: &str) -> Option<(Range<usize>, String)> {
-    if !text.trim_start().starts_with('{') || !text.trim_end().ends_with('}') {
-        return None;
-    }
-    let document = Document::parse(text)?;
-    let values = document.members(0).map(|(_, value)| document.span(value));
-    let span = values.max_by_key(ExactSizeIterator::len)?;
-    let content: String = serde_json::from_str(&text[span.clone()]).ok()?;
-    let inner = span.start + 1..span.end - 1;
-    let is_most = document.is_one() && inner.len() * 2 > text.len();
-    (is_most && escaped(&content) == text[inner.clone()]).then_some((inner, content))
+/// Where the content of the largest string of a JSON text stands, whatever it is in.
+pub(super) fn largest_string(text: &str) -> Option<Range<usize>> {
+    let trimmed = text.trim();
+    let first = trimmed
+        .chars()
+        .next()
+        .filter(|first| "{[\"".contains(*first))?;
+    let span = if first == '"' {
+        serde_json::from_str::<IgnoredAny>(trimmed).ok()?;
+        let start = text.len() - text.trim_start().len();
+        start..start + trimmed.len()
+    } else {
+        let document = Document::parse(text)?;
+        document.strings().max_by_key(ExactSizeIterator::len)?
+    };
+    Some(span.start + 1..span.end - 1)
 }
 
-/// The content of a JSON string, escaped as most programs do.
-pub(super) fn escaped(content: &str) -> String {
-    let quoted = serde_json::Value::from(content).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
+/// Where the contents of all strings of a JSON text stand that are at least this long.
+pub(super) fn strings_of(text: &str, min_bytes: usize) -> Vec<Range<usize>> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return Vec::new();
+    }
+    let document = Document::parse(text);
+    let strings = document.iter().flat_map(Document::strings);
+    strings
+        .map(|span| span.start + 1..span.end - 1)
+        .filter(|content| content.len() >= min_bytes.max(1))
+        .collect()
 }
 
 #[cfg(test)]

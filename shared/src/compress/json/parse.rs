@@ -118,6 +118,13 @@ impl<'a> Document<'a> {
         value.start as usize..value.end as usize
     }
 
+    /// The positions of all strings, keys among them.
+    pub(super) fn strings(&self) -> impl Iterator<Item = Range<usize>> {
+        let scalars = (0..index(self.values.len())).filter(|at| self.kind(*at) == Kind::Scalar);
+        let spans = scalars.map(|at| self.span(at));
+        spans.filter(|span| self.text.as_bytes()[span.start] == b'"')
+    }
+
     fn siblings(&self, first: Index, end: Index) -> impl Iterator<Item = Index> {
         let next = move |at: Index| (at < end).then_some(at);
         std::iter::successors(next(first), move |at| next(self.values[*at as usize].next))

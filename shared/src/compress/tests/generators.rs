@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use serde_json::json;
 
 /// Pieces that look like what the compressors look for, and like what they write.
 fn piece() -> impl Strategy<Value = String> {
@@ -159,4 +160,59 @@ pub(in crate::compress) fn json_text() -> impl Strategy<Value = String> {
     let document = prop_oneof![2 => json(), 1 => json().prop_map(pretty), 1 => text()];
     prop::collection::vec((document, space()), 1..4)
         .prop_map(|parts| parts.into_iter().map(|(d, s)| format!("{d}{s}")).collect())
+}
+
+/// A text within one to four others, as clients and programs put them around outputs.
+pub(super) fn wrapped_text() -> impl Strategy<Value = String> {
+    let inner = prop_oneof![text(), numbered_text(), json_text()];
+    let wraps = prop::collection::vec((0..WRAPS.len(), any::<bool>()), 1..5);
+    (inner, wraps).prop_map(|(inner, wraps)| {
+        let wrap = |text: String, (which, more): (usize, bool)| {
+            let text = WRAPS[which](&text);
+            if more { format!("{text}\n") } else { text }
+        };
+        wraps.into_iter().fold(inner, wrap)
+    })
+}
+
+const WRAPS: [fn(&str) -> String; 14] = [
+    |text| {
+        as_jinja(&json!({"output_head": text, "elided_chars": 9, "output_tail": text}).to_string())
+    },
+    |text| format!("Chunk ID: 1f\nWall time: 0.1 seconds\nOutput:\n{text}"),
+    |text| format!("Exit code 1\n{text}"),
+    |text| format!("{text}\n(Open file: /a)\n(Current directory: /b)\nbash-$"),
+    |text| format!("{text}\n[exit code: 0]"),
+    |text| format!("{text}\n\n<system-reminder>\nx\n</system-reminder>"),
+    |text| format!("<returncode>0</returncode>\n<output>\n{text}\n</output>"),
+    |text| format!("Found:\n```\n{text}\n```"),
+    |text| format!("2 rows\n{text}"),
+    |text| json!({"output": text, "metadata": {"exit_code": 0}}).to_string(),
+    |text| serde_json::to_string_pretty(&json!({"stdout": text, "stderr": ""})).unwrap(),
+    |text| json!([{"type": "text", "text": text}]).to_string(),
+    |text| as_python(&json!({ "output": text }).to_string()),
+    |text| as_jinja(&json!(text).to_string()),
+];
+
+/// JSON as Python writes it: in ASCII.
+pub(super) fn as_python(json: &str) -> String {
+    let escape = |c: char| match c {
+        ' '..='~' => c.to_string(),
+        _ => escape_units(c),
+    };
+    json.chars().map(escape).collect()
+}
+
+/// JSON as Jinja's `tojson` writes it, within strings.
+pub(super) fn as_jinja(json: &str) -> String {
+    let escape = |c: char| match c {
+        '<' | '>' | '&' | '\'' => escape_units(c),
+        _ => c.to_string(),
+    };
+    as_python(json).chars().map(escape).collect()
+}
+
+fn escape_units(c: char) -> String {
+    let units = c.encode_utf16(&mut [0; 2]).to_vec();
+    units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
 }

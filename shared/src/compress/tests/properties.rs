@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
 
-use super::generators::{json_text, numbered_text, text};
+use super::generators::{json_text, numbered_text, text, wrapped_text};
 use super::layouts::{Printer, edited, ends, framed, printer, tree, with_empty_lines};
 use super::source;
 use crate::compress::size::{Costed, escaped_len};
@@ -30,14 +30,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
-    fn every_compressor_comes_back(text in prop_oneof![text(), numbered_text(), json_text()]) {
+    fn every_compressor_comes_back(text in prop_oneof![text(), numbered_text(), json_text(), wrapped_text()]) {
         for compressor in COMPRESSORS {
             round_trip(compressor, &text);
         }
     }
 
     #[test]
-    fn forms_expand_to_the_same(before in prop_oneof![text(), numbered_text(), json_text()], after in text(), cut in 0..400_usize) {
+    fn forms_expand_to_the_same(before in prop_oneof![text(), numbered_text(), json_text(), wrapped_text()], after in prop_oneof![text(), wrapped_text()], cut in 0..400_usize) {
         let mut earlier = Earlier::default();
         earlier.push(source(&after));
         earlier.push(source(&before));
@@ -97,6 +97,21 @@ proptest! {
         let text = framed(&edited(&printer.print(&tree), &edits), ends, false);
         round_trip(&json::Json, &text);
         check_forms(&text)?;
+    }
+
+    #[test]
+    fn wrapped_texts_come_back(text in wrapped_text(), again in wrapped_text(), cut in 0..400_usize) {
+        check_forms(&text)?;
+        let mut earlier = Earlier::default();
+        earlier.push(source(&text));
+        earlier.push(source(&again));
+        let cut = (cut..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        for text in [&text, &again, &text[cut..], &text[..cut], &format!("{text}{again}")] {
+            if let Ok(form) = compress(source(text), &earlier) {
+                prop_assert!(escaped_len(&form) < escaped_len(text));
+                prop_assert_eq!(text, &expand(&form, &earlier).unwrap());
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::source;
 use crate::compress::{Deadline, Earlier, NoForm, compress};
 
@@ -10,21 +12,36 @@ use crate::compress::{Deadline, Earlier, NoForm, compress};
 #[test]
 fn time_is_linear() {
     for (name, unit) in nasty_units() {
-        let small = (0..5).map(|_| time(&unit, 16 << 10)).min().unwrap();
-        let bound = small * 32 + Duration::from_millis(20);
-        let mut tries = (0..10).map(|_| time(&unit, 128 << 10));
-        assert!(
-            tries.any(|large| large < bound),
-            "{name}: {small:?} for 16 KiB, and for 128 KiB never less than {bound:?}"
-        );
+        check_time(name, |bytes| unit.repeat(bytes / unit.len()));
     }
 }
 
-fn time(unit: &str, bytes: usize) -> Duration {
-    let text = unit.repeat(bytes / unit.len());
+#[test]
+fn time_is_linear_within_wrappers() {
+    for (name, unit) in nasty_units() {
+        check_time(name, |bytes| {
+            let text = unit.repeat(bytes / unit.len());
+            let array = json!([{"type": "text", "text": text}, text]).to_string();
+            let output = json!({ "output": array }).to_string();
+            format!("{}Exit code: 0\nOutput:\n{output}", "<a>b</a>\n".repeat(3))
+        });
+    }
+}
+
+fn check_time(name: &str, text: impl Fn(usize) -> String) {
+    let small = (0..5).map(|_| time(&text(16 << 10))).min().unwrap();
+    let bound = small * 32 + Duration::from_millis(20);
+    let mut tries = (0..10).map(|_| time(&text(128 << 10)));
+    assert!(
+        tries.any(|large| large < bound),
+        "{name}: {small:?} for 16 KiB, and for 128 KiB never less than {bound:?}"
+    );
+}
+
+fn time(text: &str) -> Duration {
     let started = Instant::now();
     let mut earlier = Earlier::default();
-    earlier.push(source(&text));
+    earlier.push(source(text));
     let _ = compress(source(&text[1..]), &earlier);
     started.elapsed()
 }
@@ -45,6 +62,12 @@ fn nasty_units() -> Vec<(&'static str, String)> {
             "some words that stand 1\nsome words that stay 2\n\n",
         ),
         ("one line", "x"),
+        ("tags", "<a>\nb</a>\n"),
+        ("open tags", "<output>\n"),
+        ("fences", "```\nx\n"),
+        ("exit codes", "Exit code 1\n"),
+        ("objects", "{\"output\":\""),
+        ("strings", "\"\\n\\u003c\\"),
     ]
     .into_iter()
     .map(name)

@@ -1,32 +1,45 @@
-//! Finds JSON among lines of another kind: a line of prose before it, an exit code behind it.
+//! A few lines before records or behind them: a line of prose before JSON or before the numbered lines of a file, a count behind JSON.
 
 use std::ops::Range;
 
 use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
-/// The most lines that stand before the JSON, or behind it.
+use super::Wrapper;
+use crate::compress::line_numbers;
+
+/// The most lines that stand before the records, or behind them.
 const MAX_LINES: usize = 8;
 
-/// Where JSON, one value or several, each on lines of its own, stands in a text, if it is most of that and there are lines around it.
-pub(in crate::compress) fn json_among_lines(text: &str) -> Option<Range<usize>> {
-    let mut start = 0;
-    for line in text.split_inclusive('\n').take(MAX_LINES + 1) {
-        if start * 2 > text.len() {
-            return None;
+pub(super) struct Prelude;
+
+impl Wrapper for Prelude {
+    fn inside(&self, text: &str) -> Option<Range<usize>> {
+        let mut start = 0;
+        for line in text.split_inclusive('\n').take(MAX_LINES + 1) {
+            if start * 2 > text.len() {
+                break;
+            }
+            if line_numbers::number(line).is_some() {
+                return (start > 0).then_some(start..text.len());
+            }
+            if line.starts_with(['{', '['])
+                && let Some(len) = values_len(&text[start..])
+            {
+                return is_most(start..start + len, text);
+            }
+            start += line.len();
         }
-        if line.starts_with(['{', '['])
-            && let Some(len) = values_len(&text[start..])
-        {
-            let found = start..start + len;
-            let (before, behind) = (&text[..start], &text[found.end..]);
-            let has_others = !before.trim().is_empty() || !behind.trim().is_empty();
-            let few_behind = behind.matches('\n').count() <= MAX_LINES;
-            return (has_others && few_behind && len * 2 > text.len()).then_some(found);
-        }
-        start += line.len();
+        None
     }
-    None
+}
+
+/// This JSON, if it is most of the text and there are lines around it, but few behind it.
+fn is_most(found: Range<usize>, text: &str) -> Option<Range<usize>> {
+    let (before, behind) = (&text[..found.start], &text[found.end..]);
+    let has_others = !before.trim().is_empty() || !behind.trim().is_empty();
+    let few_behind = behind.matches('\n').count() <= MAX_LINES;
+    (has_others && few_behind && found.len() * 2 > text.len()).then_some(found)
 }
 
 /// Bytes of the objects and arrays that a text begins with, as far as each ends its line.
@@ -55,7 +68,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Option<&str> {
-        json_among_lines(text).map(|found| &text[found])
+        Prelude.inside(text).map(|found| &text[found])
     }
 
     #[test]
@@ -70,6 +83,13 @@ mod tests {
             let text = format!("{before}{json}{after}");
             assert_eq!(found(&text), Some(json), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_line_before_numbered_lines_is_set_apart() {
+        let file = "     1\tuse a;\n     2\t\nnote\n";
+        assert_eq!(found(&format!("This is a.rs:\n{file}")), Some(file));
+        assert_eq!(found(file), None);
     }
 
     #[test]

@@ -1,0 +1,66 @@
+//! Forms of texts that have something around them: the text within gets the cheapest form, and what is around it stays.
+
+use std::borrow::Cow;
+
+use super::size::{self, Costed};
+use super::wrapper::{self, Strings, Wrapped};
+use super::{Earlier, PLANS, Plan, cheapest};
+
+/// The form of a text that has something around it, this deep within others.
+pub(super) fn form_of_wrapped(
+    text: &str,
+    earlier: &Earlier,
+    depth: usize,
+) -> Option<Costed<'static>> {
+    let wrapped = Wrapped::split(text);
+    // Where a string is most of the text, there may still be others.
+    if wrapped.as_ref().is_none_or(Wrapped::is_string)
+        && let Some(strings) = Strings::split(text)
+    {
+        return Some(form_of_strings(&strings, earlier, depth));
+    }
+    form_around(&wrapped?, earlier, depth)
+}
+
+fn form_around(wrapped: &Wrapped<'_>, earlier: &Earlier, depth: usize) -> Option<Costed<'static>> {
+    let inside = Costed::new(&*wrapped.inside);
+    // What is on lines of its own gets the same from the other plans within the whole text.
+    let plans = match (wrapped.is_string(), size::is_numbered(&inside.text)) {
+        (true, _) => &PLANS[..],
+        (false, true) => &PLANS[..3],
+        (false, false) => &PLANS[..2],
+    };
+    match form_within(plans, &inside, earlier, depth) {
+        Some(form) => Some(wrapped.with_form(&form.text)),
+        None => wrapped.unescaped(),
+    }
+    .map(Costed::new)
+}
+
+/// The form of JSON that holds a text in several strings, this deep within others.
+fn form_of_strings(strings: &Strings<'_>, earlier: &Earlier, depth: usize) -> Costed<'static> {
+    let inside = |content: &String| {
+        let content = Costed::new(content.clone());
+        let form = form_within(&PLANS, &content, earlier, depth);
+        form.unwrap_or(content).text
+    };
+    let insides: Vec<Cow<'_, str>> = strings.contents.iter().map(inside).collect();
+    Costed::new(strings.with(&insides))
+}
+
+/// The cheapest form of a text that is this deep within others, by these plans or as one that has something around it itself.
+fn form_within(
+    plans: &[Plan],
+    text: &Costed<'_>,
+    earlier: &Earlier,
+    depth: usize,
+) -> Option<Costed<'static>> {
+    let deeper =
+        (depth < wrapper::MAX_DEPTH).then(|| form_of_wrapped(&text.text, earlier, depth + 1));
+    let forms = [cheapest(plans, text, earlier), deeper.flatten()];
+    forms
+        .into_iter()
+        .flatten()
+        .filter(|form| form.cost < text.cost)
+        .min_by_key(|form| form.cost)
+}
