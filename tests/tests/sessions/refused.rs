@@ -77,11 +77,11 @@ async fn all_live_fully(stage: &Stage) -> Option<BTreeSet<String>> {
 
 async fn until_keys_are(stage: &Stage, expected: &BTreeSet<String>) {
     let equal = || async { (keys(stage).await == *expected).then_some(()) };
-    if wait::within(wait::DEADLINE, equal).await.is_none() {
-        let now = keys(stage).await;
-        let difference: Vec<_> = now.symmetric_difference(expected).take(9).collect();
-        panic!("{} keys, not {}: {difference:?}", now.len(), expected.len());
-    }
+    let are_equal = wait::within(wait::DEADLINE, equal).await.is_some();
+    let now = keys(stage).await;
+    let difference: Vec<_> = now.symmetric_difference(expected).take(9).collect();
+    let counts = (now.len(), expected.len());
+    assert!(are_equal, "found and expected: {counts:?}, {difference:?}");
 }
 
 #[tokio::test]
