@@ -2,8 +2,11 @@
 
 pub(crate) mod account;
 mod anthropic;
+#[cfg(test)]
+mod block_tests;
 mod chat;
 pub(crate) mod credential;
+mod documents;
 pub(crate) mod prefix_mismatch;
 mod responses;
 
@@ -160,7 +163,7 @@ fn user_texts<'a>(part: &'a Part<'_>) -> impl Iterator<Item = (Text, Option<Rang
         .texts
         .iter()
         .filter(|text| text.span.len() >= MIN_USER_BYTES);
-    long.filter(|_| part.is_bare_text())
+    long.filter(|_| part.is_bare_text)
         .map(|text| (text.clone(), None))
 }
 

@@ -168,6 +168,13 @@ impl<'a> Scanner<'a> {
             self.scan.messages = again.scan.messages;
             self.scan.resume_points.points.clear();
         }
+        // What a reference names may hold outputs that are not here, or be a compaction.
+        let names_stored = self
+            .scan
+            .messages
+            .iter()
+            .any(|message| message.is_reference);
+        self.scan.references &= !names_stored;
         self.scan.cache = grammar.cache_life(&self.reader.markers.values());
         Ok(())
     }
@@ -232,6 +239,8 @@ impl<'a> Scanner<'a> {
             from_model,
             thinking,
             compacts,
+            is_reference,
+            is_appended,
             blocks,
             calls,
         } = parsed;
@@ -240,6 +249,8 @@ impl<'a> Scanner<'a> {
             from_model,
             thinking,
             compacts,
+            is_reference,
+            is_appended,
         });
         self.scan.calls.extend(calls);
         for (
@@ -252,7 +263,14 @@ impl<'a> Scanner<'a> {
             call,
         ) in blocks
         {
-            let Some(id) = id else { continue };
+            let raw = &self.body[span.clone()];
+            if id.is_none() {
+                // What was read as a text is counted already.
+                self.scan.text_bytes += raw.len();
+            }
+            let Some(id) = id.or_else(|| self.reader.digester.block_id(raw)) else {
+                continue;
+            };
             let place = Place {
                 message: index,
                 part,
@@ -265,7 +283,7 @@ impl<'a> Scanner<'a> {
                 call,
             });
         }
-        let opened = from_model && !self.has_model_message;
+        let opened = (from_model || is_reference) && !self.has_model_message;
         self.has_model_message |= opened;
         Ok(opened)
     }
