@@ -8,7 +8,7 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CACHE_CONTROL, Dialect, Provider, count, documents, tool_texts, user_texts};
+use super::{CACHE_CONTROL, Dialect, Provider, Purpose, count, documents, tool_texts, user_texts};
 use crate::scan::{
     CacheLife, Call, Grammar, MIN_TOOL_BYTES, MIN_USER_BYTES, ParsedMessage, RawMessage, member,
     string_member,
@@ -97,6 +97,10 @@ impl Grammar for Messages {
 impl Dialect for Messages {
     fn path(&self) -> &'static str {
         "/v1/messages"
+    }
+
+    fn other_paths(&self) -> &'static [(&'static str, Purpose)] {
+        &[("/v1/messages/count_tokens", Purpose::Count)]
     }
 
     fn provider(&self) -> Provider {

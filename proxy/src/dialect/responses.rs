@@ -6,7 +6,9 @@ use headroom_shared::contract::record::CacheUsage;
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use super::{Dialect, OPENAI_MARKERS, Provider, automatic_life, count, tool_texts, user_texts};
+use super::{
+    Dialect, OPENAI_MARKERS, Provider, Purpose, automatic_life, count, tool_texts, user_texts,
+};
 use crate::scan::{
     CacheLife, Call, Grammar, MIN_TOOL_BYTES, ParsedMessage, Part, RawMessage, Text, member,
     only_member, string_member,
@@ -109,8 +111,11 @@ impl Dialect for Responses {
         "/v1/responses"
     }
 
-    fn compaction_path(&self) -> Option<&'static str> {
-        Some("/v1/responses/compact")
+    fn other_paths(&self) -> &'static [(&'static str, Purpose)] {
+        &[
+            ("/v1/responses/compact", Purpose::Compaction),
+            ("/v1/responses/input_tokens", Purpose::Count),
+        ]
     }
 
     fn provider(&self) -> Provider {
