@@ -8,7 +8,10 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CACHE_CONTROL, Dialect, Provider, Purpose, count, documents, tool_texts, user_texts};
+use super::{
+    CACHE_CONTROL, Dialect, Provider, Purpose, count, documents, is_from_code, tool_texts,
+    user_texts,
+};
 use crate::scan::{
     CacheLife, Call, Grammar, MIN_TOOL_BYTES, MIN_USER_BYTES, ParsedMessage, RawMessage, member,
     string_member,
@@ -153,6 +156,7 @@ fn call(part: &crate::scan::Part<'_>, body: &[u8]) -> Option<Call> {
         id: string_member(&part.others, "id", body)?,
         name: string_member(&part.others, "name", body)?,
         input: member(&part.others, "input")?,
+        is_from_code: is_from_code(&part.others, body),
     })
 }
 

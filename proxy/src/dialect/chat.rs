@@ -126,6 +126,7 @@ fn calls(message: &RawMessage<'_>, body: &[u8]) -> Vec<Call> {
                 id: id.start + 1..id.end - 1,
                 name,
                 input,
+                is_from_code: false,
             });
         }
         Ok(())

@@ -12,15 +12,17 @@ mod responses;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
 use headroom_shared::contract::record::CacheUsage;
 use http::HeaderMap;
 use memchr::memmem;
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::scan::{CacheLife, Grammar, MIN_TOOL_BYTES, MIN_USER_BYTES, Part, Text};
+use crate::scan::{CacheLife, Grammar, MIN_TOOL_BYTES, MIN_USER_BYTES, Member, Part, Text, member};
 
 /// A provider: where requests go, and how it words an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,6 +180,19 @@ impl Provider {
             Self::OpenAi
         }
     }
+}
+
+/// Whether an object with these members is a call that code of the model's made, or the output of such a call.
+fn is_from_code(members: &[Member<'_>], body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Caller<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Cow<'a, str>,
+    }
+    member(members, "caller").is_some_and(|value| {
+        let caller: Result<Option<Caller<'_>>, _> = serde_json::from_slice(&body[value]);
+        !caller.is_ok_and(|caller| caller.is_none_or(|caller| caller.kind == "direct"))
+    })
 }
 
 /// The texts of a part that is a tool call's output, each long enough to be a block.

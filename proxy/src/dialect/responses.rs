@@ -7,7 +7,8 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::{
-    Dialect, OPENAI_MARKERS, Provider, Purpose, automatic_life, count, tool_texts, user_texts,
+    Dialect, OPENAI_MARKERS, Provider, Purpose, automatic_life, count, is_from_code, tool_texts,
+    user_texts,
 };
 use crate::scan::{
     CacheLife, Call, Grammar, MIN_TOOL_BYTES, ParsedMessage, Part, RawMessage, Text, member,
@@ -62,6 +63,7 @@ impl Grammar for Responses {
                 parsed.blocks.extend(item.parts.iter().flat_map(user_texts));
             }
             b"message" | b"" => {}
+            kind if kind.ends_with(b"_output") && is_from_code(&item.others, body) => {}
             b"function_call_output"
             | b"custom_tool_call_output"
             | b"local_shell_call_output"
@@ -166,6 +168,7 @@ fn call(item: &RawMessage<'_>, body: &[u8]) -> Option<Call> {
         id: call_id(item, body)?,
         name,
         input,
+        is_from_code: is_from_code(&item.others, body),
     })
 }
 

@@ -117,6 +117,8 @@ pub(crate) struct Call {
     pub(crate) name: Range<usize>,
     /// The input: JSON, or a string that holds JSON (with its quotes).
     pub(crate) input: Range<usize>,
+    /// Whether code of the model's made it: its output goes to that code, and the model does not read it.
+    pub(crate) is_from_code: bool,
 }
 
 /// How long a provider keeps what a request makes it cache.

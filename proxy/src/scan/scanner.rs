@@ -1,5 +1,6 @@
 //! The pass over a body: reads its messages one after the other, and takes over what the last scan of the same conversation found.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::json::{Cursor, Kind, NotInDialect};
 use super::message_reader::MessageReader;
 use super::raw_message::{RawMessage, Text};
 use super::scan_cache::{ResumePoint, ScanCache};
-use super::{BASE_MEMORY, Block, Grammar, Message, ParsedMessage, Scan};
+use super::{BASE_MEMORY, Block, Call, Grammar, Message, ParsedMessage, Scan};
 
 /// Scans a body.
 ///
@@ -91,6 +92,8 @@ struct Scanner<'a> {
     stopped: bool,
     /// Whether a message of the model was read.
     has_model_message: bool,
+    /// The ids of calls that code made. Of several calls with one id, the last counts.
+    from_code: HashSet<&'a [u8]>,
     reader: MessageReader<'a>,
     body: &'a [u8],
     scan: Scan,
@@ -115,6 +118,7 @@ impl<'a> Scanner<'a> {
             stop_when: None,
             stopped: false,
             has_model_message: false,
+            from_code: HashSet::new(),
             reader: MessageReader::new(body, key, grammar.cache_markers()),
             body,
             scan,
@@ -252,36 +256,12 @@ impl<'a> Scanner<'a> {
             is_reference,
             is_appended,
         });
-        self.scan.calls.extend(calls);
-        for (
-            Text {
-                part,
-                inner,
-                span,
-                id,
-            },
-            call,
-        ) in blocks
-        {
-            let raw = &self.body[span.clone()];
-            if id.is_none() {
-                // What was read as a text is counted already.
-                self.scan.text_bytes += raw.len();
-            }
-            let Some(id) = id.or_else(|| self.reader.digester.block_id(raw)) else {
-                continue;
-            };
-            let place = Place {
-                message: index,
-                part,
-                inner,
-            };
-            self.scan.blocks.push(Block {
-                place,
-                span,
-                id,
-                call,
-            });
+        for call in calls {
+            self.note_call(&call);
+            self.scan.calls.push(call);
+        }
+        for (text, call) in blocks {
+            self.block(index, text, call);
         }
         let opened = (from_model || is_reference) && !self.has_model_message;
         self.has_model_message |= opened;
@@ -290,6 +270,49 @@ impl<'a> Scanner<'a> {
 }
 
 impl Scanner<'_> {
+    /// Adds a block of the message at `message`, unless it is too short or the model does not read it.
+    fn block(&mut self, message: u32, text: Text, call: Option<Range<usize>>) {
+        let Text {
+            part,
+            inner,
+            span,
+            id,
+        } = text;
+        let raw = &self.body[span.clone()];
+        let from_code = |call: &Range<usize>| self.from_code.contains(&self.body[call.clone()]);
+        if call.as_ref().is_some_and(from_code) {
+            return;
+        }
+        if id.is_none() {
+            // What was read as a text is counted already.
+            self.scan.text_bytes += raw.len();
+        }
+        let Some(id) = id.or_else(|| self.reader.digester.block_id(raw)) else {
+            return;
+        };
+        let place = Place {
+            message,
+            part,
+            inner,
+        };
+        self.scan.blocks.push(Block {
+            place,
+            span,
+            id,
+            call,
+        });
+    }
+
+    /// Notes whether code made the calls with this one's id.
+    fn note_call(&mut self, call: &Call) {
+        let id = &self.body[call.id.clone()];
+        if call.is_from_code {
+            self.from_code.insert(id);
+        } else if !self.from_code.is_empty() {
+            self.from_code.remove(id);
+        }
+    }
+
     /// Notes the state of the scan after a message.
     fn note_resume_point(&mut self, end: usize, digest: RollingDigest) {
         self.scan.resume_points.points.push(ResumePoint {
@@ -306,7 +329,12 @@ impl Scanner<'_> {
     /// conversation, and gives the point from where to continue.
     fn resume(&mut self) -> Option<ResumePoint> {
         let cached = self.scans?.find(self.scan.opening()?)?;
+        let known = self.scan.calls.len();
         cached.resume(self.body, &mut self.scan, &mut self.reader.markers.spans);
+        for at in known..self.scan.calls.len() {
+            let call = self.scan.calls[at].clone();
+            self.note_call(&call);
+        }
         self.stop_when = None;
         self.scan.resume_points.points.last().cloned()
     }

@@ -61,6 +61,54 @@ fn check(dialect: usize, rows: &[(&str, &str)]) {
 }
 
 #[test]
+fn what_goes_to_code_is_no_block() {
+    let used = |id: &str, caller: &str| {
+        format!(
+            r#"{{"role":"assistant","content":[{{"type":"tool_use","id":"{id}","name":"n","input":{{}}{caller}}}]}}"#
+        )
+    };
+    let result = |id: &str, digit: &str| {
+        format!(
+            r#"{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"{id}","content":"@{digit}"}}]}}"#
+        )
+    };
+    let code = r#","caller":{"type":"code_execution_20260120","tool_id":"s"}"#;
+    for (caller, expected) in [
+        ("", "12"),
+        (r#","caller":null"#, "12"),
+        (r#","caller":{"type":"direct"}"#, "12"),
+        (code, "2"),
+        (r#","caller":"unheard of""#, "2"),
+    ] {
+        let messages = [
+            used("a", caller),
+            used("b", ""),
+            result("a", "1"),
+            result("b", "2"),
+        ];
+        check(ANTHROPIC, &[(&messages.join(","), expected)]);
+    }
+    let reused = [
+        used("a", code),
+        result("a", "1"),
+        used("a", ""),
+        result("a", "2"),
+    ];
+    check(ANTHROPIC, &[(&reused.join(","), "2")]);
+    let call = r#"{"type":"function_call","call_id":"c","name":"n","arguments":"{}","caller":{"type":"program"}}"#;
+    let output = r#"{"type":"function_call_output","call_id":"c","output":"@1"}"#;
+    let with_caller = output.replace("}", r#","caller":{"type":"program"}}"#);
+    check(
+        RESPONSES,
+        &[
+            (&[call, output].join(","), ""),
+            (&with_caller, ""),
+            (output, "1"),
+        ],
+    );
+}
+
+#[test]
 fn no_two_blocks_have_the_same_place() {
     let inner = r#"7,{"type":"document","source":{"type":"text","data":"@1"}},{"type":"text","text":"@2"},{"type":"search_result","content":[{"type":"text","text":"@3"}]}"#;
     let parts = format!(
