@@ -256,10 +256,8 @@ impl<'a> Scanner<'a> {
             is_reference,
             is_appended,
         });
-        for call in calls {
-            self.note_call(&call);
-            self.scan.calls.push(call);
-        }
+        note_calls(&mut self.from_code, &calls, self.body);
+        self.scan.calls.extend(calls);
         for (text, call) in blocks {
             self.block(index, text, call);
         }
@@ -303,16 +301,6 @@ impl Scanner<'_> {
         });
     }
 
-    /// Notes whether code made the calls with this one's id.
-    fn note_call(&mut self, call: &Call) {
-        let id = &self.body[call.id.clone()];
-        if call.is_from_code {
-            self.from_code.insert(id);
-        } else if !self.from_code.is_empty() {
-            self.from_code.remove(id);
-        }
-    }
-
     /// Notes the state of the scan after a message.
     fn note_resume_point(&mut self, end: usize, digest: RollingDigest) {
         self.scan.resume_points.points.push(ResumePoint {
@@ -331,10 +319,8 @@ impl Scanner<'_> {
         let cached = self.scans?.find(self.scan.opening()?)?;
         let known = self.scan.calls.len();
         cached.resume(self.body, &mut self.scan, &mut self.reader.markers.spans);
-        for at in known..self.scan.calls.len() {
-            let call = self.scan.calls[at].clone();
-            self.note_call(&call);
-        }
+        let calls = &self.scan.calls[known..];
+        note_calls(&mut self.from_code, calls, self.body);
         self.stop_when = None;
         self.scan.resume_points.points.last().cloned()
     }
@@ -358,5 +344,20 @@ impl Scanner<'_> {
             self.stop_when = None;
         }
         self.stop_when.is_some()
+    }
+}
+
+/// Notes in `from_code` the ids of those among further calls that code made.
+fn note_calls<'a>(from_code: &mut HashSet<&'a [u8]>, calls: &[Call], body: &'a [u8]) {
+    if from_code.is_empty() && !calls.iter().any(|call| call.is_from_code) {
+        return;
+    }
+    for call in calls {
+        let id = &body[call.id.clone()];
+        if call.is_from_code {
+            from_code.insert(id);
+        } else {
+            from_code.remove(id);
+        }
     }
 }
