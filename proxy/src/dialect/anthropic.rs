@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    CACHE_CONTROL, Dialect, Provider, Purpose, count, documents, is_from_code, tool_texts,
+    CACHE_CONTROL, Dialect, Provider, Purpose, count, is_from_code, search_results, tool_texts,
     user_texts,
 };
 use crate::scan::{
@@ -58,7 +58,7 @@ impl Grammar for Messages {
                 (b"user", b"tool_result") => {
                     let call = string_member(&part.others, "tool_use_id", body);
                     parsed.blocks.extend(tool_texts(part, call.as_ref()));
-                    let inner = documents::inner_texts(part, body);
+                    let inner = search_results::inner_texts(part, body);
                     let before = parsed.blocks.len();
                     let inner = inner.filter(|text| text.span.len() >= MIN_TOOL_BYTES);
                     parsed.blocks.extend(inner.map(|text| (text, call.clone())));
@@ -66,8 +66,8 @@ impl Grammar for Messages {
                         parsed.blocks.sort_by_key(|(text, _)| text.span.start);
                     }
                 }
-                (b"user", b"document" | b"search_result") => {
-                    let texts = documents::texts(part, body).into_iter();
+                (b"user", b"search_result") => {
+                    let texts = search_results::texts(part, body).into_iter();
                     let texts = texts.filter(|text| text.span.len() >= MIN_USER_BYTES);
                     parsed.blocks.extend(texts.map(|text| (text, None)));
                 }

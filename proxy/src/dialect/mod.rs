@@ -6,9 +6,9 @@ mod anthropic;
 mod block_tests;
 mod chat;
 pub(crate) mod credential;
-mod documents;
 pub(crate) mod prefix_mismatch;
 mod responses;
+mod search_results;
 #[cfg(test)]
 mod tests;
 

@@ -6,9 +6,7 @@ use smallvec::{SmallVec, smallvec};
 use super::cache_markers::CacheMarkers;
 use super::digest::Digester;
 use super::json::{Cursor, Kind, NotInDialect};
-use super::raw_message::{
-    InnerPart, Member, Members, Part, RawMessage, Text, WITH_TEXTS, is_bare_text,
-};
+use super::raw_message::{Member, Members, Part, RawMessage, SearchResult, Text, is_bare_text};
 
 /// Reads messages.
 pub(super) struct MessageReader<'a> {
@@ -37,19 +35,19 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The part of this index that it is, with these texts and other parts in it.
+    /// The part of this index that it is, with these texts and search results in it.
     fn part(
         self,
         body: &[u8],
         index: u32,
-        (texts, inner): (SmallVec<[Text; 1]>, Vec<InnerPart<'a>>),
+        (texts, search_results): (SmallVec<[Text; 1]>, Vec<SearchResult<'a>>),
     ) -> Part<'a> {
         Part {
             index,
             is_bare_text: self.is_bare_text(body),
             kind: self.kind.unwrap_or_default(),
             texts,
-            inner,
+            search_results,
             others: self.others,
         }
     }
@@ -76,8 +74,8 @@ struct Inner<'a> {
     count: usize,
     /// The texts of those that are texts and nothing more.
     texts: SmallVec<[Text; 1]>,
-    /// The documents and search results among them.
-    parts: Vec<InnerPart<'a>>,
+    /// The search results among them.
+    search_results: Vec<SearchResult<'a>>,
 }
 
 impl From<Text> for Inner<'_> {
@@ -85,7 +83,7 @@ impl From<Text> for Inner<'_> {
         Self {
             count: 1,
             texts: smallvec![text],
-            parts: Vec::new(),
+            search_results: Vec::new(),
         }
     }
 }
@@ -222,7 +220,7 @@ impl<'a> MessageReader<'a> {
         let count = inner.as_ref().map(|inner| inner.count);
         self.digest(&object, count, own.as_ref());
         let found = match (own, inner) {
-            (None, Some(inner)) => (inner.texts, inner.parts),
+            (None, Some(inner)) => (inner.texts, inner.search_results),
             (own, None) => (own.into_iter().collect(), Vec::new()),
             // With a text and a content, it is not known which of them the provider reads: neither may be replaced.
             (Some(_), Some(_)) => (SmallVec::new(), Vec::new()),
@@ -256,11 +254,10 @@ impl<'a> MessageReader<'a> {
                 self.take_memory::<Text>()?;
                 found.texts.push(text);
             }
-            None if WITH_TEXTS.contains(&object.kind.unwrap_or_default()) => {
-                self.take_memory::<InnerPart<'_>>()?;
-                found.parts.push(InnerPart {
+            None if object.kind == Some(b"search_result") => {
+                self.take_memory::<SearchResult<'_>>()?;
+                found.search_results.push(SearchResult {
                     index,
-                    kind: object.kind.unwrap_or_default(),
                     others: object.others,
                 });
             }

@@ -63,24 +63,19 @@ pub(crate) struct Part<'a> {
     pub(crate) kind: &'a [u8],
     /// Its own text, or the texts of the parts of its own content that are texts and nothing more.
     pub(crate) texts: SmallVec<[Text; 1]>,
-    /// The documents and search results of its own content.
-    pub(crate) inner: Vec<InnerPart<'a>>,
+    /// The search results of its own content.
+    pub(crate) search_results: Vec<SearchResult<'a>>,
     /// All other members: key and value.
     pub(crate) others: Members<'a>,
     /// Whether it is a text and nothing more.
     pub(crate) is_bare_text: bool,
 }
 
-/// The types of parts whose texts stand in other members than a text's.
-pub(super) const WITH_TEXTS: [&[u8]; 2] = [b"document", b"search_result"];
-
-/// A part of a part's own content that is of one of these types.
+/// A search result in a part's own content.
 #[derive(Debug)]
-pub(crate) struct InnerPart<'a> {
+pub(crate) struct SearchResult<'a> {
     /// Which part of the content it is.
     pub(crate) index: u32,
-    /// The `type`.
-    pub(crate) kind: &'a [u8],
     /// All members but type and role: key and value.
     pub(crate) others: Members<'a>,
 }

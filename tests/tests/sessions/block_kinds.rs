@@ -17,7 +17,6 @@ fn cases() -> Vec<(&'static str, Value, &'static str)> {
     let user = |part: Value| json!({"model": "claude-opus-4-6", "messages": [{"role": "user", "content": [part]}]});
     let result =
         |part: Value| user(json!({"type": "tool_result", "tool_use_id": "t", "content": [part]}));
-    let document = json!({"type": "document", "title": "T", "source": {"type": "text", "media_type": "text/plain", "data": text}});
     let found = json!({"type": "search_result", "source": "s", "title": "T", "content": [{"type": "text", "text": text}]});
     let item = |item: Value| json!({"model": "gpt-6.1-sol", "input": [{"role": "user", "content": "Go."}, item]});
     let outcome = json!({"type": "exit", "exit_code": 1});
@@ -28,16 +27,6 @@ fn cases() -> Vec<(&'static str, Value, &'static str)> {
     let local = json!({"type": "local_shell_call_output", "id": "c", "output": text});
     let (messages, responses) = ("/v1/messages", "/v1/responses");
     vec![
-        (
-            messages,
-            user(document.clone()),
-            "/messages/0/content/0/source/data",
-        ),
-        (
-            messages,
-            result(document),
-            "/messages/0/content/0/content/0/source/data",
-        ),
         (
             messages,
             user(found.clone()),

@@ -49,64 +49,43 @@ fn texts() {
 }
 
 #[test]
-fn documents_and_search_results() {
-    for (part, expected) in [
-        (
-            r#"{"type":"document","title":"@1","context":"@2","source":{"type":"text","media_type":"text/plain","data":"@3"}}"#,
-            "3",
-        ),
-        (
-            r#"{"type":"document","source":{"type":"text","data":"@1"},"citations":{"enabled":false},"cache_control":{"type":"ephemeral"}}"#,
-            "1",
-        ),
-        (
-            r#"{"type":"document","source":{"type":"text","data":"@1"},"citations":null}"#,
-            "1",
-        ),
-        (
-            r#"{"type":"document","source":{"type":"text","data":"@1"},"citations":{"enabled":true}}"#,
-            "",
-        ),
-        (
-            r#"{"type":"document","source":{"type":"text","data":"@1"},"citations":{"enabled":false,"unknown":1}}"#,
-            "",
-        ),
-        (
-            r#"{"type":"document","source":{"type":"text","data":"@1"},"citations":{"enabled":false},"citations":{"enabled":true}}"#,
-            "",
-        ),
-        (
-            r#"{"type":"document","source":{"type":"text","data":"@1","data":"@2"}}"#,
-            "",
-        ),
-        (
-            r#"{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"@1"}}"#,
-            "",
-        ),
-        (
-            r#"{"type":"document","source":{"type":"content","content":[{"type":"text","text":"@1"}]}}"#,
-            "",
-        ),
-        (r#"{"type":"document","source":"@1"}"#, ""),
-        (
-            r#"{"type":"search_result","source":"@1","title":"@2","content":[{"type":"text","text":"@3"}]}"#,
-            "3",
-        ),
-        (
-            r#"{"type":"search_result","content":[{"type":"text","text":"@1"}],"citations":{"enabled":false}}"#,
-            "1",
-        ),
-        (
-            r#"{"type":"search_result","content":[{"type":"text","text":"@1"}],"citations":{"enabled":true}}"#,
-            "",
-        ),
-        (
-            r#"{"type":"search_result","content":[{"type":"text","text":"@1","citations":[{}]}]}"#,
-            "",
-        ),
+fn documents() {
+    for members in [
+        r#""title":"@1","context":"@2","source":{"type":"text","media_type":"text/plain","data":"@3"}"#,
+        r#""source":{"type":"text","data":"@1"},"citations":{"enabled":false}"#,
+        r#""source":{"type":"text","data":"@1"},"citations":{"enabled":true}"#,
+        r#""source":{"type":"base64","media_type":"application/pdf","data":"@1"}"#,
+        r#""source":{"type":"content","content":[{"type":"text","text":"@1"}]}"#,
     ] {
-        check_part(part, expected);
+        check_part(&format!(r#"{{"type":"document",{members}}}"#), "");
     }
+}
+
+#[test]
+fn search_results() {
+    let content = r#""content":[{"type":"text","text":"@3"}]"#;
+    for (members, expected) in [
+        (r#""source":"@1","title":"@2""#, "3"),
+        (r#""citations":{"enabled":false}"#, "3"),
+        (
+            r#""citations":null,"cache_control":{"type":"ephemeral"}"#,
+            "3",
+        ),
+        (r#""citations":{"enabled":true}"#, ""),
+        (r#""citations":{"enabled":false,"unknown":1}"#, ""),
+        (
+            r#""citations":{"enabled":false},"citations":{"enabled":true}"#,
+            "",
+        ),
+        (r#""citations":{}"#, ""),
+    ] {
+        let part = format!(r#"{{"type":"search_result",{members},{content}}}"#);
+        check_part(&part, expected);
+    }
+    let cited =
+        r#"{"type":"search_result","content":[{"type":"text","text":"@1","citations":[{}]}]}"#;
+    check_part(cited, "");
+    check_part(r#"{"type":"search_result","content":7}"#, "");
 }
 
 #[test]
@@ -114,17 +93,16 @@ fn several_in_one_message() {
     let two = r#"{"type":"search_result","content":[{"type":"text","text":"@1"},{"type":"text","text":"@2"}]}"#;
     check(ANTHROPIC, &[(&user(two), "12"), (&result(two), "")]);
     let mixed = [
-        r#"{"type":"document","source":{"type":"text","data":"@1"}}"#,
+        r#"{"type":"search_result","content":[{"type":"text","text":"@1"}]}"#,
         r#"{"type":"text","text":"@2"}"#,
-        r#"{"type":"search_result","content":[{"type":"text","text":"@3"}]}"#,
-        r#"{"type":"text","text":"@4"}"#,
+        r#"{"type":"document","source":{"type":"text","data":"@3"}}"#,
+        r#"{"type":"search_result","content":[{"type":"text","text":"@4"}]}"#,
+        r#"{"type":"text","text":"@5"}"#,
     ];
+    let mixed = mixed.join(",");
     check(
         ANTHROPIC,
-        &[
-            (&result(&mixed.join(",")), "1234"),
-            (&user(&mixed.join(",")), "1234"),
-        ],
+        &[(&result(&mixed), "1245"), (&user(&mixed), "1245")],
     );
 }
 

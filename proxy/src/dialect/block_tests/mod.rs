@@ -110,9 +110,9 @@ fn what_goes_to_code_is_no_block() {
 
 #[test]
 fn no_two_blocks_have_the_same_place() {
-    let inner = r#"7,{"type":"document","source":{"type":"text","data":"@1"}},{"type":"text","text":"@2"},{"type":"search_result","content":[{"type":"text","text":"@3"}]}"#;
+    let inner = r#"7,{"type":"search_result","content":[{"type":"text","text":"@1"}]},{"type":"text","text":"@2"},{"type":"search_result","content":[{"type":"text","text":"@3"}]}"#;
     let parts = format!(
-        r#"7,{{"type":"tool_result","tool_use_id":"t","content":[{inner}]}},{{"type":"document","source":{{"type":"text","data":"@4"}}}},{{"type":"search_result","content":[{{"type":"text","text":"@5"}},{{"type":"text","text":"@6"}}]}}"#
+        r#"7,{{"type":"tool_result","tool_use_id":"t","content":[{inner}]}},{{"type":"text","text":"@4"}},{{"type":"search_result","content":[{{"type":"text","text":"@5"}},{{"type":"text","text":"@6"}}]}}"#
     );
     let message = format!(r#"{{"role":"user","content":[{parts}]}}"#);
     let shell = r#"{"type":"shell_call_output","call_id":"c","output":[{"stdout":"@1","stderr":"@2"},{"stderr":"@3"}]}"#;

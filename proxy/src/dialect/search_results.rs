@@ -1,41 +1,32 @@
-//! The texts of Anthropic's `document` and `search_result` parts. They may be replaced only where the model does not cite: a citation
-//! points into a text by the positions of its characters, or of its blocks.
+//! The texts of Anthropic's `search_result` parts. They may be replaced only where the model does not cite: a citation points into a result
+//! by the positions of its texts.
 
 use std::ops::Range;
 
 use crate::scan::{Cursor, Member, NotInDialect, Part, Text, member, only_member};
 
-/// The texts of a part that is a document or a search result; none where they may be cited, or are no plain text.
+/// An object with more members than this is no text.
+const MOST_MEMBERS: usize = 16;
+
+/// The texts of a part that is a search result; none where they may be cited.
 pub(super) fn texts(part: &Part<'_>, body: &[u8]) -> Vec<Text> {
     if may_be_cited(&part.others, body) {
         return Vec::new();
     }
-    match part.kind {
-        b"document" => {
-            let data = document_data(&part.others, body);
-            Vec::from_iter(data.and_then(|data| Text::of_value(&data, body, (part.index, 0))))
-        }
-        b"search_result" => part.texts.to_vec(),
-        _ => Vec::new(),
-    }
+    part.texts.to_vec()
 }
 
-/// The texts of the documents and search results in a tool's result. A search result of several texts stays as it is, for their places
-/// would be the same.
+/// The texts of the search results in a tool's result. One of several texts stays as it is, for their places would be the same.
 pub(super) fn inner_texts<'a>(
     part: &'a Part<'_>,
     body: &'a [u8],
 ) -> impl Iterator<Item = Text> + 'a {
-    part.inner.iter().filter_map(move |inner| {
-        if may_be_cited(&inner.others, body) {
+    part.search_results.iter().filter_map(move |result| {
+        if may_be_cited(&result.others, body) {
             return None;
         }
-        let value = match inner.kind {
-            b"document" => document_data(&inner.others, body),
-            b"search_result" => only_text(&inner.others, body),
-            _ => None,
-        };
-        Text::of_value(&value?, body, (part.index, inner.index))
+        let value = only_text(&result.others, body)?;
+        Text::of_value(&value, body, (part.index, result.index))
     })
 }
 
@@ -56,22 +47,13 @@ struct Citations {
     enabled: bool,
 }
 
-/// Where the text of a document with these members stands, with its quotes, if its source is a text.
-fn document_data(members: &[Member<'_>], body: &[u8]) -> Option<Range<usize>> {
-    let source = object(&only_member(members, "source")?, body)?;
-    let kind = only_member(&source, "type")?;
-    (&body[kind] == b"\"text\"")
-        .then(|| only_member(&source, "data"))
-        .flatten()
-}
-
 /// Where the text of a search result with these members stands, with its quotes, if there is one and nothing else.
 fn only_text(members: &[Member<'_>], body: &[u8]) -> Option<Range<usize>> {
     let content = only_member(members, "content")?;
-    let mut parts = Vec::new();
     if body[content.start] != b'[' {
         return None;
     }
+    let mut parts = Vec::new();
     let read = Cursor::at(body, content.start).array(|cursor| {
         let part = cursor.value()?;
         // One more than one is as good as all.
@@ -106,6 +88,3 @@ fn object<'a>(span: &Range<usize>, body: &'a [u8]) -> Option<Vec<Member<'a>>> {
     });
     read.is_ok().then_some(members)
 }
-
-/// A source or a text has fewer members than this.
-const MOST_MEMBERS: usize = 16;
