@@ -8,8 +8,14 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CACHE_CONTROL, Dialect, Provider, count, tool_texts, user_texts};
-use crate::scan::{CacheLife, Call, Grammar, ParsedMessage, RawMessage, member, string_member};
+use super::{
+    CACHE_CONTROL, Dialect, Provider, Purpose, count, is_from_code, search_results, tool_texts,
+    user_texts,
+};
+use crate::scan::{
+    CacheLife, Call, Grammar, MIN_TOOL_BYTES, MIN_USER_BYTES, ParsedMessage, RawMessage, member,
+    string_member,
+};
 
 /// Life of what a marker without `ttl` makes the provider cache.
 const SHORT: Duration = Duration::from_secs(5 * 60);
@@ -52,6 +58,18 @@ impl Grammar for Messages {
                 (b"user", b"tool_result") => {
                     let call = string_member(&part.others, "tool_use_id", body);
                     parsed.blocks.extend(tool_texts(part, call.as_ref()));
+                    let inner = search_results::inner_texts(part, body);
+                    let before = parsed.blocks.len();
+                    let inner = inner.filter(|text| text.span.len() >= MIN_TOOL_BYTES);
+                    parsed.blocks.extend(inner.map(|text| (text, call.clone())));
+                    if parsed.blocks.len() > before {
+                        parsed.blocks.sort_by_key(|(text, _)| text.span.start);
+                    }
+                }
+                (b"user", b"search_result") => {
+                    let texts = search_results::texts(part, body).into_iter();
+                    let texts = texts.filter(|text| text.span.len() >= MIN_USER_BYTES);
+                    parsed.blocks.extend(texts.map(|text| (text, None)));
                 }
                 (b"user", b"text") => parsed.blocks.extend(user_texts(part)),
                 (b"assistant", b"tool_use") => parsed.calls.extend(call(part, body)),
@@ -82,6 +100,10 @@ impl Grammar for Messages {
 impl Dialect for Messages {
     fn path(&self) -> &'static str {
         "/v1/messages"
+    }
+
+    fn other_paths(&self) -> &'static [(&'static str, Purpose)] {
+        &[("/v1/messages/count_tokens", Purpose::Count)]
     }
 
     fn provider(&self) -> Provider {
@@ -134,6 +156,7 @@ fn call(part: &crate::scan::Part<'_>, body: &[u8]) -> Option<Call> {
         id: string_member(&part.others, "id", body)?,
         name: string_member(&part.others, "name", body)?,
         input: member(&part.others, "input")?,
+        is_from_code: is_from_code(&part.others, body),
     })
 }
 

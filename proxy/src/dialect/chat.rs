@@ -48,7 +48,7 @@ impl Grammar for Completions {
         match message.role {
             b"tool" | b"function" => {
                 let call = string_member(&message.others, "tool_call_id", body);
-                let bare = message.parts.iter().filter(|part| part.is_bare_text());
+                let bare = message.parts.iter().filter(|part| part.is_bare_text);
                 parsed
                     .blocks
                     .extend(bare.flat_map(|part| tool_texts(part, call.as_ref())));
@@ -126,6 +126,7 @@ fn calls(message: &RawMessage<'_>, body: &[u8]) -> Vec<Call> {
                 id: id.start + 1..id.end - 1,
                 name,
                 input,
+                is_from_code: false,
             });
         }
         Ok(())

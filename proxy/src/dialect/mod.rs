@@ -2,20 +2,27 @@
 
 pub(crate) mod account;
 mod anthropic;
+#[cfg(test)]
+mod block_tests;
 mod chat;
 pub(crate) mod credential;
 pub(crate) mod prefix_mismatch;
 mod responses;
+mod search_results;
+#[cfg(test)]
+mod tests;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
 use headroom_shared::contract::record::CacheUsage;
 use http::HeaderMap;
 use memchr::memmem;
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::scan::{CacheLife, Grammar, MIN_TOOL_BYTES, MIN_USER_BYTES, Part, Text};
+use crate::scan::{CacheLife, Grammar, MIN_TOOL_BYTES, MIN_USER_BYTES, Member, Part, Text, member};
 
 /// A provider: where requests go, and how it words an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +31,24 @@ pub(crate) enum Provider {
     OpenAi,
 }
 
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The conversation's next message.
+    Turn,
+    /// The conversation in fewer words.
+    Compaction,
+    /// How many tokens the conversation is.
+    Count,
+}
+
 /// One request format: what its documents are made of, whose it is, and how its responses state the use of the cache.
 pub(crate) trait Dialect: Grammar {
     /// The path that takes such requests at its provider: `/v1/…`.
     fn path(&self) -> &'static str;
-    /// The path at which its provider compacts a conversation, where it has one. Such a request has the same format.
-    fn compaction_path(&self) -> Option<&'static str> {
-        None
+    /// The other paths that take requests of the same format, and what they are asked for.
+    fn other_paths(&self) -> &'static [(&'static str, Purpose)] {
+        &[]
     }
     /// Whose it is.
     fn provider(&self) -> Provider;
@@ -54,6 +72,9 @@ pub(crate) const PROVIDER_PREFIXES: [(&str, Provider); 2] = [
 /// Prefixes of the paths that Codex asks with a `ChatGPT` login.
 const CHATGPT_PREFIXES: [&str; 2] = ["/backend-api", "/api/codex"];
 
+/// What stands before the name of a deployment in Azure's paths.
+pub(crate) const AZURE_DEPLOYMENTS: &str = "/openai/deployments/";
+
 /// Prefixes below which an endpoint stands without `/v1`: none, the providers' names, and those of a `ChatGPT` login.
 const UNVERSIONED: [&str; 5] = [
     "",
@@ -69,33 +90,52 @@ pub(crate) struct Endpoint {
     pub(crate) dialect: &'static dyn Dialect,
     /// The path at its provider.
     pub(crate) path: &'static str,
+    pub(crate) purpose: Purpose,
 }
 
 impl Endpoint {
     /// The endpoint that a path leads to: a path that a provider has, with any prefix before it, or the same without `/v1` where clients
-    /// leave that out.
+    /// leave that out. Slashes at its end do not count.
     pub(crate) fn of(path: &str) -> Option<Self> {
+        let asked = path.trim_end_matches('/');
         let matches = |endpoint: &Self| {
-            let unversioned = endpoint.path.strip_prefix("/v1").unwrap_or(endpoint.path);
-            path.ends_with(endpoint.path)
-                || path
-                    .strip_suffix(unversioned)
-                    .is_some_and(|prefix| UNVERSIONED.contains(&prefix))
+            asked.ends_with(endpoint.path)
+                || asked
+                    .strip_suffix(endpoint.unversioned())
+                    .is_some_and(is_unversioned)
         };
         let endpoints = DIALECTS.into_iter().flat_map(|dialect| {
-            let paths = [Some(dialect.path()), dialect.compaction_path()];
-            let paths = paths.into_iter().flatten();
-            paths.map(move |path| Self { dialect, path })
+            let turn = (dialect.path(), Purpose::Turn);
+            let paths = [turn].into_iter().chain(dialect.other_paths().to_vec());
+            paths.map(move |(path, purpose)| Self {
+                dialect,
+                path,
+                purpose,
+            })
         });
         let named = Provider::named_by(path);
         let fits = |endpoint: &Self| named.is_none_or(|named| named == endpoint.dialect.provider());
         endpoints.into_iter().find(matches).filter(fits)
     }
 
-    /// Whether it compacts the conversation, instead of asking for its next message.
-    pub(crate) fn compacts(&self) -> bool {
-        self.dialect.compaction_path() == Some(self.path)
+    /// Whether the provider bills its requests. What is only counted saves nothing, and counts nowhere.
+    pub(crate) fn is_billed(&self) -> bool {
+        self.purpose != Purpose::Count
     }
+
+    /// Its path without `/v1`.
+    pub(crate) fn unversioned(&self) -> &'static str {
+        self.path.strip_prefix("/v1").unwrap_or(self.path)
+    }
+}
+
+/// Whether an endpoint may stand without `/v1` below this prefix: one of [`UNVERSIONED`], or a deployment of Azure's.
+fn is_unversioned(prefix: &str) -> bool {
+    let deployment = prefix.rsplit_once('/');
+    let is_deployment = deployment.is_some_and(|(parent, name)| {
+        !name.is_empty() && parent.ends_with(AZURE_DEPLOYMENTS.trim_end_matches('/'))
+    });
+    is_deployment || UNVERSIONED.contains(&prefix)
 }
 
 impl Provider {
@@ -142,6 +182,19 @@ impl Provider {
     }
 }
 
+/// Whether an object with these members is a call that code of the model's made, or the output of such a call.
+fn is_from_code(members: &[Member<'_>], body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Caller<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Cow<'a, str>,
+    }
+    member(members, "caller").is_some_and(|value| {
+        let caller: Result<Option<Caller<'_>>, _> = serde_json::from_slice(&body[value]);
+        !caller.is_ok_and(|caller| caller.is_none_or(|caller| caller.kind == "direct"))
+    })
+}
+
 /// The texts of a part that is a tool call's output, each long enough to be a block.
 fn tool_texts<'a>(
     part: &'a Part<'_>,
@@ -160,7 +213,7 @@ fn user_texts<'a>(part: &'a Part<'_>) -> impl Iterator<Item = (Text, Option<Rang
         .texts
         .iter()
         .filter(|text| text.span.len() >= MIN_USER_BYTES);
-    long.filter(|_| part.is_bare_text())
+    long.filter(|_| part.is_bare_text)
         .map(|text| (text.clone(), None))
 }
 
@@ -188,110 +241,4 @@ fn automatic_life(markers: &[&[u8]]) -> CacheLife {
 fn count(document: &Value, pointer: &str) -> u64 {
     let number = document.pointer(pointer).and_then(Value::as_u64);
     number.unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_dialect_is_told_by_the_end_of_its_path() {
-        for (path, name) in [
-            ("/v1/messages", Some("anthropic.messages")),
-            ("/anthropic/v1/messages", Some("anthropic.messages")),
-            ("/anthropic/messages", Some("anthropic.messages")),
-            ("/v1/chat/completions", Some("openai.chat")),
-            ("/api/v1/chat/completions", Some("openai.chat")),
-            ("/chat/completions", Some("openai.chat")),
-            ("/v1/responses", Some("openai.responses")),
-            ("/responses", Some("openai.responses")),
-            ("/backend-api/codex/responses", Some("openai.responses")),
-            ("/api/codex/responses", Some("openai.responses")),
-            ("/any/prefix/v1/responses", Some("openai.responses")),
-            ("/anthropic/v1/responses", None),
-            ("/openai/v1/messages", None),
-            ("/v1/messages/count_tokens", None),
-            ("/v1/threads/t_1/messages", None),
-            ("/v1/responses/compact", Some("openai.responses")),
-            (
-                "/backend-api/codex/responses/compact",
-                Some("openai.responses"),
-            ),
-            ("/v1/responses/resp_1", None),
-            ("/some/responses", None),
-            ("/", None),
-        ] {
-            let endpoint = Endpoint::of(path);
-            assert_eq!(endpoint.map(|it| it.dialect.name()), name, "{path}");
-            let compacts = endpoint.is_some_and(|it| it.compacts());
-            assert_eq!(compacts, path.ends_with("/compact"), "{path}");
-        }
-    }
-
-    #[test]
-    fn a_request_in_no_dialect_goes_where_its_credential_belongs() {
-        let (anthropic, openai) = (Provider::Anthropic, Provider::OpenAi);
-        let sk_ant = ("authorization", "Bearer sk-ant-oat01-1");
-        for (path, headers, expected) in [
-            ("/v1/models", vec![sk_ant], anthropic),
-            ("/v1/files", vec![sk_ant], anthropic),
-            ("/oauth/token", vec![sk_ant], anthropic),
-            ("/v1/models", vec![("x-api-key", "k")], anthropic),
-            (
-                "/v1/models",
-                vec![("anthropic-version", "2023-06-01")],
-                anthropic,
-            ),
-            ("/v1/models", vec![("authorization", "Bearer sk-1")], openai),
-            (
-                "/v1/models",
-                vec![("authorization", "Bearer sk-1"), ("anthropic-beta", "b")],
-                openai,
-            ),
-            (
-                "/api/claude_code/settings",
-                vec![("authorization", "Bearer t")],
-                anthropic,
-            ),
-            ("/v1/files", vec![("chatgpt-account-id", "a")], openai),
-            ("/v1/files", vec![], openai),
-        ] {
-            let header =
-                |(name, value): &(&str, &str)| (name.parse().unwrap(), value.parse().unwrap());
-            let headers = HeaderMap::from_iter(headers.iter().map(header));
-            assert_eq!(
-                Provider::of(None, path, &headers),
-                expected,
-                "{path} {headers:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_prefix_names_the_provider() {
-        let headers = HeaderMap::new();
-        assert_eq!(
-            Provider::of(None, "/anthropic/v1/models", &headers),
-            Provider::Anthropic
-        );
-        for path in [
-            "/openai/v1/models",
-            "/api/codex/usage",
-            "/backend-api/codex/models",
-        ] {
-            assert_eq!(
-                Provider::of(None, path, &headers),
-                Provider::OpenAi,
-                "{path}"
-            );
-        }
-        assert_eq!(
-            Provider::of(None, "/api/hello", &headers),
-            Provider::Anthropic
-        );
-        assert_eq!(
-            Provider::of(None, "/anthropics", &headers),
-            Provider::OpenAi
-        );
-    }
 }

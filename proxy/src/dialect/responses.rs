@@ -1,19 +1,34 @@
 //! The dialect of `OpenAI`'s Responses API.
 
+use std::ops::Range;
+
 use headroom_shared::contract::record::CacheUsage;
 use serde_json::Value;
+use smallvec::SmallVec;
 
-use super::{Dialect, OPENAI_MARKERS, Provider, automatic_life, count, tool_texts, user_texts};
-use crate::scan::{CacheLife, Call, Grammar, ParsedMessage, RawMessage, member, string_member};
+use super::{
+    Dialect, OPENAI_MARKERS, Provider, Purpose, automatic_life, count, is_from_code, tool_texts,
+    user_texts,
+};
+use crate::scan::{
+    CacheLife, Call, Grammar, MIN_TOOL_BYTES, ParsedMessage, Part, RawMessage, Text, member,
+    only_member, string_member,
+};
 
 /// Items that a client appends, beside messages and outputs. All others of a type that is not known count as the model's.
-const FROM_CLIENT: [&[u8]; 5] = [
+const APPENDED: [&[u8]; 5] = [
     b"additional_tools",
     b"compaction_trigger",
     b"configuration_update",
-    b"item_reference",
+    REFERENCE,
     b"mcp_approval_response",
 ];
+
+/// The item that names another one, which the provider has stored.
+const REFERENCE: &[u8] = b"item_reference";
+
+/// Items that stand for what is before them.
+const COMPACTIONS: [&[u8]; 3] = [b"compaction", b"compaction_summary", b"context_compaction"];
 
 #[derive(Debug)]
 pub(super) struct Responses;
@@ -48,18 +63,32 @@ impl Grammar for Responses {
                 parsed.blocks.extend(item.parts.iter().flat_map(user_texts));
             }
             b"message" | b"" => {}
-            b"function_call_output" | b"custom_tool_call_output" | b"local_shell_call_output" => {
-                let call = string_member(&item.others, "call_id", body);
-                let bare = item.parts.iter().filter(|part| part.is_bare_text());
+            kind if kind.ends_with(b"_output") && is_from_code(&item.others, body) => {}
+            b"function_call_output"
+            | b"custom_tool_call_output"
+            | b"local_shell_call_output"
+            | b"apply_patch_call_output" => {
+                let call = call_id(item, body);
+                let bare = item.parts.iter().filter(|part| part.is_bare_text);
                 parsed
                     .blocks
                     .extend(bare.flat_map(|part| tool_texts(part, call.as_ref())));
             }
-            kind if FROM_CLIENT.contains(&kind) => {}
+            b"shell_call_output" => {
+                let call = call_id(item, body);
+                let texts = item.parts.iter().flat_map(|part| streams(part, body));
+                parsed.blocks.extend(texts.map(|text| (text, call.clone())));
+            }
+            kind if APPENDED.contains(&kind) => {
+                parsed.is_appended = true;
+                parsed.is_reference = kind == REFERENCE;
+                // What it names may be reasoning.
+                parsed.thinking = parsed.is_reference;
+            }
             kind => {
                 parsed.from_model = !kind.ends_with(b"_output");
-                parsed.thinking = matches!(kind, b"reasoning" | b"compaction");
-                parsed.compacts = kind == b"compaction";
+                parsed.compacts = COMPACTIONS.contains(&kind);
+                parsed.thinking = parsed.compacts || kind == b"reasoning";
                 parsed.calls.extend(call(item, body));
             }
         }
@@ -84,8 +113,11 @@ impl Dialect for Responses {
         "/v1/responses"
     }
 
-    fn compaction_path(&self) -> Option<&'static str> {
-        Some("/v1/responses/compact")
+    fn other_paths(&self) -> &'static [(&'static str, Purpose)] {
+        &[
+            ("/v1/responses/compact", Purpose::Compaction),
+            ("/v1/responses/input_tokens", Purpose::Count),
+        ]
     }
 
     fn provider(&self) -> Provider {
@@ -105,10 +137,42 @@ impl Dialect for Responses {
     }
 }
 
+/// What a command printed to its two streams, each long enough to be a block, in the order of the body.
+fn streams(part: &Part<'_>, body: &[u8]) -> SmallVec<[Text; 2]> {
+    let stream = |(inner, name)| {
+        let value = only_member(&part.others, name)?;
+        Text::of_value(&value, body, (part.index, inner))
+    };
+    let streams = [(0, "stdout"), (1, "stderr")].into_iter();
+    let streams = streams.filter_map(stream);
+    let mut streams: SmallVec<[Text; 2]> = streams
+        .filter(|text| text.span.len() >= MIN_TOOL_BYTES)
+        .collect();
+    streams.sort_by_key(|text| text.span.start);
+    streams
+}
+
+/// The tool call in an item. The tools that the provider defines are named by the item's type.
 fn call(item: &RawMessage<'_>, body: &[u8]) -> Option<Call> {
+    let of_type = |input: &str| Some((item.kind_span(), member(&item.others, input)?));
+    let (name, input) = match item.kind {
+        b"local_shell_call" | b"shell_call" => of_type("action")?,
+        b"apply_patch_call" => of_type("operation")?,
+        _ => {
+            let input = member(&item.others, "arguments");
+            let input = input.or_else(|| member(&item.others, "input"))?;
+            (string_member(&item.others, "name", body)?, input)
+        }
+    };
     Some(Call {
-        id: string_member(&item.others, "call_id", body)?,
-        name: string_member(&item.others, "name", body)?,
-        input: member(&item.others, "arguments").or_else(|| member(&item.others, "input"))?,
+        id: call_id(item, body)?,
+        name,
+        input,
+        is_from_code: is_from_code(&item.others, body),
     })
+}
+
+/// The id of the call that an item is, or whose output it is. OpenAI's reference has it as the `id` of a local shell's output.
+fn call_id(item: &RawMessage<'_>, body: &[u8]) -> Option<Range<usize>> {
+    string_member(&item.others, "call_id", body).or_else(|| string_member(&item.others, "id", body))
 }

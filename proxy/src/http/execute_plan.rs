@@ -107,6 +107,18 @@ pub(super) async fn compaction(
     Some(with_forms(received, &body.bytes, &scan, &forms))
 }
 
+/// What goes out for a request that asks how many tokens the conversation is: the forms that were sent before, so that the count is that of
+/// what the provider bills. Nothing new is chosen, and nothing is recorded, because the provider caches nothing of it.
+pub(super) async fn count(
+    context: &RequestContext,
+    headers: &HeaderMap,
+    received: &Bytes,
+) -> Option<Outgoing> {
+    let mut body = ScannableBody::new(context, headers, received).await?;
+    let (scan, _, plan) = plan_recorded_forms(context, &mut body).await?;
+    Some(with_forms(received, &body.bytes, &scan, &plan.forms))
+}
+
 /// Records a request that goes out in the original whatever was sent before: the provider's cache of its prefix may be warm from now on.
 pub(super) async fn record_bypassed(context: RequestContext, headers: HeaderMap, received: Bytes) {
     if let Some(mut body) = ScannableBody::new(&context, &headers, &received).await {
@@ -119,6 +131,17 @@ async fn record_without_new_forms(
     context: &RequestContext,
     body: &mut ScannableBody,
 ) -> Option<(Arc<Scan>, Forms)> {
+    let (scan, known, mut plan) = plan_recorded_forms(context, body).await?;
+    let forms = std::mem::take(&mut plan.forms);
+    drop(SentRequest::new(&context.app.records, plan, &scan, known));
+    Some((scan, forms))
+}
+
+/// The plan of a request that gets no new form, with its scan and what is known of its prefix.
+async fn plan_recorded_forms(
+    context: &RequestContext,
+    body: &mut ScannableBody,
+) -> Option<(Arc<Scan>, KnownPrefix, FinalPlan)> {
     let app = &context.app;
     let scan = body.scan(context)?;
     let known = look_up(app, body, &scan).await;
@@ -127,10 +150,8 @@ async fn record_without_new_forms(
         known: &known,
         now_ms: now_ms(),
     };
-    let mut plan = app.rules.planner.plan_recorded_forms(request)?.commit();
-    let forms = std::mem::take(&mut plan.forms);
-    drop(SentRequest::new(&app.records, plan, &scan, known));
-    Some((scan, forms))
+    let plan = app.rules.planner.plan_recorded_forms(request)?.commit();
+    Some((scan, known, plan))
 }
 
 /// The outgoing request with these forms in its body.

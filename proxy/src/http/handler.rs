@@ -12,7 +12,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use tracing::Instrument;
 
 use crate::app::App;
-use crate::dialect::{Endpoint, prefix_mismatch};
+use crate::dialect::{Endpoint, Purpose, prefix_mismatch};
 use crate::http::body::BodyError;
 use crate::http::context::RequestContext;
 use crate::http::headers::{self, RequestId};
@@ -45,6 +45,8 @@ pub(crate) async fn handle(
 
 /// What was sent for a request.
 struct Sent {
+    /// Whether the provider bills it.
+    is_billed: bool,
     decision: Decision,
     bytes_received: usize,
     bytes_sent: usize,
@@ -88,17 +90,19 @@ impl RequestContext {
     /// Plans what goes out for a body.
     async fn plan(&self, endpoint: Endpoint, headers: &HeaderMap, received: &Bytes) -> Outgoing {
         if headers::asks_bypass(headers) {
-            let record =
-                execute_plan::record_bypassed(self.clone(), headers.clone(), received.clone());
-            self.spawn_in_background(record);
+            if endpoint.is_billed() {
+                let record =
+                    execute_plan::record_bypassed(self.clone(), headers.clone(), received.clone());
+                self.spawn_in_background(record);
+            }
             return Outgoing::as_received(received, Decision::Bypassed);
         }
         // A panic of ours costs savings, never the request; its message is not shown, because it may quote a prompt.
         let planned = async {
-            if endpoint.compacts() {
-                execute_plan::compaction(self, headers, received).await
-            } else {
-                execute_plan::turn(self, headers, received).await
+            match endpoint.purpose {
+                Purpose::Turn => execute_plan::turn(self, headers, received).await,
+                Purpose::Compaction => execute_plan::compaction(self, headers, received).await,
+                Purpose::Count => execute_plan::count(self, headers, received).await,
             }
         };
         match AssertUnwindSafe(planned).catch_unwind().await {
@@ -127,6 +131,7 @@ impl RequestContext {
             prefix_mismatch::add_beta(&mut headers);
         }
         let mut sent = Sent {
+            is_billed: line.endpoint.is_none_or(|endpoint| endpoint.is_billed()),
             decision,
             bytes_received,
             bytes_sent: rope.len(),
@@ -206,15 +211,17 @@ impl RequestContext {
         sent: &Sent,
     ) -> Response<Body> {
         let Sent {
+            is_billed,
             decision,
             bytes_received,
             bytes_sent,
             bytes_saved,
         } = *sent;
         let provider = self.dialect.provider();
-        self.app
-            .counts
-            .request(decision, bytes_received, bytes_sent, bytes_saved);
+        if is_billed {
+            let counts = &self.app.counts;
+            counts.request(decision, bytes_received, bytes_sent, bytes_saved);
+        }
         let mut response = match response {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 errors::unexpected_upgrade(provider)

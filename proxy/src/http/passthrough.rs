@@ -38,7 +38,9 @@ pub(crate) async fn relay_over_budget(
         bytes.r#in = length,
         "no memory is left for a body: it goes out unread"
     );
-    app.counts.request(Decision::Forwarded, length, length, 0);
+    if endpoint.is_billed() {
+        app.counts.request(Decision::Forwarded, length, length, 0);
+    }
     let mut response = relay(app, Some(endpoint), request).await;
     headers::set_decision(response.headers_mut(), Decision::Forwarded, 0);
     headers::set_reason(response.headers_mut(), "memory");

@@ -27,6 +27,8 @@ fn scan(story: &str, model: &str, cache: CacheLife) -> Scan {
         boundary: PrefixId::from_bytes([letter; 16]),
         from_model: letter != b'u',
         thinking: letter == b't',
+        is_reference: false,
+        is_appended: false,
     });
     let users = story
         .bytes()

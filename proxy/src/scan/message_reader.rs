@@ -6,7 +6,7 @@ use smallvec::{SmallVec, smallvec};
 use super::cache_markers::CacheMarkers;
 use super::digest::Digester;
 use super::json::{Cursor, Kind, NotInDialect};
-use super::raw_message::{Member, Members, Part, RawMessage, Text, is_bare_text};
+use super::raw_message::{Member, Members, Part, RawMessage, SearchResult, Text, is_bare_text};
 
 /// Reads messages.
 pub(super) struct MessageReader<'a> {
@@ -22,6 +22,7 @@ pub(super) struct MessageReader<'a> {
 struct Object<'a> {
     role: Option<&'a [u8]>,
     kind: Option<&'a [u8]>,
+    kind_at: usize,
     others: Members<'a>,
 }
 
@@ -34,13 +35,26 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The part that it is, with these texts.
-    fn part(self, texts: SmallVec<[Text; 1]>) -> Part<'a> {
+    /// The part of this index that it is, with these texts and search results in it.
+    fn part(
+        self,
+        body: &[u8],
+        index: u32,
+        (texts, search_results): (SmallVec<[Text; 1]>, Vec<SearchResult<'a>>),
+    ) -> Part<'a> {
         Part {
+            index,
+            is_bare_text: self.is_bare_text(body),
             kind: self.kind.unwrap_or_default(),
             texts,
+            search_results,
             others: self.others,
         }
+    }
+
+    /// Whether it is a text and nothing more.
+    fn is_bare_text(&self, body: &[u8]) -> bool {
+        is_bare_text(self.kind.unwrap_or_default(), &self.others, body)
     }
 }
 
@@ -55,18 +69,21 @@ struct Content<'a> {
 
 /// A part's own content.
 #[derive(Default)]
-struct Inner {
+struct Inner<'a> {
     /// How many parts are in it.
     count: usize,
     /// The texts of those that are texts and nothing more.
     texts: SmallVec<[Text; 1]>,
+    /// The search results among them.
+    search_results: Vec<SearchResult<'a>>,
 }
 
-impl From<Text> for Inner {
+impl From<Text> for Inner<'_> {
     fn from(text: Text) -> Self {
         Self {
             count: 1,
             texts: smallvec![text],
+            search_results: Vec::new(),
         }
     }
 }
@@ -97,6 +114,7 @@ impl<'a> MessageReader<'a> {
         Ok(RawMessage {
             role: object.role.unwrap_or_default(),
             kind: object.kind.unwrap_or_default(),
+            kind_at: object.kind_at,
             count,
             parts,
             others: object.others,
@@ -112,6 +130,7 @@ impl<'a> MessageReader<'a> {
         Ok(RawMessage {
             role: b"user",
             kind: b"message",
+            kind_at: 0,
             count,
             parts,
             others: Members::new(),
@@ -126,7 +145,11 @@ impl<'a> MessageReader<'a> {
     ) -> Result<(), NotInDialect> {
         match name {
             b"role" if cursor.kind()? == Kind::String => set_once(&mut object.role, word(cursor)?),
-            b"type" if cursor.kind()? == Kind::String => set_once(&mut object.kind, word(cursor)?),
+            b"type" if cursor.kind()? == Kind::String => {
+                // Behind the quote that comes next.
+                object.kind_at = cursor.offset() + 1;
+                set_once(&mut object.kind, word(cursor)?)
+            }
             _ => {
                 let value = self.markers.skip_value(cursor, name)?;
                 // It moves from one turn to the next, and the model does not see it.
@@ -148,7 +171,8 @@ impl<'a> MessageReader<'a> {
         match cursor.kind()? {
             Kind::String => {
                 let text = self.plain_text(cursor, 0)?;
-                content.parts.push(Object::text().part(smallvec![text]));
+                let texts = (smallvec![text], Vec::new());
+                content.parts.push(Object::text().part(self.body, 0, texts));
             }
             Kind::Array => {
                 content.count = 0;
@@ -188,51 +212,58 @@ impl<'a> MessageReader<'a> {
             }
             b"content" if cursor.kind()? == Kind::Array => {
                 let mut parts = Inner::default();
-                cursor.array(|cursor| {
-                    let place = (index, u32::try_from(parts.count).map_err(|_| NotInDialect)?);
-                    let bare = self.inner_part(cursor, place)?;
-                    parts.count += 1;
-                    if let Some(text) = bare {
-                        self.take_memory::<Text>()?;
-                        parts.texts.push(text);
-                    }
-                    Ok(())
-                })?;
+                cursor.array(|cursor| self.inner_part(cursor, index, &mut parts))?;
                 set_once(&mut inner, parts)
             }
             _ => self.member(&mut object, cursor, name),
         })?;
         let count = inner.as_ref().map(|inner| inner.count);
         self.digest(&object, count, own.as_ref());
-        let texts = match (own, inner) {
-            (None, Some(inner)) => inner.texts,
-            (own, None) => own.into_iter().collect(),
+        let found = match (own, inner) {
+            (None, Some(inner)) => (inner.texts, inner.search_results),
+            (own, None) => (own.into_iter().collect(), Vec::new()),
             // With a text and a content, it is not known which of them the provider reads: neither may be replaced.
-            (Some(_), Some(_)) => SmallVec::new(),
+            (Some(_), Some(_)) => (SmallVec::new(), Vec::new()),
         };
-        Ok(Some(object.part(texts)))
+        Ok(Some(object.part(self.body, index, found)))
     }
 
-    /// Reads one part of a part's own content; it has no content of its own. Gives its text if there is nothing more in it.
+    /// Reads one part of the own content of the part at `part`. What it has for a content counts as any other member.
     fn inner_part(
         &mut self,
         cursor: &mut Cursor<'a>,
-        place: (u32, u32),
-    ) -> Result<Option<Text>, NotInDialect> {
+        part: u32,
+        found: &mut Inner<'a>,
+    ) -> Result<(), NotInDialect> {
+        let index = u32::try_from(found.count).map_err(|_| NotInDialect)?;
+        found.count += 1;
         if cursor.kind()? != Kind::Object {
-            self.no_part(cursor)?;
-            return Ok(None);
+            return self.no_part(cursor);
         }
         let mut object = Object::default();
         let mut own = None;
         cursor.object(|cursor, name| match name {
             b"text" if cursor.kind()? == Kind::String => {
-                set_once(&mut own, self.text(cursor, place)?)
+                set_once(&mut own, self.text(cursor, (part, index))?)
             }
             _ => self.member(&mut object, cursor, name),
         })?;
         self.digest(&object, None, own.as_ref());
-        Ok(own.filter(|_| is_bare_text(object.kind.unwrap_or_default(), &object.others)))
+        match own {
+            Some(text) if object.is_bare_text(self.body) => {
+                self.take_memory::<Text>()?;
+                found.texts.push(text);
+            }
+            None if object.kind == Some(b"search_result") => {
+                self.take_memory::<SearchResult<'_>>()?;
+                found.search_results.push(SearchResult {
+                    index,
+                    others: object.others,
+                });
+            }
+            Some(_) | None => {}
+        }
+        Ok(())
     }
 
     /// Digests a part, with so many parts in it and its own text if it has one.

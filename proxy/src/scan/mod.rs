@@ -27,7 +27,9 @@ use headroom_shared::contract::job::Place;
 use headroom_shared::contract::model::Model;
 
 pub(crate) use self::json::{Cursor, NotInDialect};
-pub(crate) use self::raw_message::{Part, RawMessage, Text, member, string_member};
+pub(crate) use self::raw_message::{
+    Member, Part, RawMessage, Text, member, only_member, string_member,
+};
 use self::scan_cache::ResumePoint;
 pub(crate) use self::scan_cache::{ResumePoints, ScanCache};
 pub(crate) use self::scanner::{ScanProgress, scan, scan_until, scan_with_cache};
@@ -80,6 +82,17 @@ pub(crate) struct Message {
     pub(crate) thinking: bool,
     /// Whether the provider drops what stands before it.
     pub(crate) compacts: bool,
+    /// Whether it only names an item that the provider has stored.
+    pub(crate) is_reference: bool,
+    /// Whether clients append it to what they have to say; such a reference is one, too.
+    pub(crate) is_appended: bool,
+}
+
+impl Message {
+    /// Whether the model wrote it, or it names what the model may have written.
+    pub(crate) const fn may_be_from_model(&self) -> bool {
+        self.from_model || self.is_reference
+    }
 }
 
 /// One block.
@@ -104,6 +117,8 @@ pub(crate) struct Call {
     pub(crate) name: Range<usize>,
     /// The input: JSON, or a string that holds JSON (with its quotes).
     pub(crate) input: Range<usize>,
+    /// Whether code of the model's made it: its output goes to that code, and the model does not read it.
+    pub(crate) is_from_code: bool,
 }
 
 /// How long a provider keeps what a request makes it cache.
@@ -150,6 +165,10 @@ pub(crate) struct ParsedMessage {
     pub(crate) thinking: bool,
     /// Whether the provider drops what stands before it, because it says the same in fewer words.
     pub(crate) compacts: bool,
+    /// Whether it only names an item that the provider has stored: one that the model wrote, mostly.
+    pub(crate) is_reference: bool,
+    /// Whether clients append it to what they have to say, and it says nothing more to the model.
+    pub(crate) is_appended: bool,
     /// Its texts that may be replaced, each with the id of the tool call whose output it is.
     pub(crate) blocks: Vec<(Text, Option<Range<usize>>)>,
     /// The tool calls in it.
@@ -169,7 +188,7 @@ impl Scan {
 
     /// The messages before the model's first.
     pub(crate) fn opening_messages(&self) -> &[Message] {
-        let first = self.messages.iter().position(|message| message.from_model);
+        let first = self.messages.iter().position(Message::may_be_from_model);
         &self.messages[..first.unwrap_or(self.messages.len())]
     }
 
@@ -180,9 +199,13 @@ impl Scan {
             .map(|message| message.boundary)
     }
 
-    /// The position of the last message that the model wrote.
+    /// The position of the last message that the model wrote. A reference at the end is the client's, which asks with it for a stored item;
+    /// one before what the client says is the model's.
     pub(crate) fn last_from_model(&self) -> Option<usize> {
-        self.messages.iter().rposition(|message| message.from_model)
+        let mut said = self.messages.iter();
+        let said = said.rposition(|message| !message.is_appended)?;
+        let mut said = self.messages[..=said].iter();
+        said.rposition(Message::may_be_from_model)
     }
 
     /// The first message that the model still sees: the provider drops those before a compaction.

@@ -142,6 +142,7 @@ impl CachedScan {
             id: moved(&call.id),
             name: moved(&call.name),
             input: moved(&call.input),
+            is_from_code: call.is_from_code,
         }));
         let before = markers.len();
         let passed = earlier.resume_points.markers[from.markers..to.markers].iter();
@@ -293,6 +294,30 @@ mod tests {
                 "{tail}"
             );
         }
+    }
+
+    #[test]
+    fn a_scan_that_continues_another_knows_the_calls_that_code_made() {
+        let call = r#"{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"n","input":{},"caller":{"type":"code"}}]}"#;
+        let user = message("user", "Go.", false);
+        let result = format!(
+            r#"{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t","content":"{}"}}]}}"#,
+            "x".repeat(2000)
+        );
+        let answer = message("assistant", "Done.", false);
+        let body =
+            |messages: &[&str]| Bytes::from(format!(r#"{{"messages":[{}]}}"#, messages.join(",")));
+        let scans = ScanCache::with_min_body(0);
+        let first = body(&[&user, &answer, &user, call]);
+        scan_with_cache(&first, DIALECTS[0], &KEY, &scans).unwrap();
+        let next = body(&[&user, &answer, &user, call, &result]);
+        let again = scan_with_cache(&next, DIALECTS[0], &KEY, &scans).unwrap();
+        assert_eq!(again.messages.len(), 5);
+        assert!(again.blocks.is_empty());
+        assert_eq!(
+            shown(&again),
+            shown(&scan(&next, DIALECTS[0], &KEY).unwrap())
+        );
     }
 
     #[test]

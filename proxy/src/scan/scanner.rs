@@ -1,5 +1,6 @@
 //! The pass over a body: reads its messages one after the other, and takes over what the last scan of the same conversation found.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::json::{Cursor, Kind, NotInDialect};
 use super::message_reader::MessageReader;
 use super::raw_message::{RawMessage, Text};
 use super::scan_cache::{ResumePoint, ScanCache};
-use super::{BASE_MEMORY, Block, Grammar, Message, ParsedMessage, Scan};
+use super::{BASE_MEMORY, Block, Call, Grammar, Message, ParsedMessage, Scan};
 
 /// Scans a body.
 ///
@@ -91,6 +92,8 @@ struct Scanner<'a> {
     stopped: bool,
     /// Whether a message of the model was read.
     has_model_message: bool,
+    /// The ids of calls that code made. Of several calls with one id, the last counts.
+    from_code: HashSet<&'a [u8]>,
     reader: MessageReader<'a>,
     body: &'a [u8],
     scan: Scan,
@@ -115,6 +118,7 @@ impl<'a> Scanner<'a> {
             stop_when: None,
             stopped: false,
             has_model_message: false,
+            from_code: HashSet::new(),
             reader: MessageReader::new(body, key, grammar.cache_markers()),
             body,
             scan,
@@ -168,6 +172,13 @@ impl<'a> Scanner<'a> {
             self.scan.messages = again.scan.messages;
             self.scan.resume_points.points.clear();
         }
+        // What a reference names may hold outputs that are not here, or be a compaction.
+        let names_stored = self
+            .scan
+            .messages
+            .iter()
+            .any(|message| message.is_reference);
+        self.scan.references &= !names_stored;
         self.scan.cache = grammar.cache_life(&self.reader.markers.values());
         Ok(())
     }
@@ -232,6 +243,8 @@ impl<'a> Scanner<'a> {
             from_model,
             thinking,
             compacts,
+            is_reference,
+            is_appended,
             blocks,
             calls,
         } = parsed;
@@ -240,38 +253,54 @@ impl<'a> Scanner<'a> {
             from_model,
             thinking,
             compacts,
+            is_reference,
+            is_appended,
         });
+        note_calls(&mut self.from_code, &calls, self.body);
         self.scan.calls.extend(calls);
-        for (
-            Text {
-                part,
-                inner,
-                span,
-                id,
-            },
-            call,
-        ) in blocks
-        {
-            let Some(id) = id else { continue };
-            let place = Place {
-                message: index,
-                part,
-                inner,
-            };
-            self.scan.blocks.push(Block {
-                place,
-                span,
-                id,
-                call,
-            });
+        for (text, call) in blocks {
+            self.block(index, text, call);
         }
-        let opened = from_model && !self.has_model_message;
+        let opened = (from_model || is_reference) && !self.has_model_message;
         self.has_model_message |= opened;
         Ok(opened)
     }
 }
 
 impl Scanner<'_> {
+    /// Adds a block of the message at `message`, unless it is too short or the model does not read it.
+    fn block(&mut self, message: u32, text: Text, call: Option<Range<usize>>) {
+        let Text {
+            part,
+            inner,
+            span,
+            id,
+        } = text;
+        let raw = &self.body[span.clone()];
+        let from_code = |call: &Range<usize>| self.from_code.contains(&self.body[call.clone()]);
+        if call.as_ref().is_some_and(from_code) {
+            return;
+        }
+        if id.is_none() {
+            // What was read as a text is counted already.
+            self.scan.text_bytes += raw.len();
+        }
+        let Some(id) = id.or_else(|| self.reader.digester.block_id(raw)) else {
+            return;
+        };
+        let place = Place {
+            message,
+            part,
+            inner,
+        };
+        self.scan.blocks.push(Block {
+            place,
+            span,
+            id,
+            call,
+        });
+    }
+
     /// Notes the state of the scan after a message.
     fn note_resume_point(&mut self, end: usize, digest: RollingDigest) {
         self.scan.resume_points.points.push(ResumePoint {
@@ -288,7 +317,10 @@ impl Scanner<'_> {
     /// conversation, and gives the point from where to continue.
     fn resume(&mut self) -> Option<ResumePoint> {
         let cached = self.scans?.find(self.scan.opening()?)?;
+        let known = self.scan.calls.len();
         cached.resume(self.body, &mut self.scan, &mut self.reader.markers.spans);
+        let calls = &self.scan.calls[known..];
+        note_calls(&mut self.from_code, calls, self.body);
         self.stop_when = None;
         self.scan.resume_points.points.last().cloned()
     }
@@ -312,5 +344,20 @@ impl Scanner<'_> {
             self.stop_when = None;
         }
         self.stop_when.is_some()
+    }
+}
+
+/// Notes in `from_code` the ids of those among further calls that code made.
+fn note_calls<'a>(from_code: &mut HashSet<&'a [u8]>, calls: &[Call], body: &'a [u8]) {
+    if from_code.is_empty() && !calls.iter().any(|call| call.is_from_code) {
+        return;
+    }
+    for call in calls {
+        let id = &body[call.id.clone()];
+        if call.is_from_code {
+            from_code.insert(id);
+        } else {
+            from_code.remove(id);
+        }
     }
 }

@@ -4,26 +4,31 @@ use http::uri::PathAndQuery;
 use percent_encoding::percent_decode_str;
 
 use super::RequestLine;
-use crate::dialect::PROVIDER_PREFIXES;
+use crate::dialect::{AZURE_DEPLOYMENTS, PROVIDER_PREFIXES};
 
 /// How the base URL ends of an API that has the endpoints of `OpenAI`'s Responses API without `/v1`: `ChatGPT`'s for Codex.
 const CODEX: &str = "/codex";
 
+/// How the paths of Azure's API begin.
+const AZURE: &str = "/openai";
+
 /// How many times servers between here and the API are thought to decode a path.
 const MAX_DECODED: usize = 3;
 
-/// The path and query of a request to the API whose base URL has the path `base`. A base that ends in `/v1`, as clients word it, does not
-/// double it. `None` where that is no path.
+/// The path and query of a request to the API whose base URL has the path `base`. A base that ends in `/v1` or `/openai`, as clients word
+/// it, does not double that. `None` where that is no path.
 pub(super) fn target(base: &str, asked: &RequestLine<'_>) -> Option<PathAndQuery> {
     let base = base.trim_end_matches('/');
-    let path = without_provider(asked.path.path());
-    let target = match asked.endpoint.map(|endpoint| endpoint.path) {
-        Some(canonical) if base.ends_with(CODEX) => {
-            let endpoint = canonical.strip_prefix("/v1").unwrap_or(canonical);
-            format!("{base}{endpoint}")
+    let path = asked.path.path();
+    let target = match asked.endpoint {
+        _ if is_azure(asked.path) => join(base, path),
+        Some(endpoint) if base.ends_with(CODEX) => {
+            [base, endpoint.unversioned(), slashes(path)].concat()
         }
-        Some(canonical) if canonical.strip_prefix("/v1") == Some(path) => join(base, canonical),
-        _ => join(base, path),
+        Some(endpoint) if endpoint.unversioned() == without_slashes(without_provider(path)) => {
+            join(base, endpoint.path) + slashes(path)
+        }
+        _ => join(base, without_provider(path)),
     };
     if climbs(base, &target) {
         return None;
@@ -67,11 +72,34 @@ fn climbs_as_written(base: &str, path: &str) -> bool {
 }
 
 fn join(base: &str, path: &str) -> String {
-    let base = match base.strip_suffix("/v1") {
-        Some(start) if path.starts_with("/v1/") => start,
-        _ => base,
+    let doubled = |name: &&str| {
+        let rest = path.strip_prefix(name);
+        base.ends_with(name) && rest.is_some_and(|rest| rest.starts_with('/'))
     };
-    format!("{base}{path}")
+    let doubled = ["/v1", AZURE].into_iter().find(doubled);
+    let start = doubled.and_then(|name| base.strip_suffix(name));
+    format!("{}{path}", start.unwrap_or(base))
+}
+
+/// Whether a request is for Azure's API, in whose paths `/openai` is more than the name of the provider, and which has no `/v1` in those
+/// that name a deployment or a version of the API.
+fn is_azure(asked: &PathAndQuery) -> bool {
+    let path = asked.path();
+    let names_version = |query: &str| query.split('&').any(|it| it.starts_with("api-version="));
+    path.starts_with(AZURE_DEPLOYMENTS)
+        || path
+            .strip_prefix(AZURE)
+            .is_some_and(|rest| rest.starts_with('/'))
+            && asked.query().is_some_and(names_version)
+}
+
+/// The slashes at the end of a path.
+fn slashes(path: &str) -> &str {
+    &path[without_slashes(path).len()..]
+}
+
+fn without_slashes(path: &str) -> &str {
+    path.trim_end_matches('/')
 }
 
 /// The path without the prefix that only names the provider.
@@ -123,10 +151,50 @@ mod tests {
                 "/v1/messages?beta=true",
             ),
             ("/", "/anthropic/v1/models", "/v1/models"),
+            ("/", "/v1/messages/", "/v1/messages/"),
+            ("/", "/responses/?a", "/v1/responses/?a"),
+            ("/", "/openai/responses//", "/v1/responses//"),
+            ("/", "/messages/count_tokens", "/v1/messages/count_tokens"),
+            ("/", "/responses/input_tokens", "/v1/responses/input_tokens"),
             ("/", "/anthropics/v1/models", "/anthropics/v1/models"),
         ] {
             assert_eq!(joined(base, path), expected, "{base} {path}");
         }
+    }
+
+    #[test]
+    fn azure_s_api_is_asked_below_openai() {
+        for (path, expected) in [
+            (
+                "/openai/deployments/gpt/chat/completions?api-version=2024-10-21",
+                "/openai/deployments/gpt/chat/completions?api-version=2024-10-21",
+            ),
+            (
+                "/openai/deployments/gpt/embeddings",
+                "/openai/deployments/gpt/embeddings",
+            ),
+            (
+                "/openai/responses?api-version=2025-03-01-preview",
+                "/openai/responses?api-version=2025-03-01-preview",
+            ),
+            (
+                "/openai/v1/responses?api-version=preview",
+                "/openai/v1/responses?api-version=preview",
+            ),
+        ] {
+            for base in ["/", "/openai", "/openai/"] {
+                assert_eq!(joined(base, path), expected, "{base}");
+            }
+        }
+        // Without a query, only the base tells Azure's from another API that is named by its provider.
+        let path = "/openai/v1/responses";
+        assert_eq!(joined("/openai", path), path);
+        assert_eq!(joined("/", path), "/v1/responses");
+        let deployment = "/openai/deployments/gpt/chat/completions";
+        assert_eq!(
+            joined("/gateway/openai", deployment),
+            "/gateway/openai/deployments/gpt/chat/completions"
+        );
     }
 
     #[test]

@@ -54,6 +54,24 @@ async fn the_dialects_are_told_by_the_ends_of_their_paths() {
             "/gateway/a/v1/responses",
             "/gateway/a/v1/responses",
         ),
+        (Dialect::Messages, "/v1/messages/", "/v1/messages/"),
+        (Dialect::Chat, "/chat/completions/", "/v1/chat/completions/"),
+        (
+            Dialect::Responses,
+            "/backend-api/codex/responses/",
+            "/backend-api/codex/responses/",
+        ),
+        (Dialect::Responses, "/openai/v1/responses", "/v1/responses"),
+        (
+            Dialect::Chat,
+            "/openai/deployments/gpt/chat/completions?api-version=2024-10-21",
+            "/openai/deployments/gpt/chat/completions?api-version=2024-10-21",
+        ),
+        (
+            Dialect::Responses,
+            "/openai/responses?api-version=2025-03-01-preview",
+            "/openai/responses?api-version=2025-03-01-preview",
+        ),
     ] {
         let (decision, asked) = asked_for(&stage, dialect, path).await;
         assert_eq!(
@@ -87,6 +105,29 @@ async fn an_api_of_a_chatgpt_login_is_asked_without_a_version() {
             "/backend-api/codex/responses",
             "{path}"
         );
+    }
+}
+
+#[tokio::test]
+async fn azure_is_asked_below_the_path_of_its_base() {
+    let provider = Provider::start().await;
+    let base = format!("{}/openai", provider.url());
+    let stage = Stage::embedded(|it| patient(it).set("OPENAI_TARGET_API_URL", &base)).await;
+    for (dialect, path) in [
+        (Dialect::Responses, "/openai/v1/responses"),
+        (
+            Dialect::Chat,
+            "/openai/deployments/gpt/chat/completions?api-version=2024-10-21",
+        ),
+    ] {
+        let conversation = Conversation::new(dialect, path)
+            .user("Read it.")
+            .reads(1, 20_000);
+        let call = Call::post(path, conversation.body().bytes).header("api-key", "azure");
+        let answer = stage.send(&call).await;
+        assert_eq!(answer.decision(), "compressed", "{path}");
+        answer.bytes().await;
+        assert_eq!(provider.next().await.target, path);
     }
 }
 

@@ -1,9 +1,11 @@
 //! Conversations turn by turn: which form each block is sent in, and that none changes.
 
+mod block_kinds;
 mod bound_sessions;
 mod claude_shapes;
 mod client_edits;
 mod cold_start;
+mod count_tokens;
 mod fuzz_replay;
 mod lost_conversations;
 mod lost_data;

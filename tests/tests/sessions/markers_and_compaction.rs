@@ -161,9 +161,46 @@ async fn nothing_refers_to_what_stands_before_a_compaction() {
     let stage = Stage::embedded(patient).await;
     let (_, got) = post(&stage, "/v1/responses", &conversation(None)).await;
     assert!(refers(&got, 4), "{got}");
-    let compaction = json!({"type": "compaction", "encrypted_content": "x"});
-    let (_, got) = post(&stage, "/v1/responses", &conversation(Some(compaction))).await;
+    for kind in ["compaction", "compaction_summary", "context_compaction"] {
+        let stage = Stage::embedded(patient).await;
+        let compaction = json!({"type": kind, "encrypted_content": "x"});
+        let (_, got) = post(&stage, "/v1/responses", &conversation(Some(compaction))).await;
+        assert!(!refers(&got, 5), "{got}");
+    }
+    // It may name a compaction.
+    let stage = Stage::embedded(patient).await;
+    let reference = json!({"type": "item_reference", "id": "x"});
+    let (decision, got) = post(&stage, "/v1/responses", &conversation(Some(reference))).await;
+    assert_eq!(decision, "compressed");
     assert!(!refers(&got, 5), "{got}");
+}
+
+#[tokio::test]
+async fn references_start_afresh_behind_a_compaction() {
+    let stage = Stage::embedded(patient).await;
+    let mut items = responses_call(1, &json!(listing(1, 20_000))).to_vec();
+    items.push(json!({"type": "compaction", "encrypted_content": "x"}));
+    items.extend(responses_call(2, &json!(listing(2, 20_000))));
+    items.extend(responses_call(3, &json!(listing(2, 20_000))));
+    let body = json!({"model": "gpt-4.1", "input": items});
+    let (_, got) = post(&stage, "/v1/responses", &body).await;
+    // The block before the compaction does not count.
+    assert!(refers(&got, 6), "{got}");
+}
+
+#[tokio::test]
+async fn outputs_of_a_session_under_way_whose_items_are_stored_are_not_new() {
+    let stage = Stage::embedded(patient).await;
+    let reference = |id: &str| json!({"type": "item_reference", "id": id});
+    let user = json!({"role": "user", "content": "Read it."});
+    let [_, output] = responses_call(1, &json!(listing(1, 20_000)));
+    let [_, next] = responses_call(2, &json!(listing(2, 20_000)));
+    let items = [user, reference("fc_1"), output, reference("fc_2"), next];
+    let body = json!({"model": "gpt-6.1-sol", "input": items});
+    let (decision, got) = post(&stage, "/v1/responses", &body).await;
+    assert_eq!(decision, "compressed");
+    assert_eq!(got["input"][2], body["input"][2], "it may be cached");
+    assert_ne!(got["input"][4], body["input"][4]);
 }
 
 #[tokio::test]
