@@ -58,10 +58,8 @@ async fn write_back(app: &App, generation: Generation, written_back: &mut Writte
     }
     match app.records.write_back().await {
         Ok(entries) => {
-            let is_first = written_back.is_none();
             *written_back = Some((generation, Instant::now()));
-            // At first the store lacks what is on its way to it.
-            if lost_all || entries > 0 && !is_first {
+            if lost_all || entries > 0 {
                 tracing::warn!(
                     entries,
                     "the store has lost data: all that is known here of sessions was written back"

@@ -200,15 +200,15 @@ impl Records {
         self.unrecorded.note_unnamed(now_ms);
     }
 
-    /// Writes all that this process knows to a store that may lack some of it. Gives how many entries it lacked.
+    /// Writes all that this process knows to a store that may lack some of it. Gives how many entries it has lost.
     ///
     /// # Errors
     /// When the store can't be reached or is full.
     pub(crate) async fn write_back(&self) -> Result<usize, StoreError> {
         let (store, cache) = (&*self.store, &self.cache);
-        let lacked = write_back(store, cache, &Known::all(cache)).await?;
+        let lost = write_back(store, cache, &Known::all(cache)).await?;
         // Where another process writes back the same record at the same time, both find out what the other one knew.
-        Ok(lacked + write_back(store, cache, &Known::all_records(cache)).await?)
+        Ok(lost + write_back(store, cache, &Known::all_records(cache)).await?)
     }
 
     /// Forgets all that is known of prefixes: they have other ids from now on.

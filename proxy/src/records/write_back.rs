@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use headroom_shared::contract::id::{FormId, PrefixId};
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{Entry, Key, Life, Store, StoreError};
@@ -74,7 +75,8 @@ impl Known {
     }
 }
 
-/// Writes what the store lacks of it. Gives how many entries it lacked, without those whose records it knew less of.
+/// Writes what the store lacks of it. Gives how many entries it has lost: those of requests under way may not have reached it yet, and records
+/// of which it knew less are not counted.
 ///
 /// # Errors
 /// When the store can't be reached or is full.
@@ -83,18 +85,18 @@ pub(super) async fn write_back(
     cache: &Cache,
     known: &Known,
 ) -> Result<usize, StoreError> {
-    let mut lacked = 0;
+    let mut lost = 0;
     // Forms first: whoever finds a record finds its forms.
     for batch in known.forms.chunks(BATCH) {
-        lacked += write_missing(store, batch).await?;
+        lost += write_missing(store, batch).await?;
     }
     for batch in known.records.chunks(BATCH) {
-        lacked += write_records(store, cache, batch).await?;
+        lost += write_records(store, cache, batch).await?;
     }
     for batch in known.opened.chunks(BATCH) {
-        lacked += write_missing(store, batch).await?;
+        lost += write_missing(store, batch).await?;
     }
-    Ok(lacked)
+    Ok(lost)
 }
 
 /// Writes those of these entries that are not there.
@@ -104,7 +106,8 @@ async fn write_missing(store: &dyn Store, batch: &[Entry]) -> Result<usize, Stor
     let missing = batch.iter().zip(lives).filter(|(_, life)| life.is_none());
     let missing: Vec<Entry> = missing.map(|(entry, _)| entry.clone()).collect();
     store.write(&missing).await?;
-    Ok(missing.len())
+    let lost = missing.iter().filter(|entry| entry.life == Life::Full);
+    Ok(lost.count())
 }
 
 /// Writes what these records know that the store's do not, and keeps what those know besides.
@@ -118,7 +121,10 @@ async fn write_records(
         .map(|(prefix, ..)| Key::Sent(*prefix))
         .collect();
     let found = store.read(&keys).await?;
-    let lacked = found.iter().filter(|found| found.is_none()).count();
+    let is_lost = |((.., life), found): &(&KnownRecord, &Option<Bytes>)| {
+        *life == Life::Full && found.is_none()
+    };
+    let lost = batch.iter().zip(&found).filter(is_lost).count();
     let mut updated = Vec::new();
     for ((prefix, own, life), found) in batch.iter().zip(found) {
         let found = found.and_then(|found| SentRecord::from_stored(*prefix, &found).ok());
@@ -130,7 +136,7 @@ async fn write_records(
         }
     }
     store.write(&updated).await?;
-    Ok(lacked)
+    Ok(lost)
 }
 
 /// The record to write in place of what was found, if that knows less.
