@@ -33,6 +33,10 @@ burst *args:
 latency *args:
     cargo run --release --package headroom-tests --bin latency --locked -- {{args}}
 
+# Tokens that compression removes from recorded outputs and sessions, and what agents still find in them; arguments go to it (--help).
+quality *args:
+    cargo run --release --package headroom-tests --bin quality --locked -- {{args}}
+
 # What compressing new blocks adds to the hardest requests; arguments go to it (--help).
 entry-budget *args:
     cargo run --release --package headroom-tests --bin entry-budget --locked -- {{args}}

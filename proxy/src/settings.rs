@@ -149,7 +149,8 @@ pub struct Background {
 pub struct MinTokens(ClampedNumber);
 
 impl MinTokens {
-    const DEFAULT: u64 = 50_000;
+    /// What holds where nothing else is set.
+    pub(crate) const DEFAULT: u64 = 50_000;
 
     /// The number.
     #[must_use]

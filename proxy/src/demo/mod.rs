@@ -15,13 +15,16 @@ use self::session::Session;
 use crate::dialect::DIALECTS;
 use crate::metrics::Decision;
 use crate::plan::Planner;
+use crate::settings::MinTokens;
 use crate::simulation::Simulation;
 use crate::simulation::check::Checker;
 use crate::simulation::prompt_cache::PromptCache;
 use crate::simulation::turn::Turn;
 
 /// The proxy's default.
-const PLANNER: Planner = Planner { min_tokens: 50_000 };
+const PLANNER: Planner = Planner {
+    min_tokens: MinTokens::DEFAULT,
+};
 /// When the sessions begin: milliseconds since 1970.
 const START_MS: u64 = 1_800_000_000_000;
 /// From one turn to the next: the model answers, and the agent runs a tool.

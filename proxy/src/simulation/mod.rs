@@ -6,6 +6,7 @@
 //! | `turn` | what it says of a request |
 //! | `memory_store` | the store: a map |
 //! | `check` | checks what went out against what the client sent |
+//! | [`replay`] | plays a session request by request, for programs that measure |
 //! | [`prompt_cache`] | a model of the provider's cache |
 //!
 //! Plans are performed in the order of `http/execute_plan.rs` and `http/cold_start.rs`. Nothing goes wrong here: the store answers and keeps
@@ -14,6 +15,7 @@
 pub(crate) mod check;
 mod memory_store;
 pub mod prompt_cache;
+pub mod replay;
 pub(crate) mod turn;
 
 use std::collections::{BTreeMap, HashMap};

@@ -114,7 +114,7 @@ fn numbered(dialect: Dialect, mut message: Value, number: usize) -> Value {
 /// When one can't be read.
 #[must_use]
 pub fn made_up() -> Vec<Session> {
-    sessions("fixtures/sessions").expect("tests/fixtures/sessions")
+    beside_the_package("fixtures/sessions").expect("tests/fixtures/sessions")
 }
 
 /// The sessions that real agents had, or `None` where the recordings are not present.
@@ -123,11 +123,19 @@ pub fn made_up() -> Vec<Session> {
 /// When a recording can't be read.
 #[must_use]
 pub fn recorded() -> Option<Vec<Session>> {
-    sessions("../../shared/corpus/sessions")
+    beside_the_package("../../shared/corpus/sessions")
 }
 
-fn sessions(folder: &str) -> Option<Vec<Session>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+fn beside_the_package(folder: &str) -> Option<Vec<Session>> {
+    sessions_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+}
+
+/// The sessions of a folder in the order of their names, or `None` where it can't be read.
+///
+/// # Panics
+/// When one of them can't be read.
+#[must_use]
+pub fn sessions_in(folder: &Path) -> Option<Vec<Session>> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .ok()?
         .map(|entry| entry.expect("an entry").path())

@@ -1,0 +1,99 @@
+//! [`Replay`]: sessions without a server, for programs that measure what goes out.
+
+use std::ops::Range;
+
+use anyhow::Context;
+use bytes::Bytes;
+
+use super::Simulation;
+use super::check::Checker;
+use super::prompt_cache::PromptCache;
+use crate::dialect::Endpoint;
+use crate::plan::Planner;
+use crate::settings::MinTokens;
+
+/// From one request to the next: the model answers, and the agent runs a tool.
+const TURN_MS: u64 = 20_000;
+
+/// A session that is sent request by request, as the proxy does with its default settings before a provider that caches. Workers are done
+/// with a job before the next request.
+#[derive(Debug)]
+pub struct Replay {
+    simulation: Simulation,
+    checker: Checker,
+}
+
+/// A text that went out in place of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentForm {
+    /// Where the block's text stands in the client's body: between the quotes, escaped.
+    pub span: Range<usize>,
+    /// What the model reads there.
+    pub text: String,
+}
+
+impl Replay {
+    /// A session whose requests are posted to this path.
+    ///
+    /// # Errors
+    /// When no request format belongs to the path.
+    pub fn new(path: &str) -> anyhow::Result<Self> {
+        let endpoint = Endpoint::of(path).with_context(|| format!("{path} is no endpoint"))?;
+        let planner = Planner {
+            min_tokens: MinTokens::DEFAULT,
+        };
+        Ok(Self {
+            simulation: Simulation::new(endpoint.dialect, planner, PromptCache::default()),
+            checker: Checker::default(),
+        })
+    }
+
+    /// Sends the next request, and gives the forms in it, in order.
+    ///
+    /// # Errors
+    /// When a form does not give its block back, has changed, or when anything else of the body is not the client's.
+    pub fn send(&mut self, body: &Bytes) -> anyhow::Result<Vec<SentForm>> {
+        self.simulation.now_ms += TURN_MS;
+        let turn = self.simulation.turn(body);
+        self.checker.check(body, &turn)?;
+        self.simulation.run_jobs();
+        let forms = turn.forms.iter().map(|(index, escaped)| {
+            let quoted = [b"\"", &escaped[..], b"\""].concat();
+            Ok(SentForm {
+                span: turn.scan.blocks[*index].span.clone(),
+                text: serde_json::from_slice(&quoted)?,
+            })
+        });
+        forms.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_goes_out_for_a_block_is_given_with_its_place() {
+        let rows: Vec<_> = (0..60)
+            .map(|n| json!({"identifier": n, "state": "open"}))
+            .collect();
+        let messages = [
+            json!({"role": "user", "content": "Find out why."}),
+            json!({"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}]}),
+            json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": json!(rows).to_string()}]}),
+        ];
+        let body = |count: usize| {
+            let messages = &messages[..count];
+            Bytes::from(json!({"model": "claude-opus-4-6", "messages": messages}).to_string())
+        };
+        let mut replay = Replay::new("/v1/messages").unwrap();
+        assert_eq!(replay.send(&body(1)).unwrap(), []);
+        let forms = replay.send(&body(3)).unwrap();
+        assert_eq!(forms.len(), 1);
+        assert!(forms[0].text.starts_with("[headroom: "));
+        assert!(body(3)[forms[0].span.clone()].starts_with(br#"[{\"identifier\":0,"#));
+        assert!(Replay::new("/v1/models").is_err());
+    }
+}
