@@ -94,6 +94,7 @@ async fn every_replica_writes_back_what_it_knows() {
         assert_eq!(client.forms.entered, 1);
         client.grow(|it| it.thinking("Hm.").user("Go on."));
     }
+    stage.until_settled(REPLICAS).await;
     let () = stage.redis().command(&["FLUSHALL"]).await;
     for replica in &replicas {
         let what = format!("{} to write back what it knows", replica.addr());

@@ -178,6 +178,7 @@ async fn a_redis_that_lost_its_data_is_told_what_the_proxy_knows() {
     let mut client = short(Dialect::Messages);
     assert_eq!(client.turn(&stage).await.decision, "compressed");
     next_turn(&mut client, &stage).await;
+    stage.until_settled(2).await;
     let get = ["GET", "headroom:secret"];
     let secret: String = stage.redis().command(&get).await;
     let () = stage.redis().command(&["FLUSHALL"]).await;
