@@ -49,8 +49,10 @@ fn measure(args: &Args) -> anyhow::Result<()> {
         return Ok(out.write_all(show::text(&outputs, args.only.as_deref()).as_bytes())?);
     }
     let json = args.json.as_deref().map(JsonFile::create).transpose()?;
-    let mut report = Report::default();
-    report.kinds = outputs::measure(&corpus.outputs()?, args.rounds)?;
+    let mut report = Report {
+        kinds: outputs::measure(&corpus.outputs()?, args.rounds)?,
+        ..Report::default()
+    };
     let mut probes = corpus.probes()?;
     for mut session in corpus.sessions()? {
         if args.tab_numbers {

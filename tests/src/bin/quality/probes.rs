@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(find(&[hidden]), Some(Found::Retrievable));
         assert_eq!(find(&[result("3", "in a/b.", None)]), None);
         let mut probes = Probes::new(vec![probe]);
-        probes.ask("s", 0, &[shown.clone()]);
+        probes.ask("s", 0, std::slice::from_ref(&shown));
         probes.ask("s", 1, &[shown]);
         let results = probes.results();
         assert_eq!((results[0].n, results[0].verbatim), (1, 1));
