@@ -108,6 +108,7 @@ contract! {
     a_passing_failure_is_tried_again_until_its_attempts_are_used_up
     a_result_that_is_too_large_is_refused_for_good
     a_buried_job_is_gone_and_counted_once
+    a_withdrawn_job_leaves_nothing
     a_payload_that_can_not_be_read_makes_its_job_unusable
     leaving_gives_back_what_is_held_in_its_order
 }
@@ -341,6 +342,39 @@ async fn a_buried_job_is_gone_and_counted_once(make: impl AsyncFn(u64) -> Subjec
     }
     let (depth, totals) = queue.producer.counts().await.unwrap();
     assert_eq!((depth.active, depth.dead, totals.dead), (0, 1, 1));
+}
+
+async fn a_withdrawn_job_leaves_nothing(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    let jobs = [1, 2, 3].map(|number| job(number, TEXT));
+    for (envelope, payload) in &jobs {
+        let offered = queue.producer.enqueue(envelope, json(payload)).await;
+        assert_eq!(offered.unwrap(), Enqueued::Queued);
+    }
+    // One that waits.
+    queue.producer.withdraw(&jobs[0].0).await.unwrap();
+    let (depth, _) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.waiting, depth.active), (2, 0));
+    // One that a worker runs.
+    let running = queue.claim().await;
+    assert_eq!(running.envelope.prefix, prefix(2));
+    queue.producer.withdraw(&jobs[1].0).await.unwrap();
+    let made = result(&running.payload);
+    finish(&*queue.worker, &running, &made).await;
+    // One that is done, whose result stays.
+    let last = queue.claim().await;
+    assert_eq!(last.envelope.prefix, prefix(3));
+    finish(&*queue.worker, &last, &result(&last.payload)).await;
+    queue.producer.withdraw(&jobs[2].0).await.unwrap();
+    for (number, is_stored) in [(1, false), (2, false), (3, true)] {
+        let stored = queue.stored(Key::Compressed(prefix(number))).await;
+        assert_eq!(stored.is_some(), is_stored, "{number}");
+    }
+    let (depth, _) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.waiting, depth.active, depth.dead), (0, 0, 0));
+    // The prefix of a withdrawn job may be pushed again.
+    assert_eq!(queue.offer(1, TEXT).await, Enqueued::Queued);
 }
 
 async fn a_payload_that_can_not_be_read_makes_its_job_unusable(make: impl AsyncFn(u64) -> Subject) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use headroom_shared::queue::{Finished, JobQueue, Timing, WorkQueue};
+use headroom_tests::conversation::listing;
 use headroom_tests::queue::SOON;
 use headroom_tests::queue::jobs::{TEXT, job, json, prefix, result};
 use headroom_tests::queue::over_redis::keys;
@@ -97,6 +98,32 @@ async fn what_a_job_leaves_has_a_life_and_is_announced() {
         assert_eq!(life, -1, "{key}");
     }
     empty(&redis).await;
+}
+
+#[tokio::test]
+async fn a_result_lives_no_longer_than_its_record_while_the_request_may_be_refused() {
+    let large = listing(1, 300_000);
+    let half = 3_600_000 / 2;
+    for text in [TEXT, &large] {
+        let redis = RedisServer::start().await;
+        let producer = redis.producer(10);
+        let worker = redis.worker(beats());
+        worker.register().await.unwrap();
+        for (record_life, is_full) in [("60000", false), ("3000000", true)] {
+            let record = keys().sent(prefix(1));
+            let set = ["SET", &record, "{}", "PX", record_life];
+            let () = redis.command(&set).await;
+            offer(&producer, 1, text).await;
+            let job = claim(&*worker).await;
+            let made = result(&job.payload);
+            finish(&*worker, &job, &made).await;
+            let forms = made.forms.iter().map(|form| keys().form(form.id));
+            for key in forms.chain([keys().compressed(prefix(1))]) {
+                let life: i64 = redis.command(&["PTTL", &key]).await;
+                assert!(life > 0 && (life > half) == is_full, "{key}: {life}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
