@@ -1,4 +1,4 @@
-//! What the programs that measure have in common: figures out of many values, a file for them, and an end when they are told to.
+//! What the programs that measure have in common: figures out of many values, tables and a file for them, and an end when they are told to.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use comfy_table::{CellAlignment, LineStyle, Table, presets};
 use headroom_shared::runtime::{config, shutdown};
 use serde::Serialize;
 
@@ -14,6 +15,19 @@ use serde::Serialize;
 pub fn percentile<T: Copy + Default>(sorted: &[T], percent: usize) -> T {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or_default()
+}
+
+/// A table with this header, whose first columns, so many, are words and the others figures.
+#[must_use]
+pub fn table(header: &[&str], words: usize) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.style_mut().row_separator = LineStyle::none();
+    table.set_header(header);
+    for column in table.column_iter_mut().skip(words) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 /// The file that a program's `--json` names.

@@ -145,19 +145,24 @@ impl Stage {
 
     /// Waits until the store has so many records at least, and all that is there of requests is to stay: none is under way any more.
     pub async fn until_settled(&self, records: usize) {
-        // More than what a request under way writes lives.
-        const LONG_MS: i64 = 3_600_000;
         let settled = || async {
             let keys: Vec<String> = self.redis().command(&["KEYS", "headroom:sent:*"]).await;
-            for key in &keys {
-                let left: i64 = self.redis().command(&["PTTL", key]).await;
-                if left <= LONG_MS {
-                    return None;
-                }
-            }
-            (keys.len() >= records).then_some(())
+            let are_settled = keys.len() >= records && self.are_settled(&keys).await;
+            are_settled.then_some(())
         };
         wait::eventually("all records to have a full life", settled).await;
+    }
+
+    /// Whether each of these keys has a longer life than what a request under way writes.
+    pub async fn are_settled(&self, keys: impl IntoIterator<Item = &String>) -> bool {
+        const LONG_MS: i64 = 3_600_000;
+        for key in keys {
+            let left: i64 = self.redis().command(&["PTTL", key]).await;
+            if left <= LONG_MS {
+                return false;
+            }
+        }
+        true
     }
 
     /// Waits until this many jobs are done.

@@ -11,6 +11,7 @@ use headroom_shared::store::{Key, Life};
 use crate::plan::FinalPlan;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::RecordUpdates;
+use crate::records::write_queue::is_in;
 use crate::records::{PendingWrite, Records};
 use crate::scan::{CacheLife, Scan};
 use crate::usage::Outcome;
@@ -93,8 +94,7 @@ impl SentRequest {
     fn forget(&mut self) {
         self.refused.store(true, Ordering::SeqCst);
         for (prefix, record) in &self.cached {
-            let is_it = |(continued, _): &(PrefixId, _)| continued == prefix;
-            if !self.chain.iter().any(is_it) {
+            if !is_in(*prefix, &self.chain) {
                 self.records.forget_record(*prefix, record);
             }
         }

@@ -38,11 +38,14 @@ impl PendingWrite {
 
     /// The records that were not there before the request.
     pub(super) fn new_records(&self) -> impl Iterator<Item = &(PrefixId, SentRecord)> {
-        self.records.iter().filter(|(prefix, _)| {
-            let is_it = |(continued, _): &(PrefixId, _)| continued == prefix;
-            !self.chain.iter().any(is_it)
-        })
+        let records = self.records.iter();
+        records.filter(|(prefix, _)| !is_in(*prefix, &self.chain))
     }
+}
+
+/// Whether one of the records that a request continues is that of this prefix.
+pub(super) fn is_in(prefix: PrefixId, chain: &[(PrefixId, Arc<SentRecord>)]) -> bool {
+    chain.iter().any(|(continued, _)| *continued == prefix)
 }
 
 /// The writes that wait.

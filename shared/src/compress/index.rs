@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::earlier::{Block, Earlier, hash};
 use super::references::{self, Window};
-use super::size::{Costed, cost};
+use super::size::{Costed, cost, without_numbers};
 use super::wrapper::{self, Wrapped};
 use super::{OPENING, Source, ansi, json, label, line_numbers, lines, runs, search};
 
@@ -61,9 +61,7 @@ impl Earlier {
                 _ => as_read(&plain),
             };
             let mut numbered = false;
-            if let Some(taken_off) = line_numbers::strip(&read)
-                && cost(&taken_off.text) < cost(&read)
-            {
+            if let Some(taken_off) = without_numbers(&read) {
                 let number = taken_off.first.and_then(|first| i64::try_from(first).ok());
                 numbered = number.is_some();
                 // The header is the line before the first.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use super::references::is_mark;
-use super::size::is_numbered;
+use super::size::without_numbers;
 use super::{Compressor, Deadline, Earlier, OPENING, lines, with_header};
 
 const HEADER: &str = "\"[×N] line\" = N such lines; \"[×N] a‹›b\" = N lines a…b, and the next N lines are what stands at ‹›";
@@ -30,7 +30,7 @@ pub(super) struct Runs;
 impl Compressor for Runs {
     fn compress(&self, text: &str, earlier: &Earlier) -> Option<String> {
         // The lines of a numbered file are code that an agent quotes to the letter.
-        if is_numbered(text) {
+        if without_numbers(text).is_some() {
             return None;
         }
         let lines = lines(text);

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::line_numbers;
+use super::line_numbers::{self, Stripped};
 
 /// Thousandths of a token that a byte of ordinary tool output makes: 1000 / 2.85.
 const BYTE: usize = 351;
@@ -41,9 +41,9 @@ pub(super) fn cost(text: &str) -> usize {
     (text.len() - bytes) * BYTE + numbers
 }
 
-/// Whether a text is cheaper without its line numbers.
-pub(super) fn is_numbered(text: &str) -> bool {
-    line_numbers::strip(text).is_some_and(|stripped| cost(&stripped.text) < cost(text))
+/// A text without its line numbers, if it is cheaper so.
+pub(super) fn without_numbers(text: &str) -> Option<Stripped> {
+    line_numbers::strip(text).filter(|stripped| cost(&stripped.text) < cost(text))
 }
 
 /// A text and its cost, which takes a pass over the text to compute.

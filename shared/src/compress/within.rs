@@ -25,7 +25,10 @@ pub(super) fn form_of_wrapped(
 fn form_around(wrapped: &Wrapped<'_>, earlier: &Earlier, depth: usize) -> Option<Costed<'static>> {
     let inside = Costed::new(&*wrapped.inside);
     // What is on lines of its own gets the same from the other plans within the whole text.
-    let plans = match (wrapped.is_string(), size::is_numbered(&inside.text)) {
+    let plans = match (
+        wrapped.is_string(),
+        size::without_numbers(&inside.text).is_some(),
+    ) {
         (true, _) => &PLANS[..],
         (false, true) => &PLANS[..3],
         (false, false) => &PLANS[..2],

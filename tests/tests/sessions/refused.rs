@@ -56,23 +56,10 @@ async fn keys(stage: &Stage) -> BTreeSet<String> {
     keys.into_iter().filter(is_of_request).collect()
 }
 
-/// How long an entry of this key lives yet, in milliseconds.
-async fn left(stage: &Stage, key: &str) -> i64 {
-    stage.redis().command(&["PTTL", key]).await
-}
-
-/// More than a provisional life.
-const LONG_MS: i64 = 3_600_000;
-
 /// Those keys, if there are some and all have a full life.
 async fn all_live_fully(stage: &Stage) -> Option<BTreeSet<String>> {
     let keys = keys(stage).await;
-    for key in &keys {
-        if left(stage, key).await <= LONG_MS {
-            return None;
-        }
-    }
-    (!keys.is_empty()).then_some(keys)
+    (!keys.is_empty() && stage.are_settled(&keys).await).then_some(keys)
 }
 
 async fn until_keys_are(stage: &Stage, expected: &BTreeSet<String>) {

@@ -162,27 +162,14 @@ impl JobQueue for RedisJobQueue {
     }
 
     async fn withdraw(&self, envelope: &Envelope) -> Result<(), StoreError> {
-        let payload = self.keys.payload(&envelope.id);
-        let keys = [
-            self.keys.jobs(),
-            self.keys.delayed(),
-            self.keys.dead(),
-            self.keys.pending(envelope.prefix),
-            payload.clone(),
-            self.keys.crashes(),
-            self.keys.attempts(),
-            self.keys.stats(),
-        ];
-        let (element, bytes) = (element(envelope)?, envelope.bytes.to_string());
-        let args = [element.as_bytes(), envelope.id.as_bytes(), bytes.as_bytes()];
-        let script = &*scripts::DROP;
-        let mut commands = scripts::pipeline(script, &keys, &args);
+        const OPERATION: &str = "withdraw a job";
+        let element = element(envelope)?;
+        let call = scripts::drop_job(&self.keys, element.as_bytes(), envelope);
+        let _: String = self.pool.query(OPERATION, Retry::Once, &call).await?;
         // Where a worker runs the job, this tells it that nobody wants the result.
-        commands.cmd("UNLINK").arg(payload).ignore();
-        let reply = self
-            .pool
-            .query_with_script("withdraw a job", script, &commands);
-        let _: (String,) = reply.await?;
+        let mut unlink = redis::cmd("UNLINK");
+        unlink.arg(self.keys.payload(&envelope.id));
+        let _: u64 = self.pool.query(OPERATION, Retry::Once, &unlink).await?;
         Ok(())
     }
 

@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use redis::{Cmd, Pipeline, Script, pipe};
+use redis::{Cmd, Pipeline, Script, ScriptInvocation, pipe};
+
+use crate::contract::job::Envelope;
+use crate::contract::keys::Keys;
 
 macro_rules! scripts {
     ($($name:ident = $($file:literal)+;)*) => {
@@ -32,6 +35,26 @@ scripts! {
     REPLAY = "queued_bytes.lua" "replay.lua";
     DROP = "queued_bytes.lua" "drop.lua";
     PAUSE = "pause.lua";
+}
+
+/// The call of [`DROP`] for this element, which is the job's envelope or its entry in the dead-letter list.
+pub(super) fn drop_job<'a>(
+    keys: &Keys,
+    element: &'a [u8],
+    envelope: &'a Envelope,
+) -> ScriptInvocation<'a> {
+    let mut call = DROP.key(keys.jobs());
+    call.key(keys.delayed())
+        .key(keys.dead())
+        .key(keys.pending(envelope.prefix))
+        .key(keys.payload(&envelope.id))
+        .key(keys.crashes())
+        .key(keys.attempts())
+        .key(keys.stats())
+        .arg(element)
+        .arg(&envelope.id)
+        .arg(envelope.bytes);
+    call
 }
 
 /// A script with large arguments as the first command of a pipeline: they are copied once less than by [`Script::arg`].

@@ -8,9 +8,9 @@ use super::bounded_file::FileLength;
 use super::file::Open;
 use super::key_filter::KeyFilter;
 use super::room::{self, COMMIT_PAGES, MAX_DELETED_IN_STEP};
-use super::tables::{FileKey, RESERVE, USED, VALUES, file_key, stored_revision};
+use super::tables::{FileKey, LastUse, RESERVE, USED, VALUES, file_key, stored_revision};
 use crate::runtime::clock::now_ms;
-use crate::store::{Entry, Life, provisional_life_ms};
+use crate::store::{Entry, Life};
 
 /// How many entries one step of a sweep or an eviction reads: that holds up other writes for a few milliseconds.
 pub(super) const STEP: usize = 1_000;
@@ -64,24 +64,21 @@ pub(super) fn commit<'c>(
     {
         let now = now_ms();
         let mut tables = Tables::open(&transaction, &open.filter, now)?;
-        // Used before this: expired.
-        let expired = now.saturating_sub(retention_ms);
-        // Used at this time: as much is left of its life as a provisional one has.
-        let provisional = expired + provisional_life_ms(retention_ms);
+        let last_use = LastUse::at(now, retention_ms);
         for change in changes {
             let mut swept = Swept::default();
             match change {
                 Change::Write(entries) => entries
                     .iter()
-                    .try_for_each(|entry| tables.write(entry, expired, provisional))?,
-                Change::Touch(keys) => {
-                    keys.iter().try_for_each(|key| tables.touch(key, expired))?
-                }
+                    .try_for_each(|entry| tables.write(entry, last_use))?,
+                Change::Touch(keys) => keys
+                    .iter()
+                    .try_for_each(|key| tables.touch(key, last_use))?,
                 Change::RemoveProvisional(keys) => keys
                     .iter()
-                    .try_for_each(|key| tables.remove_until(key, provisional))?,
+                    .try_for_each(|key| tables.remove_until(key, last_use.provisional))?,
                 Change::Sweep(after) => {
-                    swept = tables.delete(after.as_ref(), expired, MAX_DELETED_IN_STEP)?;
+                    swept = tables.delete(after.as_ref(), last_use.expired, MAX_DELETED_IN_STEP)?;
                 }
                 Change::Check => {}
             }
@@ -170,15 +167,14 @@ impl<'t> Tables<'t> {
         })
     }
 
-    fn alive(&self, key: &FileKey, expired: u64) -> Result<bool, redb::Error> {
+    fn alive(&self, key: &FileKey, last_use: LastUse) -> Result<bool, redb::Error> {
         let used = self.used.get(key)?;
-        Ok(used.is_some_and(|used| used.value() > expired))
+        Ok(used.is_some_and(|used| last_use.life(used.value()).is_some()))
     }
 
-    /// Writes an entry. What is used at `provisional` lives for as long as a provisional life.
-    fn write(&mut self, entry: &Entry, expired: u64, provisional: u64) -> Result<(), redb::Error> {
+    fn write(&mut self, entry: &Entry, last_use: LastUse) -> Result<(), redb::Error> {
         let key = &file_key(entry.key);
-        if !entry.has_no_revisions() && self.alive(key, expired)? {
+        if !entry.has_no_revisions() && self.alive(key, last_use)? {
             let stored = self.values.get(key)?;
             if stored.is_some_and(|stored| stored_revision(stored.value()) > f64::from(entry.rev)) {
                 return Ok(());
@@ -193,7 +189,7 @@ impl<'t> Tables<'t> {
             Life::Full => self.now,
             Life::Provisional => {
                 let before = self.used.get(key)?.map(|used| used.value());
-                before.unwrap_or_default().max(provisional)
+                before.unwrap_or_default().max(last_use.provisional)
             }
         };
         self.used.insert(key, used)?;
@@ -216,8 +212,8 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    fn touch(&mut self, key: &FileKey, expired: u64) -> Result<(), redb::Error> {
-        if self.alive(key, expired)? {
+    fn touch(&mut self, key: &FileKey, last_use: LastUse) -> Result<(), redb::Error> {
+        if self.alive(key, last_use)? {
             self.used.insert(key, self.now)?;
         }
         Ok(())

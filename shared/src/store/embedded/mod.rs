@@ -39,9 +39,9 @@ use tokio::time::timeout;
 
 use self::access::Access;
 use self::commit::{Change, Swept};
-use self::tables::{FileKey, USED, VALUES, file_key};
+use self::tables::{FileKey, LastUse, USED, VALUES, file_key};
 use self::writer::{MAX_BATCH, Request, WRITING, What, Writer};
-use super::{Entry, Key, Life, SecretCheck, Store, StoreError, provisional_life_ms};
+use super::{Entry, Key, Life, SecretCheck, Store, StoreError};
 use crate::contract::id::DigestKey;
 use crate::redis::Full;
 use crate::runtime::clock::now_ms;
@@ -113,6 +113,19 @@ impl EmbeddedStore {
     /// When the store is away.
     pub async fn compact_if_idle(&self, idle: Duration) -> Result<(), StoreError> {
         self.submit(What::Compact(idle)).await.map(drop)
+    }
+
+    /// Changes the entries of these keys; nothing where there are none, which would still be a transaction.
+    async fn change_keys(
+        &self,
+        keys: &[Key],
+        change: impl FnOnce(Vec<FileKey>) -> Change,
+    ) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let keys = keys.iter().copied().map(file_key).collect();
+        self.change(change(keys)).await.map(drop)
     }
 
     async fn change(&self, change: Change) -> Result<Swept, StoreError> {
@@ -222,6 +235,9 @@ impl Store for EmbeddedStore {
 
     async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
         self.access.note_use();
+        if entries.is_empty() {
+            return Ok(());
+        }
         self.check_size(entries)?;
         let written = self.change(Change::Write(entries.to_vec()));
         written.await.map(drop)
@@ -239,6 +255,9 @@ impl Store for EmbeddedStore {
 
     async fn lives(&self, keys: &[Key]) -> Result<Vec<Option<Life>>, StoreError> {
         self.access.note_use();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
         let retention_ms = self.retention_ms;
         let keys: Vec<FileKey> = keys.iter().copied().map(file_key).collect();
         self.read_database(move |database| lives(database, &keys, retention_ms))
@@ -247,15 +266,13 @@ impl Store for EmbeddedStore {
 
     async fn touch(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
         let lives = self.lives(keys).await?;
-        let keys = keys.iter().copied().map(file_key).collect();
-        self.change(Change::Touch(keys)).await?;
+        self.change_keys(keys, Change::Touch).await?;
         Ok(lives.iter().map(Option::is_some).collect())
     }
 
     async fn remove_provisional(&self, keys: &[Key]) -> Result<(), StoreError> {
         self.access.note_use();
-        let keys = keys.iter().copied().map(file_key).collect();
-        self.change(Change::RemoveProvisional(keys)).await.map(drop)
+        self.change_keys(keys, Change::RemoveProvisional).await
     }
 
     async fn ping(&self) -> Result<Option<Full>, StoreError> {
@@ -288,13 +305,14 @@ fn read(
     keys: &[FileKey],
     retention_ms: u64,
 ) -> Result<Vec<Option<Bytes>>, redb::Error> {
-    let expired = now_ms().saturating_sub(retention_ms);
+    let last_use = LastUse::at(now_ms(), retention_ms);
     let transaction = database.begin_read()?;
     let values = transaction.open_table(VALUES)?;
     let used = transaction.open_table(USED)?;
     keys.iter()
         .map(|key| {
-            if used.get(key)?.is_none_or(|used| used.value() <= expired) {
+            let used = used.get(key)?;
+            if used.and_then(|used| last_use.life(used.value())).is_none() {
                 return Ok(None);
             }
             let value = values.get(key)?;
@@ -308,16 +326,13 @@ fn lives(
     keys: &[FileKey],
     retention_ms: u64,
 ) -> Result<Vec<Option<Life>>, redb::Error> {
-    let expired = now_ms().saturating_sub(retention_ms);
-    let provisional = expired + provisional_life_ms(retention_ms);
+    let last_use = LastUse::at(now_ms(), retention_ms);
     let used = database.begin_read()?.open_table(USED)?;
-    let life = |used: u64| match used {
-        used if used <= expired => None,
-        used if used <= provisional => Some(Life::Provisional),
-        _ => Some(Life::Full),
-    };
     keys.iter()
-        .map(|key| Ok(used.get(key)?.and_then(|used| life(used.value()))))
+        .map(|key| {
+            let used = used.get(key)?;
+            Ok(used.and_then(|used| last_use.life(used.value())))
+        })
         .collect()
 }
 

@@ -2,7 +2,7 @@
 
 use redb::TableDefinition;
 
-use crate::store::Key;
+use crate::store::{Key, Life, provisional_life_ms};
 
 /// An entry's key in the file: its kind, then its id.
 pub(super) type FileKey = [u8; 17];
@@ -19,6 +19,36 @@ pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("
 
 /// Pages that a transaction takes to see that they are there, and gives back. It is never in the file.
 pub(super) const RESERVE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("reserve");
+
+/// By when an entry was last used it is told how long it lives yet: milliseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LastUse {
+    /// Last used then or before: expired.
+    pub(super) expired: u64,
+    /// Last used then: as much is left of its life as a provisional one has.
+    pub(super) provisional: u64,
+}
+
+impl LastUse {
+    pub(super) fn at(now_ms: u64, retention_ms: u64) -> Self {
+        let expired = now_ms.saturating_sub(retention_ms);
+        Self {
+            expired,
+            provisional: expired + provisional_life_ms(retention_ms),
+        }
+    }
+
+    /// The life of an entry that was last used at this time; `None` if it has expired.
+    pub(super) fn life(self, used: u64) -> Option<Life> {
+        if used <= self.expired {
+            None
+        } else if used <= self.provisional {
+            Some(Life::Provisional)
+        } else {
+            Some(Life::Full)
+        }
+    }
+}
 
 /// The key in the file of an entry.
 pub(super) fn file_key(key: Key) -> FileKey {

@@ -1,6 +1,6 @@
 //! The report for people.
 
-use comfy_table::{CellAlignment, LineStyle, Table, presets};
+use headroom_tests::report::table;
 
 use crate::args::Args;
 use crate::cpu::cores;
@@ -32,15 +32,9 @@ free cores          what threads of ours could have just before and after; all t
 
 /// The table, with what was measured above it and what a reader should know below it.
 pub(crate) fn of(report: &Report, args: &Args, source: &Source) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.style_mut().row_separator = LineStyle::none();
-    table.set_header(HEADER);
+    let mut table = table(&HEADER, 0);
     for run in &report.runs {
         table.add_row(row(run, args.sessions));
-    }
-    for column in table.column_iter_mut() {
-        column.set_cell_alignment(CellAlignment::Right);
     }
     let mut text = format!("{}\n{table}\n{FOOTER}", heading(args, source));
     for note in args.notes() {

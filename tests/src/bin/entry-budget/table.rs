@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, LineStyle, Table, presets};
 use headroom_tests::report::percentile;
+use headroom_tests::report::table;
 
 /// What may come on top of the budget, in ms.
 const TOLERANCE_MS: u64 = 10;
@@ -45,23 +45,20 @@ impl Row {
 
 /// The table of all that was measured.
 pub(crate) fn of(rows: &[Row], budget_ms: u64) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.style_mut().row_separator = LineStyle::none();
-    table.set_header([
-        "body",
-        "MB",
-        "without: p50",
-        "p99",
-        "with: p50",
-        "p99",
-        "added: p50",
-        "p99",
-        "",
-    ]);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    let mut table = table(
+        &[
+            "body",
+            "MB",
+            "without: p50",
+            "p99",
+            "with: p50",
+            "p99",
+            "added: p50",
+            "p99",
+            "",
+        ],
+        1,
+    );
     let bound = (budget_ms + TOLERANCE_MS) as f64;
     for row in rows {
         let times = [sorted(&row.without), sorted(&row.with)];

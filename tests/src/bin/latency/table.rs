@@ -1,6 +1,7 @@
 //! The report for people.
 
-use comfy_table::{CellAlignment, LineStyle, Table, presets};
+use comfy_table::Table;
+use headroom_tests::report::table;
 
 use crate::bodies::Texts;
 use crate::figures::Report;
@@ -41,22 +42,25 @@ pub(crate) fn of(report: &Report, texts: &Texts) -> String {
 }
 
 fn requests(report: &Report) -> Table {
-    let mut table = table(&[
-        "body",
-        "conns",
-        "target",
-        "store",
-        "p50",
-        "added p50",
-        "p90",
-        "p99",
-        "to nginx",
-        "half within",
-        "p99 to nginx",
-        "req/s",
-        "cpu",
-        "rss",
-    ]);
+    let mut table = table(
+        &[
+            "body",
+            "conns",
+            "target",
+            "store",
+            "p50",
+            "added p50",
+            "p90",
+            "p99",
+            "to nginx",
+            "half within",
+            "p99 to nginx",
+            "req/s",
+            "cpu",
+            "rss",
+        ],
+        0,
+    );
     let mut last = None;
     for row in &report.rows {
         let cell = (row.body_bytes, row.connections);
@@ -91,19 +95,22 @@ fn requests(report: &Report) -> Table {
 }
 
 fn streams(report: &Report) -> Table {
-    let mut table = table(&[
-        "streams",
-        "target",
-        "first byte p50",
-        "p99",
-        "chunk p50",
-        "p99",
-        "added: first byte p50",
-        "p99",
-        "chunk p50",
-        "p99",
-        "rss",
-    ]);
+    let mut table = table(
+        &[
+            "streams",
+            "target",
+            "first byte p50",
+            "p99",
+            "chunk p50",
+            "p99",
+            "added: first byte p50",
+            "p99",
+            "chunk p50",
+            "p99",
+            "rss",
+        ],
+        0,
+    );
     for row in &report.streams {
         let micros = |value: f64| format!("{value:.0}");
         table.add_row([
@@ -124,7 +131,7 @@ fn streams(report: &Report) -> Table {
 }
 
 fn distance(report: &Report) -> Table {
-    let mut table = table(&["after a pause", "body", "round trip", "p50", "worst"]);
+    let mut table = table(&["after a pause", "body", "round trip", "p50", "worst"], 0);
     for row in &report.distance {
         table.add_row([
             row.target.clone(),
@@ -133,17 +140,6 @@ fn distance(report: &Report) -> Table {
             format!("{:.1} ms", row.p50_ms),
             format!("{:.1} ms", row.worst_ms),
         ]);
-    }
-    table
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.style_mut().row_separator = LineStyle::none();
-    table.set_header(header);
-    for column in table.column_iter_mut() {
-        column.set_cell_alignment(CellAlignment::Right);
     }
     table
 }

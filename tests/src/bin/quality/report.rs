@@ -1,6 +1,7 @@
 //! The file for `--json`, and the tables for people.
 
-use comfy_table::{CellAlignment, LineStyle, Table, presets};
+use comfy_table::Table;
+use headroom_tests::report::table;
 use serde_json::{Value, json};
 
 use crate::outputs::KindResult;
@@ -83,9 +84,12 @@ impl Report {
     }
 
     fn kinds(&self) -> Table {
-        let mut table = table(&[
-            "kind", "tokens", "after", "removed", "forms", "exact", "colours", "MB/s",
-        ]);
+        let mut table = table(
+            &[
+                "kind", "tokens", "after", "removed", "forms", "exact", "colours", "MB/s",
+            ],
+            1,
+        );
         let (mut tokens, mut exactness, mut speed) = Default::default();
         for it in &self.kinds {
             table.add_row(kind_row(&it.kind, it.tokens, it.exactness, it.speed));
@@ -98,10 +102,13 @@ impl Report {
     }
 
     fn sessions(&self) -> Table {
-        let mut table = table(&[
-            "session", "tokens", "at entry", "removed", "at end", "removed", "forms", "exact",
-            "colours", "MB/s", "history",
-        ]);
+        let mut table = table(
+            &[
+                "session", "tokens", "at entry", "removed", "at end", "removed", "forms", "exact",
+                "colours", "MB/s", "history",
+            ],
+            1,
+        );
         let mut total = SessionResult::default();
         for it in &self.sessions {
             table.add_row(session_row(it));
@@ -117,14 +124,17 @@ impl Report {
     }
 
     fn probes(&self) -> Table {
-        let mut table = table(&[
-            "probes",
-            "kind",
-            "n",
-            "verbatim",
-            "referenced",
-            "retrievable",
-        ]);
+        let mut table = table(
+            &[
+                "probes",
+                "kind",
+                "n",
+                "verbatim",
+                "referenced",
+                "retrievable",
+            ],
+            1,
+        );
         for it in &self.probes {
             let mut cells = vec![it.set.to_owned(), it.kind.clone()];
             let counts = [it.n, it.verbatim, it.referenced, it.retrievable];
@@ -133,17 +143,6 @@ impl Report {
         }
         table
     }
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.style_mut().row_separator = LineStyle::none();
-    table.set_header(header);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }
 
 fn kind_row(kind: &str, tokens: Tokens, exactness: Exactness, speed: Speed) -> Vec<String> {

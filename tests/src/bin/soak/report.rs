@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::{CellAlignment, LineStyle, Table, presets};
+use headroom_tests::report::table;
 use serde::Serialize;
 
 use crate::footprint::{Footprint, Footprints, most_mib};
@@ -66,12 +66,12 @@ impl Report {
     /// The report for people.
     pub(crate) fn text(&self) -> String {
         let figures = &self.figures;
-        let mut faults = table(FAULTS);
+        let mut faults = table(&FAULTS, 1);
         faults.add_row(fault_row("(none yet)", &figures.no_fault_yet));
         for (kind, seen) in &figures.faults {
             faults.add_row(fault_row(kind, seen));
         }
-        let mut processes = table(PROCESSES);
+        let mut processes = table(&PROCESSES, 1);
         for (name, seen) in &self.footprints.0 {
             processes.add_row(process_row(name, seen));
         }
@@ -134,17 +134,6 @@ impl Drained {
             self.after_s, self.done, self.done_again, self.retried, self.reaped, self.dead
         )
     }
-}
-
-fn table(header: [&str; 8]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.style_mut().row_separator = LineStyle::none();
-    table.set_header(header);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }
 
 fn fault_row(kind: &str, seen: &OfKind) -> [String; 8] {

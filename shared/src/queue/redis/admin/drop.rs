@@ -79,20 +79,9 @@ impl QueueAdmin {
         entry: &[u8],
         envelope: &Envelope,
     ) -> Result<Option<DroppedFrom>, StoreError> {
-        let mut script = scripts::DROP.key(self.keys.jobs());
-        script
-            .key(self.keys.delayed())
-            .key(self.keys.dead())
-            .key(self.keys.pending(envelope.prefix))
-            .key(self.keys.payload(&envelope.id))
-            .key(self.keys.crashes())
-            .key(self.keys.attempts())
-            .key(self.keys.stats())
-            .arg(entry)
-            .arg(&envelope.id)
-            .arg(envelope.bytes);
+        let call = scripts::drop_job(&self.keys, entry, envelope);
         // Not retried: a second run would not find the entry that the first has removed.
-        let was: String = self.pool.query("drop a job", Retry::Never, &script).await?;
+        let was: String = self.pool.query("drop a job", Retry::Never, &call).await?;
         Ok(match was.as_str() {
             "waiting" => Some(DroppedFrom::Waiting),
             "delayed" => Some(DroppedFrom::Delayed),
