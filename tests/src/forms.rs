@@ -69,7 +69,12 @@ pub fn check_expansion(
         return Ok(());
     };
     let mut earlier = Earlier::default();
+    let mut messages = 0;
     for (at, block) in sent.blocks.iter().enumerate().take(last + 1) {
+        for (tool, input) in conversation.calls_in(messages..block.message) {
+            earlier.push_call(&tool, &input);
+        }
+        messages = block.message;
         let source = source(conversation, block);
         if let Some(form) = new.iter().find(|form| form.block == at) {
             let text = unescape(&form.text).map_err(|error| error.to_string())?;

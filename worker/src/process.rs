@@ -24,6 +24,11 @@ pub fn process(payload: &Payload, deadline: Deadline) -> Result<JobResult, Failu
     let mut forms = Vec::new();
     for block in &payload.blocks {
         let source = block.source();
+        if payload.references {
+            for call in &block.calls {
+                earlier.push_call(&call.tool, &call.input);
+            }
+        }
         match compress::compress(source, &earlier) {
             Ok(text) => {
                 let form = Form::new(block.block, &text);

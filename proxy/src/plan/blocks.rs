@@ -1,14 +1,18 @@
 //! Blocks as compressors and jobs take them: each with the tool call whose output it is.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use headroom_shared::contract::id::PrefixId;
-use headroom_shared::contract::job::{EscapedText, JobBlock, Payload, VERSION};
+use headroom_shared::contract::job::{EscapedText, JobBlock, JobCall, Payload, VERSION};
 
 use crate::scan::{Block, Call, Scan};
 
-/// A tool call's input that is longer than this says little about its output, and is left out.
-const LONGEST_INPUT: usize = 4096;
+/// A tool call's input that is longer than this is left out.
+const LONGEST_INPUT: usize = 64 << 10;
+
+/// A tool call's input that is shorter than this holds no text that a block may refer to.
+const SHORTEST_INPUT: usize = 256;
 
 /// The blocks of a request as a compressor takes them. They are asked for in order.
 #[derive(Debug)]
@@ -83,12 +87,35 @@ pub(crate) fn payload<'a>(
     let mut messages = scan.messages.iter();
     let last = messages.position(|message| message.boundary == prefix)?;
     let in_sight = scan.blocks_from(scan.first_visible_message())..scan.blocks_from(last + 1);
+    let mut known_calls = scan.calls_before(scan.first_visible_message());
     let mut blocks = Blocks::new(body, scan);
-    let blocks = in_sight.filter_map(|index| blocks.with_call(index, EscapedText::new));
+    let blocks = in_sight.filter_map(|index| {
+        let mut block = blocks.with_call(index, EscapedText::new)?;
+        let calls = known_calls..scan.calls_before(block.place.message as usize);
+        known_calls = calls.end;
+        block.calls = long_calls(body, scan, calls).collect();
+        Some(block)
+    });
     Some(Payload {
         v: VERSION,
         references: scan.references,
         blocks: blocks.collect(),
+    })
+}
+
+/// Those of a request's tool calls, by their positions, to whose inputs a block may refer.
+pub(crate) fn long_calls<'a>(
+    body: &'a [u8],
+    scan: &'a Scan,
+    calls: Range<usize>,
+) -> impl Iterator<Item = JobCall> + 'a {
+    let calls = scan.calls.get(calls).unwrap_or_default().iter();
+    let calls = calls.filter(|call| call.input.len() >= SHORTEST_INPUT);
+    calls.filter_map(|call| {
+        Some(JobCall {
+            tool: name(body, call)?,
+            input: input(body, call)?,
+        })
     })
 }
 
@@ -107,24 +134,26 @@ fn name(body: &[u8], call: &Call) -> Option<String> {
 }
 
 fn with_call<Text>(body: &[u8], block: &Block, text: Text, call: Option<&Call>) -> JobBlock<Text> {
-    let input = |call: &Call| {
-        let raw = &body[call.input.clone()];
-        if raw.len() > LONGEST_INPUT {
-            return None;
-        }
-        // `arguments` is JSON in a string; `input` is JSON as it stands.
-        let in_string = raw.starts_with(b"\"").then(|| serde_json::from_slice(raw));
-        in_string
-            .and_then(Result::ok)
-            .or_else(|| String::from_utf8(raw.to_vec()).ok())
-    };
     JobBlock {
         place: block.place,
         block: block.id,
         text,
         tool: call.and_then(|call| name(body, call)),
-        input: call.and_then(input),
+        input: call.and_then(|call| input(body, call)),
+        calls: Vec::new(),
     }
+}
+
+fn input(body: &[u8], call: &Call) -> Option<String> {
+    let raw = &body[call.input.clone()];
+    if raw.len() > LONGEST_INPUT {
+        return None;
+    }
+    // `arguments` is JSON in a string; `input` is JSON as it stands.
+    let in_string = raw.starts_with(b"\"").then(|| serde_json::from_slice(raw));
+    in_string
+        .and_then(Result::ok)
+        .or_else(|| String::from_utf8(raw.to_vec()).ok())
 }
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ pub(crate) fn compress_blocks(
     while let Some(index) = positions.next() {
         history.grow_to(index, half);
         history.limit(deadline);
+        history.push_calls(index);
         let is_affordable = affords(deadline, scan.blocks[index].span.len());
         let block = is_affordable.then(|| history.block(index)).flatten();
         let result = match &block {

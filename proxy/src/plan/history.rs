@@ -25,6 +25,7 @@ pub(super) fn affords(until: Instant, bytes: usize) -> bool {
 /// The earlier blocks of a request, with their index: that of the conversation's last request, continued.
 #[derive(Debug)]
 pub(super) struct History<'a> {
+    body: &'a Bytes,
     scan: &'a Scan,
     blocks: Blocks<'a>,
     index: Index,
@@ -49,6 +50,7 @@ impl<'a> History<'a> {
 
     fn of_index(body: &'a Bytes, scan: &'a Scan, index: Index) -> Self {
         Self {
+            body,
             scan,
             blocks: Blocks::new(body, scan),
             index,
@@ -83,8 +85,17 @@ impl<'a> History<'a> {
 
     /// Adds the block at this position, `None` for one that is no Unicode, if the index has all before it and the model sees it.
     pub(super) fn push(&mut self, at: usize, block: Option<&JobBlock>) {
+        self.push_calls(at);
         let is_next = self.is_complete && self.index.next() == at;
         if is_next && !self.index.push(self.scan, block.map(JobBlock::source)) {
+            self.stop_before(at);
+        }
+    }
+
+    /// Adds the tool calls before the block at this position, if the index has all before them.
+    pub(super) fn push_calls(&mut self, at: usize) {
+        let is_next = self.is_complete && self.index.next() == at;
+        if is_next && !self.index.push_calls(self.body, self.scan, at) {
             self.stop_before(at);
         }
     }

@@ -11,6 +11,7 @@ use headroom_shared::contract::id::PrefixId;
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
+use super::blocks::long_calls;
 use crate::scan::Scan;
 
 /// Bytes of indexes that are kept, about.
@@ -30,6 +31,8 @@ pub(crate) struct Index {
     messages: Vec<IndexedMessage>,
     /// Has these blocks, and those of a message that is not complete yet.
     earlier: Earlier,
+    /// How many of the request's tool calls are in it, or before what the model still sees.
+    calls: usize,
     /// How many of the messages were found in the cache.
     found: usize,
     /// The position of the first block of the request that is not in it.
@@ -41,8 +44,10 @@ struct IndexedMessage {
     position: usize,
     /// The prefix that ends with it.
     boundary: PrefixId,
-    /// Blocks in the index up to its end.
-    blocks: usize,
+    /// Entries in the index up to its end.
+    entries: usize,
+    /// Tool calls in the request up to its last block.
+    calls: usize,
 }
 
 #[derive(Debug)]
@@ -90,6 +95,8 @@ impl HistoryCache {
                 .partition_point(|message| message.is_in(scan, before)),
         );
         index.cut();
+        let last = index.messages.last();
+        index.calls = last.map_or(scan.calls_before(index.first_message), |last| last.calls);
         index.found = index.messages.len();
         index.next = index.after_messages(scan);
         Some(index)
@@ -130,6 +137,7 @@ impl Index {
             first_message,
             messages: Vec::new(),
             earlier: Earlier::default(),
+            calls: scan.calls_before(first_message),
             found: 0,
             next: scan.blocks_from(first_message),
         }
@@ -148,6 +156,18 @@ impl Index {
     /// The position of the first block of the request that is not in it.
     pub(super) const fn next(&self) -> usize {
         self.next
+    }
+
+    /// Adds the tool calls that stand before the block at this position; `false` where they are left out because there was no time.
+    pub(super) fn push_calls(&mut self, body: &[u8], scan: &Scan, before: usize) -> bool {
+        let Some(block) = scan.blocks.get(before) else {
+            return true;
+        };
+        let end = scan.calls_before(block.place.message as usize);
+        let mut calls = long_calls(body, scan, self.calls..end);
+        let are_added = calls.all(|call| self.earlier.push_call(&call.tool, &call.input));
+        self.calls = end.max(self.calls);
+        are_added
     }
 
     /// Adds the next block, `None` for one that is no Unicode; `false` where it is left out because there was no time.
@@ -169,7 +189,8 @@ impl Index {
             self.messages.push(IndexedMessage {
                 position,
                 boundary: scan.messages[position].boundary,
-                blocks: self.earlier.len(),
+                entries: self.earlier.len(),
+                calls: self.calls,
             });
         }
     }
@@ -182,8 +203,9 @@ impl Index {
 
     /// Leaves out what is behind the messages.
     fn cut(&mut self) {
-        let blocks = self.messages.last().map_or(0, |message| message.blocks);
-        self.earlier.truncate(blocks);
+        let last = self.messages.last();
+        self.earlier
+            .truncate(last.map_or(0, |message| message.entries));
     }
 
     fn memory(&self) -> usize {

@@ -29,6 +29,7 @@ fn scan(story: &str, model: &str, cache: CacheLife) -> Scan {
         thinking: letter == b't',
         is_reference: false,
         is_appended: false,
+        calls: 0,
     });
     let users = story
         .bytes()

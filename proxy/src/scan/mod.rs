@@ -86,6 +86,8 @@ pub(crate) struct Message {
     pub(crate) is_reference: bool,
     /// Whether clients append it to what they have to say; such a reference is one, too.
     pub(crate) is_appended: bool,
+    /// How many tool calls stand in the messages up to this one.
+    pub(crate) calls: u32,
 }
 
 impl Message {
@@ -239,6 +241,13 @@ impl Scan {
     pub(crate) fn blocks_from(&self, message: usize) -> usize {
         self.blocks
             .partition_point(|block| (block.place.message as usize) < message)
+    }
+
+    /// How many tool calls stand before the message at this position.
+    pub(crate) fn calls_before(&self, message: usize) -> usize {
+        let before = message.checked_sub(1);
+        let before = before.and_then(|before| self.messages.get(before));
+        before.map_or(0, |message| message.calls as usize)
     }
 
     /// The prefix that is the whole request; `None` if it has no messages.

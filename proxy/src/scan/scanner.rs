@@ -248,6 +248,7 @@ impl<'a> Scanner<'a> {
             blocks,
             calls,
         } = parsed;
+        let all_calls = u32::try_from(self.scan.calls.len() + calls.len());
         self.scan.messages.push(Message {
             boundary,
             from_model,
@@ -255,6 +256,7 @@ impl<'a> Scanner<'a> {
             compacts,
             is_reference,
             is_appended,
+            calls: all_calls.map_err(|_| NotInDialect)?,
         });
         note_calls(&mut self.from_code, &calls, self.body);
         self.scan.calls.extend(calls);

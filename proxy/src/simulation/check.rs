@@ -29,14 +29,20 @@ impl Checker {
         let scan = &turn.scan;
         let forms: HashMap<usize, &str> = sent_forms(body, turn)?.into_iter().collect();
         let mut earlier = Earlier::default();
-        let mut in_sight = 0;
+        let (mut in_sight, mut calls) = (0, 0);
         let blocks: Vec<(usize, JobBlock)> = blocks::unescaped(body, scan).collect();
         for (index, block) in &blocks {
             if in_sight != first_in_sight(scan, block.place) {
                 // Forms refer to nothing before a compaction.
                 in_sight = first_in_sight(scan, block.place);
                 earlier = Earlier::default();
+                calls = scan.calls_before(in_sight);
             }
+            let next_calls = scan.calls_before(block.place.message as usize);
+            for call in blocks::long_calls(body, scan, calls..next_calls) {
+                earlier.push_call(&call.tool, &call.input);
+            }
+            calls = next_calls;
             let form = forms.get(index);
             if let Some(form) = form {
                 let text: String = serde_json::from_str(&format!("\"{form}\""))?;

@@ -46,6 +46,11 @@ const PRINT_NO_FILE: [&str; 38] = [
     "yarn install",
 ];
 
+/// Programs that print the file that is their last argument.
+const PRINT_A_FILE: [&str; 9] = [
+    "bat", "cat", "head", "less", "more", "nl", "sed", "tail", "type",
+];
+
 /// Programs that run the command that follows them.
 const RUN_ANOTHER: [&str; 6] = ["bunx", "env", "nice", "npx", "sudo", "time"];
 
@@ -102,6 +107,32 @@ fn command_prints_no_file(command: &str) -> bool {
     PRINT_NO_FILE.contains(&program) || PRINT_NO_FILE.contains(&&*with_argument)
 }
 
+/// A script without the change of folder that it begins with.
+pub(super) fn without_cd(script: &str) -> &str {
+    let script = script.trim_start();
+    let behind_cd = script
+        .strip_prefix("cd ")
+        .and_then(|rest| rest.split_once("&&"));
+    behind_cd.map_or(script, |(_, rest)| rest.trim_start())
+}
+
+/// The file that a script prints, all of it or a part, and nothing else.
+pub(super) fn printed_file(script: &str) -> Option<&str> {
+    let command = without_cd(script).trim();
+    let mut words = command.split_whitespace();
+    let program = without_folder(words.next()?);
+    let file = words.next_back()?.trim_matches(['"', '\'']);
+    let is_plain = !command.contains(['|', '&', ';', '<', '>', '`', '$', '*', '\n']);
+    let is_file = !file.starts_with('-') && file.parse::<u64>().is_err();
+    (is_plain && is_file && PRINT_A_FILE.contains(&program)).then_some(file)
+}
+
+/// Whether a script prints a part of a file, as far as its program tells.
+pub(super) fn prints_part(script: &str) -> bool {
+    let program = without_cd(script).split_whitespace().next();
+    program.is_some_and(|program| ["head", "sed", "tail"].contains(&without_folder(program)))
+}
+
 /// Whether a command passes on what is piped into it, and reads no file of its own.
 fn filters(command: &str) -> bool {
     let mut words = command.split_whitespace().map(without_folder);
@@ -140,6 +171,24 @@ mod tests {
         }
         assert!(prints_no_file(r#"{"command":"cargo build"}"#));
         assert!(prints_no_file(r#"{"cmd":["bash","-lc","go test ./..."]}"#));
+    }
+
+    #[test]
+    fn the_file_that_a_command_prints_is_its_last_word() {
+        assert_eq!(printed_file("cat a.rs"), Some("a.rs"));
+        assert_eq!(printed_file("cd x && nl -ba 'b/a.rs'"), Some("b/a.rs"));
+        assert_eq!(printed_file("sed -n 1,200p a.rs"), Some("a.rs"));
+        for other in [
+            "cat",
+            "cat a | head",
+            "head -50",
+            "tail -n 5",
+            "ls a",
+            "cat a > b",
+            "",
+        ] {
+            assert_eq!(printed_file(other), None, "{other}");
+        }
     }
 
     #[test]

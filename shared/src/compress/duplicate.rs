@@ -3,36 +3,35 @@
 use std::borrow::Cow;
 
 use super::earlier::Whole;
-use super::{Compressor, Earlier, with_header};
+use super::{Compressor, Context, Earlier, with_header};
 
-const BEFORE: &str = "the same text, word for word, as block #";
-const CONVERSATION: &str = " of this conversation";
-const INSIDE: &str = " without what is put around it";
+const SAME: &str = "the same text, word for word, as ";
+const INSIDE: &str = "what is within ";
 
 pub(super) struct Duplicate;
 
 impl Compressor for Duplicate {
-    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String> {
-        let (number, part) = match earlier.find_whole(text)? {
-            Whole::Block(number) => (number, ""),
+    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
+        let (block, part) = match context.earlier.find_whole(text)? {
+            Whole::Block(block) => (block, ""),
             Whole::Inside { block, .. } => (block, INSIDE),
         };
-        let label = earlier.label(number)?;
+        let name = context.earlier.name(block)?;
         let (lines, bytes) = (text.split('\n').count(), text.len());
         Some(with_header(
-            &format!("{BEFORE}{number}{CONVERSATION}{part}: {label}"),
+            &format!("{SAME}{part}{name}"),
             &format!("({lines} lines, {bytes} bytes)"),
         ))
     }
 
     fn expand(&self, header: &str, body: &str, earlier: &Earlier) -> Option<String> {
-        let (number, rest) = header.strip_prefix(BEFORE)?.split_once(CONVERSATION)?;
-        let block = number.parse().ok()?;
-        let found = if rest.starts_with(INSIDE) {
-            let bytes = bytes_said(body)?;
-            Whole::Inside { block, bytes }
-        } else {
-            Whole::Block(block)
+        let name = header.strip_prefix(SAME)?;
+        let found = match name.strip_prefix(INSIDE) {
+            Some(name) => Whole::Inside {
+                block: earlier.named(name)?,
+                bytes: bytes_said(body)?,
+            },
+            None => Whole::Block(earlier.named(name)?),
         };
         earlier.whole(found).map(Cow::into_owned)
     }
@@ -47,7 +46,8 @@ fn bytes_said(body: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compress::Source;
+    use crate::compress::call::Call;
+    use crate::compress::{Source, split_header};
 
     #[test]
     fn a_repeated_text_names_the_first_block_that_has_it() {
@@ -59,16 +59,18 @@ mod tests {
                 input: Some(r#"{"command":"ls ]"}"#),
             });
         }
-        let form = Duplicate.compress("same\ntext", &earlier).unwrap();
-        assert!(
-            form.contains("#2 of this conversation: Bash ls ]]\n"),
-            "{form}"
-        );
-        let (header, body) = crate::compress::split_header(&form).unwrap();
+        let call = Call::default();
+        let context = Context {
+            earlier: &earlier,
+            call: &call,
+        };
+        let form = Duplicate.compress("same\ntext", context).unwrap();
+        assert!(form.contains(" as 2nd Bash ls ]]\n"), "{form}");
+        let (header, body) = split_header(&form).unwrap();
         assert_eq!(
             Duplicate.expand(header, body, &earlier).unwrap(),
             "same\ntext"
         );
-        assert_eq!(Duplicate.compress("same\ntext\n", &earlier), None);
+        assert_eq!(Duplicate.compress("same\ntext\n", context), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::deadline::Deadline;
@@ -12,7 +13,7 @@ use super::wrapper;
 /// may go on by itself.
 ///
 /// A line is only found where the model reads it word for word: not where the earlier block's own form would hold it in a
-/// table, a group or a reference. Blocks are numbered from 1 in the order in which they are pushed.
+/// table, a group or a reference. A form calls a block by its label, and says the how-many-th it is where several have the same.
 #[derive(Debug, Clone, Default)]
 pub struct Earlier {
     pub(super) blocks: Vec<Arc<Block>>,
@@ -20,11 +21,15 @@ pub struct Earlier {
     pub(super) deadline: Deadline,
 }
 
-/// The lines of an earlier block as the model reads them.
+/// The lines of an earlier block, or of a text in a tool call, as the model reads them.
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) original: Box<str>,
     pub(super) label: Box<str>,
+    /// The file that it is from, or was written to.
+    pub(super) file: Option<Box<str>>,
+    /// Whether the model wrote it, in a tool call.
+    pub(super) is_from_model: bool,
     /// The original without colours and line numbers, if it had any. A header comes first, as in a form.
     pub(super) stripped: Option<Box<str>>,
     /// Where each line begins, and after them all where one more would.
@@ -33,15 +38,26 @@ pub(super) struct Block {
     pub(super) hidden: Box<[bool]>,
     /// The number by which the first line is named.
     pub(super) first: i64,
+    /// How many lines at the end can only be named as the last ones.
+    pub(super) last: usize,
 }
 
-/// A block, by its number, that as a whole is some text.
+/// Lines of a block, as a form names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineNames {
+    /// From this number to that one.
+    Numbers(i64, i64),
+    /// The last ones, so many.
+    Last(usize),
+}
+
+/// A block, by its position, that as a whole is some text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whole {
-    Block(usize),
+    Block(u32),
     /// What of its text is within all that is around it, or within some of that: the one of so many bytes.
     Inside {
-        block: usize,
+        block: u32,
         bytes: usize,
     },
 }
@@ -91,13 +107,13 @@ impl Earlier {
 
     /// The first block whose text is `text`, with or without what is put around it.
     pub(super) fn find_whole(&self, text: &str) -> Option<Whole> {
-        let index = self.lookup.find_text(hash(text))? as usize;
-        let original = &*self.blocks.get(index)?.original;
-        let (block, bytes) = (index + 1, text.len());
+        let block = self.lookup.find_text(hash(text))?;
+        let original = &*self.block(block)?.original;
         if text == original {
             return Some(Whole::Block(block));
         }
         let is_inside = wrapper::insides(original).contains(&Cow::Borrowed(text));
+        let bytes = text.len();
         is_inside.then_some(Whole::Inside { block, bytes })
     }
 
@@ -111,33 +127,57 @@ impl Earlier {
         self.lookup.find_window(hash)
     }
 
-    /// The block that a line is in.
-    pub(super) fn block(&self, at: Line) -> Option<&Block> {
-        self.blocks.get(at.block as usize).map(|block| &**block)
+    /// The block at this position.
+    pub(super) fn block(&self, at: u32) -> Option<&Block> {
+        self.blocks.get(at as usize).map(|block| &**block)
     }
 
-    /// The line that [`Block::line_number`] names so in the block of this number.
-    pub(super) fn numbered_line(&self, number: usize, line: i64) -> Option<&str> {
-        let block = self.blocks.get(number.checked_sub(1)?)?;
-        block.line(usize::try_from(line.checked_sub(block.first)?).ok()?)
+    /// What a form calls the block at this position: its label, and before it `2nd` where there are several.
+    pub(super) fn name(&self, at: u32) -> Option<String> {
+        let label = &*self.block(at)?.label;
+        let hash = hash(label);
+        if self.lookup.count_labels(hash, u32::MAX) == 1 {
+            return Some(label.to_owned());
+        }
+        let nth = self.lookup.count_labels(hash, at) + 1;
+        Some(format!("{nth}{} {label}", ordinal_suffix(nth)))
     }
 
-    /// What to call the block of this number.
-    pub(super) fn label(&self, number: usize) -> Option<&str> {
-        Some(&self.blocks.get(number.checked_sub(1)?)?.label)
+    /// The position of the block that a form calls so.
+    pub(super) fn named(&self, name: &str) -> Option<u32> {
+        let nth = read_ordinal(name)
+            .and_then(|(nth, label)| self.lookup.find_label(hash(label), nth.checked_sub(1)?));
+        nth.or_else(|| self.lookup.find_label(hash(name), 0))
     }
 
     /// The text that [`Earlier::find_whole`] found.
     pub(super) fn whole(&self, found: Whole) -> Option<Cow<'_, str>> {
-        let original = |number: usize| Some(&*self.blocks.get(number.checked_sub(1)?)?.original);
         match found {
-            Whole::Block(block) => original(block).map(Cow::Borrowed),
+            Whole::Block(block) => Some(Cow::Borrowed(&*self.block(block)?.original)),
             // Each is shorter than the one that it is within.
-            Whole::Inside { block, bytes } => wrapper::insides(original(block)?)
+            Whole::Inside { block, bytes } => wrapper::insides(&self.block(block)?.original)
                 .into_iter()
                 .find(|inside| inside.len() == bytes),
         }
     }
+}
+
+fn ordinal_suffix(number: usize) -> &'static str {
+    match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    }
+}
+
+/// The number in `2nd text`, and the text.
+fn read_ordinal(name: &str) -> Option<(usize, &str)> {
+    let (ordinal, text) = name.split_once(' ')?;
+    let digits = ordinal.find(|c: char| !c.is_ascii_digit())?;
+    let number = ordinal[..digits].parse().ok()?;
+    (&ordinal[digits..] == ordinal_suffix(number)).then_some((number, text))
 }
 
 impl Block {
@@ -150,9 +190,32 @@ impl Block {
         (!self.hidden.get(line)?).then(|| self.line(line))?
     }
 
-    /// The number by which a line, counted from 0, is named.
-    pub(super) fn line_number(&self, line: usize) -> Option<i64> {
-        self.first.checked_add(i64::try_from(line).ok()?)
+    /// Whether a line, counted from 0, stands behind what a file holds: what a client says of it.
+    pub(super) fn is_behind_file(&self, line: usize) -> bool {
+        line >= self.hidden.len() - self.last
+    }
+
+    /// How a form names these lines, counted from 0.
+    pub(super) fn line_names(&self, lines: Range<usize>) -> Option<LineNames> {
+        let all = self.hidden.len();
+        if self.is_behind_file(lines.start) {
+            return (lines.end == all).then_some(LineNames::Last(lines.len()));
+        }
+        let number = |line: usize| self.first.checked_add(i64::try_from(line).ok()?);
+        let numbers = LineNames::Numbers(number(lines.start)?, number(lines.end)? - 1);
+        (lines.end <= all - self.last).then_some(numbers)
+    }
+
+    /// The lines that a form names so.
+    pub(super) fn named_lines(&self, names: LineNames) -> Option<impl Iterator<Item = &str>> {
+        let all = self.hidden.len();
+        let index = |number: i64| usize::try_from(number.checked_sub(self.first)?).ok();
+        let lines = match names {
+            LineNames::Numbers(first, last) => index(first)?..index(last)?.checked_add(1)?,
+            LineNames::Last(count) => all.checked_sub(count)?..all,
+        };
+        let is_in = lines.start <= lines.end && lines.end <= all;
+        is_in.then(|| lines.filter_map(|line| self.line(line)))
     }
 
     fn line(&self, index: usize) -> Option<&str> {
@@ -167,6 +230,7 @@ impl Block {
             + 3 * size_of::<usize>()
             + self.original.len()
             + self.label.len()
+            + self.file.as_ref().map_or(0, |file| file.len())
             + self.stripped.as_ref().map_or(0, |text| text.len())
             + size_of_val(&*self.starts)
             + size_of_val(&*self.hidden)
@@ -178,4 +242,21 @@ pub(super) fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinals_are_read_as_they_are_written() {
+        for number in 1..200 {
+            let name = format!("{number}{} Read a", ordinal_suffix(number));
+            assert_eq!(read_ordinal(&name), Some((number, "Read a")));
+        }
+        assert_eq!(ordinal_suffix(112), "th");
+        for other in ["Read a", "2 a", "2th a", "2nd", "st a", ""] {
+            assert_eq!(read_ordinal(other), None, "{other}");
+        }
+    }
 }

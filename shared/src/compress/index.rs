@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::call::Call;
 use super::earlier::{Block, Earlier, hash};
 use super::references::{self, Window};
 use super::size::{Costed, cost, without_numbers};
 use super::wrapper::{self, Wrapped};
-use super::{OPENING, Source, ansi, json, label, line_numbers, lines, runs, search};
+use super::{Context, OPENING, Source, ansi, json, line_numbers, lines, runs, search};
 
 /// The lines of a block as a later block may refer to them.
 #[derive(Default)]
@@ -16,15 +17,17 @@ struct Lines {
     hidden: Vec<bool>,
     /// The windows whose lines are all shown.
     windows: Vec<Window>,
+    /// How many lines at the end can only be named as the last ones.
+    last: usize,
 }
+
+/// More lines at the end of a block than these are not named as its last ones.
+const MOST_LAST_LINES: usize = 32;
 
 impl Earlier {
     /// Adds the next block of the conversation, whether or not it got a form; `false` where the deadline came first and it is left out.
     /// Linear in the block.
     pub fn push(&mut self, block: Source<'_>) -> bool {
-        let Ok(number) = u32::try_from(self.blocks.len()) else {
-            return false;
-        };
         if self.deadline.is_over() {
             return false;
         }
@@ -32,20 +35,61 @@ impl Earlier {
         let (entry, windows) = self.read(block, &insides);
         let insides = insides.iter().map(|inside| hash(&**inside));
         let texts: Vec<u64> = insides.chain([hash(block.text)]).collect();
+        self.add(entry, &texts, windows)
+    }
+
+    /// Adds the long texts in the input of a tool call that stands before the next block: the model wrote them, and their lines may come
+    /// back in a block. `false` where the deadline came first. Linear in the input.
+    pub fn push_call(&mut self, tool: &str, input: &str) -> bool {
+        let texts = Call::texts(input);
+        if texts.is_empty() {
+            return true;
+        }
+        let call = Call::of(Some(tool), Some(input));
+        texts.into_iter().all(|(member, text)| {
+            let lines = lines(&text);
+            let windows = references::windows(&lines, self.deadline);
+            let (starts, count) = (line_starts(&lines), lines.len());
+            let whole = hash(&*text);
+            let entry = Block {
+                original: text.into_boxed_str(),
+                label: format!("{member} of {}", call.label).into_boxed_str(),
+                file: call.file.clone().map(String::into_boxed_str),
+                is_from_model: true,
+                stripped: None,
+                starts: starts.into_boxed_slice(),
+                hidden: vec![false; count].into_boxed_slice(),
+                first: 1,
+                last: 0,
+            };
+            self.add(entry, &[whole], windows)
+        })
+    }
+
+    fn add(&mut self, block: Block, texts: &[u64], windows: Vec<Window>) -> bool {
         // Past the deadline the loops ended early, so the lines may be incomplete.
         if self.deadline.is_over() {
             return false;
         }
+        let Ok(number) = u32::try_from(self.blocks.len()) else {
+            return false;
+        };
         let windows = windows.into_iter().map_while(|window| {
             let line = u32::try_from(window.line).ok()?;
             Some((window.hash, line))
         });
-        self.lookup.add(number, texts, windows);
-        self.blocks.push(Arc::new(entry));
+        let texts = texts.iter().copied();
+        self.lookup.add(number, hash(&*block.label), texts, windows);
+        self.blocks.push(Arc::new(block));
         true
     }
 
     fn read(&self, source: Source<'_>, insides: &[Cow<'_, str>]) -> (Block, Vec<Window>) {
+        let call = Call::of(source.tool, source.input);
+        let context = Context {
+            earlier: self,
+            call: &call,
+        };
         let plain = ansi::readable(source);
         let of_plain = match &plain {
             Cow::Borrowed(_) => None,
@@ -55,7 +99,7 @@ impl Earlier {
         let innermost = insides.last().map_or(&*plain, |inside| inside);
         let (mut first, mut stripped, mut found) = (1, None, Lines::default());
         // Offsets are kept in 32 bits.
-        if !json::hides_lines(innermost, self) && u32::try_from(plain.len()).is_ok() {
+        if !json::hides_lines(innermost, context) && u32::try_from(plain.len()).is_ok() {
             let read = match insides {
                 [] => Cow::Borrowed(&*plain),
                 _ => as_read(&plain),
@@ -70,52 +114,77 @@ impl Earlier {
             } else if *read != *source.text {
                 stripped = Some(Box::from(&*read));
             }
-            found = self.lines(stripped.as_deref().unwrap_or(source.text), numbered);
+            let text = stripped.as_deref().unwrap_or(source.text);
+            found = Lines::of(text, numbered, context);
         }
         let block = Block {
             original: Box::from(source.text),
-            label: label::label(source.tool, source.input).into_boxed_str(),
+            label: call.label.into_boxed_str(),
+            file: call.file.map(String::into_boxed_str),
+            is_from_model: false,
             stripped,
             starts: found.starts.into_boxed_slice(),
             hidden: found.hidden.into_boxed_slice(),
             first,
+            last: found.last,
         };
         (block, found.windows)
     }
+}
 
-    fn lines(&self, text: &str, numbered: bool) -> Lines {
+impl Lines {
+    /// Those of a text, which may have the line numbers of a file.
+    fn of(text: &str, numbered: bool, context: Context<'_>) -> Self {
+        let deadline = context.earlier.deadline;
         let lines = lines(text);
         let starts = line_starts(&lines);
-        if search::is_search(text, self.deadline) {
-            return Lines {
+        if search::is_search(text, deadline) {
+            return Self {
                 starts,
                 hidden: vec![true; lines.len()],
-                windows: Vec::new(),
+                ..Self::default()
             };
         }
-        let mut windows = references::windows(&lines, self.deadline);
+        let mut windows = references::windows(&lines, deadline);
         let mut hidden: Vec<bool> = lines.iter().map(|l| l.starts_with(OPENING)).collect();
-        for found in references::find(&lines, &windows, self) {
+        for found in references::find(&lines, &windows, context) {
             hidden[found.lines()].fill(true);
         }
-        // Numbered files are not searched for runs.
-        if !text.starts_with(OPENING) {
-            for run in runs::find(&lines, self.deadline) {
+        // What a file holds is not searched for runs.
+        if !text.starts_with(OPENING) && !context.call.reads_file {
+            for run in runs::find(&lines, deadline) {
                 hidden[run.lines()].fill(true);
             }
         }
-        if numbered {
-            // Where the count breaks off, lines can no longer be named by their numbers in the file.
-            let end = lines.iter().position(|line| line_numbers::is_mark(line));
-            hidden[end.unwrap_or(lines.len())..].fill(true);
-        }
+        let last = match numbered {
+            true => hide_unnumbered(&lines, &mut hidden),
+            false => 0,
+        };
         windows.retain(|window| !hidden[window.lines()].contains(&true));
-        Lines {
+        Self {
             starts,
             hidden,
             windows,
+            last,
         }
     }
+}
+
+/// Hides the lines that can't be named by their number in the file, from where the count first breaks off. How many are left at the end
+/// that can be named as the last ones.
+fn hide_unnumbered(lines: &[&str], hidden: &mut [bool]) -> usize {
+    let is_mark = |line: &&str| line_numbers::is_mark(line);
+    let (Some(first), Some(last)) = (
+        lines.iter().position(is_mark),
+        lines.iter().rposition(is_mark),
+    ) else {
+        return 0;
+    };
+    let behind = lines.len() - last - 1;
+    let are_last = line_numbers::is_unnumbered(lines[last]) && behind <= MOST_LAST_LINES;
+    let end = if are_last { last + 1 } else { lines.len() };
+    hidden[first..end].fill(true);
+    lines.len() - end
 }
 
 /// The part of a text whose lines its form shows and names: what is in a JSON string that is sent without its escapes, what begins with

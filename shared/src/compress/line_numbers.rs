@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::{Compressor, Earlier, with_header};
+use super::{Compressor, Context, Earlier, with_header};
 
 /// Separators between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
 const SEPARATORS: [&str; 5] = ["→", "\t", ":", " |", "|"];
@@ -18,7 +18,7 @@ const UNNUMBERED: &str = "[unnumbered]";
 pub(super) struct LineNumbers;
 
 impl Compressor for LineNumbers {
-    fn compress(&self, text: &str, _: &Earlier) -> Option<String> {
+    fn compress(&self, text: &str, _: Context<'_>) -> Option<String> {
         strip(text).map(|stripped| stripped.text)
     }
 
@@ -177,7 +177,12 @@ fn read_header(header: &str) -> Option<(Style, u64)> {
 
 /// Whether a line is one that [`LineNumbers`] puts in where the count breaks off.
 pub(super) fn is_mark(line: &str) -> bool {
-    line == UNNUMBERED || read_marker(line).is_some()
+    is_unnumbered(line) || read_marker(line).is_some()
+}
+
+/// Whether it is the one that says that the following lines have no number.
+pub(super) fn is_unnumbered(line: &str) -> bool {
+    line == UNNUMBERED
 }
 
 fn read_marker(line: &str) -> Option<u64> {

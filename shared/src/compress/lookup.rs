@@ -1,4 +1,4 @@
-//! Where in the earlier blocks a text or a few lines stand, by their hashes.
+//! Where in the earlier blocks a text, a label or a few lines stand, by their hashes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,19 +36,24 @@ struct Tables {
     windows: HashMap<u64, Line>,
     /// The second and third place, where there are any. More would only rarely give a longer run, and would cost time.
     repeated: HashMap<u64, [Option<Line>; 2]>,
+    /// The blocks that have a label, in their order.
+    labels: HashMap<u64, Vec<u32>>,
     /// The number of the first block that is not in them.
     end: u32,
 }
 
 impl Lookup {
-    /// Adds the next block, which has this number: the hashes of its text, and those of its windows with the lines where they begin.
+    /// Adds the next block, which has this number: the hashes of its label and its text, and those of its windows with the lines where they
+    /// begin.
     pub(super) fn add(
         &mut self,
         block: u32,
+        label: u64,
         texts: impl IntoIterator<Item = u64>,
         windows: impl IntoIterator<Item = (u64, u32)>,
     ) {
         let tables = self.own_tables(block);
+        tables.labels.entry(label).or_default().push(block);
         for hash in texts {
             tables.texts.entry(hash).or_insert(block);
         }
@@ -92,6 +97,22 @@ impl Lookup {
         parts.flat_map(move |part| part.places(hash)).take(3)
     }
 
+    /// How many blocks before this one may have a label.
+    pub(super) fn count_labels(&self, hash: u64, before: u32) -> usize {
+        let parts = self.parts.iter();
+        parts.map(|part| part.labelled(hash, before).len()).sum()
+    }
+
+    /// The block that may be the one with this label that has so many of them before it.
+    pub(super) fn find_label(&self, hash: u64, mut before: usize) -> Option<u32> {
+        self.parts.iter().find_map(|part| {
+            let blocks = part.labelled(hash, u32::MAX);
+            let found = blocks.get(before).copied();
+            before = before.saturating_sub(blocks.len());
+            found
+        })
+    }
+
     /// Whether there is no window to be found.
     pub(super) fn has_no_windows(&self) -> bool {
         let mut parts = self.parts.iter();
@@ -131,6 +152,12 @@ impl Lookup {
                 table_bytes(&tables.texts)
                     + table_bytes(&tables.windows)
                     + table_bytes(&tables.repeated)
+                    + table_bytes(&tables.labels)
+                    + tables
+                        .labels
+                        .values()
+                        .map(|of| size_of::<u32>() * of.capacity())
+                        .sum::<usize>()
                     + size_of::<Part>()
                     + size_of::<Tables>()
             })
@@ -155,6 +182,13 @@ impl Part {
             .filter(move |place| place.block < end)
     }
 
+    /// The blocks with a label that count, before this one.
+    fn labelled(&self, hash: u64, before: u32) -> &[u32] {
+        let blocks = self.tables.labels.get(&hash).map_or(&[][..], Vec::as_slice);
+        let end = self.end.min(before);
+        &blocks[..blocks.partition_point(|block| *block < end)]
+    }
+
     /// Adds the blocks of the next part.
     fn append(&mut self, next: &Self) {
         let (counts, end) = (|block: u32| block < next.end, self.end);
@@ -169,6 +203,10 @@ impl Part {
             .filter(|(_, block)| counts(**block))
         {
             tables.texts.entry(*hash).or_insert(*block);
+        }
+        for hash in next.tables.labels.keys() {
+            let blocks = next.labelled(*hash, u32::MAX);
+            tables.labels.entry(*hash).or_default().extend(blocks);
         }
         for hash in next.tables.windows.keys() {
             for place in next.places(*hash) {
@@ -193,6 +231,10 @@ impl Tables {
 
     fn truncate(&mut self, end: u32) {
         self.texts.retain(|_, block| *block < end);
+        self.labels.retain(|_, blocks| {
+            blocks.retain(|block| *block < end);
+            !blocks.is_empty()
+        });
         self.windows.retain(|_, place| place.block < end);
         self.repeated.retain(|_, others| {
             for other in others.iter_mut() {
@@ -213,85 +255,4 @@ fn table_bytes<K, V>(table: &HashMap<K, V>) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// What is done with an index from turn to turn. Hashes are few, so that they often meet.
-    #[derive(Debug, Clone)]
-    enum Step {
-        Add { text: u64, windows: Vec<u64> },
-        Share,
-        Truncate(usize),
-        Merge,
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        let windows = prop::collection::vec(0..8_u64, 0..6);
-        prop_oneof![
-            4 => (0..8_u64, windows).prop_map(|(text, windows)| Step::Add { text, windows }),
-            2 => Just(Step::Share),
-            1 => (0..20_usize).prop_map(Step::Truncate),
-            1 => Just(Step::Merge),
-        ]
-    }
-
-    /// What is found of each hash: the text, and the windows.
-    fn found(lookup: &Lookup) -> Vec<(Option<u32>, Vec<Line>)> {
-        let of = |hash| {
-            let windows = lookup.find_window(hash).collect();
-            (lookup.find_text(hash), windows)
-        };
-        (0..8).map(of).collect()
-    }
-
-    fn of_blocks(blocks: &[(u64, Vec<u64>)]) -> Lookup {
-        let mut lookup = Lookup::default();
-        for (block, (text, windows)) in (0..).zip(blocks) {
-            lookup.add(block, [*text], windows.iter().copied().zip(0..));
-        }
-        lookup
-    }
-
-    proptest! {
-        #[test]
-        fn however_an_index_came_to_be_it_finds_what_its_blocks_say(
-            steps in prop::collection::vec(step(), 0..40),
-        ) {
-            let (mut lookup, mut blocks) = (Lookup::default(), Vec::new());
-            let mut shared = Vec::new();
-            for step in steps {
-                match step {
-                    Step::Add { text, windows } => {
-                        let lines = windows.iter().copied().zip(0..);
-                        lookup.add(u32::try_from(blocks.len()).unwrap(), [text], lines);
-                        blocks.push((text, windows));
-                    }
-                    Step::Share => shared.push((lookup.clone(), blocks.clone())),
-                    Step::Truncate(len) => {
-                        lookup.truncate(u32::try_from(len).unwrap());
-                        blocks.truncate(len);
-                    }
-                    Step::Merge => lookup.merge(),
-                }
-                prop_assert_eq!(found(&lookup), found(&of_blocks(&blocks)));
-            }
-            for (lookup, blocks) in shared {
-                prop_assert_eq!(found(&lookup), found(&of_blocks(&blocks)));
-            }
-        }
-    }
-
-    #[test]
-    fn merged_parts_are_few() {
-        let mut lookup = Lookup::default();
-        let mut last = Lookup::default();
-        for block in 0..500 {
-            lookup.add(block, [u64::from(block)], [(u64::from(block), 0)]);
-            lookup.merge();
-            last = lookup.clone();
-        }
-        assert!(last.parts.len() < 6, "{} parts", last.parts.len());
-        assert!(last.memory() < 500 * 100, "{} bytes", last.memory());
-    }
-}
+mod tests;

@@ -16,13 +16,13 @@
 //! 64 MiB for a block of 1 MiB.
 
 mod ansi;
+mod call;
 mod command;
 mod deadline;
 mod duplicate;
 mod earlier;
 mod index;
 mod json;
-mod label;
 mod line_numbers;
 mod lookup;
 mod references;
@@ -39,6 +39,7 @@ use std::borrow::Cow;
 pub use deadline::Deadline;
 pub use earlier::Earlier;
 
+use call::Call;
 use size::Costed;
 use within::form_of_wrapped;
 use wrapper::{StringsForm, WrappedForm};
@@ -96,10 +97,19 @@ pub enum ExpandError {
     Broken(String),
 }
 
+/// What a form may depend on besides its text.
+#[derive(Debug, Clone, Copy)]
+struct Context<'a> {
+    /// What stands before the block.
+    earlier: &'a Earlier,
+    /// The tool call whose output the block is.
+    call: &'a Call,
+}
+
 /// One way to make a text cheaper, with its inverse.
 trait Compressor: Sync {
     /// The text with a header line before it, or `None` where this compressor has nothing to do. It need not be smaller.
-    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String>;
+    fn compress(&self, text: &str, context: Context<'_>) -> Option<String>;
 
     /// The text, to the letter, that [`Compressor::compress`] turned into `header` (without its brackets) and `body`.
     /// `None` where the header is another compressor's, or does not fit the body.
@@ -134,16 +144,21 @@ pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> 
     if out_of_time() {
         return Err(NoForm::OutOfTime);
     }
+    let call = Call::of(block.tool, block.input);
+    let context = Context {
+        earlier,
+        call: &call,
+    };
     let original = Costed::new(text);
     let readable = ansi::readable(block);
     let colourless =
         matches!(readable, Cow::Owned(_)).then(|| Costed::new(ansi::coloured_form(&readable)));
     let of_colourless = colourless
         .as_ref()
-        .and_then(|text| cheapest(&PLANS, text, earlier));
-    let of_wrapped = form_of_wrapped(text, earlier, 1);
+        .and_then(|text| cheapest(&PLANS, text, context));
+    let of_wrapped = form_of_wrapped(text, context, 1);
     let forms = [
-        cheapest(&PLANS, &original, earlier),
+        cheapest(&PLANS, &original, context),
         of_colourless,
         colourless,
         of_wrapped,
@@ -228,10 +243,10 @@ fn undo_all(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
 }
 
 /// The cheapest result of these plans, if any has one.
-fn cheapest(plans: &[Plan], text: &Costed<'_>, earlier: &Earlier) -> Option<Costed<'static>> {
+fn cheapest(plans: &[Plan], text: &Costed<'_>, context: Context<'_>) -> Option<Costed<'static>> {
     plans
         .iter()
-        .filter_map(|plan| apply(plan, text, earlier))
+        .filter_map(|plan| apply(plan, text, context))
         .min_by_key(|form| form.cost)
 }
 
@@ -239,15 +254,15 @@ fn cheapest(plans: &[Plan], text: &Costed<'_>, earlier: &Earlier) -> Option<Cost
 fn apply(
     plan: &[&dyn Compressor],
     text: &Costed<'_>,
-    earlier: &Earlier,
+    context: Context<'_>,
 ) -> Option<Costed<'static>> {
     let mut form: Option<Costed<'static>> = None;
     for compressor in plan {
-        if earlier.deadline.is_over() {
+        if context.earlier.deadline.is_over() {
             return None;
         }
         let current = form.as_ref().unwrap_or(text);
-        let next = compressor.compress(&current.text, earlier).map(Costed::new);
+        let next = compressor.compress(&current.text, context).map(Costed::new);
         let current_cost = current.cost;
         form = next.filter(|next| next.cost < current_cost).or(form);
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::references::is_mark;
 use super::size::without_numbers;
-use super::{Compressor, Deadline, Earlier, OPENING, lines, with_header};
+use super::{Compressor, Context, Deadline, Earlier, OPENING, lines, with_header};
 
 const HEADER: &str = "\"[×N] line\" = N such lines; \"[×N] a‹›b\" = N lines a…b, and the next N lines are what stands at ‹›";
 
@@ -28,13 +28,13 @@ const MAX_EXPANDED_BYTES: usize = 1 << 30;
 pub(super) struct Runs;
 
 impl Compressor for Runs {
-    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String> {
-        // The lines of a numbered file are code that an agent quotes to the letter.
-        if without_numbers(text).is_some() {
+    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
+        // An agent quotes the lines of a file to the letter.
+        if context.call.reads_file || without_numbers(text).is_some() {
             return None;
         }
         let lines = lines(text);
-        let runs = find(&lines, earlier.deadline);
+        let runs = find(&lines, context.earlier.deadline);
         if runs.is_empty() || lines.iter().any(|line| line.starts_with(MARK)) {
             return None;
         }

@@ -20,6 +20,9 @@ const PADDED_NUMBER: usize = 3_900;
 /// Thousandths of a token that a line such as `[line 12]` makes: each of its signs, the word, the number and the line break.
 const MARK: usize = 6_000;
 
+/// Thousandths of a token that the break at a line's end makes.
+pub(super) const LINE_BREAK: usize = BYTE;
+
 /// The least that a form must save, in bytes of ordinary text.
 pub(super) const MIN_SAVED_BYTES: usize = 100;
 

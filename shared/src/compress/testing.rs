@@ -1,11 +1,16 @@
 //! What the compressors' tests share.
 
-use super::{Compressor, Earlier, OPENING, split_header};
+use super::call::Call;
+use super::{Compressor, Context, Earlier, OPENING, split_header};
 
 /// A compressor's form of a text, once its own inverse has given the text back.
 pub(super) fn round_trip(compressor: &dyn Compressor, text: &str) -> Option<String> {
     let earlier = Earlier::default();
-    let form = compressor.compress(text, &earlier)?;
+    let context = Context {
+        earlier: &earlier,
+        call: &Call::default(),
+    };
+    let form = compressor.compress(text, context)?;
     let (header, body) = split_header(&form).expect("a form has a header");
     assert!(form.starts_with(OPENING));
     let expanded = compressor

@@ -12,8 +12,8 @@ use super::*;
 fn source(text: &str) -> Source<'_> {
     Source {
         text,
-        tool: Some("Read"),
-        input: Some(r#"{"file_path":"/srv/app/main.rs"}"#),
+        tool: Some("Bash"),
+        input: Some(r#"{"command":"./report"}"#),
     }
 }
 
@@ -116,7 +116,7 @@ fn what_is_no_form_is_an_error() {
     }
     for text in [
         "[headroom: unheard of]\nx",
-        "[headroom: the same text, word for word, as block #1 of this conversation: x]\n",
+        "[headroom: the same text, word for word, as Bash ./report]\n",
         "[headroom: line numbers removed (\"x\"); the next line is line 1]\n",
     ] {
         assert!(

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use super::size::{self, Costed};
 use super::wrapper::{self, Strings, Wrapped};
-use super::{Earlier, PLANS, Plan, cheapest};
+use super::{Context, PLANS, Plan, cheapest};
 
 /// The form of a text that has something around it, this deep within others.
 pub(super) fn form_of_wrapped(
     text: &str,
-    earlier: &Earlier,
+    context: Context<'_>,
     depth: usize,
 ) -> Option<Costed<'static>> {
     let wrapped = Wrapped::split(text);
@@ -17,12 +17,16 @@ pub(super) fn form_of_wrapped(
     if wrapped.as_ref().is_none_or(Wrapped::is_string)
         && let Some(strings) = Strings::split(text)
     {
-        return Some(form_of_strings(&strings, earlier, depth));
+        return Some(form_of_strings(&strings, context, depth));
     }
-    form_around(&wrapped?, earlier, depth)
+    form_around(&wrapped?, context, depth)
 }
 
-fn form_around(wrapped: &Wrapped<'_>, earlier: &Earlier, depth: usize) -> Option<Costed<'static>> {
+fn form_around(
+    wrapped: &Wrapped<'_>,
+    context: Context<'_>,
+    depth: usize,
+) -> Option<Costed<'static>> {
     let inside = Costed::new(&*wrapped.inside);
     // What is on lines of its own gets the same from the other plans within the whole text.
     let plans = match (
@@ -33,7 +37,7 @@ fn form_around(wrapped: &Wrapped<'_>, earlier: &Earlier, depth: usize) -> Option
         (false, true) => &PLANS[..3],
         (false, false) => &PLANS[..2],
     };
-    match form_within(plans, &inside, earlier, depth) {
+    match form_within(plans, &inside, context, depth) {
         Some(form) => Some(wrapped.with_form(&form.text)),
         None => wrapped.unescaped(),
     }
@@ -41,10 +45,10 @@ fn form_around(wrapped: &Wrapped<'_>, earlier: &Earlier, depth: usize) -> Option
 }
 
 /// The form of JSON that holds a text in several strings, this deep within others.
-fn form_of_strings(strings: &Strings<'_>, earlier: &Earlier, depth: usize) -> Costed<'static> {
+fn form_of_strings(strings: &Strings<'_>, context: Context<'_>, depth: usize) -> Costed<'static> {
     let inside = |content: &String| {
         let content = Costed::new(content.clone());
-        let form = form_within(&PLANS, &content, earlier, depth);
+        let form = form_within(&PLANS, &content, context, depth);
         form.unwrap_or(content).text
     };
     let insides: Vec<Cow<'_, str>> = strings.contents.iter().map(inside).collect();
@@ -55,12 +59,12 @@ fn form_of_strings(strings: &Strings<'_>, earlier: &Earlier, depth: usize) -> Co
 fn form_within(
     plans: &[Plan],
     text: &Costed<'_>,
-    earlier: &Earlier,
+    context: Context<'_>,
     depth: usize,
 ) -> Option<Costed<'static>> {
     let deeper =
-        (depth < wrapper::MAX_DEPTH).then(|| form_of_wrapped(&text.text, earlier, depth + 1));
-    let forms = [cheapest(plans, text, earlier), deeper.flatten()];
+        (depth < wrapper::MAX_DEPTH).then(|| form_of_wrapped(&text.text, context, depth + 1));
+    let forms = [cheapest(plans, text, context), deeper.flatten()];
     forms
         .into_iter()
         .flatten()

@@ -82,6 +82,18 @@ pub struct JobBlock<Text = String> {
     /// The tool call's input as JSON text, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
+    /// The tool calls between the block before and this one whose inputs are long.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<JobCall>,
+}
+
+/// A tool call, as far as blocks may refer to what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobCall {
+    /// The tool's name.
+    pub tool: String,
+    /// Its input as JSON text.
+    pub input: String,
 }
 
 impl JobBlock {
@@ -101,7 +113,9 @@ impl JobBlock<EscapedText<'_>> {
     fn json_bytes(&self) -> usize {
         // Place, digest and the fields' names take 100 bytes to 150, and quotes in the input are escaped.
         const BESIDE: usize = 192;
-        BESIDE + self.text.bytes() + self.input.as_ref().map_or(0, String::len)
+        let calls = self.calls.iter();
+        let calls: usize = calls.map(|call| call.tool.len() + call.input.len()).sum();
+        BESIDE + self.text.bytes() + self.input.as_ref().map_or(0, String::len) + calls
     }
 }
 

@@ -7,6 +7,7 @@ pub mod recorded;
 mod write;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use serde_json::{Value, json};
 
@@ -104,6 +105,14 @@ impl Conversation {
         let message = Message::new(self.dialect, element);
         self.calls.extend(message.tool_calls());
         self.messages.push(message);
+    }
+
+    /// The tool calls in these messages, in their order.
+    #[must_use]
+    pub fn calls_in(&self, messages: Range<usize>) -> Vec<ToolCall> {
+        let messages = self.messages.get(messages).unwrap_or_default().iter();
+        let calls = messages.flat_map(Message::tool_calls);
+        calls.map(|(_, call)| call).collect()
     }
 
     /// Adds what the user says.

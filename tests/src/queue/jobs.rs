@@ -33,6 +33,7 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
         text: text.to_owned(),
         tool: Some("Bash".to_owned()),
         input: None,
+        calls: Vec::new(),
     };
     let payload = Payload {
         v: VERSION,

@@ -123,7 +123,7 @@ async fn a_reference_to_what_was_cleared_gives_way() {
             .unwrap()
             .to_owned()
     };
-    assert!(text(&before).contains("as block #1 of this conversation"));
+    assert!(text(&before).contains("[headroom: the same text, word for word, as "));
     clear(&mut messages, 0);
     grow(&mut messages);
     let after = post(&stage, &messages).await;

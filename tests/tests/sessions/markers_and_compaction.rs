@@ -144,7 +144,7 @@ async fn outputs_before_what_a_client_appends_are_new() {
 /// Whether the last of two like outputs refers to the first.
 fn refers(got: &Value, item: usize) -> bool {
     let text = got["input"][item]["output"].as_str().unwrap();
-    text.contains("as block #1 of this conversation")
+    text.contains("[headroom: the same text, word for word, as ")
 }
 
 #[tokio::test]
@@ -237,7 +237,7 @@ async fn nothing_refers_to_what_stands_before_a_compaction_block() {
         let text = got["messages"][2]["content"][0]["content"]
             .as_str()
             .unwrap();
-        let refers = text.contains("as block #1 of this conversation");
+        let refers = text.contains("[headroom: the same text, word for word, as ");
         assert_eq!(refers, !compaction, "{text}");
     }
 }

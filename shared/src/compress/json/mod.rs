@@ -20,7 +20,7 @@ use std::ops::Range;
 use serde::de::IgnoredAny;
 
 use super::size::Costed;
-use super::{Compressor, Earlier, with_header};
+use super::{Compressor, Context, Earlier, with_header};
 use layout::Layout;
 use parse::Document;
 
@@ -31,13 +31,13 @@ const TABLES: &str = "; table{keys}[rows] is an array of objects: a row (one a l
 pub(super) struct Json;
 
 impl Compressor for Json {
-    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String> {
+    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
         let (layout, minified) = Layout::split(text)?;
         let document = Document::parse(&minified)?;
-        if !layout.gives_back(&document, text) || earlier.deadline.is_over() {
+        if !layout.gives_back(&document, text) || context.earlier.deadline.is_over() {
             return None;
         }
-        let (body, tables) = write::with_tables(&document, earlier.deadline);
+        let (body, tables) = write::with_tables(&document, context.earlier.deadline);
         let kind = if document.is_one() { ONE } else { MANY };
         let tables = if tables { TABLES } else { "" };
         Some(with_header(
@@ -59,8 +59,8 @@ impl Compressor for Json {
 }
 
 /// Whether a text is sent as JSON without its lines.
-pub(super) fn hides_lines(text: &str, earlier: &Earlier) -> bool {
-    let form = Json.compress(text, earlier).map(Costed::new);
+pub(super) fn hides_lines(text: &str, context: Context<'_>) -> bool {
+    let form = Json.compress(text, context).map(Costed::new);
     form.is_some_and(|form| form.is_worth_sending(&Costed::new(text)))
 }
 

@@ -3,7 +3,7 @@
 
 mod paths;
 
-use super::{Compressor, Deadline, Earlier, with_header};
+use super::{Compressor, Context, Deadline, Earlier, with_header};
 use paths::Paths;
 
 const BEFORE: &str = "search results by file";
@@ -17,13 +17,13 @@ const OTHER: &str = "= ";
 pub(super) struct Search;
 
 impl Compressor for Search {
-    fn compress(&self, text: &str, earlier: &Earlier) -> Option<String> {
-        let paths = Paths::of(text, earlier.deadline);
+    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
+        let paths = Paths::of(text, context.earlier.deadline);
         let below = paths.common_folder();
         let mut body = String::with_capacity(text.len());
         let mut current = "";
         let mut found = 0;
-        for line in earlier.deadline.limit(text.split('\n')) {
+        for line in context.earlier.deadline.limit(text.split('\n')) {
             match paths.split(line) {
                 Some((path, rest)) => {
                     found += 1;

@@ -42,7 +42,7 @@ fn piece() -> impl Strategy<Value = String> {
         "\n= ",
         "[×2] ",
         "\n[×3] a‹›b\n",
-        "[lines 1-2 of #1 ",
+        "[lines 1-2 of text: ",
         "[headroom: ",
         "[headroom: terminal colours removed]\n",
         "the same line again\n",

@@ -10,8 +10,8 @@ use super::source;
 use crate::compress::size::{Costed, escaped_len};
 use crate::compress::testing::round_trip;
 use crate::compress::{
-    COMPRESSORS, Earlier, OPENING, PLANS, apply, compress, expand, gives_back, json, split_header,
-    with_header,
+    COMPRESSORS, Call, Context, Earlier, OPENING, PLANS, apply, compress, expand, gives_back, json,
+    split_header, with_header,
 };
 
 /// The form of a text, if it gets one, and that of the text repeated give them back.
@@ -41,25 +41,30 @@ proptest! {
         let mut earlier = Earlier::default();
         earlier.push(source(&after));
         earlier.push(source(&before));
+        let input = serde_json::json!({"content": before}).to_string();
+        earlier.push_call("Write", &input);
         let cut = (cut..=before.len()).find(|at| before.is_char_boundary(*at)).unwrap_or(0);
         for text in [before.clone(), format!("{after}{}{after}", &before[cut..]), format!("{}\n{after}", &before[..cut])] {
             let form = compress(source(&text), &earlier);
             let mut again = Earlier::default();
             again.push(source(&after));
             again.push(source(&before));
+            again.push_call("Write", &input);
             prop_assert_eq!(&form, &compress(source(&text), &again));
             if let Ok(form) = form {
                 prop_assert!(escaped_len(&form) < escaped_len(&text));
                 prop_assert_eq!(&text, &expand(&form, &earlier).unwrap());
             }
+            let call = Call::default();
+            let context = Context { earlier: &earlier, call: &call };
             for plan in PLANS.iter().filter(|_| !text.contains(OPENING)) {
-                if let Some(Costed { text: form, .. }) = apply(plan, &Costed::new(&text), &earlier) {
+                if let Some(Costed { text: form, .. }) = apply(plan, &Costed::new(&text), context) {
                     let expanded = expand(&form, &earlier).unwrap();
                     prop_assert!(text == expanded, "{text:?} {form:?} {expanded:?}");
                 }
             }
             for compressor in COMPRESSORS {
-                if let Some(form) = compressor.compress(&text, &earlier) {
+                if let Some(form) = compressor.compress(&text, context) {
                     let (header, body) = split_header(&form).unwrap();
                     let expanded = compressor.expand(header, body, &earlier).unwrap();
                     prop_assert!(text == expanded, "{text:?} {form:?} {expanded:?}");
@@ -119,8 +124,10 @@ proptest! {
         let mut earlier = Earlier::default();
         earlier.push(source(&text));
         let _ = expand(&text, &earlier);
+        let call = Call::default();
+        let context = Context { earlier: &earlier, call: &call };
         for compressor in COMPRESSORS {
-            if let Some(form) = compressor.compress(&text, &Earlier::default()) {
+            if let Some(form) = compressor.compress(&text, context) {
                 let (header, _) = split_header(&form).unwrap();
                 let _ = expand(&with_header(header, &text), &earlier);
             }

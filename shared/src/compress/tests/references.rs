@@ -1,71 +1,204 @@
-//! Tests of references to lines of earlier blocks.
+//! Tests of references to lines of earlier blocks and of texts in tool calls.
 
 use super::source;
-use crate::compress::{Earlier, compress, expand};
+use crate::compress::{Earlier, Source, compress, expand};
+
+const MAIN: &str = r#"{"file_path":"/srv/app/main.rs"}"#;
+const OTHER: &str = r#"{"file_path":"/srv/app/other.rs"}"#;
+
+fn read<'a>(input: &'a str, text: &'a str) -> Source<'a> {
+    Source {
+        text,
+        tool: Some("Read"),
+        input: Some(input),
+    }
+}
+
+fn content(lines: usize) -> String {
+    let line = |n| format!("    let value_{n} = compute({n}); // keeps it\n");
+    (1..=lines).map(line).collect()
+}
 
 fn numbered_file(lines: usize) -> String {
-    let line = |n| format!("{n:6}\u{2192}    let value_{n} = compute({n}); // keeps it\n");
-    (1..=lines).map(line).collect()
+    let content = content(lines);
+    let lines = content.split_inclusive('\n').enumerate();
+    lines
+        .map(|(n, line)| format!("{:6}\u{2192}{line}", n + 1))
+        .collect()
+}
+
+/// The form, which expands to its block.
+fn form(block: Source<'_>, earlier: &Earlier) -> String {
+    let form = compress(block, earlier).unwrap();
+    assert_eq!(expand(&form, earlier).unwrap(), block.text, "{form}");
+    form
 }
 
 #[test]
 fn lines_read_before_are_referred_to_by_file_and_number() {
-    let file = numbered_file(200);
+    let file = numbered_file(400);
     let mut earlier = Earlier::default();
     earlier.push(source("something else"));
-    earlier.push(source(&file));
+    earlier.push(read(MAIN, &file));
     let lines: Vec<&str> = file.lines().collect();
     let again = format!(
-        "{}\n   151→changed\n{}",
-        lines[99..150].join("\n"),
-        lines[151..].join("\n")
+        "{}\n   251→changed\n{}",
+        lines[99..250].join("\n"),
+        lines[251..].join("\n")
     );
-    let form = compress(source(&again), &earlier).unwrap();
+    let again = read(MAIN, &again);
+    let form = form(again, &earlier);
     assert!(
-        form.contains(
-            "\n[lines 100-150 of #2 again; Read /srv/app/main.rs; from \"let value_100 = "
-        ),
+        form.contains("\n[lines 100-250 of Read /srv/app/main.rs: \"let value_100 = compute(…\"]\nchanged\n[lines 252-400 of "),
         "{form}"
     );
-    assert!(
-        form.contains("]\nchanged\n[lines 152-200 of #2 again;"),
-        "{form}"
-    );
-    assert_eq!(expand(&form, &earlier).unwrap(), again);
     assert!(expand(&form, &Earlier::default()).is_err());
 }
 
 #[test]
-fn a_reference_leads_to_where_the_lines_stand_word_for_word() {
-    let file = numbered_file(100);
-    let lines: Vec<&str> = file.lines().collect();
-    let (first, second) = (lines[..60].join("\n"), lines[30..].join("\n"));
+fn a_part_that_is_read_again_stays_where_it_is() {
+    let file = numbered_file(400);
     let mut earlier = Earlier::default();
-    earlier.push(source(&first));
-    earlier.push(source(&second));
-    let form = compress(source(&lines[20..90].join("\n")), &earlier).unwrap();
-    assert!(form.contains("[lines 21-60 of #1 "), "{form}");
-    assert!(form.contains("[lines 61-90 of #2 "), "{form}");
+    earlier.push(read(MAIN, &file));
+    let part: Vec<&str> = file.lines().skip(100).take(200).collect();
+    let short = part[..40].join("\n");
+    assert!(!form(read(MAIN, &short), &earlier).contains("[lines "));
+    let part = part.join("\n");
+    let asked = r#"{"file_path":"/srv/app/main.rs","offset":101,"limit":200}"#;
+    assert!(!form(read(asked, &part), &earlier).contains("[lines "));
+    assert!(form(read(MAIN, &part), &earlier).contains("[lines 101-300 of "));
 }
 
 #[test]
-fn only_numbered_lines_of_a_numbered_file_are_referred_to() {
-    let note =
-        "\n<note>\nWhat the client says of every file, at some length.\nAnd that twice.\n</note>\n"
-            .repeat(3);
-    let read = |from: usize| {
+fn a_read_refers_to_no_other_file() {
+    let file = numbered_file(400);
+    let mut earlier = Earlier::default();
+    earlier.push(read(OTHER, &file));
+    let longer = format!("{file}   401→the end\n");
+    assert!(!form(read(MAIN, &longer), &earlier).contains("[lines "));
+    let cat = Source {
+        text: &longer,
+        tool: Some("Bash"),
+        input: Some(r#"{"command":"cd /srv && cat -n app/other.rs"}"#),
+    };
+    let form = form(cat, &earlier);
+    assert!(
+        form.contains("[lines 1-400 of Read /srv/app/other.rs: "),
+        "{form}"
+    );
+}
+
+#[test]
+fn a_reference_leads_to_where_the_lines_stand_word_for_word() {
+    let file = numbered_file(400);
+    let lines: Vec<&str> = file.lines().collect();
+    let (first, second) = (lines[..250].join("\n"), lines[130..].join("\n"));
+    let mut earlier = Earlier::default();
+    earlier.push(read(MAIN, &first));
+    earlier.push(read(MAIN, &second));
+    let again = lines[20..390].join("\n");
+    let form = form(read(MAIN, &again), &earlier);
+    assert!(
+        form.contains("[lines 21-250 of 1st Read /srv/app/main.rs: "),
+        "{form}"
+    );
+    assert!(
+        form.contains("[lines 251-390 of 2nd Read /srv/app/main.rs: "),
+        "{form}"
+    );
+}
+
+#[test]
+fn what_the_model_wrote_itself_is_referred_to() {
+    let written = content(30);
+    let input = serde_json::json!({"file_path": "/srv/app/main.rs", "content": written});
+    let mut earlier = Earlier::default();
+    assert!(earlier.push_call("Write", &input.to_string()));
+    let numbered = numbered_file(30);
+    let form_of_read = form(read(MAIN, numbered.trim_end()), &earlier);
+    assert!(
+        form_of_read.contains(
+            "[lines 1-30 of content of Write /srv/app/main.rs: \"let value_1 = compute(1)…\"]"
+        ),
+        "{form_of_read}"
+    );
+    let printed = Source {
+        text: &written,
+        tool: Some("Bash"),
+        input: Some(r#"{"command":"cat /srv/app/main.rs"}"#),
+    };
+    let form_of_print = form(printed, &earlier);
+    assert!(
+        form_of_print.starts_with(
+            "[headroom: the same text, word for word, as content of Write /srv/app/main.rs]"
+        ),
+        "{form_of_print}"
+    );
+    assert!(earlier.push_call("Write", "not JSON"));
+}
+
+#[test]
+fn the_note_behind_every_read_is_said_once() {
+    let note = "\n<note>\nWhat the client says of every file, at some length, and in some more words than would be needed for that.\nAnd that it means it, whatever else it has said, and whatever it will say of the next file, and of the one after that, to the end of the session.\n</note>\n";
+    let part = |from: usize| {
         let lines: String = numbered_file(from + 40)
             .split_inclusive('\n')
             .skip(from)
             .collect();
         format!("{lines}{note}")
     };
-    let (first, second) = (read(0), read(30));
+    let (first, second) = (part(0), part(30));
     let mut earlier = Earlier::default();
-    earlier.push(source(&first));
-    let form = compress(source(&second), &earlier).unwrap();
-    assert!(form.contains("\n[lines 31-40 of #1 again;"), "{form}");
-    assert!(form.ends_with(&note), "{form}");
+    earlier.push(read(MAIN, &first));
+    let form = form(read(MAIN, &second), &earlier);
+    assert!(
+        form.contains("[unnumbered]\n[last 6 lines of Read /srv/app/main.rs: \"<note>\"]"),
+        "{form}"
+    );
+}
+
+#[test]
+fn lines_that_report_a_failure_stay_where_they_are() {
+    let run = |n: usize| {
+        let line = |n: u32| {
+            format!(
+                "{} steps of {:x} in {:x}\n",
+                n * 7919 % 1000,
+                n * 104_729,
+                n * n * 31
+            )
+        };
+        let log: String = (1..30).map(line).collect();
+        format!(
+            "{log}Traceback (most recent call last):\n  File \"a.py\", line 3, in run\n    return compute(values)\nValueError: no values\n{log}in {n} s\n"
+        )
+    };
+    let mut earlier = Earlier::default();
+    earlier.push(source(&run(1)));
+    let form = form(source(&run(2)), &earlier);
+    assert!(form.matches("\n[lines ").count() == 2, "{form}");
+    for line in [
+        "Traceback",
+        "  File",
+        "    return compute(values)\n",
+        "ValueError",
+    ] {
+        assert!(form.contains(line), "{form}");
+    }
+}
+
+#[test]
+fn few_lines_of_search_results_stay_where_they_are() {
+    let result =
+        |n: usize| format!("src/some/folder/file_{n}.rs:{n}:the text that was found there\n");
+    let found: String = (1..60).map(result).collect();
+    let shown: String = (20..24).map(result).collect();
+    let mut earlier = Earlier::default();
+    earlier.push(source(&format!(
+        "They are these:\n{shown}and no more, whatever else is found"
+    )));
+    let form = form(source(&found), &earlier);
+    assert!(!form.contains("[lines "), "{form}");
 }
 
 #[test]
@@ -79,11 +212,11 @@ fn lines_that_a_table_or_group_holds_are_not_referred_to() {
         let mut earlier = Earlier::default();
         earlier.push(source(&text));
         let form = compress(source(&format!("first\n{text}last")), &earlier);
-        assert!(!form.is_ok_and(|form| form.contains(" again; ")));
+        assert!(!form.is_ok_and(|form| form.contains("[lines ")));
         assert!(
             compress(source(&text), &earlier)
                 .unwrap()
-                .contains("block #1")
+                .contains(" as Bash ./report]")
         );
     }
 }

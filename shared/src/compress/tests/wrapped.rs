@@ -146,7 +146,7 @@ fn an_output_is_known_again_whatever_is_around_it() {
         for text in again.chain([&under_codex(1, first)]) {
             let form = compress(source(text), &earlier).unwrap();
             assert!(form.len() < 700, "{form}");
-            let named = ["as block #2 of this conversation", " of #2 again;"];
+            let named = ["2nd Bash ./report]", " of 2nd Bash ./report: \""];
             assert!(named.iter().any(|name| form.contains(name)), "{form}");
             assert_eq!(&expand(&form, &earlier).unwrap(), text);
         }
@@ -177,7 +177,7 @@ fn lines_in_a_json_string_are_referred_to_and_refer_to_others() {
                 "50-149"
             };
             assert!(
-                form.contains(&format!("[lines {lines} of #1 again;")),
+                form.contains(&format!("[lines {lines} of Bash ./report: ")),
                 "{form}"
             );
             assert!(form.len() < 800, "{form}");
@@ -195,7 +195,7 @@ fn lines_of_a_numbered_file_are_named_by_their_numbers_behind_what_is_around_it(
             .map(|(n, line)| format!("{:6}\t{line}\n", n + 1))
             .collect::<String>()
     };
-    let read = numbered(20, 120);
+    let read = numbered(20, 220);
     for first in [
         under_codex(1, &read),
         format!("Here is the file:\n{read}"),
@@ -203,9 +203,9 @@ fn lines_of_a_numbered_file_are_named_by_their_numbers_behind_what_is_around_it(
     ] {
         let mut earlier = Earlier::default();
         earlier.push(source(&first));
-        let second = under_codex(2, &numbered(60, 150));
+        let second = under_codex(2, &numbered(60, 250));
         let form = compress(source(&second), &earlier).unwrap();
-        assert!(form.contains("[lines 60-120 of #1 again;"), "{form}");
+        assert!(form.contains("[lines 60-220 of Bash ./report: "), "{form}");
         assert_eq!(expand(&form, &earlier).unwrap(), second);
     }
 }
@@ -220,7 +220,7 @@ fn a_text_is_known_again_whatever_stands_around_it() {
     earlier.push(source(&first));
     for text in [&json, &first, &again, &in_string] {
         let form = compress(source(text), &earlier).unwrap();
-        assert!(form.contains("as block #1 of this conversation"), "{form}");
+        assert!(form.contains("Bash ./report]"), "{form}");
         assert!(form.len() < 500);
         assert_eq!(&expand(&form, &earlier).unwrap(), text);
     }

@@ -33,6 +33,8 @@ pub(crate) struct SessionResult {
 /// A tool result in a request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SentResult {
+    /// The tool calls between the result before and this one.
+    pub(crate) calls_before: Vec<ToolCall>,
     /// The id of the call that it answers.
     pub(crate) answers: Option<String>,
     pub(crate) message: usize,
@@ -120,10 +122,16 @@ fn send(
         Kind::Tool => true,
         Kind::User => results_are_user_texts && block.message > task,
     };
+    let mut known_messages = 0;
     let results = blocks
         .into_iter()
         .filter(is_result)
         .map(|block| SentResult {
+            calls_before: {
+                let between = known_messages..block.message;
+                known_messages = block.message;
+                conversation.calls_in(between)
+            },
             message: block.message,
             is_block: block.range.len() >= minimum(block.kind),
             original: messages[block.message].originals()[block.nth].clone(),
@@ -157,7 +165,18 @@ fn compress_alone(results: &[SentResult], calls: &HashMap<String, ToolCall>) -> 
     let mut earlier = Earlier::default();
     let mut exactness = Exactness::default();
     let (mut compressing, mut pushing) = (Speed::default(), Speed::default());
-    for result in results.iter().filter(|result| result.is_block) {
+    for result in results {
+        let began = cpu_time();
+        for (tool, input) in &result.calls_before {
+            earlier.push_call(tool, input);
+        }
+        pushing += Speed {
+            bytes: 0,
+            time: cpu_time().saturating_sub(began),
+        };
+        if !result.is_block {
+            continue;
+        }
         let call = result.answers.as_ref().and_then(|id| calls.get(id));
         let block = Source {
             text: &result.original,
