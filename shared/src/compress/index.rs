@@ -8,7 +8,7 @@ use super::earlier::{Block, Earlier, hash};
 use super::references::{self, Window};
 use super::size::{Costed, cost, without_numbers};
 use super::wrapper::{self, Wrapped};
-use super::{Context, OPENING, Source, ansi, json, line_numbers, lines, runs, search};
+use super::{Context, OPENING, Source, ansi, json, line_numbers, lines, prefixes, runs, search};
 
 /// The lines of a block as a later block may refer to them.
 #[derive(Default)]
@@ -154,6 +154,11 @@ impl Lines {
         if !text.starts_with(OPENING) && !context.call.reads_file {
             for run in runs::find(&lines, deadline) {
                 hidden[run.lines()].fill(true);
+            }
+            if let Some(prefixes) = prefixes::Found::of(text, context) {
+                for (hidden, line) in hidden.iter_mut().zip(&lines) {
+                    *hidden |= prefixes.are_in(line);
+                }
             }
         }
         let last = match numbered {

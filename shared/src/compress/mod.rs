@@ -25,6 +25,7 @@ mod index;
 mod json;
 mod line_numbers;
 mod lookup;
+mod prefixes;
 mod references;
 mod runs;
 mod search;
@@ -45,7 +46,7 @@ use within::form_of_wrapped;
 use wrapper::{StringsForm, WrappedForm};
 
 /// Version of the forms that [`compress`] makes. It changes whenever the same block may get another form.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// What every header begins with.
 const OPENING: &str = "[headroom: ";
@@ -59,19 +60,25 @@ type Plan = &'static [&'static dyn Compressor];
 /// All plans. The first two are for texts that are of one kind as a whole, the third is for files with line numbers.
 const PLANS: [Plan; 4] = [
     &[&duplicate::Duplicate],
-    &[&json::Json],
+    &[&json::Json, &prefixes::Prefixes],
     &[&line_numbers::LineNumbers, &references::References],
-    &[&references::References, &search::Search, &runs::Runs],
+    &[
+        &references::References,
+        &search::Search,
+        &runs::Runs,
+        &prefixes::Prefixes,
+    ],
 ];
 
 /// Every compressor, each once.
-const COMPRESSORS: [&dyn Compressor; 6] = [
+const COMPRESSORS: [&dyn Compressor; 7] = [
     &duplicate::Duplicate,
     &json::Json,
     &line_numbers::LineNumbers,
     &references::References,
     &search::Search,
     &runs::Runs,
+    &prefixes::Prefixes,
 ];
 
 /// A block as a compressor sees it.

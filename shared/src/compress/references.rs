@@ -38,7 +38,7 @@ const LONG_LINE_BYTES: usize = 200;
 const MIN_GAIN: usize = 28_000;
 
 /// What a reference from one read of a file to another must replace: few lines among others are mostly those that an agent is about to edit.
-const MIN_READ_BYTES: usize = 2_000;
+const MIN_READ_BYTES: usize = 3_000;
 
 /// In search results, fewer lines are left where they are.
 const MIN_SEARCH_LINES: usize = 6;

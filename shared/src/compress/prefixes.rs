@@ -1,0 +1,278 @@
+//! Says once what many paths and addresses of a text begin with, and writes a sign for it.
+//!
+//! ```text
+//! [headroom: § = https://api.github.com/repos/some/project]
+//! {"url":"§/pulls/1","comments_url":"§/issues/1/comments"}
+//! ```
+//!
+//! A beginning ends before a slash. What a file holds is left as it is, and so are differences between files: an agent quotes them to the
+//! letter.
+
+use std::collections::HashMap;
+
+use super::references::is_mark;
+use super::size::{cost, without_numbers};
+use super::{Compressor, Context, Deadline, Earlier, OPENING, with_header};
+
+/// The signs, of which a text must not have those that are used.
+const SIGNS: [char; 3] = ['§', '¶', '†'];
+
+const IS: &str = " = ";
+const NEXT: &str = ", ";
+
+/// What a beginning must have at least, in bytes.
+const MIN_BYTES: usize = 10;
+
+/// And at most.
+const MAX_BYTES: usize = 256;
+
+/// How many ends of a beginning are tried in a path.
+const MAX_TRIES: usize = 6;
+
+/// What a sign costs, in thousandths of a token.
+const SIGN: usize = 1_000;
+
+/// What a beginning must save, in thousandths of a token, beyond being said once.
+const MIN_GAIN: usize = 12_000;
+
+/// More than any form of ours expands to: stops a damaged one.
+const MAX_EXPANDED_BYTES: usize = 1 << 30;
+
+pub(super) struct Prefixes;
+
+impl Compressor for Prefixes {
+    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
+        let found = Found::of(text, context)?;
+        let mut body = String::with_capacity(text.len());
+        for line in context.earlier.deadline.limit(text.split('\n')) {
+            found.write(&mut body, line);
+            body.push('\n');
+        }
+        body.pop();
+        let said = found.0.iter();
+        let said: Vec<String> = said
+            .map(|(sign, prefix)| format!("{sign}{IS}{prefix}"))
+            .collect();
+        Some(with_header(&said.join(NEXT), &body))
+    }
+
+    fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
+        let mut text = body.to_owned();
+        for said in header.split(NEXT) {
+            let (sign, prefix) = said.split_once(IS)?;
+            let sign = SIGNS.into_iter().find(|known| sign == known.to_string())?;
+            let times = text.matches(sign).count();
+            if times.checked_mul(prefix.len())? > MAX_EXPANDED_BYTES {
+                return None;
+            }
+            text = text.replace(sign, prefix);
+        }
+        Some(text)
+    }
+}
+
+/// The beginnings that are worth a sign, each with its sign.
+pub(super) struct Found<'a>(Vec<(char, &'a str)>);
+
+impl<'a> Found<'a> {
+    /// Those of a text, if it has any.
+    pub(super) fn of(text: &'a str, context: Context<'_>) -> Option<Self> {
+        let is_of_files =
+            context.call.reads_file || is_difference(text) || without_numbers(text).is_some();
+        if is_of_files {
+            return None;
+        }
+        let deadline = context.earlier.deadline;
+        let signs = SIGNS.into_iter().filter(|sign| !text.contains(*sign));
+        let mut found = Self(Vec::new());
+        for sign in signs {
+            let Some(best) = found.next(text, deadline) else {
+                break;
+            };
+            found.0.push((sign, best));
+        }
+        (!found.0.is_empty()).then_some(found)
+    }
+
+    /// The beginning that saves most in what the ones before leave.
+    fn next(&self, text: &'a str, deadline: Deadline) -> Option<&'a str> {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for line in deadline
+            .limit(text.split('\n'))
+            .filter(|line| may_be_changed(line))
+        {
+            for (_, path) in paths(line).filter(|(_, path)| self.prefix_of(path).is_none()) {
+                for prefix in beginnings(path) {
+                    *counts.entry(prefix).or_default() += 1;
+                }
+            }
+        }
+        let gain = |prefix: &str, count: usize| {
+            let said = cost(prefix);
+            (count * said.saturating_sub(SIGN)).checked_sub(said + MIN_GAIN)
+        };
+        let gains = counts.into_iter().filter(|(_, count)| *count > 1);
+        let gains = gains.filter_map(|(prefix, count)| Some((gain(prefix, count)?, prefix)));
+        // Of those that save the same, the longer and then the later one in the alphabet: the order in the table is none.
+        let best = gains.max_by_key(|(gain, prefix)| (*gain, prefix.len(), *prefix))?;
+        Some(best.1)
+    }
+
+    /// Whether a line has one of them.
+    pub(super) fn are_in(&self, line: &str) -> bool {
+        may_be_changed(line) && paths(line).any(|(_, path)| self.prefix_of(path).is_some())
+    }
+
+    fn prefix_of(&self, path: &str) -> Option<(char, usize)> {
+        let begins = |prefix: &str| {
+            let rest = path.strip_prefix(prefix);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        let found = self.0.iter().find(|(_, prefix)| begins(prefix))?;
+        Some((found.0, found.1.len()))
+    }
+
+    /// Appends a line with the signs in it.
+    fn write(&self, body: &mut String, line: &str) {
+        let mut written = 0;
+        for (start, path) in paths(line).filter(|_| may_be_changed(line)) {
+            if let Some((sign, len)) = self.prefix_of(path) {
+                body.push_str(&line[written..start]);
+                body.push(sign);
+                written = start + len;
+            }
+        }
+        body.push_str(&line[written..]);
+    }
+}
+
+/// Whether a line is neither a header nor a reference.
+fn may_be_changed(line: &str) -> bool {
+    !line.starts_with(OPENING) && !is_mark(line)
+}
+
+/// Whether a text shows what has changed in files.
+fn is_difference(text: &str) -> bool {
+    text.starts_with("@@ -") || text.contains("\n@@ -")
+}
+
+/// The paths and addresses in a line, each with the place where it begins.
+fn paths(line: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < line.len() {
+            let rest = &line[at..];
+            let start = at + rest.find(is_in_path)?;
+            let rest = &line[start..];
+            let mut end = rest.find(|c| !is_in_path(c)).unwrap_or(rest.len());
+            // An address: `https`, `://` and a path.
+            if let Some(behind) = rest[end..].strip_prefix("://")
+                && rest[..end].bytes().all(|byte| byte.is_ascii_alphabetic())
+            {
+                let path = behind.find(|c| !is_in_path(c)).unwrap_or(behind.len());
+                end += "://".len() + path;
+            }
+            at = start + end;
+            if end > MIN_BYTES {
+                return Some((start, &rest[..end]));
+            }
+        }
+        None
+    })
+}
+
+fn is_in_path(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "/_-.@+~%".contains(c)
+}
+
+/// The parts of a path that end before a slash and are long enough to be said once.
+fn beginnings(path: &str) -> impl Iterator<Item = &str> {
+    let host = path.find("://").map_or(0, |scheme| scheme + "://".len());
+    let slashes = path[host..]
+        .match_indices('/')
+        .map(move |(at, _)| host + at);
+    slashes
+        .filter(|at| (MIN_BYTES..=MAX_BYTES).contains(at))
+        .take(MAX_TRIES)
+        .map(|at| &path[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compress::testing::round_trip;
+
+    fn form(text: &str) -> String {
+        round_trip(&Prefixes, text).unwrap()
+    }
+
+    #[test]
+    fn what_addresses_begin_with_is_said_once() {
+        let link = |n: usize| {
+            format!("\"url_{n}\":\"https://api.example.com/repos/some/project/pulls/{n}\"")
+        };
+        let links: Vec<String> = (0..9).map(link).collect();
+        let form = form(&format!("{{{}}}", links.join(",")));
+        assert!(
+            form.starts_with("[headroom: § = https://api.example.com/repos/some/project/pulls]\n{\"url_0\":\"§/0\","),
+            "{form}"
+        );
+    }
+
+    #[test]
+    fn several_beginnings_have_signs_of_their_own() {
+        let line = |n: usize| {
+            format!("/srv/work/app/src/{n}.rs needs /usr/share/lib/things/{n}/data, not src/{n}\n")
+        };
+        let form = form(&(0..9).map(line).collect::<String>());
+        let header = form.lines().next().unwrap();
+        assert!(
+            header.contains("= /srv/work/app/src") && header.contains("= /usr/share/lib/things"),
+            "{header}"
+        );
+        assert!(
+            form.contains("/0.rs needs ") && form.ends_with("/8/data, not src/8\n"),
+            "{form}"
+        );
+    }
+
+    #[test]
+    fn a_sign_that_stands_in_the_text_is_not_used() {
+        let line = |n: usize| format!("§ {n}: /srv/work/app/src/{n}.rs\n");
+        let form = form(&(0..9).map(line).collect::<String>());
+        assert!(
+            form.starts_with("[headroom: ¶ = /srv/work/app/src]\n§ 0: ¶/0.rs\n"),
+            "{form}"
+        );
+        let all: String = SIGNS.iter().collect();
+        let line = |n: usize| format!("{all} {n}: /srv/work/app/src/{n}.rs\n");
+        assert_eq!(
+            round_trip(&Prefixes, &(0..9).map(line).collect::<String>()),
+            None
+        );
+    }
+
+    #[test]
+    fn what_saves_nothing_is_left() {
+        for text in [
+            "",
+            "/",
+            "a/b\na/b\n",
+            "/srv/work/app/src/a\n/srv/work/app/src/b",
+            "no path at all\n",
+        ] {
+            assert_eq!(round_trip(&Prefixes, text), None, "{text}");
+        }
+        let line = |n: usize| format!("+use /srv/work/app/src/{n}.rs\n");
+        let difference = format!("@@ -1,9 +1,9 @@\n{}", (0..9).map(line).collect::<String>());
+        assert_eq!(round_trip(&Prefixes, &difference), None);
+    }
+
+    #[test]
+    fn a_damaged_form_expands_to_nothing() {
+        let expand = |header: &str| Prefixes.expand(header, "§/a", &Earlier::default());
+        assert_eq!(expand("§ = /srv").as_deref(), Some("/srv/a"));
+        assert_eq!(expand("§ /srv"), None);
+        assert_eq!(expand("x = /srv"), None);
+    }
+}
