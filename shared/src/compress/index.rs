@@ -8,7 +8,9 @@ use super::earlier::{Block, Earlier, hash};
 use super::references::{self, Window};
 use super::size::{Costed, cost, without_numbers};
 use super::wrapper::{self, Wrapped};
-use super::{Context, OPENING, Source, ansi, json, line_numbers, lines, prefixes, runs, search};
+use super::{
+    Context, OPENING, Source, ansi, each_line, json, line_numbers, lines, prefixes, runs, search,
+};
 
 /// The lines of a block as a later block may refer to them.
 #[derive(Default)]
@@ -223,7 +225,7 @@ fn content_sent_unescaped(text: &str) -> Option<String> {
 /// Whether a text's lines can all be named by the numbers before them.
 fn is_numbered_throughout(text: &str) -> bool {
     line_numbers::strip(text.trim_end()).is_some_and(|stripped| {
-        let breaks_off = stripped.text.split('\n').any(line_numbers::is_mark);
+        let breaks_off = each_line(&stripped.text).any(line_numbers::is_mark);
         !breaks_off && cost(&stripped.text) < cost(text)
     })
 }

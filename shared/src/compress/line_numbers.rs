@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::{Compressor, Context, Earlier, with_header};
+use super::{Compressor, Context, Earlier, each_line, with_header};
 
 /// Separators between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
 const SEPARATORS: [&str; 5] = ["→", "\t", ":", " |", "|"];
@@ -26,7 +26,7 @@ impl Compressor for LineNumbers {
         let (style, first) = read_header(header)?;
         let mut text = String::with_capacity(body.len() * 5 / 4);
         let mut next = Some(first);
-        for line in body.split('\n') {
+        for line in each_line(body) {
             if line == UNNUMBERED {
                 next = None;
             } else if let Some(number) = read_marker(line) {
@@ -55,10 +55,10 @@ pub(super) struct Stripped {
 
 /// Takes the line numbers off, if the text has any.
 pub(super) fn strip(text: &str) -> Option<Stripped> {
-    let (style, first) = text.split('\n').find_map(Style::of)?;
+    let (style, first) = each_line(text).find_map(Style::of)?;
     let mut body = String::with_capacity(text.len());
     let mut next = Some(first);
-    for line in text.split('\n') {
+    for line in each_line(text) {
         let (number, rest) = match style.read(line) {
             Some((number, rest)) => (Some(number), rest),
             None => (None, line),
@@ -79,7 +79,7 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
         };
     }
     body.pop();
-    let starts_numbered = text.split('\n').next().and_then(|line| style.read(line));
+    let starts_numbered = each_line(text).next().and_then(|line| style.read(line));
     Some(Stripped {
         text: with_header(&header(style, first, &body), &body),
         first: starts_numbered.map(|(number, _)| number),
@@ -156,7 +156,7 @@ fn split_digits(text: &str) -> Option<(&str, &str)> {
 fn header(style: Style, first: u64, body: &str) -> String {
     let mut sample = String::new();
     style.write(&mut sample, first);
-    let markers = if body.split('\n').any(is_mark) {
+    let markers = if each_line(body).any(is_mark) {
         MARKERS
     } else {
         ""

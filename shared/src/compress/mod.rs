@@ -37,6 +37,8 @@ mod wrapper;
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr_iter};
+
 pub use deadline::Deadline;
 pub use earlier::Earlier;
 
@@ -279,9 +281,21 @@ fn apply(
 /// The lines of a text. Joined by line breaks they are the text again, so one that ends with a break has an empty last line.
 fn lines(text: &str) -> Vec<&str> {
     // A block may be a million empty lines: no growing by doubling.
-    let mut lines = Vec::with_capacity(text.matches('\n').count() + 1);
-    lines.extend(text.split('\n'));
+    let breaks = memchr_iter(b'\n', text.as_bytes()).count();
+    let mut lines = Vec::with_capacity(breaks + 1);
+    lines.extend(each_line(text));
     lines
+}
+
+/// The same, one after the other.
+fn each_line(text: &str) -> impl Iterator<Item = &str> {
+    let mut start = Some(0);
+    std::iter::from_fn(move || {
+        let rest = &text[start?..];
+        let end = memchr(b'\n', rest.as_bytes());
+        start = end.and_then(|end| Some(start? + end + 1));
+        Some(end.map_or(rest, |end| &rest[..end]))
+    })
 }
 
 /// A header line and, on the next line, what it describes.

@@ -10,9 +10,11 @@
 
 use std::collections::HashMap;
 
+use memchr::memchr;
+
 use super::references::is_mark;
 use super::size::{cost, without_numbers};
-use super::{Compressor, Context, Deadline, Earlier, OPENING, with_header};
+use super::{Compressor, Context, Deadline, Earlier, OPENING, each_line, with_header};
 
 /// The signs, of which a text must not have those that are used.
 const SIGNS: [char; 3] = ['§', '¶', '†'];
@@ -44,7 +46,7 @@ impl Compressor for Prefixes {
     fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
         let found = Found::of(text, context)?;
         let mut body = String::with_capacity(text.len());
-        for line in context.earlier.deadline.limit(text.split('\n')) {
+        for line in context.earlier.deadline.limit(each_line(text)) {
             found.write(&mut body, line);
             body.push('\n');
         }
@@ -98,7 +100,7 @@ impl<'a> Found<'a> {
     fn next(&self, text: &'a str, deadline: Deadline) -> Option<&'a str> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for line in deadline
-            .limit(text.split('\n'))
+            .limit(each_line(text))
             .filter(|line| may_be_changed(line))
         {
             for (_, path) in paths(line).filter(|(_, path)| self.prefix_of(path).is_none()) {
@@ -158,31 +160,47 @@ fn is_difference(text: &str) -> bool {
 
 /// The paths and addresses in a line, each with the place where it begins.
 fn paths(line: &str) -> impl Iterator<Item = (usize, &str)> {
+    let bytes = line.as_bytes();
     let mut at = 0;
     std::iter::from_fn(move || {
-        while at < line.len() {
-            let rest = &line[at..];
-            let start = at + rest.find(is_in_path)?;
-            let rest = &line[start..];
-            let mut end = rest.find(|c| !is_in_path(c)).unwrap_or(rest.len());
-            // An address: `https`, `://` and a path.
-            if let Some(behind) = rest[end..].strip_prefix("://")
-                && rest[..end].bytes().all(|byte| byte.is_ascii_alphabetic())
-            {
-                let path = behind.find(|c| !is_in_path(c)).unwrap_or(behind.len());
-                end += "://".len() + path;
-            }
-            at = start + end;
-            if end > MIN_BYTES {
-                return Some((start, &rest[..end]));
+        loop {
+            let slash = at + memchr(b'/', bytes.get(at..)?)?;
+            let before = match scheme(&bytes[at..], slash - at) {
+                0 => count_back(&bytes[at..slash], is_in_path),
+                scheme => scheme,
+            };
+            let behind = bytes[slash..]
+                .iter()
+                .take_while(|b| is_in_path(**b))
+                .count();
+            let start = slash - before;
+            at = slash + behind;
+            if at - start > MIN_BYTES {
+                return Some((start, &line[start..at]));
             }
         }
-        None
     })
 }
 
-fn is_in_path(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "/_-.@+~%".contains(c)
+/// Bytes of the scheme or drive, with its colon, before the slash at this place: `https:`, `C:`. 0 if there is none.
+fn scheme(bytes: &[u8], slash: usize) -> usize {
+    let Some(before) = bytes[..slash].strip_suffix(b":") else {
+        return 0;
+    };
+    let letters = count_back(before, |byte| byte.is_ascii_alphabetic());
+    let is_one = letters == 1 || letters > 1 && bytes.get(slash + 1) == Some(&b'/');
+    if is_one { letters + 1 } else { 0 }
+}
+
+/// How many bytes at the end are like this.
+fn count_back(bytes: &[u8], is_like_this: impl Fn(u8) -> bool) -> usize {
+    let bytes = bytes.iter().rev();
+    bytes.take_while(|byte| is_like_this(**byte)).count()
+}
+
+const fn is_in_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'/' | b'_' | b'-' | b'.' | b'@' | b'+' | b'~' | b'%')
 }
 
 /// The parts of a path that end before a slash and are long enough to be said once.
@@ -266,6 +284,25 @@ mod tests {
         let line = |n: usize| format!("+use /srv/work/app/src/{n}.rs\n");
         let difference = format!("@@ -1,9 +1,9 @@\n{}", (0..9).map(line).collect::<String>());
         assert_eq!(round_trip(&Prefixes, &difference), None);
+    }
+
+    #[test]
+    fn paths_begin_with_their_scheme_or_drive() {
+        let found = |line: &str| -> Vec<String> {
+            paths(line)
+                .map(|(at, path)| format!("{at} {path}"))
+                .collect()
+        };
+        assert_eq!(
+            found("see https://a.example/b/c, or x"),
+            ["4 https://a.example/b/c"]
+        );
+        assert_eq!(found("error:/usr/share/lib/a:12"), ["6 /usr/share/lib/a"]);
+        assert_eq!(
+            found("a C:/Users/dev/x é/usr/share/lib"),
+            ["2 C:/Users/dev/x", "19 /usr/share/lib"]
+        );
+        assert_eq!(found("://:/ / //"), [""; 0]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::earlier::{LineNames, hash};
 use super::lookup::Line;
 use super::search::is_search;
 use super::size::{LINE_BREAK, cost};
-use super::{Compressor, Context, Deadline, Earlier, OPENING, lines, with_header};
+use super::{Compressor, Context, Deadline, Earlier, OPENING, each_line, lines, with_header};
 
 const HEADER: &str = "\"[lines A-B of …]\" stands for lines that are shown there, word for word";
 
@@ -98,7 +98,7 @@ impl Compressor for References {
             return None;
         }
         let mut text = String::with_capacity(body.len());
-        for line in body.split('\n') {
+        for line in each_line(body) {
             if is_mark(line) {
                 write_lines(&mut text, line, earlier)?;
             } else {

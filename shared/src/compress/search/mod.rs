@@ -3,7 +3,7 @@
 
 mod paths;
 
-use super::{Compressor, Context, Deadline, Earlier, with_header};
+use super::{Compressor, Context, Deadline, Earlier, each_line, with_header};
 use paths::Paths;
 
 const BEFORE: &str = "search results by file";
@@ -23,7 +23,7 @@ impl Compressor for Search {
         let mut body = String::with_capacity(text.len());
         let mut current = "";
         let mut found = 0;
-        for line in context.earlier.deadline.limit(text.split('\n')) {
+        for line in context.earlier.deadline.limit(each_line(text)) {
             match paths.split(line) {
                 Some((path, rest)) => {
                     found += 1;
@@ -52,7 +52,7 @@ impl Compressor for Search {
         let below = below.strip_prefix(BELOW).unwrap_or("");
         let mut text = String::with_capacity(body.len() * 2);
         let mut current = "";
-        for line in body.split('\n') {
+        for line in each_line(body) {
             if let Some(path) = line.strip_prefix(HEADING) {
                 current = path;
                 continue;
@@ -84,7 +84,7 @@ impl Compressor for Search {
 pub(super) fn is_search(text: &str, deadline: Deadline) -> bool {
     let paths = Paths::of(text, deadline);
     let (mut found, mut all) = (0, 0);
-    for line in deadline.limit(text.split('\n')) {
+    for line in deadline.limit(each_line(text)) {
         all += 1;
         found += usize::from(paths.split(line).is_some());
     }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::compress::Deadline;
+use memchr::{memchr, memchr_iter};
+
+use crate::compress::{Deadline, each_line};
 
 /// How many places in a line are tried as the end of a path.
 const MAX_TRIES: usize = 8;
@@ -43,7 +45,7 @@ impl Seen {
 impl<'a> Paths<'a> {
     pub(super) fn of(text: &'a str, deadline: Deadline) -> Self {
         let mut paths: HashMap<&str, Seen> = HashMap::new();
-        for line in deadline.limit(text.split('\n')) {
+        for line in deadline.limit(each_line(text)) {
             match split_path(line) {
                 Some((path, rest)) if numbered_by(rest, ':') => {
                     paths.entry(path).or_default().numbered += 1;
@@ -115,7 +117,7 @@ impl<'a> Paths<'a> {
 /// its last `/`, as the first line tells it that can.
 fn find_root<'a>(text: &'a str, paths: &HashMap<&str, Seen>) -> &'a str {
     let is_match = |path: &str| paths.get(path).is_some_and(|seen| seen.numbered > 0);
-    let lines = text.split('\n').flat_map(surroundings);
+    let lines = each_line(text).flat_map(surroundings);
     let absolute = lines.filter(|(path, _)| path.starts_with('/') && names_a_file(path));
     absolute
         .take(MAX_ROOT_TRIES)
@@ -133,7 +135,7 @@ fn find_root<'a>(text: &'a str, paths: &HashMap<&str, Seen>) -> &'a str {
 fn split_path(line: &str) -> Option<(&str, &str)> {
     let drive = line.as_bytes().get(1..3) == Some(b":\\");
     let from = if drive { 2 } else { 0 };
-    let end = from + line.get(from..)?.find(':')?;
+    let end = from + memchr(b':', line.as_bytes().get(from..)?)?;
     let path = &line[..end];
     let like_a_path = path.contains(['/', '.', '\\'])
         && path.contains(char::is_alphabetic)
@@ -143,9 +145,9 @@ fn split_path(line: &str) -> Option<(&str, &str)> {
 
 /// The ways to read a line as `path-line-text`: a path may itself hold such numbers.
 fn surroundings(line: &str) -> impl Iterator<Item = (&str, &str)> {
-    line.match_indices('-')
+    memchr_iter(b'-', line.as_bytes())
         .take(MAX_TRIES)
-        .map(|(at, _)| (&line[..at], &line[at + 1..]))
+        .map(|at| (&line[..at], &line[at + 1..]))
         .filter(|(_, rest)| numbered_by(rest, '-'))
 }
 
