@@ -156,23 +156,23 @@ fn split_digits(text: &str) -> Option<(&str, &str)> {
 fn header(style: Style, first: u64, body: &str) -> String {
     let mut sample = String::new();
     style.write(&mut sample, first);
-    let markers = if each_line(body).any(is_mark) {
-        MARKERS
-    } else {
-        ""
+    let marks = match each_line(body).any(is_mark) {
+        true => MARKS,
+        false => "",
     };
-    format!("line numbers removed (\"{sample}\"); the next line is line {first}{markers}")
+    format!("{REMOVED}{sample}{ON}{marks}")
 }
 
-const MARKERS: &str =
-    "; [line N]: the next line is line N; [unnumbered]: these lines had no number";
+const REMOVED: &str = "line numbers removed, from \"";
+
+const ON: &str = "\" on";
+
+const MARKS: &str = "; \"[line N]\": they go on at N; \"[unnumbered]\": without numbers";
 
 fn read_header(header: &str) -> Option<(Style, u64)> {
-    let rest = header.strip_prefix("line numbers removed (\"")?;
-    let (sample, rest) = rest.split_once("\"); the next line is line ")?;
-    let (style, first) = Style::of(sample)?;
-    let stated: u64 = rest.strip_suffix(MARKERS).unwrap_or(rest).parse().ok()?;
-    (stated == first).then_some((style, first))
+    let rest = header.strip_prefix(REMOVED)?;
+    let rest = rest.strip_suffix(MARKS).unwrap_or(rest);
+    Style::of(rest.strip_suffix(ON)?)
 }
 
 /// Whether a line is one that [`LineNumbers`] puts in where the count breaks off.
@@ -199,7 +199,7 @@ mod tests {
         let form = round_trip(&LineNumbers, "   251→a\n   252→\n   253→\tb").unwrap();
         assert_eq!(
             form,
-            "[headroom: line numbers removed (\"   251→\"); the next line is line 251]\na\n\n\tb"
+            "[headroom: line numbers removed, from \"   251→\" on]\na\n\n\tb"
         );
     }
 

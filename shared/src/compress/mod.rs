@@ -4,7 +4,7 @@
 //! applied, the last one first, and each header says how to read what follows it:
 //!
 //! ```text
-//! [headroom: line numbers removed ("   251→"); the next line is line 251]
+//! [headroom: line numbers removed, from "   251→" on]
 //! ```
 //!
 //! [`expand`] undoes the compressors, one header after the other. A text that itself begins like a header gets no form, so the text is the

@@ -9,7 +9,7 @@ use super::search::is_search;
 use super::size::{LINE_BREAK, cost};
 use super::{Compressor, Context, Deadline, Earlier, OPENING, each_line, lines, with_header};
 
-const HEADER: &str = "\"[lines A-B of …]\" stands for lines that are shown there, word for word";
+const HEADER: &str = "\"[lines A-B of …]\": the same lines, word for word, as there";
 
 const NUMBERS: &str = "[lines ";
 const LAST: &str = "[last ";

@@ -99,7 +99,7 @@ fn unpadded_line_numbers_are_worth_taking_off() {
     let text: String = (1..=120).map(line).collect();
     let form = form_of(&text).unwrap();
     assert!(
-        form.starts_with("[headroom: line numbers removed (\"1\t\")"),
+        form.starts_with("[headroom: line numbers removed, from \"1\t\" on"),
         "{form}"
     );
     assert_eq!(expand(&form, &Earlier::default()).unwrap(), text);
@@ -117,7 +117,7 @@ fn what_is_no_form_is_an_error() {
     for text in [
         "[headroom: unheard of]\nx",
         "[headroom: the same text, word for word, as Bash ./report]\n",
-        "[headroom: line numbers removed (\"x\"); the next line is line 1]\n",
+        "[headroom: line numbers removed, from \"x\" on]\n",
     ] {
         assert!(
             matches!(expand(text, &earlier), Err(ExpandError::Broken(_))),

@@ -26,7 +26,9 @@ use parse::Document;
 
 const ONE: &str = "JSON without white space";
 const MANY: &str = "JSON values, one a line, without white space";
-const TABLES: &str = "; table{keys}[rows] is an array of objects: a row (one a line) holds an object's values in the order of the keys, nothing where it lacks the key; \"key\"=value is the same in all rows; \"key\":{keys} is a row within the row, \"key\":[{keys}] rows";
+const TABLES: &str = "; table{keys}[rows]: a row holds an object's values in the order of the keys, nothing where it lacks the key";
+const CONSTANTS: &str = "; \"key\"=value: the same in all rows";
+const NESTED: &str = "; \"key\":{keys}: a row within the row, \"key\":[{keys}]: rows";
 
 pub(super) struct Json;
 
@@ -37,17 +39,24 @@ impl Compressor for Json {
         if !layout.gives_back(&document, text) || context.earlier.deadline.is_over() {
             return None;
         }
-        let (body, tables) = write::with_tables(&document, context.earlier.deadline);
+        let (body, used) = write::with_tables(&document, context.earlier.deadline);
         let kind = if document.is_one() { ONE } else { MANY };
-        let tables = if tables { TABLES } else { "" };
+        let said = |is_used: bool, text: &'static str| if is_used { text } else { "" };
+        let (tables, constants, nested) = (
+            said(used.tables, TABLES),
+            said(used.constants, CONSTANTS),
+            said(used.nested, NESTED),
+        );
         Some(with_header(
-            &format!("{kind}{tables}{}", layout.describe()),
+            &format!("{kind}{tables}{constants}{nested}{}", layout.describe()),
             &body,
         ))
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
         let (header, layout) = Layout::read(header)?;
+        let header = header.strip_suffix(NESTED).unwrap_or(header);
+        let header = header.strip_suffix(CONSTANTS).unwrap_or(header);
         let json = match (header.strip_suffix(TABLES), header) {
             (Some(ONE), _) => read::one(body)?,
             (Some(MANY), _) => read::many(body)?,

@@ -4,23 +4,33 @@ use super::parse::{Document, Index, Kind};
 use super::shape::{self, Cells, Column};
 use crate::compress::Deadline;
 
-/// A minified document with tables where they pay, its values on lines of their own; and whether there is any table.
-pub(super) fn with_tables(document: &Document<'_>, deadline: Deadline) -> (String, bool) {
+/// What was written that a reader must be told of.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Used {
+    /// Tables.
+    pub(super) tables: bool,
+    /// Columns with the same value in all rows.
+    pub(super) constants: bool,
+    /// Rows within rows.
+    pub(super) nested: bool,
+}
+
+/// A minified document with tables where they pay, its values on lines of their own; and what it uses for that.
+pub(super) fn with_tables(document: &Document<'_>, deadline: Deadline) -> (String, Used) {
     let mut writer = Writer::new(document, deadline);
     let top: Vec<Index> = document.top().collect();
     match shape::table(document, &top) {
         Some(columns) => writer.table(None, &top, &columns),
         None => writer.join(top.into_iter(), '\n', Writer::value),
     }
-    (writer.text, writer.tables)
+    (writer.text, writer.used)
 }
 
 struct Writer<'a> {
     document: &'a Document<'a>,
     deadline: Deadline,
     text: String,
-    /// Whether a table was written.
-    tables: bool,
+    used: Used,
 }
 
 impl<'a> Writer<'a> {
@@ -29,7 +39,7 @@ impl<'a> Writer<'a> {
             document,
             deadline,
             text: String::new(),
-            tables: false,
+            used: Used::default(),
         }
     }
 
@@ -63,7 +73,7 @@ impl<'a> Writer<'a> {
 
     /// The elements of an array, or, for `None`, the values of the document.
     fn table(&mut self, array: Option<Index>, elements: &[Index], columns: &[Column]) {
-        self.tables = true;
+        self.used.tables = true;
         self.text.push_str("table");
         self.columns(columns);
         let elements = elements.iter().copied();
@@ -82,14 +92,17 @@ impl<'a> Writer<'a> {
             match &column.cells {
                 Cells::Plain => {}
                 Cells::Constant(value) => {
+                    self.used.constants = true;
                     self.text.push('=');
                     self.value(*value);
                 }
                 Cells::Row(columns) => {
+                    self.used.nested = true;
                     self.text.push(':');
                     self.columns(columns);
                 }
                 Cells::Rows(columns) => {
+                    self.used.nested = true;
                     self.text.push_str(":[");
                     self.columns(columns);
                     self.text.push(']');

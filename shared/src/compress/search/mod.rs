@@ -6,10 +6,10 @@ mod paths;
 use super::{Compressor, Context, Deadline, Earlier, each_line, with_header};
 use paths::Paths;
 
-const BEFORE: &str = "search results by file";
+const BEFORE: &str = "search results by file, \"# path\"";
 const BELOW: &str = ", all below ";
 const ROOT: &str = ", their surroundings below ";
-const AFTER: &str = "; \"# path\", then line:text of a match, line-text of its surroundings; \"= \" stands before any other line";
+const OTHERS: &str = "; \"= \" stands before other lines";
 
 const HEADING: &str = "# ";
 const OTHER: &str = "= ";
@@ -22,7 +22,7 @@ impl Compressor for Search {
         let below = paths.common_folder();
         let mut body = String::with_capacity(text.len());
         let mut current = "";
-        let mut found = 0;
+        let (mut found, mut has_others) = (0, false);
         for line in context.earlier.deadline.limit(each_line(text)) {
             match paths.split(line) {
                 Some((path, rest)) => {
@@ -34,7 +34,10 @@ impl Compressor for Search {
                     push_line(&mut body, "", rest);
                 }
                 None if stands_as_it_is(line) => push_line(&mut body, "", line),
-                None => push_line(&mut body, OTHER, line),
+                None => {
+                    has_others = true;
+                    push_line(&mut body, OTHER, line);
+                }
             }
         }
         body.pop();
@@ -43,11 +46,13 @@ impl Compressor for Search {
             path => format!("{what}{path}"),
         };
         let (below, root) = (described(BELOW, below), described(ROOT, paths.root()));
-        (found > 1).then(|| with_header(&format!("{BEFORE}{below}{root}{AFTER}"), &body))
+        let others = if has_others { OTHERS } else { "" };
+        (found > 1).then(|| with_header(&format!("{BEFORE}{below}{root}{others}"), &body))
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
-        let middle = header.strip_prefix(BEFORE)?.strip_suffix(AFTER)?;
+        let header = header.strip_prefix(BEFORE)?;
+        let middle = header.strip_suffix(OTHERS).unwrap_or(header);
         let (below, root) = middle.split_once(ROOT).unwrap_or((middle, ""));
         let below = below.strip_prefix(BELOW).unwrap_or("");
         let mut text = String::with_capacity(body.len() * 2);
@@ -117,7 +122,10 @@ mod tests {
     #[test]
     fn results_are_grouped_below_their_common_folder() {
         let (header, body) = parts("a/b/x.rs:1:one\na/b/x.rs:20:two: 3\na/b/c/y.rs:3:\n");
-        assert!(header.contains("by file, all below a/b/; "), "{header}");
+        assert!(
+            header.contains("by file, \"# path\", all below a/b/]"),
+            "{header}"
+        );
         assert_eq!(body, "# x.rs\n1:one\n20:two: 3\n# c/y.rs\n3:\n");
     }
 
@@ -131,7 +139,7 @@ mod tests {
     fn surroundings_may_have_longer_paths() {
         let (header, body) = parts("b.go:7:y\n/a/b.go-8-z\n/a/c.go-9-\n--\nb.go-1-y\n/a/c.go-10-");
         assert!(
-            header.contains("by file, their surroundings below /a/;"),
+            header.contains("by file, \"# path\", their surroundings below /a/]"),
             "{header}"
         );
         assert_eq!(body, "# b.go\n7:y\n8-z\n# c.go\n9-\n--\nb.go-1-y\n10-");
