@@ -24,6 +24,7 @@ mod earlier;
 mod index;
 mod json;
 mod line_numbers;
+mod lines;
 mod lookup;
 mod prefixes;
 mod references;
@@ -37,12 +38,11 @@ mod wrapper;
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter};
-
 pub use deadline::Deadline;
 pub use earlier::Earlier;
 
 use call::Call;
+use lines::{each_line, lines};
 use size::Costed;
 use within::form_of_wrapped;
 use wrapper::{StringsForm, WrappedForm};
@@ -276,26 +276,6 @@ fn apply(
         form = next.filter(|next| next.cost < current_cost).or(form);
     }
     form
-}
-
-/// The lines of a text. Joined by line breaks they are the text again, so one that ends with a break has an empty last line.
-fn lines(text: &str) -> Vec<&str> {
-    // A block may be a million empty lines: no growing by doubling.
-    let breaks = memchr_iter(b'\n', text.as_bytes()).count();
-    let mut lines = Vec::with_capacity(breaks + 1);
-    lines.extend(each_line(text));
-    lines
-}
-
-/// The same, one after the other.
-fn each_line(text: &str) -> impl Iterator<Item = &str> {
-    let mut start = Some(0);
-    std::iter::from_fn(move || {
-        let rest = &text[start?..];
-        let end = memchr(b'\n', rest.as_bytes());
-        start = end.and_then(|end| Some(start? + end + 1));
-        Some(end.map_or(rest, |end| &rest[..end]))
-    })
 }
 
 /// A header line and, on the next line, what it describes.

@@ -8,28 +8,20 @@
 //! A beginning ends before a slash. What a file holds is left as it is, and so are differences between files: an agent quotes them to the
 //! letter.
 
-use std::collections::HashMap;
+mod paths;
 
-use memchr::memchr;
+use std::collections::HashMap;
 
 use super::references::is_mark;
 use super::size::{cost, without_numbers};
 use super::{Compressor, Context, Deadline, Earlier, OPENING, each_line, with_header};
+use paths::{beginnings, paths};
 
 /// The signs, of which a text must not have those that are used.
 const SIGNS: [char; 3] = ['§', '¶', '†'];
 
 const IS: &str = " = ";
 const NEXT: &str = ", ";
-
-/// What a beginning must have at least, in bytes.
-const MIN_BYTES: usize = 10;
-
-/// And at most.
-const MAX_BYTES: usize = 256;
-
-/// How many ends of a beginning are tried in a path.
-const MAX_TRIES: usize = 6;
 
 /// What a sign costs, in thousandths of a token.
 const SIGN: usize = 1_000;
@@ -158,63 +150,6 @@ fn is_difference(text: &str) -> bool {
     text.starts_with("@@ -") || text.contains("\n@@ -")
 }
 
-/// The paths and addresses in a line, each with the place where it begins.
-fn paths(line: &str) -> impl Iterator<Item = (usize, &str)> {
-    let bytes = line.as_bytes();
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        loop {
-            let slash = at + memchr(b'/', bytes.get(at..)?)?;
-            let before = match scheme(&bytes[at..], slash - at) {
-                0 => count_back(&bytes[at..slash], is_in_path),
-                scheme => scheme,
-            };
-            let behind = bytes[slash..]
-                .iter()
-                .take_while(|b| is_in_path(**b))
-                .count();
-            let start = slash - before;
-            at = slash + behind;
-            if at - start > MIN_BYTES {
-                return Some((start, &line[start..at]));
-            }
-        }
-    })
-}
-
-/// Bytes of the scheme or drive, with its colon, before the slash at this place: `https:`, `C:`. 0 if there is none.
-fn scheme(bytes: &[u8], slash: usize) -> usize {
-    let Some(before) = bytes[..slash].strip_suffix(b":") else {
-        return 0;
-    };
-    let letters = count_back(before, |byte| byte.is_ascii_alphabetic());
-    let is_one = letters == 1 || letters > 1 && bytes.get(slash + 1) == Some(&b'/');
-    if is_one { letters + 1 } else { 0 }
-}
-
-/// How many bytes at the end are like this.
-fn count_back(bytes: &[u8], is_like_this: impl Fn(u8) -> bool) -> usize {
-    let bytes = bytes.iter().rev();
-    bytes.take_while(|byte| is_like_this(**byte)).count()
-}
-
-const fn is_in_path(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'/' | b'_' | b'-' | b'.' | b'@' | b'+' | b'~' | b'%')
-}
-
-/// The parts of a path that end before a slash and are long enough to be said once.
-fn beginnings(path: &str) -> impl Iterator<Item = &str> {
-    let host = path.find("://").map_or(0, |scheme| scheme + "://".len());
-    let slashes = path[host..]
-        .match_indices('/')
-        .map(move |(at, _)| host + at);
-    slashes
-        .filter(|at| (MIN_BYTES..=MAX_BYTES).contains(at))
-        .take(MAX_TRIES)
-        .map(|at| &path[..at])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,25 +219,6 @@ mod tests {
         let line = |n: usize| format!("+use /srv/work/app/src/{n}.rs\n");
         let difference = format!("@@ -1,9 +1,9 @@\n{}", (0..9).map(line).collect::<String>());
         assert_eq!(round_trip(&Prefixes, &difference), None);
-    }
-
-    #[test]
-    fn paths_begin_with_their_scheme_or_drive() {
-        let found = |line: &str| -> Vec<String> {
-            paths(line)
-                .map(|(at, path)| format!("{at} {path}"))
-                .collect()
-        };
-        assert_eq!(
-            found("see https://a.example/b/c, or x"),
-            ["4 https://a.example/b/c"]
-        );
-        assert_eq!(found("error:/usr/share/lib/a:12"), ["6 /usr/share/lib/a"]);
-        assert_eq!(
-            found("a C:/Users/dev/x é/usr/share/lib"),
-            ["2 C:/Users/dev/x", "19 /usr/share/lib"]
-        );
-        assert_eq!(found("://:/ / //"), [""; 0]);
     }
 
     #[test]
