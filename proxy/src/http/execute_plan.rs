@@ -18,16 +18,13 @@ use crate::http::context::RequestContext;
 use crate::http::outgoing::Outgoing;
 use crate::http::report_skipped::report_skipped;
 use crate::http::scannable_body::ScannableBody;
-use crate::http::settle_plan::{settle, with_forms};
+use crate::http::settle_plan::{dropping_thinking, settle, with_forms};
 use crate::http::thinking_retry::ThinkingRetry;
-use crate::http::wire_body::WireBody;
-use crate::metrics::TextBytes;
 use crate::plan::first_send::{BlocksToCompress, compress_blocks};
 use crate::plan::history::remember;
 use crate::plan::history_cache::Index;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::skip_reason::{CompressResult, SkipReason};
-use crate::plan::splice::Rope;
 use crate::plan::{FinalPlan, Forms, Plan, Request, landing};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
@@ -84,14 +81,7 @@ pub(super) async fn turn(
         None
     };
     let mut outgoing = match drop_block {
-        Some(drop_block) => {
-            let text = Rope::splice(&body.bytes, [drop_block]);
-            let bytes = TextBytes {
-                received: body.bytes.len(),
-                sent: text.len(),
-            };
-            Outgoing::dropping_thinking(WireBody::of_text(app, text, body.coding), bytes)
-        }
+        Some(drop_block) => dropping_thinking(app, &body, drop_block),
         None => with_forms(app, received, &body, (&scan, &plan.forms, wire)),
     };
     let may_retry = may_be_refused && !known.lost;

@@ -4,6 +4,8 @@
 //! stored yet. Where a form was sent before or lands, it goes out as plain text with its forms. A block that was sent in a form must stay in
 //! it, or the provider's cache of all that follows is lost; and a landing waits for a moment that may not come again.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use crate::app::App;
@@ -57,6 +59,20 @@ pub(super) fn with_forms(
     };
     let wire = wire.unwrap_or_else(|| WireBody::of_text(app, text, body.coding));
     Outgoing::spliced(wire, bytes)
+}
+
+/// The outgoing request without forms that asks the provider to drop thinking: `drop_block` replaces a span of its body.
+pub(super) fn dropping_thinking(
+    app: &App,
+    body: &ScannableBody,
+    drop_block: (Range<usize>, Bytes),
+) -> Outgoing {
+    let text = Rope::splice(&body.bytes, [drop_block]);
+    let bytes = TextBytes {
+        received: body.bytes.len(),
+        sent: text.len(),
+    };
+    Outgoing::dropping_thinking(WireBody::of_text(app, text, body.coding), bytes)
 }
 
 /// Stores what must be in the store before a request goes out.
