@@ -53,6 +53,28 @@ impl Decision {
     }
 }
 
+/// How long the text of a body is, in bytes: what is in it without its content encoding. A body that was not decoded counts as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TextBytes {
+    pub(crate) received: usize,
+    pub(crate) sent: usize,
+}
+
+impl TextBytes {
+    /// That of a body that goes out as it came.
+    pub(crate) const fn unchanged(bytes: usize) -> Self {
+        Self {
+            received: bytes,
+            sent: bytes,
+        }
+    }
+
+    /// How much shorter the text is that goes out.
+    pub(crate) const fn saved(self) -> usize {
+        self.received.saturating_sub(self.sent)
+    }
+}
+
 /// One label: its name and its value.
 type Label = [(&'static str, &'static str); 1];
 
@@ -64,11 +86,15 @@ pub(crate) struct Counts {
     deferring: Gauge,
     uncompressed: Family<Label, Counter>,
     /// Bytes of bodies as clients sent them.
-    bytes_in: Counter,
+    wire_bytes_in: Counter,
     /// Bytes of bodies as they went out.
-    bytes_sent: Counter,
-    /// Bytes saved: what would have gone out in the originals, less what did.
-    bytes_saved: Counter,
+    wire_bytes_sent: Counter,
+    /// Bytes of bodies as clients sent them, without content encodings.
+    text_bytes_in: Counter,
+    /// Bytes of bodies as they went out, without content encodings.
+    text_bytes_sent: Counter,
+    /// Bytes of text saved: what would have gone out in the originals, less what did.
+    text_bytes_saved: Counter,
     /// Prefixes whose compressed form landed.
     pub(crate) landed: Counter,
     /// Requests for which the store did not answer within the budget.
@@ -112,22 +138,24 @@ impl Counts {
         self.skips(reason).inc();
     }
 
-    /// Counts a request of the dialects' paths. One whose job is on its way is counted under that until [`Self::job_ended`].
+    /// Counts a request of the dialects' paths, with the lengths of its body as it was received and as it went out. One whose job is on its
+    /// way is counted under that until [`Self::job_ended`].
     pub(crate) fn request(
         &self,
         decision: Decision,
-        bytes_in: usize,
-        bytes_sent: usize,
-        bytes_saved: usize,
+        (wire_in, wire_sent): (usize, usize),
+        text: TextBytes,
     ) {
         if decision == Decision::Deferring {
             self.deferring.inc();
         } else {
             self.decided(decision).inc();
         }
-        self.bytes_in.inc_by(bytes_in as u64);
-        self.bytes_sent.inc_by(bytes_sent as u64);
-        self.bytes_saved.inc_by(bytes_saved as u64);
+        self.wire_bytes_in.inc_by(wire_in as u64);
+        self.wire_bytes_sent.inc_by(wire_sent as u64);
+        self.text_bytes_in.inc_by(text.received as u64);
+        self.text_bytes_sent.inc_by(text.sent as u64);
+        self.text_bytes_saved.inc_by(text.saved() as u64);
     }
 
     /// Counts a request whose job was on its way under what became of it.
@@ -154,7 +182,13 @@ impl Counts {
         });
         json!({
             "requests": requests,
-            "bytes": {"in": self.bytes_in.get(), "sent": self.bytes_sent.get(), "saved": self.bytes_saved.get()},
+            "bytes": {
+                "in": self.wire_bytes_in.get(), "sent": self.wire_bytes_sent.get(), "saved": self.text_bytes_saved.get(),
+            },
+            "wire_bytes": {"in": self.wire_bytes_in.get(), "sent": self.wire_bytes_sent.get()},
+            "text_bytes": {
+                "in": self.text_bytes_in.get(), "sent": self.text_bytes_sent.get(), "saved": self.text_bytes_saved.get(),
+            },
             "blocks_uncompressed": skipped,
             "prefixes": {"landed": self.landed.get()},
             "queue": depth, "jobs": jobs, "store": store,
@@ -221,22 +255,32 @@ impl Counts {
     }
 
     /// The counters without labels: name, help and value.
-    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 8] {
+    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 10] {
         [
             (
-                "bytes_in",
+                "wire_bytes_in",
                 "Bytes of bodies as clients sent them",
-                &self.bytes_in,
+                &self.wire_bytes_in,
             ),
             (
-                "bytes_sent",
+                "wire_bytes_sent",
                 "Bytes of bodies as they went out",
-                &self.bytes_sent,
+                &self.wire_bytes_sent,
             ),
             (
-                "bytes_saved",
-                "Bytes that did not have to go out",
-                &self.bytes_saved,
+                "text_bytes_in",
+                "Bytes of bodies as clients sent them, without content encodings",
+                &self.text_bytes_in,
+            ),
+            (
+                "text_bytes_sent",
+                "Bytes of bodies as they went out, without content encodings",
+                &self.text_bytes_sent,
+            ),
+            (
+                "text_bytes_saved",
+                "Bytes of text that did not have to go out",
+                &self.text_bytes_saved,
             ),
             (
                 "prefixes_landed",

@@ -12,7 +12,6 @@ use crate::http::context::RequestContext;
 use crate::http::outgoing::Outgoing;
 use crate::http::scannable_body::ScannableBody;
 use crate::jobs::{JobPermit, JobSource, log_without_job};
-use crate::metrics::Decision;
 use crate::plan::Request;
 use crate::records::sent_request::SentRequest;
 use crate::scan::Scan;
@@ -22,7 +21,7 @@ use crate::usage::Outcome;
 /// past the proxy.
 pub(super) fn forward(context: &RequestContext, received: &Bytes, body: ScannableBody) -> Outgoing {
     let (permit, job) = context.app.jobs.reserve(body.bytes.len());
-    let mut outgoing = Outgoing::as_received(received, Decision::Forwarded);
+    let mut outgoing = Outgoing::with_unchanged_text(received, body.bytes.len());
     outgoing.job = Some(job);
     if let Some(permit) = permit {
         let (on_outcome, outcome) = oneshot::channel();

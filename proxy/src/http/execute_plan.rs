@@ -18,14 +18,13 @@ use crate::http::context::RequestContext;
 use crate::http::outgoing::Outgoing;
 use crate::http::report_skipped::report_skipped;
 use crate::http::scannable_body::ScannableBody;
+use crate::http::settle_plan::{dropping_thinking, settle, with_forms};
 use crate::http::thinking_retry::ThinkingRetry;
-use crate::metrics::Decision;
 use crate::plan::first_send::{BlocksToCompress, compress_blocks};
 use crate::plan::history::remember;
 use crate::plan::history_cache::Index;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::skip_reason::{CompressResult, SkipReason};
-use crate::plan::splice::Rope;
 use crate::plan::{FinalPlan, Forms, Plan, Request, landing};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
@@ -71,7 +70,7 @@ pub(super) async fn turn(
         now_ms: now_ms(),
     };
     let plan = plan(app, request, (&body.bytes, &scan), &mut body.budget).await?;
-    let plan = store_new_forms(app, plan, &mut body.budget).await;
+    let (plan, wire) = settle(app, plan, &mut body, (&scan, &known)).await;
     report_skipped(app, &body.bytes, &scan, &plan.skipped);
     requeue_if_overdue(context, &body.bytes, &scan, request);
     let may_be_refused =
@@ -82,13 +81,13 @@ pub(super) async fn turn(
         None
     };
     let mut outgoing = match drop_block {
-        Some(drop_block) => Outgoing::dropping_thinking(Rope::splice(&body.bytes, [drop_block])),
-        None => with_forms(received, &body.bytes, &scan, &plan.forms),
+        Some(drop_block) => dropping_thinking(app, &body, drop_block),
+        None => with_forms(app, received, &body, (&scan, &plan.forms, wire)),
     };
     let may_retry = may_be_refused && !known.lost;
     let sent = SentRequest::new(&app.records, plan, &scan, known);
     if may_retry {
-        outgoing.retry = Some(ThinkingRetry::new(body.bytes, sent));
+        outgoing.retry = Some(ThinkingRetry::new(body.bytes, body.coding, sent));
     } else {
         outgoing.on_outcome = Some(Box::new(|outcome| sent.note_outcome(outcome)));
     }
@@ -104,7 +103,8 @@ pub(super) async fn compaction(
 ) -> Option<Outgoing> {
     let mut body = ScannableBody::new(context, headers, received).await?;
     let (scan, forms) = record_without_new_forms(context, &mut body).await?;
-    Some(with_forms(received, &body.bytes, &scan, &forms))
+    let app = &context.app;
+    Some(with_forms(app, received, &body, (&scan, &forms, None)))
 }
 
 /// What goes out for a request that asks how many tokens the conversation is: the forms that were sent before, so that the count is that of
@@ -116,7 +116,8 @@ pub(super) async fn count(
 ) -> Option<Outgoing> {
     let mut body = ScannableBody::new(context, headers, received).await?;
     let (scan, _, plan) = plan_recorded_forms(context, &mut body).await?;
-    Some(with_forms(received, &body.bytes, &scan, &plan.forms))
+    let app = &context.app;
+    Some(with_forms(app, received, &body, (&scan, &plan.forms, None)))
 }
 
 /// Records a request that goes out in the original whatever was sent before: the provider's cache of its prefix may be warm from now on.
@@ -154,14 +155,6 @@ async fn plan_recorded_forms(
     Some((scan, known, plan))
 }
 
-/// The outgoing request with these forms in its body.
-fn with_forms(received: &Bytes, body: &Bytes, scan: &Scan, forms: &Forms) -> Outgoing {
-    match Rope::with_forms(body, scan, forms) {
-        Some(rope) => Outgoing::spliced(body, rope),
-        None => Outgoing::as_received(received, Decision::Forwarded),
-    }
-}
-
 /// What is known of a request's prefix.
 async fn look_up(app: &App, body: &mut ScannableBody, scan: &Scan) -> KnownPrefix {
     if landing::may_bind(scan) {
@@ -196,27 +189,6 @@ async fn plan(
     let to_compress = planner.blocks_to_compress(request, moved);
     let results = compress_within_budget(app, body, scan, to_compress).await;
     planner.plan(request, &texts, results)
-}
-
-/// Stores what must be in the store before a request goes out.
-async fn store_new_forms(app: &App, plan: Plan, budget: &mut Budget) -> FinalPlan {
-    if plan.entries.is_empty() {
-        return plan.commit();
-    }
-    match app.records.write(&plan.entries, budget).await {
-        Ok(()) => {
-            if plan.landed > 0 {
-                app.counts.landed.inc();
-                tracing::info!(blocks = plan.landed, "a compressed prefix landed");
-            }
-            plan.commit()
-        }
-        Err(error) => {
-            tracing::debug!(%error, "could not store new forms in time: the originals go out");
-            app.counts.store_misses.inc();
-            plan.roll_back()
-        }
-    }
 }
 
 /// Pushes the job of a deferred prefix again where it seems lost.

@@ -18,10 +18,10 @@ use crate::http::context::RequestContext;
 use crate::http::headers::{self, RequestId};
 use crate::http::outgoing::Outgoing;
 use crate::http::thinking_retry::ThinkingRetry;
+use crate::http::wire_body::WireBody;
 use crate::http::{errors, execute_plan};
 use crate::jobs::PendingJob;
-use crate::metrics::Decision;
-use crate::plan::splice::Rope;
+use crate::metrics::{Decision, TextBytes};
 use crate::upstream::{Destination, RequestBody, RequestLine, ResponseBody, UpstreamError};
 use crate::usage::{self, Outcome, OutcomeCallback};
 
@@ -48,16 +48,18 @@ struct Sent {
     /// Whether the provider bills it.
     is_billed: bool,
     decision: Decision,
+    /// The length of the body, as it was received.
     bytes_received: usize,
+    /// The same as it was sent.
     bytes_sent: usize,
-    bytes_saved: usize,
+    text: TextBytes,
 }
 
 impl RequestContext {
     async fn handle(
         &self,
         endpoint: Endpoint,
-        mut parts: Parts,
+        parts: Parts,
         received: Result<Bytes, BodyError>,
     ) -> Response<Body> {
         let provider = self.dialect.provider();
@@ -70,9 +72,6 @@ impl RequestContext {
             Err(error) => return errors::body_error(provider, error, &self.app.rules),
         };
         let outgoing = self.plan(endpoint, &parts.headers, &received).await;
-        if outgoing.is_decoded() {
-            parts.headers.remove(header::CONTENT_ENCODING);
-        }
         let path = parts.uri.path_and_query().cloned();
         let line = RequestLine {
             method: parts.method,
@@ -118,9 +117,9 @@ impl RequestContext {
         bytes_received: usize,
     ) -> Response<Body> {
         let Outgoing {
-            rope,
+            body,
             decision,
-            bytes_saved,
+            text,
             drops_thinking,
             job,
             mut on_outcome,
@@ -134,11 +133,11 @@ impl RequestContext {
             is_billed: line.endpoint.is_none_or(|endpoint| endpoint.is_billed()),
             decision,
             bytes_received,
-            bytes_sent: rope.len(),
-            bytes_saved,
+            bytes_sent: body.rope.len(),
+            text,
         };
         let retry = retry.map(|retry| (retry, headers.clone()));
-        let mut response = self.forward(destination, line.clone(), headers, rope).await;
+        let mut response = self.forward(destination, line.clone(), headers, body).await;
         if let Some((retry, headers)) = retry {
             // In a box: it is rare that there is more to do than to look at a status.
             let retried =
@@ -166,10 +165,13 @@ impl RequestContext {
         &self,
         destination: &Destination,
         line: RequestLine<'_>,
-        headers: HeaderMap,
-        rope: Rope,
+        mut headers: HeaderMap,
+        body: WireBody,
     ) -> UpstreamResult {
-        let body = RequestBody::Whole(rope);
+        if body.lost_encoding {
+            headers.remove(header::CONTENT_ENCODING);
+        }
+        let body = RequestBody::Whole(body.rope);
         let upstream = &self.app.upstream;
         upstream.send(destination, line, headers, body).await
     }
@@ -185,15 +187,15 @@ impl RequestContext {
         let Ok(mut response) = response else {
             return (response, retry.on_outcome());
         };
-        let Some(rope) = retry.retry_body(&mut response, &self.app.memory).await else {
+        let Some(text) = retry.retry_text(&mut response, &self.app.memory).await else {
             return (Ok(response), retry.on_outcome());
         };
         sent.decision = Decision::Forwarded;
-        sent.bytes_sent = rope.len();
-        sent.bytes_saved = 0;
-        headers.remove(header::CONTENT_ENCODING);
+        sent.text.sent = text.len();
+        let body = WireBody::of_text(&self.app, text, retry.coding);
+        sent.bytes_sent = body.rope.len();
         prefix_mismatch::add_beta(&mut headers);
-        let second = self.forward(destination, line, headers, rope).await;
+        let second = self.forward(destination, line, headers, body).await;
         let is_success = second.as_ref().is_ok_and(|it| it.status().is_success());
         let on_outcome = if is_success {
             retry.on_outcome_of_retry(&self.app.counts)
@@ -215,12 +217,12 @@ impl RequestContext {
             decision,
             bytes_received,
             bytes_sent,
-            bytes_saved,
+            text,
         } = *sent;
         let provider = self.dialect.provider();
         if is_billed {
             let counts = &self.app.counts;
-            counts.request(decision, bytes_received, bytes_sent, bytes_saved);
+            counts.request(decision, (bytes_received, bytes_sent), text);
         }
         let mut response = match response {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
@@ -237,7 +239,7 @@ impl RequestContext {
             status,
             "answered"
         );
-        headers::set_decision(response.headers_mut(), decision, bytes_saved);
+        headers::set_decision(response.headers_mut(), decision, text.saved());
         response
     }
 

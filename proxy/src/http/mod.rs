@@ -17,7 +17,9 @@ mod routes;
 mod scannable_body;
 mod server;
 mod settings;
+mod settle_plan;
 mod thinking_retry;
 mod websocket;
+mod wire_body;
 
 pub(crate) use self::server::serve;

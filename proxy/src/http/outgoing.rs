@@ -5,16 +5,17 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::http::thinking_retry::ThinkingRetry;
+use crate::http::wire_body::WireBody;
 use crate::jobs::PendingJob;
-use crate::metrics::Decision;
+use crate::metrics::{Decision, TextBytes};
 use crate::plan::splice::Rope;
 use crate::usage::OutcomeCallback;
 
 /// A request's body, and what goes with it.
 pub(crate) struct Outgoing {
-    pub(crate) rope: Rope,
+    pub(crate) body: WireBody,
     pub(crate) decision: Decision,
-    pub(crate) bytes_saved: usize,
+    pub(crate) text: TextBytes,
     /// Whether it asks the provider to drop thinking that is bound to something else.
     pub(crate) drops_thinking: bool,
     /// The job that is pushed for it.
@@ -26,35 +27,38 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The body as it was received.
+    /// The body as it was received, and not decoded.
     pub(crate) fn as_received(received: &Bytes, decision: Decision) -> Self {
-        Self::new(Rope::from(received.clone()), decision, 0)
+        let body = WireBody::unchanged(Rope::from(received.clone()));
+        let text = TextBytes::unchanged(received.len());
+        Self::new(body, decision, text)
     }
 
-    /// A body with forms in it.
-    pub(crate) fn spliced(body: &Bytes, rope: Rope) -> Self {
-        let bytes_saved = body.len().saturating_sub(rope.len());
-        Self::new(rope, Decision::Compressed, bytes_saved)
-    }
-
-    /// A body without forms that asks the provider to drop thinking that is bound to something else.
-    pub(crate) fn dropping_thinking(rope: Rope) -> Self {
+    /// The body as it was received, which was decoded to so many bytes.
+    pub(crate) fn with_unchanged_text(received: &Bytes, text: usize) -> Self {
         Self {
-            drops_thinking: true,
-            ..Self::new(rope, Decision::Forwarded, 0)
+            text: TextBytes::unchanged(text),
+            ..Self::as_received(received, Decision::Forwarded)
         }
     }
 
-    /// Whether its body is without the content encoding of the one that was received.
-    pub(crate) fn is_decoded(&self) -> bool {
-        self.drops_thinking || self.decision == Decision::Compressed
+    /// A body with forms in it.
+    pub(crate) const fn spliced(body: WireBody, text: TextBytes) -> Self {
+        Self::new(body, Decision::Compressed, text)
     }
 
-    fn new(rope: Rope, decision: Decision, bytes_saved: usize) -> Self {
+    /// A body without forms that asks the provider to drop thinking that is bound to something else.
+    pub(crate) const fn dropping_thinking(body: WireBody, text: TextBytes) -> Self {
+        let mut outgoing = Self::new(body, Decision::Forwarded, text);
+        outgoing.drops_thinking = true;
+        outgoing
+    }
+
+    const fn new(body: WireBody, decision: Decision, text: TextBytes) -> Self {
         Self {
-            rope,
+            body,
             decision,
-            bytes_saved,
+            text,
             drops_thinking: false,
             job: None,
             on_outcome: None,

@@ -15,7 +15,7 @@ use crate::http::body::BodyError;
 use crate::http::headers::{self, RequestId};
 use crate::http::websocket::Upgrade;
 use crate::http::{body, errors};
-use crate::metrics::Decision;
+use crate::metrics::{Decision, TextBytes};
 use crate::plan::splice::Rope;
 use crate::upstream::{RequestBody, RequestLine};
 
@@ -39,7 +39,9 @@ pub(crate) async fn relay_over_budget(
         "no memory is left for a body: it goes out unread"
     );
     if endpoint.is_billed() {
-        app.counts.request(Decision::Forwarded, length, length, 0);
+        let text = TextBytes::unchanged(length);
+        app.counts
+            .request(Decision::Forwarded, (length, length), text);
     }
     let mut response = relay(app, Some(endpoint), request).await;
     headers::set_decision(response.headers_mut(), Decision::Forwarded, 0);

@@ -7,7 +7,7 @@ use headroom_shared::contract::id::DigestKey;
 use headroom_shared::runtime::clock::now_ms;
 use http::{HeaderMap, header};
 
-use crate::content_encoding::decoded;
+use crate::content_encoding::{Coding, decoded};
 use crate::http::context::RequestContext;
 use crate::http::report_skipped::report_skipped;
 use crate::plan::landing;
@@ -20,6 +20,8 @@ use crate::scan::{NotInDialect, Scan, ScanProgress, scan, scan_until, scan_with_
 pub(crate) struct ScannableBody {
     /// The body without its content encoding.
     pub(crate) bytes: Bytes,
+    /// The encoding that it was received in, if any.
+    pub(crate) coding: Option<Coding>,
     /// The key of the digests that name its prefixes.
     key: DigestKey,
     /// What remains of the request's time for the store.
@@ -38,14 +40,17 @@ impl ScannableBody {
             return None;
         }
         let limits = (app.rules.max_body_bytes, &app.memory);
-        let bytes = if headers.contains_key(header::CONTENT_ENCODING) {
-            beside_other_tasks(received, || decoded(received, headers, limits))?
+        let (bytes, coding) = if headers.contains_key(header::CONTENT_ENCODING) {
+            let decode = || decoded(received, headers, limits);
+            let bytes = beside_other_tasks(received.len(), decode)?;
+            let coding = Coding::of(headers).filter(|coding| *coding != Coding::Identity);
+            (bytes, coding)
         } else {
-            received.clone()
+            (received.clone(), None)
         };
         let separation = &app.rules.separation;
         let scope = if separation.is_by_account() {
-            beside_other_tasks(&bytes, || separation.scope(headers, &bytes))
+            beside_other_tasks(bytes.len(), || separation.scope(headers, &bytes))
         } else {
             separation.scope(headers, &bytes)
         };
@@ -64,14 +69,19 @@ impl ScannableBody {
             report_without_key(context.clone(), bytes);
             return None;
         };
-        Some(Self { bytes, key, budget })
+        Some(Self {
+            bytes,
+            coding,
+            key,
+            budget,
+        })
     }
 
     /// Scans all of it; `None` where it is not in the dialect.
     pub(crate) fn scan(&self, context: &RequestContext) -> Option<Arc<Scan>> {
         let cache = &context.app.scan_cache;
         let scan = || scan_with_cache(&self.bytes, context.dialect, &self.key, cache);
-        in_dialect(context, beside_other_tasks(&self.bytes, scan))
+        in_dialect(context, beside_other_tasks(self.bytes.len(), scan))
     }
 
     /// Scans it as far as [`scan_until`] does; `None` where it is not in the dialect.
@@ -82,16 +92,17 @@ impl ScannableBody {
     ) -> Option<ScanProgress> {
         let cache = &context.app.scan_cache;
         let scan = || scan_until(&self.bytes, context.dialect, &self.key, cache, stop_when);
-        in_dialect(context, beside_other_tasks(&self.bytes, scan))
+        in_dialect(context, beside_other_tasks(self.bytes.len(), scan))
     }
 }
 
 /// A body of more bytes keeps a thread of the runtime busy for so long that other requests would notice.
 const MAX_BYTES_ON_RUNTIME: usize = 256 << 10;
 
-/// Does something that takes time in proportion to a body. Where that is large, other tasks of this thread go on elsewhere meanwhile.
-fn beside_other_tasks<T>(body: &Bytes, work: impl FnOnce() -> T) -> T {
-    if body.len() > MAX_BYTES_ON_RUNTIME {
+/// Does something that takes time in proportion to a body of so many bytes. Where that is large, other tasks of this thread go on elsewhere
+/// meanwhile.
+pub(super) fn beside_other_tasks<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    if bytes > MAX_BYTES_ON_RUNTIME {
         tokio::task::block_in_place(work)
     } else {
         work()

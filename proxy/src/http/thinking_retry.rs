@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use crate::content_encoding::decoded;
+use crate::content_encoding::{Coding, decoded};
 use crate::dialect::prefix_mismatch;
 use crate::memory::MemoryBudget;
 use crate::metrics::Counts;
@@ -21,16 +21,18 @@ const MAX_RESPONSE: usize = 64 << 10;
 pub(crate) struct ThinkingRetry {
     /// Its body as the client meant it: without content encoding, and without forms.
     body: Bytes,
+    /// The encoding that it was received in, if any.
+    pub(crate) coding: Option<Coding>,
     sent: SentRequest,
 }
 
 impl ThinkingRetry {
-    pub(crate) const fn new(body: Bytes, sent: SentRequest) -> Self {
-        Self { body, sent }
+    pub(crate) const fn new(body: Bytes, coding: Option<Coding>, sent: SentRequest) -> Self {
+        Self { body, coding, sent }
     }
 
-    /// The body of the retry, if this response is such a refusal. A response of any other kind can still be read from its start.
-    pub(crate) async fn retry_body(
+    /// The text of the retry, if this response is such a refusal. A response of any other kind can still be read from its start.
+    pub(crate) async fn retry_text(
         &self,
         response: &mut Response<ResponseBody>,
         memory: &MemoryBudget,

@@ -350,15 +350,29 @@ impl Request<'_> {
 }
 
 impl Plan {
-    /// What goes out when the plan's entries are stored.
-    pub(crate) fn commit(self) -> FinalPlan {
-        let stored = self.entries.iter().map(|entry| entry.key).collect();
-        let mut forms = [self.recorded, self.landing].concat();
+    /// The forms that go out when the plan's entries are stored.
+    pub(crate) fn forms(&self) -> Forms {
+        let mut forms = [&self.recorded[..], &self.landing].concat();
         let texts = self.newly_compressed.iter();
         forms.extend(texts.map(|(index, form)| (*index, Bytes::from(form.text.clone()))));
         forms.sort_unstable_by_key(|(index, _)| *index);
+        forms
+    }
+
+    /// Whether it has forms, and all of them are of blocks that are sent for the first time: those from `first_new_block` on.
+    pub(crate) fn has_only_new_forms(&self, first_new_block: usize) -> bool {
+        let is_new = |(index, _): &(usize, Form)| *index >= first_new_block;
+        self.recorded.is_empty()
+            && self.landing.is_empty()
+            && !self.newly_compressed.is_empty()
+            && self.newly_compressed.iter().all(is_new)
+    }
+
+    /// What goes out when the plan's entries are stored.
+    pub(crate) fn commit(self) -> FinalPlan {
+        let stored = self.entries.iter().map(|entry| entry.key).collect();
         FinalPlan {
-            forms,
+            forms: self.forms(),
             record_updates: self.record_updates,
             stored,
             newly_compressed: self.newly_compressed,
@@ -366,11 +380,12 @@ impl Plan {
         }
     }
 
-    /// What goes out although the plan's entries could not be stored in time. They may have reached the store all the same.
-    pub(crate) fn roll_back(mut self) -> FinalPlan {
-        let late = |(index, _): (usize, Form)| (index, SkipReason::StoreLate);
+    /// What goes out without new forms for this reason: the plan's entries could not be stored in time, for example. They may have reached
+    /// the store all the same.
+    pub(crate) fn roll_back(mut self, reason: SkipReason) -> FinalPlan {
+        let skipped = |(index, _): (usize, Form)| (index, reason);
         self.skipped
-            .extend(self.newly_compressed.into_iter().map(late));
+            .extend(self.newly_compressed.into_iter().map(skipped));
         self.record_updates
             .roll_back(self.record_updates_without_new);
         FinalPlan {

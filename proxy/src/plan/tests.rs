@@ -10,6 +10,7 @@ use super::Planner;
 use super::history_tests::forms_of_turns;
 use crate::dialect::{DIALECTS, Dialect};
 use crate::plan::known_prefix::KnownPrefix;
+use crate::plan::skip_reason::SkipReason;
 use crate::scan;
 use crate::simulation::Simulation;
 use crate::simulation::check::Checker;
@@ -173,7 +174,7 @@ fn a_plan_that_could_not_be_stored_sends_nothing_new() {
     let simulation = simulation(&session, NEVER);
     let plan = simulation.plan(&body, &scan, &known).unwrap();
     assert!(!plan.entries.is_empty());
-    let settled = plan.roll_back();
+    let settled = plan.roll_back(SkipReason::StoreLate);
     assert!(settled.forms.is_empty() && settled.stored.is_empty());
     assert_eq!(settled.skipped.len(), 1);
     assert!(

@@ -38,7 +38,8 @@ async fn stats_have_every_field() {
         assert!(stats["requests"][name].is_u64(), "requests.{name}: {stats}");
     }
     for (of, names) in [
-        ("bytes", &["in", "sent", "saved"][..]),
+        ("wire_bytes", &["in", "sent"][..]),
+        ("text_bytes", &["in", "sent", "saved"]),
         ("queue", &["waiting", "active", "delayed", "dead"]),
         ("jobs", &["enqueued", "done", "failed"]),
     ] {
@@ -54,8 +55,10 @@ async fn stats_have_every_field() {
         .chain([Dialect::Chat])
         .map(|dialect| hi(dialect).body().bytes.len())
         .sum();
-    assert_eq!(stats["bytes"]["in"], bytes, "{stats}");
-    assert_eq!(stats["bytes"]["sent"], bytes, "{stats}");
+    for kind in ["wire_bytes", "text_bytes"] {
+        assert_eq!(stats[kind]["in"], bytes, "{stats}");
+        assert_eq!(stats[kind]["sent"], bytes, "{stats}");
+    }
     assert_eq!(stats["store"], "redis");
 }
 

@@ -160,8 +160,8 @@ async fn replay_all(mut sessions: Vec<Session>, variant: Variant) -> Outcome {
     outcomes.push(total.clone());
     say(&table(variant, &outcomes));
     let stats = stage.stats().await;
-    assert_eq!(stats["bytes"]["in"], total.bytes_in, "{stats}");
-    assert_eq!(stats["bytes"]["sent"], total.bytes_sent, "{stats}");
+    assert_eq!(stats["wire_bytes"]["in"], total.bytes_in, "{stats}");
+    assert_eq!(stats["wire_bytes"]["sent"], total.bytes_sent, "{stats}");
     assert_eq!(stats["requests"]["total"], total.turns, "{stats}");
     total
 }

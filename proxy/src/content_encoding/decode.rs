@@ -1,4 +1,4 @@
-//! Decodes `content-encoding`, of whole bodies and of bodies that are still arriving.
+//! Decodes whole bodies, and bodies that are still arriving.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use zstd::stream::{raw, zio};
 
-use crate::memory::{BodyMemory, MemoryBudget};
+use super::Coding;
+use super::limited::Limited;
+use crate::memory::MemoryBudget;
 
 /// A writer that decodes what is written and passes it to another.
 pub(crate) enum Decoder<W: Write> {
@@ -20,26 +22,13 @@ pub(crate) enum Decoder<W: Write> {
 impl<W: Write> Decoder<W> {
     /// The decoder for a body with these headers; `None` for an encoding that is not known, and for more than one.
     pub(crate) fn new(headers: &HeaderMap, inner: W) -> Option<Self> {
-        let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
-        let Some(encoding) = encodings.next() else {
-            return Some(Self::Identity(inner));
-        };
-        if encodings.next().is_some() {
-            return None;
-        }
-        match encoding.to_str().ok()?.trim().to_ascii_lowercase().as_str() {
-            "identity" | "" => Some(Self::Identity(inner)),
-            "gzip" | "x-gzip" => Some(Self::Gzip(flate2::write::MultiGzDecoder::new(inner))),
-            "deflate" => Some(Self::Deflate(flate2::write::ZlibDecoder::new(inner))),
-            "br" => Some(Self::Brotli(Box::new(brotli::DecompressorWriter::new(
-                inner, 4096,
-            )))),
-            "zstd" => Some(Self::Zstd(zio::Writer::new(
-                inner,
-                raw::Decoder::new().ok()?,
-            ))),
-            _ => None,
-        }
+        Some(match Coding::of(headers)? {
+            Coding::Identity => Self::Identity(inner),
+            Coding::Gzip => Self::Gzip(flate2::write::MultiGzDecoder::new(inner)),
+            Coding::Deflate => Self::Deflate(flate2::write::ZlibDecoder::new(inner)),
+            Coding::Brotli => Self::Brotli(Box::new(brotli::DecompressorWriter::new(inner, 4096))),
+            Coding::Zstd => Self::Zstd(zio::Writer::new(inner, raw::Decoder::new().ok()?)),
+        })
     }
 
     /// The inner writer, when all of the body was written; `None` where the body is incomplete.
@@ -77,8 +66,6 @@ impl<W: Write> Write for Decoder<W> {
 const MAX_RATIO: usize = 100;
 /// Or this large, whatever its encoding has.
 const ALWAYS_DECODED: usize = 1 << 20;
-/// Memory is taken for so many bytes of a decoded body at once.
-const GROWTH: usize = 256 << 10;
 
 /// The decoded body; `None` if it can't be decoded within `limit` bytes, [`MAX_RATIO`] times its size and the memory that is left. Without
 /// an encoding it is the body itself.
@@ -91,50 +78,13 @@ pub(crate) fn decoded(
         return Some(body.clone());
     }
     let by_ratio = body.len().saturating_mul(MAX_RATIO).max(ALWAYS_DECODED);
-    let decoded = Limited {
-        bytes: Vec::new(),
-        limit: limit.min(by_ratio),
-        memory: budget.body().ok()?,
-        reserved: 0,
-    };
+    let decoded = Limited::new(limit.min(by_ratio), budget).ok()?;
     let mut decoder = Decoder::new(headers, decoded)?;
     if matches!(decoder, Decoder::Identity(_)) {
         return Some(body.clone());
     }
     decoder.write_all(body).ok()?;
-    let Limited { bytes, memory, .. } = decoder.finish()?;
-    Some(memory.held_by(bytes))
-}
-
-/// A buffer that takes no more than `limit` bytes, and no more than there is memory for.
-struct Limited {
-    bytes: Vec<u8>,
-    limit: usize,
-    memory: BodyMemory,
-    /// Bytes that memory was taken for.
-    reserved: usize,
-}
-
-impl Write for Limited {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let length = self.bytes.len() + data.len();
-        if length > self.limit {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        if length > self.reserved {
-            let more = (length - self.reserved).max(GROWTH);
-            self.memory
-                .grow(more)
-                .map_err(|_| io::ErrorKind::OutOfMemory)?;
-            self.reserved += more;
-        }
-        self.bytes.extend_from_slice(data);
-        Ok(data.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    decoder.finish()?.into_bytes()
 }
 
 #[cfg(test)]
@@ -174,6 +124,19 @@ mod tests {
         assert_eq!(decode(&packed, &headers, 1 << 20).unwrap().len(), 1 << 20);
         assert!(decode(&packed, &headers, (1 << 20) - 1).is_none());
         assert!(decode(&Bytes::from_static(b"{}"), &headers, 100).is_none());
+    }
+
+    #[test]
+    fn all_members_of_a_body_are_decoded() {
+        let [one, two] = [b"one, ", b"two, "].map(|part| part.repeat(100));
+        let zstd = |plain: &[u8]| zstd::encode_all(plain, 1).unwrap();
+        for (encoding, body) in [
+            ("gzip", [gzip(&one), gzip(&two)].concat()),
+            ("zstd", [zstd(&one), zstd(&two)].concat()),
+        ] {
+            let whole = decode(&body.into(), &headers(encoding), usize::MAX).unwrap();
+            assert_eq!(whole, [&one[..], &two[..]].concat(), "{encoding}");
+        }
     }
 
     #[test]
