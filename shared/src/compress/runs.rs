@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::references::is_mark;
 use super::size::without_numbers;
+use super::tokens::{Tokens, estimate};
 use super::{Compressor, Deadline, Earlier, OPENING, lines, with_header};
 
 const HEADER: &str = "\"[×N] line\" = N such lines; \"[×N] a‹›b\" = N lines a…b, and the next N lines are what stands at ‹›";
@@ -16,11 +17,14 @@ const FIELD: &str = "‹›";
 /// What lines must share besides spaces to be like lines: indentation alone says nothing.
 const MIN_SHARED_BYTES: usize = 8;
 
-/// Bytes that a template line costs beyond what it shares.
+/// What a template line costs beyond what it shares: `[`, `×`, the count, `] ` and `‹›`.
+const TEMPLATE: Tokens = Tokens::whole(6);
+
+/// The same in bytes, to compare with bytes that lines share.
 const TEMPLATE_BYTES: usize = 14;
 
-/// Bytes that a run must save.
-const MIN_GAIN_BYTES: usize = 20;
+/// What a run must save.
+const MIN_GAIN: Tokens = Tokens::whole(6);
 
 /// More than any form of ours expands to: stops a damaged count.
 const MAX_EXPANDED_BYTES: usize = 1 << 30;
@@ -102,8 +106,20 @@ impl Run {
         self.at..self.at + self.count
     }
 
-    fn gain(&self) -> usize {
-        ((self.count - 1) * self.shared.bytes()).saturating_sub(TEMPLATE_BYTES)
+    /// What it saves, given its first line.
+    fn gain(&self, first: &str) -> Tokens {
+        if self.count == 1 {
+            return Tokens::default();
+        }
+        let Shared { prefix, suffix, .. } = self.shared;
+        let end = estimate(&first[first.len() - suffix..]);
+        let line_break = if self.shared.equal {
+            estimate("\n")
+        } else {
+            Tokens::default()
+        };
+        let shared = estimate(&first[..prefix]) + end + line_break;
+        (shared * (self.count - 1)).saturating_sub(TEMPLATE)
     }
 
     fn write(&self, body: &mut String, lines: &[&str]) {
@@ -142,7 +158,7 @@ pub(super) fn find(lines: &[&str], deadline: Deadline) -> Vec<Run> {
             continue;
         }
         let run = run_at(lines, at);
-        if run.gain() >= MIN_GAIN_BYTES && (run.shared.equal || run.count > 2) {
+        if run.gain(lines[at]) >= MIN_GAIN && (run.shared.equal || run.count > 2) {
             at = run.lines().end;
             runs.push(run);
         } else {
