@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::references::is_mark;
 use super::size::without_numbers;
+use super::tokens::{Tokens, estimate};
 use super::{Compressor, Context, Deadline, Earlier, OPENING, lines, with_header};
 
 const HEADER: &str = "\"[×N] line\" = N such lines; \"[×N] a‹›b\" = N lines a…b, and the next N lines are what stands at ‹›";
@@ -16,11 +17,14 @@ const FIELD: &str = "‹›";
 /// What lines must share besides spaces to be like lines: indentation alone says nothing.
 const MIN_SHARED_BYTES: usize = 8;
 
-/// Bytes that a template line costs beyond what it shares.
+/// What a template line costs beyond what it shares: `[`, `×`, the count, `] ` and `‹›`.
+const TEMPLATE: Tokens = Tokens::whole(6);
+
+/// The same in bytes, to compare with bytes that lines share.
 const TEMPLATE_BYTES: usize = 14;
 
-/// Bytes that a run must save.
-const MIN_GAIN_BYTES: usize = 20;
+/// What a run must save.
+const MIN_GAIN: Tokens = Tokens::whole(6);
 
 /// More than any form of ours expands to: stops a damaged count.
 const MAX_EXPANDED_BYTES: usize = 1 << 30;
@@ -102,8 +106,20 @@ impl Run {
         self.at..self.at + self.count
     }
 
-    fn gain(&self) -> usize {
-        ((self.count - 1) * self.shared.bytes()).saturating_sub(TEMPLATE_BYTES)
+    /// What it saves, given its first line.
+    fn gain(&self, first: &str) -> Tokens {
+        if self.count == 1 {
+            return Tokens::default();
+        }
+        let Shared { prefix, suffix, .. } = self.shared;
+        let end = estimate(&first[first.len() - suffix..]);
+        let line_break = if self.shared.equal {
+            estimate("\n")
+        } else {
+            Tokens::default()
+        };
+        let shared = estimate(&first[..prefix]) + end + line_break;
+        (shared * (self.count - 1)).saturating_sub(TEMPLATE)
     }
 
     fn write(&self, body: &mut String, lines: &[&str]) {
@@ -142,7 +158,7 @@ pub(super) fn find(lines: &[&str], deadline: Deadline) -> Vec<Run> {
             continue;
         }
         let run = run_at(lines, at);
-        if run.gain() >= MIN_GAIN_BYTES && (run.shared.equal || run.count > 2) {
+        if run.gain(lines[at]) >= MIN_GAIN && (run.shared.equal || run.count > 2) {
             at = run.lines().end;
             runs.push(run);
         } else {
@@ -260,11 +276,12 @@ mod tests {
     fn equal_lines_are_counted() {
         assert_eq!(
             body(
-                "a\nCloning the database...\nCloning the database...\nCloning the database...\nb\n"
+                "a\nCloning the database of the tests into a new one...\nCloning the database of the tests into a new one...\nCloning the database of the tests into a new one...\nb\n"
             ),
-            "a\n[×3] Cloning the database...\nb\n"
+            "a\n[×3] Cloning the database of the tests into a new one...\nb\n"
         );
-        assert_eq!(body(&"\n".repeat(99)), "[×100] ");
+        // A hundred line breaks are a token or two.
+        assert_eq!(round_trip(&Runs, &"\n".repeat(99)), None);
     }
 
     #[test]
@@ -280,18 +297,20 @@ mod tests {
     #[test]
     fn a_field_may_be_empty_and_lines_may_overlap() {
         assert_eq!(
-            body("the download: -aa-aa-\nthe download: -aa-\nthe download: -aa-aa-\n"),
-            "[×3] the download: -aa-‹›\naa-\n\naa-\n"
+            body(
+                "the download of the last archive: -aa-aa-\nthe download of the last archive: -aa-\nthe download of the last archive: -aa-aa-\n"
+            ),
+            "[×3] the download of the last archive: -aa-‹›\naa-\n\naa-\n"
         );
     }
 
     #[test]
     fn equal_lines_are_a_run_of_their_own() {
-        let text = "Creating the database...\nCloning the database...\n".to_owned()
-            + &"Cloning the database...\n".repeat(3);
+        let text = "Creating the database of the tests with a new name...\nCloning the database of the tests into a new one...\n".to_owned()
+            + &"Cloning the database of the tests into a new one...\n".repeat(3);
         assert_eq!(
             body(&text),
-            "Creating the database...\n[×4] Cloning the database...\n"
+            "Creating the database of the tests with a new name...\n[×4] Cloning the database of the tests into a new one...\n"
         );
     }
 

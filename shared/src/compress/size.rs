@@ -1,47 +1,45 @@
 //! The estimated cost of a text in tokens, and whether a form is enough cheaper than its original.
 //!
-//! Providers bill tokens. Ordinary tool output makes a token of every 2.85 bytes (`model.rs`), but a number before each line costs
-//! more than its bytes say: 2.4 tokens a line as `12→`, 3.9 where it is padded with spaces, as `    12→` (measured on source read by
-//! agents, with the tokenizer of Claude's newest models). So the number that is written in one digit counts as much as one in four.
+//! Providers bill tokens, so forms are compared by an estimate of those ([`tokens`](super::tokens)). A number before each line costs more than
+//! `o200k_base` makes of it: 2.4 tokens a line as `12→`, 3.9 where it is padded with spaces, as `    12→` (measured on source read by agents,
+//! with the tokenizer of Claude's newest models). So the number that is written in one digit counts as much as one in four.
 
 use std::borrow::Cow;
 
 use super::line_numbers::{self, Stripped};
+use super::tokens::{Tokens, estimate};
 
-/// Thousandths of a token that a byte of ordinary tool output makes: 1000 / 2.85.
-const BYTE: usize = 351;
+/// What an unpadded number before a line costs.
+const UNPADDED_NUMBER: Tokens = Tokens::thousandths(2_400);
 
-/// Thousandths of a token that an unpadded number before a line makes.
-const UNPADDED_NUMBER: usize = 2_400;
+/// What a padded one costs.
+const PADDED_NUMBER: Tokens = Tokens::thousandths(3_900);
 
-/// Thousandths of a token that a padded one makes.
-const PADDED_NUMBER: usize = 3_900;
+/// What a line such as `[line 12]` costs: each of its signs, the word, the number and the line break.
+const MARK: Tokens = Tokens::whole(6);
 
-/// Thousandths of a token that a line such as `[line 12]` makes: each of its signs, the word, the number and the line break.
-const MARK: usize = 6_000;
+/// What the break at a line's end costs: it is often part of the token before it.
+pub(super) const LINE_BREAK: Tokens = Tokens::thousandths(500);
 
-/// Thousandths of a token that the break at a line's end makes.
-pub(super) const LINE_BREAK: usize = BYTE;
-
-/// The least that a form must save, in bytes of ordinary text.
-pub(super) const MIN_SAVED_BYTES: usize = 100;
+/// The least that a form must save.
+const MIN_SAVED: Tokens = Tokens::whole(24);
 
 /// The least that a form must save, as a share of what its original costs.
-const MIN_SAVED_PERCENT: usize = 4;
+const MIN_SAVED_PERCENT: u64 = 4;
 
-/// What a text costs, in thousandths of a token: an estimate by which forms are compared, not a count.
-pub(super) fn cost(text: &str) -> usize {
-    let numbered = |line: &str| match line_numbers::number(line) {
-        Some(number) if number.padded => (number.bytes, PADDED_NUMBER),
-        Some(number) => (number.bytes, UNPADDED_NUMBER),
-        None if line_numbers::is_mark(line) => (line.len(), MARK),
-        None => (0, 0),
-    };
-    let (bytes, numbers) = text
-        .split('\n')
-        .map(numbered)
-        .fold((0, 0), |sum, line| (sum.0 + line.0, sum.1 + line.1));
-    (text.len() - bytes) * BYTE + numbers
+/// What a text costs: an estimate by which forms are compared, not a count.
+pub(super) fn cost(text: &str) -> Tokens {
+    text.split_inclusive('\n').map(cost_of_line).sum()
+}
+
+/// What a line costs with its line break, if it has one.
+fn cost_of_line(line: &str) -> Tokens {
+    match line_numbers::number(line) {
+        Some(number) if number.padded => PADDED_NUMBER + estimate(&line[number.bytes..]),
+        Some(number) => UNPADDED_NUMBER + estimate(&line[number.bytes..]),
+        None if line_numbers::is_mark(line.trim_end_matches('\n')) => MARK,
+        None => estimate(line),
+    }
 }
 
 /// A text without its line numbers, if it is cheaper so.
@@ -53,7 +51,7 @@ pub(super) fn without_numbers(text: &str) -> Option<Stripped> {
 #[derive(Debug)]
 pub(super) struct Costed<'a> {
     pub(super) text: Cow<'a, str>,
-    pub(super) cost: usize,
+    pub(super) cost: Tokens,
 }
 
 impl<'a> Costed<'a> {
@@ -65,7 +63,7 @@ impl<'a> Costed<'a> {
 
     /// Whether this form is enough cheaper than its original, and shorter within a JSON string.
     pub(super) fn is_worth_sending(&self, original: &Self) -> bool {
-        let min_saved = (original.cost / 100 * MIN_SAVED_PERCENT).max(MIN_SAVED_BYTES * BYTE);
+        let min_saved = original.cost.percent(MIN_SAVED_PERCENT).max(MIN_SAVED);
         self.cost + min_saved <= original.cost
             && escaped_len(&self.text) < escaped_len(&original.text)
     }
@@ -96,29 +94,31 @@ mod tests {
     }
 
     #[test]
-    fn a_form_must_save_four_percent_and_a_hundred_bytes() {
-        let text = |len| "x".repeat(len);
-        let is_worth =
-            |text: String, form: String| Costed::new(form).is_worth_sending(&Costed::new(text));
-        assert!(is_worth(text(5000), text(4800)));
-        assert!(!is_worth(text(5000), text(4801)));
-        assert!(is_worth(text(400), text(300)));
-        assert!(!is_worth(text(400), text(301)));
+    fn a_form_must_save_four_percent_and_24_tokens() {
+        let line = "the same words, many times\n";
+        let costed = |lines| Costed::new(line.repeat(lines));
+        let is_worth = |text, form| costed(form).is_worth_sending(&costed(text));
+        assert!(is_worth(500, 480));
+        assert!(!is_worth(500, 481));
+        let fewest = (1..20).find(|lines| costed(*lines).cost >= MIN_SAVED);
+        assert!(is_worth(20, 20 - fewest.unwrap()));
+        assert!(!is_worth(20, 21 - fewest.unwrap()));
     }
 
     #[test]
     fn a_form_may_not_make_the_body_longer() {
-        let (text, form) = ("x".repeat(2000), "\t".repeat(1500));
+        let (text, form) = ("a b c d ".repeat(250), "\t".repeat(1500));
+        assert!(cost(&form) < cost(&text));
         assert!(!Costed::new(form).is_worth_sending(&Costed::new(text)));
     }
 
     #[test]
     fn a_number_costs_the_same_in_one_digit_and_in_four() {
-        let tokens = |text: &str| cost(text) - cost("let x;");
-        assert_eq!(tokens("1\tlet x;"), UNPADDED_NUMBER);
-        assert_eq!(tokens("1234→let x;"), UNPADDED_NUMBER);
-        assert_eq!(tokens("     1→let x;"), PADDED_NUMBER);
-        assert_eq!(tokens("  1234\tlet x;"), PADDED_NUMBER);
-        assert_eq!(cost("12 let x;"), 9 * BYTE);
+        let with = |number: Tokens| number + cost("let x;");
+        assert_eq!(cost("1\tlet x;"), with(UNPADDED_NUMBER));
+        assert_eq!(cost("1234→let x;"), with(UNPADDED_NUMBER));
+        assert_eq!(cost("     1→let x;"), with(PADDED_NUMBER));
+        assert_eq!(cost("  1234\tlet x;"), with(PADDED_NUMBER));
+        assert_eq!(cost("12 let x;"), estimate("12 let x;"));
     }
 }

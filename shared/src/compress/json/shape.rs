@@ -1,12 +1,16 @@
 //! The shape of a table: the keys and values that the objects of an array have in common.
 
 use super::parse::{Document, Index, Kind};
+use crate::compress::tokens::{Tokens, estimate};
 
 /// Objects with more keys are written out.
 const MAX_COLUMNS: usize = 128;
 
 /// What a table must save at least.
-const MIN_GAIN_BYTES: usize = 8;
+const MIN_GAIN: Tokens = Tokens::whole(3);
+
+/// What a separator costs, which stands also where a row has no value under a key.
+const SEPARATOR: Tokens = Tokens::thousandths(500);
 
 /// A key that objects share.
 #[derive(Debug)]
@@ -116,14 +120,14 @@ impl Gathered {
         }
     }
 
-    /// Whether saying the keys once is shorter than saying them in every row.
+    /// Whether saying the keys once is cheaper than saying them in every row.
     fn pays(&self, document: &Document<'_>) -> bool {
-        let mut saved = 0;
-        let mut cost = MIN_GAIN_BYTES;
+        let mut saved = Tokens::default();
+        let mut cost = MIN_GAIN;
         for (key, cells) in self.keys.iter().zip(&self.cells) {
-            let key = document.text(*key).len() + 1;
-            saved += key * cells.len();
-            cost += key + self.rows - cells.len();
+            let key = estimate(document.text(*key)) + SEPARATOR;
+            saved = saved + key * cells.len();
+            cost = cost + key + SEPARATOR * (self.rows - cells.len());
         }
         self.rows > 1 && saved > cost
     }

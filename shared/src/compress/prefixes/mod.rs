@@ -13,7 +13,8 @@ mod paths;
 use std::collections::HashMap;
 
 use super::references::is_mark;
-use super::size::{cost, without_numbers};
+use super::size::without_numbers;
+use super::tokens::{Tokens, estimate};
 use super::{Compressor, Context, Deadline, Earlier, OPENING, each_line, with_header};
 use paths::{beginnings, paths};
 
@@ -23,11 +24,11 @@ const SIGNS: [char; 3] = ['§', '¶', '†'];
 const IS: &str = " = ";
 const NEXT: &str = ", ";
 
-/// What a sign costs, in thousandths of a token.
-const SIGN: usize = 1_000;
+/// What a sign costs.
+const SIGN: Tokens = Tokens::whole(1);
 
-/// What a beginning must save, in thousandths of a token, beyond being said once.
-const MIN_GAIN: usize = 12_000;
+/// What a beginning must save beyond being said once.
+const MIN_GAIN: Tokens = Tokens::whole(12);
 
 /// More than any form of ours expands to: stops a damaged one.
 const MAX_EXPANDED_BYTES: usize = 1 << 30;
@@ -102,8 +103,9 @@ impl<'a> Found<'a> {
             }
         }
         let gain = |prefix: &str, count: usize| {
-            let said = cost(prefix);
-            (count * said.saturating_sub(SIGN)).checked_sub(said + MIN_GAIN)
+            let said = estimate(prefix);
+            let saved = said.saturating_sub(SIGN) * count;
+            (saved >= said + MIN_GAIN).then(|| saved.saturating_sub(said))
         };
         let gains = counts.into_iter().filter(|(_, count)| *count > 1);
         let gains = gains.filter_map(|(prefix, count)| Some((gain(prefix, count)?, prefix)));

@@ -12,14 +12,15 @@ pub(super) use window::{Window, windows};
 use super::lookup::Line;
 use super::search::is_search;
 use super::size::{LINE_BREAK, cost};
+use super::tokens::Tokens;
 use super::{Compressor, Context, Earlier, each_line, lines, with_header};
 use mark::write_lines;
 use target::Target;
 
 const HEADER: &str = "\"[lines A-B of …]\": the same lines, word for word, as there";
 
-/// What a reference must save, in thousandths of a token, so that it is worth the model's looking it up.
-const MIN_GAIN: usize = 28_000;
+/// What a reference must save, so that it is worth the model's looking it up.
+const MIN_GAIN: Tokens = Tokens::whole(24);
 
 /// In search results, fewer lines are left where they are.
 const MIN_SEARCH_LINES: usize = 6;
@@ -133,7 +134,7 @@ fn is_worth(
 ) -> bool {
     let replaced = &lines[reference.lines()];
     let bytes: usize = replaced.iter().map(|line| line.len() + 1).sum();
-    let lines_cost: usize = replaced.iter().map(|line| cost(line) + LINE_BREAK).sum();
+    let lines_cost: Tokens = replaced.iter().map(|line| cost(line) + LINE_BREAK).sum();
     bytes >= target.min_bytes(reference.source, earlier)
         && lines_cost > MIN_GAIN
         && reference
