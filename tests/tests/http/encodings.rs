@@ -49,8 +49,7 @@ fn decoded(encoding: &str, received: &Received) -> Vec<u8> {
         "gzip" => Box::new(flate2::read::GzDecoder::new(body)),
         "deflate" => Box::new(flate2::read::ZlibDecoder::new(body)),
         "br" => Box::new(brotli::Decompressor::new(body, 4096)),
-        "zstd" => Box::new(zstd::Decoder::new(body).unwrap()),
-        other => panic!("{other}"),
+        _ => Box::new(zstd::Decoder::new(body).unwrap()),
     };
     decoder.read_to_end(&mut text).unwrap();
     text
