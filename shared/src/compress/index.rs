@@ -7,7 +7,7 @@ use super::earlier::{Block, Earlier, hash};
 use super::references::{self, Window};
 use super::size::{Costed, cost, without_numbers};
 use super::wrapper::{self, Wrapped};
-use super::{OPENING, Source, ansi, json, label, line_numbers, lines, runs, search};
+use super::{OPENING, Source, ansi, json, label, line_numbers, lines, log, runs, search};
 
 /// The lines of a block as a later block may refer to them.
 #[derive(Default)]
@@ -102,6 +102,11 @@ impl Earlier {
         if !text.starts_with(OPENING) {
             for run in runs::find(&lines, self.deadline) {
                 hidden[run.lines()].fill(true);
+            }
+        }
+        if let Some(in_log) = log::hidden(&lines, self.deadline) {
+            for (hidden, in_log) in hidden.iter_mut().zip(in_log) {
+                *hidden |= in_log;
             }
         }
         if numbered {

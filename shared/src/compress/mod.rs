@@ -24,6 +24,7 @@ mod index;
 mod json;
 mod label;
 mod line_numbers;
+mod log;
 mod lookup;
 mod references;
 mod runs;
@@ -44,7 +45,7 @@ use within::form_of_wrapped;
 use wrapper::{StringsForm, WrappedForm};
 
 /// Version of the forms that [`compress`] makes. It changes whenever the same block may get another form.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// What every header begins with.
 const OPENING: &str = "[headroom: ";
@@ -56,20 +57,23 @@ const MAX_HEADERS: usize = 8;
 type Plan = &'static [&'static dyn Compressor];
 
 /// All plans. The first two are for texts that are of one kind as a whole, the third is for files with line numbers.
-const PLANS: [Plan; 4] = [
+const PLANS: [Plan; 5] = [
     &[&duplicate::Duplicate],
     &[&json::Json],
     &[&line_numbers::LineNumbers, &references::References],
     &[&references::References, &search::Search, &runs::Runs],
+    &[&log::Times, &log::Templates],
 ];
 
 /// Every compressor, each once.
-const COMPRESSORS: [&dyn Compressor; 6] = [
+const COMPRESSORS: [&dyn Compressor; 8] = [
     &duplicate::Duplicate,
     &json::Json,
     &line_numbers::LineNumbers,
     &references::References,
     &search::Search,
+    &log::Times,
+    &log::Templates,
     &runs::Runs,
 ];
 
