@@ -34,8 +34,8 @@ use self::scan_cache::ResumePoint;
 pub(crate) use self::scan_cache::{ResumePoints, ScanCache};
 pub(crate) use self::scanner::{ScanProgress, scan, scan_until, scan_with_cache};
 
-/// Smallest tool output that is a block, in bytes of escaped text. A form must save a hundred bytes, so less is rarely worth a look.
-pub const MIN_TOOL_BYTES: usize = 512;
+/// Smallest tool output that is a block, in bytes of escaped text. A form must save 24 tokens, so less is rarely worth a look.
+pub const MIN_TOOL_BYTES: usize = 256;
 
 /// Smallest user text that is a block, in bytes of escaped text. What a person typed is rarely this long.
 pub const MIN_USER_BYTES: usize = 2048;

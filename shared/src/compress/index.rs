@@ -9,7 +9,8 @@ use super::references::{self, Window};
 use super::size::{Costed, cost, without_numbers};
 use super::wrapper::{self, Wrapped};
 use super::{
-    Context, OPENING, Source, ansi, each_line, json, line_numbers, lines, prefixes, runs, search,
+    Context, OPENING, Source, ansi, each_line, json, line_numbers, lines, log, prefixes, runs,
+    search,
 };
 
 /// The lines of a block as a later block may refer to them.
@@ -161,6 +162,14 @@ impl Lines {
                 for (hidden, line) in hidden.iter_mut().zip(&lines) {
                     *hidden |= prefixes.are_in(line);
                 }
+            }
+        }
+        // What a file holds gets no forms of logs.
+        if !context.call.reads_file
+            && let Some(in_log) = log::hidden(&lines, deadline)
+        {
+            for (hidden, in_log) in hidden.iter_mut().zip(in_log) {
+                *hidden |= in_log;
             }
         }
         let last = match numbered {

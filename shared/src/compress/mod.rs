@@ -25,6 +25,7 @@ mod index;
 mod json;
 mod line_numbers;
 mod lines;
+mod log;
 mod lookup;
 mod prefixes;
 mod references;
@@ -61,7 +62,7 @@ const MAX_HEADERS: usize = 8;
 type Plan = &'static [&'static dyn Compressor];
 
 /// All plans. The first two are for texts that are of one kind as a whole, the third is for files with line numbers.
-const PLANS: [Plan; 4] = [
+const PLANS: [Plan; 5] = [
     &[&duplicate::Duplicate],
     &[&json::Json, &prefixes::Prefixes],
     &[&line_numbers::LineNumbers, &references::References],
@@ -71,15 +72,18 @@ const PLANS: [Plan; 4] = [
         &runs::Runs,
         &prefixes::Prefixes,
     ],
+    &[&log::Times, &log::Templates, &prefixes::Prefixes],
 ];
 
 /// Every compressor, each once.
-const COMPRESSORS: [&dyn Compressor; 7] = [
+const COMPRESSORS: [&dyn Compressor; 9] = [
     &duplicate::Duplicate,
     &json::Json,
     &line_numbers::LineNumbers,
     &references::References,
     &search::Search,
+    &log::Times,
+    &log::Templates,
     &runs::Runs,
     &prefixes::Prefixes,
 ];

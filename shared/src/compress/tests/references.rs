@@ -208,7 +208,12 @@ fn lines_that_a_table_or_group_holds_are_not_referred_to() {
     let found: String = (1..60)
         .map(|n| format!("src/some/folder/file.rs:{n}:the text of it\n"))
         .collect();
-    for text in [json, found] {
+    let log: String = (1..60)
+        .map(|n| {
+            format!("2024-01-01 10:00:00,{n:03} INFO the text of it\n  took {n} ms in all of it\n")
+        })
+        .collect();
+    for text in [json, found, log] {
         let mut earlier = Earlier::default();
         earlier.push(source(&text));
         let form = compress(source(&format!("first\n{text}last")), &earlier);

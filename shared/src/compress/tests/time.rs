@@ -68,6 +68,11 @@ fn nasty_units() -> Vec<(&'static str, String)> {
         ("exit codes", "Exit code 1\n"),
         ("objects", "{\"output\":\""),
         ("strings", "\"\\n\\u003c\\"),
+        ("times", "2024-01-01 10:00:01,123 x\n2024-01-01 10:00:01,124 y\n"),
+        ("clocks", "00:00:00:00:00:00\n"),
+        ("kinds", "00:00:01 \nsome words 1 stand here\nsome words 2 stand here\n"),
+        ("fields", "00:00:01 \n1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 (x)\n2 2 2 2 2 2 2 2 2 2 2 2 2 2 2 (x)\n"),
+        ("field on one line", "1 "),
     ]
     .into_iter()
     .map(name)
