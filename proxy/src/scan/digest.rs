@@ -14,6 +14,8 @@ use super::raw_message::{Members, RawMessage, Text};
 const BUFFERED: usize = 4096;
 /// Bytes of a field before its own: a tag and a length.
 const HEAD: usize = 9;
+/// A text from so many bytes on is in a message's digest by its own: its bytes are hashed once. Changing this changes the names of prefixes.
+const MIN_NAMED_BYTES: usize = 512;
 
 /// Makes digests under one key. The parts of a message are added as they are read, and become one digest at its end: most parts are so
 /// small that a digest of their own would cost more than all the rest of them.
@@ -49,7 +51,11 @@ impl Digester {
         self.field(b't', kind);
         // The last field of a part, and of nothing else: where one ends and the next begins is never in doubt.
         match own {
-            Some(Text { id: Some(id), .. }) => self.field(b'b', id.as_bytes()),
+            Some(Text {
+                id: Some(id), span, ..
+            }) if span.len() >= MIN_NAMED_BYTES => {
+                self.field(b'b', id.as_bytes());
+            }
             Some(text) => self.field(b's', &body[text.span.clone()]),
             None => self.field(b'e', &[]),
         }
