@@ -7,7 +7,7 @@ use crate::compress::tokens::{Tokens, estimate};
 const MAX_COLUMNS: usize = 128;
 
 /// What a table must save at least.
-const MIN_GAIN: Tokens = Tokens::whole(3);
+const MIN_GAIN: Tokens = Tokens::whole(5);
 
 /// What a separator costs, which stands also where a row has no value under a key.
 const SEPARATOR: Tokens = Tokens::thousandths(500);
