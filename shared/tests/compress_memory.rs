@@ -60,6 +60,9 @@ fn a_block_of_one_mebibyte_stays_below_the_limit() {
     check("different lines", &different_lines(1));
     check("different files", &different_lines(7));
     check("different words", &different_words());
+    check("log lines of different kinds", &log_lines(1, "1 "));
+    check("log lines of many kinds", &log_lines(2, "1 "));
+    check("log lines of many fields", &log_lines(2, &"1 ".repeat(250)));
 }
 
 fn check(name: &str, text: &str) {
@@ -99,6 +102,23 @@ fn different_lines(step: usize) -> String {
             break;
         }
         text.push_str(&line);
+    }
+    text
+}
+
+/// Log lines that begin with these fields, so many of each kind.
+fn log_lines(of_a_kind: usize, fields: &str) -> String {
+    let mut text = String::new();
+    for n in 0.. {
+        let letter =
+            |digit: u32| char::from(b'a' + u8::try_from(n / 26_usize.pow(digit) % 26).unwrap_or(0));
+        let kind: String = (0..7).map(letter).collect();
+        let time = if n % 15 == 0 { "00:00:01 \n" } else { "" };
+        let lines = format!("{time}{}", format!("{fields}{kind}\n").repeat(of_a_kind));
+        if text.len() + lines.len() > MIB {
+            break;
+        }
+        text.push_str(&lines);
     }
     text
 }

@@ -23,6 +23,10 @@ pub(super) struct Stamp {
 
 /// The time that a line begins with, perhaps behind other words. What it finds depends on the line up to [`Stamp::end`] only.
 pub(super) fn find(line: &str) -> Option<Stamp> {
+    // JSON is left whole.
+    if line.starts_with('{') {
+        return None;
+    }
     let bytes = line.as_bytes();
     let time_end = epoch_end(bytes).or_else(|| clock_end(bytes))?;
     let after = bytes[time_end..].iter().take(MAX_AFTER);
@@ -129,6 +133,7 @@ mod tests {
             "12:34:56",
             "2697048351 x",
             "16970483510 x",
+            "{\"time\": \"2024-01-01 00:00:00\", \"x\": 1}",
             "::::",
         ] {
             assert_eq!(parts(line), None, "{line}");
