@@ -55,6 +55,7 @@ pub(crate) fn log(settings: &Settings) {
         limits,
         background,
         upstreams,
+        websocket,
         log,
     } = settings;
     let through = |base: &Url| {
@@ -84,6 +85,7 @@ pub(crate) fn log(settings: &Settings) {
         compression.max_queue = background.max_queue,
         compression.workers = background.workers.threads.get(),
         compression.job_timeout_seconds = background.workers.job_timeout_seconds,
+        websocket = websocket.name(),
         upstream.anthropic = %upstreams.anthropic,
         upstream.openai = %upstreams.openai,
         upstream.allowed = %upstreams.allowed,

@@ -18,6 +18,6 @@ mod scannable_body;
 mod server;
 mod settings;
 mod thinking_retry;
-mod websocket;
+pub(crate) mod websocket;
 
 pub(crate) use self::server::serve;

@@ -90,7 +90,7 @@ impl ScannableBody {
 const MAX_BYTES_ON_RUNTIME: usize = 256 << 10;
 
 /// Does something that takes time in proportion to a body. Where that is large, other tasks of this thread go on elsewhere meanwhile.
-fn beside_other_tasks<T>(body: &Bytes, work: impl FnOnce() -> T) -> T {
+pub(super) fn beside_other_tasks<T>(body: &Bytes, work: impl FnOnce() -> T) -> T {
     if body.len() > MAX_BYTES_ON_RUNTIME {
         tokio::task::block_in_place(work)
     } else {
