@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use crate::background_limit::BackgroundLimit;
+use crate::http::websocket::mode::WebSocketMode;
 use crate::jobs::Jobs;
 use crate::memory::MemoryBudget;
 use crate::metrics::Counts;
@@ -54,6 +55,7 @@ pub(crate) struct Rules {
     pub(crate) body_timeout: Duration,
     pub(crate) entry_budget: Duration,
     pub(crate) separation: Separation,
+    pub(crate) websocket: WebSocketMode,
     /// How long requests may take to end after a signal to stop.
     pub(crate) drain_time: Duration,
     pub(crate) own_hosts: OwnHosts,

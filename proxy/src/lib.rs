@@ -157,6 +157,7 @@ pub async fn run(
             settings.limits.shared_records,
             &settings.host,
         ),
+        websocket: settings.websocket,
         drain_time: settings.limits.drain_time(),
         own_hosts: OwnHosts::new(&settings.host, &settings.allowed_hosts),
         store_name: backend.name,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -11,6 +12,8 @@ use headroom_shared::runtime::config::{
 };
 
 pub(crate) use crate::upstream::config::Upstreams;
+
+use crate::http::websocket::mode::WebSocketMode;
 use sysinfo::System;
 
 use crate::upstream::proxies::Proxies;
@@ -56,6 +59,11 @@ pub struct Settings {
 
     #[command(flatten)]
     pub upstreams: Upstreams,
+
+    /// What to do with WebSockets on which a client asks, as Codex does: compress the requests on them, relay them byte for byte, or
+    /// refuse them, so that the client uses HTTP.
+    #[arg(long, env = "HEADROOM_WEBSOCKET", value_name = "HEADROOM_WEBSOCKET", default_value = "compress", value_parser = WebSocketMode::from_str)]
+    pub websocket: WebSocketMode,
 
     #[command(flatten)]
     pub log: LogSettings,
@@ -366,6 +374,11 @@ mod tests {
                 "--body-timeout-seconds",
                 "0",
                 "HEADROOM_BODY_TIMEOUT_SECONDS (or --body-timeout-seconds) is \"0\": takes a whole number of seconds, 1 or more",
+            ),
+            (
+                "--websocket",
+                "on",
+                "HEADROOM_WEBSOCKET (or --websocket) is \"on\": takes compress, relay or refuse",
             ),
             (
                 "--max-store-bytes",

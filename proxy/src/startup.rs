@@ -37,7 +37,7 @@ pub(crate) fn text(settings: &Settings, backend: &Backend, address: SocketAddr) 
     )
 }
 
-/// The command that has Codex ask the proxy, over HTTP: on the WebSocket that it would rather use nothing is compressed.
+/// The command that has Codex ask the proxy, over HTTP: there each request holds the whole conversation, to which forms can refer.
 fn codex(url: &str) -> String {
     format!(
         "codex -c model_provider=headroom -c 'model_providers.headroom={{name=\"Headroom\",base_url=\"{url}/v1\",env_key=\"OPENAI_API_KEY\",wire_api=\"responses\",supports_websockets=false}}'"
@@ -55,6 +55,7 @@ pub(crate) fn log(settings: &Settings) {
         limits,
         background,
         upstreams,
+        websocket,
         log,
     } = settings;
     let through = |base: &Url| {
@@ -84,6 +85,7 @@ pub(crate) fn log(settings: &Settings) {
         compression.max_queue = background.max_queue,
         compression.workers = background.workers.threads.get(),
         compression.job_timeout_seconds = background.workers.job_timeout_seconds,
+        websocket = websocket.name(),
         upstream.anthropic = %upstreams.anthropic,
         upstream.openai = %upstreams.openai,
         upstream.allowed = %upstreams.allowed,

@@ -52,8 +52,25 @@ pub(crate) trait Dialect: Grammar {
     }
     /// Whose it is.
     fn provider(&self) -> Provider;
+    /// How its messages on a WebSocket are known, if it is spoken there.
+    fn message_types(&self) -> Option<&'static MessageTypes> {
+        None
+    }
     /// The use of the cache that a JSON document of the response (the whole of it, or one event's data) states.
     fn usage(&self, document: &Value) -> Option<CacheUsage>;
+}
+
+/// The types of a dialect's messages on a WebSocket.
+#[derive(Debug)]
+pub(crate) struct MessageTypes {
+    /// The client's that is a request: the same document as over HTTP, with its type.
+    pub(crate) request: &'static str,
+    /// The provider's that begins a response.
+    pub(crate) begun: &'static str,
+    /// The provider's that end one.
+    pub(crate) ended: &'static [&'static str],
+    /// The provider's that says why there is none, or why it ended.
+    pub(crate) error: &'static str,
 }
 
 /// Every dialect.
@@ -121,6 +138,12 @@ impl Endpoint {
     /// Whether the provider bills its requests. What is only counted saves nothing, and counts nowhere.
     pub(crate) fn is_billed(&self) -> bool {
         self.purpose != Purpose::Count
+    }
+
+    /// How requests to it on a WebSocket are known, if it takes any.
+    pub(crate) fn message_types(&self) -> Option<&'static MessageTypes> {
+        let types = self.dialect.message_types()?;
+        (self.purpose == Purpose::Turn).then_some(types)
     }
 
     /// Its path without `/v1`.

@@ -7,8 +7,8 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::{
-    Dialect, OPENAI_MARKERS, Provider, Purpose, automatic_life, count, is_from_code, tool_texts,
-    user_texts,
+    Dialect, MessageTypes, OPENAI_MARKERS, Provider, Purpose, automatic_life, count, is_from_code,
+    tool_texts, user_texts,
 };
 use crate::scan::{
     CacheLife, Call, Grammar, MIN_TOOL_BYTES, ParsedMessage, Part, RawMessage, Text, member,
@@ -122,6 +122,20 @@ impl Dialect for Responses {
 
     fn provider(&self) -> Provider {
         Provider::OpenAi
+    }
+
+    fn message_types(&self) -> Option<&'static MessageTypes> {
+        Some(&MessageTypes {
+            request: "response.create",
+            begun: "response.created",
+            ended: &[
+                "response.completed",
+                "response.incomplete",
+                "response.failed",
+                "response.cancelled",
+            ],
+            error: "error",
+        })
     }
 
     fn usage(&self, document: &Value) -> Option<CacheUsage> {

@@ -130,9 +130,7 @@ async fn read_at_most(
             return Err(BodyError::TooLarge);
         }
         if length > whole.capacity() {
-            // Who announces much and sends little holds little.
-            let bound = settings::FIRST_BODY_BUFFER.max(whole.len().saturating_mul(GROWTH));
-            let capacity = announced.min(bound).max(length);
+            let capacity = capacity_for(length, whole.len(), announced);
             if memory.grow(capacity - whole.capacity()).is_err() {
                 let read = memory.held_by(whole);
                 return Ok(Read::Beginning([read, data].into()));
@@ -145,6 +143,13 @@ async fn read_at_most(
         whole.extend_from_slice(&data);
     }
     Ok(Read::Whole(memory.held_by(whole)))
+}
+
+/// How large a buffer is made that must hold `length` bytes, holds `read` of them, and will hold `announced`. Who announces much and sends
+/// little holds little.
+pub(super) fn capacity_for(length: usize, read: usize, announced: usize) -> usize {
+    let bound = settings::FIRST_BODY_BUFFER.max(read.saturating_mul(GROWTH));
+    announced.min(bound).max(length)
 }
 
 /// A body of which the beginning was read before.

@@ -45,6 +45,17 @@ pub(crate) fn over_budget(provider: Provider) -> Response<Body> {
     response
 }
 
+/// The response to a handshake for a WebSocket where these are refused: clients such as Codex then use HTTP.
+pub(crate) fn websocket_refused(provider: Provider) -> Response<Body> {
+    let message = "WebSockets are refused here (HEADROOM_WEBSOCKET): use HTTP";
+    let mut response = error(provider, StatusCode::UPGRADE_REQUIRED, message);
+    // RFC 9110, section 15.5.22.
+    let headers = response.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    response
+}
+
 /// The response to a request whose body could not be read within what the settings allow.
 pub(crate) fn body_error(provider: Provider, body: BodyError, rules: &Rules) -> Response<Body> {
     let (status, message) = match body {

@@ -87,7 +87,12 @@ impl RequestContext {
     }
 
     /// Plans what goes out for a body.
-    async fn plan(&self, endpoint: Endpoint, headers: &HeaderMap, received: &Bytes) -> Outgoing {
+    pub(super) async fn plan(
+        &self,
+        endpoint: Endpoint,
+        headers: &HeaderMap,
+        received: &Bytes,
+    ) -> Outgoing {
         if headers::asks_bypass(headers) {
             if endpoint.is_billed() {
                 let record =
@@ -145,19 +150,21 @@ impl RequestContext {
             let (final_response, callback) = Box::pin(retried).await;
             (response, on_outcome) = (final_response, Some(callback));
         }
-        if let Some(mut job) = job {
-            sent.decision = job.decision_by_now();
-            if sent.decision == Decision::Deferring {
-                self.count_when_it_ends(job);
-            }
-        }
+        sent.decision = self.decision(sent.decision, job);
         self.respond(response, on_outcome, &sent)
     }
 
-    /// Counts a request whose job is still on its way under what becomes of it.
-    fn count_when_it_ends(&self, job: PendingJob) {
-        let app = self.app.clone();
-        self.spawn_in_background(async move { app.counts.job_ended(job.decision().await) });
+    /// What was done with a request: this, or what is known of its job by now. A job that is still on its way is counted when it ends.
+    pub(super) fn decision(&self, decision: Decision, job: Option<PendingJob>) -> Decision {
+        let Some(mut job) = job else {
+            return decision;
+        };
+        let decision = job.decision_by_now();
+        if decision == Decision::Deferring {
+            let app = self.app.clone();
+            self.spawn_in_background(async move { app.counts.job_ended(job.decision().await) });
+        }
+        decision
     }
 
     /// Sends a body to the provider.

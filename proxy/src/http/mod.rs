@@ -19,7 +19,7 @@ mod server;
 mod settings;
 mod settle_plan;
 mod thinking_retry;
-mod websocket;
+pub(crate) mod websocket;
 mod wire_body;
 
 pub(crate) use self::server::serve;

@@ -14,6 +14,7 @@ use crate::dialect::{Endpoint, Provider};
 use crate::http::body::BodyError;
 use crate::http::headers::{self, RequestId};
 use crate::http::websocket::Upgrade;
+use crate::http::websocket::mode::WebSocketMode;
 use crate::http::{body, errors};
 use crate::metrics::{Decision, TextBytes};
 use crate::plan::splice::Rope;
@@ -56,7 +57,7 @@ pub(crate) async fn relay(
     mut request: Request,
 ) -> Response<Body> {
     let id = RequestId::new();
-    let upgrade = Upgrade::take_from(&mut request);
+    let mut upgrade = Upgrade::take_from(&mut request);
     let (mut parts, body) = request.into_parts();
     let span = tracing::info_span!("request", %id, path = parts.uri.path());
     let provider = Provider::of(endpoint, parts.uri.path(), &parts.headers);
@@ -70,10 +71,17 @@ pub(crate) async fn relay(
             return id.set_on(span.in_scope(|| errors::not_allowed(provider, &refused)));
         }
     };
-    headers::make_outgoing(&mut parts.headers, app.rules.separation.tenant_header());
-    if upgrade.is_some() && endpoint.is_some() {
-        span.in_scope(warn_of_websocket);
+    if let (Some(upgrade), Some(endpoint)) = (&mut upgrade, endpoint) {
+        let compresses = match app.rules.websocket {
+            WebSocketMode::Compress => upgrade.compress(endpoint, &parts.headers),
+            WebSocketMode::Relay => false,
+            WebSocketMode::Refuse => return id.set_on(errors::websocket_refused(provider)),
+        };
+        if !compresses {
+            span.in_scope(warn_of_websocket);
+        }
     }
+    headers::make_outgoing(&mut parts.headers, app.rules.separation.tenant_header());
     if let Some(upgrade) = &upgrade {
         upgrade.add_to(&mut parts.headers);
     }
@@ -116,6 +124,6 @@ pub(crate) async fn relay(
 
 fn warn_of_websocket() {
     tracing::warn!(
-        "a client asks on a WebSocket, where nothing is compressed: have it speak HTTP (Codex: supports_websockets=false in its model_providers entry)"
+        "a client asks on a WebSocket that is relayed, where nothing is compressed (HEADROOM_WEBSOCKET=compress compresses Codex's)"
     );
 }

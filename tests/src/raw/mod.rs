@@ -1,5 +1,6 @@
 //! Either end of a connection by hand, for what no HTTP library would write or let through.
 
+pub mod frames;
 mod message;
 mod provider;
 mod socket;

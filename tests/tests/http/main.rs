@@ -19,3 +19,4 @@ mod streaming;
 mod tls_upstream;
 mod upstream_proxy;
 mod websocket;
+mod websocket_requests;

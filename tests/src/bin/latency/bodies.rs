@@ -93,9 +93,9 @@ impl Texts {
                 break;
             }
             let text = self.text(turn, size, task == Task::Half && turn % 2 == 0);
-            let path = format!("/srv/app/src/part_{turn}.rs");
+            let command = format!("./report {turn}");
             left = left.saturating_sub(CALL + Value::from(text.as_str()).to_string().len());
-            session = session.tool("Read", &json!({"file_path": path}), &text);
+            session = session.tool("Bash", &json!({"command": command}), &text);
         }
         let before = session.body().bytes;
         let session = session
@@ -160,8 +160,8 @@ fn put(bytes: &mut [u8], at: usize, number: usize) {
 fn has_form(text: &str) -> bool {
     let block = Source {
         text,
-        tool: Some("Read"),
-        input: None,
+        tool: Some("Bash"),
+        input: Some(r#"{"command":"./report 1"}"#),
     };
     compress(block, &Earlier::default()).is_ok()
 }

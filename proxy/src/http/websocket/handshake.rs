@@ -1,19 +1,19 @@
-//! Relays a `WebSocket`: its handshake to the provider and back, and then the bytes of both sides.
+//! The handshake of a `WebSocket`: passed to the provider and back, but for extensions, with which its frames could not be read.
 
-use std::io;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
-use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderValue, Method, Response, header};
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, split};
 
+use super::relay;
+use super::requests::Requests;
+use super::responses::Responses;
 use crate::app::App;
+use crate::dialect::{Endpoint, MessageTypes};
 use crate::header_list::items;
 use crate::http::headers;
-use crate::http::settings;
 use crate::upstream::ResponseBody;
 
 /// A client's request to upgrade its connection to a WebSocket.
@@ -22,6 +22,8 @@ pub(crate) struct Upgrade {
     client: OnUpgrade,
     /// The `Upgrade` header as the client wrote it.
     protocol: HeaderValue,
+    /// Where the requests on it are to be compressed: to where they go, how they are known, and the client's headers.
+    requests: Option<(Endpoint, &'static MessageTypes, HeaderMap)>,
 }
 
 impl Upgrade {
@@ -33,19 +35,36 @@ impl Upgrade {
         }
         // Only an HTTP/1.1 connection can be upgraded, and only there does the server put this.
         let client = request.extensions_mut().remove::<OnUpgrade>()?;
-        Some(Self { client, protocol })
+        Some(Self {
+            client,
+            protocol,
+            requests: None,
+        })
+    }
+
+    /// Has the requests on it compressed, if the endpoint takes requests on WebSockets; says whether it does. `headers` are the client's.
+    pub(crate) fn compress(&mut self, endpoint: Endpoint, headers: &HeaderMap) -> bool {
+        self.requests = endpoint.message_types().map(|types| {
+            let mut headers = headers.clone();
+            // It would be the handshake's own.
+            headers.remove(header::CONTENT_ENCODING);
+            (endpoint, types, headers)
+        });
+        self.requests.is_some()
     }
 
     /// Adds the upgrade to the headers that go to the provider.
     pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
         set_upgrade(headers, self.protocol.clone());
+        if self.requests.is_some() {
+            headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+        }
     }
 
-    /// Passes the provider's 101 response on and relays what follows until both sides have ended, one of them breaks, or the proxy stops.
-    /// `None` where the response upgrades to something else.
+    /// Passes the provider's 101 response on and joins both sides. `None` where the response upgrades to something else.
     pub(crate) fn accept(
         self,
-        app: &App,
+        app: &Arc<App>,
         response: Response<ResponseBody>,
     ) -> Option<Response<Body>> {
         let (mut parts, _no_body) = response.into_parts();
@@ -53,10 +72,24 @@ impl Upgrade {
         let provider = parts.extensions.remove::<OnUpgrade>()?;
         headers::end_to_end(&mut parts.headers);
         set_upgrade(&mut parts.headers, protocol);
-        let stream = app.streams.token();
+        let has_extension = parts.headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS);
+        if has_extension && self.requests.is_some() {
+            tracing::warn!(
+                "the provider uses a WebSocket extension that it was not asked for: the connection is relayed, and nothing on it is compressed"
+            );
+        }
+        let requests = self.requests.filter(|_| !has_extension);
+        let requests = requests.map(|(endpoint, types, headers)| Requests {
+            app: Arc::clone(app),
+            endpoint,
+            types,
+            headers,
+            responses: Arc::new(Responses::default()),
+        });
+        let (stream, client) = (app.streams.token(), self.client);
         app.tasks.spawn(async move {
             let _stream = stream;
-            if let Err(error) = relay(self.client, provider).await {
+            if let Err(error) = relay::join(client, provider, requests).await {
                 tracing::debug!(%error, "a WebSocket ended early");
             }
         });
@@ -80,29 +113,4 @@ fn protocol(headers: &HeaderMap) -> Option<&HeaderValue> {
 fn set_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, protocol);
-}
-
-/// Copies bytes both ways. The end of one side is passed to the other, which may still send the rest of its own.
-async fn relay(client: OnUpgrade, provider: OnUpgrade) -> io::Result<()> {
-    let (client, provider) = tokio::try_join!(client, provider).map_err(io::Error::other)?;
-    let (from_client, to_client) = split(TokioIo::new(client));
-    let (from_provider, to_provider) = split(TokioIo::new(provider));
-    let up = std::pin::pin!(copy(from_client, to_provider));
-    let down = std::pin::pin!(copy(from_provider, to_client));
-    match select(up, down).await {
-        Either::Left((ended, down)) => {
-            ended?;
-            tokio::time::timeout(settings::HALF_CLOSED_TIMEOUT, down).await?
-        }
-        Either::Right((ended, up)) => {
-            ended?;
-            tokio::time::timeout(settings::HALF_CLOSED_TIMEOUT, up).await?
-        }
-    }
-}
-
-/// Copies bytes one way until their end, and passes the end on.
-async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
-    tokio::io::copy(&mut from, &mut to).await?;
-    to.shutdown().await
 }
