@@ -60,8 +60,8 @@ pub struct Settings {
     #[command(flatten)]
     pub upstreams: Upstreams,
 
-    /// What to do with WebSockets on which a client asks, as Codex does: compress the requests on them, relay them byte for byte, or
-    /// refuse them, so that the client uses HTTP.
+    /// What to do with a WebSocket on which a client asks, as Codex does: compress the requests on it, relay it byte for byte, or refuse
+    /// it, so that the client uses HTTP.
     #[arg(long, env = "HEADROOM_WEBSOCKET", value_name = "HEADROOM_WEBSOCKET", default_value = "compress", value_parser = WebSocketMode::from_str)]
     pub websocket: WebSocketMode,
 

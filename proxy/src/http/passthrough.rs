@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
@@ -71,15 +71,10 @@ pub(crate) async fn relay(
             return id.set_on(span.in_scope(|| errors::not_allowed(provider, &refused)));
         }
     };
-    if let (Some(upgrade), Some(endpoint)) = (&mut upgrade, endpoint) {
-        let compresses = match app.rules.websocket {
-            WebSocketMode::Compress => upgrade.compress(endpoint, &parts.headers),
-            WebSocketMode::Relay => false,
-            WebSocketMode::Refuse => return id.set_on(errors::websocket_refused(provider)),
-        };
-        if !compresses {
-            span.in_scope(warn_of_websocket);
-        }
+    let headers = &parts.headers;
+    let apply = || apply_mode(app.rules.websocket, upgrade.as_mut()?, endpoint?, headers);
+    if let Some(refused) = span.in_scope(apply) {
+        return id.set_on(refused);
     }
     headers::make_outgoing(&mut parts.headers, app.rules.separation.tenant_header());
     if let Some(upgrade) = &upgrade {
@@ -120,6 +115,26 @@ pub(crate) async fn relay(
             None => span.in_scope(|| errors::upstream_error(provider, &error)),
         },
     })
+}
+
+/// Does what is set with a WebSocket to an endpoint; gives the response that refuses it.
+fn apply_mode(
+    mode: WebSocketMode,
+    upgrade: &mut Upgrade,
+    endpoint: Endpoint,
+    headers: &HeaderMap,
+) -> Option<Response<Body>> {
+    let compresses = match mode {
+        WebSocketMode::Compress => upgrade.compress(endpoint, headers),
+        WebSocketMode::Relay => false,
+        WebSocketMode::Refuse => {
+            return Some(errors::websocket_refused(endpoint.dialect.provider()));
+        }
+    };
+    if !compresses {
+        warn_of_websocket();
+    }
+    None
 }
 
 fn warn_of_websocket() {

@@ -42,7 +42,7 @@ impl Upgrade {
         })
     }
 
-    /// Has the requests on it compressed, if the endpoint takes requests on WebSockets; says whether it does. `headers` are the client's.
+    /// Has the requests on it compressed, if the endpoint takes any on a WebSocket; says whether it does. `headers` are the client's.
     pub(crate) fn compress(&mut self, endpoint: Endpoint, headers: &HeaderMap) -> bool {
         self.requests = endpoint.message_types().map(|types| {
             let mut headers = headers.clone();

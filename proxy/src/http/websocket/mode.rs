@@ -1,4 +1,4 @@
-//! The setting of what is done with WebSockets.
+//! The setting of what is done with a WebSocket.
 
 use std::str::FromStr;
 
