@@ -5,7 +5,7 @@ use crate::compress::lookup::Line;
 use crate::compress::{Earlier, OPENING};
 
 /// What a reference from one read of a file to another must replace: few lines among others are mostly those that an agent is about to edit.
-const MIN_READ_BYTES: usize = 3_000;
+const MIN_READ_BYTES: usize = 5_000;
 
 /// What stands in lines that report a failure. An agent needs them where it meets them.
 const FAILURES: [&str; 10] = [
