@@ -164,10 +164,7 @@ impl Lines {
                 }
             }
         }
-        // What a file holds gets no forms of logs.
-        if !context.call.reads_file
-            && let Some(in_log) = log::hidden(&lines, deadline)
-        {
+        if let Some(in_log) = log::hidden(&lines, deadline) {
             for (hidden, in_log) in hidden.iter_mut().zip(in_log) {
                 *hidden |= in_log;
             }

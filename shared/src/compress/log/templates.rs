@@ -26,9 +26,7 @@ pub(in crate::compress) struct Templates;
 impl Compressor for Templates {
     fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
         let lines = lines(text);
-        if context.call.reads_file
-            || !times::is_form(text) && !is_log(&lines, context.earlier.deadline)
-        {
+        if !times::is_form(text) && !is_log(&lines, context.earlier.deadline) {
             return None;
         }
         let kinds = Kinds::of(&lines, MAX_KINDS, context.earlier.deadline);

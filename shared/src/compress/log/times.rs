@@ -23,7 +23,7 @@ pub(super) fn is_form(text: &str) -> bool {
 impl Compressor for Times {
     fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
         let lines = lines(text);
-        if context.call.reads_file || !is_log(&lines, context.earlier.deadline) {
+        if !is_log(&lines, context.earlier.deadline) {
             return None;
         }
         let mut body = String::with_capacity(text.len());

@@ -195,7 +195,7 @@ fn lines_of_a_numbered_file_are_named_by_their_numbers_behind_what_is_around_it(
             .map(|(n, line)| format!("{:6}\t{line}\n", n + 1))
             .collect::<String>()
     };
-    let read = numbered(20, 220);
+    let read = numbered(20, 320);
     for first in [
         under_codex(1, &read),
         format!("Here is the file:\n{read}"),
@@ -203,9 +203,9 @@ fn lines_of_a_numbered_file_are_named_by_their_numbers_behind_what_is_around_it(
     ] {
         let mut earlier = Earlier::default();
         earlier.push(source(&first));
-        let second = under_codex(2, &numbered(60, 250));
+        let second = under_codex(2, &numbered(60, 350));
         let form = compress(source(&second), &earlier).unwrap();
-        assert!(form.contains("[lines 60-220 of Bash ./report: "), "{form}");
+        assert!(form.contains("[lines 60-320 of Bash ./report: "), "{form}");
         assert_eq!(expand(&form, &earlier).unwrap(), second);
     }
 }
