@@ -31,6 +31,10 @@ use crate::table::Tally;
 /// The first words of a session, and those that resume it.
 const PROMPTS: [&str; 2] = ["Look around.", "And what else?"];
 
+/// What is saved of files that are read again after an edit, in percent of their bytes: fewer than 5,000 bytes on one side of the edit stay as
+/// they are (docs/forms.md).
+const MIN_READ_AGAIN: f64 = 85.0;
+
 #[test]
 #[ignore = "installs the programs from PyPI: scripts/real-clients"]
 fn the_programs_can_be_had() {
@@ -44,7 +48,7 @@ async fn claude_code_on_a_model_that_does_not_bind_thinking() {
     let session = play("Claude Code, Sonnet 4.5", client).await;
     let json = session.results.iter().filter(|result| result.kind == JSON);
     let mut missed: Vec<String> = json.filter_map(more_than_without_trailer).collect();
-    missed.extend(less_saved(&session, READ_AGAIN, 90.0));
+    missed.extend(less_saved(&session, READ_AGAIN, MIN_READ_AGAIN));
     missed.extend(less_saved(&session, ALL, 20.0));
     assert_eq!(missed, [""; 0]);
 }
@@ -54,7 +58,7 @@ async fn claude_code_on_a_model_that_does_not_bind_thinking() {
 async fn claude_code_on_a_model_that_binds_thinking() {
     let client = Client::Claude("claude-opus-5-5");
     let session = play("Claude Code, Opus 5.5", client).await;
-    let again = less_saved(&session, READ_AGAIN, 90.0);
+    let again = less_saved(&session, READ_AGAIN, MIN_READ_AGAIN);
     let missed: Vec<String> = again
         .into_iter()
         .chain(less_saved(&session, ALL, 20.0))

@@ -104,8 +104,13 @@ async fn recorded_as_clients_send_them() {
     assert_eq!(total.landed, 0, "nothing lands on a warm prefix");
     assert!(total.entered > 100, "new blocks are compressed: {total:?}");
     assert!(
-        total.bytes_sent * 100 < total.bytes_in * 90,
-        "a tenth of all bytes is saved: {total:?}"
+        total.bill < total.direct * 0.925,
+        "the provider's bill is smaller by a thirteenth: {total:?}"
+    );
+    // Parts of files that are read again stay where they are, for the edit that follows (docs/forms.md).
+    assert!(
+        total.bytes_sent * 1000 < total.bytes_in * 925,
+        "and so are the bytes: {total:?}"
     );
 }
 
