@@ -53,10 +53,7 @@ pub(super) fn with_forms(
     let Some(text) = Rope::with_forms(&body.bytes, scan, forms) else {
         return Outgoing::with_unchanged_text(received, body.bytes.len());
     };
-    let bytes = TextBytes {
-        received: body.bytes.len(),
-        sent: text.len(),
-    };
+    let bytes = text_bytes(body, &text);
     let wire = wire.unwrap_or_else(|| WireBody::of_text(app, text, body.coding));
     Outgoing::spliced(wire, bytes)
 }
@@ -68,11 +65,16 @@ pub(super) fn dropping_thinking(
     drop_block: (Range<usize>, Bytes),
 ) -> Outgoing {
     let text = Rope::splice(&body.bytes, [drop_block]);
-    let bytes = TextBytes {
+    let bytes = text_bytes(body, &text);
+    Outgoing::dropping_thinking(WireBody::of_text(app, text, body.coding), bytes)
+}
+
+/// The lengths of a body's text, of which this goes out.
+fn text_bytes(body: &ScannableBody, text: &Rope) -> TextBytes {
+    TextBytes {
         received: body.bytes.len(),
         sent: text.len(),
-    };
-    Outgoing::dropping_thinking(WireBody::of_text(app, text, body.coding), bytes)
+    }
 }
 
 /// Stores what must be in the store before a request goes out.

@@ -37,7 +37,7 @@ impl WireBody {
     }
 
     /// This text in this coding; `None` where that takes longer than new blocks may take to be compressed, or more memory than is left.
-    pub(crate) fn encoded(app: &App, text: &Rope, coding: Coding) -> Option<Self> {
+    fn encoded(app: &App, text: &Rope, coding: Coding) -> Option<Self> {
         let deadline = Instant::now() + app.rules.entry_budget;
         let limits = (deadline, &app.memory);
         let body = beside_other_tasks(text.len(), || encoded(text, coding, limits));

@@ -91,9 +91,11 @@ pub(crate) fn payload<'a>(
     let mut blocks = Blocks::new(body, scan);
     let blocks = in_sight.filter_map(|index| {
         let mut block = blocks.with_call(index, EscapedText::new)?;
-        let calls = known_calls..scan.calls_before(block.place.message as usize);
-        known_calls = calls.end;
-        block.calls = long_calls(body, scan, calls).collect();
+        if scan.references {
+            let calls = known_calls..scan.calls_before(block.place.message as usize);
+            known_calls = calls.end;
+            block.calls = long_calls(body, scan, calls).collect();
+        }
         Some(block)
     });
     Some(Payload {

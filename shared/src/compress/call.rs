@@ -88,7 +88,7 @@ impl Call {
                 Some(shown) => format!("{tool_name} {shown}"),
                 None => tool_name,
             },
-            reads_part: arguments.name_a_part()
+            reads_part: arguments.names_a_part()
                 || script.as_deref().is_some_and(command::prints_part),
             reads_file: file.is_some()
                 && (script.is_some() || READ_TOOLS.contains(&plain_name.as_str())),
@@ -144,7 +144,7 @@ impl Arguments {
         }
     }
 
-    fn name_a_part(&self) -> bool {
+    fn names_a_part(&self) -> bool {
         let parts = [
             &self.offset,
             &self.limit,

@@ -21,3 +21,16 @@ pub(super) fn each_line(text: &str) -> impl Iterator<Item = &str> {
         Some(end.map_or(rest, |end| &rest[..end]))
     })
 }
+
+/// Appends these lines, each with its break.
+pub(super) fn push_lines(text: &mut String, lines: &[&str]) {
+    for line in lines {
+        push_line(text, &[line]);
+    }
+}
+
+/// Appends a line of these parts, with its break.
+pub(super) fn push_line(text: &mut String, parts: &[&str]) {
+    text.extend(parts.iter().copied());
+    text.push('\n');
+}

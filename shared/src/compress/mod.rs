@@ -44,7 +44,7 @@ pub use deadline::Deadline;
 pub use earlier::Earlier;
 
 use call::Call;
-use lines::{each_line, lines};
+use lines::{each_line, lines, push_line, push_lines};
 use size::Costed;
 use within::form_of_wrapped;
 use wrapper::{StringsForm, WrappedForm};
@@ -57,6 +57,9 @@ const OPENING: &str = "[headroom: ";
 
 /// At least as many headers as any plan can make.
 const MAX_HEADERS: usize = 8;
+
+/// More than any form of ours expands to: stops a damaged one.
+const MAX_EXPANDED_BYTES: usize = 1 << 30;
 
 /// Compressors in the order in which they are applied.
 type Plan = &'static [&'static dyn Compressor];

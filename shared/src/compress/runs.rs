@@ -6,7 +6,10 @@ use std::ops::Range;
 use super::references::is_mark;
 use super::size::without_numbers;
 use super::tokens::{Tokens, estimate};
-use super::{Compressor, Context, Deadline, Earlier, OPENING, lines, with_header};
+use super::{
+    Compressor, Context, Deadline, Earlier, MAX_EXPANDED_BYTES, OPENING, each_line, lines,
+    push_line, push_lines, with_header,
+};
 
 const HEADER: &str = "\"[×N] line\" = N such lines; \"[×N] a‹›b\" = N lines a…b, and the next N lines are what stands at ‹›";
 
@@ -25,9 +28,6 @@ const TEMPLATE_BYTES: usize = 14;
 
 /// What a run must save.
 const MIN_GAIN: Tokens = Tokens::whole(6);
-
-/// More than any form of ours expands to: stops a damaged count.
-const MAX_EXPANDED_BYTES: usize = 1 << 30;
 
 pub(super) struct Runs;
 
@@ -59,10 +59,10 @@ impl Compressor for Runs {
             return None;
         }
         let mut text = String::with_capacity(body.len());
-        let mut lines = body.split('\n');
+        let mut lines = each_line(body);
         while let Some(line) = lines.next() {
             let Some(mark) = line.strip_prefix(MARK) else {
-                push_lines(&mut text, &[line]);
+                push_line(&mut text, &[line]);
                 continue;
             };
             let (count, template) = mark.split_once("] ")?;
@@ -73,9 +73,9 @@ impl Compressor for Runs {
             for _ in 0..count {
                 match template.split_once(FIELD) {
                     Some((prefix, suffix)) => {
-                        push_lines(&mut text, &[&[prefix, lines.next()?, suffix].concat()]);
+                        push_line(&mut text, &[prefix, lines.next()?, suffix]);
                     }
-                    None => push_lines(&mut text, &[template]),
+                    None => push_line(&mut text, &[template]),
                 }
             }
         }
@@ -137,7 +137,7 @@ impl Run {
         let (start, end) = (&first[..prefix], &first[first.len() - suffix..]);
         let _ = writeln!(body, "{MARK}{count}] {start}{FIELD}{end}");
         for line in lines {
-            push_lines(body, &[&line[prefix..line.len() - suffix]]);
+            push_line(body, &[&line[prefix..line.len() - suffix]]);
         }
     }
 }
@@ -253,13 +253,6 @@ fn says_enough(line: &str, shared: Shared) -> bool {
         .filter(|byte| !byte.is_ascii_whitespace())
         .nth(MIN_SHARED_BYTES - 1)
         .is_some()
-}
-
-fn push_lines(text: &mut String, lines: &[&str]) {
-    for line in lines {
-        text.push_str(line);
-        text.push('\n');
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The estimated cost of a text in tokens, and whether a form is enough cheaper than its original.
 //!
-//! Providers bill tokens, so forms are compared by an estimate of those ([`tokens`](super::tokens)). A number before each line costs more than
-//! `o200k_base` makes of it: 2.4 tokens a line as `12→`, 3.9 where it is padded with spaces, as `    12→` (measured on source read by agents,
-//! with the tokenizer of Claude's newest models). So the number that is written in one digit counts as much as one in four.
+//! Providers bill tokens, so forms are compared by an estimate of those ([`tokens`](super::tokens)). A number before each line costs more
+//! than `o200k_base` makes of it: 2.4 tokens a line as `12→`, 3.9 where it is padded with spaces, as `    12→` (measured on source read by
+//! agents, with the tokenizer of Claude's newest models). So the number that is written in one digit counts as much as one in four.
 
 use std::borrow::Cow;
 

@@ -5,7 +5,9 @@ use std::fmt::Write;
 
 use super::kinds::{CLOSE, Kinds, OPEN};
 use super::{is_log, times};
-use crate::compress::{Compressor, Context, Earlier, each_line, lines, with_header};
+use crate::compress::{
+    Compressor, Context, Earlier, MAX_EXPANDED_BYTES, each_line, lines, push_line, with_header,
+};
 
 const BEFORE: &str = "log lines of a kind shortened: \"‹A› a ‹b› c\" is the line \"a b c\" and names its kind, then \"A d\" is the line \"a d c\"";
 const NUMBERED: &str =
@@ -13,9 +15,6 @@ const NUMBERED: &str =
 const AFTER: &str = "; \"= \" stands before a line that only looks like these";
 
 const OTHER: &str = "= ";
-
-/// More than any form of ours expands to: stops a damaged one.
-const MAX_EXPANDED_BYTES: usize = 1 << 30;
 
 /// Names of kinds: a letter or two.
 const LETTERS: usize = 26;
@@ -37,7 +36,7 @@ impl Compressor for Templates {
         for (at, line) in context.earlier.deadline.limit(lines.iter().enumerate()) {
             let Some((index, kind)) = kinds.kind_of(at) else {
                 let mark = if stands_as_it_is(line) { "" } else { OTHER };
-                body.extend([mark, line, "\n"]);
+                push_line(&mut body, &[mark, line]);
                 continue;
             };
             let next = named.len();

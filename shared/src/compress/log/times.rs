@@ -2,7 +2,9 @@
 
 use super::is_log;
 use super::stamp::{self, Stamp};
-use crate::compress::{Compressor, Context, Earlier, OPENING, each_line, lines, with_header};
+use crate::compress::{
+    Compressor, Context, Earlier, OPENING, each_line, lines, push_line, with_header,
+};
 
 const HEADER: &str = "log times shortened: \"# x\" is how lines below begin; a number before a line is the end of its time, from where it differs from the time above (\" = the same time); \"= \" stands before a line written whole";
 
@@ -130,13 +132,6 @@ impl<'a> Head<'a> {
 fn stands_as_it_is(line: &str) -> bool {
     let like_a_time = line.starts_with(|c: char| c.is_ascii_digit()) || line.starts_with(SAME);
     !like_a_time && !line.starts_with(HEADING) && !line.starts_with(OTHER)
-}
-
-fn push_line(text: &mut String, parts: &[&str]) {
-    for part in parts {
-        text.push_str(part);
-    }
-    text.push('\n');
 }
 
 #[cfg(test)]

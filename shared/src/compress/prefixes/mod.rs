@@ -15,7 +15,9 @@ use std::collections::HashMap;
 use super::references::is_mark;
 use super::size::without_numbers;
 use super::tokens::{Tokens, estimate};
-use super::{Compressor, Context, Deadline, Earlier, OPENING, each_line, with_header};
+use super::{
+    Compressor, Context, Deadline, Earlier, MAX_EXPANDED_BYTES, OPENING, each_line, with_header,
+};
 use paths::{beginnings, paths};
 
 /// The signs, of which a text must not have those that are used.
@@ -29,9 +31,6 @@ const SIGN: Tokens = Tokens::whole(1);
 
 /// What a beginning must save beyond being said once.
 const MIN_GAIN: Tokens = Tokens::whole(12);
-
-/// More than any form of ours expands to: stops a damaged one.
-const MAX_EXPANDED_BYTES: usize = 1 << 30;
 
 pub(super) struct Prefixes;
 
@@ -72,9 +71,7 @@ pub(super) struct Found<'a>(Vec<(char, &'a str)>);
 impl<'a> Found<'a> {
     /// Those of a text, if it has any.
     pub(super) fn of(text: &'a str, context: Context<'_>) -> Option<Self> {
-        let is_of_files =
-            context.call.reads_file || is_difference(text) || without_numbers(text).is_some();
-        if is_of_files {
+        if context.call.reads_file || is_difference(text) {
             return None;
         }
         let deadline = context.earlier.deadline;
@@ -86,7 +83,9 @@ impl<'a> Found<'a> {
             };
             found.0.push((sign, best));
         }
-        (!found.0.is_empty()).then_some(found)
+        let is_found = !found.0.is_empty();
+        // A pass over the text, so it is looked at last.
+        (is_found && without_numbers(text).is_none()).then_some(found)
     }
 
     /// The beginning that saves most in what the ones before leave.

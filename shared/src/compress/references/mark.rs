@@ -1,9 +1,9 @@
 //! The line that stands for lines of an earlier block: which lines, of which tool call, and their first words.
 
 use super::window::WINDOW;
-use crate::compress::Earlier;
 use crate::compress::call::one_line;
 use crate::compress::earlier::LineNames;
+use crate::compress::{Earlier, push_line};
 
 const NUMBERS: &str = "[lines ";
 const LAST: &str = "[last ";
@@ -69,8 +69,7 @@ pub(super) fn write_lines(text: &mut String, mark: &str, earlier: &Earlier) -> O
     };
     let block = earlier.block(earlier.named(name)?)?;
     for line in block.named_lines(names)? {
-        text.push_str(line);
-        text.push('\n');
+        push_line(text, &[line]);
     }
     Some(())
 }

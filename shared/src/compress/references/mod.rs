@@ -13,7 +13,7 @@ use super::lookup::Line;
 use super::search::is_search;
 use super::size::{LINE_BREAK, cost};
 use super::tokens::Tokens;
-use super::{Compressor, Context, Earlier, each_line, lines, with_header};
+use super::{Compressor, Context, Earlier, each_line, lines, push_line, push_lines, with_header};
 use mark::write_lines;
 use target::Target;
 
@@ -45,18 +45,11 @@ impl Compressor for References {
         let mut body = String::new();
         let mut at = 0;
         for reference in found {
-            for line in &lines[at..reference.at] {
-                body.push_str(line);
-                body.push('\n');
-            }
-            body.push_str(&reference.mark(&lines, earlier)?);
-            body.push('\n');
+            push_lines(&mut body, &lines[at..reference.at]);
+            push_line(&mut body, &[&reference.mark(&lines, earlier)?]);
             at = reference.lines().end;
         }
-        for line in &lines[at..] {
-            body.push_str(line);
-            body.push('\n');
-        }
+        push_lines(&mut body, &lines[at..]);
         body.pop();
         Some(with_header(HEADER, &body))
     }
@@ -70,8 +63,7 @@ impl Compressor for References {
             if is_mark(line) {
                 write_lines(&mut text, line, earlier)?;
             } else {
-                text.push_str(line);
-                text.push('\n');
+                push_line(&mut text, &[line]);
             }
         }
         text.pop();

@@ -4,7 +4,8 @@ use crate::compress::call::Call;
 use crate::compress::lookup::Line;
 use crate::compress::{Earlier, OPENING};
 
-/// What a reference from one read of a file to another must replace: few lines among others are mostly those that an agent is about to edit.
+/// What a reference from one read of a file to another must replace: few lines among others are mostly those that an agent is about to
+/// edit.
 const MIN_READ_BYTES: usize = 5_000;
 
 /// What stands in lines that report a failure. An agent needs them where it meets them.

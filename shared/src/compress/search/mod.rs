@@ -3,7 +3,7 @@
 
 mod paths;
 
-use super::{Compressor, Context, Deadline, Earlier, each_line, with_header};
+use super::{Compressor, Context, Deadline, Earlier, each_line, push_line, with_header};
 use paths::Paths;
 
 const BEFORE: &str = "search results by file, \"# path\"";
@@ -28,15 +28,15 @@ impl Compressor for Search {
                 Some((path, rest)) => {
                     found += 1;
                     if path != current {
-                        push_line(&mut body, HEADING, &path[below.len()..]);
+                        push_line(&mut body, &[HEADING, &path[below.len()..]]);
                         current = path;
                     }
-                    push_line(&mut body, "", rest);
+                    push_line(&mut body, &[rest]);
                 }
-                None if stands_as_it_is(line) => push_line(&mut body, "", line),
+                None if stands_as_it_is(line) => push_line(&mut body, &[line]),
                 None => {
                     has_others = true;
-                    push_line(&mut body, OTHER, line);
+                    push_line(&mut body, &[OTHER, line]);
                 }
             }
         }
@@ -63,8 +63,8 @@ impl Compressor for Search {
                 continue;
             }
             match line.strip_prefix(OTHER) {
-                Some(other) => push_line(&mut text, "", other),
-                None if stands_as_it_is(line) => push_line(&mut text, "", line),
+                Some(other) => push_line(&mut text, &[other]),
+                None if stands_as_it_is(line) => push_line(&mut text, &[line]),
                 None => {
                     // A result without a number is `path:text`, and so begins with its colon.
                     let separator = line.chars().find(|c| !c.is_ascii_digit())?;
@@ -76,7 +76,7 @@ impl Compressor for Search {
                     if !line.starts_with(':') {
                         text.push(separator);
                     }
-                    push_line(&mut text, "", line);
+                    push_line(&mut text, &[line]);
                 }
             }
         }
@@ -100,12 +100,6 @@ pub(super) fn is_search(text: &str, deadline: Deadline) -> bool {
 fn stands_as_it_is(line: &str) -> bool {
     let result = line.starts_with(|c: char| c.is_ascii_digit() || c == ':');
     !result && !line.starts_with(HEADING) && !line.starts_with(OTHER)
-}
-
-fn push_line(text: &mut String, mark: &str, line: &str) {
-    text.push_str(mark);
-    text.push_str(line);
-    text.push('\n');
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! What a byte costs by state and class.
 //!
-//! Got from recorded tool output (logs, tables, source, JSON, diffs, prose and more, 1.2 million tokens): each token of `o200k_base` is counted
-//! at its first byte, or at the second where the first is one sign or space before a word, and each number is the mean over all bytes of
-//! that class in that state. Kinds count by the 0.4th power of their tokens, so that those with much text do not decide alone; states that were
-//! hardly seen lean on the mean of the class.
+//! Got from recorded tool output (logs, tables, source, JSON, diffs, prose and more, 1.2 million tokens): each token of `o200k_base` is
+//! counted at its first byte, or at the second where the first is one sign or space before a word, and each number is the mean over all
+//! bytes of that class in that state. Kinds count by the 0.4th power of their tokens, so that those with much text do not decide alone;
+//! states that were hardly seen lean on the mean of the class.
 
 use super::states::{CONTINUATION, STATES};
 

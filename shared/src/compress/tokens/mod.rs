@@ -1,10 +1,10 @@
 //! An estimate of how many tokens a text has in `o200k_base`.
 //!
-//! A finite automaton reads the text byte by byte. Its state says what the text before a byte looks like to that vocabulary's pre-tokenizer,
-//! which splits a text into words with one sign before them, groups of three digits, runs of signs, of spaces and of line breaks: the kind
-//! of run, how long it is, and what stands before it. What a byte costs is the mean number of tokens that begin there, by state and class of
-//! byte ([`costs`]). No cost is negative, so a longer text never costs less than its beginning; and an estimate takes up where a line
-//! begins, so those of the lines of a text, each with its line break, add up to that of the text, but for empty lines and CRLF.
+//! A finite automaton reads the text byte by byte. Its state says what the text before a byte looks like to that vocabulary's
+//! pre-tokenizer, which splits a text into words with one sign before them, groups of three digits, runs of signs, of spaces and of line
+//! breaks: the kind of run, how long it is, and what stands before it. What a byte costs is the mean number of tokens that begin there, by
+//! state and class of byte ([`costs`]). No cost is negative, so a longer text never costs less than its beginning; and an estimate takes up
+//! where a line begins, so those of the lines of a text, each with its line break, add up to that of the text, but for empty lines and CRLF.
 
 mod costs;
 mod states;
