@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::earlier::Whole;
+use super::text::Text;
 use super::{Compressor, Context, Earlier, with_header};
 
 const SAME: &str = "the same text, word for word, as ";
@@ -11,13 +12,13 @@ const INSIDE: &str = "what is within ";
 pub(super) struct Duplicate;
 
 impl Compressor for Duplicate {
-    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
-        let (block, part) = match context.earlier.find_whole(text)? {
+    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
+        let (block, part) = match context.earlier.find_whole(text.whole)? {
             Whole::Block(block) => (block, ""),
             Whole::Inside { block, .. } => (block, INSIDE),
         };
         let name = context.earlier.name(block)?;
-        let (lines, bytes) = (text.split('\n').count(), text.len());
+        let (lines, bytes) = (text.lines.len(), text.whole.len());
         Some(with_header(
             &format!("{SAME}{part}{name}"),
             &format!("({lines} lines, {bytes} bytes)"),
@@ -64,13 +65,18 @@ mod tests {
             earlier: &earlier,
             call: &call,
         };
-        let form = Duplicate.compress("same\ntext", context).unwrap();
+        let form = Duplicate
+            .compress(&Text::new("same\ntext"), context)
+            .unwrap();
         assert!(form.contains(" as 2nd Bash ls ]]\n"), "{form}");
         let (header, body) = split_header(&form).unwrap();
         assert_eq!(
             Duplicate.expand(header, body, &earlier).unwrap(),
             "same\ntext"
         );
-        assert_eq!(Duplicate.compress("same\ntext\n", context), None);
+        assert_eq!(
+            Duplicate.compress(&Text::new("same\ntext\n"), context),
+            None
+        );
     }
 }

@@ -1,9 +1,10 @@
 //! The index of the earlier blocks of the same prefix, in which compressors look texts and lines up.
 
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::deadline::Deadline;
 use super::lookup::{Line, Lookup};
@@ -238,10 +239,8 @@ impl Block {
 }
 
 /// The hash of lines and texts: the same in every process. What is found by it is always compared.
-pub(super) fn hash(value: &(impl Hash + ?Sized)) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+pub(super) fn hash(text: &str) -> u64 {
+    xxh3_64(text.as_bytes())
 }
 
 #[cfg(test)]

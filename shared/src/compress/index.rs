@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::call::Call;
 use super::earlier::{Block, Earlier, hash};
+use super::line_numbers::strip;
+use super::lines::lines;
 use super::references::{self, Window};
-use super::size::{Costed, cost, without_numbers};
+use super::size::{Form, is_cheaper};
+use super::text::Text;
 use super::wrapper::{self, Wrapped};
-use super::{
-    Context, OPENING, Source, ansi, each_line, json, line_numbers, lines, log, prefixes, runs,
-    search,
-};
+use super::{Context, OPENING, Source, ansi, json, line_numbers, log, prefixes, runs, search};
 
 /// The lines of a block as a later block may refer to them.
 #[derive(Default)]
@@ -108,7 +108,7 @@ impl Earlier {
                 _ => as_read(&plain),
             };
             let mut numbered = false;
-            if let Some(taken_off) = without_numbers(&read) {
+            if let Some(taken_off) = strip(&lines(&read)).filter(is_cheaper) {
                 let number = taken_off.first.and_then(|first| i64::try_from(first).ok());
                 numbered = number.is_some();
                 // The header is the line before the first.
@@ -139,38 +139,39 @@ impl Lines {
     /// Those of a text, which may have the line numbers of a file.
     fn of(text: &str, numbered: bool, context: Context<'_>) -> Self {
         let deadline = context.earlier.deadline;
-        let lines = lines(text);
-        let starts = line_starts(&lines);
-        if search::is_search(text, deadline) {
+        let text = Text::new(text);
+        let lines = &text.lines;
+        let starts = line_starts(lines);
+        if search::is_search(&text, deadline) {
             return Self {
                 starts,
                 hidden: vec![true; lines.len()],
                 ..Self::default()
             };
         }
-        let mut windows = references::windows(&lines, deadline);
+        let mut windows = references::windows(lines, deadline);
         let mut hidden: Vec<bool> = lines.iter().map(|l| l.starts_with(OPENING)).collect();
-        for found in references::find(&lines, &windows, context) {
+        for found in references::find(lines, &windows, context) {
             hidden[found.lines()].fill(true);
         }
         // What a file holds is not searched for runs.
-        if !text.starts_with(OPENING) && !context.call.reads_file {
-            for run in runs::find(&lines, deadline) {
+        if !text.whole.starts_with(OPENING) && !context.call.reads_file {
+            for run in runs::find(lines, deadline) {
                 hidden[run.lines()].fill(true);
             }
-            if let Some(prefixes) = prefixes::Found::of(text, context) {
-                for (hidden, line) in hidden.iter_mut().zip(&lines) {
+            if let Some(prefixes) = prefixes::Found::of(&text, context) {
+                for (hidden, line) in hidden.iter_mut().zip(lines) {
                     *hidden |= prefixes.are_in(line);
                 }
             }
         }
-        if let Some(in_log) = log::hidden(&lines, deadline) {
+        if let Some(in_log) = log::hidden(lines, deadline) {
             for (hidden, in_log) in hidden.iter_mut().zip(in_log) {
                 *hidden |= in_log;
             }
         }
         let last = match numbered {
-            true => hide_unnumbered(&lines, &mut hidden),
+            true => hide_unnumbered(lines, &mut hidden),
             false => 0,
         };
         windows.retain(|window| !hidden[window.lines()].contains(&true));
@@ -220,20 +221,18 @@ fn as_read(text: &str) -> Cow<'_, str> {
 fn content_sent_unescaped(text: &str) -> Option<String> {
     let wrapped = Wrapped::split(text)?;
     let unescaped = wrapped.unescaped()?;
-    let form = match line_numbers::strip(&wrapped.inside) {
+    let form = match strip(&lines(&wrapped.inside)) {
         Some(stripped) => wrapped.with_form(&stripped.text),
         None => unescaped,
     };
-    let is_sent = Costed::new(form).is_worth_sending(&Costed::new(text));
+    let is_sent = Form::new(form).is_worth_sending(&Text::new(text));
     is_sent.then(|| wrapped.inside.into_owned())
 }
 
 /// Whether a text's lines can all be named by the numbers before them.
 fn is_numbered_throughout(text: &str) -> bool {
-    line_numbers::strip(text.trim_end()).is_some_and(|stripped| {
-        let breaks_off = each_line(&stripped.text).any(line_numbers::is_mark);
-        !breaks_off && cost(&stripped.text) < cost(text)
-    })
+    let stripped = strip(&lines(text.trim_end()));
+    stripped.is_some_and(|stripped| stripped.marks == 0 && is_cheaper(&stripped))
 }
 
 fn line_starts(lines: &[&str]) -> Vec<u32> {

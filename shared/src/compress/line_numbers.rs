@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use super::text::Text;
 use super::{Compressor, Context, Earlier, each_line, with_header};
 
 /// Separators between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
@@ -18,8 +19,8 @@ const UNNUMBERED: &str = "[unnumbered]";
 pub(super) struct LineNumbers;
 
 impl Compressor for LineNumbers {
-    fn compress(&self, text: &str, _: Context<'_>) -> Option<String> {
-        strip(text).map(|stripped| stripped.text)
+    fn compress(&self, text: &Text<'_>, _: Context<'_>) -> Option<String> {
+        text.stripped().map(|stripped| stripped.text.clone())
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
@@ -46,28 +47,40 @@ impl Compressor for LineNumbers {
 }
 
 /// A text without its line numbers.
+#[derive(Debug)]
 pub(super) struct Stripped {
     /// The text with its header.
     pub(super) text: String,
     /// The number of the line after the header; `None` if that line had none.
     pub(super) first: Option<u64>,
+    /// How many numbers were taken off.
+    pub(super) numbers: usize,
+    /// Whether they were padded.
+    pub(super) padded: bool,
+    /// How many marks were put in.
+    pub(super) marks: usize,
 }
 
-/// Takes the line numbers off, if the text has any.
-pub(super) fn strip(text: &str) -> Option<Stripped> {
-    let (style, first) = each_line(text).find_map(Style::of)?;
-    let mut body = String::with_capacity(text.len());
+/// Takes the line numbers off, if the text of these lines has any.
+pub(super) fn strip(lines: &[&str]) -> Option<Stripped> {
+    let (style, first) = lines.iter().copied().find_map(Style::of)?;
+    let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
+    let mut body = String::with_capacity(bytes);
     let mut next = Some(first);
-    for line in each_line(text) {
+    let (mut numbers, mut marks) = (0, 0);
+    for &line in lines {
         let (number, rest) = match style.read(line) {
             Some((number, rest)) => (Some(number), rest),
             None => (None, line),
         };
-        match number {
-            Some(n) if number != next => writeln!(body, "[line {n}]").ok()?,
-            None if next.is_some() => writeln!(body, "{UNNUMBERED}").ok()?,
-            _ => {}
+        if number != next {
+            match number {
+                Some(number) => writeln!(body, "[line {number}]").ok()?,
+                None => writeln!(body, "{UNNUMBERED}").ok()?,
+            }
+            marks += 1;
         }
+        numbers += usize::from(number.is_some());
         if is_mark(rest) {
             return None;
         }
@@ -79,10 +92,13 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
         };
     }
     body.pop();
-    let starts_numbered = each_line(text).next().and_then(|line| style.read(line));
+    let starts_numbered = lines.first().and_then(|line| style.read(line));
     Some(Stripped {
-        text: with_header(&header(style, first, &body), &body),
+        text: with_header(&header(style, first, marks > 0), &body),
         first: starts_numbered.map(|(number, _)| number),
+        numbers,
+        padded: style.width > 0,
+        marks,
     })
 }
 
@@ -112,9 +128,8 @@ struct Style {
 impl Style {
     /// The style and number of a numbered line.
     fn of(line: &str) -> Option<(Self, u64)> {
-        let unpadded = line.trim_start_matches(' ');
-        let padding = line.len() - unpadded.len();
-        let (digits, rest) = split_digits(unpadded)?;
+        let padding = padding(line);
+        let (digits, rest) = split_digits(&line[padding..])?;
         let separator = SEPARATORS.into_iter().find(|s| rest.starts_with(s))?;
         let width = if padding == 0 {
             0
@@ -128,9 +143,8 @@ impl Style {
 
     /// The number of a line and the text after it, if it is written in just this style.
     fn read(self, line: &str) -> Option<(u64, &str)> {
-        let unpadded = line.trim_start_matches(' ');
-        let padding = line.len() - unpadded.len();
-        let (digits, rest) = split_digits(unpadded)?;
+        let padding = padding(line);
+        let (digits, rest) = split_digits(&line[padding..])?;
         let aligned = padding == self.width.saturating_sub(digits.len());
         let canonical = digits == "0" || !digits.starts_with('0');
         if !aligned || !canonical {
@@ -146,20 +160,20 @@ impl Style {
     }
 }
 
-fn split_digits(text: &str) -> Option<(&str, &str)> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    (end > 0).then(|| text.split_at(end))
+/// How many spaces a line begins with.
+fn padding(line: &str) -> usize {
+    line.bytes().take_while(|byte| *byte == b' ').count()
 }
 
-fn header(style: Style, first: u64, body: &str) -> String {
+fn split_digits(text: &str) -> Option<(&str, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    (digits > 0).then(|| text.split_at(digits))
+}
+
+fn header(style: Style, first: u64, has_marks: bool) -> String {
     let mut sample = String::new();
     style.write(&mut sample, first);
-    let marks = match each_line(body).any(is_mark) {
-        true => MARKS,
-        false => "",
-    };
+    let marks = if has_marks { MARKS } else { "" };
     format!("{REMOVED}{sample}{ON}{marks}")
 }
 

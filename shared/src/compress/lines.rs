@@ -7,7 +7,11 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
     // A block may be a million empty lines: no growing by doubling.
     let breaks = memchr_iter(b'\n', text.as_bytes()).count();
     let mut lines = Vec::with_capacity(breaks + 1);
-    lines.extend(each_line(text));
+    let mut start = 0;
+    for end in memchr_iter(b'\n', text.as_bytes()).chain([text.len()]) {
+        lines.push(&text[start..end]);
+        start = end + 1;
+    }
     lines
 }
 

@@ -1,7 +1,8 @@
 //! Where in the earlier blocks a text, a label or a few lines stand, by their hashes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 /// A part that is less than this many times smaller than the one before it is merged into that. So parts are few, and each entry is
 /// copied only a few times.

@@ -34,6 +34,7 @@ mod search;
 mod size;
 #[cfg(test)]
 mod testing;
+mod text;
 mod tokens;
 mod within;
 mod wrapper;
@@ -44,8 +45,9 @@ pub use deadline::Deadline;
 pub use earlier::Earlier;
 
 use call::Call;
-use lines::{each_line, lines, push_line, push_lines};
-use size::Costed;
+use lines::{each_line, push_line, push_lines};
+use size::Form;
+use text::Text;
 use within::form_of_wrapped;
 use wrapper::{StringsForm, WrappedForm};
 
@@ -126,7 +128,7 @@ struct Context<'a> {
 /// One way to make a text cheaper, with its inverse.
 trait Compressor: Sync {
     /// The text with a header line before it, or `None` where this compressor has nothing to do. It need not be smaller.
-    fn compress(&self, text: &str, context: Context<'_>) -> Option<String>;
+    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String>;
 
     /// The text, to the letter, that [`Compressor::compress`] turned into `header` (without its brackets) and `body`.
     /// `None` where the header is another compressor's, or does not fit the body.
@@ -166,13 +168,13 @@ pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> 
         earlier,
         call: &call,
     };
-    let original = Costed::new(text);
+    let original = Text::new(text);
     let readable = ansi::readable(block);
     let colourless =
-        matches!(readable, Cow::Owned(_)).then(|| Costed::new(ansi::coloured_form(&readable)));
+        matches!(readable, Cow::Owned(_)).then(|| Form::new(ansi::coloured_form(&readable)));
     let of_colourless = colourless
         .as_ref()
-        .and_then(|text| cheapest(&PLANS, text, context));
+        .and_then(|form| cheapest(&PLANS, &Text::new(&form.text), context));
     let of_wrapped = form_of_wrapped(text, context, 1);
     let forms = [
         cheapest(&PLANS, &original, context),
@@ -188,13 +190,13 @@ pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> 
         .into_iter()
         .flatten()
         .min_by_key(|form| form.cost)
-        .filter(|form| form.cost < original.cost)
+        .filter(|form| form.cost < original.cost())
         .ok_or(NoForm::NoGain)?;
     if !form.is_worth_sending(&original) {
         return Err(NoForm::BelowFloor);
     }
     if gives_back(&form.text, block, earlier) {
-        Ok(form.text.into_owned())
+        Ok(form.text)
     } else {
         Err(NoForm::NoGain)
     }
@@ -260,7 +262,7 @@ fn undo_all(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
 }
 
 /// The cheapest result of these plans, if any has one.
-fn cheapest(plans: &[Plan], text: &Costed<'_>, context: Context<'_>) -> Option<Costed<'static>> {
+fn cheapest(plans: &[Plan], text: &Text<'_>, context: Context<'_>) -> Option<Form> {
     plans
         .iter()
         .filter_map(|plan| apply(plan, text, context))
@@ -268,20 +270,19 @@ fn cheapest(plans: &[Plan], text: &Costed<'_>, context: Context<'_>) -> Option<C
 }
 
 /// Applies a plan to a text. A compressor that does not make it cheaper is skipped.
-fn apply(
-    plan: &[&dyn Compressor],
-    text: &Costed<'_>,
-    context: Context<'_>,
-) -> Option<Costed<'static>> {
-    let mut form: Option<Costed<'static>> = None;
+fn apply(plan: Plan, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
+    let mut form: Option<Form> = None;
     for compressor in plan {
         if context.earlier.deadline.is_over() {
             return None;
         }
-        let current = form.as_ref().unwrap_or(text);
-        let next = compressor.compress(&current.text, context).map(Costed::new);
-        let current_cost = current.cost;
-        form = next.filter(|next| next.cost < current_cost).or(form);
+        let next = match &form {
+            Some(form) => compressor.compress(&Text::new(&form.text), context),
+            None => compressor.compress(text, context),
+        };
+        let cost = form.as_ref().map_or(text.cost(), |form| form.cost);
+        let next = next.map(Form::new).filter(|next| next.cost < cost);
+        form = next.or(form);
     }
     form
 }

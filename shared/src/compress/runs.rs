@@ -3,12 +3,14 @@
 use std::fmt::Write;
 use std::ops::Range;
 
+use memchr::memchr;
+
 use super::references::is_mark;
-use super::size::without_numbers;
+use super::text::Text;
 use super::tokens::{Tokens, estimate};
 use super::{
-    Compressor, Context, Deadline, Earlier, MAX_EXPANDED_BYTES, OPENING, each_line, lines,
-    push_line, push_lines, with_header,
+    Compressor, Context, Deadline, Earlier, MAX_EXPANDED_BYTES, OPENING, each_line, push_line,
+    push_lines, with_header,
 };
 
 const HEADER: &str = "\"[×N] line\" = N such lines; \"[×N] a‹›b\" = N lines a…b, and the next N lines are what stands at ‹›";
@@ -32,13 +34,13 @@ const MIN_GAIN: Tokens = Tokens::whole(6);
 pub(super) struct Runs;
 
 impl Compressor for Runs {
-    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
+    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
         // An agent quotes the lines of a file to the letter.
-        if context.call.reads_file || without_numbers(text).is_some() {
+        if context.call.reads_file || text.without_numbers().is_some() {
             return None;
         }
-        let lines = lines(text);
-        let runs = find(&lines, context.earlier.deadline);
+        let lines = &text.lines;
+        let runs = find(lines, context.earlier.deadline);
         if runs.is_empty() || lines.iter().any(|line| line.starts_with(MARK)) {
             return None;
         }
@@ -180,8 +182,7 @@ fn run_at(lines: &[&str], at: usize) -> Run {
             equal: true,
         },
     };
-    let set_apart = first.contains(FIELD) || first.starts_with(OPENING) || is_mark(first);
-    if set_apart {
+    if is_set_apart(first) {
         return run;
     }
     // What they share before it is cut back to whole words.
@@ -208,6 +209,13 @@ fn run_at(lines: &[&str], at: usize) -> Run {
         run.count += 1;
     }
     run
+}
+
+/// Whether a line belongs to no run.
+fn is_set_apart(line: &str) -> bool {
+    // Most lines lack the first byte of a field's sign, and looking for one byte is fast.
+    let may_have_field = memchr(FIELD.as_bytes()[0], line.as_bytes()).is_some();
+    may_have_field && line.contains(FIELD) || line.starts_with(OPENING) || is_mark(line)
 }
 
 fn all_equal(lines: &[&str]) -> bool {

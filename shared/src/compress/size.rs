@@ -4,10 +4,11 @@
 //! than `o200k_base` makes of it: 2.4 tokens a line as `12→`, 3.9 where it is padded with spaces, as `    12→` (measured on source read by
 //! agents, with the tokenizer of Claude's newest models). So the number that is written in one digit counts as much as one in four.
 
-use std::borrow::Cow;
+use memchr::memchr_iter;
 
 use super::line_numbers::{self, Stripped};
-use super::tokens::{Tokens, estimate};
+use super::text::Text;
+use super::tokens::{Tokens, estimate_all};
 
 /// What an unpadded number before a line costs.
 const UNPADDED_NUMBER: Tokens = Tokens::thousandths(2_400);
@@ -29,58 +30,87 @@ const MIN_SAVED_PERCENT: u64 = 4;
 
 /// What a text costs: an estimate by which forms are compared, not a count.
 pub(super) fn cost(text: &str) -> Tokens {
-    text.split_inclusive('\n').map(cost_of_line).sum()
+    let mut extra = Tokens::default();
+    let rests = with_breaks(text).map(|line| {
+        let (set_apart, rest) = apart(line);
+        extra = extra + set_apart;
+        rest
+    });
+    let rests = estimate_all(rests);
+    extra + rests
 }
 
-/// What a line costs with its line break, if it has one.
-fn cost_of_line(line: &str) -> Tokens {
+/// The lines of a text, each with its break.
+fn with_breaks(text: &str) -> impl Iterator<Item = &str> {
+    let ends = memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
+    let mut start = 0;
+    ends.chain([text.len()]).map(move |end| {
+        let line = &text[start..end];
+        start = end;
+        line
+    })
+}
+
+/// What the number before a line or a mark costs, and the rest of the line.
+fn apart(line: &str) -> (Tokens, &str) {
     match line_numbers::number(line) {
-        Some(number) if number.padded => PADDED_NUMBER + estimate(&line[number.bytes..]),
-        Some(number) => UNPADDED_NUMBER + estimate(&line[number.bytes..]),
-        None if line_numbers::is_mark(line.trim_end_matches('\n')) => MARK,
-        None => estimate(line),
+        Some(number) if number.padded => (PADDED_NUMBER, &line[number.bytes..]),
+        Some(number) => (UNPADDED_NUMBER, &line[number.bytes..]),
+        None if line_numbers::is_mark(line.trim_end_matches('\n')) => (MARK, ""),
+        None => (Tokens::default(), line),
     }
 }
 
-/// A text without its line numbers, if it is cheaper so.
-pub(super) fn without_numbers(text: &str) -> Option<Stripped> {
-    line_numbers::strip(text).filter(|stripped| cost(&stripped.text) < cost(text))
+/// Whether a text is cheaper without its line numbers.
+pub(super) fn is_cheaper(stripped: &Stripped) -> bool {
+    let number = match stripped.padded {
+        true => PADDED_NUMBER,
+        false => UNPADDED_NUMBER,
+    };
+    let (header, _) = stripped.text.split_once('\n').unwrap_or_default();
+    cost(header) + LINE_BREAK + MARK * stripped.marks < number * stripped.numbers
 }
 
-/// A text and its cost, which takes a pass over the text to compute.
+/// What may stand for a text, and what it costs.
 #[derive(Debug)]
-pub(super) struct Costed<'a> {
-    pub(super) text: Cow<'a, str>,
+pub(super) struct Form {
+    pub(super) text: String,
     pub(super) cost: Tokens,
 }
 
-impl<'a> Costed<'a> {
-    pub(super) fn new(text: impl Into<Cow<'a, str>>) -> Self {
-        let text = text.into();
+impl Form {
+    pub(super) fn new(text: String) -> Self {
         let cost = cost(&text);
         Self { text, cost }
     }
 
-    /// Whether this form is enough cheaper than its original, and shorter within a JSON string.
-    pub(super) fn is_worth_sending(&self, original: &Self) -> bool {
-        let min_saved = original.cost.percent(MIN_SAVED_PERCENT).max(MIN_SAVED);
-        self.cost + min_saved <= original.cost
-            && escaped_len(&self.text) < escaped_len(&original.text)
+    /// Whether it is enough cheaper than its original, and shorter within a JSON string.
+    pub(super) fn is_worth_sending(&self, original: &Text<'_>) -> bool {
+        let min_saved = original.cost().percent(MIN_SAVED_PERCENT).max(MIN_SAVED);
+        self.cost + min_saved <= original.cost()
+            && escaped_len(&self.text) < escaped_len(original.whole)
     }
 }
 
 /// Bytes of the text within a JSON string, the quotes not counted.
 pub(super) fn escaped_len(text: &str) -> usize {
-    text.bytes().map(escaped_byte_len).sum()
+    let lens = text.bytes().map(|byte| ESCAPED_LEN[usize::from(byte)]);
+    lens.map(usize::from).sum()
 }
 
-fn escaped_byte_len(byte: u8) -> usize {
-    match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
-        0x00..=0x1f => 6,
-        _ => 1,
+static ESCAPED_LEN: [u8; 256] = {
+    let mut lens = [1; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        lens[byte] = match byte as u8 {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+            0x00..=0x1f => 6,
+            _ => 1,
+        };
+        byte += 1;
     }
-}
+    lens
+};
 
 #[cfg(test)]
 mod tests {
@@ -96,11 +126,14 @@ mod tests {
     #[test]
     fn a_form_must_save_four_percent_and_24_tokens() {
         let line = "the same words, many times\n";
-        let costed = |lines| Costed::new(line.repeat(lines));
-        let is_worth = |text, form| costed(form).is_worth_sending(&costed(text));
+        let form = |lines| Form::new(line.repeat(lines));
+        let is_worth = |lines, of_form| {
+            let text = line.repeat(lines);
+            form(of_form).is_worth_sending(&Text::new(&text))
+        };
         assert!(is_worth(500, 480));
         assert!(!is_worth(500, 481));
-        let fewest = (1..20).find(|lines| costed(*lines).cost >= MIN_SAVED);
+        let fewest = (1..20).find(|lines| form(*lines).cost >= MIN_SAVED);
         assert!(is_worth(20, 20 - fewest.unwrap()));
         assert!(!is_worth(20, 21 - fewest.unwrap()));
     }
@@ -109,7 +142,7 @@ mod tests {
     fn a_form_may_not_make_the_body_longer() {
         let (text, form) = ("a b c d ".repeat(250), "\t".repeat(1500));
         assert!(cost(&form) < cost(&text));
-        assert!(!Costed::new(form).is_worth_sending(&Costed::new(text)));
+        assert!(!Form::new(form).is_worth_sending(&Text::new(&text)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the compressors' tests share.
 
 use super::call::Call;
+use super::text::Text;
 use super::{Compressor, Context, Earlier, OPENING, split_header};
 
 /// A compressor's form of a text, once its own inverse has given the text back.
@@ -10,7 +11,7 @@ pub(super) fn round_trip(compressor: &dyn Compressor, text: &str) -> Option<Stri
         earlier: &earlier,
         call: &Call::default(),
     };
-    let form = compressor.compress(text, context)?;
+    let form = compressor.compress(&Text::new(text), context)?;
     let (header, body) = split_header(&form).expect("a form has a header");
     assert!(form.starts_with(OPENING));
     let expanded = compressor

@@ -1,17 +1,12 @@
 //! Forms of texts that have something around them: the text within gets the cheapest form, and what is around it stays.
 
-use std::borrow::Cow;
-
-use super::size::{self, Costed};
+use super::size::Form;
+use super::text::Text;
 use super::wrapper::{self, Strings, Wrapped};
 use super::{Context, PLANS, Plan, cheapest};
 
 /// The form of a text that has something around it, this deep within others.
-pub(super) fn form_of_wrapped(
-    text: &str,
-    context: Context<'_>,
-    depth: usize,
-) -> Option<Costed<'static>> {
+pub(super) fn form_of_wrapped(text: &str, context: Context<'_>, depth: usize) -> Option<Form> {
     let wrapped = Wrapped::split(text);
     // Where a string is most of the text, there may still be others.
     if wrapped.as_ref().is_none_or(Wrapped::is_string)
@@ -22,17 +17,10 @@ pub(super) fn form_of_wrapped(
     form_around(&wrapped?, context, depth)
 }
 
-fn form_around(
-    wrapped: &Wrapped<'_>,
-    context: Context<'_>,
-    depth: usize,
-) -> Option<Costed<'static>> {
-    let inside = Costed::new(&*wrapped.inside);
+fn form_around(wrapped: &Wrapped<'_>, context: Context<'_>, depth: usize) -> Option<Form> {
+    let inside = Text::new(&wrapped.inside);
     // What is on lines of its own gets the same from the other plans within the whole text.
-    let plans = match (
-        wrapped.is_string(),
-        size::without_numbers(&inside.text).is_some(),
-    ) {
+    let plans = match (wrapped.is_string(), inside.without_numbers().is_some()) {
         (true, _) => &PLANS[..],
         (false, true) => &PLANS[..3],
         (false, false) => &PLANS[..2],
@@ -41,33 +29,32 @@ fn form_around(
         Some(form) => Some(wrapped.with_form(&form.text)),
         None => wrapped.unescaped(),
     }
-    .map(Costed::new)
+    .map(Form::new)
 }
 
 /// The form of JSON that holds a text in several strings, this deep within others.
-fn form_of_strings(strings: &Strings<'_>, context: Context<'_>, depth: usize) -> Costed<'static> {
+fn form_of_strings(strings: &Strings<'_>, context: Context<'_>, depth: usize) -> Form {
     let inside = |content: &String| {
-        let content = Costed::new(content.clone());
-        let form = form_within(&PLANS, &content, context, depth);
-        form.unwrap_or(content).text
+        let form = form_within(&PLANS, &Text::new(content), context, depth);
+        form.map_or_else(|| content.clone(), |form| form.text)
     };
-    let insides: Vec<Cow<'_, str>> = strings.contents.iter().map(inside).collect();
-    Costed::new(strings.with(&insides))
+    let insides: Vec<String> = strings.contents.iter().map(inside).collect();
+    Form::new(strings.with(&insides))
 }
 
 /// The cheapest form of a text that is this deep within others, by these plans or as one that has something around it itself.
 fn form_within(
     plans: &[Plan],
-    text: &Costed<'_>,
+    text: &Text<'_>,
     context: Context<'_>,
     depth: usize,
-) -> Option<Costed<'static>> {
+) -> Option<Form> {
     let deeper =
-        (depth < wrapper::MAX_DEPTH).then(|| form_of_wrapped(&text.text, context, depth + 1));
+        (depth < wrapper::MAX_DEPTH).then(|| form_of_wrapped(text.whole, context, depth + 1));
     let forms = [cheapest(plans, text, context), deeper.flatten()];
     forms
         .into_iter()
         .flatten()
-        .filter(|form| form.cost < text.cost)
+        .filter(|form| form.cost < text.cost())
         .min_by_key(|form| form.cost)
 }

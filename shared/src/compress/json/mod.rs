@@ -19,9 +19,10 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use super::size::Costed;
+use super::size::Form;
+use super::text::Text;
 use super::{Compressor, Context, Earlier, with_header};
-use layout::Layout;
+use layout::{BYTE_ORDER_MARK, Layout};
 use parse::Document;
 
 const ONE: &str = "JSON without white space";
@@ -33,10 +34,10 @@ const NESTED: &str = "; \"key\":{keys}: a row within the row, \"key\":[{keys}]: 
 pub(super) struct Json;
 
 impl Compressor for Json {
-    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
-        let (layout, minified) = Layout::split(text)?;
+    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
+        let (layout, minified) = Layout::split(text.whole)?;
         let document = Document::parse(&minified)?;
-        if !layout.gives_back(&document, text) || context.earlier.deadline.is_over() {
+        if !layout.gives_back(&document, text.whole) || context.earlier.deadline.is_over() {
             return None;
         }
         let (body, used) = write::with_tables(&document, context.earlier.deadline);
@@ -69,8 +70,13 @@ impl Compressor for Json {
 
 /// Whether a text is sent as JSON without its lines.
 pub(super) fn hides_lines(text: &str, context: Context<'_>) -> bool {
-    let form = Json.compress(text, context).map(Costed::new);
-    form.is_some_and(|form| form.is_worth_sending(&Costed::new(text)))
+    let is_json = text.trim_start_matches(BYTE_ORDER_MARK).trim_start();
+    if !is_json.starts_with(['{', '[']) {
+        return false;
+    }
+    let text = Text::new(text);
+    let form = Json.compress(&text, context).map(Form::new);
+    form.is_some_and(|form| form.is_worth_sending(&text))
 }
 
 /// Where the content of the largest string of a JSON text stands, whatever it is in.

@@ -1,7 +1,9 @@
 //! Tells what may differ in lines of one kind: words with digits.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
+
+use foldhash::fast::FixedState;
 
 /// The most fields that a line may have.
 const MAX_FIELDS: usize = 256;
@@ -55,9 +57,10 @@ pub(super) fn between<'a>(line: &'a str, fields: &[Range<usize>]) -> impl Iterat
 
 /// The same for lines of one kind.
 pub(super) fn hash_between(line: &str, fields: &[Range<usize>]) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FixedState::default().build_hasher();
     for part in between(line, fields) {
-        part.hash(&mut hasher);
+        hasher.write(part.as_bytes());
+        hasher.write_u8(0);
     }
     hasher.finish()
 }

@@ -1,5 +1,7 @@
 //! Finds the time in the beginning of a line.
 
+use memchr::memchr;
+
 /// How far into a line its time may begin.
 const MAX_START: usize = 96;
 
@@ -44,7 +46,7 @@ fn clock_end(line: &[u8]) -> Option<usize> {
     let head = &line[..line.len().min(MAX_START)];
     let mut from = 0;
     loop {
-        let colon = from + head[from..].iter().position(|byte| *byte == b':')?;
+        let colon = from + memchr(b':', &head[from..])?;
         if let Some(start) = colon.checked_sub(2)
             && is_clock(&line[start..])
             && !(start > 0 && line[start - 1].is_ascii_digit())

@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 use super::kinds::{CLOSE, Kinds, OPEN};
 use super::{is_log, times};
+use crate::compress::text::Text;
 use crate::compress::{
-    Compressor, Context, Earlier, MAX_EXPANDED_BYTES, each_line, lines, push_line, with_header,
+    Compressor, Context, Earlier, MAX_EXPANDED_BYTES, each_line, push_line, with_header,
 };
 
 const BEFORE: &str = "log lines of a kind shortened: \"‹A› a ‹b› c\" is the line \"a b c\" and names its kind, then \"A d\" is the line \"a d c\"";
@@ -23,13 +24,13 @@ const MAX_KINDS: usize = LETTERS + LETTERS * LETTERS;
 pub(in crate::compress) struct Templates;
 
 impl Compressor for Templates {
-    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
-        let lines = lines(text);
-        if !times::is_form(text) && !is_log(&lines, context.earlier.deadline) {
+    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
+        let lines = &text.lines;
+        if !times::is_form(text.whole) && !is_log(lines, context.earlier.deadline) {
             return None;
         }
-        let kinds = Kinds::of(&lines, MAX_KINDS, context.earlier.deadline);
-        let mut body = String::with_capacity(text.len());
+        let kinds = Kinds::of(lines, MAX_KINDS, context.earlier.deadline);
+        let mut body = String::with_capacity(text.whole.len());
         // The name of each kind that has one, and the line before.
         let mut named: HashMap<u32, (String, &str)> = HashMap::new();
         let mut numbered = false;

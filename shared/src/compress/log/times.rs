@@ -2,9 +2,8 @@
 
 use super::is_log;
 use super::stamp::{self, Stamp};
-use crate::compress::{
-    Compressor, Context, Earlier, OPENING, each_line, lines, push_line, with_header,
-};
+use crate::compress::text::Text;
+use crate::compress::{Compressor, Context, Earlier, OPENING, each_line, push_line, with_header};
 
 const HEADER: &str = "log times shortened: \"# x\" is how lines below begin; a number before a line is the end of its time, from where it differs from the time above (\" = the same time); \"= \" stands before a line written whole";
 
@@ -23,12 +22,12 @@ pub(super) fn is_form(text: &str) -> bool {
 }
 
 impl Compressor for Times {
-    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
-        let lines = lines(text);
-        if !is_log(&lines, context.earlier.deadline) {
+    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
+        let lines = &text.lines;
+        if !is_log(lines, context.earlier.deadline) {
             return None;
         }
-        let mut body = String::with_capacity(text.len());
+        let mut body = String::with_capacity(text.whole.len());
         let mut above: Option<Head<'_>> = None;
         let mut shortened = 0;
         for (at, line) in context.earlier.deadline.limit(lines.iter().enumerate()) {

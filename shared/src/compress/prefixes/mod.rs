@@ -10,15 +10,14 @@
 
 mod paths;
 
-use std::collections::HashMap;
+use foldhash::HashMap;
+use memchr::memmem;
 
 use super::references::is_mark;
-use super::size::without_numbers;
+use super::text::Text;
 use super::tokens::{Tokens, estimate};
-use super::{
-    Compressor, Context, Deadline, Earlier, MAX_EXPANDED_BYTES, OPENING, each_line, with_header,
-};
-use paths::{beginnings, paths};
+use super::{Compressor, Context, Deadline, Earlier, MAX_EXPANDED_BYTES, OPENING, with_header};
+use paths::{beginnings, folder, paths};
 
 /// The signs, of which a text must not have those that are used.
 const SIGNS: [char; 3] = ['§', '¶', '†'];
@@ -35,10 +34,10 @@ const MIN_GAIN: Tokens = Tokens::whole(12);
 pub(super) struct Prefixes;
 
 impl Compressor for Prefixes {
-    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
+    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
         let found = Found::of(text, context)?;
-        let mut body = String::with_capacity(text.len());
-        for line in context.earlier.deadline.limit(each_line(text)) {
+        let mut body = String::with_capacity(text.whole.len());
+        for line in context.earlier.deadline.limit(&text.lines) {
             found.write(&mut body, line);
             body.push('\n');
         }
@@ -70,47 +69,21 @@ pub(super) struct Found<'a>(Vec<(char, &'a str)>);
 
 impl<'a> Found<'a> {
     /// Those of a text, if it has any.
-    pub(super) fn of(text: &'a str, context: Context<'_>) -> Option<Self> {
-        if context.call.reads_file || is_difference(text) {
+    pub(super) fn of(text: &Text<'a>, context: Context<'_>) -> Option<Self> {
+        if context.call.reads_file || is_difference(text.whole) {
             return None;
         }
-        let deadline = context.earlier.deadline;
-        let signs = SIGNS.into_iter().filter(|sign| !text.contains(*sign));
-        let mut found = Self(Vec::new());
-        for sign in signs {
-            let Some(best) = found.next(text, deadline) else {
-                break;
-            };
-            found.0.push((sign, best));
+        let mut uses = Uses::of(&text.lines, context.earlier.deadline);
+        let signs = SIGNS.into_iter();
+        let mut found = Vec::new();
+        for sign in signs.filter(|sign| !text.whole.contains(*sign)) {
+            let Some(best) = uses.best() else { break };
+            uses.remove(best);
+            found.push((sign, best));
         }
-        let is_found = !found.0.is_empty();
-        // A pass over the text, so it is looked at last.
-        (is_found && without_numbers(text).is_none()).then_some(found)
-    }
-
-    /// The beginning that saves most in what the ones before leave.
-    fn next(&self, text: &'a str, deadline: Deadline) -> Option<&'a str> {
-        let mut counts: HashMap<&str, usize> = HashMap::new();
-        for line in deadline
-            .limit(each_line(text))
-            .filter(|line| may_be_changed(line))
-        {
-            for (_, path) in paths(line).filter(|(_, path)| self.prefix_of(path).is_none()) {
-                for prefix in beginnings(path) {
-                    *counts.entry(prefix).or_default() += 1;
-                }
-            }
-        }
-        let gain = |prefix: &str, count: usize| {
-            let said = estimate(prefix);
-            let saved = said.saturating_sub(SIGN) * count;
-            (saved >= said + MIN_GAIN).then(|| saved.saturating_sub(said))
-        };
-        let gains = counts.into_iter().filter(|(_, count)| *count > 1);
-        let gains = gains.filter_map(|(prefix, count)| Some((gain(prefix, count)?, prefix)));
-        // Of those that save the same, the longer and then the later one in the alphabet: the order in the table is none.
-        let best = gains.max_by_key(|(gain, prefix)| (*gain, prefix.len(), *prefix))?;
-        Some(best.1)
+        let is_found = !found.is_empty();
+        // It takes a pass over the text, so it is looked at last.
+        (is_found && text.without_numbers().is_none()).then_some(Self(found))
     }
 
     /// Whether a line has one of them.
@@ -119,11 +92,8 @@ impl<'a> Found<'a> {
     }
 
     fn prefix_of(&self, path: &str) -> Option<(char, usize)> {
-        let begins = |prefix: &str| {
-            let rest = path.strip_prefix(prefix);
-            rest.is_some_and(|rest| rest.starts_with('/'))
-        };
-        let found = self.0.iter().find(|(_, prefix)| begins(prefix))?;
+        let mut found = self.0.iter();
+        let found = found.find(|(_, prefix)| is_below(path, prefix))?;
         Some((found.0, found.1.len()))
     }
 
@@ -141,6 +111,64 @@ impl<'a> Found<'a> {
     }
 }
 
+/// The folders that the paths of a text without a sign are in, each with the number of those paths, and in how many paths each beginning
+/// stands.
+struct Uses<'a> {
+    folders: HashMap<&'a str, usize>,
+    counts: HashMap<&'a str, usize>,
+}
+
+impl<'a> Uses<'a> {
+    fn of(lines: &[&'a str], deadline: Deadline) -> Self {
+        let lines = deadline.limit(lines.iter().copied());
+        let changed = lines.filter(|line| may_be_changed(line));
+        let mut folders: HashMap<&str, usize> = HashMap::default();
+        for folder in changed.flat_map(paths).filter_map(|(_, path)| folder(path)) {
+            *folders.entry(folder).or_default() += 1;
+        }
+        let mut counts: HashMap<&str, usize> = HashMap::default();
+        for (folder, paths) in &folders {
+            for beginning in beginnings(folder) {
+                *counts.entry(beginning).or_default() += paths;
+            }
+        }
+        Self { folders, counts }
+    }
+
+    /// The beginning that saves most, if one is worth a sign.
+    fn best(&self) -> Option<&'a str> {
+        let gain = |prefix: &str, count: usize| {
+            let said = estimate(prefix);
+            let saved = said.saturating_sub(SIGN) * count;
+            (saved >= said + MIN_GAIN).then(|| saved.saturating_sub(said))
+        };
+        let counts = self.counts.iter().filter(|(_, count)| **count > 1);
+        let gains = counts.filter_map(|(prefix, count)| Some((gain(prefix, *count)?, *prefix)));
+        // Of those that save the same, the longer and then the later one in the alphabet: the order in the table is none.
+        let best = gains.max_by_key(|(gain, prefix)| (*gain, prefix.len(), *prefix))?;
+        Some(best.1)
+    }
+
+    /// Leaves out the paths that begin so.
+    fn remove(&mut self, prefix: &str) {
+        let counts = &mut self.counts;
+        self.folders.retain(|folder, paths| {
+            let is_removed = *folder == prefix || is_below(folder, prefix);
+            for beginning in beginnings(folder).filter(|_| is_removed) {
+                if let Some(count) = counts.get_mut(beginning) {
+                    *count -= *paths;
+                }
+            }
+            !is_removed
+        });
+    }
+}
+
+fn is_below(path: &str, prefix: &str) -> bool {
+    let rest = path.strip_prefix(prefix);
+    rest.is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// Whether a line is neither a header nor a reference.
 fn may_be_changed(line: &str) -> bool {
     !line.starts_with(OPENING) && !is_mark(line)
@@ -148,7 +176,7 @@ fn may_be_changed(line: &str) -> bool {
 
 /// Whether a text shows what has changed in files.
 fn is_difference(text: &str) -> bool {
-    text.starts_with("@@ -") || text.contains("\n@@ -")
+    text.starts_with("@@ -") || memmem::find(text.as_bytes(), b"\n@@ -").is_some()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Finds paths and addresses in a line, and what they begin with.
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 /// What a beginning must have at least, in bytes.
 const MIN_BYTES: usize = 10;
@@ -56,16 +56,23 @@ const fn is_in_path(byte: u8) -> bool {
         || matches!(byte, b'/' | b'_' | b'-' | b'.' | b'@' | b'+' | b'~' | b'%')
 }
 
-/// The parts of a path that end before a slash and are long enough to be said once.
-pub(super) fn beginnings(path: &str) -> impl Iterator<Item = &str> {
+/// The longest beginning of a path, if it has any.
+pub(super) fn folder(path: &str) -> Option<&str> {
+    ends(path).last().map(|end| &path[..end])
+}
+
+/// The parts of a path that end before a slash and are long enough to be said once, given the longest of them.
+pub(super) fn beginnings(folder: &str) -> impl Iterator<Item = &str> {
+    ends(folder).chain([folder.len()]).map(|end| &folder[..end])
+}
+
+/// The places of the slashes before which a beginning may end.
+fn ends(path: &str) -> impl Iterator<Item = usize> {
     let host = path.find("://").map_or(0, |scheme| scheme + "://".len());
-    let slashes = path[host..]
-        .match_indices('/')
-        .map(move |(at, _)| host + at);
+    let slashes = memchr_iter(b'/', &path.as_bytes()[host..]).map(move |at| host + at);
     slashes
         .filter(|at| (MIN_BYTES..=MAX_BYTES).contains(at))
         .take(MAX_TRIES)
-        .map(|at| &path[..at])
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ pub(super) use window::{Window, windows};
 use super::lookup::Line;
 use super::search::is_search;
 use super::size::{LINE_BREAK, cost};
+use super::text::Text;
 use super::tokens::Tokens;
-use super::{Compressor, Context, Earlier, each_line, lines, push_line, push_lines, with_header};
+use super::{Compressor, Context, Earlier, each_line, push_line, push_lines, with_header};
 use mark::write_lines;
 use target::Target;
 
@@ -28,13 +29,13 @@ const MIN_SEARCH_LINES: usize = 6;
 pub(super) struct References;
 
 impl Compressor for References {
-    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
+    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
         let earlier = context.earlier;
         if earlier.has_no_lines() {
             return None;
         }
-        let lines = lines(text);
-        let mut found = find(&lines, &windows(&lines, earlier.deadline), context);
+        let lines = &text.lines;
+        let mut found = find(lines, &windows(lines, earlier.deadline), context);
         let is_short = |found: &Reference| found.count < MIN_SEARCH_LINES;
         if found.iter().any(is_short) && is_search(text, earlier.deadline) {
             found.retain(|found| !is_short(found));
@@ -46,7 +47,7 @@ impl Compressor for References {
         let mut at = 0;
         for reference in found {
             push_lines(&mut body, &lines[at..reference.at]);
-            push_line(&mut body, &[&reference.mark(&lines, earlier)?]);
+            push_line(&mut body, &[&reference.mark(lines, earlier)?]);
             at = reference.lines().end;
         }
         push_lines(&mut body, &lines[at..]);

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::compress::earlier::hash;
 use crate::compress::{Deadline, OPENING};
 
@@ -29,11 +31,20 @@ impl Window {
     }
 }
 
+/// The hash of a window, from those of its lines.
+fn hash_of(lines: &[u64]) -> u64 {
+    let mut bytes = [0; WINDOW * size_of::<u64>()];
+    for (bytes, line) in bytes.chunks_exact_mut(size_of::<u64>()).zip(lines) {
+        bytes.copy_from_slice(&line.to_le_bytes());
+    }
+    xxh3_64(&bytes)
+}
+
 /// Every window of a text: any three lines that say enough, and any long line by itself. At most one for every ten bytes. To be used only
 /// where the result is thrown away after the deadline.
 pub(in crate::compress) fn windows(lines: &[&str], deadline: Deadline) -> Vec<Window> {
     let mut hashes: Vec<u64> = Vec::with_capacity(lines.len());
-    hashes.extend(deadline.limit(lines).map(hash));
+    hashes.extend(deadline.limit(lines).map(|line| hash(line)));
     let window = |line: usize| {
         let alone = lines[line].len() >= LONG_LINE_BYTES;
         let count = if alone { 1 } else { WINDOW };
@@ -44,7 +55,7 @@ pub(in crate::compress) fn windows(lines: &[&str], deadline: Deadline) -> Vec<Wi
         (bytes >= MIN_WINDOW_BYTES && !header).then(|| Window {
             line,
             count,
-            hash: hash(hashes),
+            hash: hash_of(hashes),
         })
     };
     deadline.limit(0..lines.len()).filter_map(window).collect()

@@ -3,6 +3,7 @@
 
 mod paths;
 
+use super::text::Text;
 use super::{Compressor, Context, Deadline, Earlier, each_line, push_line, with_header};
 use paths::Paths;
 
@@ -17,13 +18,16 @@ const OTHER: &str = "= ";
 pub(super) struct Search;
 
 impl Compressor for Search {
-    fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
+    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
         let paths = Paths::of(text, context.earlier.deadline);
+        if paths.are_none() {
+            return None;
+        }
         let below = paths.common_folder();
-        let mut body = String::with_capacity(text.len());
+        let mut body = String::with_capacity(text.whole.len());
         let mut current = "";
         let (mut found, mut has_others) = (0, false);
-        for line in context.earlier.deadline.limit(each_line(text)) {
+        for line in context.earlier.deadline.limit(&text.lines) {
             match paths.split(line) {
                 Some((path, rest)) => {
                     found += 1;
@@ -86,14 +90,14 @@ impl Compressor for Search {
 }
 
 /// Whether most lines of a text are results that [`Search`] would group.
-pub(super) fn is_search(text: &str, deadline: Deadline) -> bool {
+pub(super) fn is_search(text: &Text<'_>, deadline: Deadline) -> bool {
     let paths = Paths::of(text, deadline);
-    let (mut found, mut all) = (0, 0);
-    for line in deadline.limit(each_line(text)) {
-        all += 1;
-        found += usize::from(paths.split(line).is_some());
+    if paths.are_none() {
+        return false;
     }
-    found * 2 > all
+    let is_result = |line: &&&str| paths.split(line).is_some();
+    let found = deadline.limit(&text.lines).filter(is_result).count();
+    found * 2 > text.lines.len()
 }
 
 /// Whether a line that is no result is told from results and headings without a mark.

@@ -1,10 +1,10 @@
 //! Finds the files that a text has search results of.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
+use memchr::{memchr, memchr_iter, memchr3};
 
-use memchr::{memchr, memchr_iter};
-
-use crate::compress::{Deadline, each_line};
+use crate::compress::Deadline;
+use crate::compress::text::Text;
 
 /// How many places in a line are tried as the end of a path.
 const MAX_TRIES: usize = 8;
@@ -16,6 +16,7 @@ const MAX_FOLDERS: usize = 16;
 const MAX_ROOT_TRIES: usize = 64;
 
 /// What a text has results of, if these are indeed files.
+#[derive(Default)]
 pub(super) struct Paths<'a> {
     files: HashMap<&'a str, Seen>,
     root: &'a str,
@@ -43,11 +44,11 @@ impl Seen {
 }
 
 impl<'a> Paths<'a> {
-    pub(super) fn of(text: &'a str, deadline: Deadline) -> Self {
-        let mut paths: HashMap<&str, Seen> = HashMap::new();
-        for line in deadline.limit(each_line(text)) {
+    pub(super) fn of(text: &Text<'a>, deadline: Deadline) -> Self {
+        let mut paths: HashMap<&str, Seen> = HashMap::default();
+        for line in deadline.limit(&text.lines) {
             match split_path(line) {
-                Some((path, rest)) if numbered_by(rest, ':') => {
+                Some((path, rest)) if numbered_by(rest, b':') => {
                     paths.entry(path).or_default().numbered += 1;
                 }
                 Some((path, _)) if path.contains('/') => paths.entry(path).or_default().others += 1,
@@ -57,13 +58,22 @@ impl<'a> Paths<'a> {
                 paths.entry(path).or_default().others += 1;
             }
         }
-        let root = find_root(text, &paths);
-        let mut files: HashMap<&str, Seen> = HashMap::with_capacity(paths.len());
+        if paths.is_empty() {
+            return Self::default();
+        }
+        let root = find_root(&text.lines, &paths);
+        let mut files = HashMap::default();
         for (path, seen) in paths {
             let file = path.strip_prefix(root).unwrap_or(path);
-            files.entry(file).or_default().add(&seen);
+            let entry: &mut Seen = files.entry(file).or_default();
+            entry.add(&seen);
         }
         Self { files, root }
+    }
+
+    /// Whether there is no path at all.
+    pub(super) fn are_none(&self) -> bool {
+        self.files.is_empty()
     }
 
     /// What the paths of surroundings begin with where those of matches do not; empty if they are the same.
@@ -76,7 +86,7 @@ impl<'a> Paths<'a> {
         if let Some((path, rest)) = split_path(line)
             && let Some(seen) = self.files.get(path)
         {
-            if numbered_by(rest, ':') {
+            if numbered_by(rest, b':') {
                 return Some((path, rest));
             }
             if seen.is_file() && path.contains('/') {
@@ -115,9 +125,9 @@ impl<'a> Paths<'a> {
 
 /// Some tools shorten the paths of matches to the working folder but not those of their surroundings: this is that folder, with
 /// its last `/`, as the first line tells it that can.
-fn find_root<'a>(text: &'a str, paths: &HashMap<&str, Seen>) -> &'a str {
+fn find_root<'a>(lines: &[&'a str], paths: &HashMap<&str, Seen>) -> &'a str {
     let is_match = |path: &str| paths.get(path).is_some_and(|seen| seen.numbered > 0);
-    let lines = each_line(text).flat_map(surroundings);
+    let lines = lines.iter().copied().flat_map(surroundings);
     let absolute = lines.filter(|(path, _)| path.starts_with('/') && names_a_file(path));
     absolute
         .take(MAX_ROOT_TRIES)
@@ -137,9 +147,13 @@ fn split_path(line: &str) -> Option<(&str, &str)> {
     let from = if drive { 2 } else { 0 };
     let end = from + memchr(b':', line.as_bytes().get(from..)?)?;
     let path = &line[..end];
-    let like_a_path = path.contains(['/', '.', '\\'])
-        && path.contains(char::is_alphabetic)
-        && !path.contains(char::is_whitespace);
+    // Prose has a space after a few bytes.
+    let has_space = |byte| matches!(byte, b' ' | b'\t'..=b'\r');
+    let is_one_word =
+        !path.bytes().any(has_space) && (path.is_ascii() || !path.contains(char::is_whitespace));
+    let like_a_path = is_one_word
+        && memchr3(b'/', b'.', b'\\', path.as_bytes()).is_some()
+        && path.contains(char::is_alphabetic);
     like_a_path.then(|| (path, &line[end + 1..]))
 }
 
@@ -148,7 +162,7 @@ fn surroundings(line: &str) -> impl Iterator<Item = (&str, &str)> {
     memchr_iter(b'-', line.as_bytes())
         .take(MAX_TRIES)
         .map(|at| (&line[..at], &line[at + 1..]))
-        .filter(|(_, rest)| numbered_by(rest, '-'))
+        .filter(|(_, rest)| numbered_by(rest, b'-'))
 }
 
 /// Whether a path, met only before surroundings, has folders and a file's ending.
@@ -158,7 +172,7 @@ fn names_a_file(path: &str) -> bool {
 }
 
 /// Whether a text begins with a number and then `separator`.
-fn numbered_by(text: &str, separator: char) -> bool {
-    let after = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    after.len() < text.len() && after.starts_with(separator)
+fn numbered_by(text: &str, separator: u8) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    digits > 0 && text.as_bytes().get(digits) == Some(&separator)
 }

@@ -7,7 +7,7 @@ use proptest::test_runner::TestCaseError;
 use super::generators::{json_text, numbered_text, text, wrapped_text};
 use super::layouts::{Printer, edited, ends, framed, printer, tree, with_empty_lines};
 use super::source;
-use crate::compress::size::{Costed, escaped_len};
+use crate::compress::size::{Form, escaped_len};
 use crate::compress::testing::round_trip;
 use crate::compress::{
     COMPRESSORS, Call, Context, Earlier, OPENING, PLANS, apply, compress, expand, gives_back, json,
@@ -58,13 +58,13 @@ proptest! {
             let call = Call::default();
             let context = Context { earlier: &earlier, call: &call };
             for plan in PLANS.iter().filter(|_| !text.contains(OPENING)) {
-                if let Some(Costed { text: form, .. }) = apply(plan, &Costed::new(&text), context) {
+                if let Some(Form { text: form, .. }) = apply(plan, &Text::new(&text), context) {
                     let expanded = expand(&form, &earlier).unwrap();
                     prop_assert!(text == expanded, "{text:?} {form:?} {expanded:?}");
                 }
             }
             for compressor in COMPRESSORS {
-                if let Some(form) = compressor.compress(&text, context) {
+                if let Some(form) = compressor.compress(&Text::new(&text), context) {
                     let (header, body) = split_header(&form).unwrap();
                     let expanded = compressor.expand(header, body, &earlier).unwrap();
                     prop_assert!(text == expanded, "{text:?} {form:?} {expanded:?}");
@@ -127,7 +127,7 @@ proptest! {
         let call = Call::default();
         let context = Context { earlier: &earlier, call: &call };
         for compressor in COMPRESSORS {
-            if let Some(form) = compressor.compress(&text, context) {
+            if let Some(form) = compressor.compress(&Text::new(&text), context) {
                 let (header, _) = split_header(&form).unwrap();
                 let _ = expand(&with_header(header, &text), &earlier);
             }

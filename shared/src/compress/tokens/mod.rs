@@ -13,7 +13,7 @@ use std::iter::Sum;
 use std::ops::{Add, Mul};
 
 use costs::COSTS;
-use states::{CLASS_OF, CLASSES, CONTINUATION, LINE_START, STATES, next};
+use states::{CLASS_OF, CLASSES, CONTINUATION, STATES, next};
 
 /// A number of tokens, in thousandths.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,42 +63,112 @@ impl Sum for Tokens {
 #[derive(Clone, Copy)]
 struct Step {
     thousandths: u16,
-    state: u8,
+    /// The state after it, as the start of its row in [`STEPS`].
+    row: u16,
 }
 
-/// By state, then by class.
-static STEPS: [[Step; CLASSES]; STATES] = steps();
+/// The length of a row: a power of two.
+const ROW: usize = CLASSES.next_power_of_two();
+
+/// And of the table, so that no place in it needs a check.
+const TABLE: usize = (STATES * ROW).next_power_of_two();
+
+/// A row for each state, in it a step for each class.
+static STEPS: [Step; TABLE] = steps();
+
+/// How many texts are read side by side: each step in a text waits for the one before it, those of others need not.
+const LANES: usize = 4;
+
+/// A text on its way through the automaton.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lane<'a> {
+    rest: &'a [u8],
+    row: u16,
+    thousandths: u64,
+}
+
+impl Lane<'_> {
+    fn step(&mut self, byte: u8) {
+        let class = usize::from(CLASS_OF[usize::from(byte)]);
+        let step = STEPS[(usize::from(self.row) + class) % TABLE];
+        self.thousandths += u64::from(step.thousandths);
+        self.row = step.row;
+    }
+
+    fn finish(&mut self) {
+        for byte in self.rest {
+            self.step(*byte);
+        }
+        self.rest = &[];
+    }
+}
 
 /// How many tokens a text has, about, as if it stood at the beginning of a line.
 pub(super) fn estimate(text: &str) -> Tokens {
-    let mut state = LINE_START;
-    let mut thousandths = 0;
-    for byte in text.bytes() {
-        let step = STEPS[usize::from(state)][usize::from(CLASS_OF[usize::from(byte)])];
-        thousandths += u64::from(step.thousandths);
-        state = step.state;
-    }
-    Tokens(thousandths)
+    let mut lane = Lane {
+        rest: text.as_bytes(),
+        ..Lane::default()
+    };
+    lane.finish();
+    Tokens(lane.thousandths)
 }
 
-const fn steps() -> [[Step; CLASSES]; STATES] {
+/// How many tokens these texts have together, each as [`estimate`] has it.
+pub(super) fn estimate_all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Tokens {
+    let mut texts = texts.into_iter().filter(|text| !text.is_empty());
+    let mut lanes = [Lane::default(); LANES];
+    while refill(&mut lanes, &mut texts) {
+        step_together(&mut lanes);
+    }
+    for lane in &mut lanes {
+        lane.finish();
+    }
+    Tokens(lanes.iter().map(|lane| lane.thousandths).sum())
+}
+
+/// Gives each lane whose text is done the next one. `false` where there are not enough.
+fn refill<'a>(lanes: &mut [Lane<'a>], texts: &mut impl Iterator<Item = &'a str>) -> bool {
+    let mut done = lanes.iter_mut().filter(|lane| lane.rest.is_empty());
+    done.all(|lane| {
+        let next = texts.next();
+        (lane.rest, lane.row) = (next.unwrap_or_default().as_bytes(), 0);
+        next.is_some()
+    })
+}
+
+/// Reads as much of all texts as the shortest has.
+fn step_together(lanes: &mut [Lane<'_>; LANES]) {
+    let lengths = lanes.iter().map(|lane| lane.rest.len());
+    let shortest = lengths.min().unwrap_or_default();
+    let parts = lanes.map(|lane| &lane.rest[..shortest]);
+    for at in 0..shortest {
+        for (lane, part) in lanes.iter_mut().zip(parts) {
+            lane.step(part[at]);
+        }
+    }
+    for lane in lanes {
+        lane.rest = &lane.rest[shortest..];
+    }
+}
+
+const fn steps() -> [Step; TABLE] {
     let none = Step {
         thousandths: 0,
-        state: LINE_START,
+        row: 0,
     };
-    let mut steps = [[none; CLASSES]; STATES];
+    let mut steps = [none; TABLE];
     let mut state = 0;
     while state < STATES {
         let mut class = 0;
         while class < CLASSES {
-            steps[state][class] = Step {
+            steps[state * ROW + class] = Step {
                 // What a character costs is said by its first byte.
                 thousandths: if class == CONTINUATION {
                     0
                 } else {
                     COSTS[state][class]
                 },
-                state: next(state as u8, class),
+                row: next(state as u8, class) as u16 * ROW as u16,
             };
             class += 1;
         }
@@ -145,7 +215,7 @@ mod tests {
 
     #[test]
     fn states_are_within_the_table() {
-        let state = STEPS.iter().flatten().map(|step| step.state).max();
-        assert_eq!(state.map(usize::from), Some(STATES - 1));
+        let row = STEPS.iter().map(|step| step.row).max();
+        assert_eq!(row.map(usize::from), Some((STATES - 1) * ROW));
     }
 }

@@ -55,7 +55,7 @@ impl<'a> Strings<'a> {
     }
 
     /// The form of the whole text, given what stands for each string: its content, or the form of that.
-    pub(in crate::compress) fn with(&self, insides: &[Cow<'_, str>]) -> String {
+    pub(in crate::compress) fn with(&self, insides: &[String]) -> String {
         let (mut body, mut pairs, mut at) = (String::new(), Vec::new(), 0);
         for (range, inside) in self.ranges.iter().zip(insides) {
             body.push_str(&self.text[at..range.start]);

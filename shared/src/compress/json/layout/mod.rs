@@ -19,7 +19,7 @@ use std::borrow::Cow;
 
 use super::parse::{Document, Index, Kind};
 
-const BYTE_ORDER_MARK: char = '\u{feff}';
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// More than any form of ours expands to: stops a damaged one.
 const MAX_BYTES: usize = 1 << 30;
