@@ -63,21 +63,36 @@ const MAX_HEADERS: usize = 8;
 /// More than any form of ours expands to: stops a damaged one.
 const MAX_EXPANDED_BYTES: usize = 1 << 30;
 
-/// Compressors in the order in which they are applied.
-type Plan = &'static [&'static dyn Compressor];
+/// A way to make a text cheaper.
+struct Plan {
+    /// In the order in which they are applied.
+    compressors: &'static [&'static dyn Compressor],
+    /// Whether what paths begin with may be said once in the form.
+    takes_prefixes: bool,
+}
 
 /// All plans. The first two are for texts that are of one kind as a whole, the third is for files with line numbers.
 const PLANS: [Plan; 5] = [
-    &[&duplicate::Duplicate],
-    &[&json::Json, &prefixes::Prefixes],
-    &[&line_numbers::LineNumbers, &references::References],
-    &[
-        &references::References,
-        &search::Search,
-        &runs::Runs,
-        &prefixes::Prefixes,
-    ],
-    &[&log::Times, &log::Templates, &prefixes::Prefixes],
+    Plan {
+        compressors: &[&duplicate::Duplicate],
+        takes_prefixes: false,
+    },
+    Plan {
+        compressors: &[&json::Json],
+        takes_prefixes: true,
+    },
+    Plan {
+        compressors: &[&line_numbers::LineNumbers, &references::References],
+        takes_prefixes: false,
+    },
+    Plan {
+        compressors: &[&references::References, &search::Search, &runs::Runs],
+        takes_prefixes: true,
+    },
+    Plan {
+        compressors: &[&log::Times, &log::Templates],
+        takes_prefixes: true,
+    },
 ];
 
 /// Every compressor, each once.
@@ -261,18 +276,25 @@ fn undo_all(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
     }
 }
 
-/// The cheapest result of these plans, if any has one.
+/// The cheapest result of these plans, if any has one, with what its paths begin with said once if that is cheaper.
 fn cheapest(plans: &[Plan], text: &Text<'_>, context: Context<'_>) -> Option<Form> {
-    plans
-        .iter()
-        .filter_map(|plan| apply(plan, text, context))
-        .min_by_key(|form| form.cost)
+    let results = plans.iter().filter_map(|plan| {
+        let form = apply(plan.compressors, text, context)?;
+        Some((plan.takes_prefixes, form))
+    });
+    let best = results.min_by_key(|(_, form)| form.cost);
+    let prefixes: &[&dyn Compressor] = &[&prefixes::Prefixes];
+    match best {
+        Some((true, form)) => apply(prefixes, &Text::new(&form.text), context).or(Some(form)),
+        Some((false, form)) => Some(form),
+        None => apply(prefixes, text, context),
+    }
 }
 
-/// Applies a plan to a text. A compressor that does not make it cheaper is skipped.
-fn apply(plan: Plan, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
+/// Applies compressors one after the other. One that does not make the text cheaper is skipped.
+fn apply(compressors: &[&dyn Compressor], text: &Text<'_>, context: Context<'_>) -> Option<Form> {
     let mut form: Option<Form> = None;
-    for compressor in plan {
+    for compressor in compressors {
         if context.earlier.deadline.is_over() {
             return None;
         }

@@ -58,7 +58,7 @@ proptest! {
             let call = Call::default();
             let context = Context { earlier: &earlier, call: &call };
             for plan in PLANS.iter().filter(|_| !text.contains(OPENING)) {
-                if let Some(Form { text: form, .. }) = apply(plan, &Text::new(&text), context) {
+                if let Some(Form { text: form, .. }) = apply(plan.compressors, &Text::new(&text), context) {
                     let expanded = expand(&form, &earlier).unwrap();
                     prop_assert!(text == expanded, "{text:?} {form:?} {expanded:?}");
                 }
