@@ -68,8 +68,11 @@ impl Call {
                 ..Self::default()
             };
         };
-        let arguments = input.and_then(|input| serde_json::from_str::<Arguments>(input).ok());
-        let arguments = arguments.unwrap_or_default();
+        let arguments = input.and_then(|input| serde_json::from_str(input).ok());
+        Self::with(tool, &arguments.unwrap_or_default())
+    }
+
+    fn with(tool: &str, arguments: &Arguments) -> Self {
         let script = arguments.script();
         let file = match &script {
             Some(script) => command::printed_file(script).map(str::to_owned),
@@ -96,17 +99,17 @@ impl Call {
         }
     }
 
-    /// The long texts in a call's input, each with the name of the member that it is.
-    pub(super) fn texts(input: &str) -> Vec<(String, String)> {
-        let mut texts = Vec::new();
+    /// The call of this tool, and the long texts in its input, each with the name of the member that it is. `None` where there are none.
+    pub(super) fn with_texts(tool: &str, input: &str) -> Option<(Self, Vec<(String, String)>)> {
         if input.len() < MIN_TEXT_BYTES {
-            return texts;
+            return None;
         }
-        let Ok(value) = serde_json::from_str(input) else {
-            return texts;
-        };
+        let input: Value = serde_json::from_str(input).ok()?;
+        let arguments = Arguments::deserialize(&input).unwrap_or_default();
+        let call = Self::with(tool, &arguments);
+        let mut texts = Vec::new();
         // A stack of its own: the input may be nested as deep as the parser takes.
-        let mut left = vec![("input".to_owned(), value)];
+        let mut left = vec![("input".to_owned(), input)];
         while let Some((name, value)) = left.pop() {
             match value {
                 Value::String(text) if text.len() >= MIN_TEXT_BYTES => texts.push((name, text)),
@@ -117,7 +120,7 @@ impl Call {
                 _ => {}
             }
         }
-        texts
+        (!texts.is_empty()).then_some((call, texts))
     }
 
     /// Whether two calls read or write the same file, as far as their paths tell: one may be relative.
@@ -272,11 +275,11 @@ mod tests {
         let input = serde_json::json!({
             "file_path": "a", "edits": [{"old_string": "x", "new_string": long}], "content": long,
         });
-        let texts = Call::texts(&input.to_string());
+        let (_, texts) = Call::with_texts("Edit", &input.to_string()).unwrap();
         let names: Vec<&str> = texts.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names.len(), 2);
         assert!(names.contains(&"new_string") && names.contains(&"content"));
         assert!(texts.iter().all(|(_, text)| *text == long));
-        assert!(Call::texts("not JSON").is_empty());
+        assert!(Call::with_texts("Edit", &"not JSON".repeat(99)).is_none());
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use super::call::Call;
 use super::earlier::{Block, Earlier, hash};
+use super::form::Form;
 use super::line_numbers::strip;
 use super::lines::lines;
 use super::references::{self, Window};
-use super::size::{Form, is_cheaper};
 use super::text::Text;
 use super::wrapper::{self, Wrapped};
-use super::{Context, OPENING, Source, ansi, json, line_numbers, log, prefixes, runs, search};
+use super::{
+    Context, OPENING, Source, ansi, json, line_numbers, log, prefixes, runs, search, size,
+};
 
 /// The lines of a block as a later block may refer to them.
 #[derive(Default)]
@@ -44,11 +46,9 @@ impl Earlier {
     /// Adds the long texts in the input of a tool call that stands before the next block: the model wrote them, and their lines may come
     /// back in a block. `false` where the deadline came first. Linear in the input.
     pub fn push_call(&mut self, tool: &str, input: &str) -> bool {
-        let texts = Call::texts(input);
-        if texts.is_empty() {
+        let Some((call, texts)) = Call::with_texts(tool, input) else {
             return true;
-        }
-        let call = Call::of(Some(tool), Some(input));
+        };
         texts.into_iter().all(|(member, text)| {
             let lines = lines(&text);
             let windows = references::windows(&lines, self.deadline);
@@ -107,18 +107,17 @@ impl Earlier {
                 [] => Cow::Borrowed(&*plain),
                 _ => as_read(&plain),
             };
-            let mut numbered = false;
-            if let Some(taken_off) = strip(&lines(&read)).filter(is_cheaper) {
+            let text = Text::new(&read);
+            if let Some(taken_off) = text.without_numbers() {
                 let number = taken_off.first.and_then(|first| i64::try_from(first).ok());
-                numbered = number.is_some();
                 // The header is the line before the first.
                 first = number.unwrap_or(1) - 1;
-                stripped = Some(taken_off.text.into_boxed_str());
-            } else if *read != *source.text {
-                stripped = Some(Box::from(&*read));
+                found = Lines::of(&Text::new(&taken_off.text), number.is_some(), context);
+                stripped = Some(Box::from(&*taken_off.text));
+            } else {
+                found = Lines::of(&text, false, context);
+                stripped = (*read != *source.text).then(|| Box::from(&*read));
             }
-            let text = stripped.as_deref().unwrap_or(source.text);
-            found = Lines::of(text, numbered, context);
         }
         let block = Block {
             original: Box::from(source.text),
@@ -137,12 +136,11 @@ impl Earlier {
 
 impl Lines {
     /// Those of a text, which may have the line numbers of a file.
-    fn of(text: &str, numbered: bool, context: Context<'_>) -> Self {
+    fn of(text: &Text<'_>, numbered: bool, context: Context<'_>) -> Self {
         let deadline = context.earlier.deadline;
-        let text = Text::new(text);
         let lines = &text.lines;
         let starts = line_starts(lines);
-        if search::is_search(&text, deadline) {
+        if search::is_search(text, deadline) {
             return Self {
                 starts,
                 hidden: vec![true; lines.len()],
@@ -159,13 +157,13 @@ impl Lines {
             for run in runs::find(lines, deadline) {
                 hidden[run.lines()].fill(true);
             }
-            if let Some(prefixes) = prefixes::Found::of(&text, context) {
+            if let Some(prefixes) = prefixes::Found::of(text, context) {
                 for (hidden, line) in hidden.iter_mut().zip(lines) {
                     *hidden |= prefixes.are_in(line);
                 }
             }
         }
-        if let Some(in_log) = log::hidden(lines, deadline) {
+        if let Some(in_log) = log::hidden(text, deadline) {
             for (hidden, in_log) in hidden.iter_mut().zip(in_log) {
                 *hidden |= in_log;
             }
@@ -232,7 +230,7 @@ fn content_sent_unescaped(text: &str) -> Option<String> {
 /// Whether a text's lines can all be named by the numbers before them.
 fn is_numbered_throughout(text: &str) -> bool {
     let stripped = strip(&lines(text.trim_end()));
-    stripped.is_some_and(|stripped| stripped.marks == 0 && is_cheaper(&stripped))
+    stripped.is_some_and(|stripped| stripped.marks == 0 && size::is_cheaper(&stripped))
 }
 
 fn line_starts(lines: &[&str]) -> Vec<u32> {

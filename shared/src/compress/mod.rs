@@ -21,6 +21,7 @@ mod command;
 mod deadline;
 mod duplicate;
 mod earlier;
+mod form;
 mod index;
 mod json;
 mod line_numbers;
@@ -45,8 +46,8 @@ pub use deadline::Deadline;
 pub use earlier::Earlier;
 
 use call::Call;
+use form::Form;
 use lines::{each_line, push_line, push_lines};
-use size::Form;
 use text::Text;
 use within::form_of_wrapped;
 use wrapper::{StringsForm, WrappedForm};
@@ -302,8 +303,8 @@ fn apply(compressors: &[&dyn Compressor], text: &Text<'_>, context: Context<'_>)
             Some(form) => compressor.compress(&Text::new(&form.text), context),
             None => compressor.compress(text, context),
         };
-        let cost = form.as_ref().map_or(text.cost(), |form| form.cost);
-        let next = next.map(Form::new).filter(|next| next.cost < cost);
+        let cost = || form.as_ref().map_or_else(|| text.cost(), |form| form.cost);
+        let next = next.map(Form::new).filter(|next| next.cost < cost());
         form = next.or(form);
     }
     form

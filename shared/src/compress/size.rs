@@ -7,8 +7,7 @@
 use memchr::memchr_iter;
 
 use super::line_numbers::{self, Stripped};
-use super::text::Text;
-use super::tokens::{Tokens, estimate_all};
+use super::tokens::{Estimates, Tokens};
 
 /// What an unpadded number before a line costs.
 const UNPADDED_NUMBER: Tokens = Tokens::thousandths(2_400);
@@ -22,42 +21,39 @@ const MARK: Tokens = Tokens::whole(6);
 /// What the break at a line's end costs: it is often part of the token before it.
 pub(super) const LINE_BREAK: Tokens = Tokens::thousandths(500);
 
-/// The least that a form must save.
-const MIN_SAVED: Tokens = Tokens::whole(24);
-
-/// The least that a form must save, as a share of what its original costs.
-const MIN_SAVED_PERCENT: u64 = 4;
+/// Lines are estimated together until they have so many bytes: for fewer, starting costs more than estimating.
+const TOGETHER_BYTES: usize = 256;
 
 /// What a text costs: an estimate by which forms are compared, not a count.
 pub(super) fn cost(text: &str) -> Tokens {
-    let mut extra = Tokens::default();
-    let rests = with_breaks(text).map(|line| {
-        let (set_apart, rest) = apart(line);
-        extra = extra + set_apart;
-        rest
-    });
-    let rests = estimate_all(rests);
-    extra + rests
+    let mut estimates = Estimates::default();
+    let mut set_apart = Tokens::default();
+    let (mut start, mut line_start) = (0, 0);
+    for line_end in memchr_iter(b'\n', text.as_bytes())
+        .map(|at| at + 1)
+        .chain([text.len()])
+    {
+        if let Some((bytes, cost)) = apart(&text[line_start..line_end]) {
+            estimates.add(&text[start..line_start]);
+            start = line_start + bytes;
+            set_apart = set_apart + cost;
+        } else if line_end - start >= TOGETHER_BYTES {
+            estimates.add(&text[start..line_end]);
+            start = line_end;
+        }
+        line_start = line_end;
+    }
+    estimates.add(&text[start..]);
+    estimates.sum() + set_apart
 }
 
-/// The lines of a text, each with its break.
-fn with_breaks(text: &str) -> impl Iterator<Item = &str> {
-    let ends = memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
-    let mut start = 0;
-    ends.chain([text.len()]).map(move |end| {
-        let line = &text[start..end];
-        start = end;
-        line
-    })
-}
-
-/// What the number before a line or a mark costs, and the rest of the line.
-fn apart(line: &str) -> (Tokens, &str) {
+/// The number that a line begins with, or the mark that it is: its bytes, and what it costs.
+fn apart(line: &str) -> Option<(usize, Tokens)> {
     match line_numbers::number(line) {
-        Some(number) if number.padded => (PADDED_NUMBER, &line[number.bytes..]),
-        Some(number) => (UNPADDED_NUMBER, &line[number.bytes..]),
-        None if line_numbers::is_mark(line.trim_end_matches('\n')) => (MARK, ""),
-        None => (Tokens::default(), line),
+        Some(number) if number.padded => Some((number.bytes, PADDED_NUMBER)),
+        Some(number) => Some((number.bytes, UNPADDED_NUMBER)),
+        None if line_numbers::is_mark(line.trim_end_matches('\n')) => Some((line.len(), MARK)),
+        None => None,
     }
 }
 
@@ -71,79 +67,10 @@ pub(super) fn is_cheaper(stripped: &Stripped) -> bool {
     cost(header) + LINE_BREAK + MARK * stripped.marks < number * stripped.numbers
 }
 
-/// What may stand for a text, and what it costs.
-#[derive(Debug)]
-pub(super) struct Form {
-    pub(super) text: String,
-    pub(super) cost: Tokens,
-}
-
-impl Form {
-    pub(super) fn new(text: String) -> Self {
-        let cost = cost(&text);
-        Self { text, cost }
-    }
-
-    /// Whether it is enough cheaper than its original, and shorter within a JSON string.
-    pub(super) fn is_worth_sending(&self, original: &Text<'_>) -> bool {
-        let min_saved = original.cost().percent(MIN_SAVED_PERCENT).max(MIN_SAVED);
-        self.cost + min_saved <= original.cost()
-            && escaped_len(&self.text) < escaped_len(original.whole)
-    }
-}
-
-/// Bytes of the text within a JSON string, the quotes not counted.
-pub(super) fn escaped_len(text: &str) -> usize {
-    let lens = text.bytes().map(|byte| ESCAPED_LEN[usize::from(byte)]);
-    lens.map(usize::from).sum()
-}
-
-static ESCAPED_LEN: [u8; 256] = {
-    let mut lens = [1; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        lens[byte] = match byte as u8 {
-            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
-            0x00..=0x1f => 6,
-            _ => 1,
-        };
-        byte += 1;
-    }
-    lens
-};
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_escaped_length_is_that_of_the_json_string() {
-        let all: String = (0..0x800).filter_map(char::from_u32).collect();
-        let quoted = serde_json::Value::from(all.as_str()).to_string();
-        assert_eq!(escaped_len(&all) + 2, quoted.len());
-    }
-
-    #[test]
-    fn a_form_must_save_four_percent_and_24_tokens() {
-        let line = "the same words, many times\n";
-        let form = |lines| Form::new(line.repeat(lines));
-        let is_worth = |lines, of_form| {
-            let text = line.repeat(lines);
-            form(of_form).is_worth_sending(&Text::new(&text))
-        };
-        assert!(is_worth(500, 480));
-        assert!(!is_worth(500, 481));
-        let fewest = (1..20).find(|lines| form(*lines).cost >= MIN_SAVED);
-        assert!(is_worth(20, 20 - fewest.unwrap()));
-        assert!(!is_worth(20, 21 - fewest.unwrap()));
-    }
-
-    #[test]
-    fn a_form_may_not_make_the_body_longer() {
-        let (text, form) = ("a b c d ".repeat(250), "\t".repeat(1500));
-        assert!(cost(&form) < cost(&text));
-        assert!(!Form::new(form).is_worth_sending(&Text::new(&text)));
-    }
+    use crate::compress::tokens::estimate;
 
     #[test]
     fn a_number_costs_the_same_in_one_digit_and_in_four() {

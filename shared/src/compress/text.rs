@@ -4,8 +4,10 @@ use std::cell::OnceCell;
 
 use super::line_numbers::{self, Stripped};
 use super::lines::lines;
-use super::size;
+use super::log::detect::is_log;
+use super::search::Paths;
 use super::tokens::Tokens;
+use super::{Deadline, size};
 
 /// A text, with what several compressors ask of it: each is found out once.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(super) struct Text<'a> {
     pub(super) lines: Vec<&'a str>,
     cost: OnceCell<Tokens>,
     stripped: OnceCell<Option<Stripped>>,
+    is_log: OnceCell<bool>,
+    paths: OnceCell<Paths<'a>>,
 }
 
 impl<'a> Text<'a> {
@@ -25,6 +29,8 @@ impl<'a> Text<'a> {
             lines: lines(whole),
             cost: OnceCell::new(),
             stripped: OnceCell::new(),
+            is_log: OnceCell::new(),
+            paths: OnceCell::new(),
         }
     }
 
@@ -43,5 +49,17 @@ impl<'a> Text<'a> {
     pub(super) fn without_numbers(&self) -> Option<&Stripped> {
         self.stripped()
             .filter(|stripped| size::is_cheaper(stripped))
+    }
+
+    /// Whether it is a log.
+    pub(super) fn is_log(&self, deadline: Deadline) -> bool {
+        let is_log = || is_log(&self.lines, deadline);
+        *self.is_log.get_or_init(is_log)
+    }
+
+    /// The files that it has search results of.
+    pub(super) fn paths(&self, deadline: Deadline) -> &Paths<'a> {
+        let find = || Paths::of(&self.lines, deadline);
+        self.paths.get_or_init(find)
     }
 }

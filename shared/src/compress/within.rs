@@ -1,16 +1,17 @@
 //! Forms of texts that have something around them: the text within gets the cheapest form, and what is around it stays.
 
-use super::size::Form;
+use super::form::Form;
 use super::text::Text;
-use super::wrapper::{self, Strings, Wrapped};
+use super::wrapper::{self, Parts, Strings, Wrapped};
 use super::{Context, PLANS, Plan, cheapest};
 
 /// The form of a text that has something around it, this deep within others.
 pub(super) fn form_of_wrapped(text: &str, context: Context<'_>, depth: usize) -> Option<Form> {
-    let wrapped = Wrapped::split(text);
+    let parts = Parts::of(text);
+    let wrapped = Wrapped::of(&parts);
     // Where a string is most of the text, there may still be others.
     if wrapped.as_ref().is_none_or(Wrapped::is_string)
-        && let Some(strings) = Strings::split(text)
+        && let Some(strings) = Strings::of(&parts)
     {
         return Some(form_of_strings(&strings, context, depth));
     }

@@ -19,7 +19,7 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use super::size::Form;
+use super::form::Form;
 use super::text::Text;
 use super::{Compressor, Context, Earlier, with_header};
 use layout::{BYTE_ORDER_MARK, Layout};
@@ -79,35 +79,22 @@ pub(super) fn hides_lines(text: &str, context: Context<'_>) -> bool {
     form.is_some_and(|form| form.is_worth_sending(&text))
 }
 
-/// Where the content of the largest string of a JSON text stands, whatever it is in.
-pub(super) fn largest_string(text: &str) -> Option<Range<usize>> {
+/// Where the contents of all strings of a JSON text stand, keys among them; none where it is not JSON.
+pub(super) fn strings(text: &str) -> Vec<Range<usize>> {
     let trimmed = text.trim();
-    let first = trimmed
-        .chars()
-        .next()
-        .filter(|first| "{[\"".contains(*first))?;
-    let span = if first == '"' {
-        serde_json::from_str::<IgnoredAny>(trimmed).ok()?;
-        let start = text.len() - text.trim_start().len();
-        start..start + trimmed.len()
-    } else {
-        let document = Document::parse(text)?;
-        document.strings().max_by_key(ExactSizeIterator::len)?
-    };
-    Some(span.start + 1..span.end - 1)
-}
-
-/// Where the contents of all strings of a JSON text stand that are at least this long.
-pub(super) fn strings_of(text: &str, min_bytes: usize) -> Vec<Range<usize>> {
-    if !text.trim_start().starts_with(['{', '[']) {
-        return Vec::new();
+    let content = |span: Range<usize>| span.start + 1..span.end - 1;
+    match trimmed.as_bytes().first() {
+        Some(b'{' | b'[') => {
+            let document = Document::parse(text);
+            let strings = document.iter().flat_map(Document::strings);
+            strings.map(content).collect()
+        }
+        Some(b'"') if serde_json::from_str::<IgnoredAny>(trimmed).is_ok() => {
+            let start = text.len() - text.trim_start().len();
+            vec![content(start..start + trimmed.len())]
+        }
+        _ => Vec::new(),
     }
-    let document = Document::parse(text);
-    let strings = document.iter().flat_map(Document::strings);
-    strings
-        .map(|span| span.start + 1..span.end - 1)
-        .filter(|content| content.len() >= min_bytes.max(1))
-        .collect()
 }
 
 #[cfg(test)]

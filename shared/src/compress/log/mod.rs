@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `detect` | tells whether a text is a log |
 //! | `stamp` | finds the time that a line begins with |
 //! | `times` | shortens times to what differs from the line above |
 //! | `templates` | writes what lines of one kind share once |
@@ -10,6 +11,7 @@
 //!
 //! Only a text that is a log is touched, so that code stays as an agent must quote it.
 
+pub(super) mod detect;
 mod fields;
 mod kinds;
 mod stamp;
@@ -20,33 +22,13 @@ pub(super) use templates::Templates;
 pub(super) use times::Times;
 
 use super::Deadline;
+use super::text::Text;
 use kinds::Kinds;
 
-/// A text with one time in so many lines, or more, is a log: some write many lines below each time.
-const MAX_LINES_A_TIME: usize = 40;
-
-/// Once so many lines too many are without a time, a text is no log, whatever follows.
-const MAX_LINES_BEFORE: usize = 400;
-
-/// The fewest lines with a time.
-const MIN_TIMES: usize = 3;
-
-/// Whether these are the lines of a log.
-fn is_log(lines: &[&str], deadline: Deadline) -> bool {
-    let (mut times, mut all) = (0, 0);
-    for line in deadline.limit(lines) {
-        all += 1;
-        times += usize::from(stamp::find(line).is_some());
-        if all > times * MAX_LINES_A_TIME + MAX_LINES_BEFORE {
-            return false;
-        }
-    }
-    times >= MIN_TIMES && times * MAX_LINES_A_TIME >= all
-}
-
 /// Which lines the forms of a log may hold in another shape; `None` where the text is no log.
-pub(super) fn hidden(lines: &[&str], deadline: Deadline) -> Option<Vec<bool>> {
-    if !is_log(lines, deadline) {
+pub(super) fn hidden(text: &Text<'_>, deadline: Deadline) -> Option<Vec<bool>> {
+    let lines = &text.lines;
+    if !text.is_log(deadline) {
         return None;
     }
     let kinds = Kinds::of(lines, 0, deadline);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::kinds::{CLOSE, Kinds, OPEN};
-use super::{is_log, times};
+use super::times;
 use crate::compress::text::Text;
 use crate::compress::{
     Compressor, Context, Earlier, MAX_EXPANDED_BYTES, each_line, push_line, with_header,
@@ -26,7 +26,7 @@ pub(in crate::compress) struct Templates;
 impl Compressor for Templates {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
         let lines = &text.lines;
-        if !times::is_form(text.whole) && !is_log(lines, context.earlier.deadline) {
+        if !times::is_form(text.whole) && !text.is_log(context.earlier.deadline) {
             return None;
         }
         let kinds = Kinds::of(lines, MAX_KINDS, context.earlier.deadline);

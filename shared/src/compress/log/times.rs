@@ -1,6 +1,5 @@
 //! Shortens the times that lines of a log begin with to what differs from the line above.
 
-use super::is_log;
 use super::stamp::{self, Stamp};
 use crate::compress::text::Text;
 use crate::compress::{Compressor, Context, Earlier, OPENING, each_line, push_line, with_header};
@@ -24,7 +23,7 @@ pub(super) fn is_form(text: &str) -> bool {
 impl Compressor for Times {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
         let lines = &text.lines;
-        if !is_log(lines, context.earlier.deadline) {
+        if !text.is_log(context.earlier.deadline) {
             return None;
         }
         let mut body = String::with_capacity(text.whole.len());

@@ -49,14 +49,22 @@ pub(in crate::compress) fn windows(lines: &[&str], deadline: Deadline) -> Vec<Wi
         let alone = lines[line].len() >= LONG_LINE_BYTES;
         let count = if alone { 1 } else { WINDOW };
         let window = lines.get(line..line + count)?;
-        let bytes: usize = window.iter().map(|line| line.trim_ascii().len()).sum();
-        let header = window.iter().any(|line| line.starts_with(OPENING));
         let hashes = hashes.get(line..line + count)?;
-        (bytes >= MIN_WINDOW_BYTES && !header).then(|| Window {
+        let header = window.iter().any(|line| line.starts_with(OPENING));
+        (says_enough(window) && !header).then(|| Window {
             line,
             count,
             hash: hash_of(hashes),
         })
     };
     deadline.limit(0..lines.len()).filter_map(window).collect()
+}
+
+fn says_enough(lines: &[&str]) -> bool {
+    let mut left = MIN_WINDOW_BYTES;
+    // The first of them are mostly enough.
+    lines.iter().any(|line| {
+        left = left.saturating_sub(line.trim_ascii().len());
+        left == 0
+    })
 }

@@ -5,7 +5,7 @@ mod paths;
 
 use super::text::Text;
 use super::{Compressor, Context, Deadline, Earlier, each_line, push_line, with_header};
-use paths::Paths;
+pub(super) use paths::Paths;
 
 const BEFORE: &str = "search results by file, \"# path\"";
 const BELOW: &str = ", all below ";
@@ -19,7 +19,7 @@ pub(super) struct Search;
 
 impl Compressor for Search {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
-        let paths = Paths::of(text, context.earlier.deadline);
+        let paths = text.paths(context.earlier.deadline);
         if paths.are_none() {
             return None;
         }
@@ -91,7 +91,7 @@ impl Compressor for Search {
 
 /// Whether most lines of a text are results that [`Search`] would group.
 pub(super) fn is_search(text: &Text<'_>, deadline: Deadline) -> bool {
-    let paths = Paths::of(text, deadline);
+    let paths = text.paths(deadline);
     if paths.are_none() {
         return false;
     }

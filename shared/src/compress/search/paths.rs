@@ -4,7 +4,6 @@ use foldhash::HashMap;
 use memchr::{memchr, memchr_iter, memchr3};
 
 use crate::compress::Deadline;
-use crate::compress::text::Text;
 
 /// How many places in a line are tried as the end of a path.
 const MAX_TRIES: usize = 8;
@@ -16,14 +15,14 @@ const MAX_FOLDERS: usize = 16;
 const MAX_ROOT_TRIES: usize = 64;
 
 /// What a text has results of, if these are indeed files.
-#[derive(Default)]
-pub(super) struct Paths<'a> {
+#[derive(Debug, Default)]
+pub(in crate::compress) struct Paths<'a> {
     files: HashMap<&'a str, Seen>,
     root: &'a str,
 }
 
 /// How many lines a path appears in.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Seen {
     /// As a match with its line number.
     numbered: usize,
@@ -44,9 +43,9 @@ impl Seen {
 }
 
 impl<'a> Paths<'a> {
-    pub(super) fn of(text: &Text<'a>, deadline: Deadline) -> Self {
+    pub(in crate::compress) fn of(lines: &[&'a str], deadline: Deadline) -> Self {
         let mut paths: HashMap<&str, Seen> = HashMap::default();
-        for line in deadline.limit(&text.lines) {
+        for line in deadline.limit(lines.iter().copied()) {
             match split_path(line) {
                 Some((path, rest)) if numbered_by(rest, b':') => {
                     paths.entry(path).or_default().numbered += 1;
@@ -61,7 +60,7 @@ impl<'a> Paths<'a> {
         if paths.is_empty() {
             return Self::default();
         }
-        let root = find_root(&text.lines, &paths);
+        let root = find_root(lines, &paths);
         let mut files = HashMap::default();
         for (path, seen) in paths {
             let file = path.strip_prefix(root).unwrap_or(path);

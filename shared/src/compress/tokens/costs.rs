@@ -10,9 +10,8 @@ use super::states::{CONTINUATION, STATES};
 /// Thousandths of a token: a row by state (`states`), a column by class.
 #[rustfmt::skip]
 pub(super) const COSTS: [[u16; CONTINUATION]; STATES] = [
-    // Line breaks.
+    // The beginning of a line.
     [988, 998, 981, 998, 999, 909, 3, 515, 760, 880, 777, 791, 967, 802, 996, 832, 1000, 633, 2133],
-    [644, 976, 544, 993, 942, 925, 65, 788, 215, 962, 665, 195, 927, 720, 990, 832, 951, 633, 2124],
     // Tabs.
     [988, 995, 947, 997, 997, 65, 64, 253, 701, 984, 357, 945, 244, 784, 907, 832, 1018, 695, 2104],
     [977, 993, 847, 990, 606, 111, 371, 203, 561, 469, 415, 966, 894, 993, 807, 832, 951, 633, 2133],

@@ -3,8 +3,8 @@
 //! A finite automaton reads the text byte by byte. Its state says what the text before a byte looks like to that vocabulary's
 //! pre-tokenizer, which splits a text into words with one sign before them, groups of three digits, runs of signs, of spaces and of line
 //! breaks: the kind of run, how long it is, and what stands before it. What a byte costs is the mean number of tokens that begin there, by
-//! state and class of byte ([`costs`]). No cost is negative, so a longer text never costs less than its beginning; and an estimate takes up
-//! where a line begins, so those of the lines of a text, each with its line break, add up to that of the text, but for empty lines and CRLF.
+//! state and class of byte ([`costs`]). No cost is negative, so a longer text never costs less than its beginning; and each line begins in the
+//! same state, so the estimates of the lines of a text, each with its line break, add up to that of the text.
 
 mod costs;
 mod states;
@@ -13,7 +13,7 @@ use std::iter::Sum;
 use std::ops::{Add, Mul};
 
 use costs::COSTS;
-use states::{CLASS_OF, CLASSES, CONTINUATION, STATES, next};
+use states::{CLASS_OF, CLASSES, CONTINUATION, LINE_START, STATES, next};
 
 /// A number of tokens, in thousandths.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +76,7 @@ const TABLE: usize = (STATES * ROW).next_power_of_two();
 /// A row for each state, in it a step for each class.
 static STEPS: [Step; TABLE] = steps();
 
-/// How many texts are read side by side: each step in a text waits for the one before it, those of others need not.
+/// How many texts are read side by side: each step in a text waits for the one before it, those in others need not.
 const LANES: usize = 4;
 
 /// A text on its way through the automaton.
@@ -87,7 +87,12 @@ struct Lane<'a> {
     thousandths: u64,
 }
 
-impl Lane<'_> {
+impl<'a> Lane<'a> {
+    fn start(&mut self, text: &'a str) {
+        self.rest = text.as_bytes();
+        self.row = LINE_START.into();
+    }
+
     fn step(&mut self, byte: u8) {
         let class = usize::from(CLASS_OF[usize::from(byte)]);
         let step = STEPS[(usize::from(self.row) + class) % TABLE];
@@ -105,38 +110,41 @@ impl Lane<'_> {
 
 /// How many tokens a text has, about, as if it stood at the beginning of a line.
 pub(super) fn estimate(text: &str) -> Tokens {
-    let mut lane = Lane {
-        rest: text.as_bytes(),
-        ..Lane::default()
-    };
+    let mut lane = Lane::default();
+    lane.start(text);
     lane.finish();
     Tokens(lane.thousandths)
 }
 
-/// How many tokens these texts have together, each as [`estimate`] has it.
-pub(super) fn estimate_all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Tokens {
-    let mut texts = texts.into_iter().filter(|text| !text.is_empty());
-    let mut lanes = [Lane::default(); LANES];
-    while refill(&mut lanes, &mut texts) {
-        step_together(&mut lanes);
+/// Sums up the estimates of several texts.
+#[derive(Debug, Default)]
+pub(super) struct Estimates<'a>([Lane<'a>; LANES]);
+
+impl<'a> Estimates<'a> {
+    /// Adds that of one more text.
+    pub(super) fn add(&mut self, text: &'a str) {
+        let Self(lanes) = self;
+        let free = |lane: &&mut Lane<'_>| lane.rest.is_empty();
+        if let Some(lane) = lanes.iter_mut().find(free) {
+            lane.start(text);
+        }
+        if lanes.iter().all(|lane| !lane.rest.is_empty()) {
+            step_together(lanes);
+        }
     }
-    for lane in &mut lanes {
-        lane.finish();
+
+    /// The sum.
+    pub(super) fn sum(mut self) -> Tokens {
+        let lanes = self.0.iter_mut();
+        let thousandths = lanes.map(|lane| {
+            lane.finish();
+            lane.thousandths
+        });
+        Tokens(thousandths.sum())
     }
-    Tokens(lanes.iter().map(|lane| lane.thousandths).sum())
 }
 
-/// Gives each lane whose text is done the next one. `false` where there are not enough.
-fn refill<'a>(lanes: &mut [Lane<'a>], texts: &mut impl Iterator<Item = &'a str>) -> bool {
-    let mut done = lanes.iter_mut().filter(|lane| lane.rest.is_empty());
-    done.all(|lane| {
-        let next = texts.next();
-        (lane.rest, lane.row) = (next.unwrap_or_default().as_bytes(), 0);
-        next.is_some()
-    })
-}
-
-/// Reads as much of all texts as the shortest has.
+/// Reads as much of all texts as the shortest has, which leaves a lane free.
 fn step_together(lanes: &mut [Lane<'_>; LANES]) {
     let lengths = lanes.iter().map(|lane| lane.rest.len());
     let shortest = lengths.min().unwrap_or_default();
@@ -200,9 +208,26 @@ mod tests {
 
     #[test]
     fn lines_add_up_to_their_text() {
-        let text = "fn main() {\n\tprintln!(\"é→界😀\");\n}\n  1234567 ─── x_y/z.rs\n";
+        let text = "fn main() {\r\n\tprintln!(\"é→界😀\");\n}\n\n  1234567 ─── x_y/z.rs\n";
         let lines: Tokens = text.split_inclusive('\n').map(estimate).sum();
         assert_eq!(lines, estimate(text));
+    }
+
+    #[test]
+    fn texts_side_by_side_cost_what_each_does() {
+        let text = "fn main() { let x = 12345; } // é→界😀\n\ta-b_c ";
+        let texts: Vec<&str> = (0..40)
+            .map(|at| &text[at % 20..])
+            .chain(["", "x"])
+            .collect();
+        for count in 0..texts.len() {
+            let mut all = Estimates::default();
+            for text in &texts[..count] {
+                all.add(text);
+            }
+            let sum: Tokens = texts[..count].iter().map(|text| estimate(text)).sum();
+            assert_eq!(all.sum(), sum);
+        }
     }
 
     #[test]

@@ -2,27 +2,30 @@
 
 use std::ops::Range;
 
-use super::Escapes;
-use crate::compress::json;
+use super::{Escapes, Parts};
 
 /// A string in a JSON text.
 pub(super) struct JsonString {
-    /// Where its content stands.
+    /// Where its content stands in the whole text.
     pub(super) range: Range<usize>,
     /// That content as it is read.
     pub(super) content: String,
     pub(super) escapes: &'static Escapes,
 }
 
-/// The largest string of a JSON text, if it is most of that and reads otherwise than it is written. `None` where it would not come back to
-/// the letter, and where it holds control characters that a provider may refuse.
-pub(super) fn find(text: &str) -> Option<JsonString> {
-    let range = json::largest_string(text)?;
-    let literal = &text[range.clone()];
-    if range.len() * 2 <= text.len() || !literal.contains('\\') {
+/// The largest of the strings of a JSON text, if it is most of that and reads otherwise than it is written. `None` where it would not come
+/// back to the letter, and where it holds control characters that a provider may refuse.
+pub(super) fn find(parts: &Parts<'_>) -> Option<JsonString> {
+    let range = parts
+        .strings
+        .iter()
+        .max_by_key(|range| range.len())?
+        .clone();
+    let literal = &parts.text[range.clone()];
+    if range.len() * 2 <= parts.lines.len() || !literal.contains('\\') {
         return None;
     }
-    let content = content(text, &range)?;
+    let content = content(parts.text, &range)?;
     let escapes = Escapes::of(&content, literal)?;
     Some(JsonString {
         range,

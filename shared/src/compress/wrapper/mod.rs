@@ -23,7 +23,7 @@ mod tags;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::OPENING;
+use super::{OPENING, json};
 use escapes::Escapes;
 pub(super) use form::WrappedForm;
 pub(super) use strings::{Strings, StringsForm};
@@ -43,6 +43,31 @@ trait Wrapper: Sync {
     fn inside(&self, text: &str) -> Option<Range<usize>>;
 }
 
+/// What a text is made of.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    text: &'a str,
+    /// Where the text stands within all that is around it on lines of its own.
+    lines: Range<usize>,
+    /// If that is JSON, the contents of all its strings.
+    strings: Vec<Range<usize>>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        let lines = among_lines(text);
+        let mut strings = json::strings(&text[lines.clone()]);
+        for string in &mut strings {
+            *string = lines.start + string.start..lines.start + string.end;
+        }
+        Self {
+            text,
+            lines,
+            strings,
+        }
+    }
+}
+
 /// A text in three pieces: what is before, the text within, what is after.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wrapped<'a> {
@@ -55,18 +80,24 @@ pub(super) struct Wrapped<'a> {
 }
 
 impl<'a> Wrapped<'a> {
-    /// Takes off what is around a text, up to the first JSON string. `None` where there is nothing around it, where nothing is within, and
-    /// where the text within begins like a form.
+    /// Takes off what is around a text.
     pub(super) fn split(text: &'a str) -> Option<Self> {
-        let lines = among_lines(text);
-        let string = json_string::find(&text[lines.clone()]);
-        let (range, inside, escapes) = match string {
+        Self::of(&Parts::of(text))
+    }
+
+    /// What is around a text, up to the first JSON string. `None` where there is nothing around it, where nothing is within, and where the
+    /// text within begins like a form.
+    pub(super) fn of(parts: &Parts<'a>) -> Option<Self> {
+        let text = parts.text;
+        let (range, inside, escapes) = match json_string::find(parts) {
             Some(string) => {
-                let start = lines.start + string.range.start;
-                let end = lines.start + string.range.end;
-                (start..end, Cow::Owned(string.content), Some(string.escapes))
+                let content = Cow::Owned(string.content);
+                (string.range, content, Some(string.escapes))
             }
-            None => (lines.clone(), Cow::Borrowed(&text[lines]), None),
+            None => {
+                let lines = parts.lines.clone();
+                (lines.clone(), Cow::Borrowed(&text[lines]), None)
+            }
         };
         let is_wrapped = range.len() < text.len();
         let is_worth_it = !inside.trim().is_empty() && !inside.starts_with(OPENING);

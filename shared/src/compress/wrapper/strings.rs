@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Escapes, among_lines, json_string};
-use crate::compress::{OPENING, json, with_header};
+use super::{Escapes, Parts, json_string};
+use crate::compress::{OPENING, with_header};
 
 const BEFORE: &str = "the long strings of this JSON were escaped";
 const BYTES: &str = ", and may have headers of their own; bytes before each string and of it are ";
@@ -25,16 +25,14 @@ pub(in crate::compress) struct Strings<'a> {
 impl<'a> Strings<'a> {
     /// Finds the long strings of a JSON text that read otherwise than they are written. `None` where there are fewer than two, where they are
     /// not most of it, where they would not come back to the letter, and where one begins like a form.
-    pub(in crate::compress) fn split(text: &'a str) -> Option<Self> {
-        let lines = among_lines(text);
-        let json = &text[lines.clone()];
-        let mut ranges = json::strings_of(json, json.len() / MAX_STRINGS);
-        for range in &mut ranges {
-            *range = lines.start + range.start..lines.start + range.end;
-        }
+    pub(in crate::compress) fn of(parts: &Parts<'a>) -> Option<Self> {
+        let (text, json_bytes) = (parts.text, parts.lines.len());
+        let min_bytes = (json_bytes / MAX_STRINGS).max(1);
+        let is_long = |range: &&Range<usize>| range.len() >= min_bytes;
+        let mut ranges: Vec<Range<usize>> = parts.strings.iter().filter(is_long).cloned().collect();
         ranges.retain(|range| text[range.clone()].contains('\\'));
         let bytes: usize = ranges.iter().map(ExactSizeIterator::len).sum();
-        if ranges.len() < 2 || bytes * 2 <= json.len() {
+        if ranges.len() < 2 || bytes * 2 <= json_bytes {
             return None;
         }
         let contents = ranges
@@ -128,7 +126,7 @@ mod tests {
         let head = "one \\u0027line\\u0027\\nand two\\n";
         let tail = "the last but one\\nand \\\"the last\\\"";
         let text = format!("{{\"head\":\"{head}\",\"elided\":10,\"tail\":\"{tail}\"}}");
-        let strings = Strings::split(&text).unwrap();
+        let strings = Strings::of(&Parts::of(&text)).unwrap();
         let contents = [
             "one 'line'\nand two\n",
             "the last but one\nand \"the last\"",
@@ -155,7 +153,7 @@ mod tests {
             r#"{"a":"[headroom: x]\ny","b":"a long\nstring"}"#,
             r#"{"a":"1\n2","b":"3\n4","c":[1,2,3,4,5,6,7,8,9,10,11,12]}"#,
         ] {
-            assert!(Strings::split(text).is_none(), "{text}");
+            assert!(Strings::of(&Parts::of(text)).is_none(), "{text}");
         }
     }
 

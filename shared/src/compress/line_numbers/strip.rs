@@ -1,12 +1,8 @@
-//! Removes the line numbers of file reads; the header keeps the first one.
-//!
-//! Where the numbers do not follow each other, a line `[line N]` gives the number of the next line, and `[unnumbered]` says that the
-//! following lines have none.
+//! Takes the number off each line.
 
 use std::fmt::Write;
 
-use super::text::Text;
-use super::{Compressor, Context, Earlier, each_line, with_header};
+use crate::compress::with_header;
 
 /// Separators between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
 const SEPARATORS: [&str; 5] = ["→", "\t", ":", " |", "|"];
@@ -16,53 +12,23 @@ const MAX_WIDTH: usize = 20;
 
 const UNNUMBERED: &str = "[unnumbered]";
 
-pub(super) struct LineNumbers;
-
-impl Compressor for LineNumbers {
-    fn compress(&self, text: &Text<'_>, _: Context<'_>) -> Option<String> {
-        text.stripped().map(|stripped| stripped.text.clone())
-    }
-
-    fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
-        let (style, first) = read_header(header)?;
-        let mut text = String::with_capacity(body.len() * 5 / 4);
-        let mut next = Some(first);
-        for line in each_line(body) {
-            if line == UNNUMBERED {
-                next = None;
-            } else if let Some(number) = read_marker(line) {
-                next = Some(number);
-            } else {
-                if let Some(number) = &mut next {
-                    style.write(&mut text, *number);
-                    *number = number.checked_add(1)?;
-                }
-                text.push_str(line);
-                text.push('\n');
-            }
-        }
-        text.pop();
-        Some(text)
-    }
-}
-
 /// A text without its line numbers.
 #[derive(Debug)]
-pub(super) struct Stripped {
+pub(in crate::compress) struct Stripped {
     /// The text with its header.
-    pub(super) text: String,
+    pub(in crate::compress) text: String,
     /// The number of the line after the header; `None` if that line had none.
-    pub(super) first: Option<u64>,
+    pub(in crate::compress) first: Option<u64>,
     /// How many numbers were taken off.
-    pub(super) numbers: usize,
+    pub(in crate::compress) numbers: usize,
     /// Whether they were padded.
-    pub(super) padded: bool,
+    pub(in crate::compress) padded: bool,
     /// How many marks were put in.
-    pub(super) marks: usize,
+    pub(in crate::compress) marks: usize,
 }
 
 /// Takes the line numbers off, if the text of these lines has any.
-pub(super) fn strip(lines: &[&str]) -> Option<Stripped> {
+pub(in crate::compress) fn strip(lines: &[&str]) -> Option<Stripped> {
     let (style, first) = lines.iter().copied().find_map(Style::of)?;
     let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
     let mut body = String::with_capacity(bytes);
@@ -103,13 +69,18 @@ pub(super) fn strip(lines: &[&str]) -> Option<Stripped> {
 }
 
 /// A number before a line, with what sets it apart from the text.
-pub(super) struct Number {
-    pub(super) bytes: usize,
-    pub(super) padded: bool,
+pub(in crate::compress) struct Number {
+    pub(in crate::compress) bytes: usize,
+    pub(in crate::compress) padded: bool,
 }
 
 /// The number before a line, if there is one in any style.
-pub(super) fn number(line: &str) -> Option<Number> {
+pub(in crate::compress) fn number(line: &str) -> Option<Number> {
+    // Most lines begin with something else.
+    let first = line.as_bytes().get(padding(line))?;
+    if !first.is_ascii_digit() {
+        return None;
+    }
     let (style, _) = Style::of(line)?;
     let (_, rest) = style.read(line)?;
     Some(Number {
@@ -120,7 +91,7 @@ pub(super) fn number(line: &str) -> Option<Number> {
 
 /// How a number is written: right-aligned to `width` bytes, then a separator.
 #[derive(Clone, Copy)]
-struct Style {
+pub(super) struct Style {
     width: usize,
     separator: &'static str,
 }
@@ -153,7 +124,7 @@ impl Style {
         Some((digits.parse().ok()?, rest.strip_prefix(self.separator)?))
     }
 
-    fn write(self, text: &mut String, number: u64) {
+    pub(super) fn write(self, text: &mut String, number: u64) {
         let Self { width, separator } = self;
         // Writing to a `String` cannot fail.
         let _ = write!(text, "{number:width$}{separator}");
@@ -183,65 +154,23 @@ const ON: &str = "\" on";
 
 const MARKS: &str = "; \"[line N]\": they go on at N; \"[unnumbered]\": without numbers";
 
-fn read_header(header: &str) -> Option<(Style, u64)> {
+/// How numbers are written, and the first one.
+pub(super) fn read_header(header: &str) -> Option<(Style, u64)> {
     let rest = header.strip_prefix(REMOVED)?;
     let rest = rest.strip_suffix(MARKS).unwrap_or(rest);
     Style::of(rest.strip_suffix(ON)?)
 }
 
-/// Whether a line is one that [`LineNumbers`] puts in where the count breaks off.
-pub(super) fn is_mark(line: &str) -> bool {
+/// Whether a line is one that [`strip`] puts in where the count breaks off.
+pub(in crate::compress) fn is_mark(line: &str) -> bool {
     is_unnumbered(line) || read_marker(line).is_some()
 }
 
 /// Whether it is the one that says that the following lines have no number.
-pub(super) fn is_unnumbered(line: &str) -> bool {
+pub(in crate::compress) fn is_unnumbered(line: &str) -> bool {
     line == UNNUMBERED
 }
 
-fn read_marker(line: &str) -> Option<u64> {
+pub(super) fn read_marker(line: &str) -> Option<u64> {
     line.strip_prefix("[line ")?.strip_suffix(']')?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::compress::testing::round_trip;
-
-    #[test]
-    fn the_first_number_is_enough() {
-        let form = round_trip(&LineNumbers, "   251→a\n   252→\n   253→\tb").unwrap();
-        assert_eq!(
-            form,
-            "[headroom: line numbers removed, from \"   251→\" on]\na\n\n\tb"
-        );
-    }
-
-    #[test]
-    fn breaks_in_the_count_are_marked() {
-        let form = round_trip(&LineNumbers, "     9\ta\n    10\tb\n\nnote\n    12\tc\n").unwrap();
-        assert!(form.ends_with("]\na\nb\n[unnumbered]\n\nnote\n[line 12]\nc\n[unnumbered]\n"));
-    }
-
-    #[test]
-    fn every_style_comes_back() {
-        for text in [
-            "9: a\n10: b\n11:",
-            " 98 | x\n 99 | y\n100 | z\n",
-            "1|x\r\n2|y\r\n",
-            "     7\tx\n999999\ty\n1000000\tz",
-            "007→x\n008→y\n  9→z",
-            "18446744073709551614:a\n18446744073709551616:b",
-            "     0→x",
-        ] {
-            round_trip(&LineNumbers, text).unwrap_or_else(|| panic!("{text:?} has numbers"));
-        }
-    }
-
-    #[test]
-    fn a_text_that_holds_our_marks_is_left_alone() {
-        assert_eq!(round_trip(&LineNumbers, "1:[line 7]\n2:x"), None);
-        assert_eq!(round_trip(&LineNumbers, "1:x\n[unnumbered]"), None);
-        assert_eq!(round_trip(&LineNumbers, "no numbers"), None);
-    }
 }

@@ -1,0 +1,86 @@
+//! [`Form`]: what may stand for a text, and whether it is enough cheaper.
+
+use super::size::cost;
+use super::text::Text;
+use super::tokens::Tokens;
+
+/// The least that a form must save.
+const MIN_SAVED: Tokens = Tokens::whole(24);
+
+/// The least that a form must save, as a share of what its original costs.
+const MIN_SAVED_PERCENT: u64 = 4;
+
+/// What may stand for a text, and what it costs.
+#[derive(Debug)]
+pub(super) struct Form {
+    pub(super) text: String,
+    pub(super) cost: Tokens,
+}
+
+impl Form {
+    pub(super) fn new(text: String) -> Self {
+        let cost = cost(&text);
+        Self { text, cost }
+    }
+
+    /// Whether it is enough cheaper than its original, and shorter within a JSON string.
+    pub(super) fn is_worth_sending(&self, original: &Text<'_>) -> bool {
+        let min_saved = original.cost().percent(MIN_SAVED_PERCENT).max(MIN_SAVED);
+        self.cost + min_saved <= original.cost()
+            && escaped_len(&self.text) < escaped_len(original.whole)
+    }
+}
+
+/// Bytes of the text within a JSON string, the quotes not counted.
+pub(super) fn escaped_len(text: &str) -> usize {
+    let lens = text.bytes().map(|byte| ESCAPED_LEN[usize::from(byte)]);
+    lens.map(usize::from).sum()
+}
+
+static ESCAPED_LEN: [u8; 256] = {
+    let mut lens = [1; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        lens[byte] = match byte as u8 {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+            0x00..=0x1f => 6,
+            _ => 1,
+        };
+        byte += 1;
+    }
+    lens
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_escaped_length_is_that_of_the_json_string() {
+        let all: String = (0..0x800).filter_map(char::from_u32).collect();
+        let quoted = serde_json::Value::from(all.as_str()).to_string();
+        assert_eq!(escaped_len(&all) + 2, quoted.len());
+    }
+
+    #[test]
+    fn a_form_must_save_four_percent_and_24_tokens() {
+        let line = "the same words, many times\n";
+        let form = |lines| Form::new(line.repeat(lines));
+        let is_worth = |lines, of_form| {
+            let text = line.repeat(lines);
+            form(of_form).is_worth_sending(&Text::new(&text))
+        };
+        assert!(is_worth(500, 480));
+        assert!(!is_worth(500, 481));
+        let fewest = (1..20).find(|lines| form(*lines).cost >= MIN_SAVED);
+        assert!(is_worth(20, 20 - fewest.unwrap()));
+        assert!(!is_worth(20, 21 - fewest.unwrap()));
+    }
+
+    #[test]
+    fn a_form_may_not_make_the_body_longer() {
+        let (text, form) = ("a b c d ".repeat(250), "\t".repeat(1500));
+        assert!(cost(&form) < cost(&text));
+        assert!(!Form::new(form).is_worth_sending(&Text::new(&text)));
+    }
+}
