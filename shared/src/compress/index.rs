@@ -203,28 +203,33 @@ fn hide_unnumbered(lines: &[&str], hidden: &mut [bool]) -> usize {
 /// the line numbers of a file behind lines without, and otherwise all of it.
 fn as_read(text: &str) -> Cow<'_, str> {
     let mut read = Cow::Borrowed(text);
-    for _ in 0..wrapper::MAX_DEPTH {
-        let Some(content) = content_sent_unescaped(&read) else {
+    for depth in 0..=wrapper::MAX_DEPTH {
+        let Some(wrapped) = Wrapped::split(&read) else {
             break;
         };
-        read = Cow::Owned(content);
-    }
-    let start = Wrapped::split(&read).map_or(0, |wrapped| wrapped.start());
-    if start > 0 && is_numbered_throughout(&read[start..]) {
-        return Cow::Owned(read[start..].to_owned());
+        if depth < wrapper::MAX_DEPTH
+            && let Some(content) = content_sent_unescaped(&read, &wrapped)
+        {
+            read = Cow::Owned(content);
+            continue;
+        }
+        let start = wrapped.start();
+        if start > 0 && is_numbered_throughout(&read[start..]) {
+            return Cow::Owned(read[start..].to_owned());
+        }
+        break;
     }
     read
 }
 
-fn content_sent_unescaped(text: &str) -> Option<String> {
-    let wrapped = Wrapped::split(text)?;
+fn content_sent_unescaped(text: &str, wrapped: &Wrapped<'_>) -> Option<String> {
     let unescaped = wrapped.unescaped()?;
     let form = match strip(&lines(&wrapped.inside)) {
         Some(stripped) => wrapped.with_form(&stripped.text),
         None => unescaped,
     };
     let is_sent = Form::new(form).is_worth_sending(&Text::new(text));
-    is_sent.then(|| wrapped.inside.into_owned())
+    is_sent.then(|| wrapped.inside.clone().into_owned())
 }
 
 /// Whether a text's lines can all be named by the numbers before them.

@@ -30,6 +30,7 @@ pub(in crate::compress) struct Stripped {
 /// Takes the line numbers off, if the text of these lines has any.
 pub(in crate::compress) fn strip(lines: &[&str]) -> Option<Stripped> {
     let (style, first) = lines.iter().copied().find_map(Style::of)?;
+    let first = first.value;
     let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
     let mut body = String::with_capacity(bytes);
     let mut next = Some(first);
@@ -76,15 +77,9 @@ pub(in crate::compress) struct Number {
 
 /// The number before a line, if there is one in any style.
 pub(in crate::compress) fn number(line: &str) -> Option<Number> {
-    // Most lines begin with something else.
-    let first = line.as_bytes().get(padding(line))?;
-    if !first.is_ascii_digit() {
-        return None;
-    }
-    let (style, _) = Style::of(line)?;
-    let (_, rest) = style.read(line)?;
+    let (style, digits) = Style::of(line)?;
     Some(Number {
-        bytes: line.len() - rest.len(),
+        bytes: style.width.max(digits.len) + style.separator.len(),
         padded: style.width > 0,
     })
 }
@@ -97,31 +92,29 @@ pub(super) struct Style {
 }
 
 impl Style {
-    /// The style and number of a numbered line.
-    fn of(line: &str) -> Option<(Self, u64)> {
+    /// The style and the number of a numbered line.
+    fn of(line: &str) -> Option<(Self, Digits)> {
         let padding = padding(line);
-        let (digits, rest) = split_digits(&line[padding..])?;
+        let digits = Digits::of(&line[padding..])?;
+        let rest = &line[padding + digits.len..];
         let separator = SEPARATORS.into_iter().find(|s| rest.starts_with(s))?;
         let width = if padding == 0 {
             0
         } else {
-            padding + digits.len()
+            padding + digits.len
         };
         let style = Self { width, separator };
-        let (number, _) = style.read(line)?;
-        (width <= MAX_WIDTH).then_some((style, number))
+        (width <= MAX_WIDTH).then_some((style, digits))
     }
 
     /// The number of a line and the text after it, if it is written in just this style.
     fn read(self, line: &str) -> Option<(u64, &str)> {
         let padding = padding(line);
-        let (digits, rest) = split_digits(&line[padding..])?;
-        let aligned = padding == self.width.saturating_sub(digits.len());
-        let canonical = digits == "0" || !digits.starts_with('0');
-        if !aligned || !canonical {
-            return None;
-        }
-        Some((digits.parse().ok()?, rest.strip_prefix(self.separator)?))
+        let digits = Digits::of(&line[padding..])?;
+        let is_aligned = padding == self.width.saturating_sub(digits.len);
+        let rest = &line[padding + digits.len..];
+        let rest = rest.strip_prefix(self.separator)?;
+        is_aligned.then_some((digits.value, rest))
     }
 
     pub(super) fn write(self, text: &mut String, number: u64) {
@@ -136,9 +129,24 @@ fn padding(line: &str) -> usize {
     line.bytes().take_while(|byte| *byte == b' ').count()
 }
 
-fn split_digits(text: &str) -> Option<(&str, &str)> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    (digits > 0).then(|| text.split_at(digits))
+/// A number in digits, as programs write it.
+struct Digits {
+    value: u64,
+    len: usize,
+}
+
+impl Digits {
+    /// The digits that a text begins with; `None` if there are none, and where the first of several is 0.
+    fn of(text: &str) -> Option<Self> {
+        let (mut value, mut len) = (0_u64, 0);
+        let digits = text.bytes().take_while(u8::is_ascii_digit);
+        for digit in digits.map(|byte| byte - b'0') {
+            value = value.checked_mul(10)?.checked_add(digit.into())?;
+            len += 1;
+        }
+        let is_canonical = len == 1 || !text.starts_with('0');
+        (len > 0 && is_canonical).then_some(Self { value, len })
+    }
 }
 
 fn header(style: Style, first: u64, has_marks: bool) -> String {
@@ -158,7 +166,8 @@ const MARKS: &str = "; \"[line N]\": they go on at N; \"[unnumbered]\": without 
 pub(super) fn read_header(header: &str) -> Option<(Style, u64)> {
     let rest = header.strip_prefix(REMOVED)?;
     let rest = rest.strip_suffix(MARKS).unwrap_or(rest);
-    Style::of(rest.strip_suffix(ON)?)
+    let (style, first) = Style::of(rest.strip_suffix(ON)?)?;
+    Some((style, first.value))
 }
 
 /// Whether a line is one that [`strip`] puts in where the count breaks off.

@@ -127,12 +127,20 @@ fn is_worth(
 ) -> bool {
     let replaced = &lines[reference.lines()];
     let bytes: usize = replaced.iter().map(|line| line.len() + 1).sum();
-    let lines_cost: Tokens = replaced.iter().map(|line| cost(line) + LINE_BREAK).sum();
     bytes >= target.min_bytes(reference.source, earlier)
-        && lines_cost > MIN_GAIN
+        && cost_at_least(replaced, MIN_GAIN + LINE_BREAK)
         && reference
             .mark(lines, earlier)
-            .is_some_and(|mark| lines_cost >= cost(&mark) + LINE_BREAK + MIN_GAIN)
+            .is_some_and(|mark| cost_at_least(replaced, cost(&mark) + LINE_BREAK + MIN_GAIN))
+}
+
+/// Whether these lines cost so much: looks at no more of them than it takes to tell.
+fn cost_at_least(lines: &[&str], min: Tokens) -> bool {
+    let mut sum = Tokens::default();
+    lines.iter().any(|line| {
+        sum = sum + cost(line) + LINE_BREAK;
+        sum >= min
+    })
 }
 
 /// The longest run around `at` that is equal to the lines around `source`, not reaching back before `done`.
