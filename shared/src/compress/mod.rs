@@ -200,6 +200,13 @@ pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> 
     }
 }
 
+/// The estimate of a text's tokens by which forms are compared, line numbers aside, in thousandths. For tests and benches, not an interface.
+#[doc(hidden)]
+#[must_use]
+pub fn estimated_millitokens(text: &str) -> u64 {
+    tokens::estimate(text).in_thousandths()
+}
+
 /// Whether a form gives its block back to the letter. Only colours of a terminal may be missing, and only where the block is known to be
 /// the output of a command that prints no file.
 #[must_use]
