@@ -9,8 +9,8 @@ use super::references::{self, Window};
 use super::size::{Costed, cost, without_numbers};
 use super::wrapper::{self, Wrapped};
 use super::{
-    Context, OPENING, Source, ansi, each_line, json, line_numbers, lines, log, prefixes, runs,
-    search,
+    Context, OPENING, Source, ansi, diff, each_line, json, line_numbers, lines, log, prefixes,
+    runs, search,
 };
 
 /// The lines of a block as a later block may refer to them.
@@ -167,6 +167,11 @@ impl Lines {
         if let Some(in_log) = log::hidden(&lines, deadline) {
             for (hidden, in_log) in hidden.iter_mut().zip(in_log) {
                 *hidden |= in_log;
+            }
+        }
+        if let Some(in_diff) = diff::hidden(&lines, context) {
+            for (hidden, in_diff) in hidden.iter_mut().zip(in_diff) {
+                *hidden |= in_diff;
             }
         }
         let last = match numbered {

@@ -19,6 +19,7 @@ mod ansi;
 mod call;
 mod command;
 mod deadline;
+mod diff;
 mod duplicate;
 mod earlier;
 mod index;
@@ -50,7 +51,7 @@ use within::form_of_wrapped;
 use wrapper::{StringsForm, WrappedForm};
 
 /// Version of the forms that [`compress`] makes. It changes whenever the same block may get another form.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// What every header begins with.
 const OPENING: &str = "[headroom: ";
@@ -70,6 +71,7 @@ const PLANS: [Plan; 5] = [
     &[&json::Json, &prefixes::Prefixes],
     &[&line_numbers::LineNumbers, &references::References],
     &[
+        &diff::Diff,
         &references::References,
         &search::Search,
         &runs::Runs,
@@ -79,8 +81,9 @@ const PLANS: [Plan; 5] = [
 ];
 
 /// Every compressor, each once.
-const COMPRESSORS: [&dyn Compressor; 9] = [
+const COMPRESSORS: [&dyn Compressor; 10] = [
     &duplicate::Duplicate,
+    &diff::Diff,
     &json::Json,
     &line_numbers::LineNumbers,
     &references::References,

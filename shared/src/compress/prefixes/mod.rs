@@ -148,7 +148,7 @@ fn may_be_changed(line: &str) -> bool {
 
 /// Whether a text shows what has changed in files.
 fn is_difference(text: &str) -> bool {
-    text.starts_with("@@ -") || text.contains("\n@@ -")
+    text.starts_with("@@ ") || text.contains("\n@@ ")
 }
 
 #[cfg(test)]
