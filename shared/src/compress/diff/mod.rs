@@ -13,21 +13,31 @@ mod hunk;
 #[cfg(test)]
 mod tests;
 
+use memchr::memmem;
+
 use super::size::cost;
 use super::tokens::Tokens;
 use super::{Compressor, Context, Deadline, Earlier, lines, push_line, with_header};
 use file::FileHeader;
 use hunk::{HunkHeader, count_lines};
 
-const HEADER: &str = "git diff: \"diff F A..B\" = the lines diff, index A..B, --- and +++ of file F; \"@@ +N\" = a hunk at line N of the new F";
+const HEADER: &str =
+    "\"diff F A..B\" = git's header of file F, \"@@ +N\" = hunk at line N of the new F";
 
-/// What the short lines must save, the header not counted.
-const MIN_GAIN: Tokens = Tokens::whole(48);
+/// What the head of a hunk begins with.
+const HUNK: &str = "@@ -";
+
+/// What the short lines must save: what the form's header costs.
+const MIN_GAIN: Tokens = Tokens::whole(36);
 
 pub(super) struct Diff;
 
 impl Compressor for Diff {
     fn compress(&self, text: &str, context: Context<'_>) -> Option<String> {
+        // Few texts have a hunk, and this is the cheapest way to tell.
+        if !text.starts_with(HUNK) && memmem::find(text.as_bytes(), b"\n@@ -").is_none() {
+            return None;
+        }
         let lines = lines(text);
         let found = find(&lines, context)?;
         let mut body = String::with_capacity(text.len());
@@ -97,7 +107,7 @@ pub(super) fn hidden(lines: &[&str], context: Context<'_>) -> Option<Vec<bool>> 
 
 /// The short lines of a text, if they are worth their header.
 fn find(lines: &[&str], context: Context<'_>) -> Option<Vec<Short>> {
-    let is_hunk = |line: &&str| line.starts_with("@@ -");
+    let is_hunk = |line: &&str| line.starts_with(HUNK);
     if context.call.reads_file || !lines.iter().any(is_hunk) {
         return None;
     }

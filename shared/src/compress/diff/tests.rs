@@ -144,7 +144,7 @@ fn a_damaged_form_expands_to_nothing() {
     assert_eq!(expand(damaged), None);
     assert_eq!(expand("@@ +3 x\n"), None, "a hunk has lines");
     assert_eq!(
-        Diff.expand("git diff", "@@ +3\n-a\n+b", &Earlier::default()),
+        Diff.expand("diff F", "@@ +3\n-a\n+b", &Earlier::default()),
         None
     );
 }
