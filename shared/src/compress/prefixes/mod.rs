@@ -218,8 +218,10 @@ mod tests {
             assert_eq!(round_trip(&Prefixes, text), None, "{text}");
         }
         let line = |n: usize| format!("+use /srv/work/app/src/{n}.rs\n");
-        let difference = format!("@@ -1,9 +1,9 @@\n{}", (0..9).map(line).collect::<String>());
-        assert_eq!(round_trip(&Prefixes, &difference), None);
+        for hunk in ["@@ -1,9 +1,9 @@", "@@ +1"] {
+            let difference = format!("{hunk}\n{}", (0..9).map(line).collect::<String>());
+            assert_eq!(round_trip(&Prefixes, &difference), None);
+        }
     }
 
     #[test]
