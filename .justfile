@@ -54,6 +54,10 @@ soak *args:
 bench *args:
     cargo bench --package headroom-proxy --bench hot_path --locked -- {{args}}
 
+# How fast tokens are estimated; arguments go to the bench (--help).
+bench-estimate *args:
+    cargo bench --package headroom-shared --bench estimate --locked -- {{args}}
+
 # What the hot path takes: instructions, as CI bounds them.
 instructions:
     ./scripts/instructions

@@ -12,7 +12,7 @@ use super::references::{self, Window};
 use super::text::Text;
 use super::wrapper::{self, Wrapped};
 use super::{
-    Context, OPENING, Source, ansi, json, line_numbers, log, prefixes, runs, search, size,
+    Context, OPENING, Source, ansi, diff, json, line_numbers, log, prefixes, runs, search, size,
 };
 
 /// The lines of a block as a later block may refer to them.
@@ -38,7 +38,7 @@ impl Earlier {
         }
         let insides = wrapper::insides(block.text);
         let (entry, windows) = self.read(block, &insides);
-        let insides = insides.iter().map(|inside| hash(&**inside));
+        let insides = insides.iter().map(|inside| hash(inside));
         let texts: Vec<u64> = insides.chain([hash(block.text)]).collect();
         self.add(entry, &texts, windows)
     }
@@ -53,7 +53,7 @@ impl Earlier {
             let lines = lines(&text);
             let windows = references::windows(&lines, self.deadline);
             let (starts, count) = (line_starts(&lines), lines.len());
-            let whole = hash(&*text);
+            let whole = hash(&text);
             let entry = Block {
                 original: text.into_boxed_str(),
                 label: format!("{member} of {}", call.label).into_boxed_str(),
@@ -82,7 +82,7 @@ impl Earlier {
             Some((window.hash, line))
         });
         let texts = texts.iter().copied();
-        self.lookup.add(number, hash(&*block.label), texts, windows);
+        self.lookup.add(number, hash(&block.label), texts, windows);
         self.blocks.push(Arc::new(block));
         true
     }
@@ -166,6 +166,11 @@ impl Lines {
         if let Some(in_log) = log::hidden(text, deadline) {
             for (hidden, in_log) in hidden.iter_mut().zip(in_log) {
                 *hidden |= in_log;
+            }
+        }
+        if let Some(in_diff) = diff::hidden(lines, context) {
+            for (hidden, in_diff) in hidden.iter_mut().zip(in_diff) {
+                *hidden |= in_diff;
             }
         }
         let last = match numbered {

@@ -19,6 +19,7 @@ mod ansi;
 mod call;
 mod command;
 mod deadline;
+mod diff;
 mod duplicate;
 mod earlier;
 mod form;
@@ -53,7 +54,7 @@ use within::form_of_wrapped;
 use wrapper::{StringsForm, WrappedForm};
 
 /// Version of the forms that [`compress`] makes. It changes whenever the same block may get another form.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// What every header begins with.
 const OPENING: &str = "[headroom: ";
@@ -87,7 +88,12 @@ const PLANS: [Plan; 5] = [
         takes_prefixes: false,
     },
     Plan {
-        compressors: &[&references::References, &search::Search, &runs::Runs],
+        compressors: &[
+            &diff::Diff,
+            &references::References,
+            &search::Search,
+            &runs::Runs,
+        ],
         takes_prefixes: true,
     },
     Plan {
@@ -97,8 +103,9 @@ const PLANS: [Plan; 5] = [
 ];
 
 /// Every compressor, each once.
-const COMPRESSORS: [&dyn Compressor; 9] = [
+const COMPRESSORS: [&dyn Compressor; 10] = [
     &duplicate::Duplicate,
+    &diff::Diff,
     &json::Json,
     &line_numbers::LineNumbers,
     &references::References,
@@ -216,6 +223,13 @@ pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> 
     } else {
         Err(NoForm::NoGain)
     }
+}
+
+/// The estimate of a text's tokens by which forms are compared, line numbers aside, in thousandths. For tests and benches, not an interface.
+#[doc(hidden)]
+#[must_use]
+pub fn estimated_millitokens(text: &str) -> u64 {
+    tokens::estimate(text).in_thousandths()
 }
 
 /// Whether a form gives its block back to the letter. Only colours of a terminal may be missing, and only where the block is known to be

@@ -176,7 +176,7 @@ fn may_be_changed(line: &str) -> bool {
 
 /// Whether a text shows what has changed in files.
 fn is_difference(text: &str) -> bool {
-    text.starts_with("@@ -") || memmem::find(text.as_bytes(), b"\n@@ -").is_some()
+    text.starts_with("@@ ") || memmem::find(text.as_bytes(), b"\n@@ ").is_some()
 }
 
 #[cfg(test)]
@@ -246,8 +246,10 @@ mod tests {
             assert_eq!(round_trip(&Prefixes, text), None, "{text}");
         }
         let line = |n: usize| format!("+use /srv/work/app/src/{n}.rs\n");
-        let difference = format!("@@ -1,9 +1,9 @@\n{}", (0..9).map(line).collect::<String>());
-        assert_eq!(round_trip(&Prefixes, &difference), None);
+        for hunk in ["@@ -1,9 +1,9 @@", "@@ +1"] {
+            let difference = format!("{hunk}\n{}", (0..9).map(line).collect::<String>());
+            assert_eq!(round_trip(&Prefixes, &difference), None);
+        }
     }
 
     #[test]

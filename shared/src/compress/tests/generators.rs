@@ -5,7 +5,7 @@ use proptest::sample::select;
 use serde_json::json;
 
 /// Pieces that look like what the compressors look for, and like what they write.
-const PIECES: [&str; 68] = [
+const PIECES: [&str; 78] = [
     "\n",
     "\n\n",
     "\r\n",
@@ -36,6 +36,16 @@ const PIECES: [&str; 68] = [
     "src/b.rs:",
     "\nC:\\x.rs:7:",
     "--\n",
+    "diff --git a/x b/x\nindex 1234567..1234568 100644\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n",
+    "diff --git a/x b/x\nnew file mode 100644\nindex 0000000..1234568\n--- /dev/null\n+++ b/x\n@@ -0,0 +1,2 @@\n+b\n+c\n",
+    "\n@@ -4,2 +4 @@ f\n-a\n b\n",
+    "\n@@ -9,0 +9 @@\n+a\n",
+    "\n@@ +4\n",
+    "\ndiff ",
+    "x 1234567..1234568\n",
+    "\n-",
+    "\n+",
+    "\\ No newline at end of file\n",
     "/r/src/a-1-b.rs-4-",
     "# ",
     "\n= ",

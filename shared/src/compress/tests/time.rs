@@ -61,6 +61,8 @@ fn nasty_units() -> Vec<(&'static str, String)> {
             "alike",
             "some words that stand 1\nsome words that stay 2\n\n",
         ),
+        ("hunks", "@@ -1,9 +1,9 @@\n-a\n"),
+        ("files", "diff --git a/x b/x\nindex 1234567..1234568 100644\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"),
         ("one line", "x"),
         ("tags", "<a>\nb</a>\n"),
         ("open tags", "<output>\n"),

@@ -28,6 +28,10 @@ impl Tokens {
         Self(tokens * 1000)
     }
 
+    pub(super) const fn in_thousandths(self) -> u64 {
+        self.0
+    }
+
     pub(super) const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
