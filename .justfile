@@ -54,6 +54,10 @@ soak *args:
 bench *args:
     cargo bench --package headroom-proxy --bench hot_path --locked -- {{args}}
 
+# How fast outputs are compressed, by kind; arguments go to the bench (--help).
+bench-compress *args:
+    cargo bench --package headroom-shared --bench compress --locked -- {{args}}
+
 # How fast tokens are estimated; arguments go to the bench (--help).
 bench-estimate *args:
     cargo bench --package headroom-shared --bench estimate --locked -- {{args}}

@@ -102,7 +102,7 @@ impl Earlier {
         let innermost = insides.last().map_or(&*plain, |inside| inside);
         let (mut first, mut stripped, mut found) = (1, None, Lines::default());
         // Offsets are kept in 32 bits.
-        if !json::hides_lines(innermost, context) && u32::try_from(plain.len()).is_ok() {
+        if !json::is_json(innermost) && u32::try_from(plain.len()).is_ok() {
             let read = match insides {
                 [] => Cow::Borrowed(&*plain),
                 _ => as_read(&plain),

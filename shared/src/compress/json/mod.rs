@@ -19,7 +19,6 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use super::form::Form;
 use super::text::Text;
 use super::{Compressor, Context, Earlier, with_header};
 use layout::{BYTE_ORDER_MARK, Layout};
@@ -36,7 +35,7 @@ pub(super) struct Json;
 impl Compressor for Json {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
         let (layout, minified) = Layout::split(text.whole)?;
-        let document = Document::parse(&minified)?;
+        let document = Document::of_json(&minified)?;
         if !layout.gives_back(&document, text.whole) || context.earlier.deadline.is_over() {
             return None;
         }
@@ -68,15 +67,10 @@ impl Compressor for Json {
     }
 }
 
-/// Whether a text is sent as JSON without its lines.
-pub(super) fn hides_lines(text: &str, context: Context<'_>) -> bool {
-    let is_json = text.trim_start_matches(BYTE_ORDER_MARK).trim_start();
-    if !is_json.starts_with(['{', '[']) {
-        return false;
-    }
-    let text = Text::new(text);
-    let form = Json.compress(&text, context).map(Form::new);
-    form.is_some_and(|form| form.is_worth_sending(&text))
+/// Whether a text is JSON: its form may hold it without its lines.
+pub(super) fn is_json(text: &str) -> bool {
+    let text = text.trim_start_matches(BYTE_ORDER_MARK);
+    text.trim_start().starts_with(['{', '[']) && Document::parse(text).is_some()
 }
 
 /// Where the contents of all strings of a JSON text stand, keys among them; none where it is not JSON.

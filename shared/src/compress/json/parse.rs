@@ -57,6 +57,11 @@ impl<'a> Document<'a> {
         if !parsed.all(|value| value.is_ok()) {
             return None;
         }
+        Self::of_json(text)
+    }
+
+    /// The same for a text that is known to be JSON.
+    pub(super) fn of_json(text: &'a str) -> Option<Self> {
         let values = values(text.as_bytes()).filter(|values| !values.is_empty());
         values.map(|values| Self { text, values })
     }
