@@ -177,7 +177,7 @@ impl Arguments {
 }
 
 /// As many folders at the end of a path as fit, and the file's name.
-fn end_of_path(path: &str) -> String {
+pub(super) fn end_of_path(path: &str) -> String {
     if path.chars().count() <= MAX_PATH_CHARS {
         return one_line(path, MAX_PATH_CHARS);
     }

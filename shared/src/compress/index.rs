@@ -3,17 +3,16 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::call::Call;
+use super::call::{Call, end_of_path};
 use super::earlier::{Block, Earlier, hash};
 use super::form::Form;
-use super::line_numbers::strip;
+use super::line_numbers::strip::{is_mark, is_unnumbered, strip};
 use super::lines::lines;
+use super::patch::{self, PatchedFile};
 use super::references::{self, Window};
 use super::text::Text;
 use super::wrapper::{self, Wrapped};
-use super::{
-    Context, OPENING, Source, ansi, diff, json, line_numbers, log, prefixes, runs, search, size,
-};
+use super::{Context, OPENING, Source, ansi, diff, json, log, prefixes, runs, search, size};
 
 /// The lines of a block as a later block may refer to them.
 #[derive(Default)]
@@ -51,22 +50,32 @@ impl Earlier {
         };
         texts.into_iter().all(|(member, text)| {
             let lines = lines(&text);
-            let windows = references::windows(&lines, self.deadline);
-            let (starts, count) = (line_starts(&lines), lines.len());
-            let whole = hash(&text);
-            let entry = Block {
-                original: text.into_boxed_str(),
-                label: format!("{member} of {}", call.label).into_boxed_str(),
-                file: call.file.clone().map(String::into_boxed_str),
-                is_from_model: true,
-                stripped: None,
-                starts: starts.into_boxed_slice(),
-                hidden: vec![false; count].into_boxed_slice(),
-                first: 1,
-                last: 0,
-            };
-            self.add(entry, &[whole], windows)
+            let patched = patch::files(&lines);
+            if patched.is_empty() {
+                let block = Block {
+                    original: text.as_str().into(),
+                    label: format!("{member} of {}", call.label).into_boxed_str(),
+                    file: call.file.clone().map(String::into_boxed_str),
+                    ..written(&lines)
+                };
+                let windows = references::windows(&lines, self.deadline);
+                return self.add(block, &[hash(&text)], windows);
+            }
+            patched.into_iter().all(|file| self.push_patched(file))
         })
+    }
+
+    fn push_patched(&mut self, file: PatchedFile<'_>) -> bool {
+        let mut windows = references::windows(&file.lines, self.deadline);
+        windows.retain(|window| !file.hidden[window.lines()].contains(&true));
+        let block = Block {
+            original: file.lines.join("\n").into_boxed_str(),
+            label: format!("patch of {}", end_of_path(file.path)).into_boxed_str(),
+            file: Some(file.path.into()),
+            hidden: file.hidden.into_boxed_slice(),
+            ..written(&file.lines)
+        };
+        self.add(block, &[], windows)
     }
 
     fn add(&mut self, block: Block, texts: &[u64], windows: Vec<Window>) -> bool {
@@ -190,7 +199,7 @@ impl Lines {
 /// Hides the lines that can't be named by their number in the file, from where the count first breaks off. How many are left at the end
 /// that can be named as the last ones.
 fn hide_unnumbered(lines: &[&str], hidden: &mut [bool]) -> usize {
-    let is_mark = |line: &&str| line_numbers::is_mark(line);
+    let is_mark = |line: &&str| is_mark(line);
     let (Some(first), Some(last)) = (
         lines.iter().position(is_mark),
         lines.iter().rposition(is_mark),
@@ -198,7 +207,7 @@ fn hide_unnumbered(lines: &[&str], hidden: &mut [bool]) -> usize {
         return 0;
     };
     let behind = lines.len() - last - 1;
-    let are_last = line_numbers::is_unnumbered(lines[last]) && behind <= MOST_LAST_LINES;
+    let are_last = is_unnumbered(lines[last]) && behind <= MOST_LAST_LINES;
     let end = if are_last { last + 1 } else { lines.len() };
     hidden[first..end].fill(true);
     lines.len() - end
@@ -241,6 +250,21 @@ fn content_sent_unescaped(text: &str, wrapped: &Wrapped<'_>) -> Option<String> {
 fn is_numbered_throughout(text: &str) -> bool {
     let stripped = strip(&lines(text.trim_end()));
     stripped.is_some_and(|stripped| stripped.marks == 0 && size::is_cheaper(&stripped))
+}
+
+/// A block of lines that the model wrote, all of them shown.
+fn written(lines: &[&str]) -> Block {
+    Block {
+        original: Box::default(),
+        label: Box::default(),
+        file: None,
+        is_from_model: true,
+        stripped: None,
+        starts: line_starts(lines).into_boxed_slice(),
+        hidden: vec![false; lines.len()].into_boxed_slice(),
+        first: 1,
+        last: 0,
+    }
 }
 
 fn line_starts(lines: &[&str]) -> Vec<u32> {

@@ -10,7 +10,7 @@
 //! [`expand`] undoes the compressors, one header after the other. A text that itself begins like a header gets no form, so the text is the
 //! original when no header is left.
 //!
-//! The plans below combine the compressors: every plan is tried, and the cheapest result is the form if it is worth it. What a client puts
+//! The plans (`plans`) combine the compressors: every plan is tried, and the cheapest result is the form if it is worth it. What a client puts
 //! around a tool's output (`wrapper`) stays as it is; the output within gets the form.
 //! Each compressor is linear in its text and keeps at most a few words of memory a line or JSON value, which bounds the whole at
 //! 64 MiB for a block of 1 MiB.
@@ -22,6 +22,7 @@ mod deadline;
 mod diff;
 mod duplicate;
 mod earlier;
+mod expand;
 mod form;
 mod index;
 mod json;
@@ -29,6 +30,8 @@ mod line_numbers;
 mod lines;
 mod log;
 mod lookup;
+mod patch;
+mod plans;
 mod prefixes;
 mod references;
 mod runs;
@@ -45,13 +48,14 @@ use std::borrow::Cow;
 
 pub use deadline::Deadline;
 pub use earlier::Earlier;
+pub use expand::{ExpandError, expand};
 
 use call::Call;
 use form::Form;
 use lines::{each_line, push_line, push_lines};
+use plans::{PLANS, cheapest};
 use text::Text;
 use within::form_of_wrapped;
-use wrapper::{StringsForm, WrappedForm};
 
 /// Version of the forms that [`compress`] makes. It changes whenever the same block may get another form.
 pub const VERSION: u32 = 6;
@@ -59,62 +63,8 @@ pub const VERSION: u32 = 6;
 /// What every header begins with.
 const OPENING: &str = "[headroom: ";
 
-/// At least as many headers as any plan can make.
-const MAX_HEADERS: usize = 8;
-
 /// More than any form of ours expands to: stops a damaged one.
 const MAX_EXPANDED_BYTES: usize = 1 << 30;
-
-/// A way to make a text cheaper.
-struct Plan {
-    /// In the order in which they are applied.
-    compressors: &'static [&'static dyn Compressor],
-    /// Whether what paths begin with may be said once in the form.
-    takes_prefixes: bool,
-}
-
-/// All plans. The first two are for texts that are of one kind as a whole, the third is for files with line numbers.
-const PLANS: [Plan; 5] = [
-    Plan {
-        compressors: &[&duplicate::Duplicate],
-        takes_prefixes: false,
-    },
-    Plan {
-        compressors: &[&json::Json],
-        takes_prefixes: true,
-    },
-    Plan {
-        compressors: &[&line_numbers::LineNumbers, &references::References],
-        takes_prefixes: false,
-    },
-    Plan {
-        compressors: &[
-            &diff::Diff,
-            &references::References,
-            &search::Search,
-            &runs::Runs,
-        ],
-        takes_prefixes: true,
-    },
-    Plan {
-        compressors: &[&log::Times, &log::Templates],
-        takes_prefixes: true,
-    },
-];
-
-/// Every compressor, each once.
-const COMPRESSORS: [&dyn Compressor; 10] = [
-    &duplicate::Duplicate,
-    &diff::Diff,
-    &json::Json,
-    &line_numbers::LineNumbers,
-    &references::References,
-    &search::Search,
-    &log::Times,
-    &log::Templates,
-    &runs::Runs,
-    &prefixes::Prefixes,
-];
 
 /// A block as a compressor sees it.
 #[derive(Debug, Clone, Copy)]
@@ -125,18 +75,6 @@ pub struct Source<'a> {
     pub tool: Option<&'a str>,
     /// The tool call's input as JSON text, when known.
     pub input: Option<&'a str>,
-}
-
-/// Why a text could not be expanded.
-#[derive(Debug, thiserror::Error)]
-pub enum ExpandError {
-    /// It does not begin with a header.
-    #[error("not a form: no header stands first")]
-    NotAForm,
-    /// No compressor can undo its first header: another version's form, a damaged one, or one made with
-    /// another `earlier`.
-    #[error("no compressor can undo {0:?}")]
-    Broken(String),
 }
 
 /// What a form may depend on besides its text.
@@ -238,90 +176,6 @@ pub fn estimated_millitokens(text: &str) -> u64 {
 pub fn gives_back(form: &str, block: Source<'_>, earlier: &Earlier) -> bool {
     expand(form, earlier)
         .is_ok_and(|expanded| expanded == block.text || expanded == ansi::readable(block))
-}
-
-/// The text whose form is `form`, given the same `earlier` as [`compress`] was. Where the form [`compress`] made it, that is the original,
-/// as [`gives_back`] tells.
-///
-/// # Errors
-///
-/// If `form` is not a form, or not one of this version and this `earlier`.
-pub fn expand(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
-    expand_within(form, earlier, 1)
-}
-
-/// [`expand`], where the form is this deep within others.
-fn expand_within(form: &str, earlier: &Earlier, depth: usize) -> Result<String, ExpandError> {
-    let Some((header, body)) = split_header(form) else {
-        return Err(ExpandError::NotAForm);
-    };
-    if depth > wrapper::MAX_DEPTH {
-        return undo_all(form, earlier);
-    }
-    let deeper = |form: &str| expand_within(form, earlier, depth + 1);
-    if let Some(wrapped) = WrappedForm::read(header, body) {
-        return match wrapped.has_header {
-            true => Ok(wrapped.restore(&deeper(wrapped.inside)?)),
-            false => Ok(wrapped.restore(wrapped.inside)),
-        };
-    }
-    match StringsForm::read(header, body) {
-        Some(strings) => strings.restore(deeper),
-        None => undo_all(form, earlier),
-    }
-}
-
-/// Undoes all compressors of a form without a wrapper.
-fn undo_all(form: &str, earlier: &Earlier) -> Result<String, ExpandError> {
-    let mut text = Cow::Borrowed(form);
-    for _ in 0..MAX_HEADERS {
-        let Some((header, body)) = split_header(&text) else {
-            break;
-        };
-        let expanded = COMPRESSORS
-            .iter()
-            .find_map(|compressor| compressor.expand(header, body, earlier))
-            .or_else(|| ansi::without_header(header, body))
-            .ok_or_else(|| ExpandError::Broken(header.to_owned()))?;
-        text = Cow::Owned(expanded);
-    }
-    match text {
-        Cow::Borrowed(_) => Err(ExpandError::NotAForm),
-        Cow::Owned(text) => Ok(text),
-    }
-}
-
-/// The cheapest result of these plans, if any has one, with what its paths begin with said once if that is cheaper.
-fn cheapest(plans: &[Plan], text: &Text<'_>, context: Context<'_>) -> Option<Form> {
-    let results = plans.iter().filter_map(|plan| {
-        let form = apply(plan.compressors, text, context)?;
-        Some((plan.takes_prefixes, form))
-    });
-    let best = results.min_by_key(|(_, form)| form.cost);
-    let prefixes: &[&dyn Compressor] = &[&prefixes::Prefixes];
-    match best {
-        Some((true, form)) => apply(prefixes, &Text::new(&form.text), context).or(Some(form)),
-        Some((false, form)) => Some(form),
-        None => apply(prefixes, text, context),
-    }
-}
-
-/// Applies compressors one after the other. One that does not make the text cheaper is skipped.
-fn apply(compressors: &[&dyn Compressor], text: &Text<'_>, context: Context<'_>) -> Option<Form> {
-    let mut form: Option<Form> = None;
-    for compressor in compressors {
-        if context.earlier.deadline.is_over() {
-            return None;
-        }
-        let next = match &form {
-            Some(form) => compressor.compress(&Text::new(&form.text), context),
-            None => compressor.compress(text, context),
-        };
-        let cost = || form.as_ref().map_or_else(|| text.cost(), |form| form.cost);
-        let next = next.map(Form::new).filter(|next| next.cost < cost());
-        form = next.or(form);
-    }
-    form
 }
 
 /// A header line and, on the next line, what it describes.

@@ -6,7 +6,7 @@
 
 use memchr::memchr_iter;
 
-use super::line_numbers::{self, Stripped};
+use super::line_numbers::strip::{Stripped, is_mark, number};
 use super::tokens::{Estimates, Tokens};
 
 /// What an unpadded number before a line costs.
@@ -49,10 +49,10 @@ pub(super) fn cost(text: &str) -> Tokens {
 
 /// The number that a line begins with, or the mark that it is: its bytes, and what it costs.
 fn apart(line: &str) -> Option<(usize, Tokens)> {
-    match line_numbers::number(line) {
+    match number(line) {
         Some(number) if number.padded => Some((number.bytes, PADDED_NUMBER)),
         Some(number) => Some((number.bytes, UNPADDED_NUMBER)),
-        None if line_numbers::is_mark(line.trim_end_matches('\n')) => Some((line.len(), MARK)),
+        None if is_mark(line.trim_end_matches('\n')) => Some((line.len(), MARK)),
         None => None,
     }
 }

@@ -2,10 +2,10 @@
 
 use std::cell::OnceCell;
 
-use super::line_numbers::{self, Stripped};
+use super::line_numbers::strip::{Stripped, strip};
 use super::lines::lines;
 use super::log::detect::is_log;
-use super::search::Paths;
+use super::search::paths::Paths;
 use super::tokens::Tokens;
 use super::{Deadline, size};
 
@@ -41,8 +41,8 @@ impl<'a> Text<'a> {
 
     /// The text without its line numbers, if it has any.
     pub(super) fn stripped(&self) -> Option<&Stripped> {
-        let strip = || line_numbers::strip(&self.lines);
-        self.stripped.get_or_init(strip).as_ref()
+        let stripped = || strip(&self.lines);
+        self.stripped.get_or_init(stripped).as_ref()
     }
 
     /// The same, if it is cheaper so.

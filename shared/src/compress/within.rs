@@ -1,9 +1,10 @@
 //! Forms of texts that have something around them: the text within gets the cheapest form, and what is around it stays.
 
+use super::Context;
 use super::form::Form;
+use super::plans::{PLANS, Plan, cheapest};
 use super::text::Text;
 use super::wrapper::{self, Parts, Strings, Wrapped};
-use super::{Context, PLANS, Plan, cheapest};
 
 /// The form of a text that has something around it, this deep within others.
 pub(super) fn form_of_wrapped(text: &str, context: Context<'_>, depth: usize) -> Option<Form> {

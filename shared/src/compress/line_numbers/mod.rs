@@ -3,13 +3,11 @@
 //! Where the numbers do not follow each other, a line `[line N]` gives the number of the next line, and `[unnumbered]` says that the
 //! following lines have none.
 
-mod strip;
-
-pub(super) use strip::{Stripped, is_mark, is_unnumbered, number, strip};
+pub(super) mod strip;
 
 use super::text::Text;
 use super::{Compressor, Context, Earlier, each_line};
-use strip::{read_header, read_marker};
+use strip::{is_unnumbered, read_header, read_marker};
 
 pub(super) struct LineNumbers;
 

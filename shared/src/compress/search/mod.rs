@@ -1,11 +1,10 @@
 //! Groups search results, `path:line:text`, by file. Context lines, `path-line-text`, and lines without a number, `path:text`, go with
 //! their file.
 
-mod paths;
+pub(super) mod paths;
 
 use super::text::Text;
 use super::{Compressor, Context, Deadline, Earlier, each_line, push_line, with_header};
-pub(super) use paths::Paths;
 
 const BEFORE: &str = "search results by file, \"# path\"";
 const BELOW: &str = ", all below ";

@@ -8,11 +8,12 @@ use super::generators::{json_text, numbered_text, text, wrapped_text};
 use super::layouts::{Printer, edited, ends, framed, printer, tree, with_empty_lines};
 use super::source;
 use crate::compress::form::{Form, escaped_len};
+use crate::compress::plans::{COMPRESSORS, apply};
 use crate::compress::testing::round_trip;
 use crate::compress::text::Text;
 use crate::compress::{
-    COMPRESSORS, Call, Context, Earlier, OPENING, PLANS, apply, compress, expand, gives_back, json,
-    split_header, with_header,
+    Call, Context, Earlier, OPENING, PLANS, compress, expand, gives_back, json, split_header,
+    with_header,
 };
 
 /// The form of a text, if it gets one, and that of the text repeated give them back.

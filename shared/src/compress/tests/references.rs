@@ -225,3 +225,33 @@ fn lines_that_a_table_or_group_holds_are_not_referred_to() {
         );
     }
 }
+
+#[test]
+fn what_a_patch_put_into_a_file_is_referred_to_when_it_is_read() {
+    let file = content(40);
+    let added: String = file
+        .split_inclusive('\n')
+        .map(|line| format!("+{line}"))
+        .collect();
+    let patch = format!("*** Begin Patch\n*** Add File: main.rs\n{added}*** End Patch");
+    let mut earlier = Earlier::default();
+    earlier.push_call("apply_patch", &serde_json::json!(patch).to_string());
+    let input = r#"{"cmd":"sed -n '1,80p' /srv/app/main.rs"}"#;
+    let block = |text| Source {
+        text,
+        tool: Some("exec_command"),
+        input: Some(input),
+    };
+    let read = format!("// first\n{file}// last\n");
+    let form = form(block(&read), &earlier);
+    assert!(
+        form.contains("]\n// first\n[lines 1-40 of patch of main.rs: \"let value_1 = compute(1)…\"]\n// last\n"),
+        "{form}"
+    );
+    let other = r#"{"cmd":"cat /srv/app/other.rs"}"#;
+    let other = Source {
+        input: Some(other),
+        ..block(&read)
+    };
+    assert!(compress(other, &earlier).is_err());
+}

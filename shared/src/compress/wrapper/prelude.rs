@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
 use super::Wrapper;
-use crate::compress::line_numbers;
+use crate::compress::line_numbers::strip;
 
 /// The most lines that stand before the records, or behind them.
 const MAX_LINES: usize = 8;
@@ -20,7 +20,7 @@ impl Wrapper for Prelude {
             if start * 2 > text.len() {
                 break;
             }
-            if line_numbers::number(line).is_some() {
+            if strip::number(line).is_some() {
                 return (start > 0).then_some(start..text.len());
             }
             if line.starts_with(['{', '['])
