@@ -59,6 +59,18 @@ impl Accepted {
         };
         wait::eventually("what was accepted to have a full life", settled).await
     }
+
+    /// The usage in all records that have one.
+    async fn usages(&self) -> Vec<Value> {
+        let mut usages = Vec::new();
+        for key in self.keys.iter().filter(|key| key.contains(":sent:")) {
+            let record: String = self.redis.command(&["GET", key]).await;
+            let record: Value = record.parse().expect("a record");
+            usages.push(record["usage"].clone());
+        }
+        usages.retain(|usage| !usage.is_null());
+        usages
+    }
 }
 
 fn other_request(number: usize) -> String {
@@ -117,4 +129,46 @@ async fn what_is_to_be_sent_again_stays() {
         it.answer(answer).await;
         it.keys = it.settled().await;
     }
+}
+
+#[tokio::test]
+async fn outcomes_are_those_of_the_requests_in_their_order() {
+    let mut it = Accepted::start().await;
+    it.ask(1).await;
+    it.ask(2).await;
+    it.answer(r#"{"type":"response.failed"}"#).await;
+    it.answer(BEGUN).await;
+    it.answer(r#"{"type":"response.completed","response":{"usage":{"input_tokens":70}}}"#)
+        .await;
+    let of_one = it.keys.len();
+    it.keys = it.settled().await;
+    assert_eq!(it.keys.len(), 2 * of_one, "{:?}", it.keys);
+    let mut usages = it.usages().await;
+    usages.sort_by_key(|usage| usage["total"].as_u64());
+    assert_eq!(usages, [usage(0, 0, 70), usage(512, 7, 900)]);
+}
+
+#[tokio::test]
+async fn usage_is_noted_as_over_http() {
+    let mut it = Accepted::start().await;
+    assert_eq!(it.usages().await, [usage(512, 7, 900)]);
+    let sse = format!("data: {BEGUN}\n\ndata: {COMPLETED}\n\n");
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n";
+    let length = sse.len();
+    let answer = format!("{head}content-length: {length}\r\n\r\n{sse}");
+    let call = Call::post("/v1/responses", other_request(1));
+    let provide = async {
+        let mut upstream = it.stage.provider.next().await;
+        upstream.message().await.expect("a request");
+        upstream.write(answer).await;
+    };
+    let addr = it.stage.proxy.addr();
+    let ask = async { call.send(&addr).await.bytes().await };
+    tokio::join!(ask, provide);
+    it.keys = it.settled().await;
+    assert_eq!(it.usages().await, [usage(512, 7, 900), usage(512, 7, 900)]);
+}
+
+fn usage(read: u64, written: u64, total: u64) -> Value {
+    json!({"read": read, "written": written, "total": total})
 }
