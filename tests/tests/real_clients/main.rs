@@ -2,7 +2,7 @@
 //!
 //! A session of 25 tool calls in a folder made for it, then the same session resumed with a proxy that knows nothing of it. At
 //! each turn the provider got the client's bytes but for replaced texts, every form expands to its original, and none has ever
-//! flipped. Tables by kind of tool result say what was saved, and why the rest was left.
+//! flipped. Tables by kind of tool result say what was saved, and why the rest was left. Codex runs over HTTP and on a WebSocket.
 //!
 //! The programs come from `PyPI` (`requirements.txt`), 800 MB once installed under `target/`. `scripts/real-clients` runs these
 //! tests where they can be had.
