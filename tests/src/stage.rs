@@ -147,22 +147,10 @@ impl Stage {
     pub async fn until_settled(&self, records: usize) {
         let settled = || async {
             let keys: Vec<String> = self.redis().command(&["KEYS", "headroom:sent:*"]).await;
-            let are_settled = keys.len() >= records && self.are_settled(&keys).await;
+            let are_settled = keys.len() >= records && self.redis().are_settled(&keys).await;
             are_settled.then_some(())
         };
         wait::eventually("all records to have a full life", settled).await;
-    }
-
-    /// Whether each of these keys has a longer life than what a request under way writes.
-    pub async fn are_settled(&self, keys: impl IntoIterator<Item = &String>) -> bool {
-        const LONG_MS: i64 = 3_600_000;
-        for key in keys {
-            let left: i64 = self.redis().command(&["PTTL", key]).await;
-            if left <= LONG_MS {
-                return false;
-            }
-        }
-        true
     }
 
     /// Waits until this many jobs are done.

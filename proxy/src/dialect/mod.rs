@@ -67,10 +67,12 @@ pub(crate) struct MessageTypes {
     pub(crate) request: &'static str,
     /// The provider's that begins a response.
     pub(crate) begun: &'static str,
-    /// The provider's that end one.
+    /// The provider's that end one, whether it has begun or not.
     pub(crate) ended: &'static [&'static str],
-    /// The provider's that says why there is none, or why it ended.
-    pub(crate) error: &'static str,
+    /// Those of them that refuse the request where no response has begun.
+    pub(crate) refusals: &'static [&'static str],
+    /// The codes of errors that ask to send the same again at another time, or on another connection.
+    pub(crate) again: &'static [&'static str],
 }
 
 /// Every dialect.

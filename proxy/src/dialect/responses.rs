@@ -133,8 +133,17 @@ impl Dialect for Responses {
                 "response.incomplete",
                 "response.failed",
                 "response.cancelled",
+                "error",
             ],
-            error: "error",
+            refusals: &["response.incomplete", "response.failed", "error"],
+            again: &[
+                "rate_limit_exceeded",
+                "server_error",
+                "server_is_overloaded",
+                "slow_down",
+                "vector_store_timeout",
+                "websocket_connection_limit_reached",
+            ],
         })
     }
 

@@ -1,28 +1,25 @@
-//! A provider on loopback that speaks the three dialects, answers as the test says, and keeps what it got.
+//! A provider on loopback that speaks the three dialects, Responses on a WebSocket too, answers as the test says, and keeps what
+//! it got.
 
 mod answer;
+mod connections;
 mod says;
 mod sink;
 mod steps;
+mod websocket;
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use bytes::Bytes;
-use headroom_proxy::simulation::prompt_cache::{PromptCache, Usage};
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{HeaderMap, Method, Request, Response};
-use hyper_util::rt::TokioIo;
+use headroom_proxy::simulation::prompt_cache::PromptCache;
+use hyper::{HeaderMap, Method};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
-use self::answer::Body;
 pub use self::answer::{Gate, Reply};
 pub use self::says::Says;
 pub use self::sink::Sink;
@@ -109,7 +106,7 @@ impl Provider {
         let url = format!("http://{}", listener.local_addr().expect("its address"));
         let shared = Arc::new(Shared::default());
         let mut accept = JoinSet::new();
-        accept.spawn(serve(listener, Arc::clone(&shared)));
+        accept.spawn(connections::serve(listener, Arc::clone(&shared)));
         Self {
             url,
             shared,
@@ -228,88 +225,5 @@ impl Provider {
         let received = &mut self.shared.state.lock().expect("no panic").received;
         let at = received.iter().position(wanted)?;
         Some(received.remove(at))
-    }
-}
-
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let _ = stream.set_nodelay(true);
-        let shared = Arc::clone(&shared);
-        connections.spawn(async move {
-            let hang_up = {
-                let state = shared.state.lock().expect("no panic");
-                state.connections.child_token()
-            };
-            let service = service_fn(|request| handle(request, &shared, &hang_up));
-            let connection = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service);
-            tokio::select! {
-                _ = connection => {}
-                () = hang_up.cancelled() => {}
-            }
-        });
-    }
-}
-
-async fn handle(
-    request: Request<Incoming>,
-    shared: &Shared,
-    hang_up: &CancellationToken,
-) -> Result<Response<Body>, Infallible> {
-    let (head, body) = request.into_parts();
-    let over = CancellationToken::new();
-    let guard = over.clone().drop_guard();
-    let Ok(body) = body.collect().await else {
-        hang_up.cancel();
-        return std::future::pending().await;
-    };
-    let received = Received {
-        method: head.method,
-        target: head.uri.to_string(),
-        headers: head.headers,
-        body: body.to_bytes(),
-        at: Instant::now(),
-        over,
-    };
-    let (reply, usage) = {
-        let mut state = shared.state.lock().expect("no panic");
-        let usage = state.cache.serve(&received.target, &received.body);
-        state.received.push(received.clone());
-        let scripted = state.replies.pop_front();
-        let reply = scripted.unwrap_or_else(|| Reply::Well(steps::next(&state.steps, &received)));
-        (reply, usage)
-    };
-    shared.arrived.notify_waiters();
-    Ok(respond(reply, &received, usage, hang_up, guard).await)
-}
-
-async fn respond(
-    reply: Reply,
-    received: &Received,
-    usage: Usage,
-    hang_up: &CancellationToken,
-    guard: DropGuard,
-) -> Response<Body> {
-    match reply {
-        Reply::Well(says) => says::well(received, &says, usage),
-        Reply::Late(when) => {
-            let _ = when.await;
-            says::well(received, &Says::Ok, usage)
-        }
-        Reply::Fixed(response) => response.map(|bytes| answer::whole(Bytes::from(bytes))),
-        Reply::FixedLate(when, response) => {
-            let _ = when.await;
-            response.map(|bytes| answer::whole(Bytes::from(bytes)))
-        }
-        Reply::Gated(response) => response.map(|pieces| answer::gated(pieces, guard)),
-        Reply::Hang => {
-            let _held = guard;
-            std::future::pending().await
-        }
-        Reply::HangUp => {
-            hang_up.cancel();
-            std::future::pending().await
-        }
     }
 }

@@ -20,17 +20,14 @@ pub enum Says {
 pub(super) fn well(received: &Received, says: &Says, usage: Usage) -> Response<Body> {
     let text = std::str::from_utf8(&received.body).unwrap_or_default();
     let body: Value = text.parse().unwrap_or_default();
-    let answer = Answer {
-        model: &body["model"],
-        number: number(&body),
-        says,
-        usage,
-        thinks: thinks(&body),
-    };
+    let answer = Answer::to(&body, says, usage);
     let (events, object) = match received.path() {
         "/v1/messages" => answer.messages(),
         "/v1/chat/completions" => answer.chat(),
-        "/v1/responses" => answer.responses(),
+        "/v1/responses" => {
+            let (events, object) = answer.responses();
+            (events.iter().map(named).collect(), object)
+        }
         "/v1/messages/count_tokens" => (String::new(), json!({"input_tokens": text.len() / 3})),
         "/v1/models" => (String::new(), models()),
         path => (String::new(), json!({ "path": path })),
@@ -46,6 +43,11 @@ pub(super) fn well(received: &Received, says: &Says, usage: Usage) -> Response<B
         ("x-request-id", "req_test"),
     ];
     head(200, &headers).map(|()| whole(bytes.into()))
+}
+
+/// The events of a good answer to a request in the Responses API.
+pub(super) fn responses_events(body: &Value, says: &Says, usage: Usage) -> Vec<Value> {
+    Answer::to(body, says, usage).responses().0
 }
 
 /// Whether the model thinks, and the client wants to see what it thought.
@@ -99,7 +101,17 @@ struct Answer<'a> {
     thinks: bool,
 }
 
-impl Answer<'_> {
+impl<'a> Answer<'a> {
+    fn to(body: &'a Value, says: &'a Says, usage: Usage) -> Self {
+        Self {
+            model: &body["model"],
+            number: number(body),
+            says,
+            usage,
+            thinks: thinks(body),
+        }
+    }
+
     fn id(&self, kind: &str) -> String {
         format!("{kind}_{}", self.number)
     }
@@ -226,7 +238,7 @@ impl Answer<'_> {
         (events.concat(), object)
     }
 
-    fn responses(&self) -> (String, Value) {
+    fn responses(&self) -> (Vec<Value>, Value) {
         let usage = json!({
             "input_tokens": self.usage.total(),
             "input_tokens_details": {"cached_tokens": self.usage.read},
@@ -264,11 +276,10 @@ impl Answer<'_> {
             json!({"type": "response.output_item.done", "output_index": index, "item": item}),
             json!({"type": "response.completed", "response": object}),
         ]);
-        let numbered = events.iter_mut().enumerate().map(|(number, event)| {
+        for (number, event) in events.iter_mut().enumerate() {
             event["sequence_number"] = json!(number);
-            named(event)
-        });
-        (numbered.collect(), object)
+        }
+        (events, object)
     }
 
     fn custom_call_item(&self, name: &str, input: &str) -> (Value, Vec<Value>) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Received, Says};
+use super::Says;
 
 /// One tool call.
 #[derive(Debug, Clone)]
@@ -13,12 +13,12 @@ pub enum Step {
     Shell(String),
 }
 
-/// What the model says to a request: the next step, or a last word where there is none or the request offers no tools.
-pub(super) fn next(steps: &[Step], received: &Received) -> Says {
+/// What the model says to a request with this body: the next step, or a last word where there is none or the request offers no tools.
+pub(super) fn next(steps: &[Step], body: &[u8]) -> Says {
     if steps.is_empty() {
         return Says::Ok;
     }
-    let text = std::str::from_utf8(&received.body).unwrap_or_default();
+    let text = std::str::from_utf8(body).unwrap_or_default();
     let body: Value = text.parse().unwrap_or_default();
     let offered = offered(&body);
     let step = steps.get(results(&body));

@@ -1,11 +1,11 @@
 //! WebSocket frames on a connection by hand.
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 
-use super::Socket;
+use super::socket::{Socket, cut};
 
 /// The mask of a test's frames.
 const MASK: [u8; 4] = [7, 11, 13, 17];
@@ -28,7 +28,13 @@ pub fn text(payload: impl AsRef<[u8]>) -> Vec<u8> {
 /// A provider's text message in one frame.
 #[must_use]
 pub fn event(payload: impl AsRef<[u8]>) -> Vec<u8> {
-    frame(OpCode::Data(Data::Text), payload, true, None)
+    unmasked(OpCode::Data(Data::Text), payload)
+}
+
+/// A frame as a provider sends it.
+#[must_use]
+pub fn unmasked(opcode: OpCode, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    frame(opcode, payload, true, None)
 }
 
 /// A client's text message in as many frames as there are pieces, with a ping before each but the first.
@@ -72,19 +78,41 @@ impl Socket {
     /// # Panics
     /// When the connection ends before, or the frame is malformed or unmasked.
     pub async fn frame(&mut self) -> (FrameHeader, Vec<u8>) {
-        let mut head = Vec::new();
-        let (header, length) = loop {
-            head.extend(self.take(1).await);
-            let parsed = FrameHeader::parse(&mut Cursor::new(&head)).expect("a head");
-            if let Some(parsed) = parsed {
-                break parsed;
-            }
-        };
-        let mask = header.mask.expect("a client's frame is masked");
-        let mut payload = self.take(usize::try_from(length).expect("a length")).await;
-        for (byte, key) in payload.iter_mut().zip(mask.iter().cycle()) {
-            *byte ^= key;
-        }
-        (header, payload)
+        self.try_frame().await.expect("the connection goes on")
     }
+
+    /// The next frame of a client. May be given up and called again.
+    ///
+    /// # Errors
+    /// When the connection ends before.
+    ///
+    /// # Panics
+    /// When the frame is malformed or unmasked.
+    pub async fn try_frame(&mut self) -> io::Result<(FrameHeader, Vec<u8>)> {
+        loop {
+            if let Some(frame) = take_frame(&mut self.held) {
+                return Ok(frame);
+            }
+            if !self.more().await? {
+                return Err(cut());
+            }
+        }
+    }
+}
+
+/// Takes a client's frame from the beginning of what was read; `None` where not all of it has come.
+fn take_frame(held: &mut Vec<u8>) -> Option<(FrameHeader, Vec<u8>)> {
+    let mut cursor = Cursor::new(&*held);
+    let (header, length) = FrameHeader::parse(&mut cursor).expect("a head")?;
+    let head = usize::try_from(cursor.position()).expect("a position");
+    let end = head + usize::try_from(length).expect("a length");
+    if held.len() < end {
+        return None;
+    }
+    let mut payload: Vec<u8> = held.drain(..end).skip(head).collect();
+    let mask = header.mask.expect("a client's frame is masked");
+    for (byte, key) in payload.iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= key;
+    }
+    Some((header, payload))
 }

@@ -1,6 +1,7 @@
 //! Either end of a connection by hand, for what no HTTP library would write or let through.
 
 pub mod frames;
+pub(crate) mod handshake;
 mod message;
 mod provider;
 mod socket;

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc};
@@ -16,7 +18,7 @@ use crate::wait;
 pub struct Socket {
     stream: TcpStream,
     /// What was read and not yet taken.
-    held: Vec<u8>,
+    pub(super) held: Vec<u8>,
 }
 
 impl Socket {
@@ -33,6 +35,19 @@ impl Socket {
         Self {
             stream,
             held: Vec::new(),
+        }
+    }
+
+    /// The connection on which a protocol was upgraded.
+    ///
+    /// # Panics
+    /// When it is not one over plain TCP.
+    pub(crate) fn upgraded(connection: Upgraded) -> Self {
+        let parts = connection.downcast::<TokioIo<TcpStream>>();
+        let parts = parts.expect("a connection over plain TCP");
+        Self {
+            held: parts.read_buf.to_vec(),
+            ..Self::of(parts.io.into_inner())
         }
     }
 
@@ -82,9 +97,17 @@ impl Socket {
     }
 
     /// Waits for more bytes; false at the end.
-    async fn more(&mut self) -> io::Result<bool> {
+    pub(super) async fn more(&mut self) -> io::Result<bool> {
         let read = self.stream.read_buf(&mut self.held);
         Ok(wait::soon("bytes or the end of them", read).await? > 0)
+    }
+
+    /// Whatever comes next; empty at the end. May be given up and called again.
+    pub(crate) async fn piece(&mut self) -> io::Result<Vec<u8>> {
+        if self.held.is_empty() {
+            self.more().await?;
+        }
+        Ok(std::mem::take(&mut self.held))
     }
 
     /// The next `length` bytes.
@@ -188,7 +211,7 @@ impl Socket {
 }
 
 /// The connection ended in the middle of something.
-fn cut() -> io::Error {
+pub(super) fn cut() -> io::Error {
     io::ErrorKind::UnexpectedEof.into()
 }
 

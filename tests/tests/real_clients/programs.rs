@@ -17,8 +17,17 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) enum Client {
     /// Claude Code.
     Claude(&'static str),
-    /// Codex CLI over HTTP.
-    Codex(&'static str),
+    /// Codex CLI.
+    Codex(&'static str, Transport),
+}
+
+/// How Codex sends its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// Each with the whole conversation.
+    Http,
+    /// Each with what is new since the last one.
+    WebSocket,
 }
 
 /// Where a client works: all that it may read and write. Both folders go when this is dropped.
@@ -35,7 +44,15 @@ impl Client {
     pub(crate) fn dialect(self) -> Dialect {
         match self {
             Self::Claude(_) => Dialect::Messages,
-            Self::Codex(_) => Dialect::Responses,
+            Self::Codex(..) => Dialect::Responses,
+        }
+    }
+
+    /// The status with which its requests, or the handshake of their WebSocket, are answered.
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Self::Codex(_, Transport::WebSocket) => 101,
+            Self::Claude(_) | Self::Codex(_, Transport::Http) => 200,
         }
     }
 
@@ -46,7 +63,7 @@ impl Client {
     pub(crate) async fn run(self, places: Places<'_>, addr: &str, words: Words<'_>) -> String {
         let mut command = match self {
             Self::Claude(model) => claude(model, addr, words),
-            Self::Codex(model) => codex(model, addr, words),
+            Self::Codex(model, transport) => codex(model, transport, addr, words),
         };
         command
             .current_dir(places.work)
@@ -82,9 +99,10 @@ fn claude(model: &str, addr: &str, words: Words<'_>) -> Command {
     command
 }
 
-fn codex(model: &str, addr: &str, words: Words<'_>) -> Command {
+fn codex(model: &str, transport: Transport, addr: &str, words: Words<'_>) -> Command {
+    let websockets = transport == Transport::WebSocket;
     let provider = format!(
-        r#"model_providers.hr={{name="hr",base_url="http://{addr}/v1",env_key="OPENAI_API_KEY",wire_api="responses",supports_websockets=false}}"#
+        r#"model_providers.hr={{name="hr",base_url="http://{addr}/v1",env_key="OPENAI_API_KEY",wire_api="responses",supports_websockets={websockets}}}"#
     );
     let mut command = empty(program("codex_cli_bin/bin/codex"));
     command

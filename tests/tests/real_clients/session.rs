@@ -6,9 +6,10 @@ use headroom_tests::audit;
 use headroom_tests::conversation::{Block, Body, Conversation, Kind, unescape};
 use headroom_tests::forms::{Allowed, Forms, check_expansion};
 use headroom_tests::process::Launch;
-use headroom_tests::provider::Step;
+use headroom_tests::provider::{Provider, Step};
 use headroom_tests::recorder::{Recorded, Recorder};
 use headroom_tests::stage::Stage;
+use serde::Deserialize;
 
 use crate::folder::Folder;
 use crate::lost::Lost;
@@ -34,13 +35,28 @@ pub(crate) struct Sent {
     pub(crate) left: String,
 }
 
+/// A request.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    /// The proxy's decision; empty on a WebSocket.
+    pub(crate) decision: String,
+    /// Whether it only has the provider read what will be asked next.
+    pub(crate) warms_up: bool,
+    /// Bytes of the body that the client sent.
+    pub(crate) bytes: usize,
+    /// Bytes of the body that went on.
+    pub(crate) sent: usize,
+}
+
 /// A session that ran to its end.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     /// Its tool results, in order.
     pub(crate) results: Vec<Sent>,
-    /// For each turn the proxy's decision, the bytes that the client sent, and those that went on.
-    pub(crate) turns: Vec<(String, usize, usize)>,
+    /// Its requests, in order.
+    pub(crate) turns: Vec<Turn>,
+    /// What the client printed.
+    pub(crate) said: String,
 }
 
 /// Takes the turns in one after the other.
@@ -74,7 +90,7 @@ impl Session {
             home: folder.home(),
             work: folder.work(),
         };
-        client.run(places, recorder.addr(), words).await;
+        let said = client.run(places, recorder.addr(), words).await;
         let mut lost = Lost::read(&stage.proxy().log());
         let mut checks = Checks {
             // What a new proxy has sent in the original may land where the new provider has nothing in its cache.
@@ -98,8 +114,43 @@ impl Session {
             }
         }
         checks.give_reasons(&mut lost);
+        checks.session.said = said;
         checks.session
     }
+
+    /// How many of its requests the model was to answer.
+    pub(crate) fn asked(&self) -> usize {
+        self.turns.iter().filter(|turn| !turn.warms_up).count()
+    }
+
+    /// What a client prints in a session without the proxy, while the model takes these steps.
+    pub(crate) async fn direct(
+        client: Client,
+        folder: &Folder,
+        words: Words<'_>,
+        plan: &[Planned],
+    ) -> String {
+        let provider = Provider::start().await;
+        provider.take_steps(plan.iter().map(|planned| planned.step.clone()).collect());
+        let places = Places {
+            home: folder.home(),
+            work: folder.work(),
+        };
+        let url = provider.url();
+        client
+            .run(places, url.trim_start_matches("http://"), words)
+            .await
+    }
+}
+
+/// Whether a request wants no answer of the model.
+fn warms_up(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Request {
+        generate: Option<bool>,
+    }
+    let request = serde_json::from_slice(body);
+    request.is_ok_and(|it: Request| it.generate == Some(false))
 }
 
 /// A proxy whose log says why blocks were left, with budgets that no loaded machine exceeds.
@@ -119,7 +170,7 @@ impl Checks {
         got: &[u8],
         plan: &[Planned],
     ) -> Result<(), String> {
-        if recorded.status != 200 {
+        if recorded.status != client.status() {
             return Err(format!("status {}", recorded.status));
         }
         let (conversation, body) = Conversation::read(client.dialect(), &recorded.body)?;
@@ -133,7 +184,12 @@ impl Checks {
                 self.result(&conversation, &body, block, text, plan)?;
             }
         }
-        let turn = (recorded.decision.clone(), body.bytes.len(), got.len());
+        let turn = Turn {
+            decision: recorded.decision.clone(),
+            warms_up: warms_up(&recorded.body),
+            bytes: body.bytes.len(),
+            sent: got.len(),
+        };
         self.session.turns.push(turn);
         Ok(())
     }
@@ -163,11 +219,12 @@ impl Checks {
             return Ok(());
         }
         let planned = plan.get(step).ok_or("a result of no planned call")?;
+        let known_call = conversation.calls.get(&call).cloned();
         self.session.results.push(Sent {
             step,
             kind: planned.kind,
             original: unescape(original).map_err(|error| error.to_string())?,
-            call: conversation.calls.get(&call).cloned().unwrap_or_default(),
+            call: known_call.unwrap_or_else(|| planned.call()),
             bytes: original.len(),
             sent: text.len(),
             left: String::new(),

@@ -16,6 +16,16 @@ pub(crate) struct Planned {
     pub(crate) step: Step,
 }
 
+impl Planned {
+    /// Name and input of the call, for a request that does not hold it.
+    pub(crate) fn call(&self) -> (String, String) {
+        match &self.step {
+            Step::Call(name, input) => ((*name).to_owned(), input.to_string()),
+            Step::Shell(command) => ("shell".to_owned(), command.clone()),
+        }
+    }
+}
+
 /// A file read again after an edit.
 pub(crate) const READ_AGAIN: &str = "read again after an edit";
 /// JSON that a shell prints.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{CellAlignment, LineStyle, Table, presets};
 use headroom_proxy::scan::MIN_TOOL_BYTES;
 
-use crate::session::{Sent, Session};
+use crate::session::{Sent, Session, Turn};
 
 /// Bytes of tool results.
 #[derive(Debug, Clone, Default)]
@@ -118,13 +118,21 @@ fn table(first: &str, rows: Vec<Vec<String>>) -> Table {
 
 fn turns(session: &Session) -> String {
     let mut decisions: BTreeMap<&str, usize> = BTreeMap::new();
-    for (decision, ..) in &session.turns {
-        *decisions.entry(decision).or_default() += 1;
+    for turn in &session.turns {
+        *decisions.entry(decision(turn)).or_default() += 1;
     }
-    let bytes: usize = session.turns.iter().map(|turn| turn.1).sum();
-    let sent: usize = session.turns.iter().map(|turn| turn.2).sum();
+    let bytes: usize = session.turns.iter().map(|turn| turn.bytes).sum();
+    let sent: usize = session.turns.iter().map(|turn| turn.sent).sum();
     format!(
         "{} turns, {decisions:?}: {bytes} bytes of bodies in, {sent} sent",
         session.turns.len()
     )
+}
+
+fn decision(turn: &Turn) -> &str {
+    match turn.decision.as_str() {
+        _ if turn.warms_up => "warm-up",
+        "" => "on a WebSocket",
+        decision => decision,
+    }
 }

@@ -37,53 +37,19 @@ fn refuse(stage: &Stage) {
     stage.provider.script(Reply::fixed(UNAUTHORIZED, &[], "{}"));
 }
 
-/// The keys of what is known of requests: all but those of the deployment and the workers.
-async fn keys(stage: &Stage) -> BTreeSet<String> {
-    let keys: Vec<String> = stage.redis().command(&["KEYS", "headroom:*"]).await;
-    let kinds = [
-        "sent",
-        "opened",
-        "form",
-        "sent-form",
-        "compressed",
-        "job",
-        "pending",
-    ];
-    let is_of_request = |key: &String| {
-        let kind = key.split(':').nth(1).unwrap();
-        kinds.contains(&kind) || key == "headroom:jobs"
-    };
-    keys.into_iter().filter(is_of_request).collect()
-}
-
-/// Those keys, if there are some and all have a full life.
-async fn all_live_fully(stage: &Stage) -> Option<BTreeSet<String>> {
-    let keys = keys(stage).await;
-    (!keys.is_empty() && stage.are_settled(&keys).await).then_some(keys)
-}
-
-async fn until_keys_are(stage: &Stage, expected: &BTreeSet<String>) {
-    let equal = || async { (keys(stage).await == *expected).then_some(()) };
-    let are_equal = wait::within(wait::DEADLINE, equal).await.is_some();
-    let now = keys(stage).await;
-    let difference: Vec<_> = now.symmetric_difference(expected).take(9).collect();
-    let counts = (now.len(), expected.len());
-    assert!(are_equal, "found and expected: {counts:?}, {difference:?}");
-}
-
 #[tokio::test]
 async fn refused_requests_leave_nothing_in_redis() {
     let stage = Stage::with_redis(Launch::patient).await;
     let mut kept = Client::new(conversation(0, 6_000));
     kept.turn(&stage).await;
-    let full = || all_live_fully(&stage);
+    let full = || stage.redis().settled_keys();
     let before = wait::eventually("what was accepted to have a full life", full).await;
     for number in 1..=150 {
         refuse(&stage);
         let (decision, _) = stage.exchange(&conversation(number, 6_000).call()).await;
         assert_eq!(decision, "compressed", "{number}");
     }
-    until_keys_are(&stage, &before).await;
+    stage.redis().until_request_keys_are(&before).await;
     // Nor does a refused turn of a conversation that goes on.
     kept.grow(|it| {
         it.tool(
@@ -95,7 +61,7 @@ async fn refused_requests_leave_nothing_in_redis() {
     refuse(&stage);
     let (decision, refused) = stage.exchange(&kept.conversation.call()).await;
     assert_eq!(decision, "compressed");
-    until_keys_are(&stage, &before).await;
+    stage.redis().until_request_keys_are(&before).await;
     // The same once more, accepted, in the same bytes.
     let again = kept.turn(&stage).await;
     assert_eq!(again.got, refused);
@@ -139,7 +105,7 @@ async fn a_refused_cold_start_leaves_no_job_and_no_result() {
     // While no worker runs: the job waits.
     refuse(&stage);
     assert!(is_deferred(&stage.exchange(&large("waits").call()).await.0));
-    until_keys_are(&stage, &BTreeSet::new()).await;
+    stage.redis().until_request_keys_are(&BTreeSet::new()).await;
     // The job is done before the provider refuses.
     stage.start_worker().await;
     let (signal, reply) = Reply::late(UNAUTHORIZED);
@@ -150,13 +116,13 @@ async fn a_refused_cold_start_leaves_no_job_and_no_result() {
     };
     let call = large("late").call();
     tokio::join!(stage.exchange(&call), refused);
-    until_keys_are(&stage, &BTreeSet::new()).await;
+    stage.redis().until_request_keys_are(&BTreeSet::new()).await;
     // And one that is accepted stays, with a full life.
     let mut client = Client::uncached(large("accepted"));
     stage.provider.cache(|cache| cache.turn_off());
     client.turn(&stage).await;
     let result = || async {
-        let kept = all_live_fully(&stage).await?;
+        let kept = stage.redis().settled_keys().await?;
         let is_result = |key: &String| key.starts_with("headroom:compressed:");
         kept.iter().any(is_result).then_some(())
     };
@@ -179,12 +145,12 @@ async fn what_an_accepted_request_uses_too_stays() {
             stage.provider.next().await;
         }
         first.send(()).unwrap();
-        until_keys_are(&stage, &BTreeSet::new()).await;
+        stage.redis().until_request_keys_are(&BTreeSet::new()).await;
         second.send(()).unwrap();
     };
     tokio::join!(both, answers);
     let full = || async {
-        let kept = all_live_fully(&stage).await?;
+        let kept = stage.redis().settled_keys().await?;
         let has = |kind| kept.iter().any(|key| key.starts_with(kind));
         (has("headroom:sent:") && has("headroom:form:")).then_some(())
     };

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tungstenite::protocol::frame::coding::Data;
 
@@ -19,6 +20,14 @@ use crate::usage::{self, Outcome, OutcomeCallback};
 const MAX_EVENT: usize = 4 << 20;
 /// A buffer that has grown beyond this is not kept.
 const MAX_KEPT_BUFFER: usize = 64 << 10;
+/// Where an event may hold the code or the type of an error.
+const ERROR_CODES: [&str; 5] = [
+    "/code",
+    "/error/code",
+    "/error/type",
+    "/response/error/code",
+    "/response/error/type",
+];
 
 /// The requests of one connection whose responses have not ended, in their order: the provider answers one after the other.
 #[derive(Default)]
@@ -59,14 +68,11 @@ impl fmt::Debug for Responses {
     }
 }
 
-/// The beginning of an event.
+/// What is read of every event.
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(borrow, rename = "type")]
     name: Cow<'a, str>,
-    /// The HTTP status that an error would have.
-    #[serde(default, alias = "status_code")]
-    status: Option<u16>,
 }
 
 /// Reads the events of one connection.
@@ -142,25 +148,37 @@ impl<'a> Events<'a> {
     }
 
     fn event(&mut self, message: &[u8]) {
-        let Ok(Event { name, status }) = serde_json::from_slice(message) else {
+        let Ok(Event { name }) = serde_json::from_slice(message) else {
             return;
         };
         if name == self.types.begun {
             self.has_begun = true;
             return;
         }
-        let is_error = name == self.types.error;
-        if !is_error && !self.types.ended.contains(&name.as_ref()) {
+        if !self.types.ended.contains(&name.as_ref()) {
             return;
         }
-        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-        let is_refusal = is_error && !self.has_begun && status.is_some_and(usage::is_refusal);
-        self.has_begun = false;
+        let has_begun = std::mem::take(&mut self.has_begun);
+        let document = serde_json::from_slice(message).unwrap_or_default();
+        let usage = self.dialect.usage(&document);
+        let may_refuse = !has_begun && self.types.refusals.contains(&name.as_ref());
+        let is_refusal = may_refuse && usage.is_none() && !self.asks_again(&document);
         self.responses.end_next(if is_refusal {
             Outcome::Refused
         } else {
-            let document = serde_json::from_slice(message).ok();
-            Outcome::Ended(document.and_then(|document| self.dialect.usage(&document)))
+            Outcome::Ended(usage)
         });
+    }
+
+    /// Whether an event without a response asks to send the same again: by the status that it would have over HTTP, or by its code.
+    fn asks_again(&self, event: &Value) -> bool {
+        let status = event.get("status").or_else(|| event.get("status_code"));
+        let status = status.and_then(Value::as_u64);
+        let status = status.and_then(|it| StatusCode::from_u16(u16::try_from(it).ok()?).ok());
+        let mut codes = ERROR_CODES
+            .iter()
+            .filter_map(|at| event.pointer(at)?.as_str());
+        status.is_some_and(|it| !usage::is_refusal(it))
+            || codes.any(|code| self.types.again.contains(&code))
     }
 }

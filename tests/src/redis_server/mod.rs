@@ -1,5 +1,7 @@
 //! A throw-away redis-server.
 
+mod request_keys;
+
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 

@@ -1,6 +1,9 @@
 //! A hop between a client and the proxy that keeps what the client sent, byte for byte, and names each request for the provider.
 
+mod websocket;
+
 use std::convert::Infallible;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -12,9 +15,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use self::websocket::Line;
 use crate::http::Call;
+use crate::raw::handshake::{self, Agreed};
 
-/// A request as it left the client, and what the proxy says of it.
+/// A request as it left the client, and what the proxy says of it. One on a WebSocket is a text message.
 #[derive(Debug, Clone)]
 pub struct Recorded {
     /// What it was passed on with as `x-test-id`.
@@ -23,9 +28,9 @@ pub struct Recorded {
     pub target: String,
     /// Its body, byte for byte.
     pub body: Bytes,
-    /// The proxy's decision.
+    /// The proxy's decision; empty on a WebSocket.
     pub decision: String,
-    /// The answer's status.
+    /// The answer's status, on a WebSocket that of its handshake.
     pub status: u16,
 }
 
@@ -33,6 +38,8 @@ pub struct Recorded {
 struct Shared {
     to: String,
     recorded: Mutex<Vec<Recorded>>,
+    /// How many times a `WebSocket` was asked for.
+    websockets: AtomicUsize,
 }
 
 /// The hop. It ends when dropped.
@@ -61,7 +68,7 @@ impl Recorder {
         let addr = listener.local_addr().expect("its address").to_string();
         let shared = Arc::new(Shared {
             to: to.to_owned(),
-            recorded: Mutex::default(),
+            ..Shared::default()
         });
         let mut accept = JoinSet::new();
         accept.spawn(serve(listener, Arc::clone(&shared)));
@@ -94,10 +101,15 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
-            let service = service_fn(|request| pass_on(request, &shared));
+            let agreed = Agreed::default();
+            let service = service_fn(|request| pass_on(request, &shared, &agreed));
             let connection = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades();
             let _ = connection.await;
+            if let Some((client, line)) = agreed.take().await {
+                line.join(client, &shared).await;
+            }
         });
     }
 }
@@ -105,7 +117,11 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 async fn pass_on(
     request: Request<Incoming>,
     shared: &Shared,
+    agreed: &Agreed<Line>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    if handshake::asks(&request) {
+        return Ok(Line::agree(request, shared, agreed).await);
+    }
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else {
         // The client has gone in the middle of its request.

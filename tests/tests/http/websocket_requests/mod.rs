@@ -1,6 +1,8 @@
 //! Requests on a `WebSocket`: compressed as over HTTP, and all that stands around them as it came.
 #![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+mod outcomes;
+
 use headroom_shared::compress::{Earlier, expand};
 use headroom_tests::http::Call;
 use headroom_tests::process::{Launch, Process};
@@ -238,23 +240,6 @@ async fn with_a_stored_history_only_the_new_items_count() {
         expand(form, &Earlier::default()).expect("a form by itself"),
         output(0)
     );
-}
-
-#[tokio::test]
-async fn a_refused_request_leaves_nothing_behind() {
-    let stage = Stage::start(|launch| launch).await;
-    let (mut client, mut upstream) = stage.agreed().await;
-    let usage = r#"{"type":"response.completed","response":{"usage":{"input_tokens":900}}}"#;
-    for answer in [
-        r#"{"type":"error","status":400,"error":{"message":"no"}}"#,
-        usage,
-    ] {
-        client.write(text(request(&input(1)))).await;
-        got(&mut upstream).await;
-        upstream.write(event(answer)).await;
-        client.take(event(answer).len()).await;
-    }
-    assert_eq!(stage.stats().await["requests"]["compressed"], 2);
 }
 
 #[tokio::test]
