@@ -8,11 +8,13 @@
     reason = "tests, which print what they measure"
 )]
 
+mod recorded;
+
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use headroom_shared::compress::{Earlier, Source, compress, expand, gives_back};
+use recorded::{files, json_lines};
 use serde_json::{Value, json};
 
 #[derive(Default)]
@@ -45,7 +47,7 @@ impl Row {
 #[test]
 #[ignore = "needs the recorded outputs beside the checkout: scripts/test runs it where they are"]
 fn recorded_tool_outputs_lose_nothing() {
-    let files = corpus("tool_outputs");
+    let files = files("tool_outputs");
     let mut table = BTreeMap::new();
     for file in files {
         let row: &mut Row = table.entry(name(&file)).or_default();
@@ -65,7 +67,7 @@ fn recorded_tool_outputs_lose_nothing() {
 #[test]
 #[ignore = "needs the recorded outputs beside the checkout: scripts/test runs it where they are"]
 fn recorded_sessions_lose_nothing() {
-    let files = corpus("sessions");
+    let files = files("sessions");
     let (mut alone, mut within) = (BTreeMap::new(), BTreeMap::new());
     for file in files {
         let blocks = tool_results(&json_lines(&file));
@@ -137,7 +139,7 @@ fn in_mini_json(output: &str) -> String {
 #[ignore = "needs the recorded outputs beside the checkout: scripts/test runs it where they are"]
 fn recorded_outputs_lose_nothing_whatever_is_around_them() {
     let (mut alone, mut within) = (BTreeMap::new(), BTreeMap::new());
-    for file in corpus("tool_outputs") {
+    for file in files("tool_outputs") {
         for (n, line) in json_lines(&file).iter().enumerate() {
             let input = line["input"].to_string();
             for (name, wrap) in WRAPS {
@@ -151,7 +153,7 @@ fn recorded_outputs_lose_nothing_whatever_is_around_them() {
             }
         }
     }
-    for file in corpus("sessions") {
+    for file in files("sessions") {
         let blocks = tool_results(&json_lines(&file));
         for (name, wrap) in WRAPS {
             let row: &mut Row = within.entry(name.to_owned()).or_default();
@@ -230,21 +232,6 @@ fn texts(content: &Value) -> impl Iterator<Item = String> {
 
 fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
-}
-
-fn corpus(folder: &str) -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
-    let entries = fs::read_dir(root.join(folder)).expect("recorded outputs in ../shared/corpus");
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
-}
-
-fn json_lines(file: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(file).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
 }
 
 fn name(file: &Path) -> String {

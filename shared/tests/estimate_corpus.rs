@@ -8,11 +8,13 @@
     reason = "tests, which print what they measure"
 )]
 
+mod recorded;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use headroom_shared::compress::estimated_millitokens;
+use recorded::{files, json_lines};
 use serde_json::Value;
 
 /// How far the estimate for all outputs of a kind may be from the exact count, in percent. The estimate was fitted to these outputs: fitted
@@ -121,19 +123,4 @@ fn each_text(value: &Value, seen: &mut impl FnMut(&str)) {
         }
         _ => {}
     }
-}
-
-fn files(folder: &str) -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
-    let entries = fs::read_dir(root.join(folder)).expect("recorded outputs in ../shared/corpus");
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
-}
-
-fn json_lines(file: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(file).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
 }

@@ -52,7 +52,7 @@ pub use expand::{ExpandError, expand};
 
 use call::Call;
 use form::Form;
-use lines::{each_line, push_line, push_lines};
+use lines::{each_line, push_line};
 use plans::{PLANS, cheapest};
 use text::Text;
 use within::form_of_wrapped;

@@ -5,12 +5,13 @@ use std::ops::Range;
 
 use memchr::memchr;
 
+use super::lines::replaced;
 use super::references::is_mark;
 use super::text::Text;
 use super::tokens::{Tokens, estimate};
 use super::{
     Compressor, Context, Deadline, Earlier, MAX_EXPANDED_BYTES, OPENING, each_line, push_line,
-    push_lines, with_header,
+    with_header,
 };
 
 const HEADER: &str = "\"[×N] line\" = N such lines; \"[×N] a‹›b\" = N lines a…b, and the next N lines are what stands at ‹›";
@@ -44,15 +45,11 @@ impl Compressor for Runs {
         if runs.is_empty() || lines.iter().any(|line| line.starts_with(MARK)) {
             return None;
         }
-        let mut body = String::new();
-        let mut at = 0;
-        for run in runs {
-            push_lines(&mut body, &lines[at..run.at]);
-            run.write(&mut body, &lines[run.lines()]);
-            at = run.lines().end;
-        }
-        push_lines(&mut body, &lines[at..]);
-        body.pop();
+        let runs = runs.into_iter().map(|run| (run.lines(), run));
+        let body = replaced(lines, runs, |body, run| {
+            run.write(body, &lines[run.lines()]);
+            Some(())
+        })?;
         Some(with_header(HEADER, &body))
     }
 

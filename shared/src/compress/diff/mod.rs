@@ -13,11 +13,11 @@ mod hunk;
 #[cfg(test)]
 mod tests;
 
-use super::lines::lines;
+use super::lines::{lines, replaced};
 use super::size::cost;
 use super::text::Text;
 use super::tokens::Tokens;
-use super::{Compressor, Context, Deadline, Earlier, push_line, push_lines, with_header};
+use super::{Compressor, Context, Deadline, Earlier, push_line, with_header};
 use file::FileHeader;
 use hunk::{HunkHeader, count_lines};
 
@@ -36,15 +36,11 @@ impl Compressor for Diff {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
         let lines = &text.lines;
         let found = find(lines, context)?;
-        let mut body = String::with_capacity(text.whole.len());
-        let mut at = 0;
-        for short in found {
-            push_lines(&mut body, &lines[at..short.at]);
-            push_line(&mut body, &[&short.line]);
-            at = short.at + short.count;
-        }
-        push_lines(&mut body, &lines[at..]);
-        body.pop();
+        let found = found.into_iter().map(|it| (it.at..it.at + it.count, it));
+        let body = replaced(lines, found, |body, short| {
+            push_line(body, &[&short.line]);
+            Some(())
+        })?;
         Some(with_header(HEADER, &body))
     }
 

@@ -9,12 +9,13 @@ use std::ops::Range;
 pub(super) use mark::is_mark;
 pub(super) use window::{Window, windows};
 
+use super::lines::replaced;
 use super::lookup::Line;
 use super::search::is_search;
 use super::size::{LINE_BREAK, cost};
 use super::text::Text;
 use super::tokens::Tokens;
-use super::{Compressor, Context, Earlier, each_line, push_line, push_lines, with_header};
+use super::{Compressor, Context, Earlier, each_line, push_line, with_header};
 use mark::write_lines;
 use target::Target;
 
@@ -43,15 +44,11 @@ impl Compressor for References {
         if found.is_empty() || lines.iter().any(|line| is_mark(line)) {
             return None;
         }
-        let mut body = String::new();
-        let mut at = 0;
-        for reference in found {
-            push_lines(&mut body, &lines[at..reference.at]);
-            push_line(&mut body, &[&reference.mark(lines, earlier)?]);
-            at = reference.lines().end;
-        }
-        push_lines(&mut body, &lines[at..]);
-        body.pop();
+        let found = found.into_iter().map(|it| (it.lines(), it));
+        let body = replaced(lines, found, |body, reference| {
+            push_line(body, &[&reference.mark(lines, earlier)?]);
+            Some(())
+        })?;
         Some(with_header(HEADER, &body))
     }
 
