@@ -57,6 +57,15 @@ fn a_block_of_one_mebibyte_stays_below_the_limit() {
         "many objects",
         &format!("[{}{{}}]", "{},".repeat(MIB / 3 - 2)),
     );
+    let breaks = format!("{}x", "\n".repeat(MIB - 100));
+    check(
+        "line breaks in wrappers",
+        &format!(
+            "{}{breaks}{}",
+            "<output>\n".repeat(4),
+            "\n</output>".repeat(4)
+        ),
+    );
     check("different lines", &different_lines(1));
     check("different files", &different_lines(7));
     check("different words", &different_words());

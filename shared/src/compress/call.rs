@@ -1,5 +1,7 @@
 //! A tool call as forms name it: its tool, and the end of the path or the beginning of the command that identifies it.
 
+use std::rc::Rc;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -109,14 +111,20 @@ impl Call {
         let call = Self::with(tool, &arguments);
         let mut texts = Vec::new();
         // A stack of its own: the input may be nested as deep as the parser takes.
-        let mut left = vec![("input".to_owned(), input)];
+        let mut left: Vec<(Rc<str>, Value)> = vec![("input".into(), input)];
         while let Some((name, value)) = left.pop() {
             match value {
-                Value::String(text) if text.len() >= MIN_TEXT_BYTES => texts.push((name, text)),
-                Value::Array(items) => {
-                    left.extend(items.into_iter().rev().map(|item| (name.clone(), item)));
+                Value::String(text) if text.len() >= MIN_TEXT_BYTES => {
+                    texts.push((one_line(&name, MAX_CHARS), text));
                 }
-                Value::Object(members) => left.extend(members.into_iter().rev()),
+                Value::Array(items) => {
+                    let items = items.into_iter().rev();
+                    left.extend(items.map(|item| (Rc::clone(&name), item)));
+                }
+                Value::Object(members) => {
+                    let members = members.into_iter().rev();
+                    left.extend(members.map(|(name, value)| (name.into(), value)));
+                }
                 _ => {}
             }
         }

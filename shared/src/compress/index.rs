@@ -45,12 +45,19 @@ impl Earlier {
     /// Adds the long texts in the input of a tool call that stands before the next block: the model wrote them, and their lines may come
     /// back in a block. `false` where the deadline came first. Linear in the input.
     pub fn push_call(&mut self, tool: &str, input: &str) -> bool {
+        if self.deadline.is_over() {
+            return false;
+        }
         let Some((call, texts)) = Call::with_texts(tool, input) else {
             return true;
         };
         texts.into_iter().all(|(member, text)| {
             let lines = lines(&text);
-            let patched = patch::files(&lines);
+            // A file that is written may hold a patch as an example.
+            let patched = match call.file {
+                None => patch::files(&lines),
+                Some(_) => Vec::new(),
+            };
             if patched.is_empty() {
                 let block = Block {
                     original: text.as_str().into(),
@@ -68,6 +75,9 @@ impl Earlier {
     fn push_patched(&mut self, file: PatchedFile<'_>) -> bool {
         let mut windows = references::windows(&file.lines, self.deadline);
         windows.retain(|window| !file.hidden[window.lines()].contains(&true));
+        if windows.is_empty() {
+            return true;
+        }
         let block = Block {
             original: file.lines.join("\n").into_boxed_str(),
             label: format!("patch of {}", end_of_path(file.path)).into_boxed_str(),
@@ -158,6 +168,11 @@ impl Lines {
         }
         let mut windows = references::windows(lines, deadline);
         let mut hidden: Vec<bool> = lines.iter().map(|l| l.starts_with(OPENING)).collect();
+        if let Some(in_results) = search::hidden(text, deadline) {
+            for (hidden, in_results) in hidden.iter_mut().zip(in_results) {
+                *hidden |= in_results;
+            }
+        }
         for found in references::find(lines, &windows, context) {
             hidden[found.lines()].fill(true);
         }

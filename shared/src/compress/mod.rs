@@ -129,6 +129,8 @@ pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> 
         earlier,
         call: &call,
     };
+    // First what is within it, so that the lines of one text at a time are in memory.
+    let of_wrapped = form_of_wrapped(text, context, 1);
     let original = Text::new(text);
     let readable = ansi::readable(block);
     let colourless =
@@ -136,7 +138,6 @@ pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> 
     let of_colourless = colourless
         .as_ref()
         .and_then(|form| cheapest(&PLANS, &Text::new(&form.text), context));
-    let of_wrapped = form_of_wrapped(text, context, 1);
     let forms = [
         cheapest(&PLANS, &original, context),
         of_colourless,

@@ -15,6 +15,9 @@ const BEGIN: &str = "*** Begin Patch";
 /// What stands before the path of a file.
 const FILES: [&str; 2] = ["*** Add File: ", "*** Update File: "];
 
+/// And before the path that it has afterwards.
+const MOVED: &str = "*** Move to: ";
+
 /// What a patch says of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PatchedFile<'a> {
@@ -39,6 +42,12 @@ pub(super) fn files<'a>(lines: &[&'a str]) -> Vec<PatchedFile<'a>> {
                 hidden: Vec::new(),
             });
             is_in_file = true;
+        } else if let Some(path) = line.strip_prefix(MOVED)
+            && let Some(file) = files.last_mut().filter(|_| is_in_file)
+        {
+            file.path = path.trim_end();
+            file.lines.push(line);
+            file.hidden.push(true);
         } else if line.starts_with("*** Delete File: ") || line.starts_with("*** End Patch") {
             is_in_file = false;
         } else if let Some(file) = files.last_mut().filter(|_| is_in_file) {
@@ -64,7 +73,7 @@ mod tests {
         assert_eq!(files[0].path, "a/new.rs");
         assert_eq!(files[0].lines, ["one", "", "*** two"]);
         assert_eq!(files[0].hidden, [false; 3]);
-        assert_eq!(files[1].path, "b.rs");
+        assert_eq!(files[1].path, "c.rs");
         let shown = files[1].lines.iter().zip(&files[1].hidden);
         let shown: Vec<&str> = shown
             .filter(|(_, hidden)| !**hidden)

@@ -1,4 +1,4 @@
-//! The estimated cost of a text in tokens, and whether a form is enough cheaper than its original.
+//! The estimated cost of a text in tokens.
 //!
 //! Providers bill tokens, so forms are compared by an estimate of those ([`tokens`](super::tokens)). A number before each line costs more
 //! than `o200k_base` makes of it: 2.4 tokens a line as `12→`, 3.9 where it is padded with spaces, as `    12→` (measured on source read by

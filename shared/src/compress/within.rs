@@ -20,14 +20,13 @@ pub(super) fn form_of_wrapped(text: &str, context: Context<'_>, depth: usize) ->
 }
 
 fn form_around(wrapped: &Wrapped<'_>, context: Context<'_>, depth: usize) -> Option<Form> {
-    let inside = Text::new(&wrapped.inside);
     // What is on lines of its own gets the same from the other plans within the whole text.
-    let plans = match (wrapped.is_string(), inside.without_numbers().is_some()) {
+    let plans = |inside: &Text<'_>| match (wrapped.is_string(), inside.without_numbers()) {
         (true, _) => &PLANS[..],
-        (false, true) => &PLANS[..3],
-        (false, false) => &PLANS[..2],
+        (false, Some(_)) => &PLANS[..3],
+        (false, None) => &PLANS[..2],
     };
-    match form_within(plans, &inside, context, depth) {
+    match form_within(&wrapped.inside, plans, context, depth) {
         Some(form) => Some(wrapped.with_form(&form.text)),
         None => wrapped.unescaped(),
     }
@@ -37,7 +36,7 @@ fn form_around(wrapped: &Wrapped<'_>, context: Context<'_>, depth: usize) -> Opt
 /// The form of JSON that holds a text in several strings, this deep within others.
 fn form_of_strings(strings: &Strings<'_>, context: Context<'_>, depth: usize) -> Form {
     let inside = |content: &String| {
-        let form = form_within(&PLANS, &Text::new(content), context, depth);
+        let form = form_within(content, |_| &PLANS[..], context, depth);
         form.map_or_else(|| content.clone(), |form| form.text)
     };
     let insides: Vec<String> = strings.contents.iter().map(inside).collect();
@@ -46,14 +45,15 @@ fn form_of_strings(strings: &Strings<'_>, context: Context<'_>, depth: usize) ->
 
 /// The cheapest form of a text that is this deep within others, by these plans or as one that has something around it itself.
 fn form_within(
-    plans: &[Plan],
-    text: &Text<'_>,
+    text: &str,
+    plans: impl Fn(&Text<'_>) -> &'static [Plan],
     context: Context<'_>,
     depth: usize,
 ) -> Option<Form> {
-    let deeper =
-        (depth < wrapper::MAX_DEPTH).then(|| form_of_wrapped(text.whole, context, depth + 1));
-    let forms = [cheapest(plans, text, context), deeper.flatten()];
+    // First what is within it, so that the lines of one text at a time are in memory.
+    let deeper = (depth < wrapper::MAX_DEPTH).then(|| form_of_wrapped(text, context, depth + 1));
+    let text = Text::new(text);
+    let forms = [cheapest(plans(&text), &text, context), deeper.flatten()];
     forms
         .into_iter()
         .flatten()

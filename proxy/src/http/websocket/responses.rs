@@ -172,8 +172,8 @@ impl<'a> Events<'a> {
 
     /// Whether an event without a response asks to send the same again: by the status that it would have over HTTP, or by its code.
     fn asks_again(&self, event: &Value) -> bool {
-        let status = event.get("status").or_else(|| event.get("status_code"));
-        let status = status.and_then(Value::as_u64);
+        let mut status = ["status", "status_code"].iter();
+        let status = status.find_map(|name| event.get(name)?.as_u64());
         let status = status.and_then(|it| StatusCode::from_u16(u16::try_from(it).ok()?).ok());
         let mut codes = ERROR_CODES
             .iter()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::compress::with_header;
+use crate::compress::{OPENING, with_header};
 
 /// Separators between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
 const SEPARATORS: [&str; 5] = ["→", "\t", ":", " |", "|"];
@@ -161,6 +161,12 @@ const REMOVED: &str = "line numbers removed, from \"";
 const ON: &str = "\" on";
 
 const MARKS: &str = "; \"[line N]\": they go on at N; \"[unnumbered]\": without numbers";
+
+/// Whether a line is the header of a text without its line numbers.
+pub(in crate::compress) fn is_header(line: &str) -> bool {
+    let header = line.strip_prefix(OPENING);
+    header.is_some_and(|header| header.starts_with(REMOVED))
+}
 
 /// How numbers are written, and the first one.
 pub(super) fn read_header(header: &str) -> Option<(Style, u64)> {

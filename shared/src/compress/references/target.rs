@@ -1,8 +1,9 @@
 //! What references in a text may lead to, and which of its lines they may replace.
 
+use crate::compress::Earlier;
 use crate::compress::call::Call;
+use crate::compress::line_numbers::strip::is_header;
 use crate::compress::lookup::Line;
-use crate::compress::{Earlier, OPENING};
 
 /// What a reference from one read of a file to another must replace: few lines among others are mostly those that an agent is about to
 /// edit.
@@ -34,7 +35,7 @@ pub(super) enum Target<'a> {
 
 impl<'a> Target<'a> {
     pub(super) fn of(lines: &[&str], call: &'a Call) -> Self {
-        let had_numbers = lines.first().is_some_and(|line| line.starts_with(OPENING));
+        let had_numbers = lines.first().is_some_and(|line| is_header(line));
         match had_numbers || call.reads_file {
             true => Self::SameFile(call),
             false => Self::Anything,

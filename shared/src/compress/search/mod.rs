@@ -27,13 +27,14 @@ impl Compressor for Search {
         let mut current = "";
         let (mut found, mut has_others) = (0, false);
         for line in context.earlier.deadline.limit(&text.lines) {
-            match paths.split(line) {
+            let result = paths.split(line);
+            match result.and_then(|(path, rest)| Some((path.strip_prefix(below)?, rest))) {
                 Some((path, rest)) => {
-                    found += 1;
-                    if path != current {
-                        push_line(&mut body, &[HEADING, &path[below.len()..]]);
+                    if found == 0 || path != current {
+                        push_line(&mut body, &[HEADING, path]);
                         current = path;
                     }
+                    found += 1;
                     push_line(&mut body, &[rest]);
                 }
                 None if stands_as_it_is(line) => push_line(&mut body, &[line]),
@@ -99,6 +100,16 @@ pub(super) fn is_search(text: &Text<'_>, deadline: Deadline) -> bool {
     found * 2 > text.lines.len()
 }
 
+/// Which lines the form of a text may hold in another shape, where it has results.
+pub(super) fn hidden(text: &Text<'_>, deadline: Deadline) -> Option<Vec<bool>> {
+    let paths = text.paths(deadline);
+    if paths.are_none() {
+        return None;
+    }
+    let is_changed = |line: &&str| paths.split(line).is_some() || !stands_as_it_is(line);
+    Some(text.lines.iter().map(is_changed).collect())
+}
+
 /// Whether a line that is no result is told from results and headings without a mark.
 fn stands_as_it_is(line: &str) -> bool {
     let result = line.starts_with(|c: char| c.is_ascii_digit() || c == ':');
@@ -157,6 +168,14 @@ mod tests {
             body,
             "# C:\\x\\y.rs\n1:a\r\n2:b\r\n= 12: z\n= # h\n= = e\n= :q\nnote\n"
         );
+    }
+
+    #[test]
+    fn a_path_outside_the_common_folder_is_no_result() {
+        let text = "/a/éx/m.go-1-x\néx/m.go:2:y\néx/n.go:3:y\n/a//a/éx/q.go-5-t\n/a/éx/q.go:1:z";
+        let (header, body) = parts(text);
+        assert!(header.contains(", all below éx/, their"), "{header}");
+        assert!(body.ends_with("\n/a/éx/q.go:1:z"), "{body}");
     }
 
     #[test]
