@@ -11,10 +11,9 @@
 mod recorded;
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 use headroom_shared::compress::{Earlier, Source, compress, expand, gives_back};
-use recorded::{files, json_lines};
+use recorded::{files, json_lines, name};
 use serde_json::{Value, json};
 
 #[derive(Default)]
@@ -232,10 +231,6 @@ fn texts(content: &Value) -> impl Iterator<Item = String> {
 
 fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
-}
-
-fn name(file: &Path) -> String {
-    file.file_stem().unwrap().to_string_lossy().into_owned()
 }
 
 fn print(title: &str, table: &BTreeMap<String, Row>) {

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use headroom_shared::compress::estimated_millitokens;
-use recorded::{files, json_lines};
+use recorded::{files, json_lines, name};
 use serde_json::Value;
 
 /// How far the estimate for all outputs of a kind may be from the exact count, in percent. The estimate was fitted to these outputs: fitted
@@ -78,8 +78,7 @@ fn recorded_outputs_have_about_the_estimated_tokens() {
 fn recorded_sessions_have_about_the_estimated_tokens() {
     let mut sessions: BTreeMap<String, Tokens> = BTreeMap::new();
     for file in files("sessions") {
-        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        let tokens = sessions.entry(name).or_default();
+        let tokens = sessions.entry(name(&file)).or_default();
         for line in json_lines(&file) {
             each_text(&line["m"], &mut |text| tokens.add(text));
         }

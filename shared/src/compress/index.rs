@@ -63,7 +63,7 @@ impl Earlier {
                     original: text.as_str().into(),
                     label: format!("{member} of {}", call.label).into_boxed_str(),
                     file: call.file.clone().map(String::into_boxed_str),
-                    ..written(&lines)
+                    ..written(&lines, vec![false; lines.len()])
                 };
                 let windows = references::windows(&lines, self.deadline);
                 return self.add(block, &[hash(&text)], windows);
@@ -82,8 +82,7 @@ impl Earlier {
             original: file.lines.join("\n").into_boxed_str(),
             label: format!("patch of {}", end_of_path(file.path)).into_boxed_str(),
             file: Some(file.path.into()),
-            hidden: file.hidden.into_boxed_slice(),
-            ..written(&file.lines)
+            ..written(&file.lines, file.hidden)
         };
         self.add(block, &[], windows)
     }
@@ -168,11 +167,7 @@ impl Lines {
         }
         let mut windows = references::windows(lines, deadline);
         let mut hidden: Vec<bool> = lines.iter().map(|l| l.starts_with(OPENING)).collect();
-        if let Some(in_results) = search::hidden(text, deadline) {
-            for (hidden, in_results) in hidden.iter_mut().zip(in_results) {
-                *hidden |= in_results;
-            }
-        }
+        hide(&mut hidden, search::hidden(text, deadline));
         for found in references::find(lines, &windows, context) {
             hidden[found.lines()].fill(true);
         }
@@ -181,22 +176,10 @@ impl Lines {
             for run in runs::find(lines, deadline) {
                 hidden[run.lines()].fill(true);
             }
-            if let Some(prefixes) = prefixes::Found::of(text, context) {
-                for (hidden, line) in hidden.iter_mut().zip(lines) {
-                    *hidden |= prefixes.are_in(line);
-                }
-            }
+            hide(&mut hidden, prefixes::hidden(text, context));
         }
-        if let Some(in_log) = log::hidden(text, deadline) {
-            for (hidden, in_log) in hidden.iter_mut().zip(in_log) {
-                *hidden |= in_log;
-            }
-        }
-        if let Some(in_diff) = diff::hidden(lines, context) {
-            for (hidden, in_diff) in hidden.iter_mut().zip(in_diff) {
-                *hidden |= in_diff;
-            }
-        }
+        hide(&mut hidden, log::hidden(text, deadline));
+        hide(&mut hidden, diff::hidden(text, context));
         let last = match numbered {
             true => hide_unnumbered(lines, &mut hidden),
             false => 0,
@@ -208,6 +191,13 @@ impl Lines {
             windows,
             last,
         }
+    }
+}
+
+/// Hides the lines that a form may hold in another shape, if there are any.
+fn hide(hidden: &mut [bool], in_form: Option<Vec<bool>>) {
+    for (hidden, in_form) in hidden.iter_mut().zip(in_form.unwrap_or_default()) {
+        *hidden |= in_form;
     }
 }
 
@@ -267,8 +257,8 @@ fn is_numbered_throughout(text: &str) -> bool {
     stripped.is_some_and(|stripped| stripped.marks == 0 && size::is_cheaper(&stripped))
 }
 
-/// A block of lines that the model wrote, all of them shown.
-fn written(lines: &[&str]) -> Block {
+/// A block of lines that the model wrote, without its text and its name.
+fn written(lines: &[&str], hidden: Vec<bool>) -> Block {
     Block {
         original: Box::default(),
         label: Box::default(),
@@ -276,7 +266,7 @@ fn written(lines: &[&str]) -> Block {
         is_from_model: true,
         stripped: None,
         starts: line_starts(lines).into_boxed_slice(),
-        hidden: vec![false; lines.len()].into_boxed_slice(),
+        hidden: hidden.into_boxed_slice(),
         first: 1,
         last: 0,
     }

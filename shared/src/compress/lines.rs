@@ -2,29 +2,25 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 /// The lines of a text. Joined by line breaks they are the text again, so one that ends with a break has an empty last line.
 pub(super) fn lines(text: &str) -> Vec<&str> {
     // A block may be a million empty lines: no growing by doubling.
     let breaks = memchr_iter(b'\n', text.as_bytes()).count();
     let mut lines = Vec::with_capacity(breaks + 1);
-    let mut start = 0;
-    for end in memchr_iter(b'\n', text.as_bytes()).chain([text.len()]) {
-        lines.push(&text[start..end]);
-        start = end + 1;
-    }
+    lines.extend(each_line(text));
     lines
 }
 
 /// The same, one after the other.
 pub(super) fn each_line(text: &str) -> impl Iterator<Item = &str> {
-    let mut start = Some(0);
-    std::iter::from_fn(move || {
-        let rest = &text[start?..];
-        let end = memchr(b'\n', rest.as_bytes());
-        start = end.and_then(|end| Some(start? + end + 1));
-        Some(end.map_or(rest, |end| &rest[..end]))
+    let mut start = 0;
+    let ends = memchr_iter(b'\n', text.as_bytes()).chain([text.len()]);
+    ends.map(move |end| {
+        let line = &text[start..end];
+        start = end + 1;
+        line
     })
 }
 

@@ -190,5 +190,11 @@ fn split_header(form: &str) -> Option<(&str, &str)> {
     Some((line.strip_suffix(']')?, body))
 }
 
+/// Whether a text begins with a header that begins so.
+fn has_header(text: &str, beginning: &str) -> bool {
+    let header = text.strip_prefix(OPENING);
+    header.is_some_and(|header| header.starts_with(beginning))
+}
+
 #[cfg(test)]
 mod tests;

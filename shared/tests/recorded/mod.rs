@@ -21,3 +21,8 @@ pub(crate) fn json_lines(file: &Path) -> Vec<Value> {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }
+
+/// The name of a file without its ending.
+pub(crate) fn name(file: &Path) -> String {
+    file.file_stem().unwrap().to_string_lossy().into_owned()
+}

@@ -13,6 +13,8 @@ mod hunk;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use super::lines::{lines, replaced};
 use super::size::cost;
 use super::text::Text;
@@ -36,7 +38,7 @@ impl Compressor for Diff {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
         let lines = &text.lines;
         let found = find(lines, context)?;
-        let found = found.into_iter().map(|it| (it.at..it.at + it.count, it));
+        let found = found.into_iter().map(|it| (it.lines.clone(), it));
         let body = replaced(lines, found, |body, short| {
             push_line(body, &[&short.line]);
             Some(())
@@ -78,17 +80,16 @@ impl Compressor for Diff {
 
 /// A line that stands for others.
 struct Short {
-    at: usize,
-    count: usize,
+    lines: Range<usize>,
     line: String,
 }
 
 /// Which lines of a text its form would not show as they are; `None` where it would show all.
-pub(super) fn hidden(lines: &[&str], context: Context<'_>) -> Option<Vec<bool>> {
-    let found = find(lines, context)?;
-    let mut hidden = vec![false; lines.len()];
+pub(super) fn hidden(text: &Text<'_>, context: Context<'_>) -> Option<Vec<bool>> {
+    let found = find(&text.lines, context)?;
+    let mut hidden = vec![false; text.lines.len()];
     for short in found {
-        hidden[short.at..short.at + short.count].fill(true);
+        hidden[short.lines].fill(true);
     }
     Some(hidden)
 }
@@ -101,10 +102,8 @@ fn find(lines: &[&str], context: Context<'_>) -> Option<Vec<Short>> {
     }
     let found = shorten(lines, context.earlier.deadline)?;
     let saved = |short: &Short| {
-        let full: Tokens = lines[short.at..short.at + short.count]
-            .iter()
-            .map(|line| cost(line))
-            .sum();
+        let full = lines[short.lines.clone()].iter();
+        let full: Tokens = full.map(|line| cost(line)).sum();
         full.saturating_sub(cost(&short.line))
     };
     let gain: Tokens = found.iter().map(saved).sum();
@@ -123,8 +122,7 @@ fn shorten(lines: &[&str], deadline: Deadline) -> Option<Vec<Short>> {
             if let Some((file, of_file)) = FileHeader::read_full(&lines[at..]) {
                 count = of_file;
                 found.push(Short {
-                    at,
-                    count,
+                    lines: at..at + count,
                     line: file.short(),
                 });
             } else if FileHeader::read_short(line).is_some() {
@@ -136,8 +134,7 @@ fn shorten(lines: &[&str], deadline: Deadline) -> Option<Vec<Short>> {
             let counts = count_lines(lines[at + 1..].iter().copied());
             if hunk.follows_from(counts, shift) {
                 found.push(Short {
-                    at,
-                    count,
+                    lines: at..at + 1,
                     line: hunk.short(),
                 });
             }

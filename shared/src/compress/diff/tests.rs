@@ -159,7 +159,7 @@ fn lines_that_are_shortened_are_hidden() {
         earlier: &earlier,
         call: &call,
     };
-    let hidden = hidden(&lines, context).unwrap();
+    let hidden = hidden(&Text::new(&text), context).unwrap();
     let shown: Vec<&str> = lines
         .iter()
         .zip(&hidden)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::compress::{OPENING, with_header};
+use crate::compress::{has_header, with_header};
 
 /// Separators between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
 const SEPARATORS: [&str; 5] = ["→", "\t", ":", " |", "|"];
@@ -164,8 +164,7 @@ const MARKS: &str = "; \"[line N]\": they go on at N; \"[unnumbered]\": without 
 
 /// Whether a line is the header of a text without its line numbers.
 pub(in crate::compress) fn is_header(line: &str) -> bool {
-    let header = line.strip_prefix(OPENING);
-    header.is_some_and(|header| header.starts_with(REMOVED))
+    has_header(line, REMOVED)
 }
 
 /// How numbers are written, and the first one.

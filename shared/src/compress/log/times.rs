@@ -2,7 +2,9 @@
 
 use super::stamp::{self, Stamp};
 use crate::compress::text::Text;
-use crate::compress::{Compressor, Context, Earlier, OPENING, each_line, push_line, with_header};
+use crate::compress::{
+    Compressor, Context, Earlier, each_line, has_header, push_line, with_header,
+};
 
 const HEADER: &str = "log times shortened: \"# x\" is how lines below begin; a number before a line is the end of its time, from where it differs from the time above (\" = the same time); \"= \" stands before a line written whole";
 
@@ -16,8 +18,7 @@ pub(in crate::compress) struct Times;
 
 /// Whether a text is one in which [`Times`] shortened times.
 pub(super) fn is_form(text: &str) -> bool {
-    text.strip_prefix(OPENING)
-        .is_some_and(|text| text.starts_with(HEADER))
+    has_header(text, HEADER)
 }
 
 impl Compressor for Times {

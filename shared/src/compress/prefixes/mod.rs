@@ -64,12 +64,18 @@ impl Compressor for Prefixes {
     }
 }
 
+/// Which lines of a text its form would hold with a sign in them; `None` where it has no form.
+pub(super) fn hidden(text: &Text<'_>, context: Context<'_>) -> Option<Vec<bool>> {
+    let found = Found::of(text, context)?;
+    Some(text.lines.iter().map(|line| found.are_in(line)).collect())
+}
+
 /// The beginnings that are worth a sign, each with its sign.
-pub(super) struct Found<'a>(Vec<(char, &'a str)>);
+struct Found<'a>(Vec<(char, &'a str)>);
 
 impl<'a> Found<'a> {
     /// Those of a text, if it has any.
-    pub(super) fn of(text: &Text<'a>, context: Context<'_>) -> Option<Self> {
+    fn of(text: &Text<'a>, context: Context<'_>) -> Option<Self> {
         if context.call.reads_file || is_difference(text.whole) {
             return None;
         }
@@ -87,7 +93,7 @@ impl<'a> Found<'a> {
     }
 
     /// Whether a line has one of them.
-    pub(super) fn are_in(&self, line: &str) -> bool {
+    fn are_in(&self, line: &str) -> bool {
         may_be_changed(line) && paths(line).any(|(_, path)| self.prefix_of(path).is_some())
     }
 
