@@ -12,6 +12,7 @@
 //! | `jobs/` | builds jobs for workers and pushes them to the queue |
 //! | `upstream/` | sends requests to providers, over warm connections |
 //! | `usage/` | reads the token usage from a provider's response |
+//! | `prices/` | what tokens cost |
 //! | `simulation/` | plays sessions without a server, with a model of the providers' caches |
 //! | `demo/` | a made-up session in a simulation |
 //!
@@ -38,6 +39,7 @@ mod memory;
 mod metrics;
 mod own_hosts;
 mod plan;
+pub mod prices;
 mod records;
 pub mod scan;
 mod separation;

@@ -15,6 +15,7 @@ use self::session::Session;
 use crate::dialect::DIALECTS;
 use crate::metrics::Decision;
 use crate::plan::Planner;
+use crate::prices::Rates;
 use crate::settings::MinTokens;
 use crate::simulation::Simulation;
 use crate::simulation::check::Checker;
@@ -132,8 +133,14 @@ fn play_as(client: &Client, session: &Session) -> anyhow::Result<Played> {
             "{done} jobs after turn {number}"
         );
     }
-    let cost: f64 = turns.iter().map(|turn| turn.usage.cost()).sum();
-    let direct: f64 = turns.iter().map(|turn| turn.direct_usage.cost()).sum();
+    let cost: f64 = turns
+        .iter()
+        .map(|turn| Rates::RATIOS.cost(turn.usage))
+        .sum();
+    let direct: f64 = turns
+        .iter()
+        .map(|turn| Rates::RATIOS.cost(turn.direct_usage))
+        .sum();
     ensure!(cost <= direct, "it cost {cost} tokens, and {direct} direct");
     Ok(Played { turns, went_on })
 }

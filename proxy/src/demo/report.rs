@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, LineStyle, Table, presets};
 
 use super::session::Session;
 use super::{Client, Played};
+use crate::prices::Rates;
 use crate::simulation::turn::Turn;
 
 pub(super) const FOOTNOTE: &str = "
@@ -66,7 +67,8 @@ pub(super) fn summary(client: &Client, played: &Played) -> String {
     let sum = |count: fn(&Turn) -> usize| turns.iter().map(count).sum::<usize>();
     let cost = |of: fn(&Turn) -> f64| turns.iter().map(of).sum::<f64>();
     let (taken, sent) = (sum(|turn| turn.bytes_in), sum(|turn| turn.sent.len()));
-    let share = cost(|turn| turn.usage.cost()) / cost(|turn| turn.direct_usage.cost());
+    let share = cost(|turn| Rates::RATIOS.cost(turn.usage))
+        / cost(|turn| Rates::RATIOS.cost(turn.direct_usage));
     let forms = turns.last().map_or(0, |turn| turn.forms.len());
     let (lands, went_on) = (client.lands, played.went_on);
     format!(

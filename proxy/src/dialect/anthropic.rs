@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use headroom_shared::contract::record::CacheUsage;
+use headroom_shared::contract::usage::Usage;
 use memchr::memmem;
 use serde::Deserialize;
 use serde_json::Value;
@@ -110,18 +110,22 @@ impl Dialect for Messages {
         Provider::Anthropic
     }
 
-    fn usage(&self, document: &Value) -> Option<CacheUsage> {
+    fn usage(&self, document: &Value) -> Option<Usage> {
         let usage = document
             .pointer("/message/usage")
             .or_else(|| document.get("usage"))?;
-        // `message_delta` may leave out what `message_start` has said.
-        usage.get("input_tokens")?;
+        // `message_start` states the input, `message_delta` the output.
+        usage
+            .get("input_tokens")
+            .or_else(|| usage.get("output_tokens"))?;
         let read = count(usage, "/cache_read_input_tokens");
         let written = count(usage, "/cache_creation_input_tokens");
-        Some(CacheUsage {
+        Some(Usage {
             read,
             written,
-            total: count(usage, "/input_tokens") + read + written,
+            written_hour: count(usage, "/cache_creation/ephemeral_1h_input_tokens"),
+            input: count(usage, "/input_tokens") + read + written,
+            output: count(usage, "/output_tokens"),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The dialect of `OpenAI`'s Chat Completions API.
 
-use headroom_shared::contract::record::CacheUsage;
+use headroom_shared::contract::usage::Usage;
 use serde_json::Value;
 
 use super::{Dialect, OPENAI_MARKERS, Provider, automatic_life, count, tool_texts, user_texts};
@@ -89,12 +89,14 @@ impl Dialect for Completions {
         Provider::OpenAi
     }
 
-    fn usage(&self, document: &Value) -> Option<CacheUsage> {
+    fn usage(&self, document: &Value) -> Option<Usage> {
         let usage = document.get("usage").filter(|usage| usage.is_object())?;
-        Some(CacheUsage {
+        Some(Usage {
             read: count(usage, "/prompt_tokens_details/cached_tokens"),
             written: count(usage, "/prompt_tokens_details/cache_write_tokens"),
-            total: count(usage, "/prompt_tokens"),
+            written_hour: 0,
+            input: count(usage, "/prompt_tokens"),
+            output: count(usage, "/completion_tokens"),
         })
     }
 }

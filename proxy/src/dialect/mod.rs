@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
-use headroom_shared::contract::record::CacheUsage;
+use headroom_shared::contract::usage::Usage;
 use http::HeaderMap;
 use memchr::memmem;
 use serde::Deserialize;
@@ -56,8 +56,8 @@ pub(crate) trait Dialect: Grammar {
     fn message_types(&self) -> Option<&'static MessageTypes> {
         None
     }
-    /// The use of the cache that a JSON document of the response (the whole of it, or one event's data) states.
-    fn usage(&self, document: &Value) -> Option<CacheUsage>;
+    /// The usage that a JSON document of the response (the whole of it, or one event's data) states. What it leaves out is 0.
+    fn usage(&self, document: &Value) -> Option<Usage>;
 }
 
 /// The types of a dialect's messages on a WebSocket.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use headroom_shared::contract::record::CacheUsage;
+use headroom_shared::contract::usage::Usage;
 use serde_json::Value;
 use smallvec::SmallVec;
 
@@ -147,15 +147,17 @@ impl Dialect for Responses {
         })
     }
 
-    fn usage(&self, document: &Value) -> Option<CacheUsage> {
+    fn usage(&self, document: &Value) -> Option<Usage> {
         let usage = document
             .pointer("/response/usage")
             .or_else(|| document.get("usage"))?;
         usage.get("input_tokens")?;
-        Some(CacheUsage {
+        Some(Usage {
             read: count(usage, "/input_tokens_details/cached_tokens"),
             written: count(usage, "/input_tokens_details/cache_write_tokens"),
-            total: count(usage, "/input_tokens"),
+            written_hour: 0,
+            input: count(usage, "/input_tokens"),
+            output: count(usage, "/output_tokens"),
         })
     }
 }

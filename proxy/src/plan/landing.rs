@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::CompressedPrefix;
-use headroom_shared::contract::record::{CacheUsage, SentRecord};
+use headroom_shared::contract::record::SentRecord;
+use headroom_shared::contract::usage::Usage;
 
 use super::known_prefix::{DeferredPrefix, KnownPrefix};
 use crate::scan::{Block, CacheLife, Scan};
@@ -98,7 +99,7 @@ fn certainly_cold(
         CacheLife::None => {
             expired
                 && match last.usage {
-                    Some(usage) => usage.is_none(),
+                    Some(usage) => usage.is_uncached(),
                     None => now_ms > last.sent_ms.saturating_add(UNKNOWN_LIFE_MS),
                 }
         }
@@ -112,9 +113,9 @@ fn never_cached(known: &KnownPrefix) -> bool {
         record.start > 0
             && record
                 .usage
-                .is_some_and(|usage| usage.total >= SURELY_CACHED_TOKENS)
+                .is_some_and(|usage| usage.input >= SURELY_CACHED_TOKENS)
     };
-    let none = |record: &SentRecord| record.usage.is_none_or(CacheUsage::is_none);
+    let none = |record: &SentRecord| record.usage.is_none_or(Usage::is_uncached);
     known.latest_record().is_some_and(shows) && known.chain.iter().all(|(_, record)| none(record))
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use headroom_shared::contract::id::{FormId, PrefixId};
 use headroom_shared::contract::job::Place;
-use headroom_shared::contract::record::{CacheUsage, SentRecord};
+use headroom_shared::contract::record::SentRecord;
+use headroom_shared::contract::usage::Usage;
 use headroom_shared::store::{Entry, Key, Life};
 
 use super::known_prefix::KnownPrefix;
@@ -127,13 +128,13 @@ impl RecordUpdates {
     }
 
     /// Notes what the response says of the provider's cache.
-    pub(crate) fn note_usage(&mut self, usage: CacheUsage, cache: CacheLife) {
+    pub(crate) fn note_usage(&mut self, usage: Usage, cache: CacheLife) {
         let request = self.request;
         for (prefix, record) in &mut self.records {
             if *prefix == request {
                 record.usage = Some(usage);
             }
-            if cache == CacheLife::None && !usage.is_none() {
+            if cache == CacheLife::None && !usage.is_uncached() {
                 // It was cached without a marker: by whose rules is not known, so for as long as any.
                 let until = self.sent_ms.saturating_add(landing::UNKNOWN_LIFE_MS);
                 record.warm_until_ms = record.warm_until_ms.max(until);

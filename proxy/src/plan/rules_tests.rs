@@ -7,7 +7,8 @@ use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::model::Model;
 use headroom_shared::contract::prefix::{CompressedBlock, CompressedPrefix};
-use headroom_shared::contract::record::{CacheUsage, SentRecord};
+use headroom_shared::contract::record::SentRecord;
+use headroom_shared::contract::usage::Usage;
 
 use crate::jobs::overdue::OverdueJobs;
 use crate::plan::first_send::first_new_block;
@@ -64,7 +65,7 @@ fn block(message: usize) -> BlockId {
     BlockId::from_bytes([u8::try_from(message).unwrap(); 16])
 }
 
-fn record(start: u32, usage: Option<CacheUsage>) -> SentRecord {
+fn record(start: u32, usage: Option<Usage>) -> SentRecord {
     SentRecord {
         v: 1,
         rev: 0,
@@ -115,15 +116,19 @@ fn known(frozen: usize, root: SentRecord, later: &[SentRecord]) -> KnownPrefix {
     }
 }
 
-const SILENT: Option<CacheUsage> = Some(CacheUsage {
+const SILENT: Option<Usage> = Some(Usage {
     read: 0,
     written: 0,
-    total: 60_000,
+    written_hour: 0,
+    input: 60_000,
+    output: 0,
 });
-const CACHED: Option<CacheUsage> = Some(CacheUsage {
+const CACHED: Option<Usage> = Some(Usage {
     read: 50_000,
     written: 0,
-    total: 60_000,
+    written_hour: 0,
+    input: 60_000,
+    output: 0,
 });
 
 #[track_caller]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use headroom_shared::contract::id::{BlockId, DigestKey, FormId};
 use headroom_shared::contract::job::Place;
-use headroom_shared::contract::record::{CacheUsage, SentRecord};
+use headroom_shared::contract::record::SentRecord;
+use headroom_shared::contract::usage::Usage;
 use headroom_shared::store::{EmbeddedStore, Entry, Key, Life, Store, StoreError};
 
 use super::{PendingWrite, Records};
@@ -75,7 +76,7 @@ fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
 
 /// A record whose request had a response, so that its forms are certain.
 fn answered(record: SentRecord) -> SentRecord {
-    let usage = Some(CacheUsage::default());
+    let usage = Some(Usage::default());
     SentRecord { usage, ..record }
 }
 

@@ -97,7 +97,7 @@ impl Simulation {
         turn.usage = self.cache.serve(path, &turn.sent.to_vec());
         turn.direct_usage = self.direct_cache.serve(path, body);
         if let Some(mut record) = record {
-            record.note_usage(turn.usage.into(), turn.scan.cache);
+            record.note_usage(turn.usage, turn.scan.cache);
             self.store.write(&record.entries());
         }
         turn

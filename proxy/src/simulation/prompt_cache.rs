@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use headroom_shared::contract::record::CacheUsage;
+use headroom_shared::contract::usage::Usage;
 use serde_json::Value;
 
 /// Bytes a token, about; the model needs no better.
@@ -19,48 +19,10 @@ const LONG_LIFE: u64 = 60 * 60 * 1000;
 const STEP: u64 = 128;
 const STEP_BYTES: usize = (STEP * BYTES_PER_TOKEN) as usize;
 
-/// What one request cost, in tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// Neither read from the cache nor written to it.
-    pub fresh: u64,
-    /// Read from the cache.
-    pub read: u64,
-    /// Written to the cache.
-    pub written: u64,
-    /// How much of that for an hour.
-    pub written_long: u64,
-}
-
-impl Usage {
-    /// All tokens of the request.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.fresh + self.read + self.written
-    }
-
-    /// What it costs, in fresh tokens, at the prices most models have: a write 1.25, for an hour 2, a read 0.1.
-    #[must_use]
-    pub fn cost(&self) -> f64 {
-        let short = (self.written - self.written_long) as f64;
-        self.fresh as f64 + 1.25 * short + 2.0 * self.written_long as f64 + 0.1 * self.read as f64
-    }
-}
-
 #[derive(Debug, Clone)]
 struct Entry {
     until: u64,
     life: u64,
-}
-
-impl From<Usage> for CacheUsage {
-    fn from(usage: Usage) -> Self {
-        Self {
-            read: usage.read,
-            written: usage.written,
-            total: usage.total(),
-        }
-    }
 }
 
 /// The cache of one account.
@@ -103,10 +65,7 @@ impl PromptCache {
         }
         let total = blocks.last().map_or(0, |block| block.tokens);
         if self.off || marks.is_empty() {
-            return Usage {
-                fresh: total,
-                ..Usage::default()
-            };
+            return uncached(total);
         }
         let now = self.now_ms;
         let hit = marks.iter().rev().find_map(|&mark| {
@@ -121,12 +80,12 @@ impl PromptCache {
         }
         let read = hit.map_or(0, |at| blocks[at].tokens);
         let mut written = 0;
-        let mut written_long = 0;
+        let mut written_hour = 0;
         for &mark in marks.iter().filter(|&&mark| blocks[mark].tokens >= MINIMUM) {
             let life = blocks[mark].life.max(SHORT_LIFE);
             let new = blocks[mark].tokens.saturating_sub(read + written);
             written += new;
-            written_long += if life == LONG_LIFE { new } else { 0 };
+            written_hour += if life == LONG_LIFE { new } else { 0 };
             let entry = Entry {
                 until: now + life,
                 life,
@@ -137,10 +96,11 @@ impl PromptCache {
                 .until = now + life;
         }
         Usage {
-            fresh: total - read - written,
             read,
             written,
-            written_long,
+            written_hour,
+            input: total,
+            output: 0,
         }
     }
 
@@ -155,10 +115,7 @@ impl PromptCache {
         .concat();
         let total = text.len() as u64 / BYTES_PER_TOKEN;
         if self.off {
-            return Usage {
-                fresh: total,
-                ..Usage::default()
-            };
+            return uncached(total);
         }
         let mut hasher = DefaultHasher::new();
         let (mut read, mut length, mut hit) = (0, 0, true);
@@ -174,10 +131,17 @@ impl PromptCache {
             }
         }
         Usage {
-            fresh: total - read,
             read,
-            ..Usage::default()
+            ..uncached(total)
         }
+    }
+}
+
+/// The usage of a request that the cache does nothing for.
+fn uncached(input: u64) -> Usage {
+    Usage {
+        input,
+        ..Usage::default()
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use headroom_shared::contract::usage::Usage;
 
-use super::prompt_cache::Usage;
 use crate::metrics::Decision;
 use crate::plan::Forms;
 use crate::plan::known_prefix::KnownPrefix;

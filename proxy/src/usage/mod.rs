@@ -5,7 +5,7 @@ mod parser;
 use std::io::Write as _;
 
 use bytes::Bytes;
-use headroom_shared::contract::record::CacheUsage;
+use headroom_shared::contract::usage::Usage;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt as _;
@@ -21,7 +21,7 @@ pub(crate) enum Outcome {
     /// It was refused as it is: the provider has cached nothing of it, and binds nothing to it.
     Refused,
     /// Its response has ended or was given up, and stated this usage.
-    Ended(Option<CacheUsage>),
+    Ended(Option<Usage>),
 }
 
 /// Called once, when the outcome is known.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use headroom_shared::contract::record::CacheUsage;
+use headroom_shared::contract::usage::Usage;
 use http::{HeaderMap, header};
 use memchr::{memchr, memmem};
 
@@ -18,7 +18,7 @@ pub(super) struct UsageParser {
     /// The line of an event stream, or the document, as far as it has come.
     buffer: Vec<u8>,
     overlong: bool,
-    usage: Option<CacheUsage>,
+    usage: Option<Usage>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,13 +45,13 @@ impl UsageParser {
         })
     }
 
-    /// The usage that the response states.
-    pub(super) fn usage(mut self) -> Option<CacheUsage> {
+    /// The usage that the response states, if it states its input.
+    pub(super) fn usage(mut self) -> Option<Usage> {
         if self.format == Format::Json {
             let document = std::mem::take(&mut self.buffer);
             self.document(&document);
         }
-        self.usage
+        self.usage.filter(|usage| usage.input > 0)
     }
 
     fn push(&mut self, piece: &[u8]) {
@@ -84,7 +84,7 @@ impl UsageParser {
             && let Ok(document) = serde_json::from_slice(document)
             && let Some(usage) = self.dialect.usage(&document)
         {
-            self.usage = Some(usage);
+            self.usage = Some(self.usage.unwrap_or_default().max(usage));
         }
     }
 }
@@ -109,7 +109,7 @@ mod tests {
     use crate::dialect::DIALECTS;
 
     /// The usage in a response that arrives byte by byte.
-    fn parse(dialect: usize, content_type: &str, response: &str) -> Option<CacheUsage> {
+    fn parse(dialect: usize, content_type: &str, response: &str) -> Option<Usage> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
         let mut parser = UsageParser::new(&headers, DIALECTS[dialect]).unwrap();
@@ -127,27 +127,35 @@ mod tests {
                 0,
                 stream,
                 "event: message_start\r\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":3,\"cache_read_input_tokens\":10,\"cache_creation_input_tokens\":7,\"output_tokens\":1}}}\r\n\r\nevent: ping\ndata: {\"type\":\"ping\"}\n\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":15}}\n\n",
-                Some([10, 7, 20]),
+                Some([10, 7, 0, 20, 15]),
             ),
             (
                 1,
                 stream,
                 "data: {\"choices\":[],\"usage\":null}\n\ndata: {\"usage\":{\"prompt_tokens\":9,\"prompt_tokens_details\":{\"cached_tokens\":4}}}\n\ndata: [DONE]\n\n",
-                Some([4, 0, 9]),
+                Some([4, 0, 0, 9, 0]),
             ),
             (
                 2,
                 stream,
                 "data: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":9,\"input_tokens_details\":{\"cached_tokens\":2,\"cache_write_tokens\":3}}}}\n\n",
-                Some([2, 3, 9]),
+                Some([2, 3, 0, 9, 0]),
             ),
-            (0, json, "{\"usage\":{\"input_tokens\":5}}", Some([0, 0, 5])),
+            (
+                0,
+                json,
+                "{\"usage\":{\"input_tokens\":5,\"cache_creation_input_tokens\":9,\"cache_creation\":{\"ephemeral_1h_input_tokens\":6},\"output_tokens\":2}}",
+                Some([0, 9, 6, 14, 2]),
+            ),
+            (0, json, "{\"usage\":{\"output_tokens\":2}}", None),
             (0, json, "{\"error\":1}", None),
         ] {
-            let usage = usage.map(|[read, written, total]| CacheUsage {
+            let usage = usage.map(|[read, written, written_hour, input, output]| Usage {
                 read,
                 written,
-                total,
+                written_hour,
+                input,
+                output,
             });
             assert_eq!(parse(dialect, content_type, response), usage, "{response}");
         }

@@ -7,3 +7,4 @@ pub mod keys;
 pub mod model;
 pub mod prefix;
 pub mod record;
+pub mod usage;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::id::{FormId, PrefixId};
 use crate::contract::job::Place;
+use crate::contract::usage::Usage;
 
 /// The sent record of a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,19 +37,8 @@ pub struct SentRecord {
     /// in the originals, and has the provider drop thinking that does not fit them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
-    /// What the provider's response reported of its cache; `None` while that is not known.
-    pub usage: Option<CacheUsage>,
-}
-
-/// What a provider's `usage` reports of its cache, in tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct CacheUsage {
-    /// Tokens read from the cache.
-    pub read: u64,
-    /// Tokens written to the cache, where the provider reports them.
-    pub written: u64,
-    /// All tokens of the request: fresh, read and written.
-    pub total: u64,
+    /// What the provider's response stated; `None` while that is not known.
+    pub usage: Option<Usage>,
 }
 
 /// Why a value is not the record of a prefix.
@@ -122,14 +112,6 @@ impl SentRecord {
     #[must_use]
     pub const fn landed(&self) -> bool {
         self.rev % 2 == 1
-    }
-}
-
-impl CacheUsage {
-    /// Whether the cache was neither read nor written.
-    #[must_use]
-    pub const fn is_none(self) -> bool {
-        self.read == 0 && self.written == 0
     }
 }
 

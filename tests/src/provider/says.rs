@@ -1,6 +1,6 @@
 //! Good answers, shaped as each provider shapes them, whole or streamed.
 
-use headroom_proxy::simulation::prompt_cache::Usage;
+use headroom_shared::contract::usage::Usage;
 use hyper::Response;
 use serde_json::{Value, json};
 
@@ -118,12 +118,12 @@ impl<'a> Answer<'a> {
 
     fn messages(&self) -> (String, Value) {
         let usage = json!({
-            "input_tokens": self.usage.fresh,
+            "input_tokens": self.usage.fresh(),
             "cache_read_input_tokens": self.usage.read,
             "cache_creation_input_tokens": self.usage.written,
             "cache_creation": {
-                "ephemeral_5m_input_tokens": self.usage.written - self.usage.written_long,
-                "ephemeral_1h_input_tokens": self.usage.written_long,
+                "ephemeral_5m_input_tokens": self.usage.written - self.usage.written_hour,
+                "ephemeral_1h_input_tokens": self.usage.written_hour,
             },
             "output_tokens": 1,
         });
@@ -187,9 +187,9 @@ impl<'a> Answer<'a> {
 
     fn chat(&self) -> (String, Value) {
         let usage = json!({
-            "prompt_tokens": self.usage.total(),
+            "prompt_tokens": self.usage.input,
             "completion_tokens": 1,
-            "total_tokens": self.usage.total() + 1,
+            "total_tokens": self.usage.input + 1,
             "prompt_tokens_details": {"cached_tokens": self.usage.read},
         });
         let (message, deltas, stop) = match self.says {
@@ -240,11 +240,11 @@ impl<'a> Answer<'a> {
 
     fn responses(&self) -> (Vec<Value>, Value) {
         let usage = json!({
-            "input_tokens": self.usage.total(),
+            "input_tokens": self.usage.input,
             "input_tokens_details": {"cached_tokens": self.usage.read},
             "output_tokens": 1,
             "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": self.usage.total() + 1,
+            "total_tokens": self.usage.input + 1,
         });
         let response = |status: &str, output: &Value, usage: &Value| {
             json!({"id": self.id("resp"), "object": "response", "created_at": 1_790_000_000, "model": self.model,

@@ -8,6 +8,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use headroom_proxy::prices::Rates;
 use headroom_proxy::simulation::prompt_cache::PromptCache;
 use headroom_tests::client::Client;
 use headroom_tests::conversation::Dialect;
@@ -292,8 +293,8 @@ async fn replay(session: Session, variant: Variant, stage: Arc<Stage>) -> Outcom
 async fn one_turn(client: &mut Client, stage: &Stage, bills: &mut Bills, outcome: &mut Outcome) {
     let turn = client.turn(stage).await;
     let path = client.conversation.dialect.path();
-    outcome.bill += bills.sent.serve(path, &turn.got).cost();
-    outcome.direct += bills.direct.serve(path, &turn.sent.bytes).cost();
+    outcome.bill += Rates::RATIOS.cost(bills.sent.serve(path, &turn.got));
+    outcome.direct += Rates::RATIOS.cost(bills.direct.serve(path, &turn.sent.bytes));
     outcome.turns += 1;
     outcome.bytes_in += turn.sent.bytes.len();
     outcome.bytes_sent += turn.got.len();

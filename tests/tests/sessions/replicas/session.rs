@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use headroom_proxy::prices::Rates;
 use headroom_proxy::simulation::prompt_cache::PromptCache;
 use headroom_tests::client::{Client, Gone, Turn};
 use headroom_tests::forms::Allowed;
@@ -147,8 +148,8 @@ impl Session {
 
     fn note(&mut self, turn: &Turn, calm: bool) {
         let path = self.client.conversation.dialect.path();
-        self.bills[0] += self.sent.serve(path, &turn.got).cost();
-        self.bills[1] += self.direct.serve(path, &turn.sent.bytes).cost();
+        self.bills[0] += Rates::RATIOS.cost(self.sent.serve(path, &turn.got));
+        self.bills[1] += Rates::RATIOS.cost(self.direct.serve(path, &turn.sent.bytes));
         self.tally.turn(turn, calm);
     }
 
