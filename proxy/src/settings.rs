@@ -122,7 +122,8 @@ pub struct Limits {
     #[arg(long, env = "HEADROOM_DRAIN_SECONDS", value_name = "HEADROOM_DRAIN_SECONDS", default_value_t = 60, value_parser = drain_seconds)]
     pub drain_seconds: u32,
 
-    /// How long a request may wait for its new blocks to be compressed before it goes out, in milliseconds; 0 is not at all.
+    /// How long a request may wait for its new blocks to be compressed before it goes out, in milliseconds; much new text has more, up
+    /// to 150; 0 is not at all.
     #[arg(long, env = "HEADROOM_ENTRY_BUDGET_MS", value_name = "HEADROOM_ENTRY_BUDGET_MS", default_value_t = 20, value_parser = number::<u64>)]
     pub entry_budget_ms: u64,
 }

@@ -20,6 +20,7 @@ use crate::http::report_skipped::report_skipped;
 use crate::http::scannable_body::ScannableBody;
 use crate::http::settle_plan::{dropping_thinking, settle, with_forms};
 use crate::http::thinking_retry::ThinkingRetry;
+use crate::plan::entry_budget::entry_budget;
 use crate::plan::first_send::{BlocksToCompress, compress_blocks};
 use crate::plan::history::remember;
 use crate::plan::history_cache::Index;
@@ -187,7 +188,8 @@ async fn plan(
             .await
     };
     let to_compress = planner.blocks_to_compress(request, moved);
-    let results = compress_within_budget(app, body, scan, to_compress).await;
+    let (results, left) = compress_within_budget(app, body, scan, to_compress).await;
+    budget.add(left);
     planner.plan(request, &texts, results)
 }
 
@@ -203,20 +205,21 @@ fn requeue_if_overdue(
     }
 }
 
-/// Compresses these blocks as far as the entry budget lasts. A block that is being compressed when it ends is given up, and those after it
-/// are not begun.
+/// Compresses these blocks as far as the entry budget lasts, and gives what is left of it. A block that is being compressed when it ends is
+/// given up, and those after it are not begun.
 async fn compress_within_budget(
     app: &Arc<App>,
     body: &Bytes,
     scan: &Arc<Scan>,
     to_compress: BlocksToCompress,
-) -> BTreeMap<usize, CompressResult> {
+) -> (BTreeMap<usize, CompressResult>, Duration) {
     let blocks: Vec<usize> = to_compress.positions(scan).collect();
     let all = |reason| blocks.iter().map(|index| (*index, Err(reason))).collect();
-    let budget = app.rules.entry_budget;
+    let new_bytes = blocks.iter().map(|index| scan.blocks[*index].span.len()).sum();
+    let budget = entry_budget(app.rules.entry_budget, new_bytes);
     let mut results: BTreeMap<usize, CompressResult> = all(SkipReason::EntryBudget);
     if blocks.is_empty() || budget.is_zero() {
-        return results;
+        return (results, Duration::ZERO);
     }
     let deadline = Instant::now() + budget;
     let (sender, mut receiver) = mpsc::unbounded_channel();
@@ -241,9 +244,9 @@ async fn compress_within_budget(
     if in_time.is_ok() && missing > 0 {
         // What it was is not shown: a panic's message may quote a prompt.
         tracing::warn!("a compressor failed on new blocks: the originals go out");
-        return all(SkipReason::Failed);
+        return (all(SkipReason::Failed), Duration::ZERO);
     }
-    results
+    (results, deadline.saturating_duration_since(Instant::now()))
 }
 
 /// Indexes what is left of a request's blocks for the conversation's next request, in the time that requests leave over. Where too many
