@@ -148,9 +148,7 @@ pub async fn run(
     .with_bound_budget(settings.limits.bound_store_budget());
     let rules = Rules {
         compress: settings.background.on,
-        planner: Planner {
-            min_tokens: settings.background.min_tokens.get(),
-        },
+        planner: Planner::new(settings.background.min_tokens.get()),
         max_body_bytes: settings.limits.max_body_bytes,
         body_timeout: settings.limits.body_timeout(),
         entry_budget: settings.limits.entry_budget(),

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
+use crate::plan::landing::Landing;
 use crate::plan::skip_reason::SkipReason;
 use crate::records::Mismatches;
 
@@ -96,7 +97,9 @@ pub(crate) struct Counts {
     /// Bytes of text saved: what would have gone out in the originals, less what did.
     text_bytes_saved: Counter,
     /// Prefixes whose compressed form landed.
-    pub(crate) landed: Counter,
+    landed: Counter,
+    /// Requests of conversations with a prefix that was left to a worker.
+    landings: Family<Label, Counter>,
     /// Requests for which the store did not answer within the budget.
     pub(crate) store_misses: Counter,
     /// Blocks sent in the original because the text of their recorded form was gone.
@@ -125,12 +128,23 @@ impl Counts {
         for reason in SkipReason::ALL {
             counts.skips(reason);
         }
+        for landing in Landing::ALL {
+            counts.landings_of(landing);
+        }
         counts
     }
 
     /// From now on shows what the worker's threads in this process count.
     pub(crate) fn show_worker(&self, worker: headroom_worker::metrics::Metrics) {
         let _ = self.worker.set(worker);
+    }
+
+    /// Counts a request by what became of the prefix that was left to a worker.
+    pub(crate) fn landing(&self, landing: Landing) {
+        self.landings_of(landing).inc();
+        if landing.lands() {
+            self.landed.inc();
+        }
     }
 
     /// Counts a block that was sent for the first time, in the original.
@@ -173,6 +187,9 @@ impl Counts {
             .into_iter()
             .map(|(name, blocks)| (name.to_owned(), blocks))
             .collect();
+        let landings =
+            Landing::ALL.map(|it| (it.name().to_owned(), self.landings_of(it).get().into()));
+        let landings: serde_json::Map<String, Value> = landings.into_iter().collect();
         let (depth, totals) = queue.unzip();
         let jobs = totals.map(|totals| {
             json!({
@@ -190,7 +207,7 @@ impl Counts {
                 "in": self.text_bytes_in.get(), "sent": self.text_bytes_sent.get(), "saved": self.text_bytes_saved.get(),
             },
             "blocks_uncompressed": skipped,
-            "prefixes": {"landed": self.landed.get()},
+            "prefixes": {"landed": self.landed.get(), "requests": landings},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
             "store_mismatches": {"forms": self.mismatches.forms.get(), "records": self.mismatches.records.get()},
@@ -224,6 +241,11 @@ impl Counts {
             "blocks_uncompressed",
             "Blocks that were sent for the first time, in the original, by why",
             self.uncompressed.clone(),
+        );
+        registry.register(
+            "landings",
+            "Requests of conversations with a prefix that was left to a worker, by what became of it",
+            self.landings.clone(),
         );
         let mismatches: Family<Label, Counter> = Family::default();
         for (kind, count) in [
@@ -313,6 +335,11 @@ impl Counts {
     fn skips(&self, reason: SkipReason) -> Counter {
         self.uncompressed
             .get_or_create_owned(&[("reason", reason.name())])
+    }
+
+    fn landings_of(&self, landing: Landing) -> Counter {
+        self.landings
+            .get_or_create_owned(&[("outcome", landing.name())])
     }
 
     fn decided(&self, decision: Decision) -> Counter {

@@ -32,6 +32,8 @@ pub struct Turn {
     pub id: String,
     /// The proxy's decision.
     pub decision: String,
+    /// Why a prefix that was left to a worker has landed or not; empty where there is none.
+    pub reason: String,
     /// The proxy's id of the request.
     pub request: String,
     /// How many bytes it says that it saved.
@@ -114,6 +116,7 @@ impl Client {
         };
         assert_eq!(answer.status(), 200, "{id}");
         let decision = answer.decision();
+        let reason = answer.header("x-headroom-reason").to_owned();
         let request = answer.header("x-headroom-request-id").to_owned();
         let saved = answer.header("x-headroom-bytes-saved").to_owned();
         if answer.try_bytes().await.is_err() {
@@ -123,6 +126,7 @@ impl Client {
         Ok(Turn {
             id,
             decision,
+            reason,
             request,
             saved,
             sent,

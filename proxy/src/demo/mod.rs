@@ -23,9 +23,7 @@ use crate::simulation::prompt_cache::PromptCache;
 use crate::simulation::turn::Turn;
 
 /// The proxy's default.
-const PLANNER: Planner = Planner {
-    min_tokens: MinTokens::DEFAULT,
-};
+const PLANNER: Planner = Planner::new(MinTokens::DEFAULT);
 /// When the sessions begin: milliseconds since 1970.
 const START_MS: u64 = 1_800_000_000_000;
 /// From one turn to the next: the model answers, and the agent runs a tool.

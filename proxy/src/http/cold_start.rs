@@ -12,7 +12,6 @@ use crate::http::context::RequestContext;
 use crate::http::outgoing::Outgoing;
 use crate::http::scannable_body::ScannableBody;
 use crate::jobs::{JobPermit, JobSource, log_without_job};
-use crate::plan::Request;
 use crate::records::sent_request::SentRequest;
 use crate::scan::Scan;
 use crate::usage::Outcome;
@@ -47,13 +46,9 @@ async fn record_and_enqueue(
         return None;
     };
     let known = app.records.look_up_locally(&scan);
-    let request = Request {
-        scan: &scan,
-        known: &known,
-        now_ms,
-    };
-    // Nothing is compressed here: the original has gone out.
     let planner = app.rules.planner;
+    let request = planner.request(&scan, &known, now_ms);
+    // Nothing is compressed here: the original has gone out.
     let plan = planner.plan(request, &HashMap::new(), BTreeMap::new())?;
     let (job, is_new) = (plan.job, planner.is_cold_start(&scan, &known));
     let sent = SentRequest::new(&app.records, plan.commit(), &scan, known);

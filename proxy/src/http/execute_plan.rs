@@ -16,7 +16,7 @@ use crate::dialect::{Provider, prefix_mismatch};
 use crate::http::cold_start;
 use crate::http::context::RequestContext;
 use crate::http::outgoing::Outgoing;
-use crate::http::report_skipped::report_skipped;
+use crate::http::report::{report_landing, report_skipped};
 use crate::http::scannable_body::ScannableBody;
 use crate::http::settle_plan::{dropping_thinking, settle, with_forms};
 use crate::http::thinking_retry::ThinkingRetry;
@@ -25,8 +25,9 @@ use crate::plan::first_send::{BlocksToCompress, compress_blocks};
 use crate::plan::history::remember;
 use crate::plan::history_cache::Index;
 use crate::plan::known_prefix::KnownPrefix;
+use crate::plan::landing::{self, Landing, Obstacle};
 use crate::plan::skip_reason::{CompressResult, SkipReason};
-use crate::plan::{FinalPlan, Forms, Plan, Request, landing};
+use crate::plan::{FinalPlan, Forms, Plan, Request};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
 use crate::scan::{Scan, ScanProgress};
@@ -59,20 +60,22 @@ pub(super) async fn turn(
     if planner.defers(&scan, &known) {
         return Some(cold_start::forward(context, received, body));
     }
-    if planner.is_cold_start(&scan, &known) && landing::binds(&scan) {
+    let can_never_land = planner.is_cold_start(&scan, &known) && landing::binds(&scan);
+    if can_never_land {
         tracing::info!(
             model = scan.model,
             "a cold start is not deferred: thinking is bound to what a result would change, so it could never land"
         );
     }
-    let request = Request {
-        scan: &scan,
-        known: &known,
-        now_ms: now_ms(),
-    };
+    let request = planner.request(&scan, &known, now_ms());
     let plan = plan(app, request, (&body.bytes, &scan), &mut body.budget).await?;
     let (plan, wire) = settle(app, plan, &mut body, (&scan, &known)).await;
     report_skipped(app, &body.bytes, &scan, &plan.skipped);
+    let bound = Landing::Waits(Obstacle::Bound);
+    let decision = plan.landing.or_else(|| can_never_land.then_some(bound));
+    if let Some(decision) = decision {
+        report_landing(app, decision, plan.landed);
+    }
     requeue_if_overdue(context, &body.bytes, &scan, request);
     let may_be_refused =
         context.dialect.provider() == Provider::Anthropic && landing::is_bound(&scan);
@@ -85,6 +88,7 @@ pub(super) async fn turn(
         Some(drop_block) => dropping_thinking(app, &body, drop_block),
         None => with_forms(app, received, &body, (&scan, &plan.forms, wire)),
     };
+    outgoing.reason = decision.map(Landing::name);
     let may_retry = may_be_refused && !known.lost;
     let sent = SentRequest::new(&app.records, plan, &scan, known);
     if may_retry {
@@ -145,14 +149,11 @@ async fn plan_recorded_forms(
     body: &mut ScannableBody,
 ) -> Option<(Arc<Scan>, KnownPrefix, FinalPlan)> {
     let app = &context.app;
+    let planner = app.rules.planner;
     let scan = body.scan(context)?;
     let known = look_up(app, body, &scan).await;
-    let request = Request {
-        scan: &scan,
-        known: &known,
-        now_ms: now_ms(),
-    };
-    let plan = app.rules.planner.plan_recorded_forms(request)?.commit();
+    let request = planner.request(&scan, &known, now_ms());
+    let plan = planner.plan_recorded_forms(request)?.commit();
     Some((scan, known, plan))
 }
 
@@ -215,7 +216,10 @@ async fn compress_within_budget(
 ) -> (BTreeMap<usize, CompressResult>, Duration) {
     let blocks: Vec<usize> = to_compress.positions(scan).collect();
     let all = |reason| blocks.iter().map(|index| (*index, Err(reason))).collect();
-    let new_bytes = blocks.iter().map(|index| scan.blocks[*index].span.len()).sum();
+    let new_bytes = blocks
+        .iter()
+        .map(|index| scan.blocks[*index].span.len())
+        .sum();
     let budget = entry_budget(app.rules.entry_budget, new_bytes);
     let mut results: BTreeMap<usize, CompressResult> = all(SkipReason::EntryBudget);
     if blocks.is_empty() || budget.is_zero() {

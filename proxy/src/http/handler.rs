@@ -53,6 +53,8 @@ struct Sent {
     /// The same as it was sent.
     bytes_sent: usize,
     text: TextBytes,
+    /// What became of the prefix that was left to a worker, in a word.
+    reason: Option<&'static str>,
 }
 
 impl RequestContext {
@@ -125,6 +127,7 @@ impl RequestContext {
             body,
             decision,
             text,
+            reason,
             drops_thinking,
             job,
             mut on_outcome,
@@ -140,6 +143,7 @@ impl RequestContext {
             bytes_received,
             bytes_sent: body.rope.len(),
             text,
+            reason,
         };
         let retry = retry.map(|retry| (retry, headers.clone()));
         let mut response = self.forward(destination, line.clone(), headers, body).await;
@@ -225,6 +229,7 @@ impl RequestContext {
             bytes_received,
             bytes_sent,
             text,
+            reason,
         } = *sent;
         let provider = self.dialect.provider();
         if is_billed {
@@ -241,12 +246,16 @@ impl RequestContext {
         let status = response.status().as_u16();
         tracing::debug!(
             decision = decision.name(),
+            reason,
             bytes.r#in = bytes_received,
             bytes.sent = bytes_sent,
             status,
             "answered"
         );
         headers::set_decision(response.headers_mut(), decision, text.saved());
+        if let Some(reason) = reason {
+            headers::set_reason(response.headers_mut(), reason);
+        }
         response
     }
 

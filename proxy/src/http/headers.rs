@@ -116,7 +116,7 @@ pub(crate) fn set_decision(headers: &mut HeaderMap, decision: Decision, bytes_sa
     headers.insert(BYTES_SAVED, bytes_saved.into());
 }
 
-/// Says on a response why its request was not looked into.
+/// Says on a response why: its request was not looked into, or the prefix that was left to a worker has landed or not.
 pub(crate) fn set_reason(headers: &mut HeaderMap, reason: &'static str) {
     headers.insert(REASON, HeaderValue::from_static(reason));
 }

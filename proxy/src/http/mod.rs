@@ -12,7 +12,7 @@ mod headers;
 mod hop_by_hop;
 mod outgoing;
 mod passthrough;
-mod report_skipped;
+mod report;
 mod routes;
 mod scannable_body;
 mod server;

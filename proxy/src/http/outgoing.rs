@@ -16,6 +16,8 @@ pub(crate) struct Outgoing {
     pub(crate) body: WireBody,
     pub(crate) decision: Decision,
     pub(crate) text: TextBytes,
+    /// What becomes of the prefix that was left to a worker, in a word.
+    pub(crate) reason: Option<&'static str>,
     /// Whether it asks the provider to drop thinking that is bound to something else.
     pub(crate) drops_thinking: bool,
     /// The job that is pushed for it.
@@ -59,6 +61,7 @@ impl Outgoing {
             body,
             decision,
             text,
+            reason: None,
             drops_thinking: false,
             job: None,
             on_outcome: None,

@@ -9,7 +9,7 @@ use http::{HeaderMap, header};
 
 use crate::content_encoding::{Coding, decoded};
 use crate::http::context::RequestContext;
-use crate::http::report_skipped::report_skipped;
+use crate::http::report::report_skipped;
 use crate::plan::landing;
 use crate::plan::skip_reason::{SkipReason, skip_new_blocks};
 use crate::records::Budget;

@@ -83,13 +83,7 @@ async fn store_new_forms(app: &App, plan: Plan, budget: &mut Budget) -> FinalPla
         return plan.commit();
     }
     match app.records.write(&plan.entries, budget).await {
-        Ok(()) => {
-            if plan.landed > 0 {
-                app.counts.landed.inc();
-                tracing::info!(blocks = plan.landed, "a compressed prefix landed");
-            }
-            plan.commit()
-        }
+        Ok(()) => plan.commit(),
         Err(error) => {
             tracing::debug!(%error, "could not store new forms in time: the originals go out");
             app.counts.store_misses.inc();

@@ -131,12 +131,7 @@ mod tests {
         let messages = [&messages.join(&b","[..]), more.as_bytes()].join(&b","[..]);
         let start = format!(r#"{{"model":"{name}","messages":["#);
         let body = Bytes::from([start.as_bytes(), &messages, b"]}"].concat());
-        let stop_when = |scan: &Scan| {
-            Planner {
-                min_tokens: u64::MAX,
-            }
-            .is_large(scan)
-        };
+        let stop_when = |scan: &Scan| Planner::new(u64::MAX).is_large(scan);
         let key = DigestKey::from_bytes([1; 32]);
         let scanned = scan_until(&body, DIALECTS[0], &key, &ScanCache::new(), &stop_when);
         assert!(matches!(scanned, Ok(ScanProgress::Whole(scan)) if scan.messages.len() == 1002));

@@ -28,9 +28,7 @@ pub(super) fn forms_of_turns(
 ) -> Vec<Forms> {
     let mut cache = PromptCache::default();
     cache.turn_off();
-    let planner = Planner {
-        min_tokens: u64::MAX,
-    };
+    let planner = Planner::new(u64::MAX);
     let mut simulation = Simulation::new(dialect, planner, cache);
     if !is_cached {
         simulation.histories = HistoryCache::with_capacity(0);

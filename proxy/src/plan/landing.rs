@@ -1,6 +1,6 @@
 //! When a worker's compressed prefix may land: change blocks that were sent in the original to their compressed forms.
 //!
-//! It lands as a whole, once, and only where no thinking is bound to what changes and the provider's cache of the prefix has certainly
+//! [`decide`] says so. It lands as a whole, once, and only where no thinking is bound to what changes and the provider's cache of the prefix has certainly
 //! expired, so that nothing that was paid for is thrown away.
 
 use std::collections::HashMap;
@@ -20,24 +20,103 @@ pub(crate) const UNKNOWN_LIFE_MS: u64 = 3_600_000 + MARGIN_MS;
 /// A prefix of so many tokens is always cached by a provider that caches by itself (from 1,024 on: `docs/providers.md`).
 const SURELY_CACHED_TOKENS: u64 = 2_048;
 
-/// The deferred prefix, if it may land in this request.
-pub(crate) fn ready<'a>(
-    scan: &Scan,
-    known: &'a KnownPrefix,
-    now_ms: u64,
-) -> Option<(&'a DeferredPrefix, &'a CompressedPrefix)> {
+/// What becomes, in one request, of the compressed prefix that was left to a worker, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Landing {
+    /// It lands.
+    Lands(Occasion),
+    /// It does not land in this request.
+    Waits(Obstacle),
+}
+
+/// Why a compressed prefix may land.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// The life of what the provider has cached is over.
+    Expired,
+    /// The provider has shown that it caches nothing of the conversation.
+    Uncached,
+}
+
+/// Why a compressed prefix does not land.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// No worker has made it yet.
+    NoResult,
+    /// The store has not told all that was sent.
+    StoreLate,
+    /// Thinking is bound to what would change: it can never land.
+    Bound,
+    /// The client has changed a block of it, or the provider may drop what its forms refer to.
+    Changed,
+    /// The provider's cache of it may be alive.
+    Warm,
+}
+
+/// By what rule prefixes land: [`decide`], but for simulations of other rules.
+pub(crate) type Rule = fn(&Scan, &KnownPrefix, u64) -> Option<Landing>;
+
+impl Landing {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Lands(Occasion::Expired),
+        Self::Lands(Occasion::Uncached),
+        Self::Waits(Obstacle::NoResult),
+        Self::Waits(Obstacle::StoreLate),
+        Self::Waits(Obstacle::Bound),
+        Self::Waits(Obstacle::Changed),
+        Self::Waits(Obstacle::Warm),
+    ];
+
+    /// Its name in headers, logs and counts.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Lands(Occasion::Expired) => "landed_expired",
+            Self::Lands(Occasion::Uncached) => "landed_uncached",
+            Self::Waits(Obstacle::NoResult) => "no_result",
+            Self::Waits(Obstacle::StoreLate) => "store_late",
+            Self::Waits(Obstacle::Bound) => "bound",
+            Self::Waits(Obstacle::Changed) => "changed",
+            Self::Waits(Obstacle::Warm) => "warm",
+        }
+    }
+
+    /// Whether it lands.
+    pub(crate) const fn lands(self) -> bool {
+        matches!(self, Self::Lands(_))
+    }
+}
+
+/// Whether the compressed prefix of a request that goes out at `now_ms` lands; `None` where none was left to a worker, or it has landed.
+pub(crate) fn decide(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> Option<Landing> {
     let deferred = known.deferred.as_ref()?;
-    let compressed = deferred.compressed.as_ref()?;
-    let first = compressed
-        .blocks
-        .iter()
-        .map(|block| block.place.message as usize)
-        .min()?;
-    let bound = deferred.record.bound || thinking_after(scan, first);
-    let references = scan.references || !compressed.references;
-    let matches = known.complete && references && same_blocks(scan, compressed);
-    (matches && !bound && certainly_cold(scan.cache, known, deferred, now_ms))
-        .then_some((deferred, compressed))
+    let landing = match obstacle(scan, known, deferred) {
+        Some(obstacle) => Landing::Waits(obstacle),
+        None => occasion(scan.cache, known, deferred, now_ms)
+            .map_or(Landing::Waits(Obstacle::Warm), Landing::Lands),
+    };
+    Some(landing)
+}
+
+/// What keeps a prefix from landing, whatever is cached.
+fn obstacle(scan: &Scan, known: &KnownPrefix, deferred: &DeferredPrefix) -> Option<Obstacle> {
+    if !known.complete {
+        return Some(Obstacle::StoreLate);
+    }
+    if deferred.record.bound {
+        return Some(Obstacle::Bound);
+    }
+    let Some(compressed) = &deferred.compressed else {
+        return Some(Obstacle::NoResult);
+    };
+    let messages = compressed.blocks.iter().map(|it| it.place.message as usize);
+    // A worker that found nothing to compress has made a result without blocks.
+    let first = messages.min().unwrap_or(usize::MAX);
+    if thinking_after(scan, first) {
+        return Some(Obstacle::Bound);
+    }
+    let has_references = scan.references || !compressed.references;
+    let is_same = has_references && !compressed.blocks.is_empty() && same_blocks(scan, compressed);
+    (!is_same).then_some(Obstacle::Changed)
 }
 
 /// Whether thinking may follow a request's first block that its model binds to it: it stands there already, or the response may
@@ -76,32 +155,32 @@ pub(crate) fn warm_until_ms(cache: CacheLife, now_ms: u64) -> u64 {
     }
 }
 
-/// Whether the provider has certainly nothing of the deferred prefix in its cache.
-fn certainly_cold(
+/// Why the provider has certainly nothing of the deferred prefix in its cache; `None` where it may have.
+fn occasion(
     cache: CacheLife,
     known: &KnownPrefix,
     deferred: &DeferredPrefix,
     now_ms: u64,
-) -> bool {
-    let Some(last) = known.latest_record() else {
-        return false;
-    };
+) -> Option<Occasion> {
+    let last = known.latest_record()?;
     // What was sent later with a record says more of the cache than what was sent before without one.
     let unrecorded_ms = known.unrecorded.at_ms;
     if unrecorded_ms > last.sent_ms && now_ms <= unrecorded_ms.saturating_add(UNKNOWN_LIFE_MS) {
-        return false;
+        return None;
     }
-    let expired = now_ms > deferred.record.warm_until_ms;
+    let expired = (now_ms > deferred.record.warm_until_ms).then_some(Occasion::Expired);
     match cache {
         CacheLife::Marked(_) => expired,
-        CacheLife::Automatic(_) => expired || never_cached(known),
+        CacheLife::Automatic(_) => {
+            expired.or_else(|| never_cached(known).then_some(Occasion::Uncached))
+        }
         // Without a marker nothing should have been cached; the response must have said so, or be long ago.
         CacheLife::None => {
-            expired
-                && match last.usage {
-                    Some(usage) => usage.is_uncached(),
-                    None => now_ms > last.sent_ms.saturating_add(UNKNOWN_LIFE_MS),
-                }
+            let forgotten = now_ms > last.sent_ms.saturating_add(UNKNOWN_LIFE_MS);
+            expired.and_then(|expired| match last.usage {
+                Some(usage) => usage.is_uncached().then_some(Occasion::Uncached),
+                None => forgotten.then_some(expired),
+            })
         }
     }
 }

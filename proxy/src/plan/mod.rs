@@ -32,6 +32,7 @@ use headroom_shared::store::{Entry, Key, Life};
 
 use self::first_send::BlocksToCompress;
 use self::known_prefix::KnownPrefix;
+use self::landing::{Landing, Obstacle};
 use self::record_updates::RecordUpdates;
 use self::skip_reason::{CompressResult, SkipReason, SkippedBlocks};
 use crate::scan::Scan;
@@ -46,6 +47,8 @@ pub(crate) struct Request<'a> {
     pub(crate) known: &'a KnownPrefix,
     /// When it goes out: milliseconds since 1970.
     pub(crate) now_ms: u64,
+    /// What becomes of the prefix that was left to a worker, if there is one.
+    pub(crate) landing: Option<Landing>,
 }
 
 /// What else must be read before a request can be planned.
@@ -62,6 +65,8 @@ pub(crate) struct Needs {
 pub(crate) struct Planner {
     /// A cold start with at least so many tokens in its messages is left to a worker.
     pub(crate) min_tokens: u64,
+    /// When what a worker has made of it lands.
+    pub(crate) landing: landing::Rule,
 }
 
 /// What to do with a request.
@@ -75,6 +80,8 @@ pub(crate) struct Plan {
     pub(crate) entries: Vec<Entry>,
     /// How many blocks land: change from the original to a form.
     pub(crate) landed: usize,
+    /// What becomes of the prefix that was left to a worker, if there is one.
+    pub(crate) decision: Option<Landing>,
     /// The forms of blocks that are sent for the first time, by position in the scan.
     newly_compressed: Vec<(usize, Form)>,
     /// The blocks that are sent for the first time and go out in the original.
@@ -99,9 +106,36 @@ pub(crate) struct FinalPlan {
     pub(crate) newly_compressed: Vec<(usize, Form)>,
     /// The blocks that are sent for the first time and go out in the original.
     pub(crate) skipped: SkippedBlocks,
+    /// What becomes of the prefix that was left to a worker, if there is one.
+    pub(crate) landing: Option<Landing>,
+    /// How many blocks land.
+    pub(crate) landed: usize,
 }
 
 impl Planner {
+    /// The proxy's rules, with cold starts of so many tokens.
+    pub(crate) const fn new(min_tokens: u64) -> Self {
+        Self {
+            min_tokens,
+            landing: landing::decide,
+        }
+    }
+
+    /// A request that goes out at `now_ms`.
+    pub(crate) fn request<'a>(
+        self,
+        scan: &'a Scan,
+        known: &'a KnownPrefix,
+        now_ms: u64,
+    ) -> Request<'a> {
+        Request {
+            scan,
+            known,
+            now_ms,
+            landing: (self.landing)(scan, known, now_ms),
+        }
+    }
+
     /// Whether what was scanned of a request is enough to leave it to a worker: it is large, and something in it is worth compressing. A
     /// model that is not named yet counts as one that makes few tokens of it.
     pub(crate) fn is_large(self, scan: &Scan) -> bool {
@@ -134,7 +168,7 @@ impl Planner {
         let landing = request
             .landing_prefix()
             .into_iter()
-            .flat_map(|it| &it.blocks);
+            .flat_map(|(_, compressed)| &compressed.blocks);
         let first_new_block = first_send::first_new_block(scan, known);
         let moved = if known.frozen > 0 {
             request.first_unrecorded()..first_new_block
@@ -176,6 +210,7 @@ impl Planner {
             scan,
             known,
             now_ms,
+            ..
         } = request;
         if !known.complete {
             // There may be more than is known here, so nothing new is chosen, and no record is left that would hide the true one.
@@ -203,6 +238,7 @@ impl Planner {
             scan,
             known,
             now_ms,
+            ..
         } = request;
         let updates = RecordUpdates::without_own_record(scan, known, now_ms)?;
         Some(Plan {
@@ -228,9 +264,11 @@ impl Request<'_> {
         self.scan.blocks_from(message)
     }
 
-    /// The compressed prefix that may land in it.
-    fn landing_prefix(&self) -> Option<&CompressedPrefix> {
-        landing::ready(self.scan, self.known, self.now_ms).map(|(_, compressed)| compressed)
+    /// The deferred prefix that lands in it, with what a worker has made of it.
+    fn landing_prefix(&self) -> Option<(PrefixId, &CompressedPrefix)> {
+        let deferred = self.known.deferred.as_ref();
+        let deferred = deferred.filter(|_| self.landing.is_some_and(Landing::lands))?;
+        Some((deferred.prefix, deferred.compressed.as_ref()?))
     }
 
     /// Its plan without new forms, for one reason.
@@ -240,6 +278,7 @@ impl Request<'_> {
             landing: Forms::new(),
             entries: Vec::new(),
             landed: 0,
+            decision: self.landing.filter(|landing| !landing.lands()),
             newly_compressed: Vec::new(),
             skipped: skip_reason::skip_new_blocks(self.scan, self.first_unrecorded(), reason),
             record_updates_without_new: record_updates.clone(),
@@ -290,6 +329,7 @@ impl Request<'_> {
             landing,
             entries,
             landed,
+            decision: self.landing.filter(|it| it.lands() == (landed > 0)),
             newly_compressed,
             skipped,
             record_updates,
@@ -304,7 +344,7 @@ impl Request<'_> {
         record_updates: &mut RecordUpdates,
         texts: &HashMap<FormId, Bytes>,
     ) -> Option<Forms> {
-        let (deferred, compressed) = landing::ready(self.scan, self.known, self.now_ms)?;
+        let (prefix, compressed) = self.landing_prefix()?;
         let made: HashMap<_, _> = compressed
             .blocks
             .iter()
@@ -315,7 +355,7 @@ impl Request<'_> {
             .filter_map(|(index, block)| Some((index, texts.get(made.get(&block.place)?))))
             .map(|(index, text)| Some((index, text?.clone())))
             .collect();
-        let (forms, landed) = (forms?, record_updates.record(deferred.prefix)?);
+        let (forms, landed) = (forms?, record_updates.record(prefix)?);
         landed.rev += 1;
         landed.waiting = false;
         landed.forms = made.into_iter().collect();
@@ -329,7 +369,9 @@ impl Request<'_> {
             .iter()
             .map(|(_, form)| entry(Key::Form(form.id), Bytes::from(form.text.clone())));
         let landing = self.landing_prefix().filter(|_| has_landed);
-        let landing = landing.into_iter().flat_map(|it| &it.blocks);
+        let landing = landing
+            .into_iter()
+            .flat_map(|(_, compressed)| &compressed.blocks);
         let landed: HashMap<Place, FormId> = landing.map(|made| (made.place, made.form)).collect();
         let newly_compressed: HashMap<usize, FormId> = newly_compressed
             .iter()
@@ -378,6 +420,8 @@ impl Plan {
             stored,
             newly_compressed: self.newly_compressed,
             skipped: self.skipped,
+            landing: self.decision,
+            landed: self.landed,
         }
     }
 
@@ -395,6 +439,11 @@ impl Plan {
             stored: Vec::new(),
             newly_compressed: Vec::new(),
             skipped: self.skipped,
+            landing: self.decision.map(|decided| match decided {
+                Landing::Lands(_) => Landing::Waits(Obstacle::StoreLate),
+                waits @ Landing::Waits(_) => waits,
+            }),
+            landed: 0,
         }
     }
 }

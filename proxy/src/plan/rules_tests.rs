@@ -13,7 +13,7 @@ use headroom_shared::contract::usage::Usage;
 use crate::jobs::overdue::OverdueJobs;
 use crate::plan::first_send::first_new_block;
 use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix, Unrecorded};
-use crate::plan::landing::{binds, ready, warm_until_ms};
+use crate::plan::landing::{Landing, binds, decide, warm_until_ms};
 use crate::scan::{Block, CacheLife, Message, Scan};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -133,7 +133,8 @@ const CACHED: Option<Usage> = Some(Usage {
 
 #[track_caller]
 fn lands(expected: bool, scan: &Scan, known: &KnownPrefix) {
-    assert_eq!(ready(scan, known, NOW).is_some(), expected);
+    let landing = decide(scan, known, NOW);
+    assert_eq!(landing.is_some_and(Landing::lands), expected);
 }
 
 #[test]

@@ -142,10 +142,8 @@ fn play(session: &Session, planner: Planner, from: usize) -> Tally {
     tally
 }
 
-const NEVER: Planner = Planner {
-    min_tokens: u64::MAX,
-};
-const SOON: Planner = Planner { min_tokens: 2000 };
+const NEVER: Planner = Planner::new(u64::MAX);
+const SOON: Planner = Planner::new(2000);
 
 #[test]
 fn a_session_is_compressed_as_it_grows() {

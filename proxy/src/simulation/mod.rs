@@ -42,7 +42,7 @@ use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::RecordUpdates;
 use crate::plan::skip_reason::CompressResult;
 use crate::plan::splice::Rope;
-use crate::plan::{Plan, Planner, Request, blocks};
+use crate::plan::{Plan, Planner, blocks};
 use crate::records::sent_elsewhere;
 use crate::scan::{Scan, ScanCache, ScanProgress, scan_until, scan_with_cache};
 
@@ -116,11 +116,7 @@ impl Simulation {
 
     /// The plan of a request, of which nothing is performed yet; `None` for a request without messages.
     pub(crate) fn plan(&self, body: &Bytes, scan: &Scan, known: &KnownPrefix) -> Option<Plan> {
-        let request = Request {
-            scan,
-            known,
-            now_ms: self.now_ms,
-        };
+        let request = self.planner.request(scan, known, self.now_ms);
         let needs = self.planner.needs(request);
         let landing = self
             .store
@@ -151,8 +147,9 @@ impl Simulation {
         let known = self.store.known(&scan);
         let plan = self.plan(body, &scan, &known)?;
         self.store.write(&plan.entries);
-        let (landed, deferred) = (plan.landed, plan.job);
+        let deferred = plan.job;
         let settled = plan.commit();
+        let landed = settled.landed;
         if let Some(spliced) = Rope::with_forms(body, &scan, &settled.forms) {
             turn.decision = Decision::Compressed;
             turn.sent = spliced;

@@ -39,9 +39,7 @@ impl Replay {
     /// When no request format belongs to the path.
     pub fn new(path: &str) -> anyhow::Result<Self> {
         let endpoint = Endpoint::of(path).with_context(|| format!("{path} is no endpoint"))?;
-        let planner = Planner {
-            min_tokens: MinTokens::DEFAULT,
-        };
+        let planner = Planner::new(MinTokens::DEFAULT);
         Ok(Self {
             simulation: Simulation::new(endpoint.dialect, planner, PromptCache::default()),
             checker: Checker::default(),

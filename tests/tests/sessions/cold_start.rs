@@ -1,7 +1,7 @@
 //! Large cold starts: sent untouched at once, compressed by a worker, and sent smaller from a later turn on.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-use headroom_tests::client::Client;
+use headroom_tests::client::{Client, Turn};
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::http::{Call, is_deferred};
 use headroom_tests::process::Launch;
@@ -52,7 +52,12 @@ async fn deferred_untouched_then_compressed_by_a_worker() {
             "{dialect:?}: {:?}",
             client.forms.landed
         );
+        assert_eq!(later.reason, "landed_uncached", "{dialect:?}");
     }
+    let stats = stage.stats().await;
+    let landed = &stats["prefixes"]["requests"]["landed_uncached"];
+    assert_eq!(landed, &stats["prefixes"]["landed"], "{stats}");
+    assert_eq!(landed, Dialect::ALL.len(), "{stats}");
     let lists: (u64, u64) = (
         stage.redis().command(&["LLEN", "headroom:jobs"]).await,
         stage.redis().command(&["LLEN", "headroom:dead"]).await,
@@ -116,9 +121,15 @@ async fn a_warm_prefix_is_left_as_it_is() {
     stage.until_done(1).await;
     for step in 0..6 {
         client.grow(|it| it.assistant("Yes.").user(&format!("Go on {step}.")));
-        assert_eq!(client.turn(&stage).await.decision, "forwarded");
+        let turn = client.turn(&stage).await;
+        assert_eq!(
+            (turn.decision.as_str(), turn.reason.as_str()),
+            ("forwarded", "warm")
+        );
     }
     assert_eq!(client.forms.landed, 0);
+    let stats = stage.stats().await;
+    assert_eq!(stats["prefixes"]["requests"]["warm"], 6, "{stats}");
 }
 
 #[tokio::test]
@@ -151,8 +162,11 @@ async fn a_job_whose_result_could_never_land_is_not_queued() {
         model.clone_into(&mut conversation.model);
         let mut client = Client::uncached(conversation);
         for turn in 0..2 {
-            let decision = client.turn(&stage).await.decision;
+            let Turn {
+                decision, reason, ..
+            } = client.turn(&stage).await;
             assert_eq!(decision, "forwarded", "{model} turn {turn}");
+            assert_eq!(reason, if turn == 0 { "bound" } else { "" }, "{model}");
             client.grow(|it| it.assistant("Yes.").user("Go on."));
         }
         client.grow(|it| it.reads(7, 9000));
