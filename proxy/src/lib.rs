@@ -129,7 +129,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<()> {
 /// Serves on `listener` until `stop` is done, and drains then. `started` is given what a person at the terminal wants to know.
 ///
 /// # Errors
-/// When the backend can't be opened.
+/// When the prices' file can't be taken, or the backend can't be opened.
 pub async fn run(
     settings: Settings,
     listener: TcpListener,
@@ -137,6 +137,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let address: SocketAddr = listener.local_addr()?;
+    settings.prices()?;
     let runtime = BackgroundRuntime::start()?;
     let backend = Backend::open(&settings, &runtime.handle()).await?;
     let upstream = Upstream::new(&settings.upstreams)?;
@@ -146,22 +147,7 @@ pub async fn run(
         settings.store.retention(),
     )
     .with_bound_budget(settings.limits.bound_store_budget());
-    let rules = Rules {
-        compress: settings.background.on,
-        planner: Planner::new(settings.background.min_tokens.get()),
-        max_body_bytes: settings.limits.max_body_bytes,
-        body_timeout: settings.limits.body_timeout(),
-        entry_budget: settings.limits.entry_budget(),
-        separation: Separation::new(
-            settings.limits.tenant_header.clone(),
-            settings.limits.shared_records,
-            &settings.host,
-        ),
-        websocket: settings.websocket,
-        drain_time: settings.limits.drain_time(),
-        own_hosts: OwnHosts::new(&settings.host, &settings.allowed_hosts),
-        store_name: backend.name,
-    };
+    let rules = rules(&settings, backend.name);
     let queue = backend.queue.clone();
     let memory = MemoryBudget::new(settings.limits.max_memory());
     let background = runtime.handle();
@@ -192,4 +178,24 @@ pub async fn run(
     background.close();
     background.wait().await;
     Ok(())
+}
+
+/// What these settings ask of every request.
+fn rules(settings: &Settings, store_name: &'static str) -> Rules {
+    Rules {
+        compress: settings.background.on,
+        planner: Planner::new(settings.background.min_tokens.get()),
+        max_body_bytes: settings.limits.max_body_bytes,
+        body_timeout: settings.limits.body_timeout(),
+        entry_budget: settings.limits.entry_budget(),
+        separation: Separation::new(
+            settings.limits.tenant_header.clone(),
+            settings.limits.shared_records,
+            &settings.host,
+        ),
+        websocket: settings.websocket,
+        drain_time: settings.limits.drain_time(),
+        own_hosts: OwnHosts::new(&settings.host, &settings.allowed_hosts),
+        store_name,
+    }
 }

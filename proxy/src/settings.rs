@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
 use headroom_shared::runtime::config::{
@@ -14,6 +15,7 @@ use headroom_shared::runtime::config::{
 pub(crate) use crate::upstream::config::Upstreams;
 
 use crate::http::websocket::mode::WebSocketMode;
+use crate::prices::Prices;
 use sysinfo::System;
 
 use crate::upstream::proxies::Proxies;
@@ -64,6 +66,11 @@ pub struct Settings {
     /// it, so that the client uses HTTP.
     #[arg(long, env = "HEADROOM_WEBSOCKET", value_name = "HEADROOM_WEBSOCKET", default_value = "compress", value_parser = WebSocketMode::from_str)]
     pub websocket: WebSocketMode,
+
+    /// File with what models cost, in place of the rows that are built in or besides them: a .toml file, or a .json file as litellm
+    /// publishes it [default: none].
+    #[arg(long, env = "HEADROOM_PRICES", value_name = "HEADROOM_PRICES")]
+    pub prices: Option<PathBuf>,
 
     #[command(flatten)]
     pub log: LogSettings,
@@ -200,6 +207,17 @@ impl Settings {
         let mut settings: Self = parse(args)?;
         settings.upstreams.proxies = Proxies::read(variable);
         Ok(settings)
+    }
+
+    /// What models cost: the table that is built in, with the rows of [`Self::prices`].
+    ///
+    /// # Errors
+    /// When that file can't be taken.
+    pub(crate) fn prices(&self) -> anyhow::Result<Prices> {
+        let Some(file) = &self.prices else {
+            return Ok(Prices::built_in());
+        };
+        Prices::with_file(file).context("HEADROOM_PRICES (or --prices)")
     }
 
     /// Logs what to warn of.

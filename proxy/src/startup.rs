@@ -56,6 +56,7 @@ pub(crate) fn log(settings: &Settings) {
         background,
         upstreams,
         websocket,
+        prices,
         log,
     } = settings;
     let through = |base: &Url| {
@@ -91,6 +92,7 @@ pub(crate) fn log(settings: &Settings) {
         upstream.allowed = %upstreams.allowed,
         upstream.anthropic.proxy = through(&upstreams.anthropic),
         upstream.openai.proxy = through(&upstreams.openai),
+        prices = prices.as_ref().map(|file| tracing::field::display(file.display())),
         log = log.filter,
         "settings"
     );

@@ -2,7 +2,7 @@
 
 /// Every variable that begins with `HEADROOM_` and that either program or this project's tests read. A test of the proxy compares them with
 /// what both programs take.
-pub const VARIABLES: [&str; 28] = [
+pub const VARIABLES: [&str; 29] = [
     "HEADROOM_ALLOWED_HOSTS",
     "HEADROOM_ALLOWED_UPSTREAMS",
     "HEADROOM_BACKGROUND_COMPRESSION",
@@ -23,6 +23,7 @@ pub const VARIABLES: [&str; 28] = [
     "HEADROOM_MAX_STORE_BYTES",
     "HEADROOM_NAMESPACE",
     "HEADROOM_PORT",
+    "HEADROOM_PRICES",
     "HEADROOM_REDIS_URL",
     "HEADROOM_RETENTION_HOURS",
     "HEADROOM_SHARED_RECORDS",
