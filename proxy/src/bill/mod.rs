@@ -94,37 +94,32 @@ fn sent_text(
         }
         None => at,
     };
-    let known_messages = known.frozen.max(known.unrecorded.messages);
-    let warm = if direct_is_warm(known, now_ms) {
-        scan.resume_points
-            .message_end(known.frozen)
-            .map_or(0, before)
-    } else {
-        0
-    };
-    let (mut removed, mut added, mut has_landed, mut direct_cached) = (0, 0, false, warm);
+    let sent_before = known.frozen.max(known.unrecorded.messages);
+    let known_end = scan.resume_points.message_end(sent_before);
+    let (mut removed, mut added, mut has_landed) = (0, 0, false);
+    let mut known_sent = known_end.map(before);
     let mut replaced = Vec::with_capacity(forms.len());
     for (index, text) in forms {
         let block = &scan.blocks[*index];
         let (original, form) = (block.span.len(), text.len());
-        let is_new = block.place.message as usize >= known_messages;
-        let at = before(block.span.start);
+        let is_new = block.place.message as usize >= sent_before;
         has_landed |= !is_new && !known.forms.contains_key(&block.place);
         replaced.push(Replaced {
-            at: at + added - removed,
+            at: before(block.span.start) + added - removed,
             original,
             form,
             is_new,
         });
         (removed, added) = (removed + original, added + form);
-        if at < warm {
-            direct_cached = warm + added - removed;
+        if !is_new {
+            known_sent = known_end.map(|end| before(end) + added - removed);
         }
     }
     SentText {
         bytes: bytes + added - removed,
         replaced,
-        direct_cached: if has_landed { direct_cached } else { 0 },
+        known: known_sent,
+        landed_warm: has_landed && direct_is_warm(known, now_ms),
     }
 }
 
@@ -208,7 +203,7 @@ mod tests {
         known.forms = [first].into();
         let sent = sent_text((&scan, &known), (&forms(), bytes), NOW);
         assert_eq!(sent.bytes, bytes - 3000 + 999);
-        assert_eq!(sent.direct_cached, 0);
+        assert!(!sent.landed_warm);
         let [old, new] = &sent.replaced[..] else {
             panic!("{sent:?}");
         };
@@ -225,14 +220,12 @@ mod tests {
     #[test]
     fn a_landing_in_a_warm_cache_ends_the_direct_reading_behind_the_known_messages() {
         let (scan, bytes) = scanned();
-        let cached = |known: &KnownPrefix| {
-            let sent = sent_text((&scan, known), (&forms(), bytes), NOW);
-            (sent.direct_cached, sent.replaced[0].at)
-        };
-        let (end, at) = cached(&known(NOW, 500));
+        let sent = |known: &KnownPrefix| sent_text((&scan, known), (&forms(), bytes), NOW);
+        let warm = sent(&known(NOW, 500));
         let rest = r#""},{"role":"assistant","content":"ok"}"#;
-        assert_eq!(end, at + 1000 + rest.len());
-        assert_eq!(cached(&known(NOW - 1, 500)).0, 0);
-        assert_eq!(cached(&known(NOW, 0)).0, 0);
+        assert!(warm.landed_warm);
+        assert_eq!(warm.known, Some(warm.replaced[0].at + 1000 + rest.len()));
+        assert!(!sent(&known(NOW - 1, 500)).landed_warm);
+        assert!(!sent(&known(NOW, 0)).landed_warm);
     }
 }

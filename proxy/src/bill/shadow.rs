@@ -7,6 +7,11 @@ use headroom_shared::contract::usage::Usage;
 /// conversation whose beginning the provider has.
 const SANE_BYTES_PER_TOKEN: std::ops::RangeInclusive<f64> = 1.5..=6.0;
 
+/// So many tokens at the end of what was sent before need not be read: two of the steps in which OpenAI caches (`docs/providers.md`).
+const STEPS: f64 = 256.0;
+/// By this part of the input the place of a token may be off.
+const INEXACT: f64 = 0.02;
+
 /// A block that went out in a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Replaced {
@@ -27,9 +32,11 @@ pub(crate) struct SentText {
     pub(crate) bytes: usize,
     /// The blocks in it that went out in forms, in order.
     pub(crate) replaced: Vec<Replaced>,
-    /// How many bytes of it, at its beginning, would have been read from the cache had its blocks not been changed by a landing. 0 where
-    /// nothing landed, and where nothing would have been read either: then the cache of the direct request holds what that of this one does.
-    pub(crate) direct_cached: usize,
+    /// Bytes of it, at its beginning, that were sent before; `None` where that is not known.
+    pub(crate) known: Option<usize>,
+    /// Whether a landing changed some of these while the provider may have had them in its cache: the direct request would have read them.
+    /// Where not, the cache of the direct request holds what that of this one does.
+    pub(crate) landed_warm: bool,
 }
 
 /// Tokens of a request's input by what was done with them.
@@ -41,22 +48,26 @@ struct Input {
 }
 
 /// The usage of the direct request, where that of the request that was sent is known: what a form saved counts as read, written or fresh,
-/// whichever the form's own tokens were. The output is the same.
+/// whichever the block was. The output is the same.
 pub(crate) fn usage(usage: Usage, sent: &SentText, model: Model) -> Usage {
     if sent.replaced.is_empty() {
         return usage;
     }
     let tokens = Tokens::new(usage, sent.bytes, model);
-    let mut input = tokens.reading_up_to(sent.direct_cached);
+    let known = sent.known.map(|known| tokens.before(known));
+    let mut input = tokens.reading(known.filter(|_| sent.landed_warm).unwrap_or(0.0));
+    let all_known_read = sent.landed_warm || known.is_some_and(|known| tokens.were_read(known));
     for block in &sent.replaced {
         let saved = tokens.of(block.original) - tokens.of(block.form);
-        let shares = if block.at < sent.direct_cached {
+        let is_read =
+            !block.is_new && (all_known_read || tokens.before(block.at) < usage.read as f64);
+        let shares = if is_read {
             Input {
                 read: 1.0,
                 ..Input::default()
             }
         } else {
-            tokens.shares(block)
+            tokens.shares_of_unread(block)
         };
         input.read += saved * shares.read;
         input.written += saved * shares.written;
@@ -110,13 +121,18 @@ impl Tokens {
         (self.usage.input as f64 - behind).max(0.0)
     }
 
-    /// The input as it was, but with all tokens up to this position read.
-    fn reading_up_to(&self, at: usize) -> Input {
+    /// Whether these first tokens, which were sent before, were read: providers cache in steps, and tokens are only estimated.
+    fn were_read(&self, tokens: f64) -> bool {
+        let (read, input) = (self.usage.read as f64, self.usage.input as f64);
+        read > 0.0 && tokens <= read + STEPS + input * INEXACT
+    }
+
+    /// The input as it was, but with at least so many tokens read.
+    fn reading(&self, least: f64) -> Input {
         let Usage { read, written, .. } = self.usage;
         let (read, written, fresh) = (read as f64, written as f64, self.usage.fresh() as f64);
-        let more = if at == 0 { 0.0 } else { self.before(at) - read };
-        let from_written = more.clamp(0.0, written);
-        let from_fresh = (more - from_written).clamp(0.0, fresh);
+        let from_written = (least - read).clamp(0.0, written);
+        let from_fresh = (least - read - from_written).clamp(0.0, fresh);
         Input {
             read: read + from_written + from_fresh,
             written: written - from_written,
@@ -124,28 +140,21 @@ impl Tokens {
         }
     }
 
-    /// Which part of a form was read, written and fresh: of a request first `read` tokens were read, then `written` written.
-    fn shares(&self, block: &Replaced) -> Input {
+    /// Which part of a form that was not read was written, and which fresh: of a request first `read` tokens are read, then `written` written.
+    fn shares_of_unread(&self, block: &Replaced) -> Input {
         let read = self.usage.read as f64;
         let cached = read + self.usage.written as f64;
-        let least = if block.is_new { read } else { 0.0 };
-        let start = self.before(block.at).max(least);
-        let end = self.before(block.at + block.form).max(least);
-        if end <= start {
-            let is_read = start < read;
-            let is_written = !is_read && start < cached;
-            let share = |is: bool| f64::from(u8::from(is));
-            return Input {
-                read: share(is_read),
-                written: share(is_written),
-                fresh: share(!is_read && !is_written),
-            };
-        }
-        let within = |from: f64, to: f64| (end.min(to) - start.max(from)).max(0.0) / (end - start);
+        let start = self.before(block.at).max(read);
+        let end = self.before(block.at + block.form).max(read);
+        let written = if end > start {
+            (end.min(cached) - start).max(0.0) / (end - start)
+        } else {
+            f64::from(u8::from(start < cached))
+        };
         Input {
-            read: within(0.0, read),
-            written: within(read, cached),
-            fresh: within(cached, f64::INFINITY),
+            read: 0.0,
+            written,
+            fresh: 1.0 - written,
         }
     }
 }
@@ -178,7 +187,8 @@ mod tests {
         SentText {
             bytes: 3000,
             replaced,
-            direct_cached: 0,
+            known: None,
+            landed_warm: false,
         }
     }
 
@@ -201,8 +211,8 @@ mod tests {
         assert_eq!(of(300), [500, 500, 100, 1100]);
         assert_eq!(of(1500), [400, 600, 100, 1100]);
         assert_eq!(of(2700), [400, 500, 200, 1100]);
-        // Across the end of what was read, and of what was written.
-        assert_eq!(of(1050), [450, 550, 100, 1100]);
+        // Across the end of what was read: providers read in steps. And across the end of what was written.
+        assert_eq!(of(1050), [500, 500, 100, 1100]);
         assert_eq!(of(2550), [400, 550, 150, 1100]);
         // An empty form.
         let empty = sent(vec![block(1500, 300, 0)]);
@@ -220,6 +230,21 @@ mod tests {
     }
 
     #[test]
+    fn a_short_form_at_the_end_of_what_was_sent_before_is_read_although_its_step_was_not() {
+        let stated = counted(640, 0, 1000);
+        let known = SentText {
+            known: Some(2250),
+            ..sent(vec![block(2100, 3000, 150)])
+        };
+        assert_eq!(shadow(stated, &known), [1590, 0, 360, 1950]);
+        // Far more of it was not read.
+        let lost = counted(128, 0, 1000);
+        assert_eq!(shadow(lost, &known), [128, 0, 1822, 1950]);
+        let cold = counted(0, 0, 1000);
+        assert_eq!(shadow(cold, &known), [0, 0, 1950, 1950]);
+    }
+
+    #[test]
     fn what_is_written_for_an_hour_keeps_its_share() {
         let mut stated = counted(0, 1000, 1000);
         stated.written_hour = 500;
@@ -230,13 +255,18 @@ mod tests {
     #[test]
     fn after_a_landing_the_direct_request_would_have_read_what_was_warm() {
         let stated = counted(100, 800, 1000);
+        let new = Replaced {
+            is_new: true,
+            ..block(2400, 600, 300)
+        };
         let landed = SentText {
-            direct_cached: 2400,
-            ..sent(vec![block(300, 1200, 300), block(2400, 600, 300)])
+            known: Some(2400),
+            landed_warm: true,
+            ..sent(vec![block(300, 1200, 300), new])
         };
         assert_eq!(shadow(stated, &landed), [1100, 200, 100, 1400]);
         let cold = SentText {
-            direct_cached: 0,
+            landed_warm: false,
             ..landed
         };
         assert_eq!(shadow(stated, &cold), [100, 1200, 100, 1400]);
@@ -249,14 +279,14 @@ mod tests {
         let delta = SentText {
             bytes: 2850,
             replaced: vec![block(0, 3420, 2850)],
-            direct_cached: 0,
+            ..SentText::default()
         };
         assert_eq!(shadow(stated, &delta), [99_000, 0, 1200, 100_200]);
         // With an image of a million bytes.
         let image = SentText {
             bytes: 1_000_000,
             replaced: vec![block(997_150, 3420, 2850)],
-            direct_cached: 0,
+            ..SentText::default()
         };
         assert_eq!(shadow(counted(0, 0, 4000), &image), [0, 0, 4200, 4200]);
     }
