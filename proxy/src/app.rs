@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use crate::background_limit::BackgroundLimit;
+use crate::bill::Billing;
 use crate::http::websocket::mode::WebSocketMode;
 use crate::jobs::Jobs;
 use crate::memory::MemoryBudget;
@@ -17,6 +18,7 @@ use crate::metrics::Counts;
 use crate::own_hosts::OwnHosts;
 use crate::plan::Planner;
 use crate::plan::history_cache::HistoryCache;
+use crate::prices::Prices;
 use crate::records::{Budget, Records};
 use crate::scan::ScanCache;
 use crate::separation::{Scope, Separation};
@@ -30,6 +32,7 @@ pub(crate) struct App {
     pub(crate) records: Arc<Records>,
     pub(crate) jobs: Jobs,
     pub(crate) counts: Counts,
+    pub(crate) billing: Arc<Billing>,
     /// Work that goes on after a response has begun; a stop waits for it.
     pub(crate) tasks: TaskTracker,
     /// One token for each response and each WebSocket that has not ended.
@@ -71,11 +74,14 @@ impl App {
         queue: Arc<dyn JobQueue>,
         background: Handle,
         memory: MemoryBudget,
+        prices: Prices,
     ) -> Self {
+        let billing = Arc::new(Billing::new(prices));
         Self {
             rules,
             upstream,
-            counts: Counts::new(records.mismatches()),
+            counts: Counts::new(records.mismatches(), billing.costs.clone()),
+            billing,
             records: Arc::new(records),
             jobs: Jobs::new(queue),
             tasks: TaskTracker::new(),

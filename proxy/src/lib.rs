@@ -13,6 +13,7 @@
 //! | `upstream/` | sends requests to providers, over warm connections |
 //! | `usage/` | reads the token usage from a provider's response |
 //! | `prices/` | what tokens cost |
+//! | `bill/` | what requests cost, and what they would have cost in the originals |
 //! | `simulation/` | plays sessions without a server, with a model of the providers' caches |
 //! | `demo/` | a made-up session in a simulation |
 //!
@@ -26,6 +27,7 @@ mod app;
 mod backend;
 mod background;
 mod background_limit;
+mod bill;
 mod content_encoding;
 pub mod demo;
 mod deployment_secret;
@@ -137,7 +139,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let address: SocketAddr = listener.local_addr()?;
-    settings.prices()?;
+    let prices = settings.prices()?;
     let runtime = BackgroundRuntime::start()?;
     let backend = Backend::open(&settings, &runtime.handle()).await?;
     let upstream = Upstream::new(&settings.upstreams)?;
@@ -152,7 +154,7 @@ pub async fn run(
     let memory = MemoryBudget::new(settings.limits.max_memory());
     let background = runtime.handle();
     let app = Arc::new(App::new(
-        rules, upstream, records, queue, background, memory,
+        rules, upstream, records, queue, background, memory, prices,
     ));
     let stopping = CancellationToken::new();
     let background = TaskTracker::new();
@@ -177,6 +179,7 @@ pub async fn run(
     stopping.cancel();
     background.close();
     background.wait().await;
+    app.billing.costs.log_if_any();
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! What the proxy counts, as `/stats` and `/metrics` show it.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use headroom_shared::queue::{Depth, Totals};
 use prometheus_client::encoding::text::encode;
@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
+use crate::bill::costs::Costs;
 use crate::plan::landing::Landing;
 use crate::plan::skip_reason::SkipReason;
 use crate::records::Mismatches;
@@ -110,15 +111,18 @@ pub(crate) struct Counts {
     pub(crate) conversations_lost: Counter,
     /// Requests that were not looked into, because there was no memory for their bodies.
     pub(crate) over_memory: Counter,
+    /// What requests cost.
+    costs: Arc<Costs>,
     /// What the worker's threads in this process count, where it has any.
     worker: OnceLock<headroom_worker::metrics::Metrics>,
 }
 
 impl Counts {
     /// All at 0, but for what is counted elsewhere.
-    pub(crate) fn new(mismatches: Mismatches) -> Self {
+    pub(crate) fn new(mismatches: Mismatches, costs: Arc<Costs>) -> Self {
         let counts = Self {
             mismatches,
+            costs,
             ..Self::default()
         };
         // A count that is still 0 is shown too.
@@ -207,6 +211,7 @@ impl Counts {
                 "in": self.text_bytes_in.get(), "sent": self.text_bytes_sent.get(), "saved": self.text_bytes_saved.get(),
             },
             "blocks_uncompressed": skipped,
+            "cost": self.costs.stats(),
             "prefixes": {"landed": self.landed.get(), "requests": landings},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
@@ -264,6 +269,7 @@ impl Counts {
         for (name, help, counter) in self.plain_counters() {
             registry.register(name, help, counter.clone());
         }
+        self.costs.register(&mut registry);
         if let Some(worker) = self.worker.get() {
             worker_metrics(&mut registry, worker);
         }

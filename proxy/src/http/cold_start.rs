@@ -51,7 +51,10 @@ async fn record_and_enqueue(
     // Nothing is compressed here: the original has gone out.
     let plan = planner.plan(request, &HashMap::new(), BTreeMap::new())?;
     let (job, is_new) = (plan.job, planner.is_cold_start(&scan, &known));
-    let sent = SentRequest::new(&app.records, plan.commit(), &scan, known);
+    let plan = plan.commit();
+    let in_originals = (&[][..], body.bytes.len());
+    let bill = app.billing.open((&scan, &known), in_originals, now_ms);
+    let sent = SentRequest::new(&app.records, plan, &scan, known, bill);
     let enqueued = async {
         if let Some(prefix) = job {
             let source = job_source(&context, &body.bytes, &scan, prefix);

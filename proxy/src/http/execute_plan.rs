@@ -12,6 +12,7 @@ use http::HeaderMap;
 use tokio::sync::mpsc;
 
 use crate::app::App;
+use crate::bill::OpenBill;
 use crate::dialect::{Provider, prefix_mismatch};
 use crate::http::cold_start;
 use crate::http::context::RequestContext;
@@ -31,6 +32,7 @@ use crate::plan::{FinalPlan, Forms, Plan, Request};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
 use crate::scan::{Scan, ScanProgress};
+use crate::usage::Outcome;
 
 /// How long the blocks of a request may be indexed for the conversation's next one, when it has gone out.
 const INDEX_TIME: Duration = Duration::from_millis(250);
@@ -79,18 +81,23 @@ pub(super) async fn turn(
     requeue_if_overdue(context, &body.bytes, &scan, request);
     let may_be_refused =
         context.dialect.provider() == Provider::Anthropic && landing::is_bound(&scan);
-    let drop_block = if known.lost && may_be_refused {
-        prefix_mismatch::drop_block(&body.bytes)
+    let drop_block = (known.lost && may_be_refused)
+        .then(|| prefix_mismatch::drop_block(&body.bytes))
+        .flatten();
+    let forms = if drop_block.is_some() {
+        &[]
     } else {
-        None
+        &plan.forms[..]
     };
+    let sent_as = (forms, body.bytes.len());
+    let bill = app.billing.open((&scan, &known), sent_as, request.now_ms);
     let mut outgoing = match drop_block {
         Some(drop_block) => dropping_thinking(app, &body, drop_block),
         None => with_forms(app, received, &body, (&scan, &plan.forms, wire)),
     };
     outgoing.reason = decision.map(Landing::name);
     let may_retry = may_be_refused && !known.lost;
-    let sent = SentRequest::new(&app.records, plan, &scan, known);
+    let sent = SentRequest::new(&app.records, plan, &scan, known, bill);
     if may_retry {
         outgoing.retry = Some(ThinkingRetry::new(body.bytes, body.coding, sent));
     } else {
@@ -107,9 +114,15 @@ pub(super) async fn compaction(
     received: &Bytes,
 ) -> Option<Outgoing> {
     let mut body = ScannableBody::new(context, headers, received).await?;
-    let (scan, forms) = record_without_new_forms(context, &mut body).await?;
+    let (scan, forms, bill) = record_without_new_forms(context, &mut body).await?;
     let app = &context.app;
-    Some(with_forms(app, received, &body, (&scan, &forms, None)))
+    let mut outgoing = with_forms(app, received, &body, (&scan, &forms, None));
+    outgoing.on_outcome = Some(Box::new(|outcome| {
+        if let Outcome::Ended(Some(usage)) = outcome {
+            bill.close(usage);
+        }
+    }));
+    Some(outgoing)
 }
 
 /// What goes out for a request that asks how many tokens the conversation is: the forms that were sent before, so that the count is that of
@@ -132,15 +145,18 @@ pub(super) async fn record_bypassed(context: RequestContext, headers: HeaderMap,
     }
 }
 
-/// Records a request that gets no new form, and gives the forms in which its blocks were sent before.
+/// Records a request that gets no new form, and gives the forms in which its blocks were sent before, with the bill of a request in them.
 async fn record_without_new_forms(
     context: &RequestContext,
     body: &mut ScannableBody,
-) -> Option<(Arc<Scan>, Forms)> {
+) -> Option<(Arc<Scan>, Forms, OpenBill)> {
     let (scan, known, mut plan) = plan_recorded_forms(context, body).await?;
     let forms = std::mem::take(&mut plan.forms);
-    drop(SentRequest::new(&context.app.records, plan, &scan, known));
-    Some((scan, forms))
+    let (records, billing) = (&context.app.records, &context.app.billing);
+    let sent_as = (&forms[..], body.bytes.len());
+    let bill = billing.open((&scan, &known), sent_as, now_ms());
+    drop(SentRequest::new(records, plan, &scan, known, None));
+    Some((scan, forms, bill))
 }
 
 /// The plan of a request that gets no new form, with its scan and what is known of its prefix.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use headroom_shared::contract::bill::Bill;
 use headroom_shared::contract::id::{FormId, PrefixId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::record::SentRecord;
@@ -123,8 +124,16 @@ impl RecordUpdates {
             bound: true,
             lost: true,
             usage: None,
+            bill: None,
         };
         self.records = vec![(self.request, lost)];
+    }
+
+    /// Notes what the request cost.
+    pub(crate) fn note_bill(&mut self, bill: Bill) {
+        if let Some(own) = self.own_record() {
+            own.bill = Some(bill);
+        }
     }
 
     /// Notes what the response says of the provider's cache.
@@ -158,6 +167,7 @@ fn own_record(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> SentRecord {
         bound: false,
         lost: known.lost,
         usage: None,
+        bill: None,
     });
     if let Some(gap) = known.gap {
         // It repeats what it continues: whoever finds later what is missing now must not take that for what was sent.

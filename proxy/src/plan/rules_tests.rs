@@ -77,6 +77,7 @@ fn record(start: u32, usage: Option<Usage>) -> SentRecord {
         bound: false,
         lost: false,
         usage,
+        bill: None,
     }
 }
 

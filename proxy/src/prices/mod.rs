@@ -57,8 +57,8 @@ pub struct Prices {
     rows: file::Rows,
     /// The rows by their bare names.
     bare: HashMap<String, Rates>,
-    /// The same by families, each with its versions.
-    families: HashMap<String, BTreeMap<Version, Rates>>,
+    /// The bare names of rows by their families, each with its versions.
+    families: HashMap<String, BTreeMap<Version, String>>,
 }
 
 /// What a model costs.
@@ -97,7 +97,7 @@ impl Prices {
     }
 
     fn of_rows(rows: file::Rows) -> Self {
-        let (mut bare, mut families) = (HashMap::new(), HashMap::<_, BTreeMap<_, _>>::new());
+        let (mut bare, mut families) = (HashMap::new(), HashMap::<_, BTreeMap<_, String>>::new());
         // The shortest of several names is the provider's own: clouds and gateways, which may take other prices, put theirs before it.
         let mut shortest_first: Vec<_> = rows.iter().collect();
         shortest_first.sort_by_key(|(model, _)| model.len());
@@ -106,7 +106,7 @@ impl Prices {
             bare.entry(name.to_owned()).or_insert(*rates);
             if let Some((family, version)) = name::family(name) {
                 let versions = families.entry(family).or_default();
-                versions.entry(version).or_insert(*rates);
+                versions.entry(version).or_insert_with(|| name.to_owned());
             }
         }
         Self {
@@ -120,16 +120,11 @@ impl Prices {
     /// family that is not newer, else the oldest. For other models there are one row of OpenAI's and one for all.
     #[must_use]
     pub fn of(&self, model: &str) -> Price {
-        self.find(model).1
+        self.labelled(model).1
     }
 
-    /// A name to count the model under. There are at most as many as the table has rows and families, whatever requests say.
-    #[must_use]
-    pub fn label(&self, model: &str) -> String {
-        self.find(model).0
-    }
-
-    fn find(&self, model: &str) -> (String, Price) {
+    /// The same with a name to count the model under: its row's, its family's, or `other`. So there are few names, whatever requests say.
+    pub(crate) fn labelled(&self, model: &str) -> (String, Price) {
         let bare = name::bare(model);
         let known = |rates| Price {
             rates,
@@ -138,26 +133,25 @@ impl Prices {
         if let Some(rates) = self.rows.get(model).or_else(|| self.bare.get(bare)) {
             return (bare.to_owned(), known(*rates));
         }
-        let mut label = OTHER_LABEL.to_owned();
-        let mut relative = None;
+        let (mut label, mut relative) = (OTHER_LABEL.to_owned(), None);
         if let Some((family, version)) = name::family(bare)
             && let Some(versions) = self.families.get(&family)
         {
             let not_newer = versions.range(..=version).next_back();
             relative = not_newer.or_else(|| versions.first_key_value());
-            label = family;
-            if let Some((at, rates)) = relative
-                && *at == version
+            if let Some(name) = versions.get(&version)
+                && let Some(rates) = self.bare.get(name)
             {
-                return (label, known(*rates));
+                return (name.clone(), known(*rates));
             }
+            label = family;
         }
         let other = if name::is_openai(bare) {
             OTHER_OPENAI
         } else {
             OTHER
         };
-        let rates = relative.map(|(_, rates)| rates);
+        let rates = relative.and_then(|(_, name)| self.bare.get(name));
         let rates = rates.or_else(|| self.rows.get(other));
         let mut rates = rates.copied().unwrap_or_default();
         if name::writes_are_free(bare) {
@@ -220,6 +214,7 @@ mod tests {
             assert_eq!(of(&prices, name), (5.0, 25.0, false), "{name}");
         }
         assert_eq!(of(&prices, "openai/gpt-6.1-sol"), (2.0, 10.0, false));
+        assert_eq!(prices.labelled("claude-opus-4.6").0, "claude-opus-4-6");
     }
 
     #[test]
@@ -237,7 +232,7 @@ mod tests {
         ] {
             let price = prices.of(name);
             assert_eq!((price.rates.input, price.is_guess), (input, true), "{name}");
-            assert_eq!(prices.label(name), label);
+            assert_eq!(prices.labelled(name).0, label);
         }
         let older = prices.of("gpt-5-codex").rates;
         assert_eq!((older.write, older.write_hour), (2.0, 2.0));
@@ -260,7 +255,7 @@ mod tests {
         std::fs::write(&path, rows).unwrap();
         let prices = Prices::with_file(&path).unwrap();
         assert_eq!(of(&prices, "azure/eu/gpt-5").0, 9.0);
-        assert_eq!(prices.label("azure/eu/gpt-5"), "gpt-5");
+        assert_eq!(prices.labelled("azure/eu/gpt-5").0, "gpt-5");
     }
 
     #[test]

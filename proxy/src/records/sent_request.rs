@@ -8,6 +8,7 @@ use headroom_shared::contract::id::PrefixId;
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{Key, Life};
 
+use crate::bill::OpenBill;
 use crate::plan::FinalPlan;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::RecordUpdates;
@@ -29,6 +30,7 @@ pub(crate) struct SentRequest {
     /// The keys of its new forms in the store.
     forms: Vec<Key>,
     refused: Arc<AtomicBool>,
+    bill: Option<OpenBill>,
 }
 
 impl SentRequest {
@@ -39,6 +41,7 @@ impl SentRequest {
         plan: FinalPlan,
         scan: &Scan,
         known: KnownPrefix,
+        bill: impl Into<Option<OpenBill>>,
     ) -> Self {
         for (at, form) in plan.newly_compressed {
             records.cache_form(form.id, scan.blocks[at].id, form.text.into());
@@ -54,6 +57,7 @@ impl SentRequest {
             cached: Vec::new(),
             forms: Vec::new(),
             refused: Arc::default(),
+            bill: bill.into(),
         };
         sent.cache_records();
         if !plan.stored.is_empty() {
@@ -71,6 +75,9 @@ impl SentRequest {
     /// conversation goes on, here and on every replica.
     pub(crate) fn mark_lost(mut self) -> Self {
         self.updates.mark_lost();
+        if let Some(bill) = &mut self.bill {
+            bill.send_in_originals();
+        }
         self.cache_records();
         self.chain.clear();
         self.records
@@ -83,6 +90,9 @@ impl SentRequest {
         match outcome {
             Outcome::Ended(Some(usage)) => {
                 self.updates.note_usage(usage, self.cache);
+                if let Some(bill) = self.bill.take().and_then(|bill| bill.close(usage)) {
+                    self.updates.note_bill(bill);
+                }
                 self.cache_records();
             }
             Outcome::Ended(None) => {}

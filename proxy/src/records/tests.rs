@@ -71,6 +71,7 @@ fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
         bound: false,
         lost: false,
         usage: None,
+        bill: None,
     }
 }
 

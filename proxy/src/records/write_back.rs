@@ -169,6 +169,7 @@ mod tests {
             bound: false,
             lost: false,
             usage: None,
+            bill: None,
         }
     }
 

@@ -49,6 +49,18 @@ pub(crate) struct ResumePoints {
     pub(super) markers: Vec<Range<usize>>,
 }
 
+impl ResumePoints {
+    /// Where the messages stand in the body; `None` where that is not known.
+    pub(crate) fn messages(&self) -> Option<Range<usize>> {
+        Some(self.messages_at..self.points.last()?.end)
+    }
+
+    /// Where the first `messages` messages end; `None` where that is not known.
+    pub(crate) fn message_end(&self, messages: usize) -> Option<usize> {
+        Some(self.points.get(messages.checked_sub(1)?)?.end)
+    }
+}
+
 /// The state of a scan when it had read some message.
 #[derive(Debug, Clone)]
 pub(super) struct ResumePoint {

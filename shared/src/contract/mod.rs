@@ -1,6 +1,7 @@
 //! The contract between proxy and worker: the data that they exchange through the store and the queue. Both programs of a deployment must
 //! agree on all of it.
 
+pub mod bill;
 pub mod id;
 pub mod job;
 pub mod keys;

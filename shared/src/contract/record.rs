@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::bill::Bill;
 use crate::contract::id::{FormId, PrefixId};
 use crate::contract::job::Place;
 use crate::contract::usage::Usage;
 
 /// The sent record of a prefix.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SentRecord {
     /// The version of this layout: 1.
     pub v: u32,
@@ -39,6 +40,9 @@ pub struct SentRecord {
     pub lost: bool,
     /// What the provider's response stated; `None` while that is not known.
     pub usage: Option<Usage>,
+    /// What the request and its conversation cost; `None` while that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bill: Option<Bill>,
 }
 
 /// Why a value is not the record of a prefix.
@@ -99,6 +103,7 @@ impl SentRecord {
         if other.sent_ms > self.sent_ms {
             (self.sent_ms, self.usage) = (other.sent_ms, other.usage);
         }
+        self.bill = Bill::later(self.bill, other.bill);
         self
     }
 

@@ -1,5 +1,6 @@
 //! What an operator sees, and the programs that measure.
 
+mod bill;
 mod burst;
 mod decisions;
 mod demo;

@@ -1,0 +1,231 @@
+//! Bills requests: what each cost by what the provider states of it, and what it would have cost in the originals.
+
+pub(crate) mod costs;
+mod report;
+pub(crate) mod shadow;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headroom_shared::contract::bill::Bill;
+use headroom_shared::contract::model::Model;
+use headroom_shared::contract::usage::Usage;
+
+use self::costs::{Cost, Costs};
+use self::shadow::{Replaced, SentText};
+use crate::plan::known_prefix::KnownPrefix;
+use crate::prices::Prices;
+use crate::scan::Scan;
+
+/// What all requests are billed by.
+#[derive(Debug)]
+pub(crate) struct Billing {
+    prices: Prices,
+    pub(crate) costs: Arc<Costs>,
+}
+
+/// A request that went out, and whose usage is not known yet.
+#[derive(Debug)]
+pub(crate) struct OpenBill {
+    billing: Arc<Billing>,
+    model: String,
+    facts: Model,
+    sent: SentText,
+    /// The last bill of its conversation.
+    before: Option<Bill>,
+}
+
+impl Billing {
+    pub(crate) fn new(prices: Prices) -> Self {
+        Self {
+            prices,
+            costs: Arc::default(),
+        }
+    }
+
+    /// The bill of a request that goes out at `now_ms` with these forms in a body of so many bytes of text.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        (scan, known): (&Scan, &KnownPrefix),
+        (forms, bytes): (&[(usize, Bytes)], usize),
+        now_ms: u64,
+    ) -> OpenBill {
+        let mut bills = known.chain.iter().map(|(_, record)| record.bill);
+        OpenBill {
+            billing: Arc::clone(self),
+            model: scan.model.clone(),
+            facts: scan.facts,
+            sent: sent_text((scan, known), (forms, bytes), now_ms),
+            before: bills.find_map(|bill| bill),
+        }
+    }
+}
+
+impl OpenBill {
+    /// The request goes out once more, in the originals.
+    pub(crate) fn send_in_originals(&mut self) {
+        self.sent = SentText::default();
+    }
+
+    /// Bills the request, whose response states this usage, and counts it. `None` where the prices are too large to be added.
+    pub(crate) fn close(self, usage: Usage) -> Option<Bill> {
+        let (label, price) = self.billing.prices.labelled(&self.model);
+        let shadow = shadow::usage(usage, &self.sent, self.facts);
+        let (usd, shadow_usd) = (price.rates.cost(usage), price.rates.cost(shadow));
+        let bill = Bill::after(self.before, usd, shadow_usd)?;
+        let cost = Cost::of(usage, usd, shadow_usd, price.is_guess);
+        self.billing.costs.add(label, &cost);
+        Some(bill)
+    }
+}
+
+/// Where in a request that goes out the forms are.
+fn sent_text(
+    (scan, known): (&Scan, &KnownPrefix),
+    (forms, bytes): (&[(usize, Bytes)], usize),
+    now_ms: u64,
+) -> SentText {
+    let messages = scan.resume_points.messages();
+    // A provider reads what stands beside the messages, tools and instructions, before them, wherever it is in the body.
+    let before = |at: usize| match &messages {
+        Some(messages) => {
+            let beside = bytes.saturating_sub(messages.len());
+            beside + at.saturating_sub(messages.start)
+        }
+        None => at,
+    };
+    let sent_before = known.frozen.max(known.unrecorded.messages);
+    let known_end = scan.resume_points.message_end(sent_before);
+    let (mut removed, mut added, mut has_landed) = (0, 0, false);
+    let mut known_sent = known_end.map(before);
+    let mut replaced = Vec::with_capacity(forms.len());
+    for (index, text) in forms {
+        let block = &scan.blocks[*index];
+        let (original, form) = (block.span.len(), text.len());
+        let is_new = block.place.message as usize >= sent_before;
+        has_landed |= !is_new && !known.forms.contains_key(&block.place);
+        replaced.push(Replaced {
+            at: before(block.span.start) + added - removed,
+            original,
+            form,
+            is_new,
+        });
+        (removed, added) = (removed + original, added + form);
+        if !is_new {
+            known_sent = known_end.map(|end| before(end) + added - removed);
+        }
+    }
+    SentText {
+        bytes: bytes + added - removed,
+        replaced,
+        known: known_sent,
+        landed_warm: has_landed && direct_is_warm(known, now_ms),
+    }
+}
+
+/// Whether the provider may hold the known prefix in its cache as it was sent before.
+fn direct_is_warm(known: &KnownPrefix, now_ms: u64) -> bool {
+    let deferred = known.deferred.as_ref();
+    let is_alive = deferred.is_some_and(|deferred| now_ms <= deferred.record.warm_until_ms);
+    let mut usages = known.chain.iter().filter_map(|(_, record)| record.usage);
+    is_alive && usages.any(|usage| !usage.is_uncached())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use headroom_shared::contract::id::{DigestKey, FormId, PrefixId};
+    use headroom_shared::contract::record::SentRecord;
+
+    use super::*;
+    use crate::dialect::DIALECTS;
+    use crate::plan::known_prefix::DeferredPrefix;
+    use crate::scan;
+
+    const NOW: u64 = 1_000_000;
+
+    /// Three messages, of which the first and the last are blocks, before a system prompt of a hundred bytes.
+    fn scanned() -> (Scan, usize) {
+        let long = "x".repeat(4000);
+        let body = format!(
+            r#"{{"model":"claude-opus-4-6","messages":[{{"role":"user","content":"{long}"}},{{"role":"assistant","content":"ok"}},{{"role":"user","content":"{long}y"}}],"system":"{}"}}"#,
+            "s".repeat(100)
+        );
+        let key = DigestKey::from_bytes([7; 32]);
+        let scan = scan::scan(body.as_bytes(), DIALECTS[0], &key).unwrap();
+        assert_eq!(scan.blocks.len(), 2);
+        (scan, body.len())
+    }
+
+    /// The first two messages, which were sent in the original; the provider's cache of them lives until then.
+    fn known(warm_until_ms: u64, read: u64) -> KnownPrefix {
+        let record = Arc::new(SentRecord {
+            v: 1,
+            rev: 0,
+            start: 0,
+            forms: [].into(),
+            sent_ms: 0,
+            warm_until_ms,
+            waiting: true,
+            bound: false,
+            lost: false,
+            usage: Some(Usage {
+                read,
+                input: 1000,
+                ..Usage::default()
+            }),
+            bill: None,
+        });
+        let prefix = PrefixId::from_bytes([1; 16]);
+        KnownPrefix {
+            complete: true,
+            frozen: 2,
+            chain: vec![(prefix, record.clone())],
+            deferred: Some(DeferredPrefix {
+                prefix,
+                record,
+                compressed: None,
+            }),
+            ..KnownPrefix::default()
+        }
+    }
+
+    fn forms() -> [(usize, Bytes); 2] {
+        [(0, vec![b'f'; 1000].into()), (1, vec![b'f'; 5000].into())]
+    }
+
+    #[test]
+    fn what_stands_beside_the_messages_is_read_before_them() {
+        let (scan, bytes) = scanned();
+        let mut known = known(0, 0);
+        let first = (scan.blocks[0].place, FormId::from_bytes([9; 16]));
+        known.forms = [first].into();
+        let sent = sent_text((&scan, &known), (&forms(), bytes), NOW);
+        assert_eq!(sent.bytes, bytes - 3000 + 999);
+        assert!(!sent.landed_warm);
+        let [old, new] = &sent.replaced[..] else {
+            panic!("{sent:?}");
+        };
+        let start = r#"{"model":"claude-opus-4-6","messages":["#.len();
+        let system = bytes - scan.resume_points.messages().unwrap().end;
+        let before = r#"[{"role":"user","content":""#.len();
+        assert_eq!(old.at, start - 1 + system + before);
+        assert_eq!((old.original, old.form, old.is_new), (4000, 1000, false));
+        let between = r#""},{"role":"assistant","content":"ok"},{"role":"user","content":""#;
+        assert_eq!(new.at, old.at + 1000 + between.len());
+        assert_eq!((new.original, new.form, new.is_new), (4001, 5000, true));
+    }
+
+    #[test]
+    fn a_landing_in_a_warm_cache_ends_the_direct_reading_behind_the_known_messages() {
+        let (scan, bytes) = scanned();
+        let sent = |known: &KnownPrefix| sent_text((&scan, known), (&forms(), bytes), NOW);
+        let warm = sent(&known(NOW, 500));
+        let rest = r#""},{"role":"assistant","content":"ok"}"#;
+        assert!(warm.landed_warm);
+        assert_eq!(warm.known, Some(warm.replaced[0].at + 1000 + rest.len()));
+        assert!(!sent(&known(NOW - 1, 500)).landed_warm);
+        assert!(!sent(&known(NOW, 0)).landed_warm);
+    }
+}
