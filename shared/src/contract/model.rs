@@ -7,12 +7,15 @@ pub struct Model {
     pub binds_thinking: bool,
     /// Bytes of tool output that make a hundred tokens.
     pub bytes_per_100_tokens: u64,
+    /// Tokens of this model for a hundred of the estimate (`compress::estimated_millitokens`), which is of `o200k_base`.
+    pub tokens_per_100_estimated: u64,
 }
 
 /// An unknown model: binding, and as many bytes a token as was measured on Opus and Sonnet 4.5–4.6.
 const UNKNOWN: Model = Model {
     binds_thinking: true,
     bytes_per_100_tokens: 285,
+    tokens_per_100_estimated: 100,
 };
 
 /// Families of Claude with the first version that binds thinking, and the first with the denser tokenizer.
@@ -35,8 +38,9 @@ const CLAUDE: [(&str, Version, Version); 5] = [
 /// tool result drops the reasoning after it. So only the generations before GPT-5 count as free.
 const OPENAI_FREE: [&str; 6] = ["gpt-3.5", "gpt-4", "o1", "o3", "o4", "chatgpt-4"];
 
+/// A version: major and minor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Version(u32, u32);
+pub struct Version(pub u32, pub u32);
 
 impl Default for Model {
     /// The facts of a model that is not known.
@@ -63,13 +67,15 @@ impl Model {
         else {
             return UNKNOWN;
         };
+        let (bytes_per_100_tokens, tokens_per_100_estimated) = if version >= *dense_from {
+            (220, 155)
+        } else {
+            (UNKNOWN.bytes_per_100_tokens, 120)
+        };
         Self {
             binds_thinking: version >= *binds_from,
-            bytes_per_100_tokens: if version >= *dense_from {
-                220
-            } else {
-                UNKNOWN.bytes_per_100_tokens
-            },
+            bytes_per_100_tokens,
+            tokens_per_100_estimated,
         }
     }
 
@@ -81,8 +87,9 @@ impl Model {
 }
 
 /// Family and version in a name such as `claude-opus-4-6`, `anthropic.claude-sonnet-4-5-20250929-v1:0` or
-/// `claude-3-5-haiku-20241022`.
-fn claude(name: &str) -> Option<(&str, Version)> {
+/// `claude-3-5-haiku-20241022`. `None` for the name of another model.
+#[must_use]
+pub fn claude(name: &str) -> Option<(&str, Version)> {
     let rest = &name[name.find("claude-")? + "claude-".len()..];
     let words: Vec<&str> = rest.split(['-', '@', ':', '[', '.']).collect();
     let family = words
@@ -93,6 +100,17 @@ fn claude(name: &str) -> Option<(&str, Version)> {
         .filter_map(|word| word.parse::<u32>().ok().filter(|number| *number < 100));
     let version = Version(numbers.next()?, numbers.next().unwrap_or(0));
     Some((family, version))
+}
+
+/// The version in a name such as `gpt-5.6`, `gpt-6.1-sol` or `openai/gpt-4o`. `None` for the name of another model.
+#[must_use]
+pub fn gpt(name: &str) -> Option<Version> {
+    let rest = &name[name.find("gpt-")? + "gpt-".len()..];
+    let mut numbers = rest.split(|letter: char| !letter.is_ascii_digit() && letter != '.');
+    let mut numbers = numbers.next()?.split('.');
+    let major = numbers.next()?.parse().ok()?;
+    let minor = numbers.next().and_then(|minor| minor.parse().ok());
+    Some(Version(major, minor.unwrap_or(0)))
 }
 
 #[cfg(test)]
