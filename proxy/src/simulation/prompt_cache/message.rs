@@ -81,7 +81,7 @@ impl Message {
         message_reader::message(raw).unwrap_or_else(|| Self {
             speaker: Speaker::User,
             role: 0,
-            outside: Block::unreadable(raw),
+            outside: Block::default(),
             blocks: vec![Block::unreadable(raw)],
         })
     }

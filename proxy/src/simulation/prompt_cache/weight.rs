@@ -2,7 +2,7 @@
 
 use std::ops::{Add, AddAssign, Sub};
 
-/// An image or a document in base64, or by its address. The size of an image in tokens depends on its pixels; this is what Anthropic
+/// An image or a document in base64, or by its address. How many tokens an image is depends on its pixels; this is what Anthropic
 /// states for one of about a megapixel (`docs/providers.md`).
 pub(super) const MEDIA_TOKENS: u64 = 1500;
 
