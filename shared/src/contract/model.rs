@@ -7,12 +7,15 @@ pub struct Model {
     pub binds_thinking: bool,
     /// Bytes of tool output that make a hundred tokens.
     pub bytes_per_100_tokens: u64,
+    /// Tokens of this model for a hundred of the estimate (`compress::estimated_millitokens`), which is of `o200k_base`.
+    pub tokens_per_100_estimated: u64,
 }
 
 /// An unknown model: binding, and as many bytes a token as was measured on Opus and Sonnet 4.5–4.6.
 const UNKNOWN: Model = Model {
     binds_thinking: true,
     bytes_per_100_tokens: 285,
+    tokens_per_100_estimated: 100,
 };
 
 /// Families of Claude with the first version that binds thinking, and the first with the denser tokenizer.
@@ -20,7 +23,9 @@ const UNKNOWN: Model = Model {
 /// Source: Anthropic's documentation of preserved thinking, prefix checks and pricing, November 2026: Fable 5.1 and Opus 5.5 bind, and
 /// models before Fable 5.1 do not. Its page on prefix checks lists Mythos 5.1, Haiku 5.5 and Fable 5.2, too; of Mythos 5.1 another
 /// source says the opposite: it counts as binding. So do Sonnet 5.5 and later releases, of which nothing is said.
-/// Bytes a token: measured on recorded tool output, 2.85 up to 4.6 and 2.2 after.
+/// Bytes a token: measured on recorded tool output, 2.85 up to 4.6 and 2.2 after. Tokens for 100 estimated: 125 up to 4.6, as the context
+/// that the provider stated grew from turn to turn in recorded sessions; after that 162, more in the same ratio as bytes a token are fewer
+/// (`docs/providers.md`).
 const CLAUDE: [(&str, Version, Version); 5] = [
     ("fable", Version(5, 1), Version(4, 7)),
     ("opus", Version(5, 5), Version(4, 7)),
@@ -35,8 +40,9 @@ const CLAUDE: [(&str, Version, Version); 5] = [
 /// tool result drops the reasoning after it. So only the generations before GPT-5 count as free.
 const OPENAI_FREE: [&str; 6] = ["gpt-3.5", "gpt-4", "o1", "o3", "o4", "chatgpt-4"];
 
+/// A version: major and minor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Version(u32, u32);
+pub struct Version(pub u32, pub u32);
 
 impl Default for Model {
     /// The facts of a model that is not known.
@@ -63,13 +69,15 @@ impl Model {
         else {
             return UNKNOWN;
         };
+        let (bytes_per_100_tokens, tokens_per_100_estimated) = if version >= *dense_from {
+            (220, 162)
+        } else {
+            (UNKNOWN.bytes_per_100_tokens, 125)
+        };
         Self {
             binds_thinking: version >= *binds_from,
-            bytes_per_100_tokens: if version >= *dense_from {
-                220
-            } else {
-                UNKNOWN.bytes_per_100_tokens
-            },
+            bytes_per_100_tokens,
+            tokens_per_100_estimated,
         }
     }
 
@@ -81,8 +89,9 @@ impl Model {
 }
 
 /// Family and version in a name such as `claude-opus-4-6`, `anthropic.claude-sonnet-4-5-20250929-v1:0` or
-/// `claude-3-5-haiku-20241022`.
-fn claude(name: &str) -> Option<(&str, Version)> {
+/// `claude-3-5-haiku-20241022`. `None` for the name of another model.
+#[must_use]
+pub fn claude(name: &str) -> Option<(&str, Version)> {
     let rest = &name[name.find("claude-")? + "claude-".len()..];
     let words: Vec<&str> = rest.split(['-', '@', ':', '[', '.']).collect();
     let family = words
@@ -93,6 +102,17 @@ fn claude(name: &str) -> Option<(&str, Version)> {
         .filter_map(|word| word.parse::<u32>().ok().filter(|number| *number < 100));
     let version = Version(numbers.next()?, numbers.next().unwrap_or(0));
     Some((family, version))
+}
+
+/// The version in a name such as `gpt-5.6`, `gpt-6.1-sol` or `openai/gpt-4o`. `None` for the name of another model.
+#[must_use]
+pub fn gpt(name: &str) -> Option<Version> {
+    let rest = &name[name.find("gpt-")? + "gpt-".len()..];
+    let mut numbers = rest.split(|letter: char| !letter.is_ascii_digit() && letter != '.');
+    let mut numbers = numbers.next()?.split('.');
+    let major = numbers.next()?.parse().ok()?;
+    let minor = numbers.next().and_then(|minor| minor.parse().ok());
+    Some(Version(major, minor.unwrap_or(0)))
 }
 
 #[cfg(test)]
@@ -141,5 +161,33 @@ mod tests {
     fn newer_models_make_more_tokens_of_the_same_bytes() {
         assert_eq!(Model::named("claude-opus-4-6").tokens(2850), 1000);
         assert_eq!(Model::named("claude-opus-5-5").tokens(2200), 1000);
+        for (name, tokens) in [
+            ("claude-opus-4-6", 125),
+            ("claude-opus-4-7", 162),
+            ("gpt-5.6", 100),
+            ("another", 100),
+        ] {
+            assert_eq!(
+                Model::named(name).tokens_per_100_estimated,
+                tokens,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn versions_are_read_from_names() {
+        for (name, version) in [
+            ("gpt-5.6", Some(Version(5, 6))),
+            ("openai/gpt-6.1-sol", Some(Version(6, 1))),
+            ("gpt-5-codex", Some(Version(5, 0))),
+            ("gpt-4o-mini", Some(Version(4, 0))),
+            ("gpt-oss-120b", None),
+            ("o3", None),
+        ] {
+            assert_eq!(gpt(name), version, "{name}");
+        }
+        assert_eq!(claude("claude-opus-4-6[1m]"), Some(("opus", Version(4, 6))));
+        assert_eq!(claude("claude-mythos-preview"), None);
     }
 }
