@@ -14,6 +14,7 @@
 //! | `usage/` | reads the token usage from a provider's response |
 //! | `prices/` | what tokens cost |
 //! | `bill/` | what requests cost, and what they would have cost in the originals |
+//! | `replay/` | `headroom-proxy replay`: what a user's own sessions cost, and what they would have cost through the proxy |
 //! | `simulation/` | plays sessions without a server, with a model of the providers' caches |
 //! | `demo/` | a made-up session in a simulation |
 //!
@@ -43,6 +44,7 @@ mod own_hosts;
 mod plan;
 pub mod prices;
 mod records;
+pub mod replay;
 pub mod scan;
 mod separation;
 mod settings;

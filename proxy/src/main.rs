@@ -10,8 +10,9 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(refused) => return refused.report(),
     };
-    let ended = match settings.command {
+    let ended = match &settings.command {
         Some(Command::Demo) => headroom_proxy::demo::play(),
+        Some(Command::Replay(args)) => headroom_proxy::replay::run(args),
         None => headroom_proxy::serve_alone(settings),
     };
     match ended {

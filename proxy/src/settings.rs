@@ -16,6 +16,7 @@ pub(crate) use crate::upstream::config::Upstreams;
 
 use crate::http::websocket::mode::WebSocketMode;
 use crate::prices::Prices;
+use crate::replay::ReplayArgs;
 use sysinfo::System;
 
 use crate::upstream::proxies::Proxies;
@@ -81,6 +82,9 @@ pub struct Settings {
 pub enum Command {
     /// Show what a made-up session sends and saves: without a server, an agent or a key.
     Demo,
+    /// Show what your own sessions cost, and what they would have cost through this proxy: reads the transcripts that Claude Code and
+    /// Codex keep, without a server, a network or a key.
+    Replay(ReplayArgs),
 }
 
 /// Where things are kept, and how much a request may take.

@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, LineStyle, Table, presets};
 
 use super::session::Session;
 use super::{Client, Played};
+use indicatif::HumanCount;
 use crate::prices::Rates;
 use crate::simulation::turn::Turn;
 
@@ -18,7 +19,7 @@ pub(super) fn opening(session: &Session) -> String {
     let mut text = format!(
         "headroom-proxy demo: a made-up coding session of {} tokens is resumed and goes on for {} turns, without a server, an agent or a\n\
          key. What goes out is decided by the code that the proxy runs.\n",
-        grouped(usize::try_from(session.tokens()).unwrap_or(usize::MAX)),
+        HumanCount(session.tokens()),
         session.turns()
     );
     if cfg!(debug_assertions) {
@@ -45,8 +46,8 @@ pub(super) fn table(turns: &[Turn]) -> String {
         let (bytes_in, bytes_sent) = (turn.bytes_in, turn.sent.len());
         table.add_row([
             (index + 1).to_string(),
-            grouped(bytes_in),
-            grouped(bytes_sent),
+            HumanCount(bytes_in as u64).to_string(),
+            HumanCount(bytes_sent as u64).to_string(),
             format!("{:.1} %", percent_saved(bytes_in, bytes_sent)),
             turn.decision.name().to_owned(),
             millis(turn.planning),
@@ -79,8 +80,8 @@ turn 1    went out as it came, at once; a worker compressed it in the background
 turn {lands}    was the first with the compressed prefix: {}
 the rest  {went_on} of {went_on} other turns began with the bytes of the turn before
 lossless  {forms} of {forms} compressed tool outputs expand to their originals; {} of them were compressed when they were sent first",
-        grouped(taken.saturating_sub(sent)),
-        grouped(taken),
+        HumanCount(taken.saturating_sub(sent) as u64),
+        HumanCount(taken as u64),
         percent_saved(taken, sent),
         100.0 * share,
         client.why,
@@ -98,17 +99,4 @@ fn millis(time: Duration) -> String {
         return "<0.1".to_owned();
     }
     format!("{:.1}", time.as_secs_f64() * 1000.0)
-}
-
-/// A number with a comma before every three digits.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

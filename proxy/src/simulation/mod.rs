@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `turn` | what it says of a request |
 //! | `memory_store` | the store: a map |
+//! | `first_forms` | the form of each block from its first send on, as if compressing took no time |
 //! | `check` | checks what went out against what the client sent |
 //! | [`replay`] | plays a session request by request, for programs that measure |
 //! | [`prompt_cache`] | a model of the provider's cache |
@@ -13,6 +14,7 @@
 //! what it is given, no budget of time ends, the queue is never full, and the provider refuses nothing.
 
 pub(crate) mod check;
+pub(crate) mod first_forms;
 mod memory_store;
 pub mod prompt_cache;
 pub mod replay;
@@ -27,6 +29,7 @@ use bytes::Bytes;
 use headroom_shared::compress::Deadline;
 use headroom_shared::contract::id::{DigestKey, PrefixId};
 use headroom_shared::contract::job::Payload;
+use headroom_shared::contract::usage::Usage;
 use headroom_worker::process::process;
 
 use self::memory_store::MemoryStore;
@@ -62,8 +65,8 @@ pub(crate) struct Simulation {
     pub(crate) histories: HistoryCache,
     store: MemoryStore,
     overdue: OverdueJobs,
-    /// Jobs that are pushed and not done.
-    jobs: HashMap<PrefixId, Payload>,
+    /// Jobs that are pushed and not done, each with when it was pushed.
+    jobs: HashMap<PrefixId, (u64, Payload)>,
     /// The provider's cache of what goes out.
     cache: PromptCache,
     /// What would be there if the client's bodies went out.
@@ -89,13 +92,21 @@ impl Simulation {
 
     /// Sends a request with this body, and has it answered.
     pub(crate) fn turn(&mut self, body: &Bytes) -> Turn {
-        let mut turn = Turn::as_received(body);
-        let record = self.send(body, &mut turn);
         self.cache.now_ms = self.now_ms;
         self.direct_cache.now_ms = self.now_ms;
         let path = self.dialect.path();
-        turn.usage = self.cache.serve(path, &turn.sent.to_vec());
+        let mut cache = std::mem::take(&mut self.cache);
+        let mut turn = self.turn_with(body, |turn| cache.serve(path, &turn.sent.to_vec()));
+        self.cache = cache;
         turn.direct_usage = self.direct_cache.serve(path, body);
+        turn
+    }
+
+    /// Sends a request with this body, and has it answered with the usage that `serve` gives for it.
+    pub(crate) fn turn_with(&mut self, body: &Bytes, serve: impl FnOnce(&Turn) -> Usage) -> Turn {
+        let mut turn = Turn::as_received(body);
+        let record = self.send(body, &mut turn);
+        turn.usage = serve(&turn);
         if let Some(mut record) = record {
             record.note_usage(turn.usage, turn.scan.cache);
             self.store.write(&record.entries());
@@ -105,13 +116,19 @@ impl Simulation {
 
     /// Does the jobs that are pushed, as a worker does: the next turn finds their results. Gives how many they were.
     pub(crate) fn run_jobs(&mut self) -> usize {
-        let jobs = std::mem::take(&mut self.jobs);
-        for (prefix, payload) in &jobs {
+        self.run_jobs_pushed_until(self.now_ms)
+    }
+
+    /// The same for those that were pushed at this time or before.
+    pub(crate) fn run_jobs_pushed_until(&mut self, pushed_ms: u64) -> usize {
+        let is_due = |_: &PrefixId, (pushed, _): &mut (u64, Payload)| *pushed <= pushed_ms;
+        let due: Vec<_> = self.jobs.extract_if(is_due).collect();
+        for (prefix, (_, payload)) in &due {
             if let Ok(result) = process(payload, Deadline::NEVER) {
                 self.store.keep(*prefix, result);
             }
         }
-        jobs.len()
+        due.len()
     }
 
     /// The plan of a request, of which nothing is performed yet; `None` for a request without messages.
@@ -166,6 +183,8 @@ impl Simulation {
         turn.job = Job::of(&known, pushed.is_some(), landed > 0);
         turn.entered = settled.newly_compressed.len();
         turn.landed = landed;
+        turn.landing = settled.landing;
+        turn.skipped = settled.skipped;
         turn.forms = settled.forms;
         turn.scan = scan;
         Some(settled.record_updates)
@@ -189,7 +208,7 @@ impl Simulation {
         let payload = blocks::payload(body, scan, prefix).and_then(|it| it.to_json().ok());
         let payload = payload.and_then(|json| serde_json::from_slice(&json).ok());
         if let Some(payload) = payload {
-            self.jobs.insert(prefix, payload);
+            self.jobs.insert(prefix, (self.now_ms, payload));
         }
     }
 }

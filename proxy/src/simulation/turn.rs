@@ -9,6 +9,8 @@ use headroom_shared::contract::usage::Usage;
 use crate::metrics::Decision;
 use crate::plan::Forms;
 use crate::plan::known_prefix::KnownPrefix;
+use crate::plan::landing::Landing;
+use crate::plan::skip_reason::SkippedBlocks;
 use crate::plan::splice::Rope;
 use crate::scan::Scan;
 
@@ -29,6 +31,10 @@ pub(crate) struct Turn {
     pub(crate) entered: usize,
     /// How many of them took the place of an original that was sent before.
     pub(crate) landed: usize,
+    /// What became of the prefix that was left to a worker, if there is one.
+    pub(crate) landing: Option<Landing>,
+    /// The blocks that were sent for the first time, in the original.
+    pub(crate) skipped: SkippedBlocks,
     /// How it stands with the job of its first messages, where there is one and its result was not in use before.
     pub(crate) job: Option<Job>,
     /// From the body to what goes out: scanning it, looking up what is known of it, compressing new blocks, planning, splicing. A cold
@@ -64,6 +70,8 @@ impl Turn {
             forms: Forms::new(),
             entered: 0,
             landed: 0,
+            landing: None,
+            skipped: SkippedBlocks::new(),
             job: None,
             planning: Duration::ZERO,
             usage: Usage::default(),

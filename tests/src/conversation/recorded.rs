@@ -13,10 +13,19 @@ use super::{Conversation, Dialect};
 pub enum Step {
     /// The conversation grows by this element.
     Message(Value),
-    /// The client sends a request to this model, where one was recorded.
-    Turn(Option<String>),
+    /// The client sends a request.
+    Turn(Turn),
     /// The client keeps only the first elements.
     Reset(usize),
+}
+
+/// When a request was sent, and to whom.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    /// The model, where one was recorded.
+    pub model: Option<String>,
+    /// Milliseconds since the session began; 0 where that was not recorded.
+    pub at_ms: u64,
 }
 
 /// A recorded session.
@@ -30,6 +39,8 @@ pub struct Session {
     pub tools: Value,
     /// Its system prompt, where it was recorded.
     pub instructions: Option<String>,
+    /// About how many tokens its system prompt and tools had.
+    pub head_tokens: u64,
     /// What happens in it.
     pub steps: Vec<Step>,
 }
@@ -74,8 +85,8 @@ impl Playing {
                 }
                 Step::Message(element) => conversation.push(element),
                 Step::Reset(keep) => conversation.messages.truncate(keep),
-                Step::Turn(model) => {
-                    conversation.model = model.unwrap_or_else(|| conversation.model.clone());
+                Step::Turn(turn) => {
+                    conversation.model = turn.model.unwrap_or_else(|| conversation.model.clone());
                     return true;
                 }
             }
@@ -169,6 +180,7 @@ fn read(path: &Path) -> Session {
             serde_json::json!([])
         },
         instructions: meta["instructions"].as_str().map(str::to_owned),
+        head_tokens: meta["prefix_tokens_est"].as_u64().unwrap_or(0),
         steps: lines.filter_map(step).collect(),
     }
 }
@@ -176,7 +188,10 @@ fn read(path: &Path) -> Session {
 fn step(mut line: Value) -> Option<Step> {
     match line["k"].as_str()? {
         "msg" => Some(Step::Message(line["m"].take())),
-        "turn" => Some(Step::Turn(line["model"].as_str().map(str::to_owned))),
+        "turn" => Some(Step::Turn(Turn {
+            model: line["model"].as_str().map(str::to_owned),
+            at_ms: (line["t"].as_f64().unwrap_or(0.0) * 1000.0) as u64,
+        })),
         "reset" => Some(Step::Reset(usize::try_from(line["keep"].as_u64()?).ok()?)),
         _ => None,
     }

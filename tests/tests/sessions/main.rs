@@ -12,6 +12,7 @@ mod lost_data;
 mod markers_and_compaction;
 mod refused;
 mod replay;
+mod replay_command;
 mod replicas;
 mod restart;
 mod separated_records;

@@ -271,8 +271,8 @@ async fn replay(session: Session, variant: Variant, stage: Arc<Stage>) -> Outcom
             Step::Turn(_) if before > 0 => before -= 1,
             Step::Turn(recorded) => {
                 let model = match session.dialect {
-                    Dialect::Messages => variant.model.map(str::to_owned).or(recorded),
-                    Dialect::Chat | Dialect::Responses => recorded,
+                    Dialect::Messages => variant.model.map(str::to_owned).or(recorded.model),
+                    Dialect::Chat | Dialect::Responses => recorded.model,
                 };
                 if let Some(model) = model {
                     client.conversation.model = model;

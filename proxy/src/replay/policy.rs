@@ -1,0 +1,150 @@
+//! The policies that are compared: ways to decide which forms go out in a request.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headroom_shared::contract::usage::Usage;
+
+use super::conversation::Body;
+use crate::dialect::Endpoint;
+use crate::plan::landing::{self, Landing, Obstacle, Occasion};
+use crate::plan::known_prefix::KnownPrefix;
+use crate::plan::{Forms, Planner};
+use crate::scan::Scan;
+use crate::simulation::Simulation;
+use crate::simulation::first_forms::FirstForms;
+use crate::simulation::prompt_cache::PromptCache;
+use crate::simulation::turn::Turn;
+
+/// A way to decide which forms go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Policy {
+    /// The client's own bodies.
+    Direct,
+    /// Each block in its form as soon as the model has read it once: what is cached changes with every turn.
+    CompressAlways,
+    /// As the proxy, but a worker's result lands as soon as it is there, whatever the provider has cached.
+    LandWhenReady,
+    /// As the proxy, but what was sent once stays as it is.
+    NeverLand,
+    /// The proxy.
+    Headroom,
+    /// Each block in its form from its first send on, as if compressing took no time: no lossless proxy could do better.
+    Bound,
+}
+
+impl Policy {
+    /// Its name in reports.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::CompressAlways => "compress-always",
+            Self::LandWhenReady => "late-landing-as-ready",
+            Self::NeverLand => "freeze-after-first-send",
+            Self::Headroom => "headroom",
+            Self::Bound => "bound",
+        }
+    }
+
+    /// How it lands what workers make, where it has workers.
+    const fn landing(self) -> Option<landing::Rule> {
+        match self {
+            Self::Headroom => Some(landing::decide),
+            Self::LandWhenReady => Some(when_ready),
+            Self::NeverLand => Some(never),
+            Self::Direct | Self::CompressAlways | Self::Bound => None,
+        }
+    }
+}
+
+fn when_ready(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> Option<Landing> {
+    let landing = landing::decide(scan, known, now_ms)?;
+    Some(match landing {
+        Landing::Waits(Obstacle::Warm) => Landing::Lands(Occasion::Expired),
+        other => other,
+    })
+}
+
+fn never(_: &Scan, known: &KnownPrefix, _: u64) -> Option<Landing> {
+    let deferred = known.deferred.as_ref();
+    deferred.map(|_| Landing::Waits(Obstacle::Warm))
+}
+
+/// A proxy that decides by one policy with workers.
+#[derive(Debug)]
+pub(super) struct Proxy {
+    simulation: Simulation,
+    worker_ms: u64,
+}
+
+impl Proxy {
+    /// One that has seen nothing; `None` for a policy without workers. A job is done `worker_ms` after it was pushed.
+    pub(super) fn new(
+        policy: Policy,
+        endpoint: Endpoint,
+        (min_tokens, worker_ms): (u64, u64),
+    ) -> Option<Self> {
+        let planner = Planner {
+            min_tokens,
+            landing: policy.landing()?,
+        };
+        Some(Self {
+            simulation: Simulation::new(endpoint.dialect, planner, PromptCache::default()),
+            worker_ms,
+        })
+    }
+
+    /// Sends a request at this time.
+    pub(super) fn turn(
+        &mut self,
+        body: &Body,
+        now_ms: u64,
+        serve: impl FnOnce(&Turn) -> Usage,
+    ) -> Turn {
+        self.simulation.now_ms = now_ms;
+        if let Some(until) = now_ms.checked_sub(self.worker_ms) {
+            self.simulation.run_jobs_pushed_until(until);
+        }
+        self.simulation.turn_with(&body.bytes, serve)
+    }
+}
+
+/// What goes out where compressing takes no time.
+#[derive(Debug)]
+pub(super) struct Unlimited {
+    forms: FirstForms,
+    has_begun: bool,
+}
+
+impl Unlimited {
+    pub(super) fn new() -> Self {
+        Self {
+            forms: FirstForms::new(),
+            has_begun: false,
+        }
+    }
+
+    /// The forms that the policies without workers send.
+    pub(super) fn forms(&mut self, body: &Body, scan: &Arc<Scan>) -> (Forms, Forms) {
+        if !self.has_begun {
+            self.has_begun = true;
+            if let Some(thinking) = scan.last_thinking().filter(|_| scan.facts.binds_thinking) {
+                // It was bound to these originals before anything was compressed.
+                self.forms.keep_originals(scan, thinking);
+            }
+        }
+        let new_from = scan.last_from_model().map_or(0, |last| last + 1);
+        let bound: Forms = self
+            .forms
+            .of(&body.bytes, scan)
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, form)| Some((index, form?)))
+            .collect();
+        let is_old = |(index, _): &&(usize, Bytes)| {
+            (scan.blocks[*index].place.message as usize) < new_from
+        };
+        let always = bound.iter().filter(is_old).cloned().collect();
+        (bound, always)
+    }
+}

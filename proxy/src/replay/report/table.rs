@@ -1,0 +1,229 @@
+//! A replay as a person at a terminal reads it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use comfy_table::{CellAlignment, LineStyle, Table, presets};
+
+use super::Report;
+use indicatif::HumanCount;
+use crate::replay::policy::Policy;
+use crate::replay::session::Outcome;
+use crate::replay::sources::{Source, Tokens};
+
+/// How many rows of a table are shown; the rest is one row.
+const ROWS: usize = 8;
+
+/// What a replay came to, in words and tables.
+pub(crate) fn table(report: &Report) -> String {
+    let mut text = summary(report);
+    let parts = [
+        policies(report),
+        sources(report, "by tool", |source| source.tool.clone()),
+        sources(report, "by kind of form", |source| source.kind.to_owned()),
+        sources(report, "by when it came into use", |source| source.used.name().to_owned()),
+        tools(report),
+        rest(report),
+        unread(report),
+    ];
+    for part in parts.into_iter().flatten() {
+        text.push('\n');
+        text.push_str(&part);
+    }
+    text
+}
+
+/// The answer in a few lines.
+fn summary(report: &Report) -> String {
+    let (direct, headroom) = (report.usd(Policy::Direct), report.usd(Policy::Headroom));
+    let sessions = match report.sessions.len() {
+        1 => "This session".to_owned(),
+        count => format!("These {} sessions", HumanCount(count as u64)),
+    };
+    let mut text = format!(
+        "{sessions} ({} requests) cost about {} of input; through headroom {} ({:.1} % less).\n",
+        HumanCount(report.requests() as u64),
+        dollars(direct),
+        dollars(headroom),
+        100.0 * (1.0 - report.ratio(Policy::Headroom)),
+    );
+    let dearer: Vec<&Outcome> = report.dearer().collect();
+    if dearer.is_empty() {
+        text.push_str("None cost more through headroom.\n");
+    } else {
+        let names = dearer.iter().map(|session| {
+            format!("{} ({:.2} %)", session.id, 100.0 * session.ratio(Policy::Headroom))
+        });
+        let names: Vec<String> = names.collect();
+        let _ = writeln!(text, "Dearer through headroom: {}.", names.join(", "));
+    }
+    let bound = report.usd(Policy::Bound);
+    let possible = direct - bound;
+    if possible > 0.0 {
+        let _ = writeln!(
+            text,
+            "With every form in use from the first moment on it would be {}: headroom reaches {:.0} % of what that saves.",
+            dollars(bound),
+            100.0 * (direct - headroom) / possible
+        );
+    }
+    if let Some((best, worst)) = report.best_and_worst().filter(|_| report.sessions.len() > 1) {
+        for (name, session) in [("Best", best), ("Worst", worst)] {
+            let _ = writeln!(
+                text,
+                "{name}: {} at {:.1} % of {}.",
+                session.id,
+                100.0 * session.ratio(Policy::Headroom),
+                dollars(session.usd(Policy::Direct)),
+            );
+        }
+    }
+    let guessed: Vec<&str> = report
+        .sessions
+        .iter()
+        .filter(|session| session.is_guess)
+        .map(|session| session.model.as_str())
+        .collect();
+    if !guessed.is_empty() {
+        let models: std::collections::BTreeSet<&str> = guessed.into_iter().collect();
+        let models: Vec<&str> = models.into_iter().collect();
+        let _ = writeln!(
+            text,
+            "Not in the table of prices, so by those of another model: {} (--prices FILE adds them).",
+            models.join(", ")
+        );
+    }
+    text
+}
+
+/// The policies beside each other.
+fn policies(report: &Report) -> Option<String> {
+    if report.policies.len() <= 3 {
+        return None;
+    }
+    let mut rows: Vec<Policy> = report.policies.clone();
+    rows.sort_by(|a, b| report.usd(*a).total_cmp(&report.usd(*b)));
+    let rows = rows.into_iter().map(|policy| {
+        vec![
+            policy.name().to_owned(),
+            dollars(report.usd(policy)),
+            percent(report.ratio(policy)),
+            percent(report.worst_ratio(policy)),
+        ]
+    });
+    Some(rows_of(["policy", "cost", "of direct", "dearest session"], rows))
+}
+
+/// The savings in parts.
+fn sources(report: &Report, by: &str, name: impl Fn(&Source) -> String) -> Option<String> {
+    let mut sums: BTreeMap<String, f64> = BTreeMap::new();
+    for (source, usd) in &report.sources.usd {
+        *sums.entry(name(source)).or_default() += usd;
+    }
+    let total: f64 = sums.values().sum();
+    let mut rows: Vec<(String, f64)> = sums.into_iter().collect();
+    rows.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    let rest: f64 = rows.iter().skip(ROWS).map(|(_, usd)| usd).sum();
+    rows.truncate(ROWS);
+    if rest > 0.0 {
+        rows.push(("others".to_owned(), rest));
+    }
+    let rows = rows.into_iter().map(|(name, usd)| vec![name, dollars(usd), percent(usd / total)]);
+    (total > 0.0).then(|| rows_of([by, "saved", "of that"], rows))
+}
+
+/// What tools put out, and how much of that was removed.
+fn tools(report: &Report) -> Option<String> {
+    let mut tools: Vec<(&String, &Tokens)> = report.sources.tokens.iter().collect();
+    tools.sort_by_key(|(_, tokens)| std::cmp::Reverse(tokens.original));
+    let total = tools.iter().fold(Tokens::default(), |sum, (_, tokens)| Tokens {
+        original: sum.original + tokens.original,
+        saved: sum.saved + tokens.saved,
+    });
+    let named = tools.into_iter().take(ROWS).map(|(tool, tokens)| (tool.as_str(), *tokens));
+    let rows = named.chain([("all", total)]).map(|(tool, tokens)| {
+        vec![
+            tool.to_owned(),
+            HumanCount(tokens.original).to_string(),
+            percent(tokens.saved as f64 / tokens.original.max(1) as f64),
+        ]
+    });
+    (total.original > 0).then(|| rows_of(["results of", "tokens", "removed"], rows))
+}
+
+/// What stood in the way of more.
+fn rest(report: &Report) -> Option<String> {
+    let originals = report.sources.skipped.iter().map(|(reason, count)| {
+        vec![skip_in_words(reason).to_owned(), HumanCount(*count).to_string()]
+    });
+    let landings = report.sources.landings.iter().map(|(reason, count)| {
+        vec![landing_in_words(reason).to_owned(), HumanCount(*count).to_string()]
+    });
+    let rows: Vec<Vec<String>> = originals.chain(landings).collect();
+    (!rows.is_empty()).then(|| rows_of(["what stands in the way of the rest", "times"], rows))
+}
+
+fn skip_in_words(reason: &str) -> &str {
+    match reason {
+        "no_gain" => "results that no form makes shorter",
+        "floor" => "results that a form makes too little shorter",
+        "unsure" => "results that the provider may have cached before headroom saw them",
+        "references_off" => "results that could only refer to what the provider may drop",
+        other => other,
+    }
+}
+
+fn landing_in_words(reason: &str) -> &str {
+    match reason {
+        "warm" => "requests before which a worker's result waited: the provider's cache was alive",
+        "no_result" => "requests before which a worker was not done yet",
+        "bound" => "requests whose thinking is bound to what a result would change",
+        "landed_expired" | "landed_uncached" => "requests in which a worker's result came into use",
+        other => other,
+    }
+}
+
+/// What could not be read.
+fn unread(report: &Report) -> Option<String> {
+    let lines: Vec<String> = report
+        .skipped
+        .reasons()
+        .map(|(what, count)| format!("{}: {what}\n", HumanCount(count)))
+        .collect();
+    (!lines.is_empty()).then(|| format!("Not read:\n{}", lines.concat()))
+}
+
+/// A table whose columns but the first are numbers.
+fn rows_of<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.style_mut().row_separator = LineStyle::none();
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in 1..N {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt() + "\n"
+}
+
+fn percent(part: f64) -> String {
+    format!("{:.1} %", 100.0 * part)
+}
+
+/// Money with as many decimal places as it takes.
+fn dollars(usd: f64) -> String {
+    if usd.abs() >= 100.0 {
+        format!("${usd:.0}")
+    } else if usd.abs() >= 1.0 {
+        format!("${usd:.2}")
+    } else {
+        format!("${usd:.4}")
+    }
+}

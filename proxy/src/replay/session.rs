@@ -1,0 +1,257 @@
+//! Plays one session under several policies, each before a provider's cache of its own.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use headroom_shared::contract::usage::Usage;
+
+use super::conversation::{Body, Conversation};
+use super::options::Options;
+use super::policy::{Policy, Proxy, Unlimited};
+use super::sources::Sources;
+use super::transcripts::{Event, Request, Session};
+use crate::dialect::{Endpoint, Provider};
+use crate::plan::Forms;
+use crate::scan::Scan;
+use crate::simulation::prompt_cache::{CacheRequest, Format, Head, PromptCache};
+
+/// What the transcript states of a session's input may be this many times what was estimated, or this part of it.
+const LARGEST_CORRECTION: f64 = 3.0;
+
+/// What a session cost.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) id: String,
+    pub(super) client: &'static str,
+    /// The model of its last request.
+    pub(super) model: String,
+    /// Whether the rates are those of another model.
+    pub(super) is_guess: bool,
+    /// What its input has cost up to each request, in dollars, by policy.
+    pub(super) bills: Vec<(Policy, Vec<f64>)>,
+    /// Where the savings come from.
+    pub(super) sources: Sources,
+}
+
+impl Outcome {
+    /// How many requests were played.
+    pub(super) fn requests(&self) -> usize {
+        self.bills.first().map_or(0, |(_, bill)| bill.len())
+    }
+
+    /// What the input of all requests cost under a policy, in dollars; nothing where that was not played.
+    pub(super) fn usd(&self, policy: Policy) -> f64 {
+        self.bill(policy).last().copied().unwrap_or(0.0)
+    }
+
+    /// What the input has cost up to each request under a policy, in dollars; empty where that was not played.
+    pub(super) fn bill(&self, policy: Policy) -> &[f64] {
+        let bill = self.bills.iter().find(|(played, _)| *played == policy);
+        bill.map_or(&[], |(_, bill)| bill)
+    }
+
+    /// What the input costs under a policy as a part of what it costs directly; 1 where that is nothing.
+    pub(super) fn ratio(&self, policy: Policy) -> f64 {
+        let direct = self.usd(Policy::Direct);
+        if direct > 0.0 { self.usd(policy) / direct } else { 1.0 }
+    }
+}
+
+/// Plays a session; `None` where it has no request to play.
+///
+/// # Errors
+/// When no request format belongs to its path.
+pub(super) fn play(session: &Session, options: &Options) -> anyhow::Result<Option<Outcome>> {
+    let path = session.path;
+    let endpoint = Endpoint::of(path).with_context(|| format!("{path} is no endpoint"))?;
+    let format = Format::of_path(path).with_context(|| format!("{path} is not billed"))?;
+    let is_marked = endpoint.dialect.provider() == Provider::Anthropic;
+    let life = is_marked.then(|| options.life(session));
+    let mut play = Play {
+        options,
+        endpoint,
+        format,
+        head: Head::assumed(0, session.head_tokens, 2, life),
+        conversation: Conversation::new(path, life),
+        lanes: lanes(endpoint, options),
+        unlimited: Unlimited::new(),
+        sources: Sources::default(),
+        now_ms: 0,
+        has_begun: false,
+        stated: 0,
+        estimated: 0,
+    };
+    let mut last = None;
+    for event in &session.events {
+        match event {
+            Event::Message(message) => play.conversation.push(message),
+            Event::Truncate(messages) => play.conversation.truncate(*messages),
+            Event::Request(request) => {
+                if play.request(request) {
+                    last = Some(request);
+                }
+            }
+        }
+    }
+    Ok(last.map(|last| play.outcome(session, last)))
+}
+
+/// A session that is being played.
+struct Play<'a> {
+    options: &'a Options,
+    endpoint: Endpoint,
+    format: Format,
+    head: Head,
+    conversation: Conversation,
+    lanes: Vec<Lane>,
+    unlimited: Unlimited,
+    sources: Sources,
+    now_ms: u64,
+    /// Whether a request was played.
+    has_begun: bool,
+    /// Tokens of input that the transcript states.
+    stated: u64,
+    /// Tokens of input that were estimated of the same requests.
+    estimated: u64,
+}
+
+/// One policy, and what it cost.
+struct Lane {
+    policy: Policy,
+    /// For a policy with workers.
+    proxy: Option<Proxy>,
+    cache: PromptCache,
+    /// What the input has cost up to each request, in dollars.
+    bill: Vec<f64>,
+}
+
+/// A lane for each policy. What is known of messages is shared by their caches.
+fn lanes(endpoint: Endpoint, options: &Options) -> Vec<Lane> {
+    let cache = PromptCache::default();
+    let lane = |policy| Lane {
+        policy,
+        proxy: Proxy::new(policy, endpoint, (options.min_tokens, options.worker_ms)),
+        cache: cache.clone(),
+        bill: Vec::new(),
+    };
+    options.policies().into_iter().map(lane).collect()
+}
+
+impl Play<'_> {
+    /// Plays a request under every policy; false where it has no messages or stands before where the session is resumed.
+    fn request(&mut self, request: &Request) -> bool {
+        if self.conversation.len() == 0 {
+            return false;
+        }
+        self.now_ms = self.now_ms.max(request.at_ms);
+        let model = self.options.model_of(request, self.endpoint);
+        let body = self.conversation.body(model, request.thinking);
+        self.has_begun |= self.options.is_reached(model, &body);
+        if !self.has_begun {
+            return false;
+        }
+        let rates = self.options.prices.of(model).rates;
+        let template = CacheRequest {
+            format: self.format,
+            model,
+            head: &self.head,
+            messages: &[],
+        };
+        let (mut scan, mut unlimited) = (Arc::<Scan>::default(), None);
+        for lane in &mut self.lanes {
+            let Lane { policy, proxy, cache, bill } = lane;
+            cache.now_ms = self.now_ms;
+            let usage = match proxy {
+                Some(proxy) => {
+                    let turn = proxy.turn(&body, self.now_ms, |turn| {
+                        serve(cache, &template, (&body, &turn.scan, &turn.forms))
+                    });
+                    if *policy == Policy::Headroom {
+                        self.sources.count(&body, &turn, &rates);
+                        scan = Arc::clone(&turn.scan);
+                    }
+                    turn.usage
+                }
+                None if *policy == Policy::Direct => {
+                    let usage = serve(cache, &template, (&body, &scan, &Forms::new()));
+                    if let Some(stated) = request.usage {
+                        self.stated += stated.input;
+                        self.estimated += usage.input;
+                    }
+                    usage
+                }
+                None => {
+                    let of = unlimited.get_or_insert_with(|| self.unlimited.forms(&body, &scan));
+                    let forms = if *policy == Policy::Bound { &of.0 } else { &of.1 };
+                    serve(cache, &template, (&body, &scan, forms))
+                }
+            };
+            let before = bill.last().copied().unwrap_or(0.0);
+            bill.push(before + rates.cost(usage));
+        }
+        true
+    }
+
+    /// What the session came to, given its last request.
+    fn outcome(self, session: &Session, last: &Request) -> Outcome {
+        let model = self.options.model_of(last, self.endpoint).to_owned();
+        let correction = if self.estimated > 0 && self.options.model_is_recorded() {
+            let correction = self.stated as f64 / self.estimated as f64;
+            correction.clamp(1.0 / LARGEST_CORRECTION, LARGEST_CORRECTION)
+        } else {
+            1.0
+        };
+        let corrected = |lane: Lane| {
+            let bill = lane.bill.iter().map(|usd| usd * correction).collect();
+            (lane.policy, bill)
+        };
+        let mut outcome = Outcome {
+            id: session.id.clone(),
+            client: session.client,
+            is_guess: self.options.prices.of(&model).is_guess,
+            model,
+            bills: self.lanes.into_iter().map(corrected).collect(),
+            sources: self.sources,
+        };
+        let saved = outcome.usd(Policy::Direct) - outcome.usd(Policy::Headroom);
+        outcome.sources.scale_to(saved.max(0.0));
+        outcome
+    }
+}
+
+/// Has a request answered in which these forms stand, and gives its usage.
+fn serve(
+    cache: &mut PromptCache,
+    template: &CacheRequest<'_>,
+    (body, scan, forms): (&Body, &Scan, &Forms),
+) -> Usage {
+    let messages = sent_messages(body, scan, forms);
+    let messages: Vec<&[u8]> = messages.iter().map(|message| &message[..]).collect();
+    cache.serve_request(&CacheRequest {
+        messages: &messages,
+        ..*template
+    })
+}
+
+/// The messages of a body with these forms in place of their blocks.
+fn sent_messages<'a>(body: &'a Body, scan: &Scan, forms: &Forms) -> Vec<Cow<'a, [u8]>> {
+    let mut forms = forms.iter().peekable();
+    let mut with_forms = |message: &std::ops::Range<usize>| {
+        let (mut at, mut sent) = (message.start, Vec::new());
+        while let Some((index, form)) =
+            forms.next_if(|(index, _)| scan.blocks[*index].span.end <= message.end)
+        {
+            let span = &scan.blocks[*index].span;
+            sent.extend_from_slice(&body.bytes[at..span.start]);
+            sent.extend_from_slice(form);
+            at = span.end;
+        }
+        if sent.is_empty() {
+            return Cow::Borrowed(&body.bytes[message.clone()]);
+        }
+        sent.extend_from_slice(&body.bytes[at..message.end]);
+        Cow::Owned(sent)
+    };
+    body.messages.iter().map(&mut with_forms).collect()
+}
