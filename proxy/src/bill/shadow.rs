@@ -15,7 +15,7 @@ const INEXACT: f64 = 0.02;
 /// A block that went out in a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Replaced {
-    /// Bytes of the request, as it was sent, that the provider reads before it.
+    /// Bytes of text in the request, as it was sent, that the provider reads before it.
     pub(crate) at: usize,
     /// Bytes of its text as the client sent it.
     pub(crate) original: usize,
@@ -32,7 +32,7 @@ pub(crate) struct SentText {
     pub(crate) bytes: usize,
     /// The blocks in it that went out in forms, in order.
     pub(crate) replaced: Vec<Replaced>,
-    /// Bytes of it, at its beginning, that were sent before; `None` where that is not known.
+    /// Bytes of text, at its beginning, that were sent before; `None` where that is not known.
     pub(crate) known: Option<usize>,
     /// Whether a landing changed some of these while the provider may have had them in its cache: the direct request would have read them.
     /// Where not, the cache of the direct request holds what that of this one does.
