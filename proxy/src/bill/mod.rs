@@ -4,12 +4,14 @@ pub(crate) mod costs;
 mod report;
 pub(crate) mod shadow;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use headroom_shared::contract::bill::Bill;
 use headroom_shared::contract::model::Model;
 use headroom_shared::contract::usage::Usage;
+use memchr::memmem;
 
 use self::costs::{Cost, Costs};
 use self::shadow::{Replaced, SentText};
@@ -43,11 +45,11 @@ impl Billing {
         }
     }
 
-    /// The bill of a request that goes out at `now_ms` with these forms in a body of so many bytes of text.
+    /// The bill of a request that goes out at `now_ms` with these forms in this body.
     pub(crate) fn open(
         self: &Arc<Self>,
         (scan, known): (&Scan, &KnownPrefix),
-        (forms, bytes): (&[(usize, Bytes)], usize),
+        (forms, body): (&[(usize, Bytes)], &[u8]),
         now_ms: u64,
     ) -> OpenBill {
         let mut bills = known.chain.iter().map(|(_, record)| record.bill);
@@ -55,7 +57,7 @@ impl Billing {
             billing: Arc::clone(self),
             model: scan.model.clone(),
             facts: scan.facts,
-            sent: sent_text((scan, known), (forms, bytes), now_ms),
+            sent: sent_text((scan, known), (forms, body), now_ms),
             before: bills.find_map(|bill| bill),
         }
     }
@@ -79,48 +81,53 @@ impl OpenBill {
     }
 }
 
-/// Where in a request that goes out the forms are.
+/// Where in a request that goes out the forms are. Lengths are [`text_length`]s.
 fn sent_text(
     (scan, known): (&Scan, &KnownPrefix),
-    (forms, bytes): (&[(usize, Bytes)], usize),
+    (forms, body): (&[(usize, Bytes)], &[u8]),
     now_ms: u64,
 ) -> SentText {
-    let messages = scan.resume_points.messages();
-    // A provider reads what stands beside the messages, tools and instructions, before them, wherever it is in the body.
-    let before = |at: usize| match &messages {
-        Some(messages) => {
-            let beside = bytes.saturating_sub(messages.len());
-            beside + at.saturating_sub(messages.start)
-        }
-        None => at,
-    };
+    if forms.is_empty() {
+        return SentText::default();
+    }
+    let text = |span: Range<usize>| text_length(&body[span]);
+    let messages = scan.resume_points.messages().unwrap_or(0..body.len());
     let sent_before = known.frozen.max(known.unrecorded.messages);
-    let known_end = scan.resume_points.message_end(sent_before);
-    let (mut removed, mut added, mut has_landed) = (0, 0, false);
-    let mut known_sent = known_end.map(before);
-    let mut replaced = Vec::with_capacity(forms.len());
-    for (index, text) in forms {
+    let mut known_end = scan.resume_points.message_end(sent_before);
+    // A provider reads what stands beside the messages, tools and instructions, before them, wherever it is in the body.
+    let mut at = text(0..messages.start) + text(messages.end..body.len());
+    let mut from = messages.start;
+    let mut sent = SentText::default();
+    let mut has_landed = false;
+    for (index, form) in forms {
         let block = &scan.blocks[*index];
-        let (original, form) = (block.span.len(), text.len());
+        if let Some(end) = known_end.take_if(|end| *end <= block.span.start) {
+            sent.known = Some(at + text(from..end));
+        }
+        at += text(from..block.span.start);
         let is_new = block.place.message as usize >= sent_before;
         has_landed |= !is_new && !known.forms.contains_key(&block.place);
-        replaced.push(Replaced {
-            at: before(block.span.start) + added - removed,
-            original,
+        let form = text_length(form);
+        sent.replaced.push(Replaced {
+            at,
+            original: text(block.span.clone()),
             form,
             is_new,
         });
-        (removed, added) = (removed + original, added + form);
-        if !is_new {
-            known_sent = known_end.map(|end| before(end) + added - removed);
-        }
+        (at, from) = (at + form, block.span.end);
     }
-    SentText {
-        bytes: bytes + added - removed,
-        replaced,
-        known: known_sent,
-        landed_warm: has_landed && direct_is_warm(known, now_ms),
+    if let Some(end) = known_end {
+        sent.known = Some(at + text(from..end));
     }
+    sent.bytes = at + text(from..messages.end);
+    sent.landed_warm = has_landed && direct_is_warm(known, now_ms);
+    sent
+}
+
+/// How long JSON is, about, where no character is written as `\u2192` is: that is mostly three bytes of text, and some clients do it.
+fn text_length(json: &[u8]) -> usize {
+    let characters = memmem::find_iter(json, b"\\u").count();
+    json.len().saturating_sub(3 * characters)
 }
 
 /// Whether the provider may hold the known prefix in its cache as it was sent before.
@@ -146,7 +153,7 @@ mod tests {
     const NOW: u64 = 1_000_000;
 
     /// Three messages, of which the first and the last are blocks, before a system prompt of a hundred bytes.
-    fn scanned() -> (Scan, usize) {
+    fn scanned() -> (Scan, String) {
         let long = "x".repeat(4000);
         let body = format!(
             r#"{{"model":"claude-opus-4-6","messages":[{{"role":"user","content":"{long}"}},{{"role":"assistant","content":"ok"}},{{"role":"user","content":"{long}y"}}],"system":"{}"}}"#,
@@ -155,7 +162,7 @@ mod tests {
         let key = DigestKey::from_bytes([7; 32]);
         let scan = scan::scan(body.as_bytes(), DIALECTS[0], &key).unwrap();
         assert_eq!(scan.blocks.len(), 2);
-        (scan, body.len())
+        (scan, body)
     }
 
     /// The first two messages, which were sent in the original; the provider's cache of them lives until then.
@@ -197,18 +204,18 @@ mod tests {
 
     #[test]
     fn what_stands_beside_the_messages_is_read_before_them() {
-        let (scan, bytes) = scanned();
+        let (scan, body) = scanned();
         let mut known = known(0, 0);
         let first = (scan.blocks[0].place, FormId::from_bytes([9; 16]));
         known.forms = [first].into();
-        let sent = sent_text((&scan, &known), (&forms(), bytes), NOW);
-        assert_eq!(sent.bytes, bytes - 3000 + 999);
+        let sent = sent_text((&scan, &known), (&forms(), body.as_bytes()), NOW);
+        assert_eq!(sent.bytes, body.len() - 3000 + 999);
         assert!(!sent.landed_warm);
         let [old, new] = &sent.replaced[..] else {
             panic!("{sent:?}");
         };
         let start = r#"{"model":"claude-opus-4-6","messages":["#.len();
-        let system = bytes - scan.resume_points.messages().unwrap().end;
+        let system = body.len() - scan.resume_points.messages().unwrap().end;
         let before = r#"[{"role":"user","content":""#.len();
         assert_eq!(old.at, start - 1 + system + before);
         assert_eq!((old.original, old.form, old.is_new), (4000, 1000, false));
@@ -219,13 +226,23 @@ mod tests {
 
     #[test]
     fn a_landing_in_a_warm_cache_ends_the_direct_reading_behind_the_known_messages() {
-        let (scan, bytes) = scanned();
-        let sent = |known: &KnownPrefix| sent_text((&scan, known), (&forms(), bytes), NOW);
+        let (scan, body) = scanned();
+        let sent =
+            |known: &KnownPrefix| sent_text((&scan, known), (&forms(), body.as_bytes()), NOW);
         let warm = sent(&known(NOW, 500));
         let rest = r#""},{"role":"assistant","content":"ok"}"#;
         assert!(warm.landed_warm);
         assert_eq!(warm.known, Some(warm.replaced[0].at + 1000 + rest.len()));
         assert!(!sent(&known(NOW - 1, 500)).landed_warm);
         assert!(!sent(&known(NOW, 0)).landed_warm);
+    }
+
+    #[test]
+    fn it_is_the_same_text_whether_its_characters_are_escaped() {
+        for (json, length) in [("", 0), (r"a\nb", 4), (r"\u2192x", 4), ("→x", 4)] {
+            assert_eq!(text_length(json.as_bytes()), length, "{json}");
+        }
+        // No character, and never below nothing.
+        assert_eq!(text_length(br"\u"), 0);
     }
 }

@@ -12,10 +12,13 @@ const STEPS: f64 = 256.0;
 /// By this part of the input the place of a token may be off.
 const INEXACT: f64 = 0.02;
 
+/// The shortest prefix that is cached has at most so many tokens, on any model (`docs/providers.md`).
+const LONGEST_MINIMUM: f64 = 4096.0;
+
 /// A block that went out in a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Replaced {
-    /// Bytes of the request, as it was sent, that the provider reads before it.
+    /// Bytes of text in the request, as it was sent, that the provider reads before it.
     pub(crate) at: usize,
     /// Bytes of its text as the client sent it.
     pub(crate) original: usize,
@@ -32,7 +35,7 @@ pub(crate) struct SentText {
     pub(crate) bytes: usize,
     /// The blocks in it that went out in forms, in order.
     pub(crate) replaced: Vec<Replaced>,
-    /// Bytes of it, at its beginning, that were sent before; `None` where that is not known.
+    /// Bytes of text, at its beginning, that were sent before; `None` where that is not known.
     pub(crate) known: Option<usize>,
     /// Whether a landing changed some of these while the provider may have had them in its cache: the direct request would have read them.
     /// Where not, the cache of the direct request holds what that of this one does.
@@ -55,8 +58,13 @@ pub(crate) fn usage(usage: Usage, sent: &SentText, model: Model) -> Usage {
     }
     let tokens = Tokens::new(usage, sent.bytes, model);
     let known = sent.known.map(|known| tokens.before(known));
-    let mut input = tokens.reading(known.filter(|_| sent.landed_warm).unwrap_or(0.0));
-    let all_known_read = sent.landed_warm || known.is_some_and(|known| tokens.were_read(known));
+    // With its forms what was sent before may be too short to be cached, and in the originals long enough.
+    let is_short = usage.read == 0
+        && known.is_some_and(|known| known < LONGEST_MINIMUM)
+        && sent.replaced.iter().any(|block| !block.is_new);
+    let reads_known = sent.landed_warm || is_short;
+    let mut input = tokens.reading(known.filter(|_| reads_known).unwrap_or(0.0));
+    let all_known_read = reads_known || known.is_some_and(|known| tokens.were_read(known));
     for block in &sent.replaced {
         let saved = tokens.of(block.original) - tokens.of(block.form);
         let is_read =
@@ -240,8 +248,21 @@ mod tests {
         // Far more of it was not read.
         let lost = counted(128, 0, 1000);
         assert_eq!(shadow(lost, &known), [128, 0, 1822, 1950]);
-        let cold = counted(0, 0, 1000);
-        assert_eq!(shadow(cold, &known), [0, 0, 1950, 1950]);
+    }
+
+    #[test]
+    fn forms_that_are_too_short_to_be_cached_may_be_of_originals_that_are_not() {
+        let known = SentText {
+            known: Some(2250),
+            ..sent(vec![block(1500, 3000, 150)])
+        };
+        assert_eq!(shadow(counted(0, 0, 1000), &known), [1700, 0, 250, 1950]);
+        let long = SentText {
+            bytes: 30_000,
+            known: Some(22_500),
+            ..known
+        };
+        assert_eq!(shadow(counted(0, 0, 10_000), &long), [0, 0, 10_950, 10_950]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::http::cold_start;
 use crate::http::context::RequestContext;
 use crate::http::outgoing::Outgoing;
 use crate::http::report::{report_landing, report_skipped};
-use crate::http::scannable_body::ScannableBody;
+use crate::http::scannable_body::{ScannableBody, beside_other_tasks};
 use crate::http::settle_plan::{dropping_thinking, settle, with_forms};
 use crate::http::thinking_retry::ThinkingRetry;
 use crate::plan::entry_budget::entry_budget;
@@ -89,8 +89,7 @@ pub(super) async fn turn(
     } else {
         &plan.forms[..]
     };
-    let sent_as = (forms, body.bytes.len());
-    let bill = app.billing.open((&scan, &known), sent_as, request.now_ms);
+    let bill = open_bill(app, (&scan, &known), (forms, &body.bytes), request.now_ms);
     let mut outgoing = match drop_block {
         Some(drop_block) => dropping_thinking(app, &body, drop_block),
         None => with_forms(app, received, &body, (&scan, &plan.forms, wire)),
@@ -152,10 +151,9 @@ async fn record_without_new_forms(
 ) -> Option<(Arc<Scan>, Forms, OpenBill)> {
     let (scan, known, mut plan) = plan_recorded_forms(context, body).await?;
     let forms = std::mem::take(&mut plan.forms);
-    let (records, billing) = (&context.app.records, &context.app.billing);
-    let sent_as = (&forms[..], body.bytes.len());
-    let bill = billing.open((&scan, &known), sent_as, now_ms());
-    drop(SentRequest::new(records, plan, &scan, known, None));
+    let app = &context.app;
+    let bill = open_bill(app, (&scan, &known), (&forms, &body.bytes), now_ms());
+    drop(SentRequest::new(&app.records, plan, &scan, known, None));
     Some((scan, forms, bill))
 }
 
@@ -171,6 +169,21 @@ async fn plan_recorded_forms(
     let request = planner.request(&scan, &known, now_ms());
     let plan = planner.plan_recorded_forms(request)?.commit();
     Some((scan, known, plan))
+}
+
+/// The bill of a request that goes out with these forms in its body.
+fn open_bill(
+    app: &App,
+    prefix: (&Scan, &KnownPrefix),
+    (forms, body): (&[(usize, Bytes)], &Bytes),
+    now_ms: u64,
+) -> OpenBill {
+    let open = || app.billing.open(prefix, (forms, body), now_ms);
+    if forms.is_empty() {
+        open()
+    } else {
+        beside_other_tasks(body.len(), open)
+    }
 }
 
 /// What is known of a request's prefix.
