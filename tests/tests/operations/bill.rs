@@ -1,5 +1,9 @@
 //! What requests cost, and what they would have cost in the originals: as the provider's cache bills what it got, and the client's own bodies.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 use headroom_proxy::prices::{Prices, Rates};
 use headroom_proxy::simulation::prompt_cache::PromptCache;
