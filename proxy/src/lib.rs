@@ -15,6 +15,7 @@
 //! | `prices/` | what tokens cost |
 //! | `simulation/` | plays sessions without a server, with a model of the providers' caches |
 //! | `demo/` | a made-up session in a simulation |
+//! | `replay/` | sessions that clients have kept on this machine, read for a simulation |
 //!
 //! A request is handled in one task; what it need not wait for (jobs, records) runs in the [`background`]. No folder imports from one that
 //! imports from it.
@@ -41,6 +42,7 @@ mod own_hosts;
 mod plan;
 pub mod prices;
 mod records;
+mod replay;
 pub mod scan;
 mod separation;
 mod settings;
