@@ -6,9 +6,9 @@ use comfy_table::{CellAlignment, LineStyle, Table, presets};
 
 use super::session::Session;
 use super::{Client, Played};
-use indicatif::HumanCount;
 use crate::prices::Rates;
 use crate::simulation::turn::Turn;
+use indicatif::HumanCount;
 
 pub(super) const FOOTNOTE: &str = "
 cost  of the input in fresh tokens, by a model of the provider's cache: a cache write counts 1.25, a cache read 0.1

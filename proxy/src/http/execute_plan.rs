@@ -17,7 +17,7 @@ use crate::dialect::{Provider, prefix_mismatch};
 use crate::http::cold_start;
 use crate::http::context::RequestContext;
 use crate::http::outgoing::Outgoing;
-use crate::http::report::{report_landing, report_skipped};
+use crate::http::report::{report_landing, report_not_deferred, report_skipped};
 use crate::http::scannable_body::{ScannableBody, beside_other_tasks};
 use crate::http::settle_plan::{dropping_thinking, settle, with_forms};
 use crate::http::thinking_retry::ThinkingRetry;
@@ -26,7 +26,7 @@ use crate::plan::first_send::{BlocksToCompress, compress_blocks};
 use crate::plan::history::remember;
 use crate::plan::history_cache::Index;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::plan::landing::{self, Landing, Obstacle};
+use crate::plan::landing;
 use crate::plan::skip_reason::{CompressResult, SkipReason};
 use crate::plan::{FinalPlan, Forms, Plan, Request};
 use crate::records::Budget;
@@ -62,22 +62,15 @@ pub(super) async fn turn(
     if planner.defers(&scan, &known) {
         return Some(cold_start::forward(context, received, body));
     }
-    let can_never_land = planner.is_cold_start(&scan, &known) && landing::binds(&scan);
-    if can_never_land {
-        tracing::info!(
-            model = scan.model,
-            "a cold start is not deferred: thinking is bound to what a result would change, so it could never land"
-        );
-    }
     let request = planner.request(&scan, &known, now_ms());
     let plan = plan(app, request, (&body.bytes, &scan), &mut body.budget).await?;
     let (plan, wire) = settle(app, plan, &mut body, (&scan, &known)).await;
     report_skipped(app, &body.bytes, &scan, &plan.skipped);
-    let bound = Landing::Waits(Obstacle::Bound);
-    let decision = plan.landing.or_else(|| can_never_land.then_some(bound));
-    if let Some(decision) = decision {
-        report_landing(app, decision, plan.landed);
-    }
+    let reason = if planner.can_never_land(&scan, &known) {
+        report_not_deferred(app, &scan)
+    } else {
+        report_landing(app, &plan)
+    };
     requeue_if_overdue(context, &body.bytes, &scan, request);
     let may_be_refused =
         context.dialect.provider() == Provider::Anthropic && landing::is_bound(&scan);
@@ -94,7 +87,7 @@ pub(super) async fn turn(
         Some(drop_block) => dropping_thinking(app, &body, drop_block),
         None => with_forms(app, received, &body, (&scan, &plan.forms, wire)),
     };
-    outgoing.reason = decision.map(Landing::name);
+    outgoing.reason = reason;
     let may_retry = may_be_refused && !known.lost;
     let sent = SentRequest::new(&app.records, plan, &scan, known, bill);
     if may_retry {

@@ -2,20 +2,33 @@
 //! that was left to a worker.
 
 use crate::app::App;
-use crate::plan::blocks;
-use crate::plan::landing::Landing;
+use crate::plan::landing::{Landing, Obstacle};
 use crate::plan::skip_reason::SkippedBlocks;
+use crate::plan::{FinalPlan, blocks};
 use crate::scan::Scan;
 
-/// Counts what becomes of a request's prefix that was left to a worker, and logs it: a landing at `info`, waiting at `debug`.
-pub(crate) fn report_landing(app: &App, landing: Landing, blocks: usize) {
+/// Counts what becomes of a request's prefix that was left to a worker, and logs it: a landing at `info`, waiting at `debug`. Gives its name.
+pub(crate) fn report_landing(app: &App, plan: &FinalPlan) -> Option<&'static str> {
+    let landing = plan.landing?;
     app.counts.landing(landing);
     let reason = landing.name();
     if landing.lands() {
-        tracing::info!(reason, blocks, "a compressed prefix landed");
+        tracing::info!(reason, blocks = plan.landed, "a compressed prefix landed");
     } else {
         tracing::debug!(reason, "a compressed prefix does not land in this request");
     }
+    Some(reason)
+}
+
+/// The same of a cold start that is not left to a worker, because nothing could land.
+pub(crate) fn report_not_deferred(app: &App, scan: &Scan) -> Option<&'static str> {
+    let bound = Landing::Waits(Obstacle::Bound);
+    app.counts.landing(bound);
+    tracing::info!(
+        model = scan.model,
+        "a cold start is not deferred: thinking is bound to what a result would change, so it could never land"
+    );
+    Some(bound.name())
 }
 
 /// Counts the skipped blocks of a request, and logs each at `debug`.

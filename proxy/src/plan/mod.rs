@@ -154,6 +154,11 @@ impl Planner {
         known.complete && self.is_cold_start(scan, known) && !landing::binds(scan)
     }
 
+    /// Whether a request would be left to a worker if thinking were not bound to what the result would change.
+    pub(crate) fn can_never_land(self, scan: &Scan, known: &KnownPrefix) -> bool {
+        self.is_cold_start(scan, known) && landing::binds(scan)
+    }
+
     /// Whether no part of a large request's prefix is known.
     pub(crate) fn is_cold_start(self, scan: &Scan, known: &KnownPrefix) -> bool {
         known.frozen == 0 && self.is_large(scan)

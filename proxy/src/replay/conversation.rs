@@ -76,7 +76,9 @@ impl Conversation {
     pub(super) fn body(&self, model: &str, thinks: bool) -> Body {
         let mut head = format!("{{\"model\":{}", Value::from(model));
         if thinks && self.member == "messages" {
-            head.push_str(r#","max_tokens":32000,"thinking":{"type":"enabled","budget_tokens":16000}"#);
+            head.push_str(
+                r#","max_tokens":32000,"thinking":{"type":"enabled","budget_tokens":16000}"#,
+            );
         }
         head.push_str(&format!(",\"{}\":[", self.member));
         let base = head.len();
@@ -157,6 +159,9 @@ mod tests {
         let mut conversation = Conversation::new("/v1/responses", None);
         conversation.push(r#"{"type":"message"}"#);
         let body = conversation.body("m", true);
-        assert_eq!(&body.bytes[..], br#"{"model":"m","input":[{"type":"message"}]}"#);
+        assert_eq!(
+            &body.bytes[..],
+            br#"{"model":"m","input":[{"type":"message"}]}"#
+        );
     }
 }

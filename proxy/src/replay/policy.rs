@@ -7,8 +7,8 @@ use headroom_shared::contract::usage::Usage;
 
 use super::conversation::Body;
 use crate::dialect::Endpoint;
-use crate::plan::landing::{self, Landing, Obstacle, Occasion};
 use crate::plan::known_prefix::KnownPrefix;
+use crate::plan::landing::{self, Landing, Obstacle, Occasion};
 use crate::plan::{Forms, Planner};
 use crate::scan::Scan;
 use crate::simulation::Simulation;
@@ -141,9 +141,8 @@ impl Unlimited {
             .enumerate()
             .filter_map(|(index, form)| Some((index, form?)))
             .collect();
-        let is_old = |(index, _): &&(usize, Bytes)| {
-            (scan.blocks[*index].place.message as usize) < new_from
-        };
+        let is_old =
+            |(index, _): &&(usize, Bytes)| (scan.blocks[*index].place.message as usize) < new_from;
         let always = bound.iter().filter(is_old).cloned().collect();
         (bound, always)
     }

@@ -54,7 +54,11 @@ impl Outcome {
     /// What the input costs under a policy as a part of what it costs directly; 1 where that is nothing.
     pub(super) fn ratio(&self, policy: Policy) -> f64 {
         let direct = self.usd(Policy::Direct);
-        if direct > 0.0 { self.usd(policy) / direct } else { 1.0 }
+        if direct > 0.0 {
+            self.usd(policy) / direct
+        } else {
+            1.0
+        }
     }
 }
 
@@ -160,7 +164,12 @@ impl Play<'_> {
         };
         let (mut scan, mut unlimited) = (Arc::<Scan>::default(), None);
         for lane in &mut self.lanes {
-            let Lane { policy, proxy, cache, bill } = lane;
+            let Lane {
+                policy,
+                proxy,
+                cache,
+                bill,
+            } = lane;
             cache.now_ms = self.now_ms;
             let usage = match proxy {
                 Some(proxy) => {
@@ -183,7 +192,11 @@ impl Play<'_> {
                 }
                 None => {
                     let of = unlimited.get_or_insert_with(|| self.unlimited.forms(&body, &scan));
-                    let forms = if *policy == Policy::Bound { &of.0 } else { &of.1 };
+                    let forms = if *policy == Policy::Bound {
+                        &of.0
+                    } else {
+                        &of.1
+                    };
                     serve(cache, &template, (&body, &scan, forms))
                 }
             };

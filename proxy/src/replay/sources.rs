@@ -101,21 +101,33 @@ impl Sources {
         } else {
             rates.input
         };
-        let again_rate = if turn.usage.read > 0 { rates.read } else { first_rate };
+        let again_rate = if turn.usage.read > 0 {
+            rates.read
+        } else {
+            first_rate
+        };
         let mut forms = turn.forms.iter().peekable();
         for (index, block) in turn.scan.blocks.iter().enumerate() {
-            let form = forms.next_if(|(at, _)| *at == index).map(|(_, form)| &form[..]);
+            let form = forms
+                .next_if(|(at, _)| *at == index)
+                .map(|(_, form)| &form[..]);
             let key = (
                 turn.scan.messages[block.place.message as usize].boundary,
                 block.place,
             );
             let known = self.seen.get(&key);
-            let rate = if known.is_some_and(Option::is_some) { again_rate } else { first_rate };
+            let rate = if known.is_some_and(Option::is_some) {
+                again_rate
+            } else {
+                first_rate
+            };
             if known.is_none() || (known == Some(&None) && form.is_some()) {
                 let source = self.source(body, turn, (block, form), known.is_none());
                 self.seen.insert(key, source);
             }
-            if form.is_some() && let Some(Some((source, saved))) = self.seen.get(&key) {
+            if form.is_some()
+                && let Some(Some((source, saved))) = self.seen.get(&key)
+            {
                 let usd = *saved as f64 * rate / 1e9;
                 *self.usd.entry(source.clone()).or_default() += usd;
             }
@@ -135,7 +147,9 @@ impl Sources {
         let tool = tool.unwrap_or_else(|| USER_TEXT.to_owned());
         let before = estimated_millitokens(&original);
         let form = form.map(unescaped);
-        let after = form.as_ref().map_or(before, |form| estimated_millitokens(form));
+        let after = form
+            .as_ref()
+            .map_or(before, |form| estimated_millitokens(form));
         let saved = before.saturating_sub(after);
         let tokens = self.tokens.entry(tool.clone()).or_default();
         tokens.original += if is_first { before / 1000 } else { 0 };

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use headroom_proxy::prices::Prices;
-use headroom_proxy::simulation::prompt_cache::{
-    CacheBody, CacheRequest, Head, Life, PromptCache,
-};
+use headroom_proxy::simulation::prompt_cache::{CacheBody, CacheRequest, Head, Life, PromptCache};
 use headroom_tests::client::Client;
 use headroom_tests::conversation::Dialect;
 use headroom_tests::conversation::recorded::{Session, Step, sessions_in};
@@ -25,7 +23,10 @@ fn beside_the_package(folder: &str) -> PathBuf {
 
 async fn replay(args: &[&str]) -> Output {
     let args = [&["replay"], args].concat();
-    Launch::proxy_to("http://127.0.0.1:1").args(&args).run().await
+    Launch::proxy_to("http://127.0.0.1:1")
+        .args(&args)
+        .run()
+        .await
 }
 
 async fn replay_json(args: &[&str]) -> Value {
@@ -70,7 +71,10 @@ async fn compare_with_live(folder: &str) {
             let live = live_ratio(&session, &stage).await;
             let told = told[&session.id];
             let name = &session.id;
-            assert!((told / live - 1.0).abs() <= TOLERANCE, "{name}: {told} told, {live} live");
+            assert!(
+                (told / live - 1.0).abs() <= TOLERANCE,
+                "{name}: {told} told, {live} live"
+            );
             assert!(told < 1.0 + 1e-9, "{name}: {told}");
             compared += 1;
         }
@@ -126,10 +130,20 @@ async fn a_resumed_session_lands_after_a_gap_and_stays_below_direct() {
             assert!(ratio <= 1.0 + 1e-9, "{more:?} {session}: {ratio}");
         }
         let policies = report["policies"].as_array().unwrap();
-        let names: Vec<&str> = policies.iter().map(|it| it["name"].as_str().unwrap()).collect();
+        let names: Vec<&str> = policies
+            .iter()
+            .map(|it| it["name"].as_str().unwrap())
+            .collect();
         assert_eq!(
             names,
-            ["headroom", "direct", "bound", "compress-always", "late-landing-as-ready", "freeze-after-first-send"]
+            [
+                "headroom",
+                "direct",
+                "bound",
+                "compress-always",
+                "late-landing-as-ready",
+                "freeze-after-first-send"
+            ]
         );
     }
 }
@@ -140,7 +154,11 @@ async fn the_table_answers_and_the_page_loads_nothing() {
     let place = tempfile::TempDir::new().unwrap();
     let page = place.path().join("report.html");
     let ended = replay(&[folder.to_str().unwrap(), "--html", page.to_str().unwrap()]).await;
-    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(
+        ended.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
     let said = String::from_utf8(ended.stdout).unwrap();
     assert!(said.starts_with("These 5 sessions ("), "{said}");
     assert!(said.contains("None cost more through headroom."), "{said}");

@@ -37,12 +37,18 @@ fn points(bill: &[f64]) -> Vec<f64> {
     };
     let count = bill.len().min(POINTS);
     let at = |point: usize| bill[point * last / (count - 1).max(1)];
-    (0..count).map(at).map(|usd| (usd * 1e6).round() / 1e6).collect()
+    (0..count)
+        .map(at)
+        .map(|usd| (usd * 1e6).round() / 1e6)
+        .collect()
 }
 
 /// JSON that can stand in a script: nothing in it ends the script or is markup.
 fn script_text(data: &Value) -> String {
-    data.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    data.to_string()
+        .replace('<', "\\u003c")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
 }
 
 #[cfg(test)]

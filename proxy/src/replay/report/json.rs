@@ -15,17 +15,16 @@ pub(crate) fn json(report: &Report) -> Value {
             "direct_usd": outcome.usd(Policy::Direct), "headroom_usd": outcome.usd(Policy::Headroom), "bound_usd": outcome.usd(Policy::Bound),
         })
     };
-    let policy = |policy: &Policy| {
-        json!({"name": policy.name(), "usd": report.usd(*policy), "worst_ratio": report.worst_ratio(*policy)})
-    };
+    let policy = |policy: &Policy| json!({"name": policy.name(), "usd": report.usd(*policy), "worst_ratio": report.worst_ratio(*policy)});
     let sources = report.sources.usd.iter().map(|(source, usd)| {
         json!({"tool": source.tool, "kind": source.kind, "use": source.used.name(), "usd": usd})
     });
     let tools = report.sources.tokens.iter().map(|(tool, tokens)| {
         json!({"tool": tool, "tokens": tokens.original, "tokens_saved": tokens.saved})
     });
-    let skipped = report.skipped.reasons();
-    let skipped = skipped.map(|(what, count)| json!({"what": what, "count": count}));
+    let files = report.skipped.files.iter();
+    let files =
+        files.map(|(file, reason)| json!({"file": file.display().to_string(), "reason": reason}));
     json!({
         "total": {
             "direct_usd": report.usd(Policy::Direct), "headroom_usd": report.usd(Policy::Headroom), "bound_usd": report.usd(Policy::Bound),
@@ -35,6 +34,6 @@ pub(crate) fn json(report: &Report) -> Value {
         "sources": sources.collect::<Vec<_>>(),
         "tools": tools.collect::<Vec<_>>(),
         "originals": report.sources.skipped, "landings": report.sources.landings,
-        "skipped": skipped.collect::<Vec<_>>(),
+        "skipped": {"files": files.collect::<Vec<_>>(), "lines": report.skipped.lines},
     })
 }

@@ -13,7 +13,7 @@ mod table;
 
 pub(super) use self::html::html;
 pub(super) use self::json::json;
-pub(super) use self::table::table;
+pub(super) use self::table::{table, unread};
 
 use super::policy::Policy;
 use super::session::Outcome;
@@ -39,7 +39,11 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn new(mut sessions: Vec<Outcome>, policies: Vec<Policy>, skipped: Skipped) -> Self {
         let direct = |outcome: &Outcome| outcome.usd(Policy::Direct);
-        sessions.sort_by(|a, b| direct(b).total_cmp(&direct(a)).then_with(|| a.id.cmp(&b.id)));
+        sessions.sort_by(|a, b| {
+            direct(b)
+                .total_cmp(&direct(a))
+                .then_with(|| a.id.cmp(&b.id))
+        });
         let mut sources = Sources::default();
         for session in &sessions {
             sources.add(&session.sources);
@@ -54,7 +58,10 @@ impl Report {
 
     /// What all sessions cost under a policy, in dollars.
     fn usd(&self, policy: Policy) -> f64 {
-        self.sessions.iter().map(|session| session.usd(policy)).sum()
+        self.sessions
+            .iter()
+            .map(|session| session.usd(policy))
+            .sum()
     }
 
     /// How many requests were played.
@@ -82,7 +89,8 @@ impl Report {
     /// The sessions of which the proxy saves the largest and the smallest part.
     fn best_and_worst(&self) -> Option<(&Outcome, &Outcome)> {
         let by_ratio = |a: &&Outcome, b: &&Outcome| {
-            a.ratio(Policy::Headroom).total_cmp(&b.ratio(Policy::Headroom))
+            a.ratio(Policy::Headroom)
+                .total_cmp(&b.ratio(Policy::Headroom))
         };
         let best = self.sessions.iter().min_by(by_ratio)?;
         Some((best, self.sessions.iter().max_by(by_ratio)?))

@@ -1,15 +1,14 @@
 //! A replay as a person at a terminal reads it.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::{CellAlignment, LineStyle, Table, presets};
 
 use super::Report;
-use indicatif::HumanCount;
 use crate::replay::policy::Policy;
 use crate::replay::session::Outcome;
 use crate::replay::sources::{Source, Tokens};
+use indicatif::HumanCount;
 
 /// How many rows of a table are shown; the rest is one row.
 const ROWS: usize = 8;
@@ -21,7 +20,9 @@ pub(crate) fn table(report: &Report) -> String {
         policies(report),
         sources(report, "by tool", |source| source.tool.clone()),
         sources(report, "by kind of form", |source| source.kind.to_owned()),
-        sources(report, "by when it came into use", |source| source.used.name().to_owned()),
+        sources(report, "by when it came into use", |source| {
+            source.used.name().to_owned()
+        }),
         tools(report),
         rest(report),
         unread(report),
@@ -40,60 +41,60 @@ fn summary(report: &Report) -> String {
         1 => "This session".to_owned(),
         count => format!("These {} sessions", HumanCount(count as u64)),
     };
-    let mut text = format!(
-        "{sessions} ({} requests) cost about {} of input; through headroom {} ({:.1} % less).\n",
+    let answer = format!(
+        "{sessions} ({} requests) cost about {} of input; through headroom {} ({:.1} % less).",
         HumanCount(report.requests() as u64),
         dollars(direct),
         dollars(headroom),
         100.0 * (1.0 - report.ratio(Policy::Headroom)),
     );
-    let dearer: Vec<&Outcome> = report.dearer().collect();
-    if dearer.is_empty() {
-        text.push_str("None cost more through headroom.\n");
-    } else {
-        let names = dearer.iter().map(|session| {
-            format!("{} ({:.2} %)", session.id, 100.0 * session.ratio(Policy::Headroom))
-        });
-        let names: Vec<String> = names.collect();
-        let _ = writeln!(text, "Dearer through headroom: {}.", names.join(", "));
-    }
     let bound = report.usd(Policy::Bound);
-    let possible = direct - bound;
-    if possible > 0.0 {
-        let _ = writeln!(
-            text,
-            "With every form in use from the first moment on it would be {}: headroom reaches {:.0} % of what that saves.",
-            dollars(bound),
-            100.0 * (direct - headroom) / possible
-        );
+    let possible = (bound < direct).then(|| {
+        let reached = 100.0 * (direct - headroom) / (direct - bound);
+        let bound = dollars(bound);
+        format!("With every form in use from the first moment on it would be {bound}: headroom reaches {reached:.0} % of what that saves.")
+    });
+    let best_and_worst = report
+        .best_and_worst()
+        .filter(|_| report.sessions.len() > 1);
+    let best_and_worst =
+        best_and_worst.map(|(best, worst)| format!("Best: {}. Worst: {}.", at(best), at(worst)));
+    let lines = [
+        Some(answer),
+        Some(dearer(report)),
+        possible,
+        best_and_worst,
+        guessed(report),
+    ];
+    let lines = lines.into_iter().flatten();
+    lines.map(|line| line + "\n").collect()
+}
+
+/// Whether a session costs more through the proxy.
+fn dearer(report: &Report) -> String {
+    let dearer: Vec<String> = report.dearer().map(at).collect();
+    if dearer.is_empty() {
+        return "None cost more through headroom.".to_owned();
     }
-    if let Some((best, worst)) = report.best_and_worst().filter(|_| report.sessions.len() > 1) {
-        for (name, session) in [("Best", best), ("Worst", worst)] {
-            let _ = writeln!(
-                text,
-                "{name}: {} at {:.1} % of {}.",
-                session.id,
-                100.0 * session.ratio(Policy::Headroom),
-                dollars(session.usd(Policy::Direct)),
-            );
-        }
-    }
-    let guessed: Vec<&str> = report
-        .sessions
-        .iter()
-        .filter(|session| session.is_guess)
-        .map(|session| session.model.as_str())
-        .collect();
-    if !guessed.is_empty() {
-        let models: std::collections::BTreeSet<&str> = guessed.into_iter().collect();
-        let models: Vec<&str> = models.into_iter().collect();
-        let _ = writeln!(
-            text,
-            "Not in the table of prices, so by those of another model: {} (--prices FILE adds them).",
-            models.join(", ")
-        );
-    }
-    text
+    format!("Dearer through headroom: {}.", dearer.join(", "))
+}
+
+/// What a session costs through the proxy.
+fn at(session: &Outcome) -> String {
+    let ratio = 100.0 * session.ratio(Policy::Headroom);
+    let direct = dollars(session.usd(Policy::Direct));
+    format!("{} at {ratio:.1} % of {direct}", session.id)
+}
+
+/// The models that are not in the table of prices.
+fn guessed(report: &Report) -> Option<String> {
+    let guessed = report.sessions.iter().filter(|session| session.is_guess);
+    let models: BTreeSet<&str> = guessed.map(|session| session.model.as_str()).collect();
+    let models: Vec<&str> = models.into_iter().collect();
+    let names = models.join(", ");
+    (!models.is_empty()).then(|| {
+        format!("Not in the table of prices, so by those of another model: {names} (--prices FILE adds them).")
+    })
 }
 
 /// The policies beside each other.
@@ -111,7 +112,10 @@ fn policies(report: &Report) -> Option<String> {
             percent(report.worst_ratio(policy)),
         ]
     });
-    Some(rows_of(["policy", "cost", "of direct", "dearest session"], rows))
+    Some(rows_of(
+        ["policy", "cost", "of direct", "dearest session"],
+        rows,
+    ))
 }
 
 /// The savings in parts.
@@ -128,7 +132,9 @@ fn sources(report: &Report, by: &str, name: impl Fn(&Source) -> String) -> Optio
     if rest > 0.0 {
         rows.push(("others".to_owned(), rest));
     }
-    let rows = rows.into_iter().map(|(name, usd)| vec![name, dollars(usd), percent(usd / total)]);
+    let rows = rows
+        .into_iter()
+        .map(|(name, usd)| vec![name, dollars(usd), percent(usd / total)]);
     (total > 0.0).then(|| rows_of([by, "saved", "of that"], rows))
 }
 
@@ -136,11 +142,16 @@ fn sources(report: &Report, by: &str, name: impl Fn(&Source) -> String) -> Optio
 fn tools(report: &Report) -> Option<String> {
     let mut tools: Vec<(&String, &Tokens)> = report.sources.tokens.iter().collect();
     tools.sort_by_key(|(_, tokens)| std::cmp::Reverse(tokens.original));
-    let total = tools.iter().fold(Tokens::default(), |sum, (_, tokens)| Tokens {
-        original: sum.original + tokens.original,
-        saved: sum.saved + tokens.saved,
-    });
-    let named = tools.into_iter().take(ROWS).map(|(tool, tokens)| (tool.as_str(), *tokens));
+    let total = tools
+        .iter()
+        .fold(Tokens::default(), |sum, (_, tokens)| Tokens {
+            original: sum.original + tokens.original,
+            saved: sum.saved + tokens.saved,
+        });
+    let named = tools
+        .into_iter()
+        .take(ROWS)
+        .map(|(tool, tokens)| (tool.as_str(), *tokens));
     let rows = named.chain([("all", total)]).map(|(tool, tokens)| {
         vec![
             tool.to_owned(),
@@ -154,10 +165,16 @@ fn tools(report: &Report) -> Option<String> {
 /// What stood in the way of more.
 fn rest(report: &Report) -> Option<String> {
     let originals = report.sources.skipped.iter().map(|(reason, count)| {
-        vec![skip_in_words(reason).to_owned(), HumanCount(*count).to_string()]
+        vec![
+            skip_in_words(reason).to_owned(),
+            HumanCount(*count).to_string(),
+        ]
     });
     let landings = report.sources.landings.iter().map(|(reason, count)| {
-        vec![landing_in_words(reason).to_owned(), HumanCount(*count).to_string()]
+        vec![
+            landing_in_words(reason).to_owned(),
+            HumanCount(*count).to_string(),
+        ]
     });
     let rows: Vec<Vec<String>> = originals.chain(landings).collect();
     (!rows.is_empty()).then(|| rows_of(["what stands in the way of the rest", "times"], rows))
@@ -183,14 +200,16 @@ fn landing_in_words(reason: &str) -> &str {
     }
 }
 
-/// What could not be read.
-fn unread(report: &Report) -> Option<String> {
-    let lines: Vec<String> = report
-        .skipped
-        .reasons()
-        .map(|(what, count)| format!("{}: {what}\n", HumanCount(count)))
-        .collect();
-    (!lines.is_empty()).then(|| format!("Not read:\n{}", lines.concat()))
+/// What could not be read; `None` where all was.
+pub(crate) fn unread(report: &Report) -> Option<String> {
+    let reasons = report.skipped.lines.iter();
+    let reasons = reasons.map(|(reason, count)| format!("  {} {reason}\n", HumanCount(*count)));
+    let files = report.skipped.files.iter().take(ROWS);
+    let files = files.map(|(file, reason)| format!("  {} {reason}\n", file.display()));
+    let more = report.skipped.files.len().saturating_sub(ROWS);
+    let more = (more > 0).then(|| format!("  and {} more files\n", HumanCount(more as u64)));
+    let all: String = reasons.chain(files).chain(more).collect();
+    (!all.is_empty()).then(|| format!("Not read:\n{all}"))
 }
 
 /// A table whose columns but the first are numbers.

@@ -1,0 +1,103 @@
+//! Which files are transcripts.
+
+use std::fs::{self, DirEntry};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use directories::UserDirs;
+
+use super::Skipped;
+
+/// Folders in folders are walked so deep: clients go no deeper than six.
+const MAX_DEPTH: usize = 32;
+
+/// The transcripts at these paths: a file as it is, of a folder all files `*.jsonl` in it and below, without following links. Without a path,
+/// those of the clients whose folders are known: Claude Code's and Codex', in the user's home or where `CLAUDE_CONFIG_DIR` and `CODEX_HOME`
+/// say. Sorted by name, sub-agents' own files last: they may repeat the session that they belong to. Folders that can't be read are
+/// `skipped`.
+///
+/// # Errors
+/// When a path does not exist, or none is given and there is no folder of a client.
+pub(crate) fn find(paths: &[PathBuf], skipped: &mut Skipped) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    if paths.is_empty() {
+        let folders = client_folders(|name| std::env::var(name).ok(), home().as_deref());
+        let known: Vec<&PathBuf> = folders.iter().filter(|path| path.is_dir()).collect();
+        if known.is_empty() {
+            let folders: Vec<_> = folders
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            bail!(
+                "there are no transcripts at {}: give the path of a file or folder",
+                folders.join(" or ")
+            );
+        }
+        for folder in known {
+            walk(folder, MAX_DEPTH, &mut files, skipped);
+        }
+    }
+    for path in paths {
+        let metadata = path.metadata();
+        let metadata = metadata.with_context(|| format!("can't read {}", path.display()))?;
+        if metadata.is_dir() {
+            walk(path, MAX_DEPTH, &mut files, skipped);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    files.sort_by_cached_key(|file| (is_agents(file), file.clone()));
+    files.dedup();
+    Ok(files)
+}
+
+/// Where clients keep their transcripts: folders that may not be there. `variable` looks up the environment.
+fn client_folders(variable: impl Fn(&str) -> Option<String>, home: Option<&Path>) -> Vec<PathBuf> {
+    let folder = |name: &str, usual: &str| {
+        let set = variable(name).filter(|value| !value.trim().is_empty());
+        set.map(PathBuf::from).or_else(|| Some(home?.join(usual)))
+    };
+    let claude = folder("CLAUDE_CONFIG_DIR", ".claude");
+    let codex = folder("CODEX_HOME", ".codex");
+    let folders = [
+        claude.map(|folder| folder.join("projects")),
+        codex.map(|folder| folder.join("sessions")),
+    ];
+    folders.into_iter().flatten().collect()
+}
+
+fn home() -> Option<PathBuf> {
+    Some(UserDirs::new()?.home_dir().to_owned())
+}
+
+/// Whether a file is a sub-agent's of Claude Code.
+fn is_agents(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(b"agent-")
+}
+
+fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>, skipped: &mut Skipped) {
+    if depth == 0 {
+        let reason = format!("is deeper than {MAX_DEPTH} folders");
+        return skipped.files.push((folder.to_owned(), reason));
+    }
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<DirEntry>>>);
+    let entries = match entries {
+        Ok(entries) => entries,
+        Err(error) => {
+            let reason = format!("can't be read: {error}");
+            return skipped.files.push((folder.to_owned(), reason));
+        }
+    };
+    for entry in entries {
+        let (path, kind) = (entry.path(), entry.file_type());
+        match kind {
+            Ok(kind) if kind.is_dir() => walk(&path, depth - 1, files, skipped),
+            Ok(kind) if kind.is_file() && path.extension().is_some_and(|end| end == "jsonl") => {
+                files.push(path);
+            }
+            _ => {}
+        }
+    }
+}
