@@ -1,7 +1,8 @@
 //! [`Form`]: what may stand for a text, and whether it is enough cheaper.
 
-use super::size::cost;
-use super::text::Text;
+use std::rc::Rc;
+
+use super::text::{Found, Text};
 use super::tokens::Tokens;
 
 /// The least that a form must save.
@@ -15,12 +16,24 @@ const MIN_SAVED_PERCENT: u64 = 4;
 pub(super) struct Form {
     pub(super) text: String,
     pub(super) cost: Tokens,
+    /// What else is known of the text.
+    found: Rc<Found>,
 }
 
 impl Form {
     pub(super) fn new(text: String) -> Self {
-        let cost = cost(&text);
-        Self { text, cost }
+        Self::with(text, Rc::default())
+    }
+
+    /// One of whose text this is known.
+    pub(super) fn with(text: String, found: Rc<Found>) -> Self {
+        let cost = found.cost(&text);
+        Self { text, cost, found }
+    }
+
+    /// Its text.
+    pub(super) fn as_text(&self) -> Text<'_> {
+        Text::with(&self.text, Rc::clone(&self.found))
     }
 
     /// Whether it is enough cheaper than its original, and shorter within a JSON string.
@@ -54,6 +67,7 @@ static ESCAPED_LEN: [u8; 256] = {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compress::size::cost;
 
     #[test]
     fn the_escaped_length_is_that_of_the_json_string() {

@@ -4,9 +4,8 @@
 //! than `o200k_base` makes of it: 2.4 tokens a line as `12→`, 3.9 where it is padded with spaces, as `    12→` (measured on source read by
 //! agents, with the tokenizer of Claude's newest models). So the number that is written in one digit counts as much as one in four.
 
-use memchr::memchr_iter;
-
 use super::line_numbers::strip::{Stripped, is_mark, number};
+use super::lines::Breaks;
 use super::tokens::{Estimates, Tokens};
 
 /// What an unpadded number before a line costs.
@@ -29,10 +28,7 @@ pub(super) fn cost(text: &str) -> Tokens {
     let mut estimates = Estimates::default();
     let mut set_apart = Tokens::default();
     let (mut start, mut line_start) = (0, 0);
-    for line_end in memchr_iter(b'\n', text.as_bytes())
-        .map(|at| at + 1)
-        .chain([text.len()])
-    {
+    for line_end in Breaks::of(text).map(|at| at + 1).chain([text.len()]) {
         if let Some((bytes, cost)) = apart(&text[line_start..line_end]) {
             estimates.add(&text[start..line_start]);
             start = line_start + bytes;
@@ -49,10 +45,14 @@ pub(super) fn cost(text: &str) -> Tokens {
 
 /// The number that a line begins with, or the mark that it is: its bytes, and what it costs.
 fn apart(line: &str) -> Option<(usize, Tokens)> {
+    // Most lines begin otherwise.
+    if !matches!(line.as_bytes().first(), Some(b' ' | b'[' | b'0'..=b'9')) {
+        return None;
+    }
     match number(line) {
         Some(number) if number.padded => Some((number.bytes, PADDED_NUMBER)),
         Some(number) => Some((number.bytes, UNPADDED_NUMBER)),
-        None if is_mark(line.trim_end_matches('\n')) => Some((line.len(), MARK)),
+        None if is_mark(line.strip_suffix('\n').unwrap_or(line)) => Some((line.len(), MARK)),
         None => None,
     }
 }

@@ -1,7 +1,9 @@
 //! Takes the number off each line.
 
 use std::fmt::Write;
+use std::rc::Rc;
 
+use crate::compress::text::Found;
 use crate::compress::{has_header, with_header};
 
 /// Separators between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
@@ -10,6 +12,11 @@ const SEPARATORS: [&str; 5] = ["→", "\t", ":", " |", "|"];
 /// No tool pads its numbers further.
 const MAX_WIDTH: usize = 20;
 
+const PADDING: &str = match str::from_utf8(&[b' '; MAX_WIDTH]) {
+    Ok(padding) => padding,
+    Err(_) => "",
+};
+
 const UNNUMBERED: &str = "[unnumbered]";
 
 /// A text without its line numbers.
@@ -17,6 +24,8 @@ const UNNUMBERED: &str = "[unnumbered]";
 pub(in crate::compress) struct Stripped {
     /// The text with its header.
     pub(in crate::compress) text: String,
+    /// What is known of it.
+    pub(in crate::compress) found: Rc<Found>,
     /// The number of the line after the header; `None` if that line had none.
     pub(in crate::compress) first: Option<u64>,
     /// How many numbers were taken off.
@@ -62,6 +71,7 @@ pub(in crate::compress) fn strip(lines: &[&str]) -> Option<Stripped> {
     let starts_numbered = lines.first().and_then(|line| style.read(line));
     Some(Stripped {
         text: with_header(&header(style, first, marks > 0), &body),
+        found: Rc::default(),
         first: starts_numbered.map(|(number, _)| number),
         numbers,
         padded: style.width > 0,
@@ -118,9 +128,10 @@ impl Style {
     }
 
     pub(super) fn write(self, text: &mut String, number: u64) {
-        let Self { width, separator } = self;
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "{number:width$}{separator}");
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(number);
+        let padding = self.width.saturating_sub(digits.len());
+        text.extend([&PADDING[..padding], digits, self.separator]);
     }
 }
 
