@@ -46,23 +46,20 @@ impl Form {
 
 /// Bytes of the text within a JSON string, the quotes not counted.
 pub(super) fn escaped_len(text: &str) -> usize {
-    let lens = text.bytes().map(|byte| ESCAPED_LEN[usize::from(byte)]);
-    lens.map(usize::from).sum()
+    let added = text.as_bytes().chunks(ADDED_TOGETHER);
+    let added = added.map(|bytes| bytes.iter().copied().map(added_by).sum::<u8>());
+    text.len() + added.map(usize::from).sum::<usize>()
 }
 
-static ESCAPED_LEN: [u8; 256] = {
-    let mut lens = [1; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        lens[byte] = match byte as u8 {
-            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
-            0x00..=0x1f => 6,
-            _ => 1,
-        };
-        byte += 1;
-    }
-    lens
-};
+/// Of so many bytes the sum of what is added fits a byte, so that many are added up at once.
+const ADDED_TOGETHER: usize = 48;
+
+/// Bytes that are added to one within a JSON string.
+fn added_by(byte: u8) -> u8 {
+    let is_short = matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c);
+    let is_control = byte < 0x20;
+    u8::from(is_short) + 5 * u8::from(is_control & !is_short)
+}
 
 #[cfg(test)]
 mod tests {

@@ -57,6 +57,18 @@ fn apart(line: &str) -> Option<(usize, Tokens)> {
     }
 }
 
+/// What a text costs without its line numbers, given what it costs with them: the lines cost the same, but for their numbers.
+pub(super) fn cost_without_numbers(stripped: &Stripped, with_numbers: Tokens) -> Tokens {
+    if stripped.has_second_numbers {
+        return cost(&stripped.text);
+    }
+    let without_padding = stripped.numbers - stripped.with_padding;
+    let numbers = PADDED_NUMBER * stripped.with_padding + UNPADDED_NUMBER * without_padding;
+    let header = stripped.text.find('\n').map_or(0, |at| at + 1);
+    let added = cost(&stripped.text[..header]) + MARK * stripped.marks;
+    with_numbers.saturating_sub(numbers) + added
+}
+
 /// Whether a text is cheaper without its line numbers.
 pub(super) fn is_cheaper(stripped: &Stripped) -> bool {
     let number = match stripped.padded {
@@ -70,6 +82,8 @@ pub(super) fn is_cheaper(stripped: &Stripped) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compress::line_numbers::strip::strip;
+    use crate::compress::lines::lines;
     use crate::compress::tokens::estimate;
 
     #[test]
@@ -80,5 +94,25 @@ mod tests {
         assert_eq!(cost("     1→let x;"), with(PADDED_NUMBER));
         assert_eq!(cost("  1234\tlet x;"), with(PADDED_NUMBER));
         assert_eq!(cost("12 let x;"), estimate("12 let x;"));
+    }
+
+    #[test]
+    fn a_text_without_numbers_costs_the_same_however_it_is_found_out() {
+        for text in [
+            "1\tlet x;\n2\tlet y;\n3\t",
+            "    99→fn a() {\n   100→    b()\n   101→}\n\nreminder\n     7: of something",
+            " 9|a\n10|b\n12|c\n",
+            "     1→     1→a\n     2→b",
+            "     1→1:a\n     2→b",
+            "     9→\ta b\n    10→ 12 c\n999999→d\nx\n     1→[line 4\n",
+        ] {
+            let stripped = strip(&lines(text)).unwrap();
+            let cost_of_text = cost(&stripped.text);
+            assert_eq!(
+                cost_without_numbers(&stripped, cost(text)),
+                cost_of_text,
+                "{text}"
+            );
+        }
     }
 }

@@ -95,6 +95,11 @@ impl<'a> Text<'a> {
 impl Found {
     /// What the text costs, which is this one.
     pub(super) fn cost(&self, whole: &str) -> Tokens {
-        *self.cost.get_or_init(|| size::cost(whole))
+        self.cost_by(|| size::cost(whole))
+    }
+
+    /// The same, found out so.
+    pub(super) fn cost_by(&self, find: impl FnOnce() -> Tokens) -> Tokens {
+        *self.cost.get_or_init(find)
     }
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use super::form::Form;
 use super::text::Text;
-use super::{Compressor, Context, Earlier, each_line};
+use super::{Compressor, Context, Earlier, each_line, size};
 use strip::{is_unnumbered, read_header, read_marker};
 
 pub(super) struct LineNumbers;
@@ -21,6 +21,8 @@ impl Compressor for LineNumbers {
 
     fn form(&self, text: &Text<'_>, _: Context<'_>) -> Option<Form> {
         let stripped = text.stripped()?;
+        let cost = || size::cost_without_numbers(stripped, text.cost());
+        stripped.found.cost_by(cost);
         Some(Form::with(
             stripped.text.clone(),
             Rc::clone(&stripped.found),

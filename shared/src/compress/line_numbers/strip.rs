@@ -32,6 +32,10 @@ pub(in crate::compress) struct Stripped {
     pub(in crate::compress) numbers: usize,
     /// Whether they were padded.
     pub(in crate::compress) padded: bool,
+    /// Of how many numbers there was padding before them: none is before those as wide as the others with theirs.
+    pub(in crate::compress) with_padding: usize,
+    /// Whether what stands behind a number begins like one.
+    pub(in crate::compress) has_second_numbers: bool,
     /// How many marks were put in.
     pub(in crate::compress) marks: usize,
 }
@@ -44,6 +48,7 @@ pub(in crate::compress) fn strip(lines: &[&str]) -> Option<Stripped> {
     let mut body = String::with_capacity(bytes);
     let mut next = Some(first);
     let (mut numbers, mut marks) = (0, 0);
+    let (mut with_padding, mut has_second_numbers) = (0, false);
     for &line in lines {
         let (number, rest) = match style.read(line) {
             Some((number, rest)) => (Some(number), rest),
@@ -56,7 +61,11 @@ pub(in crate::compress) fn strip(lines: &[&str]) -> Option<Stripped> {
             }
             marks += 1;
         }
-        numbers += usize::from(number.is_some());
+        if number.is_some() {
+            numbers += 1;
+            with_padding += usize::from(line.starts_with(' '));
+            has_second_numbers |= self::number(rest).is_some();
+        }
         if is_mark(rest) {
             return None;
         }
@@ -75,6 +84,8 @@ pub(in crate::compress) fn strip(lines: &[&str]) -> Option<Stripped> {
         first: starts_numbered.map(|(number, _)| number),
         numbers,
         padded: style.width > 0,
+        with_padding,
+        has_second_numbers,
         marks,
     })
 }
