@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use headroom_shared::compress::{Earlier, Source, compress};
+use headroom_shared::compress::{Earlier, Prepared, Source};
 
 #[path = "../benches/texts.rs"]
 #[expect(dead_code, reason = "the benches use all of it")]
@@ -21,7 +21,8 @@ fn main() {
             tool: Some("Bash"),
             input: None,
         };
-        let _ = black_box(compress(black_box(source), &earlier));
-        black_box(earlier.push(source));
+        let prepared = Prepared::of(black_box(source));
+        let _ = black_box(prepared.compress(&earlier));
+        black_box(earlier.push_prepared(prepared));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headroom_shared::compress::{self, Deadline, Earlier, NoForm};
+use headroom_shared::compress::{self, Deadline, Earlier, NoForm, Prepared};
 use headroom_shared::contract::job::Payload;
 use headroom_shared::contract::prefix::{self, CompressedBlock, CompressedPrefix, Form, JobResult};
 
@@ -23,13 +23,13 @@ pub fn process(payload: &Payload, deadline: Deadline) -> Result<JobResult, Failu
     let mut blocks = Vec::new();
     let mut forms = Vec::new();
     for block in &payload.blocks {
-        let source = block.source();
         if payload.references {
             for call in &block.calls {
                 earlier.push_call(&call.tool, &call.input);
             }
         }
-        match compress::compress(source, &earlier) {
+        let prepared = Prepared::of(block.source());
+        match prepared.compress(&earlier) {
             Ok(text) => {
                 let form = Form::new(block.block, &text);
                 blocks.push(CompressedBlock {
@@ -45,7 +45,7 @@ pub fn process(payload: &Payload, deadline: Deadline) -> Result<JobResult, Failu
             Err(NoForm::NoGain | NoForm::BelowFloor) => {}
         }
         if payload.references {
-            earlier.push(source);
+            earlier.push_prepared(prepared);
         }
     }
     Ok(JobResult {

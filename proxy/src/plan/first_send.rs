@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use headroom_shared::contract::prefix::Form;
 
-use super::history::{History, affords};
+use super::history::{History, affords, prepared};
 use super::history_cache::{HistoryCache, Index};
 use super::known_prefix::KnownPrefix;
 use super::skip_reason::{CompressResult, SkipReason};
@@ -82,13 +82,14 @@ pub(crate) fn compress_blocks(
         history.push_calls(index);
         let is_affordable = affords(deadline, scan.blocks[index].span.len());
         let block = is_affordable.then(|| history.block(index)).flatten();
-        let result = match &block {
-            Some(block) => {
+        let prepared = block.as_ref().map(prepared);
+        let result = match block.as_ref().zip(prepared.as_ref()) {
+            Some((block, prepared)) => {
                 let moved = to_compress.moved.get(&index);
                 let kept = moved
                     .filter(|form| history.gives_back(form, block))
                     .cloned();
-                kept.map_or_else(|| history.compress(block), Ok)
+                kept.map_or_else(|| history.compress(block, prepared), Ok)
             }
             None if is_affordable => Err(SkipReason::NoGain),
             None => Err(SkipReason::EntryBudget),
@@ -97,7 +98,7 @@ pub(crate) fn compress_blocks(
             break;
         }
         if is_affordable {
-            history.push(index, block.as_ref());
+            history.push(index, prepared);
         } else {
             history.stop_before(index);
         }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use headroom_shared::compress::{Deadline, NoForm, compress, gives_back};
+use headroom_shared::compress::{Deadline, NoForm, Prepared, gives_back};
 use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::prefix::Form;
 
@@ -76,7 +76,7 @@ impl<'a> History<'a> {
             let next = self.index.next();
             if affords(until, self.scan.blocks[next].span.len()) {
                 let block = self.blocks.unescaped(next);
-                self.push(next, block.as_ref());
+                self.push(next, block.as_ref().map(prepared));
             } else {
                 self.stop_before(next);
             }
@@ -84,10 +84,10 @@ impl<'a> History<'a> {
     }
 
     /// Adds the block at this position, `None` for one that is no Unicode, if the index has all before it and the model sees it.
-    pub(super) fn push(&mut self, at: usize, block: Option<&JobBlock>) {
+    pub(super) fn push(&mut self, at: usize, block: Option<Prepared<'_>>) {
         self.push_calls(at);
         let is_next = self.is_complete && self.index.next() == at;
-        if is_next && !self.index.push(self.scan, block.map(JobBlock::source)) {
+        if is_next && !self.index.push(self.scan, block) {
             self.stop_before(at);
         }
     }
@@ -115,8 +115,8 @@ impl<'a> History<'a> {
     }
 
     /// The form of a block, with references to what is in the index.
-    pub(super) fn compress(&self, block: &JobBlock) -> CompressResult {
-        match compress(block.source(), self.index.earlier()) {
+    pub(super) fn compress(&self, block: &JobBlock, prepared: &Prepared<'_>) -> CompressResult {
+        match prepared.compress(self.index.earlier()) {
             Ok(text) => Ok(Form::new(block.block, &text)),
             Err(NoForm::OutOfTime) => Err(SkipReason::EntryBudget),
             Err(none) if self.is_complete => Err(none.into()),
@@ -128,6 +128,11 @@ impl<'a> History<'a> {
     pub(super) fn into_index(self) -> Index {
         self.index
     }
+}
+
+/// A block, to be compressed and added.
+pub(super) fn prepared(block: &JobBlock) -> Prepared<'_> {
+    Prepared::of(block.source())
 }
 
 /// Adds the blocks of a request that are left to its index, as far as there is time for them, and keeps it for the conversation's next

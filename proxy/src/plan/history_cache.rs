@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use headroom_shared::compress::{Deadline, Earlier, Source};
+use headroom_shared::compress::{Deadline, Earlier, Prepared};
 use headroom_shared::contract::id::PrefixId;
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
@@ -171,8 +171,8 @@ impl Index {
     }
 
     /// Adds the next block, `None` for one that is no Unicode; `false` where it is left out because there was no time.
-    pub(super) fn push(&mut self, scan: &Scan, block: Option<Source<'_>>) -> bool {
-        let is_added = block.is_none_or(|block| self.earlier.push(block));
+    pub(super) fn push(&mut self, scan: &Scan, block: Option<Prepared<'_>>) -> bool {
+        let is_added = block.is_none_or(|block| self.earlier.push_prepared(block));
         if is_added {
             self.next += 1;
             self.end_message(scan);

@@ -2,13 +2,17 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use super::{Source, command, with_header};
 
 const HEADER: &str = "terminal colours removed";
 
 /// A block's text as it is read: without colours, where they say nothing of a file.
 pub(super) fn readable<'a>(block: Source<'a>) -> Cow<'a, str> {
-    if block.text.contains('\x1b') && block.input.is_some_and(command::prints_no_file) {
+    if memchr(b'\x1b', block.text.as_bytes()).is_some()
+        && block.input.is_some_and(command::prints_no_file)
+    {
         without_colour(block.text)
     } else {
         Cow::Borrowed(block.text)

@@ -1,6 +1,7 @@
 //! Adds blocks to the index of earlier blocks: which of their lines a later block may refer to.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::call::{Call, end_of_path};
@@ -12,7 +13,7 @@ use super::patch::{self, PatchedFile};
 use super::references::{self, Window};
 use super::text::Text;
 use super::wrapper::{self, Wrapped};
-use super::{Context, OPENING, Source, ansi, diff, json, log, prefixes, runs, search, size};
+use super::{Context, OPENING, Prepared, Source, ansi, diff, json, log, prefixes, search, size};
 
 /// The lines of a block as a later block may refer to them.
 #[derive(Default)]
@@ -29,16 +30,26 @@ struct Lines {
 const MOST_LAST_LINES: usize = 32;
 
 impl Earlier {
+    /// Adds the next block of the conversation: see [`Earlier::push_prepared`].
+    pub fn push(&mut self, block: Source<'_>) -> bool {
+        self.push_prepared(Prepared::of(block))
+    }
+
     /// Adds the next block of the conversation, whether or not it got a form; `false` where the deadline came first and it is left out.
     /// Linear in the block.
-    pub fn push(&mut self, block: Source<'_>) -> bool {
+    pub fn push_prepared(&mut self, block: Prepared<'_>) -> bool {
         if self.deadline.is_over() {
             return false;
         }
-        let insides = wrapper::insides(block.text);
-        let (entry, windows) = self.read(block, &insides);
+        // What a deadline cut short is found out anew.
+        let block = match block.is_cut.get() {
+            true => Prepared::of(block.source),
+            false => block,
+        };
+        let insides = wrapper::insides_of(block.parts());
+        let (entry, windows) = self.read(&block, &insides);
         let insides = insides.iter().map(|inside| hash(inside));
-        let texts: Vec<u64> = insides.chain([hash(block.text)]).collect();
+        let texts: Vec<u64> = insides.chain([hash(block.source.text)]).collect();
         self.add(entry, &texts, windows)
     }
 
@@ -105,11 +116,11 @@ impl Earlier {
         true
     }
 
-    fn read(&self, source: Source<'_>, insides: &[Cow<'_, str>]) -> (Block, Vec<Window>) {
-        let call = Call::of(source.tool, source.input);
+    fn read(&self, prepared: &Prepared<'_>, insides: &[Cow<'_, str>]) -> (Block, Vec<Window>) {
+        let (source, call) = (prepared.source, prepared.call());
         let context = Context {
             earlier: self,
-            call: &call,
+            call,
         };
         let plain = ansi::readable(source);
         let of_plain = match &plain {
@@ -125,22 +136,19 @@ impl Earlier {
                 [] => Cow::Borrowed(&*plain),
                 _ => as_read(&plain),
             };
-            let text = Text::new(&read);
-            if let Some(taken_off) = text.without_numbers() {
-                let number = taken_off.first.and_then(|first| i64::try_from(first).ok());
-                // The header is the line before the first.
-                first = number.unwrap_or(1) - 1;
-                found = Lines::of(&Text::new(&taken_off.text), number.is_some(), context);
-                stripped = Some(Box::from(&*taken_off.text));
-            } else {
-                found = Lines::of(&text, false, context);
-                stripped = (*read != *source.text).then(|| Box::from(&*read));
+            let is_whole = *read == *source.text;
+            (first, stripped, found) = match is_whole {
+                true => named_lines(prepared.text(), context),
+                false => named_lines(&Text::new(&read), context),
+            };
+            if stripped.is_none() && !is_whole {
+                stripped = Some(Box::from(&*read));
             }
         }
         let block = Block {
             original: Box::from(source.text),
-            label: call.label.into_boxed_str(),
-            file: call.file.map(String::into_boxed_str),
+            label: Box::from(&*call.label),
+            file: call.file.as_deref().map(Box::from),
             is_from_model: false,
             stripped,
             starts: found.starts.into_boxed_slice(),
@@ -150,6 +158,22 @@ impl Earlier {
         };
         (block, found.windows)
     }
+}
+
+/// The lines of a text, with the number by which the first is named and, if the text has line numbers, itself without them.
+fn named_lines(text: &Text<'_>, context: Context<'_>) -> (i64, Option<Box<str>>, Lines) {
+    let Some(stripped) = text.without_numbers() else {
+        return (1, None, Lines::of(text, false, context));
+    };
+    let number = stripped.first.and_then(|first| i64::try_from(first).ok());
+    let plain = Text::with(&stripped.text, Rc::clone(&stripped.found));
+    let lines = Lines::of(&plain, number.is_some(), context);
+    // The header is the line before the first.
+    (
+        number.unwrap_or(1) - 1,
+        Some(Box::from(&*stripped.text)),
+        lines,
+    )
 }
 
 impl Lines {
@@ -165,15 +189,15 @@ impl Lines {
                 ..Self::default()
             };
         }
-        let mut windows = references::windows(lines, deadline);
+        let windows = text.windows(deadline);
         let mut hidden: Vec<bool> = lines.iter().map(|l| l.starts_with(OPENING)).collect();
         hide(&mut hidden, search::hidden(text, deadline));
-        for found in references::find(lines, &windows, context) {
+        for found in references::find(lines, windows, context) {
             hidden[found.lines()].fill(true);
         }
         // What a file holds is not searched for runs.
         if !text.whole.starts_with(OPENING) && !context.call.reads_file {
-            for run in runs::find(lines, deadline) {
+            for run in text.runs(deadline) {
                 hidden[run.lines()].fill(true);
             }
             hide(&mut hidden, prefixes::hidden(text, context));
@@ -184,7 +208,8 @@ impl Lines {
             true => hide_unnumbered(lines, &mut hidden),
             false => 0,
         };
-        windows.retain(|window| !hidden[window.lines()].contains(&true));
+        let is_shown = |window: &Window| !hidden[window.lines()].contains(&true);
+        let windows = windows.iter().copied().filter(is_shown).collect();
         Self {
             starts,
             hidden,

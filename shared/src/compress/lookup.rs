@@ -94,8 +94,15 @@ impl Lookup {
 
     /// The first places where a window may appear.
     pub(super) fn find_window(&self, hash: u64) -> impl Iterator<Item = Line> {
-        let parts = self.parts.iter();
-        parts.flat_map(move |part| part.places(hash)).take(3)
+        let mut found = [None; 3];
+        let mut free = found.iter_mut();
+        // Most windows are nowhere.
+        for part in self.parts.iter().filter(|part| part.has_window(hash)) {
+            for (place, free) in part.places(hash).zip(free.by_ref()) {
+                *free = Some(place);
+            }
+        }
+        found.into_iter().flatten()
     }
 
     /// How many blocks before this one may have a label.
@@ -169,6 +176,10 @@ impl Lookup {
 impl Part {
     fn size(&self) -> usize {
         self.tables.texts.len() + self.tables.windows.len()
+    }
+
+    fn has_window(&self, hash: u64) -> bool {
+        self.tables.windows.contains_key(&hash)
     }
 
     /// The places of a window in the blocks that count.

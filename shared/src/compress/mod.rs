@@ -33,6 +33,7 @@ mod lookup;
 mod patch;
 mod plans;
 mod prefixes;
+mod prepared;
 mod references;
 mod runs;
 mod search;
@@ -49,6 +50,7 @@ use std::borrow::Cow;
 pub use deadline::Deadline;
 pub use earlier::Earlier;
 pub use expand::{ExpandError, expand};
+pub use prepared::Prepared;
 
 use call::Call;
 use form::Form;
@@ -91,6 +93,11 @@ trait Compressor: Sync {
     /// The text with a header line before it, or `None` where this compressor has nothing to do. It need not be smaller.
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String>;
 
+    /// The same, with what is known of it.
+    fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
+        self.compress(text, context).map(Form::new)
+    }
+
     /// The text, to the letter, that [`Compressor::compress`] turned into `header` (without its brackets) and `body`.
     /// `None` where the header is another compressor's, or does not fit the body.
     fn expand(&self, header: &str, body: &str, earlier: &Earlier) -> Option<String>;
@@ -107,60 +114,71 @@ pub enum NoForm {
     OutOfTime,
 }
 
-/// The form of a block as the model shall read it (unescaped): at least 4 % and 24 tokens cheaper, and shorter as the
-/// text of a JSON string.
-///
-/// A form is taken only if it [gives the block back](gives_back).
+/// The form of a block: see [`Prepared::compress`].
 ///
 /// # Errors
 ///
 /// Where no form is worth it, or the deadline of `earlier` is over before it is found: why.
 pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> {
-    let text = block.text;
-    if text.is_empty() || text.starts_with(OPENING) {
-        return Err(NoForm::NoGain);
-    }
-    let out_of_time = || earlier.deadline.is_over();
-    if out_of_time() {
-        return Err(NoForm::OutOfTime);
-    }
-    let call = Call::of(block.tool, block.input);
-    let context = Context {
-        earlier,
-        call: &call,
-    };
-    // First what is within it, so that the lines of one text at a time are in memory.
-    let of_wrapped = form_of_wrapped(text, context, 1);
-    let original = Text::new(text);
-    let readable = ansi::readable(block);
-    let colourless =
-        matches!(readable, Cow::Owned(_)).then(|| Form::new(ansi::coloured_form(&readable)));
-    let of_colourless = colourless
-        .as_ref()
-        .and_then(|form| cheapest(&PLANS, &Text::new(&form.text), context));
-    let forms = [
-        cheapest(&PLANS, &original, context),
-        of_colourless,
-        colourless,
-        of_wrapped,
-    ];
-    // Past the deadline the compressors' loops ended early, so the texts above may be incomplete.
-    if out_of_time() {
-        return Err(NoForm::OutOfTime);
-    }
-    let form = forms
-        .into_iter()
-        .flatten()
-        .min_by_key(|form| form.cost)
-        .filter(|form| form.cost < original.cost())
-        .ok_or(NoForm::NoGain)?;
-    if !form.is_worth_sending(&original) {
-        return Err(NoForm::BelowFloor);
-    }
-    if gives_back(&form.text, block, earlier) {
-        Ok(form.text)
-    } else {
-        Err(NoForm::NoGain)
+    Prepared::of(block).compress(earlier)
+}
+
+impl Prepared<'_> {
+    /// The form of the block as the model shall read it (unescaped): at least 4 % and 24 tokens cheaper, and shorter as the
+    /// text of a JSON string.
+    ///
+    /// A form is taken only if it [gives the block back](gives_back).
+    ///
+    /// # Errors
+    ///
+    /// Where no form is worth it, or the deadline of `earlier` is over before it is found: why.
+    pub fn compress(&self, earlier: &Earlier) -> Result<String, NoForm> {
+        let text = self.source.text;
+        if text.is_empty() || text.starts_with(OPENING) {
+            return Err(NoForm::NoGain);
+        }
+        let out_of_time = || earlier.deadline.is_over();
+        if out_of_time() {
+            return Err(NoForm::OutOfTime);
+        }
+        let context = Context {
+            earlier,
+            call: self.call(),
+        };
+        // First what is within it, so that the lines of one text at a time are in memory.
+        let of_wrapped = form_of_wrapped(self.parts(), context, 1);
+        let original = self.text();
+        let readable = ansi::readable(self.source);
+        let colourless =
+            matches!(readable, Cow::Owned(_)).then(|| Form::new(ansi::coloured_form(&readable)));
+        let of_colourless = colourless
+            .as_ref()
+            .and_then(|form| cheapest(&PLANS, &form.as_text(), context));
+        let forms = [
+            cheapest(&PLANS, original, context),
+            of_colourless,
+            colourless,
+            of_wrapped,
+        ];
+        // Past the deadline the compressors' loops ended early, so the texts above may be incomplete.
+        if out_of_time() {
+            self.is_cut.set(true);
+            return Err(NoForm::OutOfTime);
+        }
+        let form = forms
+            .into_iter()
+            .flatten()
+            .min_by_key(|form| form.cost)
+            .filter(|form| form.cost < original.cost())
+            .ok_or(NoForm::NoGain)?;
+        if !form.is_worth_sending(original) {
+            return Err(NoForm::BelowFloor);
+        }
+        if gives_back(&form.text, self.source, earlier) {
+            Ok(form.text)
+        } else {
+            Err(NoForm::NoGain)
+        }
     }
 }
 
@@ -181,7 +199,7 @@ pub fn gives_back(form: &str, block: Source<'_>, earlier: &Earlier) -> bool {
 
 /// A header line and, on the next line, what it describes.
 fn with_header(header: &str, body: &str) -> String {
-    format!("{OPENING}{header}]\n{body}")
+    [OPENING, header, "]\n", body].concat()
 }
 
 /// The outermost header, without its brackets, and what it describes.

@@ -67,7 +67,10 @@ pub(super) fn cheapest(plans: &[Plan], text: &Text<'_>, context: Context<'_>) ->
     let best = results.min_by_key(|(_, form)| form.cost);
     let prefixes: &[&dyn Compressor] = &[&prefixes::Prefixes];
     match best {
-        Some((true, form)) => apply(prefixes, &Text::new(&form.text), context).or(Some(form)),
+        Some((true, form)) => {
+            let shorter = apply(prefixes, &form.as_text(), context);
+            shorter.or(Some(form))
+        }
         Some((false, form)) => Some(form),
         None => apply(prefixes, text, context),
     }
@@ -79,18 +82,17 @@ pub(super) fn apply(
     text: &Text<'_>,
     context: Context<'_>,
 ) -> Option<Form> {
-    let mut form: Option<Form> = None;
-    for compressor in compressors {
-        if context.earlier.deadline.is_over() {
-            return None;
-        }
-        let next = match &form {
-            Some(form) => compressor.compress(&Text::new(&form.text), context),
-            None => compressor.compress(text, context),
-        };
-        let cost = || form.as_ref().map_or_else(|| text.cost(), |form| form.cost);
-        let next = next.map(Form::new).filter(|next| next.cost < cost());
-        form = next.or(form);
+    let (first, others) = compressors.split_first()?;
+    if context.earlier.deadline.is_over() {
+        return None;
     }
-    form
+    let form = first.form(text, context);
+    let Some(form) = form.filter(|form| form.cost < text.cost()) else {
+        return apply(others, text, context);
+    };
+    if others.is_empty() {
+        return Some(form);
+    }
+    let shorter = apply(others, &form.as_text(), context);
+    shorter.or(Some(form))
 }

@@ -41,11 +41,11 @@ impl Compressor for Runs {
             return None;
         }
         let lines = &text.lines;
-        let runs = find(lines, context.earlier.deadline);
+        let runs = text.runs(context.earlier.deadline);
         if runs.is_empty() || lines.iter().any(|line| line.starts_with(MARK)) {
             return None;
         }
-        let runs = runs.into_iter().map(|run| (run.lines(), run));
+        let runs = runs.iter().map(|run| (run.lines(), run));
         let body = replaced(lines, runs, |body, run| {
             run.write(body, &lines[run.lines()]);
             Some(())

@@ -4,9 +4,8 @@
 //! than `o200k_base` makes of it: 2.4 tokens a line as `12→`, 3.9 where it is padded with spaces, as `    12→` (measured on source read by
 //! agents, with the tokenizer of Claude's newest models). So the number that is written in one digit counts as much as one in four.
 
-use memchr::memchr_iter;
-
 use super::line_numbers::strip::{Stripped, is_mark, number};
+use super::lines::Breaks;
 use super::tokens::{Estimates, Tokens};
 
 /// What an unpadded number before a line costs.
@@ -29,10 +28,7 @@ pub(super) fn cost(text: &str) -> Tokens {
     let mut estimates = Estimates::default();
     let mut set_apart = Tokens::default();
     let (mut start, mut line_start) = (0, 0);
-    for line_end in memchr_iter(b'\n', text.as_bytes())
-        .map(|at| at + 1)
-        .chain([text.len()])
-    {
+    for line_end in Breaks::of(text).map(|at| at + 1).chain([text.len()]) {
         if let Some((bytes, cost)) = apart(&text[line_start..line_end]) {
             estimates.add(&text[start..line_start]);
             start = line_start + bytes;
@@ -49,12 +45,28 @@ pub(super) fn cost(text: &str) -> Tokens {
 
 /// The number that a line begins with, or the mark that it is: its bytes, and what it costs.
 fn apart(line: &str) -> Option<(usize, Tokens)> {
+    // Most lines begin otherwise.
+    if !matches!(line.as_bytes().first(), Some(b' ' | b'[' | b'0'..=b'9')) {
+        return None;
+    }
     match number(line) {
         Some(number) if number.padded => Some((number.bytes, PADDED_NUMBER)),
         Some(number) => Some((number.bytes, UNPADDED_NUMBER)),
-        None if is_mark(line.trim_end_matches('\n')) => Some((line.len(), MARK)),
+        None if is_mark(line.strip_suffix('\n').unwrap_or(line)) => Some((line.len(), MARK)),
         None => None,
     }
+}
+
+/// What a text costs without its line numbers, given what it costs with them: the lines cost the same, but for their numbers.
+pub(super) fn cost_without_numbers(stripped: &Stripped, with_numbers: Tokens) -> Tokens {
+    if stripped.has_second_numbers {
+        return cost(&stripped.text);
+    }
+    let without_padding = stripped.numbers - stripped.with_padding;
+    let numbers = PADDED_NUMBER * stripped.with_padding + UNPADDED_NUMBER * without_padding;
+    let header = stripped.text.find('\n').map_or(0, |at| at + 1);
+    let added = cost(&stripped.text[..header]) + MARK * stripped.marks;
+    with_numbers.saturating_sub(numbers) + added
 }
 
 /// Whether a text is cheaper without its line numbers.
@@ -70,6 +82,8 @@ pub(super) fn is_cheaper(stripped: &Stripped) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compress::line_numbers::strip::strip;
+    use crate::compress::lines::lines;
     use crate::compress::tokens::estimate;
 
     #[test]
@@ -80,5 +94,25 @@ mod tests {
         assert_eq!(cost("     1→let x;"), with(PADDED_NUMBER));
         assert_eq!(cost("  1234\tlet x;"), with(PADDED_NUMBER));
         assert_eq!(cost("12 let x;"), estimate("12 let x;"));
+    }
+
+    #[test]
+    fn a_text_without_numbers_costs_the_same_however_it_is_found_out() {
+        for text in [
+            "1\tlet x;\n2\tlet y;\n3\t",
+            "    99→fn a() {\n   100→    b()\n   101→}\n\nreminder\n     7: of something",
+            " 9|a\n10|b\n12|c\n",
+            "     1→     1→a\n     2→b",
+            "     1→1:a\n     2→b",
+            "     9→\ta b\n    10→ 12 c\n999999→d\nx\n     1→[line 4\n",
+        ] {
+            let stripped = strip(&lines(text)).unwrap();
+            let cost_of_text = cost(&stripped.text);
+            assert_eq!(
+                cost_without_numbers(&stripped, cost(text)),
+                cost_of_text,
+                "{text}"
+            );
+        }
     }
 }

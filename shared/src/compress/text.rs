@@ -1,10 +1,13 @@
 //! [`Text`]: a text as the compressors read it.
 
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 use super::line_numbers::strip::{Stripped, strip};
 use super::lines::lines;
 use super::log::detect::is_log;
+use super::references::{Window, windows};
+use super::runs::{self, Run};
 use super::search::paths::Paths;
 use super::tokens::Tokens;
 use super::{Deadline, size};
@@ -16,18 +19,31 @@ pub(super) struct Text<'a> {
     pub(super) whole: &'a str,
     /// Joined by line breaks they are the text again, so one that ends with a break has an empty last line.
     pub(super) lines: Vec<&'a str>,
-    cost: OnceCell<Tokens>,
+    found: Rc<Found>,
     stripped: OnceCell<Option<Stripped>>,
     is_log: OnceCell<bool>,
     paths: OnceCell<Paths<'a>>,
 }
 
+/// What is found out about a text apart from its lines: texts that are equal may share it.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    cost: OnceCell<Tokens>,
+    windows: OnceCell<Vec<Window>>,
+    runs: OnceCell<Vec<Run>>,
+}
+
 impl<'a> Text<'a> {
     pub(super) fn new(whole: &'a str) -> Self {
+        Self::with(whole, Rc::default())
+    }
+
+    /// A text of which this is known.
+    pub(super) fn with(whole: &'a str, found: Rc<Found>) -> Self {
         Self {
             whole,
             lines: lines(whole),
-            cost: OnceCell::new(),
+            found,
             stripped: OnceCell::new(),
             is_log: OnceCell::new(),
             paths: OnceCell::new(),
@@ -36,7 +52,19 @@ impl<'a> Text<'a> {
 
     /// What it costs.
     pub(super) fn cost(&self) -> Tokens {
-        *self.cost.get_or_init(|| size::cost(self.whole))
+        self.found.cost(self.whole)
+    }
+
+    /// Its windows.
+    pub(super) fn windows(&self, deadline: Deadline) -> &[Window] {
+        let windows = || windows(&self.lines, deadline);
+        self.found.windows.get_or_init(windows)
+    }
+
+    /// The runs of its lines.
+    pub(super) fn runs(&self, deadline: Deadline) -> &[Run] {
+        let find = || runs::find(&self.lines, deadline);
+        self.found.runs.get_or_init(find)
     }
 
     /// The text without its line numbers, if it has any.
@@ -59,7 +87,19 @@ impl<'a> Text<'a> {
 
     /// The files that it has search results of.
     pub(super) fn paths(&self, deadline: Deadline) -> &Paths<'a> {
-        let find = || Paths::of(&self.lines, deadline);
+        let find = || Paths::of(self.whole, &self.lines, deadline);
         self.paths.get_or_init(find)
+    }
+}
+
+impl Found {
+    /// What the text costs, which is this one.
+    pub(super) fn cost(&self, whole: &str) -> Tokens {
+        self.cost_by(|| size::cost(whole))
+    }
+
+    /// The same, found out so.
+    pub(super) fn cost_by(&self, find: impl FnOnce() -> Tokens) -> Tokens {
+        *self.cost.get_or_init(find)
     }
 }

@@ -7,12 +7,15 @@ use super::text::Text;
 use super::wrapper::{self, Parts, Strings, Wrapped};
 
 /// The form of a text that has something around it, this deep within others.
-pub(super) fn form_of_wrapped(text: &str, context: Context<'_>, depth: usize) -> Option<Form> {
-    let parts = Parts::of(text);
-    let wrapped = Wrapped::of(&parts);
+pub(super) fn form_of_wrapped(
+    parts: &Parts<'_>,
+    context: Context<'_>,
+    depth: usize,
+) -> Option<Form> {
+    let wrapped = Wrapped::of(parts);
     // Where a string is most of the text, there may still be others.
     if wrapped.as_ref().is_none_or(Wrapped::is_string)
-        && let Some(strings) = Strings::of(&parts)
+        && let Some(strings) = Strings::of(parts)
     {
         return Some(form_of_strings(&strings, context, depth));
     }
@@ -51,7 +54,8 @@ fn form_within(
     depth: usize,
 ) -> Option<Form> {
     // First what is within it, so that the lines of one text at a time are in memory.
-    let deeper = (depth < wrapper::MAX_DEPTH).then(|| form_of_wrapped(text, context, depth + 1));
+    let deeper =
+        (depth < wrapper::MAX_DEPTH).then(|| form_of_wrapped(&Parts::of(text), context, depth + 1));
     let text = Text::new(text);
     let forms = [cheapest(plans(&text), &text, context), deeper.flatten()];
     forms

@@ -5,8 +5,11 @@
 
 pub(super) mod strip;
 
+use std::rc::Rc;
+
+use super::form::Form;
 use super::text::Text;
-use super::{Compressor, Context, Earlier, each_line};
+use super::{Compressor, Context, Earlier, each_line, size};
 use strip::{is_unnumbered, read_header, read_marker};
 
 pub(super) struct LineNumbers;
@@ -14,6 +17,16 @@ pub(super) struct LineNumbers;
 impl Compressor for LineNumbers {
     fn compress(&self, text: &Text<'_>, _: Context<'_>) -> Option<String> {
         text.stripped().map(|stripped| stripped.text.clone())
+    }
+
+    fn form(&self, text: &Text<'_>, _: Context<'_>) -> Option<Form> {
+        let stripped = text.stripped()?;
+        let cost = || size::cost_without_numbers(stripped, text.cost());
+        stripped.found.cost_by(cost);
+        Some(Form::with(
+            stripped.text.clone(),
+            Rc::clone(&stripped.found),
+        ))
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {

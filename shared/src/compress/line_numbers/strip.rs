@@ -1,7 +1,9 @@
 //! Takes the number off each line.
 
 use std::fmt::Write;
+use std::rc::Rc;
 
+use crate::compress::text::Found;
 use crate::compress::{has_header, with_header};
 
 /// Separators between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
@@ -10,6 +12,11 @@ const SEPARATORS: [&str; 5] = ["→", "\t", ":", " |", "|"];
 /// No tool pads its numbers further.
 const MAX_WIDTH: usize = 20;
 
+const PADDING: &str = match str::from_utf8(&[b' '; MAX_WIDTH]) {
+    Ok(padding) => padding,
+    Err(_) => "",
+};
+
 const UNNUMBERED: &str = "[unnumbered]";
 
 /// A text without its line numbers.
@@ -17,12 +24,18 @@ const UNNUMBERED: &str = "[unnumbered]";
 pub(in crate::compress) struct Stripped {
     /// The text with its header.
     pub(in crate::compress) text: String,
+    /// What is known of it.
+    pub(in crate::compress) found: Rc<Found>,
     /// The number of the line after the header; `None` if that line had none.
     pub(in crate::compress) first: Option<u64>,
     /// How many numbers were taken off.
     pub(in crate::compress) numbers: usize,
     /// Whether they were padded.
     pub(in crate::compress) padded: bool,
+    /// Of how many numbers there was padding before them: none is before those as wide as the others with theirs.
+    pub(in crate::compress) with_padding: usize,
+    /// Whether what stands behind a number begins like one.
+    pub(in crate::compress) has_second_numbers: bool,
     /// How many marks were put in.
     pub(in crate::compress) marks: usize,
 }
@@ -35,6 +48,7 @@ pub(in crate::compress) fn strip(lines: &[&str]) -> Option<Stripped> {
     let mut body = String::with_capacity(bytes);
     let mut next = Some(first);
     let (mut numbers, mut marks) = (0, 0);
+    let (mut with_padding, mut has_second_numbers) = (0, false);
     for &line in lines {
         let (number, rest) = match style.read(line) {
             Some((number, rest)) => (Some(number), rest),
@@ -47,7 +61,11 @@ pub(in crate::compress) fn strip(lines: &[&str]) -> Option<Stripped> {
             }
             marks += 1;
         }
-        numbers += usize::from(number.is_some());
+        if number.is_some() {
+            numbers += 1;
+            with_padding += usize::from(line.starts_with(' '));
+            has_second_numbers |= self::number(rest).is_some();
+        }
         if is_mark(rest) {
             return None;
         }
@@ -62,9 +80,12 @@ pub(in crate::compress) fn strip(lines: &[&str]) -> Option<Stripped> {
     let starts_numbered = lines.first().and_then(|line| style.read(line));
     Some(Stripped {
         text: with_header(&header(style, first, marks > 0), &body),
+        found: Rc::default(),
         first: starts_numbered.map(|(number, _)| number),
         numbers,
         padded: style.width > 0,
+        with_padding,
+        has_second_numbers,
         marks,
     })
 }
@@ -118,9 +139,10 @@ impl Style {
     }
 
     pub(super) fn write(self, text: &mut String, number: u64) {
-        let Self { width, separator } = self;
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "{number:width$}{separator}");
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(number);
+        let padding = self.width.saturating_sub(digits.len());
+        text.extend([&PADDING[..padding], digits, self.separator]);
     }
 }
 

@@ -36,7 +36,7 @@ impl Compressor for References {
             return None;
         }
         let lines = &text.lines;
-        let mut found = find(lines, &windows(lines, earlier.deadline), context);
+        let mut found = find(lines, text.windows(earlier.deadline), context);
         let is_short = |found: &Reference| found.count < MIN_SEARCH_LINES;
         if found.iter().any(is_short) && is_search(text, earlier.deadline) {
             found.retain(|found| !is_short(found));

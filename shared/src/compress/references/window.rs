@@ -17,6 +17,7 @@ const MIN_WINDOW_BYTES: usize = 30;
 const LONG_LINE_BYTES: usize = 200;
 
 /// A few lines by which a run can be found.
+#[derive(Debug, Clone, Copy)]
 pub(in crate::compress) struct Window {
     /// Its first line, counted from 0.
     pub(in crate::compress) line: usize,
@@ -32,39 +33,48 @@ impl Window {
 }
 
 /// The hash of a window, from those of its lines.
-fn hash_of(lines: &[u64]) -> u64 {
+fn hash_of(lines: &[WindowLine]) -> u64 {
     let mut bytes = [0; WINDOW * size_of::<u64>()];
     for (bytes, line) in bytes.chunks_exact_mut(size_of::<u64>()).zip(lines) {
-        bytes.copy_from_slice(&line.to_le_bytes());
+        bytes.copy_from_slice(&line.hash.to_le_bytes());
     }
     xxh3_64(&bytes)
+}
+
+/// What a window is made of.
+struct WindowLine {
+    hash: u64,
+    /// Bytes without the white space around them.
+    bytes: usize,
+    is_header: bool,
+}
+
+impl WindowLine {
+    fn of(line: &str) -> Self {
+        Self {
+            hash: hash(line),
+            bytes: line.trim_ascii().len(),
+            is_header: line.starts_with(OPENING),
+        }
+    }
 }
 
 /// Every window of a text: any three lines that say enough, and any long line by itself. At most one for every ten bytes. To be used only
 /// where the result is thrown away after the deadline.
 pub(in crate::compress) fn windows(lines: &[&str], deadline: Deadline) -> Vec<Window> {
-    let mut hashes: Vec<u64> = Vec::with_capacity(lines.len());
-    hashes.extend(deadline.limit(lines).map(|line| hash(line)));
+    let mut parts: Vec<WindowLine> = Vec::with_capacity(lines.len());
+    parts.extend(deadline.limit(lines).map(|line| WindowLine::of(line)));
     let window = |line: usize| {
         let alone = lines[line].len() >= LONG_LINE_BYTES;
         let count = if alone { 1 } else { WINDOW };
-        let window = lines.get(line..line + count)?;
-        let hashes = hashes.get(line..line + count)?;
-        let header = window.iter().any(|line| line.starts_with(OPENING));
-        (says_enough(window) && !header).then(|| Window {
+        let window = parts.get(line..line + count)?;
+        let bytes: usize = window.iter().map(|line| line.bytes).sum();
+        let has_header = window.iter().any(|line| line.is_header);
+        (bytes >= MIN_WINDOW_BYTES && !has_header).then(|| Window {
             line,
             count,
-            hash: hash_of(hashes),
+            hash: hash_of(window),
         })
     };
     deadline.limit(0..lines.len()).filter_map(window).collect()
-}
-
-fn says_enough(lines: &[&str]) -> bool {
-    let mut left = MIN_WINDOW_BYTES;
-    // The first of them are mostly enough.
-    lines.iter().any(|line| {
-        left = left.saturating_sub(line.trim_ascii().len());
-        left == 0
-    })
 }

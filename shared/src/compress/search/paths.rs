@@ -1,7 +1,7 @@
 //! Finds the files that a text has search results of.
 
 use foldhash::HashMap;
-use memchr::{memchr, memchr_iter, memchr3};
+use memchr::{memchr_iter, memchr3};
 
 use crate::compress::Deadline;
 
@@ -43,7 +43,9 @@ impl Seen {
 }
 
 impl<'a> Paths<'a> {
-    pub(in crate::compress) fn of(lines: &[&'a str], deadline: Deadline) -> Self {
+    /// Those of a text, given as a whole and as its lines.
+    pub(in crate::compress) fn of(whole: &str, lines: &[&'a str], deadline: Deadline) -> Self {
+        let has_surroundings = may_have_surroundings(whole);
         let mut paths: HashMap<&str, Seen> = HashMap::default();
         for line in deadline.limit(lines.iter().copied()) {
             match split_path(line) {
@@ -53,14 +55,19 @@ impl<'a> Paths<'a> {
                 Some((path, _)) if path.contains('/') => paths.entry(path).or_default().others += 1,
                 _ => {}
             }
-            for (path, _) in surroundings(line).filter(|(path, _)| names_a_file(path)) {
-                paths.entry(path).or_default().others += 1;
+            if has_surroundings {
+                for (path, _) in surroundings(line).filter(|(path, _)| names_a_file(path)) {
+                    paths.entry(path).or_default().others += 1;
+                }
             }
         }
         if paths.is_empty() {
             return Self::default();
         }
-        let root = find_root(lines, &paths);
+        let root = match has_surroundings {
+            true => find_root(lines, &paths),
+            false => "",
+        };
         let mut files = HashMap::default();
         for (path, seen) in paths {
             let file = path.strip_prefix(root).unwrap_or(path);
@@ -144,12 +151,15 @@ fn find_root<'a>(lines: &[&'a str], paths: &HashMap<&str, Seen>) -> &'a str {
 fn split_path(line: &str) -> Option<(&str, &str)> {
     let drive = line.as_bytes().get(1..3) == Some(b":\\");
     let from = if drive { 2 } else { 0 };
-    let end = from + memchr(b':', line.as_bytes().get(from..)?)?;
+    // Prose and code have a space after a few bytes.
+    let is_end = |byte| matches!(byte, b':' | b' ' | b'\t'..=b'\r');
+    let mut bytes = line.bytes().enumerate();
+    let (end, byte) = bytes.find(|(at, byte)| is_end(*byte) && (*byte != b':' || *at >= from))?;
+    if byte != b':' {
+        return None;
+    }
     let path = &line[..end];
-    // Prose has a space after a few bytes.
-    let has_space = |byte| matches!(byte, b' ' | b'\t'..=b'\r');
-    let is_one_word =
-        !path.bytes().any(has_space) && (path.is_ascii() || !path.contains(char::is_whitespace));
+    let is_one_word = path.is_ascii() || !path.contains(char::is_whitespace);
     let like_a_path = is_one_word
         && memchr3(b'/', b'.', b'\\', path.as_bytes()).is_some()
         && path.contains(char::is_alphabetic);
@@ -158,10 +168,19 @@ fn split_path(line: &str) -> Option<(&str, &str)> {
 
 /// The ways to read a line as `path-line-text`: a path may itself hold such numbers.
 fn surroundings(line: &str) -> impl Iterator<Item = (&str, &str)> {
-    memchr_iter(b'-', line.as_bytes())
+    split_at_dashes(line)
         .take(MAX_TRIES)
-        .map(|at| (&line[..at], &line[at + 1..]))
         .filter(|(_, rest)| numbered_by(rest, b'-'))
+}
+
+/// Whether any line of a text may be read so: most texts have none.
+fn may_have_surroundings(text: &str) -> bool {
+    split_at_dashes(text).any(|(_, rest)| numbered_by(rest, b'-'))
+}
+
+fn split_at_dashes(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let dashes = memchr_iter(b'-', text.as_bytes());
+    dashes.map(|at| (&text[..at], &text[at + 1..]))
 }
 
 /// Whether a path, met only before surroundings, has folders and a file's ending.

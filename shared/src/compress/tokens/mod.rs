@@ -152,15 +152,19 @@ impl<'a> Estimates<'a> {
 fn step_together(lanes: &mut [Lane<'_>; LANES]) {
     let lengths = lanes.iter().map(|lane| lane.rest.len());
     let shortest = lengths.min().unwrap_or_default();
-    let parts = lanes.map(|lane| &lane.rest[..shortest]);
-    for at in 0..shortest {
-        for (lane, part) in lanes.iter_mut().zip(parts) {
-            lane.step(part[at]);
-        }
+    let [a, b, c, d] = lanes.each_mut().map(|lane| {
+        let (together, rest) = lane.rest.split_at(shortest);
+        lane.rest = rest;
+        together
+    });
+    let [mut first, mut second, mut third, mut fourth] = *lanes;
+    for (((a, b), c), d) in a.iter().zip(b).zip(c).zip(d) {
+        first.step(*a);
+        second.step(*b);
+        third.step(*c);
+        fourth.step(*d);
     }
-    for lane in lanes {
-        lane.rest = &lane.rest[shortest..];
-    }
+    *lanes = [first, second, third, fourth];
 }
 
 const fn steps() -> [Step; TABLE] {

@@ -145,10 +145,15 @@ fn among_lines(text: &str) -> Range<usize> {
 
 /// The texts within a text, each within the one before it.
 pub(super) fn insides(text: &str) -> Vec<Cow<'_, str>> {
+    insides_of(&Parts::of(text))
+}
+
+/// The same of a text in its parts.
+pub(super) fn insides_of<'a>(parts: &Parts<'a>) -> Vec<Cow<'a, str>> {
     let mut insides: Vec<Cow<'_, str>> = Vec::new();
     while insides.len() < MAX_DEPTH {
         let next = match insides.last() {
-            None => Wrapped::split(text).map(|wrapped| wrapped.inside),
+            None => Wrapped::of(parts).map(|wrapped| wrapped.inside),
             Some(Cow::Borrowed(inside)) => Wrapped::split(inside).map(|wrapped| wrapped.inside),
             Some(Cow::Owned(inside)) => {
                 let wrapped = Wrapped::split(inside);

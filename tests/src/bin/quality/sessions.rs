@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::Context as _;
 use bytes::Bytes;
 use headroom_proxy::simulation::replay::Replay;
-use headroom_shared::compress::{Earlier, Source, compress};
+use headroom_shared::compress::{Earlier, Prepared, Source};
 use headroom_tests::conversation::recorded::{Session, Step};
 use headroom_tests::conversation::{Block, Conversation, Kind, ToolCall};
 use headroom_tests::forms::minimum;
@@ -184,14 +184,15 @@ fn compress_alone(results: &[SentResult], calls: &HashMap<String, ToolCall>) -> 
             input: call.map(|(_, input)| input.as_str()),
         };
         let began = cpu_time();
-        let form = compress(block, &earlier).ok();
+        let prepared = Prepared::of(block);
+        let form = prepared.compress(&earlier).ok();
         compressing += Speed {
             bytes: block.text.len(),
             time: cpu_time().saturating_sub(began),
         };
         exactness += Exactness::of(block, form.as_deref(), &earlier);
         let began = cpu_time();
-        earlier.push(block);
+        earlier.push_prepared(prepared);
         pushing += Speed {
             bytes: 0,
             time: cpu_time().saturating_sub(began),

@@ -17,6 +17,8 @@ mod write;
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use super::parse::{Document, Index, Kind};
 
 pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -86,7 +88,7 @@ const PADDINGS: [&str; 2] = ["", " "];
 impl Layout {
     /// The layout of a text, and the text without it. Whether that gives the text back, [`Layout::gives_back`] tells.
     pub(super) fn split(text: &str) -> Option<(Self, String)> {
-        let crlf = text.contains('\r');
+        let crlf = memchr(b'\r', text.as_bytes()).is_some();
         let lf = if crlf {
             Cow::Owned(text.replace("\r\n", "\n"))
         } else {

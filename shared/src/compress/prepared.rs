@@ -1,0 +1,84 @@
+//! [`Prepared`]: a block that is compressed and then added to the earlier ones, for both of which much the same is asked of it.
+
+use std::cell::{Cell, OnceCell};
+
+use super::Source;
+use super::call::Call;
+use super::text::Text;
+use super::wrapper::Parts;
+
+/// A block, with what was found out about it: each only once for [`Prepared::compress`] and [`Earlier::push_prepared`].
+///
+/// [`Earlier::push_prepared`]: super::Earlier::push_prepared
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    pub(super) source: Source<'a>,
+    call: OnceCell<Call>,
+    parts: OnceCell<Parts<'a>>,
+    text: OnceCell<Text<'a>>,
+    /// Whether a deadline came while something was found out, so that it may be incomplete.
+    pub(super) is_cut: Cell<bool>,
+}
+
+impl<'a> Prepared<'a> {
+    /// A block of which nothing is known yet.
+    #[must_use]
+    pub const fn of(source: Source<'a>) -> Self {
+        Self {
+            source,
+            call: OnceCell::new(),
+            parts: OnceCell::new(),
+            text: OnceCell::new(),
+            is_cut: Cell::new(false),
+        }
+    }
+
+    /// The call whose output it is.
+    pub(super) fn call(&self) -> &Call {
+        let Source { tool, input, .. } = self.source;
+        self.call.get_or_init(|| Call::of(tool, input))
+    }
+
+    /// What its text is made of.
+    pub(super) fn parts(&self) -> &Parts<'a> {
+        self.parts.get_or_init(|| Parts::of(self.source.text))
+    }
+
+    /// Its text.
+    pub(super) fn text(&self) -> &Text<'a> {
+        self.text.get_or_init(|| Text::new(self.source.text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::compress::{Deadline, Earlier, NoForm, compress};
+
+    #[test]
+    fn a_block_is_added_whole_although_a_deadline_cut_its_compressing_short() {
+        let text: String = (0..20_000)
+            .map(|line| format!("{line} is what stands on this line of it\n"))
+            .collect();
+        let source = |text| Source {
+            text,
+            tool: None,
+            input: None,
+        };
+        let again = text.lines().skip(9_000).collect::<Vec<_>>().join("\n");
+        let form_behind = |block: Prepared<'_>| {
+            let mut earlier = Earlier::default();
+            assert!(earlier.push_prepared(block));
+            compress(source(&again), &earlier).unwrap()
+        };
+        let cut = Prepared::of(source(&text));
+        let until = Deadline::after(Duration::from_micros(100));
+        assert_eq!(
+            cut.compress(&Earlier::default().until(until)),
+            Err(NoForm::OutOfTime)
+        );
+        assert_eq!(form_behind(cut), form_behind(Prepared::of(source(&text))));
+    }
+}
