@@ -12,7 +12,7 @@ use super::Skipped;
 /// Folders in folders are walked so deep: clients go no deeper than six.
 const MAX_DEPTH: usize = 32;
 
-/// The transcripts at these paths: a file as it is, of a folder all files `*.jsonl` in it and below, without following links. Without a path,
+/// The transcripts at these paths: a file as it is, of a folder all files `*.jsonl` and `*.jsonl.zst` in it and below, without following links. Without a path,
 /// those of the clients whose folders are known: Claude Code's and Codex', in the user's home or where `CLAUDE_CONFIG_DIR` and `CODEX_HOME`
 /// say. Sorted by name, sub-agents' own files last: they may repeat the session that they belong to. Folders that can't be read are
 /// `skipped`.
@@ -77,6 +77,14 @@ fn is_agents(file: &Path) -> bool {
     name.as_encoded_bytes().starts_with(b"agent-")
 }
 
+/// Whether a file is one by its name: `*.jsonl`, or `*.jsonl.zst` where the same is not there plain.
+fn is_transcript(file: &Path) -> bool {
+    let is_plain = |file: &Path| file.extension().is_some_and(|end| end == "jsonl");
+    let compressed = file.extension().is_some_and(|end| end == "zst");
+    let plain = file.with_extension("");
+    is_plain(file) || compressed && is_plain(&plain) && !plain.exists()
+}
+
 fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>, skipped: &mut Skipped) {
     if depth == 0 {
         let reason = format!("is deeper than {MAX_DEPTH} folders");
@@ -94,9 +102,7 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>, skipped: &mut Ski
         let (path, kind) = (entry.path(), entry.file_type());
         match kind {
             Ok(kind) if kind.is_dir() => walk(&path, depth - 1, files, skipped),
-            Ok(kind) if kind.is_file() && path.extension().is_some_and(|end| end == "jsonl") => {
-                files.push(path);
-            }
+            Ok(kind) if kind.is_file() && is_transcript(&path) => files.push(path),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! The lines of a file, and what format they are of.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Take};
+use std::fs::{File, Metadata};
+use std::io::{BufRead, BufReader, Read as _, Take};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -25,12 +25,15 @@ pub(super) enum Format {
     Recorded,
 }
 
+/// How a file begins that is compressed with zstd, as Codex does with old rollouts.
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
 /// The lines of a file, as long as it was when it was opened.
-#[derive(Debug)]
 pub(super) struct Lines {
-    reader: Take<BufReader<File>>,
+    reader: Take<Box<dyn BufRead>>,
+    /// The file's size.
     bytes: u64,
-    name: PathBuf,
+    path: PathBuf,
     line: Vec<u8>,
 }
 
@@ -41,25 +44,11 @@ impl Lines {
     /// When it can't be opened, is no regular file, or is too large.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         // Asked before it is opened: a pipe would block.
-        let is_file = |metadata: &std::fs::Metadata| {
-            if metadata.is_dir() {
-                bail!("is a folder");
-            }
-            if !metadata.is_file() {
-                bail!("is no regular file");
-            }
-            Ok(metadata.len())
-        };
-        is_file(&path.metadata().context("can't be read")?)?;
-        let file = File::open(path).context("can't be opened")?;
-        let bytes = is_file(&file.metadata().context("can't be read")?)?;
-        if bytes > MAX_FILE_BYTES {
-            bail!("has {bytes} bytes: more than {MAX_FILE_BYTES} are not read");
-        }
+        let bytes = regular_bytes(&path.metadata().context("can't be read")?)?;
         Ok(Self {
-            reader: BufReader::with_capacity(1 << 16, file).take(bytes),
+            reader: reader(path)?.take(MAX_FILE_BYTES + 1),
             bytes,
-            name: path.to_owned(),
+            path: path.to_owned(),
             line: Vec::new(),
         })
     }
@@ -71,8 +60,9 @@ impl Lines {
 
     /// The file's name without its ending: what names a session that names itself nowhere.
     pub(super) fn stem(&self) -> String {
-        let stem = self.name.file_stem().unwrap_or_default();
-        stem.to_string_lossy().into_owned()
+        let name = self.path.file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
+        name.split('.').next().unwrap_or_default().to_owned()
     }
 
     /// The next line that is not empty, without what ends it.
@@ -83,7 +73,11 @@ impl Lines {
         loop {
             self.line.clear();
             let read = self.reader.read_until(b'\n', &mut self.line);
-            if read.context("can't be read")? == 0 {
+            let read = read.context("can't be read")?;
+            if self.reader.limit() == 0 {
+                bail!("has more than {MAX_FILE_BYTES} bytes: more are not read");
+            }
+            if read == 0 {
                 return Ok(None);
             }
             // Some editors begin a file with the mark of its encoding.
@@ -117,10 +111,40 @@ impl Lines {
                 break;
             }
         }
-        self.reader.get_mut().rewind().context("can't be read")?;
-        self.reader.set_limit(self.bytes);
+        self.reader = reader(&self.path)?.take(MAX_FILE_BYTES + 1);
         Ok(format)
     }
+}
+
+/// The text of a file from its start, to the end that the file has at this moment.
+fn reader(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
+    let file = File::open(path).context("can't be opened")?;
+    let bytes = regular_bytes(&file.metadata().context("can't be read")?)?;
+    let mut reader = BufReader::with_capacity(1 << 16, file.take(bytes));
+    if reader
+        .fill_buf()
+        .context("can't be read")?
+        .starts_with(ZSTD)
+    {
+        let decoder = zstd::Decoder::with_buffer(reader).context("can't be read")?;
+        return Ok(Box::new(BufReader::with_capacity(1 << 16, decoder)));
+    }
+    Ok(Box::new(reader))
+}
+
+/// The size of a file that can be read.
+fn regular_bytes(metadata: &Metadata) -> anyhow::Result<u64> {
+    let bytes = metadata.len();
+    if metadata.is_dir() {
+        bail!("is a folder");
+    }
+    if !metadata.is_file() {
+        bail!("is no regular file");
+    }
+    if bytes > MAX_FILE_BYTES {
+        bail!("has {bytes} bytes: more than {MAX_FILE_BYTES} are not read");
+    }
+    Ok(bytes)
 }
 
 /// What of a line tells its format.

@@ -11,6 +11,7 @@
 //! | `timestamp` | times as transcripts write them |
 
 mod claude_code;
+mod codex;
 mod find;
 mod lines;
 mod recorded;
@@ -107,7 +108,7 @@ impl Reader {
         let mut lines = Lines::open(file)?;
         let mut sessions = match lines.format()? {
             Some(Format::ClaudeCode) => claude_code::read(lines, self)?,
-            Some(Format::Codex) => bail!("rollouts of Codex are not read yet"),
+            Some(Format::Codex) => codex::read(lines, self)?,
             Some(Format::Recorded) => recorded::read(lines, self)?,
             None => bail!("is no transcript of a format that is known"),
         };

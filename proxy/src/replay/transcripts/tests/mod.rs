@@ -3,10 +3,12 @@
 //! | file | what |
 //! |---|---|
 //! | `claude_code` | transcripts of Claude Code |
+//! | `codex` | rollouts of Codex |
 //! | `files` | which files are read, and what of broken ones |
 //! | `recorded` | recorded sessions |
 
 mod claude_code;
+mod codex;
 mod files;
 mod recorded;
 
