@@ -25,13 +25,10 @@ pub(crate) fn find(paths: &[PathBuf], skipped: &mut Skipped) -> anyhow::Result<V
         let folders = client_folders(|name| std::env::var(name).ok(), home().as_deref());
         let known: Vec<&PathBuf> = folders.iter().filter(|path| path.is_dir()).collect();
         if known.is_empty() {
-            let folders: Vec<_> = folders
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
+            let folders = folders.iter().map(|path| path.display().to_string());
             bail!(
                 "there are no transcripts at {}: give the path of a file or folder",
-                folders.join(" or ")
+                folders.collect::<Vec<_>>().join(" or ")
             );
         }
         for folder in known {
@@ -53,18 +50,31 @@ pub(crate) fn find(paths: &[PathBuf], skipped: &mut Skipped) -> anyhow::Result<V
 }
 
 /// Where clients keep their transcripts: folders that may not be there. `variable` looks up the environment.
+///
+/// Source: `CLAUDE_CONFIG_DIR` may be several folders with commas between, as `ccusage` reads it; Codex, `codex-rs/core/src/rollout`.
 fn client_folders(variable: impl Fn(&str) -> Option<String>, home: Option<&Path>) -> Vec<PathBuf> {
-    let folder = |name: &str, usual: &str| {
-        let set = variable(name).filter(|value| !value.trim().is_empty());
-        set.map(PathBuf::from).or_else(|| Some(home?.join(usual)))
+    let set = |name: &str| {
+        let value = variable(name).unwrap_or_default();
+        let folders = value.split(',').map(str::trim);
+        let folders = folders.filter(|folder| !folder.is_empty());
+        folders.map(PathBuf::from).collect::<Vec<_>>()
     };
-    let claude = folder("CLAUDE_CONFIG_DIR", ".claude");
-    let codex = folder("CODEX_HOME", ".codex");
-    let folders = [
-        claude.map(|folder| folder.join("projects")),
-        codex.map(|folder| folder.join("sessions")),
+    let clients = [
+        (
+            "CLAUDE_CONFIG_DIR",
+            &[".claude", ".config/claude"][..],
+            "projects",
+        ),
+        ("CODEX_HOME", &[".codex"][..], "sessions"),
     ];
-    folders.into_iter().flatten().collect()
+    let folders = clients.into_iter().flat_map(|(name, usual, below)| {
+        let mut folders = set(name);
+        if let Some(home) = home.filter(|_| folders.is_empty()) {
+            folders.extend(usual.iter().map(|folder| home.join(folder)));
+        }
+        folders.into_iter().map(move |folder| folder.join(below))
+    });
+    folders.collect()
 }
 
 fn home() -> Option<PathBuf> {
@@ -105,5 +115,36 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>, skipped: &mut Ski
             Ok(kind) if kind.is_file() && is_transcript(&path) => files.push(path),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_keep_transcripts_at_home_or_where_the_environment_says() {
+        let folders = |claude: &str, codex: &str, home: Option<&str>| {
+            let variable = |name: &str| match name {
+                "CLAUDE_CONFIG_DIR" => Some(claude.to_owned()),
+                "CODEX_HOME" => Some(codex.to_owned()),
+                _ => None,
+            };
+            client_folders(variable, home.map(Path::new))
+        };
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+        assert_eq!(
+            folders("", " ", Some("/me")),
+            paths(&[
+                "/me/.claude/projects",
+                "/me/.config/claude/projects",
+                "/me/.codex/sessions"
+            ])
+        );
+        assert_eq!(
+            folders("/a, /b", "/c", Some("/me")),
+            paths(&["/a/projects", "/b/projects", "/c/sessions"])
+        );
+        assert!(folders("", "", None).is_empty());
     }
 }

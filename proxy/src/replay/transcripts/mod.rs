@@ -99,8 +99,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// The sessions in a file that have a request, in the order in which they begin. Holds the file's messages twice at most while it
-    /// reads, and skips lines that are broken or cut: the client may be writing.
+    /// The sessions in a file that have a request, in the order in which they begin. Holds the messages twice while it reads, and
+    /// more often only where they are sent again after steps back. Skips lines that are broken or cut: the client may be writing.
     ///
     /// # Errors
     /// When the file can't be read, is no regular file, is too large, or is no transcript of a format that is known.

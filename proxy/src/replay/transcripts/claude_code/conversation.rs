@@ -26,14 +26,16 @@ pub(super) struct Conversation {
     responses: HashMap<[Box<str>; 2], usize>,
     /// The units that the messages so far are of.
     path: Vec<usize>,
-    /// Whether a new history has begun since.
-    restarted: bool,
+    /// Whether the messages are of units beyond the path, too.
+    is_cut: bool,
     /// When the last of the client's side was there.
     last_user_ms: Option<u64>,
     messages: Vec<Sent>,
     events: Vec<Event>,
-    /// Bytes of the messages at each request.
-    request_bytes: Vec<usize>,
+    /// The first request of each history, by its event, and how many bytes its messages have.
+    first_requests: Vec<(usize, usize)>,
+    /// Whether the next request is such a first one.
+    begins: bool,
     /// How many bytes of messages may yet be made.
     budget: u64,
 }
@@ -58,11 +60,12 @@ impl Conversation {
             units: Units::default(),
             responses: HashMap::new(),
             path: Vec::new(),
-            restarted: false,
+            is_cut: false,
             last_user_ms: None,
             messages: Vec::new(),
             events: Vec::new(),
-            request_bytes: Vec::new(),
+            first_requests: Vec::new(),
+            begins: true,
             budget: (bytes * MOST_TIMES).max(MIN_BUDGET),
         }
     }
@@ -103,7 +106,7 @@ impl Conversation {
             }
             Entry::Assistant(response) => self.answer(link, previous, response, reader),
             Entry::Compaction(kept) => {
-                self.restart();
+                self.cut_back(0);
                 self.chain.add(link.uuid, previous, None);
                 if let Some((first, anchor)) = kept {
                     self.chain.keep(&first, anchor);
@@ -114,19 +117,28 @@ impl Conversation {
 
     /// The session, as far as it is known.
     pub(super) fn finish(self) -> Session {
-        let requests = self.events.iter().filter_map(|event| match event {
-            Event::Request(request) => Some(request),
-            _ => None,
-        });
-        let mut heads = requests.zip(self.request_bytes);
-        let head = heads.find_map(|(request, bytes)| head_tokens(request, bytes));
+        let head = self.head_tokens().unwrap_or(USUAL_HEAD_TOKENS);
         Session {
             id: self.id,
             client: "Claude Code",
             path: "/v1/messages",
-            head_tokens: head.unwrap_or(USUAL_HEAD_TOKENS),
+            head_tokens: head,
             events: self.events,
         }
+    }
+
+    /// Tokens of tools and system prompt: what the first request of a history states beyond its messages. The least of them counts, for a
+    /// transcript may begin within a history; those with long messages only where there is no other, for their estimate is less exact.
+    fn head_tokens(&self) -> Option<u64> {
+        let requests = self.first_requests.iter();
+        let heads = requests.filter_map(|(event, bytes)| match self.events.get(*event) {
+            Some(Event::Request(request)) => {
+                let head = head_tokens(request, *bytes)?;
+                Some((head * 2 < request.usage?.input, head))
+            }
+            _ => None,
+        });
+        heads.min().map(|(_, head)| head)
     }
 
     /// Takes note of an entry that was there before: it may state the usage anew.
@@ -163,6 +175,10 @@ impl Conversation {
             }
         }
         self.state(unit, &response);
+        if let Some(place) = self.units.all[unit].place {
+            // It was taken for whole when the next request went out.
+            self.cut_back(place);
+        }
         self.units.extend(unit, response.blocks);
         self.chain.add(link.uuid, previous, Some(unit));
     }
@@ -192,33 +208,34 @@ impl Conversation {
         }
         let at_ms = self.last_user_ms.or(response.at_ms).unwrap_or(0);
         self.units.all[unit].request = Some(self.events.len());
+        if std::mem::take(&mut self.begins) {
+            self.first_requests.push((self.events.len(), self.bytes()));
+        }
         self.events.push(Event::Request(Request {
             at_ms: response.at_ms.map_or(at_ms, |answered| at_ms.min(answered)),
             model: response.model.to_string(),
             usage: None,
             thinking: false,
         }));
-        self.request_bytes.push(self.bytes());
     }
 
-    /// Nothing of the messages so far need be in the next request.
-    fn restart(&mut self) {
-        for unit in self.path.drain(..) {
+    /// The next request shares with the messages so far what the first `keep` units make, at most.
+    fn cut_back(&mut self, keep: usize) {
+        for unit in self.path.drain(keep..) {
             self.units.all[unit].place = None;
         }
-        self.restarted = true;
+        self.is_cut = true;
     }
 
     /// Makes the conversation that of the first `common` units and these: steps back where it must, and adds what is new.
     fn go_to(&mut self, common: usize, new: Vec<usize>) {
         let before = self.path.len();
-        let continues = common == before && !std::mem::take(&mut self.restarted);
+        let continues = !std::mem::take(&mut self.is_cut) && common == before;
         if continues && new.is_empty() {
             return;
         }
-        for unit in self.path.drain(common..) {
-            self.units.all[unit].place = None;
-        }
+        self.cut_back(common);
+        self.is_cut = false;
         self.spend(new.len());
         for unit in new {
             self.units.all[unit].place = Some(self.path.len());
@@ -287,6 +304,7 @@ impl Conversation {
         if keep < self.messages.len() {
             self.messages.truncate(keep);
             self.events.push(Event::Truncate(keep));
+            self.begins |= keep == 0;
         }
         for message in messages {
             self.messages.push(Sent {

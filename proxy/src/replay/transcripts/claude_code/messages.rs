@@ -1,7 +1,7 @@
 //! The messages that the entries of a request make, as the client sends them: roles alternate, and results stand first in the message after
 //! the calls that they answer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
@@ -25,6 +25,8 @@ pub(super) struct Units {
     pub(super) all: Vec<Unit>,
     /// Where the first result of each call is: its unit, and its place there.
     results: HashMap<Box<str>, (usize, usize)>,
+    /// The calls in each unit.
+    calls: HashSet<(usize, Box<str>)>,
 }
 
 /// A message.
@@ -63,12 +65,17 @@ impl Units {
         self.all.len() - 1
     }
 
-    /// Adds blocks to a unit.
+    /// Adds blocks to a unit, without calls that it has: a copy of an entry may stand under another id.
     pub(super) fn extend(&mut self, unit: usize, blocks: Vec<Block>) {
         for block in blocks {
             let at = (unit, self.all[unit].blocks.len());
             if let Kind::ToolResult(call) = &block.kind {
                 self.results.entry(call.clone()).or_insert(at);
+            }
+            if let Kind::ToolUse(call) = &block.kind
+                && !self.calls.insert((unit, call.clone()))
+            {
+                continue;
             }
             self.all[unit].blocks.push(block);
         }
@@ -101,18 +108,15 @@ impl Units {
         mut from: usize,
         mut calls: Vec<&'a str>,
     ) -> Vec<Message> {
-        if from == 0 {
-            // A conversation begins with the user: what comes before is an answer to what the transcript does not hold.
-            let is_user = |unit: &usize| self.all[*unit].is_user;
-            from = path.iter().position(is_user).unwrap_or(path.len());
-        }
+        let begins = from == 0;
         let mut drafts: Vec<Draft<'_>> = Vec::new();
         for group in path[from..].chunk_by(|a, b| self.all[*a].is_user == self.all[*b].is_user) {
             let is_user = self.all[group[0]].is_user;
             if is_user {
                 let parts = self.answered(&std::mem::take(&mut calls), group);
                 draft(&mut drafts, true, from, parts);
-            } else {
+            } else if !begins || !drafts.is_empty() {
+                // What would stand first answers something that the transcript does not hold: a conversation begins with the user.
                 calls.extend(self.calls(group));
                 let parts = self.blocks(group).map(|(_, block)| Part::Block(block));
                 draft(&mut drafts, false, from, parts.collect());

@@ -232,6 +232,27 @@ fn a_step_back_into_a_message_makes_it_anew() {
 }
 
 #[test]
+fn what_is_written_late_of_a_response_makes_its_message_anew() {
+    let sessions = read(&[
+        user("u1", "", 1, "one".into()),
+        assistant("a1", "u1", "m1", text("first")),
+        user("u2", "a1", 2, "two".into()),
+        assistant("a2", "u2", "m2", text("second")),
+        assistant("a3", "a1", "m1", call("c")),
+        // A copy under another id.
+        assistant("a4", "a3", "m1", call("c")),
+        user("u3", "a4", 3, result("c")),
+        assistant("a5", "u3", "m3", text("third")),
+    ]);
+    assert_eq!(
+        short(&sessions[0]),
+        [
+            "one", "ask 1000", "first", "two", "ask 2000", "keep 1", "first c", "c", "ask 3000"
+        ]
+    );
+}
+
+#[test]
 fn a_compaction_begins_a_new_history() {
     let boundary = |metadata: Value| json!({"type": "system", "subtype": "compact_boundary", "uuid": "s", "parentUuid": null, "logicalParentUuid": "a2", "sessionId": "session", "compactMetadata": metadata});
     let summary = |parent: &str| {
@@ -415,6 +436,43 @@ fn a_conversation_that_begins_with_an_answer_is_read_from_the_first_prompt_on() 
     ]);
     assert_eq!(short(&sessions[0]), ["two", "ask 2000"]);
     assert_eq!(sessions[0].head_tokens, 100 - 31 * 100 / 285);
+
+    let sessions = read(&[
+        user("u1", "lost", 1, result("c")),
+        assistant("a1", "u1", "m1", call("d")),
+        user("u2", "a1", 2, result("d")),
+        assistant("a2", "u2", "m2", text("second")),
+        user("u3", "a2", 3, "three".into()),
+        assistant("a3", "u3", "m3", text("third")),
+    ]);
+    assert_eq!(short(&sessions[0]), ["three", "ask 3000"]);
+}
+
+#[test]
+fn the_head_is_what_the_shortest_begin_of_a_history_states_beyond_its_messages() {
+    let stating = |entry: Value, id: &str, tokens: u64| {
+        let usage = json!({"cache_read_input_tokens": tokens, "output_tokens": 1});
+        with(
+            entry,
+            json!({"message": {"id": id, "model": "claude-opus-4-6", "content": [text("x")], "usage": usage}}),
+        )
+    };
+    let boundary =
+        json!({"type": "system", "subtype": "compact_boundary", "uuid": "s", "parentUuid": null});
+    let read_with = |first: u64, second: u64| {
+        let sessions = read(&[
+            user("u1", "", 1, "one".into()),
+            stating(assistant("a1", "u1", "m1", Value::Null), "m1", first),
+            boundary.clone(),
+            user("u2", "s", 2, "two".into()),
+            stating(assistant("a2", "u2", "m2", Value::Null), "m2", second),
+        ]);
+        sessions[0].head_tokens
+    };
+    assert_eq!(read_with(90_000, 30_000), 30_000 - 31 * 100 / 285);
+    assert_eq!(read_with(20_000, 30_000), 20_000 - 31 * 100 / 285);
+    assert_eq!(read_with(900_000, 800_000), 150_000);
+    assert_eq!(read_with(0, 0), 20_000);
 }
 
 #[test]

@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use proptest::prelude::*;
-
 use super::{outline, read_text};
 use crate::replay::transcripts::{Reader, Skipped, find};
 
@@ -83,13 +81,4 @@ fn folders_are_walked_and_files_taken_as_they_are() {
     let error = found(&["none"]).unwrap_err().to_string();
     assert!(error.starts_with("can't read "), "{error}");
     assert!(skipped.files.is_empty());
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_bytes_make_it_panic(bytes: Vec<u8>) {
-        let _: Option<_> = read_text(&mut Reader::default(), &bytes).ok();
-    }
 }

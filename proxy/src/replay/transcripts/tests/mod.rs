@@ -5,11 +5,13 @@
 //! | `claude_code` | transcripts of Claude Code |
 //! | `codex` | rollouts of Codex |
 //! | `files` | which files are read, and what of broken ones |
+//! | `properties` | what holds whatever the lines say |
 //! | `recorded` | recorded sessions |
 
 mod claude_code;
 mod codex;
 mod files;
+mod properties;
 mod recorded;
 
 use std::fs;
