@@ -4,26 +4,32 @@ pub(crate) mod costs;
 mod report;
 pub(crate) mod shadow;
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use headroom_shared::compress::estimated_millitokens;
 use headroom_shared::contract::bill::Bill;
+use headroom_shared::contract::id::BlockId;
 use headroom_shared::contract::model::Model;
 use headroom_shared::contract::usage::Usage;
-use memchr::memmem;
+use quick_cache::sync::Cache;
 
 use self::costs::{Cost, Costs};
 use self::shadow::{Replaced, SentText};
 use crate::plan::known_prefix::KnownPrefix;
 use crate::prices::Prices;
-use crate::scan::Scan;
+use crate::scan::{Block, Scan};
+
+/// Of so many forms it is remembered what they save.
+const FORMS: usize = 16_384;
 
 /// What all requests are billed by.
 #[derive(Debug)]
 pub(crate) struct Billing {
     prices: Prices,
     pub(crate) costs: Arc<Costs>,
+    /// What forms save, by their blocks and their lengths, in thousandths of a token.
+    saved: Cache<(BlockId, usize), u64>,
 }
 
 /// A request that went out, and whose usage is not known yet.
@@ -42,6 +48,7 @@ impl Billing {
         Self {
             prices,
             costs: Arc::default(),
+            saved: Cache::new(FORMS),
         }
     }
 
@@ -57,10 +64,35 @@ impl Billing {
             billing: Arc::clone(self),
             model: scan.model.clone(),
             facts: scan.facts,
-            sent: sent_text((scan, known), (forms, body), now_ms),
+            sent: sent_text((scan, known), (forms, body), now_ms, &|block, form| {
+                self.saved(&scan.facts, (body, block), form)
+            }),
             before: bills.find_map(|bill| bill),
         }
     }
+}
+
+impl Billing {
+    /// Tokens of this model that a block has more than its form, about.
+    fn saved(&self, facts: &Model, (body, block): (&[u8], &Block), form: &[u8]) -> u64 {
+        let estimate = || {
+            let tokens = |escaped: &[u8]| estimated_millitokens(&unescaped(escaped));
+            tokens(&body[block.span.clone()]).saturating_sub(tokens(form))
+        };
+        let key = (block.id, form.len());
+        let saved = self.saved.get(&key).unwrap_or_else(|| {
+            let saved = estimate();
+            self.saved.insert(key, saved);
+            saved
+        });
+        saved.saturating_mul(facts.tokens_per_100_estimated) / 100_000
+    }
+}
+
+/// The text of a JSON string, between whose quotes this stands; empty where it is none.
+fn unescaped(escaped: &[u8]) -> String {
+    let quoted = [b"\"", escaped, b"\""].concat();
+    serde_json::from_slice(&quoted).unwrap_or_default()
 }
 
 impl OpenBill {
@@ -81,53 +113,46 @@ impl OpenBill {
     }
 }
 
-/// Where in a request that goes out the forms are. Lengths are [`text_length`]s.
+/// Where in a request that goes out the forms are, and how many tokens each saves, as `saved` says.
 fn sent_text(
     (scan, known): (&Scan, &KnownPrefix),
     (forms, body): (&[(usize, Bytes)], &[u8]),
     now_ms: u64,
+    saved: &dyn Fn(&Block, &[u8]) -> u64,
 ) -> SentText {
     if forms.is_empty() {
         return SentText::default();
     }
-    let text = |span: Range<usize>| text_length(&body[span]);
     let messages = scan.resume_points.messages().unwrap_or(0..body.len());
     let sent_before = known.frozen.max(known.unrecorded.messages);
     let mut known_end = scan.resume_points.message_end(sent_before);
     // A provider reads what stands beside the messages, tools and instructions, before them, wherever it is in the body.
-    let mut at = text(0..messages.start) + text(messages.end..body.len());
+    let mut at = body.len() - messages.len();
     let mut from = messages.start;
     let mut sent = SentText::default();
     let mut has_landed = false;
     for (index, form) in forms {
         let block = &scan.blocks[*index];
         if let Some(end) = known_end.take_if(|end| *end <= block.span.start) {
-            sent.known = Some(at + text(from..end));
+            sent.known = Some(at + end - from);
         }
-        at += text(from..block.span.start);
+        at += block.span.start - from;
         let is_new = block.place.message as usize >= sent_before;
         has_landed |= !is_new && !known.forms.contains_key(&block.place);
-        let form = text_length(form);
         sent.replaced.push(Replaced {
             at,
-            original: text(block.span.clone()),
-            form,
+            form: form.len(),
+            saved: saved(block, form),
             is_new,
         });
-        (at, from) = (at + form, block.span.end);
+        (at, from) = (at + form.len(), block.span.end);
     }
     if let Some(end) = known_end {
-        sent.known = Some(at + text(from..end));
+        sent.known = Some(at + end - from);
     }
-    sent.bytes = at + text(from..messages.end);
+    sent.bytes = at + messages.end - from;
     sent.landed_warm = has_landed && direct_is_warm(known, now_ms);
     sent
-}
-
-/// How long JSON is, about, where no character is written as `\u2192` is: that is mostly three bytes of text, and some clients do it.
-fn text_length(json: &[u8]) -> usize {
-    let characters = memmem::find_iter(json, b"\\u").count();
-    json.len().saturating_sub(3 * characters)
 }
 
 /// Whether the provider may hold the known prefix in its cache as it was sent before.
@@ -202,13 +227,18 @@ mod tests {
         [(0, vec![b'f'; 1000].into()), (1, vec![b'f'; 5000].into())]
     }
 
+    /// A token for three bytes.
+    fn saved(block: &Block, form: &[u8]) -> u64 {
+        block.span.len().saturating_sub(form.len()) as u64 / 3
+    }
+
     #[test]
     fn what_stands_beside_the_messages_is_read_before_them() {
         let (scan, body) = scanned();
         let mut known = known(0, 0);
         let first = (scan.blocks[0].place, FormId::from_bytes([9; 16]));
         known.forms = [first].into();
-        let sent = sent_text((&scan, &known), (&forms(), body.as_bytes()), NOW);
+        let sent = sent_text((&scan, &known), (&forms(), body.as_bytes()), NOW, &saved);
         assert_eq!(sent.bytes, body.len() - 3000 + 999);
         assert!(!sent.landed_warm);
         let [old, new] = &sent.replaced[..] else {
@@ -218,31 +248,23 @@ mod tests {
         let system = body.len() - scan.resume_points.messages().unwrap().end;
         let before = r#"[{"role":"user","content":""#.len();
         assert_eq!(old.at, start - 1 + system + before);
-        assert_eq!((old.original, old.form, old.is_new), (4000, 1000, false));
+        assert_eq!((old.saved, old.form, old.is_new), (1000, 1000, false));
         let between = r#""},{"role":"assistant","content":"ok"},{"role":"user","content":""#;
         assert_eq!(new.at, old.at + 1000 + between.len());
-        assert_eq!((new.original, new.form, new.is_new), (4001, 5000, true));
+        assert_eq!((new.saved, new.form, new.is_new), (0, 5000, true));
     }
 
     #[test]
     fn a_landing_in_a_warm_cache_ends_the_direct_reading_behind_the_known_messages() {
         let (scan, body) = scanned();
-        let sent =
-            |known: &KnownPrefix| sent_text((&scan, known), (&forms(), body.as_bytes()), NOW);
+        let sent = |known: &KnownPrefix| {
+            sent_text((&scan, known), (&forms(), body.as_bytes()), NOW, &saved)
+        };
         let warm = sent(&known(NOW, 500));
         let rest = r#""},{"role":"assistant","content":"ok"}"#;
         assert!(warm.landed_warm);
         assert_eq!(warm.known, Some(warm.replaced[0].at + 1000 + rest.len()));
         assert!(!sent(&known(NOW - 1, 500)).landed_warm);
         assert!(!sent(&known(NOW, 0)).landed_warm);
-    }
-
-    #[test]
-    fn it_is_the_same_text_whether_its_characters_are_escaped() {
-        for (json, length) in [("", 0), (r"a\nb", 4), (r"\u2192x", 4), ("→x", 4)] {
-            assert_eq!(text_length(json.as_bytes()), length, "{json}");
-        }
-        // No character, and never below nothing.
-        assert_eq!(text_length(br"\u"), 0);
     }
 }

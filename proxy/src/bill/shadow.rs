@@ -20,10 +20,10 @@ const LONGEST_MINIMUM: f64 = 4096.0;
 pub(crate) struct Replaced {
     /// Bytes of text in the request, as it was sent, that the provider reads before it.
     pub(crate) at: usize,
-    /// Bytes of its text as the client sent it.
-    pub(crate) original: usize,
     /// Bytes of its form.
     pub(crate) form: usize,
+    /// Tokens that its text as the client sent it has more than its form, about.
+    pub(crate) saved: u64,
     /// Whether no request before held it, so that no cache does.
     pub(crate) is_new: bool,
 }
@@ -66,7 +66,7 @@ pub(crate) fn usage(usage: Usage, sent: &SentText, model: Model) -> Usage {
     let mut input = tokens.reading(known.filter(|_| reads_known).unwrap_or(0.0));
     let all_known_read = reads_known || known.is_some_and(|known| tokens.were_read(known));
     for block in &sent.replaced {
-        let saved = tokens.of(block.original) - tokens.of(block.form);
+        let saved = block.saved as f64;
         let is_read =
             !block.is_new && (all_known_read || tokens.before(block.at) < usage.read as f64);
         let shares = if is_read {
@@ -181,11 +181,12 @@ mod tests {
         }
     }
 
+    /// A block of so many bytes, three a token, and its form.
     fn block(at: usize, original: usize, form: usize) -> Replaced {
         Replaced {
             at,
-            original,
             form,
+            saved: (original - form) as u64 / 3,
             is_new: false,
         }
     }
@@ -299,14 +300,14 @@ mod tests {
         let stated = counted(99_000, 0, 100_000);
         let delta = SentText {
             bytes: 2850,
-            replaced: vec![block(0, 3420, 2850)],
+            replaced: vec![block(0, 3450, 2850)],
             ..SentText::default()
         };
         assert_eq!(shadow(stated, &delta), [99_000, 0, 1200, 100_200]);
         // With an image of a million bytes.
         let image = SentText {
             bytes: 1_000_000,
-            replaced: vec![block(997_150, 3420, 2850)],
+            replaced: vec![block(997_150, 3450, 2850)],
             ..SentText::default()
         };
         assert_eq!(shadow(counted(0, 0, 4000), &image), [0, 0, 4200, 4200]);
@@ -318,7 +319,7 @@ mod tests {
             (counted(0, 0, 0), sent(vec![block(0, 10, 5)])),
             (
                 counted(u64::MAX / 4, 5, 1),
-                sent(vec![block(usize::MAX / 2, 0, 9000)]),
+                sent(vec![block(usize::MAX / 2, 9000, 9000)]),
             ),
             (counted(0, 0, u64::MAX), sent(vec![block(0, usize::MAX, 0)])),
         ];

@@ -124,7 +124,9 @@ impl Dialect for Messages {
             read,
             written,
             written_hour: count(usage, "/cache_creation/ephemeral_1h_input_tokens"),
-            input: count(usage, "/input_tokens") + read + written,
+            input: count(usage, "/input_tokens")
+                .saturating_add(read)
+                .saturating_add(written),
             output: count(usage, "/output_tokens"),
         })
     }

@@ -19,6 +19,8 @@ const MARGIN_MS: u64 = 60_000;
 pub(crate) const UNKNOWN_LIFE_MS: u64 = 3_600_000 + MARGIN_MS;
 /// A prefix of so many tokens is always cached by a provider that caches by itself (from 1,024 on: `docs/providers.md`).
 const SURELY_CACHED_TOKENS: u64 = 2_048;
+/// And for so long at least (five minutes: `docs/providers.md`).
+const SURELY_CACHED_MS: u64 = 4 * 60_000;
 
 /// What becomes, in one request, of the compressed prefix that was left to a worker, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,16 +188,18 @@ fn occasion(
 }
 
 /// Whether a provider that caches by itself has shown that it does not: each request that continued a long prefix got a response without
-/// a token from the cache. One that only began a prefix proves nothing: it wrote what the next would read.
+/// a token from the cache, the last one soon after the one before it. One that only began a prefix proves nothing: it wrote what the next
+/// would read.
 fn never_cached(known: &KnownPrefix) -> bool {
-    let shows = |record: &SentRecord| {
-        record.start > 0
-            && record
-                .usage
-                .is_some_and(|usage| usage.input >= SURELY_CACHED_TOKENS)
+    let mut records = known.chain.iter().map(|(_, record)| record.as_ref());
+    let (Some(last), Some(before)) = (records.next(), records.next()) else {
+        return false;
     };
+    let is_long = |usage: Usage| usage.input >= SURELY_CACHED_TOKENS;
+    let is_soon = last.sent_ms.saturating_sub(before.sent_ms) <= SURELY_CACHED_MS;
+    let shows = last.start > 0 && last.usage.is_some_and(is_long) && is_soon;
     let none = |record: &SentRecord| record.usage.is_none_or(Usage::is_uncached);
-    known.latest_record().is_some_and(shows) && known.chain.iter().all(|(_, record)| none(record))
+    shows && known.chain.iter().all(|(_, record)| none(record))
 }
 
 /// Whether each compressed block stands where the result says, with the text it was made from.

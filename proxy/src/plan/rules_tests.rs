@@ -179,6 +179,12 @@ fn where_caching_needs_no_marker_one_response_without_cached_tokens_proves_nothi
     };
     lands(false, &turn, &known(2, root(0), &[]));
     lands(true, &turn, &known(4, root(0), &[record(2, SILENT)]));
+    // Between both the provider may have forgotten it.
+    let long_before = SentRecord {
+        sent_ms: NOW - 310_000,
+        ..root(0)
+    };
+    lands(false, &turn, &known(4, long_before, &[record(2, SILENT)]));
     lands(false, &turn, &known(4, root(0), &[record(2, CACHED)]));
     lands(false, &turn, &known(4, root(0), &[record(2, None)]));
     lands(

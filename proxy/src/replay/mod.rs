@@ -15,6 +15,8 @@
 mod conversation;
 mod options;
 mod policy;
+#[cfg(test)]
+mod property_tests;
 mod report;
 mod session;
 mod sources;

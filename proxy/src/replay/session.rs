@@ -248,7 +248,7 @@ fn serve(
 }
 
 /// The messages of a body with these forms in place of their blocks.
-fn sent_messages<'a>(body: &'a Body, scan: &Scan, forms: &Forms) -> Vec<Cow<'a, [u8]>> {
+pub(super) fn sent_messages<'a>(body: &'a Body, scan: &Scan, forms: &Forms) -> Vec<Cow<'a, [u8]>> {
     let mut forms = forms.iter().peekable();
     let mut with_forms = |message: &std::ops::Range<usize>| {
         let (mut at, mut sent) = (message.start, Vec::new());

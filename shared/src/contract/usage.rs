@@ -25,7 +25,9 @@ impl Usage {
     /// Input tokens that were neither read from the cache nor written to it.
     #[must_use]
     pub const fn fresh(self) -> u64 {
-        self.input.saturating_sub(self.read + self.written)
+        self.input
+            .saturating_sub(self.read)
+            .saturating_sub(self.written)
     }
 
     /// The larger of both in each count: what a stream has stated so far counts on where a later event leaves it out.

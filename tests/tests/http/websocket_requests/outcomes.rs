@@ -170,5 +170,5 @@ async fn usage_is_noted_as_over_http() {
 }
 
 fn usage(read: u64, written: u64, total: u64) -> Value {
-    json!({"read": read, "written": written, "total": total})
+    json!({"read": read, "written": written, "written_hour": 0, "total": total, "output": 0})
 }

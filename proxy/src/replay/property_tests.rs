@@ -1,0 +1,306 @@
+//! What holds for any session, any gaps between its requests, any prices and any delay of the workers: it costs no more through the proxy than
+//! directly, no thinking is refused, and no block changes its form but by landing.
+
+use headroom_shared::contract::usage::Usage;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::conversation::{Body, Conversation};
+use super::policy::{Policy, Proxy};
+use super::session::sent_messages;
+use crate::dialect::Endpoint;
+use crate::plan::Forms;
+use crate::prices::Rates;
+use crate::scan::Scan;
+use crate::simulation::check::Checker;
+use crate::simulation::prompt_cache::{CacheRequest, Format, Head, Life, PromptCache};
+
+/// How much dearer than direct a session may be: both bills are sums of estimates.
+const TOLERANCE: f64 = 1.001;
+
+/// Seconds between requests: within every cache's life, at the end of the shorter ones, and beyond each.
+const GAPS: [u64; 7] = [3, 120, 290, 370, 1900, 3700, 90_000];
+
+const MODELS: [&str; 5] = [
+    "claude-opus-4-6",
+    "claude-opus-5-5",
+    "claude-sonnet-4-5",
+    "gpt-4o",
+    "gpt-5.6",
+];
+
+/// What happens from one request to the next.
+#[derive(Debug, Clone)]
+enum Step {
+    /// The model runs a tool that reads this file, with so many lines.
+    Read { file: usize, lines: usize },
+    /// The user says something.
+    Say,
+    /// The client goes back to where the conversation had so many messages, at least one.
+    GoBack(usize),
+    /// The client replaces all by a summary.
+    Compact,
+}
+
+#[derive(Debug, Clone)]
+struct Case {
+    model: usize,
+    life: Option<Life>,
+    thinks: bool,
+    /// So many requests go past the proxy before it is there.
+    before: usize,
+    min_tokens: u64,
+    worker_ms: u64,
+    rates: Rates,
+    steps: Vec<(Step, usize)>,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0..4usize, 1..150usize).prop_map(|(file, lines)| Step::Read { file, lines }),
+        3 => Just(Step::Say),
+        1 => (1..20usize).prop_map(Step::GoBack),
+        1 => Just(Step::Compact),
+    ]
+}
+
+fn rates() -> impl Strategy<Value = Rates> {
+    let rate = |input: f64, write: f64, hour: f64, read: f64| Rates {
+        input,
+        write: input * write,
+        write_hour: input * hour,
+        read: input * read,
+        output: 0.0,
+    };
+    prop_oneof![
+        Just(rate(5.0, 1.25, 2.0, 0.1)),
+        Just(rate(4.0, 1.25, 2.0, 0.05)),
+        Just(rate(10.0, 1.25, 2.0, 0.025)),
+        Just(rate(2.5, 1.0, 1.0, 0.5)),
+    ]
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let life = prop_oneof![Just(Some(Life::Short)), Just(Some(Life::Hour)), Just(None)];
+    let about = (0..MODELS.len(), life, any::<bool>(), 0..8usize);
+    let workers = (
+        prop_oneof![Just(1000u64), Just(u64::MAX)],
+        prop_oneof![Just(0u64), Just(1000), Just(60_000), Just(4_000_000)],
+    );
+    let steps = prop::collection::vec((step(), 0..GAPS.len()), 3..24);
+    (about, workers, rates(), steps).prop_map(|(about, workers, rates, steps)| Case {
+        model: about.0,
+        life: about.1,
+        thinks: about.2,
+        before: about.3,
+        min_tokens: workers.0,
+        worker_ms: workers.1,
+        rates,
+        steps,
+    })
+}
+
+/// A file as a tool prints it: numbered lines, some of which stand in every file.
+fn file(number: usize, lines: usize) -> String {
+    let line = |line: usize| match line % 3 {
+        0 => format!("{line:>6}\u{2192}    let value_{number}_{line} = read(\"{line}\")?;\n"),
+        1 => format!("{line:>6}\u{2192}    if value_{line}.is_none() {{\n"),
+        _ => format!("{line:>6}\u{2192}        return Err(Error::Missing);\n"),
+    };
+    (1..=lines).map(line).collect()
+}
+
+/// A session on its way.
+struct Play<'a> {
+    case: &'a Case,
+    format: Format,
+    conversation: Conversation,
+    proxy: Proxy,
+    checker: Checker,
+    /// The provider's cache of what the proxy sends, and of what the client sends.
+    caches: [PromptCache; 2],
+    bills: [f64; 2],
+    now_ms: u64,
+    calls: usize,
+    /// How many messages the first request through the proxy had: a client that goes back behind that sends blocks as if for the first time
+    /// which it has sent past the proxy.
+    seen_from: usize,
+}
+
+impl<'a> Play<'a> {
+    fn new(case: &'a Case) -> Self {
+        let is_claude = MODELS[case.model].starts_with("claude");
+        let path = if is_claude {
+            "/v1/messages"
+        } else {
+            "/v1/chat/completions"
+        };
+        let endpoint = Endpoint::of(path).unwrap();
+        let limits = (case.min_tokens, case.worker_ms);
+        Self {
+            case,
+            format: Format::of_path(path).unwrap(),
+            conversation: Conversation::new(path, case.life.filter(|_| is_claude)),
+            proxy: Proxy::new(Policy::Headroom, endpoint, limits).unwrap(),
+            checker: Checker::default(),
+            caches: [PromptCache::default(), PromptCache::default()],
+            bills: [0.0, 0.0],
+            now_ms: 1_000_000,
+            calls: 0,
+            seen_from: 0,
+        }
+    }
+
+    fn push(&mut self, message: &Value) {
+        self.conversation.push(&message.to_string());
+    }
+
+    fn is_claude(&self) -> bool {
+        self.format == Format::Messages
+    }
+
+    /// The model answers with a call, and the tool with a file.
+    fn read(&mut self, thinking: Option<&str>, number: usize, lines: usize) {
+        self.calls += 1;
+        let id = format!("call-{}", self.calls);
+        let name = format!("/srv/app/file_{number}.rs");
+        let text = file(number, lines);
+        if self.is_claude() {
+            let call =
+                json!({"type": "tool_use", "id": id, "name": "Read", "input": {"file_path": name}});
+            let content: Vec<Value> = thinking.map(thought).into_iter().chain([call]).collect();
+            self.push(&json!({"role": "assistant", "content": content}));
+            let result = json!({"type": "tool_result", "tool_use_id": id, "content": text});
+            self.push(&json!({"role": "user", "content": [result]}));
+        } else {
+            let arguments = json!({"file_path": name}).to_string();
+            let call = json!({"id": id, "type": "function", "function": {"name": "read", "arguments": arguments}});
+            self.push(&json!({"role": "assistant", "content": null, "tool_calls": [call]}));
+            self.push(&json!({"role": "tool", "tool_call_id": id, "content": text}));
+        }
+    }
+
+    /// The model answers in words, and the user says something.
+    fn say(&mut self, thinking: Option<&str>) {
+        self.calls += 1;
+        let words = json!({"type": "text", "text": format!("Done {}.", self.calls)});
+        let content: Vec<Value> = thinking.map(thought).into_iter().chain([words]).collect();
+        self.push(&json!({"role": "assistant", "content": content}));
+        self.push(&json!({"role": "user", "content": format!("Go on {}.", self.calls)}));
+    }
+
+    /// Sends a request, directly or through the proxy, and gives the thinking of its answer.
+    fn request(&mut self, number: usize) -> Option<String> {
+        let model = MODELS[self.case.model];
+        let body = self.conversation.body(model, self.case.thinks);
+        let signature = format!("signature-{number}-{}", self.calls);
+        let thinks = self.case.thinks && self.is_claude();
+        let thinking: Vec<&str> = thinks.then_some(signature.as_str()).into_iter().collect();
+        for cache in &mut self.caches {
+            cache.now_ms = self.now_ms;
+        }
+        let [cache, direct] = &mut self.caches;
+        let at = (self.format, model);
+        let direct = serve(
+            direct,
+            at,
+            (&body, &Scan::default(), &Forms::new()),
+            &thinking,
+        );
+        if number <= self.case.before {
+            self.seen_from = self.conversation.len();
+        }
+        let usage = if number < self.case.before {
+            serve(
+                cache,
+                at,
+                (&body, &Scan::default(), &Forms::new()),
+                &thinking,
+            )
+        } else {
+            let turn = self.proxy.turn(&body, self.now_ms, |turn| {
+                serve(cache, at, (&body, &turn.scan, &turn.forms), &thinking)
+            });
+            self.checker.check(&body.bytes, &turn).unwrap();
+            turn.usage
+        };
+        self.bills[0] += self.case.rates.cost(usage);
+        self.bills[1] += self.case.rates.cost(direct);
+        thinks.then_some(signature)
+    }
+
+    fn play(mut self) -> [f64; 2] {
+        self.push(&json!({"role": "user", "content": "Find out why."}));
+        let mut thinking = self.request(0);
+        for (number, (step, gap)) in self.case.steps.iter().enumerate() {
+            self.now_ms += GAPS[*gap] * 1000;
+            let thought = thinking.as_deref();
+            if matches!(step, Step::GoBack(_) | Step::Compact) {
+                // What follows is another conversation, although the same text may stand at the same place in it.
+                self.checker = Checker::default();
+            }
+            match step {
+                // What was sent past the proxy and is sent again as it was, is taken for new.
+                Step::GoBack(_) if number + 1 == self.case.before => self.say(thought),
+                Step::Read { file, lines } => self.read(thought, *file, *lines),
+                Step::Say => self.say(thought),
+                Step::GoBack(messages) => {
+                    // To a message of the user: those have even positions.
+                    let last = (self.conversation.len() - 1).min(messages * 2);
+                    let last = (last / 2 * 2 + 1).max(self.seen_from);
+                    self.conversation
+                        .truncate(last.min(self.conversation.len()));
+                }
+                Step::Compact => {
+                    self.seen_from = 0;
+                    self.conversation.truncate(0);
+                    let summary = format!("What was done up to {number}: {}", file(9, 60));
+                    self.push(&json!({"role": "user", "content": summary}));
+                }
+            }
+            thinking = self.request(number + 1);
+        }
+        self.bills
+    }
+}
+
+fn thought(signature: &str) -> Value {
+    json!({"type": "thinking", "thinking": "Hm.", "signature": signature})
+}
+
+/// Has a request answered with this thinking, and checks that none in it is refused.
+fn serve(
+    cache: &mut PromptCache,
+    (format, model): (Format, &str),
+    (body, scan, forms): (&Body, &Scan, &Forms),
+    thinking: &[&str],
+) -> Usage {
+    let messages = sent_messages(body, scan, forms);
+    let messages: Vec<&[u8]> = messages.iter().map(|message| &message[..]).collect();
+    let head = Head::assumed(
+        0,
+        6000,
+        2,
+        (format == Format::Messages).then_some(Life::Short),
+    );
+    let request = CacheRequest {
+        format,
+        model,
+        head: &head,
+        messages: &messages,
+    };
+    cache.check(&request).unwrap();
+    let usage = cache.serve_request(&request);
+    cache.bind(&request, thinking);
+    usage
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_session_costs_more_than_going_direct(case in case()) {
+        let [bill, direct] = Play::new(&case).play();
+        prop_assert!(bill <= direct * TOLERANCE, "{bill} through the proxy, {direct} direct");
+    }
+}
