@@ -15,6 +15,7 @@ use headroom_shared::runtime::config::{
 pub(crate) use crate::upstream::config::Upstreams;
 
 use crate::http::websocket::mode::WebSocketMode;
+use crate::plan::Planner;
 use crate::prices::Prices;
 use crate::replay::ReplayArgs;
 use sysinfo::System;
@@ -169,9 +170,6 @@ pub struct Background {
 pub struct MinTokens(ClampedNumber);
 
 impl MinTokens {
-    /// What holds where nothing else is set.
-    pub(crate) const DEFAULT: u64 = 50_000;
-
     /// The number.
     #[must_use]
     pub const fn get(self) -> u64 {
@@ -190,7 +188,11 @@ impl std::str::FromStr for MinTokens {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let range = 0..=u64::MAX;
-        Ok(Self(ClampedNumber::read(text, Self::DEFAULT, &range)))
+        Ok(Self(ClampedNumber::read(
+            text,
+            Planner::DEFAULT_MIN_TOKENS,
+            &range,
+        )))
     }
 }
 

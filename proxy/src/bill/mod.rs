@@ -18,7 +18,7 @@ use self::costs::{Cost, Costs};
 use self::shadow::{Replaced, SentText};
 use crate::plan::known_prefix::KnownPrefix;
 use crate::prices::Prices;
-use crate::scan::{Block, Scan};
+use crate::scan::Scan;
 
 /// Of so many forms it is remembered what they save.
 const FORMS: usize = 16_384;
@@ -39,8 +39,22 @@ pub(crate) struct OpenBill {
     model: String,
     facts: Model,
     sent: SentText,
+    /// Whether the provider may have had what was sent before in its cache.
+    was_warm: bool,
+    /// The blocks of which it is not known yet what their forms save.
+    unknown: Vec<Unknown>,
     /// The last bill of its conversation.
     before: Option<Bill>,
+}
+
+/// A block of which it is not known what its form saves: that takes longer to find out than a request should wait.
+#[derive(Debug)]
+struct Unknown {
+    /// Its position among the replaced ones.
+    at: usize,
+    key: (BlockId, usize),
+    /// Its text and its form, escaped.
+    texts: [Box<[u8]>; 2],
 }
 
 impl Billing {
@@ -60,33 +74,35 @@ impl Billing {
         now_ms: u64,
     ) -> OpenBill {
         let mut bills = known.chain.iter().map(|(_, record)| record.bill);
+        let mut sent = sent_text((scan, known), (forms, body), now_ms);
+        let mut unknown = Vec::new();
+        for (at, (index, form)) in forms.iter().enumerate() {
+            let block = &scan.blocks[*index];
+            let key = (block.id, form.len());
+            match self.saved.get(&key) {
+                Some(millitokens) => sent.replaced[at].saved = of_model(scan.facts, millitokens),
+                None => unknown.push(Unknown {
+                    at,
+                    key,
+                    texts: [body[block.span.clone()].into(), form[..].into()],
+                }),
+            }
+        }
         OpenBill {
             billing: Arc::clone(self),
             model: scan.model.clone(),
             facts: scan.facts,
-            sent: sent_text((scan, known), (forms, body), now_ms, &|block, form| {
-                self.saved(&scan.facts, (body, block), form)
-            }),
+            sent,
+            was_warm: was_warm(known, now_ms),
+            unknown,
             before: bills.find_map(|bill| bill),
         }
     }
 }
 
-impl Billing {
-    /// Tokens of this model that a block has more than its form, about.
-    fn saved(&self, facts: &Model, (body, block): (&[u8], &Block), form: &[u8]) -> u64 {
-        let estimate = || {
-            let tokens = |escaped: &[u8]| estimated_millitokens(&unescaped(escaped));
-            tokens(&body[block.span.clone()]).saturating_sub(tokens(form))
-        };
-        let key = (block.id, form.len());
-        let saved = self.saved.get(&key).unwrap_or_else(|| {
-            let saved = estimate();
-            self.saved.insert(key, saved);
-            saved
-        });
-        saved.saturating_mul(facts.tokens_per_100_estimated) / 100_000
-    }
+/// Tokens of a model, where these were estimated.
+const fn of_model(facts: Model, millitokens: u64) -> u64 {
+    millitokens.saturating_mul(facts.tokens_per_100_estimated) / 100_000
 }
 
 /// The text of a JSON string, between whose quotes this stands; empty where it is none.
@@ -96,13 +112,21 @@ fn unescaped(escaped: &[u8]) -> String {
 }
 
 impl OpenBill {
-    /// The request goes out once more, in the originals.
+    /// The request goes out once more, in the originals, although the provider may have its forms in its cache.
     pub(crate) fn send_in_originals(&mut self) {
-        self.sent = SentText::default();
+        self.sent.changed_warm = !self.sent.replaced.is_empty() && self.was_warm;
+        self.sent.replaced.clear();
+        self.unknown.clear();
     }
 
     /// Bills the request, whose response states this usage, and counts it. `None` where the prices are too large to be added.
-    pub(crate) fn close(self, usage: Usage) -> Option<Bill> {
+    pub(crate) fn close(mut self, usage: Usage) -> Option<Bill> {
+        for Unknown { at, key, texts } in std::mem::take(&mut self.unknown) {
+            let [original, form] = texts.map(|escaped| estimated_millitokens(&unescaped(&escaped)));
+            let millitokens = original.saturating_sub(form);
+            self.billing.saved.insert(key, millitokens);
+            self.sent.replaced[at].saved = of_model(self.facts, millitokens);
+        }
         let (label, price) = self.billing.prices.labelled(&self.model);
         let shadow = shadow::usage(usage, &self.sent, self.facts);
         let (usd, shadow_usd) = (price.rates.cost(usage), price.rates.cost(shadow));
@@ -113,16 +137,12 @@ impl OpenBill {
     }
 }
 
-/// Where in a request that goes out the forms are, and how many tokens each saves, as `saved` says.
+/// Where in a request that goes out the forms are; what each saves is not known here.
 fn sent_text(
     (scan, known): (&Scan, &KnownPrefix),
     (forms, body): (&[(usize, Bytes)], &[u8]),
     now_ms: u64,
-    saved: &dyn Fn(&Block, &[u8]) -> u64,
 ) -> SentText {
-    if forms.is_empty() {
-        return SentText::default();
-    }
     let messages = scan.resume_points.messages().unwrap_or(0..body.len());
     let sent_before = known.frozen.max(known.unrecorded.messages);
     let mut known_end = scan.resume_points.message_end(sent_before);
@@ -142,7 +162,7 @@ fn sent_text(
         sent.replaced.push(Replaced {
             at,
             form: form.len(),
-            saved: saved(block, form),
+            saved: 0,
             is_new,
         });
         (at, from) = (at + form.len(), block.span.end);
@@ -151,14 +171,15 @@ fn sent_text(
         sent.known = Some(at + end - from);
     }
     sent.bytes = at + messages.end - from;
-    sent.landed_warm = has_landed && direct_is_warm(known, now_ms);
+    let has_lost = known.lost || known.missing_texts() > 0;
+    sent.changed_warm = (has_landed || has_lost) && was_warm(known, now_ms);
     sent
 }
 
 /// Whether the provider may hold the known prefix in its cache as it was sent before.
-fn direct_is_warm(known: &KnownPrefix, now_ms: u64) -> bool {
-    let deferred = known.deferred.as_ref();
-    let is_alive = deferred.is_some_and(|deferred| now_ms <= deferred.record.warm_until_ms);
+fn was_warm(known: &KnownPrefix, now_ms: u64) -> bool {
+    let last = known.latest_record();
+    let is_alive = last.is_some_and(|record| now_ms <= record.warm_until_ms);
     let mut usages = known.chain.iter().filter_map(|(_, record)| record.usage);
     is_alive && usages.any(|usage| !usage.is_uncached())
 }
@@ -227,20 +248,15 @@ mod tests {
         [(0, vec![b'f'; 1000].into()), (1, vec![b'f'; 5000].into())]
     }
 
-    /// A token for three bytes.
-    fn saved(block: &Block, form: &[u8]) -> u64 {
-        block.span.len().saturating_sub(form.len()) as u64 / 3
-    }
-
     #[test]
     fn what_stands_beside_the_messages_is_read_before_them() {
         let (scan, body) = scanned();
         let mut known = known(0, 0);
         let first = (scan.blocks[0].place, FormId::from_bytes([9; 16]));
         known.forms = [first].into();
-        let sent = sent_text((&scan, &known), (&forms(), body.as_bytes()), NOW, &saved);
+        let sent = sent_text((&scan, &known), (&forms(), body.as_bytes()), NOW);
         assert_eq!(sent.bytes, body.len() - 3000 + 999);
-        assert!(!sent.landed_warm);
+        assert!(!sent.changed_warm);
         let [old, new] = &sent.replaced[..] else {
             panic!("{sent:?}");
         };
@@ -248,23 +264,22 @@ mod tests {
         let system = body.len() - scan.resume_points.messages().unwrap().end;
         let before = r#"[{"role":"user","content":""#.len();
         assert_eq!(old.at, start - 1 + system + before);
-        assert_eq!((old.saved, old.form, old.is_new), (1000, 1000, false));
+        assert_eq!((old.form, old.is_new), (1000, false));
         let between = r#""},{"role":"assistant","content":"ok"},{"role":"user","content":""#;
         assert_eq!(new.at, old.at + 1000 + between.len());
-        assert_eq!((new.saved, new.form, new.is_new), (0, 5000, true));
+        assert_eq!((new.form, new.is_new), (5000, true));
     }
 
     #[test]
     fn a_landing_in_a_warm_cache_ends_the_direct_reading_behind_the_known_messages() {
         let (scan, body) = scanned();
-        let sent = |known: &KnownPrefix| {
-            sent_text((&scan, known), (&forms(), body.as_bytes()), NOW, &saved)
-        };
+        let sent =
+            |known: &KnownPrefix| sent_text((&scan, known), (&forms(), body.as_bytes()), NOW);
         let warm = sent(&known(NOW, 500));
         let rest = r#""},{"role":"assistant","content":"ok"}"#;
-        assert!(warm.landed_warm);
+        assert!(warm.changed_warm);
         assert_eq!(warm.known, Some(warm.replaced[0].at + 1000 + rest.len()));
-        assert!(!sent(&known(NOW - 1, 500)).landed_warm);
-        assert!(!sent(&known(NOW, 0)).landed_warm);
+        assert!(!sent(&known(NOW - 1, 500)).changed_warm);
+        assert!(!sent(&known(NOW, 0)).changed_warm);
     }
 }

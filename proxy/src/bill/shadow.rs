@@ -37,9 +37,9 @@ pub(crate) struct SentText {
     pub(crate) replaced: Vec<Replaced>,
     /// Bytes of text, at its beginning, that were sent before; `None` where that is not known.
     pub(crate) known: Option<usize>,
-    /// Whether a landing changed some of these while the provider may have had them in its cache: the direct request would have read them.
-    /// Where not, the cache of the direct request holds what that of this one does.
-    pub(crate) landed_warm: bool,
+    /// Whether some of these went out otherwise than before while the provider may have had them in its cache: the direct request would have
+    /// read them. Where not, the cache of the direct request holds what that of this one does.
+    pub(crate) changed_warm: bool,
 }
 
 /// Tokens of a request's input by what was done with them.
@@ -47,13 +47,15 @@ pub(crate) struct SentText {
 struct Input {
     read: f64,
     written: f64,
+    /// How much of that for an hour.
+    written_hour: f64,
     fresh: f64,
 }
 
 /// The usage of the direct request, where that of the request that was sent is known: what a form saved counts as read, written or fresh,
 /// whichever the block was. The output is the same.
 pub(crate) fn usage(usage: Usage, sent: &SentText, model: Model) -> Usage {
-    if sent.replaced.is_empty() {
+    if sent.replaced.is_empty() && !sent.changed_warm {
         return usage;
     }
     let tokens = Tokens::new(usage, sent.bytes, model);
@@ -62,7 +64,7 @@ pub(crate) fn usage(usage: Usage, sent: &SentText, model: Model) -> Usage {
     let is_short = usage.read == 0
         && known.is_some_and(|known| known < LONGEST_MINIMUM)
         && sent.replaced.iter().any(|block| !block.is_new);
-    let reads_known = sent.landed_warm || is_short;
+    let reads_known = sent.changed_warm || is_short;
     let mut input = tokens.reading(known.filter(|_| reads_known).unwrap_or(0.0));
     let all_known_read = reads_known || known.is_some_and(|known| tokens.were_read(known));
     for block in &sent.replaced {
@@ -79,15 +81,14 @@ pub(crate) fn usage(usage: Usage, sent: &SentText, model: Model) -> Usage {
         };
         input.read += saved * shares.read;
         input.written += saved * shares.written;
+        if tokens.is_for_an_hour(block) {
+            input.written_hour += saved * shares.written;
+        }
         input.fresh += saved * shares.fresh;
     }
     let count = |tokens: f64| tokens.max(0.0).round() as u64;
     let (read, written, fresh) = (count(input.read), count(input.written), count(input.fresh));
-    let written_hour = if usage.written == 0 {
-        0
-    } else {
-        count(input.written * usage.written_hour as f64 / usage.written as f64).min(written)
-    };
+    let written_hour = count(input.written_hour).min(written);
     Usage {
         read,
         written,
@@ -135,6 +136,14 @@ impl Tokens {
         read > 0.0 && tokens <= read + STEPS + input * INEXACT
     }
 
+    /// Whether a block that was written is kept for an hour: what is kept longer stands before what is not.
+    fn is_for_an_hour(&self, block: &Replaced) -> bool {
+        let Usage {
+            read, written_hour, ..
+        } = self.usage;
+        self.before(block.at) < read.saturating_add(written_hour) as f64
+    }
+
     /// The input as it was, but with at least so many tokens read.
     fn reading(&self, least: f64) -> Input {
         let Usage { read, written, .. } = self.usage;
@@ -144,6 +153,7 @@ impl Tokens {
         Input {
             read: read + from_written + from_fresh,
             written: written - from_written,
+            written_hour: (self.usage.written_hour as f64 - from_written).max(0.0),
             fresh: fresh - from_fresh,
         }
     }
@@ -160,9 +170,9 @@ impl Tokens {
             f64::from(u8::from(start < cached))
         };
         Input {
-            read: 0.0,
             written,
             fresh: 1.0 - written,
+            ..Input::default()
         }
     }
 }
@@ -197,7 +207,7 @@ mod tests {
             bytes: 3000,
             replaced,
             known: None,
-            landed_warm: false,
+            changed_warm: false,
         }
     }
 
@@ -267,11 +277,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_for_an_hour_keeps_its_share() {
+    fn what_is_written_for_an_hour_stands_before_the_rest() {
         let mut stated = counted(0, 1000, 1000);
         stated.written_hour = 500;
-        let it = usage(stated, &sent(vec![block(0, 600, 0)]), Model::default());
-        assert_eq!((it.written, it.written_hour), (1200, 600));
+        let at = |at| usage(stated, &sent(vec![block(at, 600, 0)]), Model::default());
+        let [first, last] = [at(0), at(2400)].map(|it| (it.written, it.written_hour));
+        assert_eq!((first, last), ((1200, 700), (1200, 500)));
+    }
+
+    #[test]
+    fn what_was_lost_would_have_been_read_directly() {
+        let lost = SentText {
+            known: Some(2400),
+            changed_warm: true,
+            ..sent(vec![])
+        };
+        assert_eq!(shadow(counted(0, 1000, 1000), &lost), [800, 200, 0, 1000]);
     }
 
     #[test]
@@ -283,12 +304,12 @@ mod tests {
         };
         let landed = SentText {
             known: Some(2400),
-            landed_warm: true,
+            changed_warm: true,
             ..sent(vec![block(300, 1200, 300), new])
         };
         assert_eq!(shadow(stated, &landed), [1100, 200, 100, 1400]);
         let cold = SentText {
-            landed_warm: false,
+            changed_warm: false,
             ..landed
         };
         assert_eq!(shadow(stated, &cold), [100, 1200, 100, 1400]);

@@ -16,14 +16,13 @@ use crate::dialect::DIALECTS;
 use crate::metrics::Decision;
 use crate::plan::Planner;
 use crate::prices::Rates;
-use crate::settings::MinTokens;
 use crate::simulation::Simulation;
 use crate::simulation::check::Checker;
 use crate::simulation::prompt_cache::PromptCache;
 use crate::simulation::turn::Turn;
 
 /// The proxy's default.
-const PLANNER: Planner = Planner::new(MinTokens::DEFAULT);
+const PLANNER: Planner = Planner::new(Planner::DEFAULT_MIN_TOKENS);
 /// When the sessions begin: milliseconds since 1970.
 const START_MS: u64 = 1_800_000_000_000;
 /// From one turn to the next: the model answers, and the agent runs a tool.

@@ -18,7 +18,7 @@ use crate::http::cold_start;
 use crate::http::context::RequestContext;
 use crate::http::outgoing::Outgoing;
 use crate::http::report::{report_landing, report_not_deferred, report_skipped};
-use crate::http::scannable_body::{ScannableBody, beside_other_tasks};
+use crate::http::scannable_body::ScannableBody;
 use crate::http::settle_plan::{dropping_thinking, settle, with_forms};
 use crate::http::thinking_retry::ThinkingRetry;
 use crate::plan::entry_budget::entry_budget;
@@ -82,7 +82,9 @@ pub(super) async fn turn(
     } else {
         &plan.forms[..]
     };
-    let bill = open_bill(app, (&scan, &known), (forms, &body.bytes), request.now_ms);
+    let bill = app
+        .billing
+        .open((&scan, &known), (forms, &body.bytes), request.now_ms);
     let mut outgoing = match drop_block {
         Some(drop_block) => dropping_thinking(app, &body, drop_block),
         None => with_forms(app, received, &body, (&scan, &plan.forms, wire)),
@@ -145,7 +147,9 @@ async fn record_without_new_forms(
     let (scan, known, mut plan) = plan_recorded_forms(context, body).await?;
     let forms = std::mem::take(&mut plan.forms);
     let app = &context.app;
-    let bill = open_bill(app, (&scan, &known), (&forms, &body.bytes), now_ms());
+    let bill = app
+        .billing
+        .open((&scan, &known), (&forms, &body.bytes), now_ms());
     drop(SentRequest::new(&app.records, plan, &scan, known, None));
     Some((scan, forms, bill))
 }
@@ -162,21 +166,6 @@ async fn plan_recorded_forms(
     let request = planner.request(&scan, &known, now_ms());
     let plan = planner.plan_recorded_forms(request)?.commit();
     Some((scan, known, plan))
-}
-
-/// The bill of a request that goes out with these forms in its body.
-fn open_bill(
-    app: &App,
-    prefix: (&Scan, &KnownPrefix),
-    (forms, body): (&[(usize, Bytes)], &Bytes),
-    now_ms: u64,
-) -> OpenBill {
-    let open = || app.billing.open(prefix, (forms, body), now_ms);
-    if forms.is_empty() {
-        open()
-    } else {
-        beside_other_tasks(body.len(), open)
-    }
 }
 
 /// What is known of a request's prefix.
@@ -211,8 +200,7 @@ async fn plan(
             .await
     };
     let to_compress = planner.blocks_to_compress(request, moved);
-    let (results, left) = compress_within_budget(app, body, scan, to_compress).await;
-    budget.add(left);
+    let results = compress_within_budget(app, body, scan, to_compress).await;
     planner.plan(request, &texts, results)
 }
 
@@ -228,14 +216,14 @@ fn requeue_if_overdue(
     }
 }
 
-/// Compresses these blocks as far as the entry budget lasts, and gives what is left of it. A block that is being compressed when it ends is
-/// given up, and those after it are not begun.
+/// Compresses these blocks as far as the entry budget lasts. A block that is being compressed when it ends is given up, and those after it
+/// are not begun.
 async fn compress_within_budget(
     app: &Arc<App>,
     body: &Bytes,
     scan: &Arc<Scan>,
     to_compress: BlocksToCompress,
-) -> (BTreeMap<usize, CompressResult>, Duration) {
+) -> BTreeMap<usize, CompressResult> {
     let blocks: Vec<usize> = to_compress.positions(scan).collect();
     let all = |reason| blocks.iter().map(|index| (*index, Err(reason))).collect();
     let new_bytes = blocks
@@ -245,7 +233,7 @@ async fn compress_within_budget(
     let budget = entry_budget(app.rules.entry_budget, new_bytes);
     let mut results: BTreeMap<usize, CompressResult> = all(SkipReason::EntryBudget);
     if blocks.is_empty() || budget.is_zero() {
-        return (results, Duration::ZERO);
+        return results;
     }
     let deadline = Instant::now() + budget;
     let (sender, mut receiver) = mpsc::unbounded_channel();
@@ -270,9 +258,9 @@ async fn compress_within_budget(
     if in_time.is_ok() && missing > 0 {
         // What it was is not shown: a panic's message may quote a prompt.
         tracing::warn!("a compressor failed on new blocks: the originals go out");
-        return (all(SkipReason::Failed), Duration::ZERO);
+        return all(SkipReason::Failed);
     }
-    (results, deadline.saturating_duration_since(Instant::now()))
+    results
 }
 
 /// Indexes what is left of a request's blocks for the conversation's next request, in the time that requests leave over. Where too many

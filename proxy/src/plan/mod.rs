@@ -113,6 +113,9 @@ pub(crate) struct FinalPlan {
 }
 
 impl Planner {
+    /// The smallest cold start that is left to a worker where nothing else is set, in tokens.
+    pub(crate) const DEFAULT_MIN_TOKENS: u64 = 50_000;
+
     /// The proxy's rules, with cold starts of so many tokens.
     pub(crate) const fn new(min_tokens: u64) -> Self {
         Self {
@@ -156,7 +159,7 @@ impl Planner {
 
     /// Whether a request would be left to a worker if thinking were not bound to what the result would change.
     pub(crate) fn can_never_land(self, scan: &Scan, known: &KnownPrefix) -> bool {
-        self.is_cold_start(scan, known) && landing::binds(scan)
+        known.complete && self.is_cold_start(scan, known) && landing::binds(scan)
     }
 
     /// Whether no part of a large request's prefix is known.

@@ -20,11 +20,6 @@ impl Budget {
         }
     }
 
-    /// Adds what is left of another budget of the request.
-    pub(crate) fn add(&mut self, left: Duration) {
-        self.remaining = self.remaining.saturating_add(left);
-    }
-
     /// Lets reads and writes take so much more, once.
     pub(super) fn extend(&mut self, extra: Duration) {
         self.extra.get_or_insert(extra);

@@ -123,6 +123,9 @@ fn marked(message: &str, life: Life) -> Option<String> {
         format!("[{{\"type\":\"text\",\"text\":{content}{member}}}]")
     } else {
         let before = content.strip_suffix(']')?.trim_end().strip_suffix('}')?;
+        if before.trim_end().ends_with('{') {
+            return None;
+        }
         format!("{before}{member}}}]")
     };
     Some(format!("{{\"role\":{role},\"content\":{blocks}}}"))

@@ -10,8 +10,8 @@ use super::conversation::Body;
 use super::policy::Policy;
 use super::transcripts::{Event, Request, Session};
 use crate::dialect::{Endpoint, Provider};
+use crate::plan::Planner;
 use crate::prices::Prices;
-use crate::settings::MinTokens;
 use crate::simulation::prompt_cache::Life;
 
 /// The flags of `replay`.
@@ -53,7 +53,7 @@ pub struct ReplayArgs {
     pub worker_delay: u32,
 
     /// Smallest cold start that is left to a worker, in tokens of its messages.
-    #[arg(long, value_name = "TOKENS", default_value_t = MinTokens::DEFAULT)]
+    #[arg(long, value_name = "TOKENS", default_value_t = Planner::DEFAULT_MIN_TOKENS)]
     pub min_tokens: u64,
 
     /// File with what models cost, as for the proxy.
@@ -127,11 +127,6 @@ impl Options {
         Model::named(model).tokens(body.bytes.len()) >= self.resumed_at
     }
 
-    /// Whether the models are those that were asked, so that what the transcripts state holds for them.
-    pub(super) const fn model_is_recorded(&self) -> bool {
-        self.model.is_none()
-    }
-
     /// The model that a request asks.
     pub(super) fn model_of<'a>(&'a self, request: &'a Request, endpoint: Endpoint) -> &'a str {
         let model = self.model.as_deref().filter(|model| {
@@ -159,7 +154,8 @@ fn writes_for_an_hour(session: &Session) -> bool {
         Event::Message(_) | Event::Truncate(_) => None,
     });
     let (written, hour) = requests.fold((0, 0), |(written, hour), usage| {
-        (written + usage.written, hour + usage.written_hour)
+        let add = |sum: u64, tokens| sum.saturating_add(tokens);
+        (add(written, usage.written), add(hour, usage.written_hour))
     });
-    hour * 2 > written
+    hour > written / 2
 }

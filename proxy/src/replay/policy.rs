@@ -109,6 +109,23 @@ impl Proxy {
     }
 }
 
+/// The forms that go out in a request where compressing takes no time.
+#[derive(Debug)]
+pub(super) struct UnlimitedForms {
+    bound: Forms,
+    always: Forms,
+}
+
+impl UnlimitedForms {
+    /// Those of a policy without workers: all, or those of what the model has read.
+    pub(super) const fn of(&self, policy: Policy) -> &Forms {
+        match policy {
+            Policy::CompressAlways => &self.always,
+            _ => &self.bound,
+        }
+    }
+}
+
 /// What goes out where compressing takes no time.
 #[derive(Debug)]
 pub(super) struct Unlimited {
@@ -125,7 +142,7 @@ impl Unlimited {
     }
 
     /// The forms that the policies without workers send.
-    pub(super) fn forms(&mut self, body: &Body, scan: &Arc<Scan>) -> (Forms, Forms) {
+    pub(super) fn forms(&mut self, body: &Body, scan: &Arc<Scan>) -> UnlimitedForms {
         if !self.has_begun {
             self.has_begun = true;
             if let Some(thinking) = scan.last_thinking().filter(|_| scan.facts.binds_thinking) {
@@ -144,6 +161,6 @@ impl Unlimited {
         let is_old =
             |(index, _): &&(usize, Bytes)| (scan.blocks[*index].place.message as usize) < new_from;
         let always = bound.iter().filter(is_old).cloned().collect();
-        (bound, always)
+        UnlimitedForms { bound, always }
     }
 }

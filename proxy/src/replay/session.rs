@@ -19,6 +19,9 @@ use crate::simulation::prompt_cache::{CacheRequest, Format, Head, PromptCache};
 /// What the transcript states of a session's input may be this many times what was estimated, or this part of it.
 const LARGEST_CORRECTION: f64 = 3.0;
 
+/// A longer gap between two requests is not told from this: no cache outlives it.
+const LONGEST_GAP_MS: u64 = 7 * 24 * 3_600_000;
+
 /// What a session cost.
 #[derive(Debug)]
 pub(super) struct Outcome {
@@ -26,7 +29,7 @@ pub(super) struct Outcome {
     pub(super) client: &'static str,
     /// The model of its last request.
     pub(super) model: String,
-    /// Whether the rates are those of another model.
+    /// Whether the rates of a request are those of another model.
     pub(super) is_guess: bool,
     /// What its input has cost up to each request, in dollars, by policy.
     pub(super) bills: Vec<(Policy, Vec<f64>)>,
@@ -53,12 +56,16 @@ impl Outcome {
 
     /// What the input costs under a policy as a part of what it costs directly; 1 where that is nothing.
     pub(super) fn ratio(&self, policy: Policy) -> f64 {
-        let direct = self.usd(Policy::Direct);
-        if direct > 0.0 {
-            self.usd(policy) / direct
-        } else {
-            1.0
-        }
+        ratio(self.usd(policy), self.usd(Policy::Direct))
+    }
+}
+
+/// A cost as a part of what it would be directly; 1 where that is nothing.
+pub(super) fn ratio(usd: f64, direct_usd: f64) -> f64 {
+    if direct_usd > 0.0 {
+        usd / direct_usd
+    } else {
+        1.0
     }
 }
 
@@ -82,7 +89,9 @@ pub(super) fn play(session: &Session, options: &Options) -> anyhow::Result<Optio
         unlimited: Unlimited::new(),
         sources: Sources::default(),
         now_ms: 0,
+        last_at_ms: 0,
         has_begun: false,
+        is_guess: false,
         stated: 0,
         estimated: 0,
     };
@@ -112,8 +121,11 @@ struct Play<'a> {
     unlimited: Unlimited,
     sources: Sources,
     now_ms: u64,
+    /// When the last request was sent, as the transcript has it.
+    last_at_ms: u64,
     /// Whether a request was played.
     has_begun: bool,
+    is_guess: bool,
     /// Tokens of input that the transcript states.
     stated: u64,
     /// Tokens of input that were estimated of the same requests.
@@ -148,14 +160,16 @@ impl Play<'_> {
         if self.conversation.len() == 0 {
             return false;
         }
-        self.now_ms = self.now_ms.max(request.at_ms);
+        self.advance_to(request.at_ms);
         let model = self.options.model_of(request, self.endpoint);
         let body = self.conversation.body(model, request.thinking);
         self.has_begun |= self.options.is_reached(model, &body);
         if !self.has_begun {
             return false;
         }
-        let rates = self.options.prices.of(model).rates;
+        let price = self.options.prices.of(model);
+        self.is_guess |= price.is_guess;
+        let rates = price.rates;
         let template = CacheRequest {
             format: self.format,
             model,
@@ -185,19 +199,15 @@ impl Play<'_> {
                 None if *policy == Policy::Direct => {
                     let usage = serve(cache, &template, (&body, &scan, &Forms::new()));
                     if let Some(stated) = request.usage {
-                        self.stated += stated.input;
-                        self.estimated += usage.input;
+                        self.stated = self.stated.saturating_add(stated.input);
+                        self.estimated = self.estimated.saturating_add(usage.input);
                     }
                     usage
                 }
                 None => {
-                    let of = unlimited.get_or_insert_with(|| self.unlimited.forms(&body, &scan));
-                    let forms = if *policy == Policy::Bound {
-                        &of.0
-                    } else {
-                        &of.1
-                    };
-                    serve(cache, &template, (&body, &scan, forms))
+                    let unlimited =
+                        unlimited.get_or_insert_with(|| self.unlimited.forms(&body, &scan));
+                    serve(cache, &template, (&body, &scan, unlimited.of(*policy)))
                 }
             };
             let before = bill.last().copied().unwrap_or(0.0);
@@ -206,10 +216,17 @@ impl Play<'_> {
         true
     }
 
+    /// Lets the time pass up to a request. One that is wrong does not stop the clock.
+    fn advance_to(&mut self, at_ms: u64) {
+        let gap = at_ms.saturating_sub(self.last_at_ms);
+        self.now_ms += gap.min(LONGEST_GAP_MS);
+        self.last_at_ms = at_ms;
+    }
+
     /// What the session came to, given its last request.
     fn outcome(self, session: &Session, last: &Request) -> Outcome {
         let model = self.options.model_of(last, self.endpoint).to_owned();
-        let correction = if self.estimated > 0 && self.options.model_is_recorded() {
+        let correction = if self.estimated > 0 && model == last.model {
             let correction = self.stated as f64 / self.estimated as f64;
             correction.clamp(1.0 / LARGEST_CORRECTION, LARGEST_CORRECTION)
         } else {
@@ -222,7 +239,7 @@ impl Play<'_> {
         let mut outcome = Outcome {
             id: session.id.clone(),
             client: session.client,
-            is_guess: self.options.prices.of(&model).is_guess,
+            is_guess: self.is_guess,
             model,
             bills: self.lanes.into_iter().map(corrected).collect(),
             sources: self.sources,

@@ -10,7 +10,6 @@ use super::check::Checker;
 use super::prompt_cache::PromptCache;
 use crate::dialect::Endpoint;
 use crate::plan::Planner;
-use crate::settings::MinTokens;
 
 /// From one request to the next: the model answers, and the agent runs a tool.
 const TURN_MS: u64 = 20_000;
@@ -39,7 +38,7 @@ impl Replay {
     /// When no request format belongs to the path.
     pub fn new(path: &str) -> anyhow::Result<Self> {
         let endpoint = Endpoint::of(path).with_context(|| format!("{path} is no endpoint"))?;
-        let planner = Planner::new(MinTokens::DEFAULT);
+        let planner = Planner::new(Planner::DEFAULT_MIN_TOKENS);
         Ok(Self {
             simulation: Simulation::new(endpoint.dialect, planner, PromptCache::default()),
             checker: Checker::default(),

@@ -190,7 +190,7 @@ impl<'a> Answer<'a> {
             "prompt_tokens": self.usage.input,
             "completion_tokens": 1,
             "total_tokens": self.usage.input + 1,
-            "prompt_tokens_details": {"cached_tokens": self.usage.read},
+            "prompt_tokens_details": {"cached_tokens": self.usage.read, "cache_write_tokens": self.usage.written},
         });
         let (message, deltas, stop) = match self.says {
             Says::Ok => {
@@ -241,7 +241,7 @@ impl<'a> Answer<'a> {
     fn responses(&self) -> (Vec<Value>, Value) {
         let usage = json!({
             "input_tokens": self.usage.input,
-            "input_tokens_details": {"cached_tokens": self.usage.read},
+            "input_tokens_details": {"cached_tokens": self.usage.read, "cache_write_tokens": self.usage.written},
             "output_tokens": 1,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": self.usage.input + 1,

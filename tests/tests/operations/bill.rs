@@ -95,9 +95,15 @@ async fn metric(stage: &Stage, series: &str) -> f64 {
 async fn a_session_is_billed_beside_its_originals() {
     for dialect in Dialect::ALL {
         let mut stage = Stage::over(RedisServer::start().await, Launch::patient).await;
-        let model = dialect.model();
+        // The session must be as long as what is cached at all, with its forms, too.
+        let model = match dialect {
+            Dialect::Messages => "claude-sonnet-4-5",
+            Dialect::Chat | Dialect::Responses => dialect.model(),
+        };
         let mut bills = Bills::of(model, true);
-        let mut client = Client::new(Conversation::new(dialect, "bill").user("Find the bug."));
+        let mut conversation = Conversation::new(dialect, "bill").user("Find the bug.");
+        model.clone_into(&mut conversation.model);
+        let mut client = Client::new(conversation);
         let turns = 12;
         for turn in 0..turns {
             client.grow(|it| it.reads(turn % 4, 4000 + 500 * turn));

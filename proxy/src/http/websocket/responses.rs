@@ -160,7 +160,7 @@ impl<'a> Events<'a> {
         }
         let has_begun = std::mem::take(&mut self.has_begun);
         let document = serde_json::from_slice(message).unwrap_or_default();
-        let usage = self.dialect.usage(&document);
+        let usage = self.dialect.usage(&document).filter(|it| it.input > 0);
         let may_refuse = !has_begun && self.types.refusals.contains(&name.as_ref());
         let is_refusal = may_refuse && usage.is_none() && !self.asks_again(&document);
         self.responses.end_next(if is_refusal {

@@ -16,7 +16,7 @@ pub(super) use self::json::json;
 pub(super) use self::table::{table, unread};
 
 use super::policy::Policy;
-use super::session::Outcome;
+use super::session::{Outcome, ratio};
 use super::sources::Sources;
 use super::transcripts::Skipped;
 
@@ -71,7 +71,7 @@ impl Report {
 
     /// What all sessions cost under a policy as a part of what they cost directly.
     fn ratio(&self, policy: Policy) -> f64 {
-        self.usd(policy) / self.usd(Policy::Direct).max(f64::MIN_POSITIVE)
+        ratio(self.usd(policy), self.usd(Policy::Direct))
     }
 
     /// The largest such part that a session has.

@@ -31,7 +31,17 @@ pub(crate) fn table(report: &Report) -> String {
         text.push('\n');
         text.push_str(&part);
     }
-    text
+    printable(&text)
+}
+
+/// A text without signs that a terminal would act on: names come from files.
+fn printable(text: &str) -> String {
+    let sign = |sign: char| match sign {
+        '\n' => '\n',
+        sign if sign.is_control() => char::REPLACEMENT_CHARACTER,
+        sign => sign,
+    };
+    text.chars().map(sign).collect()
 }
 
 /// The answer in a few lines.
@@ -89,7 +99,15 @@ fn at(session: &Outcome) -> String {
 /// The models that are not in the table of prices.
 fn guessed(report: &Report) -> Option<String> {
     let guessed = report.sessions.iter().filter(|session| session.is_guess);
-    let models: BTreeSet<&str> = guessed.map(|session| session.model.as_str()).collect();
+    let models = guessed.map(|session| session.model.as_str());
+    let models = models.map(|model| {
+        if model.is_empty() {
+            "(not named)"
+        } else {
+            model
+        }
+    });
+    let models: BTreeSet<&str> = models.collect();
     let models: Vec<&str> = models.into_iter().collect();
     let names = models.join(", ");
     (!models.is_empty()).then(|| {
@@ -170,12 +188,16 @@ fn rest(report: &Report) -> Option<String> {
             HumanCount(*count).to_string(),
         ]
     });
-    let landings = report.sources.landings.iter().map(|(reason, count)| {
-        vec![
-            landing_in_words(reason).to_owned(),
-            HumanCount(*count).to_string(),
-        ]
-    });
+    let waits = |reason: &&'static str| !reason.starts_with("landed");
+    let landings = report.sources.landings.iter();
+    let landings = landings
+        .filter(|(reason, _)| waits(reason))
+        .map(|(reason, count)| {
+            vec![
+                landing_in_words(reason).to_owned(),
+                HumanCount(*count).to_string(),
+            ]
+        });
     let rows: Vec<Vec<String>> = originals.chain(landings).collect();
     (!rows.is_empty()).then(|| rows_of(["what stands in the way of the rest", "times"], rows))
 }
@@ -195,7 +217,6 @@ fn landing_in_words(reason: &str) -> &str {
         "warm" => "requests before which a worker's result waited: the provider's cache was alive",
         "no_result" => "requests before which a worker was not done yet",
         "bound" => "requests whose thinking is bound to what a result would change",
-        "landed_expired" | "landed_uncached" => "requests in which a worker's result came into use",
         other => other,
     }
 }
@@ -209,7 +230,7 @@ pub(crate) fn unread(report: &Report) -> Option<String> {
     let more = report.skipped.files.len().saturating_sub(ROWS);
     let more = (more > 0).then(|| format!("  and {} more files\n", HumanCount(more as u64)));
     let all: String = reasons.chain(files).chain(more).collect();
-    (!all.is_empty()).then(|| format!("Not read:\n{all}"))
+    (!all.is_empty()).then(|| printable(&format!("Not read:\n{all}")))
 }
 
 /// A table whose columns but the first are numbers.

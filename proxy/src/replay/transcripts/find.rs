@@ -49,19 +49,23 @@ pub(crate) fn find(paths: &[PathBuf], skipped: &mut Skipped) -> anyhow::Result<V
     Ok(files)
 }
 
+/// Names Claude Code's folders, with commas between.
+const CLAUDE_FOLDERS: &str = "CLAUDE_CONFIG_DIR";
+
 /// Where clients keep their transcripts: folders that may not be there. `variable` looks up the environment.
 ///
-/// Source: `CLAUDE_CONFIG_DIR` may be several folders with commas between, as `ccusage` reads it; Codex, `codex-rs/core/src/rollout`.
+/// Source: `ccusage` for Claude Code; `codex-rs/core/src/rollout` for Codex.
 fn client_folders(variable: impl Fn(&str) -> Option<String>, home: Option<&Path>) -> Vec<PathBuf> {
     let set = |name: &str| {
         let value = variable(name).unwrap_or_default();
-        let folders = value.split(',').map(str::trim);
+        let is_list = name == CLAUDE_FOLDERS;
+        let folders = value.split(|sign| is_list && sign == ',').map(str::trim);
         let folders = folders.filter(|folder| !folder.is_empty());
         folders.map(PathBuf::from).collect::<Vec<_>>()
     };
     let clients = [
         (
-            "CLAUDE_CONFIG_DIR",
+            CLAUDE_FOLDERS,
             &[".claude", ".config/claude"][..],
             "projects",
         ),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::lines::{BROKEN, Lines};
-use super::{Event, Reader, Request, Session, stated_usage};
+use super::{Event, MAX_HEAD_TOKENS, Reader, Request, Session, stated_usage};
 
 /// The formats that sessions are recorded in, the path of each, and how it states usage.
 const FORMATS: [(&str, &str, StatedUsage); 3] = [
@@ -121,7 +121,7 @@ impl Recording {
                 id: meta.id.unwrap_or_else(|| stem.to_owned()),
                 client: client.map_or("another client", |(_, client)| client),
                 path,
-                head_tokens: meta.prefix_tokens_est.unwrap_or(0),
+                head_tokens: meta.prefix_tokens_est.unwrap_or(0).min(MAX_HEAD_TOKENS),
                 events: Vec::new(),
             },
             stated_usage: *stated_usage,
