@@ -7,17 +7,17 @@
 //! | `memory_store` | the store: a map |
 //! | `first_forms` | the form of each block from its first send on, as if compressing took no time |
 //! | `check` | checks what went out against what the client sent |
-//! | [`replay`] | plays a session request by request, for programs that measure |
+//! | [`checked_session`] | plays a session request by request and checks each, for programs that measure |
 //! | [`prompt_cache`] | a model of the provider's cache |
 //!
 //! Plans are performed in the order of `http/execute_plan.rs` and `http/cold_start.rs`. Nothing goes wrong here: the store answers and keeps
 //! what it is given, no budget of time ends, the queue is never full, and the provider refuses nothing.
 
 pub(crate) mod check;
+pub mod checked_session;
 pub(crate) mod first_forms;
 mod memory_store;
 pub mod prompt_cache;
-pub mod replay;
 pub(crate) mod turn;
 
 use std::collections::{BTreeMap, HashMap};

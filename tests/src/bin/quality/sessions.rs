@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use headroom_proxy::simulation::replay::Replay;
+use headroom_proxy::simulation::checked_session::CheckedSession;
 use headroom_shared::compress::{Earlier, Prepared, Source};
 use headroom_tests::conversation::recorded::{Session, Step};
 use headroom_tests::conversation::{Block, Conversation, Kind, ToolCall};
@@ -63,7 +63,7 @@ impl SentResult {
 pub(crate) fn measure(session: &Session, probes: &mut Probes) -> anyhow::Result<SessionResult> {
     let mut conversation = session.begin();
     let path = session.dialect.path();
-    let mut replay = Replay::new(path.split_once('?').map_or(path, |(path, _)| path))?;
+    let mut replay = CheckedSession::new(path.split_once('?').map_or(path, |(path, _)| path))?;
     let results_are_user_texts = !has_tool_results(session);
     let (mut first_sent, mut last_request) = (Vec::new(), Vec::new());
     let (mut sent_messages, mut turns) = (0, 0);
@@ -106,7 +106,7 @@ pub(crate) fn measure(session: &Session, probes: &mut Probes) -> anyhow::Result<
 /// Sends a request, and gives the tool results in it.
 fn send(
     conversation: &Conversation,
-    replay: &mut Replay,
+    replay: &mut CheckedSession,
     results_are_user_texts: bool,
 ) -> anyhow::Result<Vec<SentResult>> {
     let body = conversation.body();

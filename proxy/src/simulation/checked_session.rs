@@ -1,4 +1,4 @@
-//! [`Replay`]: sessions without a server, for programs that measure what goes out.
+//! [`CheckedSession`]: a session without a server, for programs that measure what goes out.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ const TURN_MS: u64 = 20_000;
 /// A session that is sent request by request, as the proxy does with its default settings before a provider that caches. Workers are done
 /// with a job before the next request.
 #[derive(Debug)]
-pub struct Replay {
+pub struct CheckedSession {
     simulation: Simulation,
     checker: Checker,
 }
@@ -31,7 +31,7 @@ pub struct SentForm {
     pub text: String,
 }
 
-impl Replay {
+impl CheckedSession {
     /// A session whose requests are posted to this path.
     ///
     /// # Errors
@@ -85,12 +85,12 @@ mod tests {
             let messages = &messages[..count];
             Bytes::from(json!({"model": "claude-opus-4-6", "messages": messages}).to_string())
         };
-        let mut replay = Replay::new("/v1/messages").unwrap();
-        assert_eq!(replay.send(&body(1)).unwrap(), []);
-        let forms = replay.send(&body(3)).unwrap();
+        let mut session = CheckedSession::new("/v1/messages").unwrap();
+        assert_eq!(session.send(&body(1)).unwrap(), []);
+        let forms = session.send(&body(3)).unwrap();
         assert_eq!(forms.len(), 1);
         assert!(forms[0].text.starts_with("[headroom: "));
         assert!(body(3)[forms[0].span.clone()].starts_with(br#"[{\"identifier\":0,"#));
-        assert!(Replay::new("/v1/models").is_err());
+        assert!(CheckedSession::new("/v1/models").is_err());
     }
 }
