@@ -88,9 +88,14 @@ impl Landing {
     }
 }
 
-/// Whether the compressed prefix of a request that goes out at `now_ms` lands; `None` where none was left to a worker, or it has landed.
+/// Whether the compressed prefix of a request that goes out at `now_ms` lands; `None` where none was left to a worker, it has landed, or
+/// nothing in it could be compressed.
 pub(crate) fn decide(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> Option<Landing> {
     let deferred = known.deferred.as_ref()?;
+    let compressed = deferred.compressed.as_ref();
+    if compressed.is_some_and(|compressed| compressed.blocks.is_empty()) {
+        return None;
+    }
     let landing = match obstacle(scan, known, deferred) {
         Some(obstacle) => Landing::Waits(obstacle),
         None => occasion(scan.cache, known, deferred, now_ms)
@@ -111,13 +116,12 @@ fn obstacle(scan: &Scan, known: &KnownPrefix, deferred: &DeferredPrefix) -> Opti
         return Some(Obstacle::NoResult);
     };
     let messages = compressed.blocks.iter().map(|it| it.place.message as usize);
-    // A worker that found nothing to compress has made a result without blocks.
     let first = messages.min().unwrap_or(usize::MAX);
     if thinking_after(scan, first) {
         return Some(Obstacle::Bound);
     }
     let has_references = scan.references || !compressed.references;
-    let is_same = has_references && !compressed.blocks.is_empty() && same_blocks(scan, compressed);
+    let is_same = has_references && same_blocks(scan, compressed);
     (!is_same).then_some(Obstacle::Changed)
 }
 
