@@ -75,13 +75,13 @@ pub(crate) struct Plan {
     /// The forms in which blocks were sent before.
     recorded: Forms,
     /// The forms of blocks that land. Like `newly_compressed`, they go out only if all of `entries` is in the store before.
-    landing: Forms,
+    landed_forms: Forms,
     /// What to store before the request goes out; empty where it has no new form.
     pub(crate) entries: Vec<Entry>,
     /// How many blocks land: change from the original to a form.
     pub(crate) landed: usize,
     /// What becomes of the prefix that was left to a worker, if there is one.
-    pub(crate) decision: Option<Landing>,
+    pub(crate) landing: Option<Landing>,
     /// The forms of blocks that are sent for the first time, by position in the scan.
     newly_compressed: Vec<(usize, Form)>,
     /// The blocks that are sent for the first time and go out in the original.
@@ -283,10 +283,10 @@ impl Request<'_> {
     fn without_new_forms(&self, record_updates: RecordUpdates, reason: SkipReason) -> Plan {
         Plan {
             recorded: self.recorded_forms(),
-            landing: Forms::new(),
+            landed_forms: Forms::new(),
             entries: Vec::new(),
             landed: 0,
-            decision: self.landing.filter(|landing| !landing.lands()),
+            landing: self.landing.filter(|landing| !landing.lands()),
             newly_compressed: Vec::new(),
             skipped: skip_reason::skip_new_blocks(self.scan, self.first_unrecorded(), reason),
             record_updates_without_new: record_updates.clone(),
@@ -303,10 +303,10 @@ impl Request<'_> {
         results: BTreeMap<usize, CompressResult>,
     ) -> Plan {
         let record_updates_without_new = record_updates.clone();
-        let landing = self
+        let landed_forms = self
             .land(&mut record_updates, landing_texts)
             .unwrap_or_default();
-        let landed = landing.len();
+        let landed = landed_forms.len();
         let first_new = first_send::first_new_block(self.scan, self.known);
         let maybe_sent = (self.first_unrecorded()..first_new)
             .filter(|index| !results.contains_key(index))
@@ -334,10 +334,10 @@ impl Request<'_> {
         }
         Plan {
             recorded: self.recorded_forms(),
-            landing,
+            landed_forms,
             entries,
             landed,
-            decision: self.landing.filter(|it| it.lands() == (landed > 0)),
+            landing: self.landing.filter(|it| it.lands() == (landed > 0)),
             newly_compressed,
             skipped,
             record_updates,
@@ -403,7 +403,7 @@ impl Request<'_> {
 impl Plan {
     /// The forms that go out when the plan's entries are stored.
     pub(crate) fn forms(&self) -> Forms {
-        let mut forms = [&self.recorded[..], &self.landing].concat();
+        let mut forms = [&self.recorded[..], &self.landed_forms].concat();
         let texts = self.newly_compressed.iter();
         forms.extend(texts.map(|(index, form)| (*index, Bytes::from(form.text.clone()))));
         forms.sort_unstable_by_key(|(index, _)| *index);
@@ -414,7 +414,7 @@ impl Plan {
     pub(crate) fn has_only_new_forms(&self, first_new_block: usize) -> bool {
         let is_new = |(index, _): &(usize, Form)| *index >= first_new_block;
         self.recorded.is_empty()
-            && self.landing.is_empty()
+            && self.landed_forms.is_empty()
             && !self.newly_compressed.is_empty()
             && self.newly_compressed.iter().all(is_new)
     }
@@ -428,7 +428,7 @@ impl Plan {
             stored,
             newly_compressed: self.newly_compressed,
             skipped: self.skipped,
-            landing: self.decision,
+            landing: self.landing,
             landed: self.landed,
         }
     }
@@ -447,7 +447,7 @@ impl Plan {
             stored: Vec::new(),
             newly_compressed: Vec::new(),
             skipped: self.skipped,
-            landing: self.decision.map(|decided| match decided {
+            landing: self.landing.map(|landing| match landing {
                 Landing::Lands(_) => Landing::Waits(Obstacle::StoreLate),
                 waits @ Landing::Waits(_) => waits,
             }),

@@ -210,20 +210,60 @@ fn kind(form: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use headroom_shared::compress::{Earlier, Source, compress};
+
     use super::*;
+
+    fn lines(line: impl Fn(usize) -> String) -> String {
+        (1..=60).map(|number| line(number) + "\n").collect()
+    }
 
     #[test]
     fn a_form_s_kind_is_read_from_its_header() {
-        for (form, expected) in [
-            ("[headroom: JSON without white space]\n[]", "JSON"),
+        let rows = lines(|number| format!(r#"{{"identifier":{number},"state":"open"}}"#));
+        let rows = format!("[{}]", rows.trim_end().replace('\n', ","));
+        let wrapped = format!("Exit code: 0\nWall time: 0.1 seconds\nOutput:\n{rows}\n");
+        let path = |number: usize| {
+            let folder = ["api", "database", "pages"][number % 3];
+            let size = number * 37 % 1000;
+            format!("{size} /srv/work/app/src/components/{folder}/part_{number}.tsx {folder}")
+        };
+        for (command, text, expected) in [
+            ("gh api x", rows, "JSON"),
+            ("gh api x", wrapped, "JSON"),
             (
-                "[headroom: the last 269 bytes stand as they were; has a header of its own]\n[headroom: line numbers removed, from \"1→\" on]\na",
-                "line numbers",
+                "make",
+                lines(|number| format!("warning: {} is unused", number / 30)),
+                "repeated lines",
             ),
-            ("[headroom: § = /srv/app]\n§/a", "path beginnings"),
-            ("a", "other"),
+            ("find .", lines(path), "path beginnings"),
+            (
+                "rg -n value",
+                lines(|number| format!("src/deep/folder/file_{}.rs:{number}: value", number / 20)),
+                "search results",
+            ),
         ] {
-            assert_eq!(kind(form), expected, "{form}");
+            let input = serde_json::json!({"command": command}).to_string();
+            let source = Source {
+                text: &text,
+                tool: Some("Bash"),
+                input: Some(&input),
+            };
+            let form = compress(source, &Earlier::default()).unwrap();
+            assert_eq!(kind(&form), expected, "{form}");
+            let mut earlier = Earlier::default();
+            earlier.push(source);
+            let again = compress(source, &earlier).unwrap();
+            assert_eq!(kind(&again), "whole repeats", "{again}");
         }
+        let read = lines(|number| format!("{number:>6}\u{2192}let value_{number} = {number};"));
+        let source = Source {
+            text: &read,
+            tool: Some("Read"),
+            input: Some(r#"{"file_path":"/srv/a.rs"}"#),
+        };
+        let form = compress(source, &Earlier::default()).unwrap();
+        assert_eq!(kind(&form), "line numbers", "{form}");
+        assert_eq!(kind("a text"), "other");
     }
 }

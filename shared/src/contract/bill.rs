@@ -32,12 +32,6 @@ impl Bill {
         sums.iter().all(|sum| sum.is_finite()).then_some(bill)
     }
 
-    /// What the conversation has saved so far.
-    #[must_use]
-    pub const fn conversation_saved_usd(&self) -> f64 {
-        self.conversation_shadow_usd - self.conversation_usd
-    }
-
     /// Of two bills of one prefix, the one that knows of more: a conversation's bill only grows.
     #[must_use]
     pub(super) fn later(one: Option<Self>, other: Option<Self>) -> Option<Self> {
@@ -63,7 +57,6 @@ mod tests {
         let second = Bill::after(Some(first), 0.2, 1.0 / 3.0).unwrap();
         assert_eq!(second.conversation_usd, 0.3);
         assert_eq!(second.conversation_shadow_usd, 0.633_333_333);
-        assert!((second.conversation_saved_usd() - 0.333_333_333).abs() < 1e-12);
         let json = serde_json::to_string(&second).unwrap();
         assert_eq!(serde_json::from_str::<Bill>(&json).unwrap(), second);
         assert_eq!(Bill::after(Some(first), 1e308, 1.0), None);

@@ -16,7 +16,7 @@ use headroom_tests::provider::Reply;
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::stage::Stage;
 use headroom_tests::wait;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How far the shadow bill may be off.
 const TOLERANCE: f64 = 0.02;
@@ -91,6 +91,13 @@ async fn metric(stage: &Stage, series: &str) -> f64 {
         .unwrap_or_else(|| panic!("{series}: {text}"))
 }
 
+/// JSON with much white space: its form has few bytes of the original, and more of its tokens.
+fn pods(turn: usize) -> String {
+    let pod = |number| json!({"name": format!("shop-{turn}-{number}"), "restarts": number, "phase": "Running"});
+    let pods: Vec<Value> = (0..40).map(pod).collect();
+    serde_json::to_string_pretty(&json!({"items": pods})).unwrap()
+}
+
 #[tokio::test]
 async fn a_session_is_billed_beside_its_originals() {
     for dialect in Dialect::ALL {
@@ -106,7 +113,14 @@ async fn a_session_is_billed_beside_its_originals() {
         let mut client = Client::new(conversation);
         let turns = 12;
         for turn in 0..turns {
-            client.grow(|it| it.reads(turn % 4, 4000 + 500 * turn));
+            client.grow(|it| match turn % 3 {
+                0 => it.tool(
+                    "Bash",
+                    &json!({"command": "kubectl get pods -o json"}),
+                    &pods(turn),
+                ),
+                _ => it.reads(turn % 4, 4000 + 500 * turn),
+            });
             let turn = client.turn(&stage).await;
             bills.add(dialect, &turn);
         }
