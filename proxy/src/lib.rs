@@ -50,6 +50,7 @@ mod separation;
 mod settings;
 pub mod simulation;
 mod startup;
+mod tables;
 mod upstream;
 mod usage;
 

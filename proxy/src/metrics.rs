@@ -97,8 +97,6 @@ pub(crate) struct Counts {
     text_bytes_sent: Counter,
     /// Bytes of text saved: what would have gone out in the originals, less what did.
     text_bytes_saved: Counter,
-    /// Prefixes whose compressed form landed.
-    landed: Counter,
     /// Requests of conversations with a prefix that was left to a worker.
     landings: Family<Label, Counter>,
     /// Requests for which the store did not answer within the budget.
@@ -146,9 +144,6 @@ impl Counts {
     /// Counts a request by what became of the prefix that was left to a worker.
     pub(crate) fn landing(&self, landing: Landing) {
         self.landings_of(landing).inc();
-        if landing.lands() {
-            self.landed.inc();
-        }
     }
 
     /// Counts a block that was sent for the first time, in the original.
@@ -212,7 +207,7 @@ impl Counts {
             },
             "blocks_uncompressed": skipped,
             "cost": self.costs.stats(),
-            "prefixes": {"landed": self.landed.get(), "requests": landings},
+            "prefixes": {"landed": self.landed(), "requests": landings},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
             "store_mismatches": {"forms": self.mismatches.forms.get(), "records": self.mismatches.records.get()},
@@ -266,6 +261,13 @@ impl Counts {
             "Values in the store that are not what their keys say, so that they count as missing",
             mismatches,
         );
+        let landed: Counter = Counter::default();
+        landed.inc_by(self.landed());
+        registry.register(
+            "prefixes_landed",
+            "Prefixes whose compressed form landed",
+            landed,
+        );
         for (name, help, counter) in self.plain_counters() {
             registry.register(name, help, counter.clone());
         }
@@ -283,7 +285,7 @@ impl Counts {
     }
 
     /// The counters without labels: name, help and value.
-    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 10] {
+    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 9] {
         [
             (
                 "wire_bytes_in",
@@ -311,11 +313,6 @@ impl Counts {
                 &self.text_bytes_saved,
             ),
             (
-                "prefixes_landed",
-                "Prefixes whose compressed form landed",
-                &self.landed,
-            ),
-            (
                 "store_misses",
                 "Requests the store did not answer in time",
                 &self.store_misses,
@@ -341,6 +338,14 @@ impl Counts {
     fn skips(&self, reason: SkipReason) -> Counter {
         self.uncompressed
             .get_or_create_owned(&[("reason", reason.name())])
+    }
+
+    /// Prefixes whose compressed form landed.
+    fn landed(&self) -> u64 {
+        let landings = Landing::ALL.into_iter().filter(|landing| landing.lands());
+        landings
+            .map(|landing| self.landings_of(landing).get())
+            .sum()
     }
 
     fn landings_of(&self, landing: Landing) -> Counter {

@@ -11,6 +11,7 @@ use headroom_shared::compress::estimated_millitokens;
 use headroom_shared::contract::bill::Bill;
 use headroom_shared::contract::id::BlockId;
 use headroom_shared::contract::model::Model;
+use headroom_shared::contract::prefix::unescaped;
 use headroom_shared::contract::usage::Usage;
 use quick_cache::sync::Cache;
 
@@ -74,7 +75,8 @@ impl Billing {
         now_ms: u64,
     ) -> OpenBill {
         let mut bills = known.chain.iter().map(|(_, record)| record.bill);
-        let mut sent = sent_text((scan, known), (forms, body), now_ms);
+        let was_warm = was_warm(known, now_ms);
+        let mut sent = sent_text((scan, known), (forms, body), was_warm);
         let mut unknown = Vec::new();
         for (at, (index, form)) in forms.iter().enumerate() {
             let block = &scan.blocks[*index];
@@ -93,7 +95,7 @@ impl Billing {
             model: scan.model.clone(),
             facts: scan.facts,
             sent,
-            was_warm: was_warm(known, now_ms),
+            was_warm,
             unknown,
             before: bills.find_map(|bill| bill),
         }
@@ -103,12 +105,6 @@ impl Billing {
 /// Tokens of a model, where these were estimated.
 const fn of_model(facts: Model, millitokens: u64) -> u64 {
     millitokens.saturating_mul(facts.tokens_per_100_estimated) / 100_000
-}
-
-/// The text of a JSON string, between whose quotes this stands; empty where it is none.
-fn unescaped(escaped: &[u8]) -> String {
-    let quoted = [b"\"", escaped, b"\""].concat();
-    serde_json::from_slice(&quoted).unwrap_or_default()
 }
 
 impl OpenBill {
@@ -122,7 +118,10 @@ impl OpenBill {
     /// Bills the request, whose response states this usage, and counts it. `None` where the prices are too large to be added.
     pub(crate) fn close(mut self, usage: Usage) -> Option<Bill> {
         for Unknown { at, key, texts } in std::mem::take(&mut self.unknown) {
-            let [original, form] = texts.map(|escaped| estimated_millitokens(&unescaped(&escaped)));
+            let [original, form] = texts.map(|escaped| {
+                let text = unescaped(&escaped);
+                text.map_or(0, |text| estimated_millitokens(&text))
+            });
             let millitokens = original.saturating_sub(form);
             self.billing.saved.insert(key, millitokens);
             self.sent.replaced[at].saved = of_model(self.facts, millitokens);
@@ -137,11 +136,12 @@ impl OpenBill {
     }
 }
 
-/// Where in a request that goes out the forms are; what each saves is not known here.
+/// Where in a request that goes out the forms are; what each saves is not known here. `was_warm`: whether the provider may have had what was
+/// sent before in its cache.
 fn sent_text(
     (scan, known): (&Scan, &KnownPrefix),
     (forms, body): (&[(usize, Bytes)], &[u8]),
-    now_ms: u64,
+    was_warm: bool,
 ) -> SentText {
     let messages = scan.resume_points.messages().unwrap_or(0..body.len());
     let sent_before = known.frozen.max(known.unrecorded.messages);
@@ -172,7 +172,7 @@ fn sent_text(
     }
     sent.bytes = at + messages.end - from;
     let has_lost = known.lost || known.missing_texts() > 0;
-    sent.changed_warm = (has_landed || has_lost) && was_warm(known, now_ms);
+    sent.changed_warm = was_warm && (has_landed || has_lost);
     sent
 }
 
@@ -254,7 +254,8 @@ mod tests {
         let mut known = known(0, 0);
         let first = (scan.blocks[0].place, FormId::from_bytes([9; 16]));
         known.forms = [first].into();
-        let sent = sent_text((&scan, &known), (&forms(), body.as_bytes()), NOW);
+        let warm = was_warm(&known, NOW);
+        let sent = sent_text((&scan, &known), (&forms(), body.as_bytes()), warm);
         assert_eq!(sent.bytes, body.len() - 3000 + 999);
         assert!(!sent.changed_warm);
         let [old, new] = &sent.replaced[..] else {
@@ -273,8 +274,10 @@ mod tests {
     #[test]
     fn a_landing_in_a_warm_cache_ends_the_direct_reading_behind_the_known_messages() {
         let (scan, body) = scanned();
-        let sent =
-            |known: &KnownPrefix| sent_text((&scan, known), (&forms(), body.as_bytes()), NOW);
+        let sent = |known: &KnownPrefix| {
+            let warm = was_warm(known, NOW);
+            sent_text((&scan, known), (&forms(), body.as_bytes()), warm)
+        };
         let warm = sent(&known(NOW, 500));
         let rest = r#""},{"role":"assistant","content":"ok"}"#;
         assert!(warm.changed_warm);

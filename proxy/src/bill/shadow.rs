@@ -158,7 +158,7 @@ impl Tokens {
         }
     }
 
-    /// Which part of a form that was not read was written, and which fresh: of a request first `read` tokens are read, then `written` written.
+    /// Which part of a form that was not read was written, and which fresh: first `read` tokens are read, then `written` are written.
     fn shares_of_unread(&self, block: &Replaced) -> Input {
         let read = self.usage.read as f64;
         let cached = read + self.usage.written as f64;

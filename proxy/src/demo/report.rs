@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, LineStyle, Table, presets};
-
 use super::session::Session;
 use super::{Client, Played};
 use crate::prices::Rates;
 use crate::simulation::turn::Turn;
+use crate::tables;
 use indicatif::HumanCount;
 
 pub(super) const FOOTNOTE: &str = "
@@ -30,10 +29,7 @@ pub(super) fn opening(session: &Session) -> String {
 
 /// A line a turn.
 pub(super) fn table(turns: &[Turn]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.style_mut().row_separator = LineStyle::none();
-    table.set_header([
+    let header = [
         "turn",
         "bytes in",
         "bytes sent",
@@ -41,7 +37,8 @@ pub(super) fn table(turns: &[Turn]) -> String {
         "decision",
         "planning ms*",
         "job",
-    ]);
+    ];
+    let mut table = tables::table(&header, [0, 1, 2, 3, 5]);
     for (index, turn) in turns.iter().enumerate() {
         let (bytes_in, bytes_sent) = (turn.bytes_in, turn.sent.len());
         table.add_row([
@@ -53,11 +50,6 @@ pub(super) fn table(turns: &[Turn]) -> String {
             millis(turn.planning),
             turn.job.map_or("", |job| job.name()).to_owned(),
         ]);
-    }
-    for column in [0, 1, 2, 3, 5] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
     }
     table.trim_fmt()
 }

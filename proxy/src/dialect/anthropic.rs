@@ -118,17 +118,22 @@ impl Dialect for Messages {
         usage
             .get("input_tokens")
             .or_else(|| usage.get("output_tokens"))?;
-        let read = count(usage, "/cache_read_input_tokens");
-        let written = count(usage, "/cache_creation_input_tokens");
-        Some(Usage {
-            read,
-            written,
-            written_hour: count(usage, "/cache_creation/ephemeral_1h_input_tokens"),
-            input: count(usage, "/input_tokens")
-                .saturating_add(read)
-                .saturating_add(written),
-            output: count(usage, "/output_tokens"),
-        })
+        Some(stated_usage(usage))
+    }
+}
+
+/// What a `usage` states. It counts cached input apart.
+pub(crate) fn stated_usage(usage: &Value) -> Usage {
+    let read = count(usage, "/cache_read_input_tokens");
+    let written = count(usage, "/cache_creation_input_tokens");
+    Usage {
+        read,
+        written,
+        written_hour: count(usage, "/cache_creation/ephemeral_1h_input_tokens"),
+        input: count(usage, "/input_tokens")
+            .saturating_add(read)
+            .saturating_add(written),
+        output: count(usage, "/output_tokens"),
     }
 }
 

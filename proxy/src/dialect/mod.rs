@@ -1,7 +1,7 @@
 //! The dialects: what each provider's request format means. A new one is a file here and a line in [`DIALECTS`].
 
 pub(crate) mod account;
-mod anthropic;
+pub(crate) mod anthropic;
 #[cfg(test)]
 mod block_tests;
 mod chat;

@@ -12,7 +12,6 @@ use http::HeaderMap;
 use tokio::sync::mpsc;
 
 use crate::app::App;
-use crate::bill::OpenBill;
 use crate::dialect::{Provider, prefix_mismatch};
 use crate::http::cold_start;
 use crate::http::context::RequestContext;
@@ -28,7 +27,7 @@ use crate::plan::history_cache::Index;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::landing;
 use crate::plan::skip_reason::{CompressResult, SkipReason};
-use crate::plan::{FinalPlan, Forms, Plan, Request};
+use crate::plan::{FinalPlan, Plan, Request};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
 use crate::scan::{Scan, ScanProgress};
@@ -108,8 +107,11 @@ pub(super) async fn compaction(
     received: &Bytes,
 ) -> Option<Outgoing> {
     let mut body = ScannableBody::new(context, headers, received).await?;
-    let (scan, forms, bill) = record_without_new_forms(context, &mut body).await?;
-    let app = &context.app;
+    let (scan, known, mut plan) = plan_recorded_forms(context, &mut body).await?;
+    let (app, forms) = (&context.app, std::mem::take(&mut plan.forms));
+    let text = (&forms[..], &body.bytes[..]);
+    let bill = app.billing.open((&scan, &known), text, now_ms());
+    drop(SentRequest::new(&app.records, plan, &scan, known, None));
     let mut outgoing = with_forms(app, received, &body, (&scan, &forms, None));
     outgoing.on_outcome = Some(Box::new(|outcome| {
         if let Outcome::Ended(Some(usage)) = outcome {
@@ -134,24 +136,13 @@ pub(super) async fn count(
 
 /// Records a request that goes out in the original whatever was sent before: the provider's cache of its prefix may be warm from now on.
 pub(super) async fn record_bypassed(context: RequestContext, headers: HeaderMap, received: Bytes) {
-    if let Some(mut body) = ScannableBody::new(&context, &headers, &received).await {
-        record_without_new_forms(&context, &mut body).await;
+    let Some(mut body) = ScannableBody::new(&context, &headers, &received).await else {
+        return;
+    };
+    if let Some((scan, known, plan)) = plan_recorded_forms(&context, &mut body).await {
+        let records = &context.app.records;
+        drop(SentRequest::new(records, plan, &scan, known, None));
     }
-}
-
-/// Records a request that gets no new form, and gives the forms in which its blocks were sent before, with the bill of a request in them.
-async fn record_without_new_forms(
-    context: &RequestContext,
-    body: &mut ScannableBody,
-) -> Option<(Arc<Scan>, Forms, OpenBill)> {
-    let (scan, known, mut plan) = plan_recorded_forms(context, body).await?;
-    let forms = std::mem::take(&mut plan.forms);
-    let app = &context.app;
-    let bill = app
-        .billing
-        .open((&scan, &known), (&forms, &body.bytes), now_ms());
-    drop(SentRequest::new(&app.records, plan, &scan, known, None));
-    Some((scan, forms, bill))
 }
 
 /// The plan of a request that gets no new form, with its scan and what is known of its prefix.

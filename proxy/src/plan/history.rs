@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use headroom_shared::compress::{Deadline, NoForm, Prepared, gives_back};
 use headroom_shared::contract::job::JobBlock;
-use headroom_shared::contract::prefix::Form;
+use headroom_shared::contract::prefix::{Form, unescaped};
 
 use super::blocks::Blocks;
 use super::history_cache::{HistoryCache, Index};
@@ -110,7 +110,7 @@ impl<'a> History<'a> {
 
     /// Whether a form gives the block back, given what stands before it now.
     pub(super) fn gives_back(&self, form: &Form, block: &JobBlock) -> bool {
-        let text: Option<String> = serde_json::from_str(&format!("\"{}\"", form.text)).ok();
+        let text = unescaped(form.text.as_bytes());
         text.is_some_and(|text| gives_back(&text, block.source(), self.index.earlier()))
     }
 

@@ -1,7 +1,7 @@
 //! When a worker's compressed prefix may land: change blocks that were sent in the original to their compressed forms.
 //!
-//! [`decide`] says so. It lands as a whole, once, and only where no thinking is bound to what changes and the provider's cache of the prefix has certainly
-//! expired, so that nothing that was paid for is thrown away.
+//! [`decide`] says so. It lands as a whole, once, and only where no thinking is bound to what changes and the provider's cache of the prefix
+//! has certainly expired, so that nothing that was paid for is thrown away.
 
 use std::collections::HashMap;
 

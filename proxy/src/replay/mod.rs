@@ -126,7 +126,7 @@ fn read_all(
 
 fn play_all(
     (sessions, bytes): Transcript,
-    options: &Options,
+    options: &Options<'_>,
     progress: &ProgressBar,
 ) -> anyhow::Result<Vec<Outcome>> {
     let outcomes = sessions.iter().map(|session| play(session, options));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use headroom_shared::contract::model::Model;
 
@@ -33,8 +34,8 @@ pub struct ReplayArgs {
     pub compare: bool,
 
     /// How long the provider keeps what Anthropic's clients have it cache [default: what the transcript's usage shows, else 5m].
-    #[arg(long)]
-    pub ttl: Option<Ttl>,
+    #[arg(long, value_parser = PossibleValuesParser::new(["5m", "1h"]).map(life))]
+    pub ttl: Option<Life>,
 
     /// Ask this model in all sessions of its provider [default: the models that were asked].
     #[arg(long)]
@@ -61,15 +62,14 @@ pub struct ReplayArgs {
     pub prices: Option<PathBuf>,
 }
 
-/// How long a cache marker keeps what it marks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Ttl {
-    /// Five minutes.
-    #[value(name = "5m")]
-    Minutes,
-    /// An hour.
-    #[value(name = "1h")]
-    Hour,
+/// How long a cache marker keeps what it marks, by its name.
+#[expect(clippy::needless_pass_by_value, reason = "what clap hands on")]
+fn life(name: String) -> Life {
+    if name == "1h" {
+        Life::Hour
+    } else {
+        Life::Short
+    }
 }
 
 /// Which forms may be sent.
@@ -81,33 +81,28 @@ pub enum Tier {
 
 /// What holds for all sessions of a replay.
 #[derive(Debug)]
-pub(super) struct Options {
+pub(super) struct Options<'a> {
     pub(super) prices: Prices,
-    pub(super) min_tokens: u64,
-    pub(super) worker_ms: u64,
-    resumed_at: u64,
-    ttl: Option<Ttl>,
-    model: Option<String>,
-    compare: bool,
+    args: &'a ReplayArgs,
 }
 
-impl Options {
+impl<'a> Options<'a> {
     /// # Errors
     /// When the prices' file can't be taken.
-    pub(super) fn new(args: &ReplayArgs) -> anyhow::Result<Self> {
+    pub(super) fn new(args: &'a ReplayArgs) -> anyhow::Result<Self> {
         let prices = match &args.prices {
             None => Prices::built_in(),
             Some(file) => Prices::with_file(file).context("--prices (or HEADROOM_PRICES)")?,
         };
-        Ok(Self {
-            prices,
-            min_tokens: args.min_tokens,
-            worker_ms: u64::from(args.worker_delay) * 1000,
-            resumed_at: args.resumed_at,
-            ttl: args.ttl,
-            model: args.model.clone(),
-            compare: args.compare,
-        })
+        Ok(Self { prices, args })
+    }
+
+    /// The smallest cold start that is left to a worker, in tokens, and how long a worker takes for it, in milliseconds.
+    pub(super) fn workers(&self) -> (u64, u64) {
+        (
+            self.args.min_tokens,
+            u64::from(self.args.worker_delay) * 1000,
+        )
     }
 
     /// The policies to play, the proxy's first: what it sees in a request is known to the others then.
@@ -118,18 +113,18 @@ impl Options {
             Policy::LandWhenReady,
             Policy::NeverLand,
         ];
-        let others = others.into_iter().filter(|_| self.compare);
+        let others = others.into_iter().filter(|_| self.args.compare);
         always.into_iter().chain(others).collect()
     }
 
     /// Whether a conversation with this body has as many tokens as sessions are to begin with.
     pub(super) fn is_reached(&self, model: &str, body: &Body) -> bool {
-        Model::named(model).tokens(body.bytes.len()) >= self.resumed_at
+        Model::named(model).tokens(body.bytes.len()) >= self.args.resumed_at
     }
 
     /// The model that a request asks.
-    pub(super) fn model_of<'a>(&'a self, request: &'a Request, endpoint: Endpoint) -> &'a str {
-        let model = self.model.as_deref().filter(|model| {
+    pub(super) fn model_of<'m>(&'m self, request: &'m Request, endpoint: Endpoint) -> &'m str {
+        let model = self.args.model.as_deref().filter(|model| {
             let is_claude = model.contains("claude");
             is_claude == (endpoint.dialect.provider() == Provider::Anthropic)
         });
@@ -138,12 +133,11 @@ impl Options {
 
     /// How long the provider keeps what the session's client marks.
     pub(super) fn life(&self, session: &Session) -> Life {
-        match self.ttl {
-            Some(Ttl::Minutes) => Life::Short,
-            Some(Ttl::Hour) => Life::Hour,
-            None if writes_for_an_hour(session) => Life::Hour,
-            None => Life::Short,
-        }
+        let of_usage = match writes_for_an_hour(session) {
+            true => Life::Hour,
+            false => Life::Short,
+        };
+        self.args.ttl.unwrap_or(of_usage)
     }
 }
 

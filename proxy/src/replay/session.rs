@@ -1,9 +1,10 @@
 //! Plays one session under several policies, each before a provider's cache of its own.
 
-use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use headroom_shared::contract::usage::Usage;
 
 use super::conversation::{Body, Conversation};
@@ -13,6 +14,7 @@ use super::sources::Sources;
 use super::transcripts::{Event, Request, Session};
 use crate::dialect::{Endpoint, Provider};
 use crate::plan::Forms;
+use crate::plan::splice::Rope;
 use crate::scan::Scan;
 use crate::simulation::prompt_cache::{CacheRequest, Format, Head, PromptCache};
 
@@ -73,7 +75,7 @@ pub(super) fn ratio(usd: f64, direct_usd: f64) -> f64 {
 ///
 /// # Errors
 /// When no request format belongs to its path.
-pub(super) fn play(session: &Session, options: &Options) -> anyhow::Result<Option<Outcome>> {
+pub(super) fn play(session: &Session, options: &Options<'_>) -> anyhow::Result<Option<Outcome>> {
     let path = session.path;
     let endpoint = Endpoint::of(path).with_context(|| format!("{path} is no endpoint"))?;
     let format = Format::of_path(path).with_context(|| format!("{path} is not billed"))?;
@@ -112,7 +114,7 @@ pub(super) fn play(session: &Session, options: &Options) -> anyhow::Result<Optio
 
 /// A session that is being played.
 struct Play<'a> {
-    options: &'a Options,
+    options: &'a Options<'a>,
     endpoint: Endpoint,
     format: Format,
     head: Head,
@@ -143,11 +145,11 @@ struct Lane {
 }
 
 /// A lane for each policy. What is known of messages is shared by their caches.
-fn lanes(endpoint: Endpoint, options: &Options) -> Vec<Lane> {
+fn lanes(endpoint: Endpoint, options: &Options<'_>) -> Vec<Lane> {
     let cache = PromptCache::default();
     let lane = |policy| Lane {
         policy,
-        proxy: Proxy::new(policy, endpoint, (options.min_tokens, options.worker_ms)),
+        proxy: Proxy::new(policy, endpoint, options.workers()),
         cache: cache.clone(),
         bill: Vec::new(),
     };
@@ -265,23 +267,21 @@ fn serve(
 }
 
 /// The messages of a body with these forms in place of their blocks.
-pub(super) fn sent_messages<'a>(body: &'a Body, scan: &Scan, forms: &Forms) -> Vec<Cow<'a, [u8]>> {
+pub(super) fn sent_messages(body: &Body, scan: &Scan, forms: &Forms) -> Vec<Bytes> {
     let mut forms = forms.iter().peekable();
-    let mut with_forms = |message: &std::ops::Range<usize>| {
-        let (mut at, mut sent) = (message.start, Vec::new());
-        while let Some((index, form)) =
-            forms.next_if(|(index, _)| scan.blocks[*index].span.end <= message.end)
-        {
+    let mut sent = |message: &Range<usize>| {
+        let raw = body.bytes.slice(message.clone());
+        let within = |(index, _): &&(usize, Bytes)| scan.blocks[*index].span.end <= message.end;
+        let mut replaced = Vec::new();
+        while let Some((index, form)) = forms.next_if(within) {
             let span = &scan.blocks[*index].span;
-            sent.extend_from_slice(&body.bytes[at..span.start]);
-            sent.extend_from_slice(form);
-            at = span.end;
+            let span = span.start - message.start..span.end - message.start;
+            replaced.push((span, form.clone()));
         }
-        if sent.is_empty() {
-            return Cow::Borrowed(&body.bytes[message.clone()]);
+        match replaced.is_empty() {
+            true => raw,
+            false => Rope::splice(&raw, replaced).to_vec().into(),
         }
-        sent.extend_from_slice(&body.bytes[at..message.end]);
-        Cow::Owned(sent)
     };
-    body.messages.iter().map(&mut with_forms).collect()
+    body.messages.iter().map(&mut sent).collect()
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use headroom_shared::compress::estimated_millitokens;
 use headroom_shared::contract::id::PrefixId;
 use headroom_shared::contract::job::Place;
+use headroom_shared::contract::prefix::unescaped;
 
 use super::conversation::Body;
 use crate::plan::blocks;
@@ -111,10 +112,7 @@ impl Sources {
             let form = forms
                 .next_if(|(at, _)| *at == index)
                 .map(|(_, form)| &form[..]);
-            let key = (
-                turn.scan.messages[block.place.message as usize].boundary,
-                block.place,
-            );
+            let key = (turn.scan.prefix_with(block), block.place);
             let known = self.seen.get(&key);
             let rate = if known.is_some_and(Option::is_some) {
                 again_rate
@@ -142,11 +140,11 @@ impl Sources {
         (block, form): (&Block, Option<&[u8]>),
         is_first: bool,
     ) -> Option<(Source, u64)> {
-        let original = unescaped(&body.bytes[block.span.clone()]);
+        let original = unescaped(&body.bytes[block.span.clone()]).unwrap_or_default();
         let tool = blocks::tool(&body.bytes, &turn.scan, block);
         let tool = tool.unwrap_or_else(|| USER_TEXT.to_owned());
         let before = estimated_millitokens(&original);
-        let form = form.map(unescaped);
+        let form = form.map(|form| unescaped(form).unwrap_or_default());
         let after = form
             .as_ref()
             .map_or(before, |form| estimated_millitokens(form));
@@ -191,11 +189,6 @@ impl Sources {
             *self.skipped.entry(name).or_default() += count;
         }
     }
-}
-
-fn unescaped(text: &[u8]) -> String {
-    let quoted = [b"\"", text, b"\""].concat();
-    serde_json::from_slice(&quoted).unwrap_or_default()
 }
 
 /// What was done to the text of a form: what its first header says, or the one below what stands around it.

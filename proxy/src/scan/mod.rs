@@ -237,6 +237,11 @@ impl Scan {
         self.facts.tokens(self.text_bytes)
     }
 
+    /// The prefix that ends with a block's message.
+    pub(crate) fn prefix_with(&self, block: &Block) -> PrefixId {
+        self.messages[block.place.message as usize].boundary
+    }
+
     /// The position of the first block in the message at this position or behind it.
     pub(crate) fn blocks_from(&self, message: usize) -> usize {
         self.blocks

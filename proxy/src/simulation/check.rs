@@ -7,6 +7,7 @@ use bytes::Bytes;
 use headroom_shared::compress::{Earlier, gives_back};
 use headroom_shared::contract::id::{BlockId, FormId};
 use headroom_shared::contract::job::{JobBlock, Place};
+use headroom_shared::contract::prefix::unescaped;
 
 use super::turn::Turn;
 use crate::plan::blocks;
@@ -45,7 +46,7 @@ impl Checker {
             calls = next_calls;
             let form = forms.get(index);
             if let Some(form) = form {
-                let text: String = serde_json::from_str(&format!("\"{form}\""))?;
+                let text = unescaped(form.as_bytes()).context("a form is no JSON string")?;
                 ensure!(
                     gives_back(&text, block.source(), &earlier),
                     "the form at {} does not give its block back",

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use anyhow::Context;
 use bytes::Bytes;
+use headroom_shared::contract::prefix::unescaped;
 
 use super::Simulation;
 use super::check::Checker;
@@ -55,10 +56,9 @@ impl CheckedSession {
         self.checker.check(body, &turn)?;
         self.simulation.run_jobs();
         let forms = turn.forms.iter().map(|(index, escaped)| {
-            let quoted = [b"\"", &escaped[..], b"\""].concat();
             Ok(SentForm {
                 span: turn.scan.blocks[*index].span.clone(),
-                text: serde_json::from_slice(&quoted)?,
+                text: unescaped(escaped).context("a form is no JSON string")?,
             })
         });
         forms.collect()

@@ -70,6 +70,5 @@ impl FirstForms {
 }
 
 fn key(scan: &Scan, block: &Block) -> Key {
-    let message = &scan.messages[block.place.message as usize];
-    (message.boundary, block.place)
+    (scan.prefix_with(block), block.place)
 }

@@ -1,7 +1,6 @@
 //! Adds blocks to the index of earlier blocks: which of their lines a later block may refer to.
 
 use std::borrow::Cow;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use super::call::{Call, end_of_path};
@@ -10,7 +9,8 @@ use super::form::Form;
 use super::line_numbers::strip::{is_mark, is_unnumbered, strip};
 use super::lines::lines;
 use super::patch::{self, PatchedFile};
-use super::references::{self, Window};
+use super::references;
+use super::references::window::{Window, windows};
 use super::text::Text;
 use super::wrapper::{self, Wrapped};
 use super::{Context, OPENING, Prepared, Source, ansi, diff, json, log, prefixes, search, size};
@@ -76,7 +76,7 @@ impl Earlier {
                     file: call.file.clone().map(String::into_boxed_str),
                     ..written(&lines, vec![false; lines.len()])
                 };
-                let windows = references::windows(&lines, self.deadline);
+                let windows = windows(&lines, self.deadline);
                 return self.add(block, &[hash(&text)], windows);
             }
             patched.into_iter().all(|file| self.push_patched(file))
@@ -84,7 +84,7 @@ impl Earlier {
     }
 
     fn push_patched(&mut self, file: PatchedFile<'_>) -> bool {
-        let mut windows = references::windows(&file.lines, self.deadline);
+        let mut windows = windows(&file.lines, self.deadline);
         windows.retain(|window| !file.hidden[window.lines()].contains(&true));
         if windows.is_empty() {
             return true;
@@ -166,7 +166,7 @@ fn named_lines(text: &Text<'_>, context: Context<'_>) -> (i64, Option<Box<str>>,
         return (1, None, Lines::of(text, false, context));
     };
     let number = stripped.first.and_then(|first| i64::try_from(first).ok());
-    let plain = Text::with(&stripped.text, Rc::clone(&stripped.found));
+    let plain = Text::with(&stripped.text, text.found_of_stripped());
     let lines = Lines::of(&plain, number.is_some(), context);
     // The header is the line before the first.
     (

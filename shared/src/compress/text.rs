@@ -6,8 +6,8 @@ use std::rc::Rc;
 use super::line_numbers::strip::{Stripped, strip};
 use super::lines::lines;
 use super::log::detect::is_log;
-use super::references::{Window, windows};
-use super::runs::{self, Run};
+use super::references::window::{Window, windows};
+use super::runs::find::{Run, find};
 use super::search::paths::Paths;
 use super::tokens::Tokens;
 use super::{Deadline, size};
@@ -21,6 +21,7 @@ pub(super) struct Text<'a> {
     pub(super) lines: Vec<&'a str>,
     found: Rc<Found>,
     stripped: OnceCell<Option<Stripped>>,
+    found_of_stripped: Rc<Found>,
     is_log: OnceCell<bool>,
     paths: OnceCell<Paths<'a>>,
 }
@@ -45,6 +46,7 @@ impl<'a> Text<'a> {
             lines: lines(whole),
             found,
             stripped: OnceCell::new(),
+            found_of_stripped: Rc::default(),
             is_log: OnceCell::new(),
             paths: OnceCell::new(),
         }
@@ -63,8 +65,8 @@ impl<'a> Text<'a> {
 
     /// The runs of its lines.
     pub(super) fn runs(&self, deadline: Deadline) -> &[Run] {
-        let find = || runs::find(&self.lines, deadline);
-        self.found.runs.get_or_init(find)
+        let runs = || find(&self.lines, deadline);
+        self.found.runs.get_or_init(runs)
     }
 
     /// The text without its line numbers, if it has any.
@@ -77,6 +79,11 @@ impl<'a> Text<'a> {
     pub(super) fn without_numbers(&self) -> Option<&Stripped> {
         self.stripped()
             .filter(|stripped| size::is_cheaper(stripped))
+    }
+
+    /// What is known of the text without its line numbers.
+    pub(super) fn found_of_stripped(&self) -> Rc<Found> {
+        Rc::clone(&self.found_of_stripped)
     }
 
     /// Whether it is a log.

@@ -58,6 +58,13 @@ impl Form {
     }
 }
 
+/// The text as the model reads it of one that is escaped, such as a form's; `None` where it could not stand between the quotes of a JSON
+/// string, or is no Unicode.
+#[must_use]
+pub fn unescaped(text: &[u8]) -> Option<String> {
+    serde_json::from_slice(&[b"\"", text, b"\""].concat()).ok()
+}
+
 /// Everything that a finished job leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobResult {
@@ -77,5 +84,8 @@ mod tests {
         let form = Form::new(a, "say \"x\"\n\u{1}é");
         assert_eq!(form.text, "say \\\"x\\\"\\n\\u0001é");
         assert_ne!(form.id, Form::new(b, "say \"x\"\n\u{1}é").id);
+        let text = unescaped(form.text.as_bytes());
+        assert_eq!(text.as_deref(), Some("say \"x\"\n\u{1}é"));
+        assert_eq!(unescaped(br#"a"b"#), None);
     }
 }

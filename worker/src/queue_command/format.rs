@@ -1,4 +1,4 @@
-//! Formats durations, sizes and foreign texts for people.
+//! Formats durations and sizes for people.
 
 /// A duration in milliseconds, in its two largest units.
 pub(super) fn duration(ms: u64) -> String {
@@ -20,12 +20,6 @@ pub(super) fn size(bytes: u64) -> String {
         || format!("{bytes} B"),
         |(unit, name)| format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
     )
-}
-
-/// A text from the queue without line breaks and control characters: those may be commands to the terminal.
-pub(super) fn sanitized(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(plain).collect()
 }
 
 #[cfg(test)]
@@ -57,10 +51,5 @@ mod tests {
         ] {
             assert_eq!(size(bytes), read);
         }
-    }
-
-    #[test]
-    fn a_text_commands_no_terminal() {
-        assert_eq!(sanitized("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
     }
 }

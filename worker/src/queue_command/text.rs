@@ -7,11 +7,12 @@ use headroom_shared::queue::redis::WorkerInfo;
 use headroom_shared::queue::redis::admin::{
     Content, DeadLetters, DroppedFrom, JobList, JobState, Paused, QueueStatus, ReplayOutcome,
 };
+use headroom_shared::runtime::terminal::sanitized;
 use headroom_shared::store::StoreError;
 
 use super::StatusOutput;
 use super::drain_rate::DrainRate;
-use super::format::{duration, sanitized, size};
+use super::format::{duration, size};
 
 /// The output of `status`.
 pub(super) fn status(output: &StatusOutput<'_>) -> String {

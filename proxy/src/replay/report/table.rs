@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use comfy_table::{CellAlignment, LineStyle, Table, presets};
+use headroom_shared::runtime::terminal::sanitized;
+use indicatif::HumanCount;
 
 use super::Report;
 use crate::replay::policy::Policy;
 use crate::replay::session::Outcome;
 use crate::replay::sources::{Source, Tokens};
-use indicatif::HumanCount;
+use crate::tables;
 
 /// How many rows of a table are shown; the rest is one row.
 const ROWS: usize = 8;
@@ -31,17 +32,7 @@ pub(crate) fn table(report: &Report) -> String {
         text.push('\n');
         text.push_str(&part);
     }
-    printable(&text)
-}
-
-/// A text without signs that a terminal would act on: names come from files.
-fn printable(text: &str) -> String {
-    let sign = |sign: char| match sign {
-        '\n' => '\n',
-        sign if sign.is_control() => char::REPLACEMENT_CHARACTER,
-        sign => sign,
-    };
-    text.chars().map(sign).collect()
+    text
 }
 
 /// The answer in a few lines.
@@ -93,22 +84,18 @@ fn dearer(report: &Report) -> String {
 fn at(session: &Outcome) -> String {
     let ratio = 100.0 * session.ratio(Policy::Headroom);
     let direct = dollars(session.usd(Policy::Direct));
-    format!("{} at {ratio:.1} % of {direct}", session.id)
+    format!("{} at {ratio:.1} % of {direct}", sanitized(&session.id))
 }
 
 /// The models that are not in the table of prices.
 fn guessed(report: &Report) -> Option<String> {
     let guessed = report.sessions.iter().filter(|session| session.is_guess);
-    let models = guessed.map(|session| session.model.as_str());
-    let models = models.map(|model| {
-        if model.is_empty() {
-            "(not named)"
-        } else {
-            model
-        }
+    let models = guessed.map(|session| match session.model.as_str() {
+        "" => "(not named)".to_owned(),
+        model => sanitized(model),
     });
-    let models: BTreeSet<&str> = models.collect();
-    let models: Vec<&str> = models.into_iter().collect();
+    let models: BTreeSet<String> = models.collect();
+    let models: Vec<String> = models.into_iter().collect();
     let names = models.join(", ");
     (!models.is_empty()).then(|| {
         format!("Not in the table of prices, so by those of another model: {names} (--prices FILE adds them).")
@@ -152,7 +139,7 @@ fn sources(report: &Report, by: &str, name: impl Fn(&Source) -> String) -> Optio
     }
     let rows = rows
         .into_iter()
-        .map(|(name, usd)| vec![name, dollars(usd), percent(usd / total)]);
+        .map(|(name, usd)| vec![sanitized(&name), dollars(usd), percent(usd / total)]);
     (total > 0.0).then(|| rows_of([by, "saved", "of that"], rows))
 }
 
@@ -172,7 +159,7 @@ fn tools(report: &Report) -> Option<String> {
         .map(|(tool, tokens)| (tool.as_str(), *tokens));
     let rows = named.chain([("all", total)]).map(|(tool, tokens)| {
         vec![
-            tool.to_owned(),
+            sanitized(tool),
             HumanCount(tokens.original).to_string(),
             percent(tokens.saved as f64 / tokens.original.max(1) as f64),
         ]
@@ -226,11 +213,14 @@ pub(crate) fn unread(report: &Report) -> Option<String> {
     let reasons = report.skipped.lines.iter();
     let reasons = reasons.map(|(reason, count)| format!("  {} {reason}\n", HumanCount(*count)));
     let files = report.skipped.files.iter().take(ROWS);
-    let files = files.map(|(file, reason)| format!("  {} {reason}\n", file.display()));
+    let files = files.map(|(file, reason)| {
+        let file = file.display().to_string();
+        format!("  {} {}\n", sanitized(&file), sanitized(reason))
+    });
     let more = report.skipped.files.len().saturating_sub(ROWS);
     let more = (more > 0).then(|| format!("  and {} more files\n", HumanCount(more as u64)));
     let all: String = reasons.chain(files).chain(more).collect();
-    (!all.is_empty()).then(|| printable(&format!("Not read:\n{all}")))
+    (!all.is_empty()).then(|| format!("Not read:\n{all}"))
 }
 
 /// A table whose columns but the first are numbers.
@@ -238,18 +228,8 @@ fn rows_of<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.style_mut().row_separator = LineStyle::none();
-    table.set_header(header);
-    for row in rows {
-        table.add_row(row);
-    }
-    for column in 1..N {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    let mut table = tables::table(&header, 1..N);
+    table.add_rows(rows);
     table.trim_fmt() + "\n"
 }
 

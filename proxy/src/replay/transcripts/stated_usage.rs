@@ -2,26 +2,15 @@
 
 use headroom_shared::contract::usage::Usage;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The usage of a response of Anthropic's Messages API, which counts cached input apart.
-///
-/// Source: Anthropic's documentation of prompt caching.
+use crate::dialect::anthropic::stated_usage;
+
+/// The usage of a response of Anthropic's Messages API.
 pub(super) fn anthropic(json: &RawValue) -> Option<Usage> {
-    let stated: Anthropic = serde_json::from_str(json.get()).ok()?;
-    let read = stated.cache_read_input_tokens.unwrap_or(0);
-    let written = stated.cache_creation_input_tokens.unwrap_or(0);
-    let fresh = stated.input_tokens.unwrap_or(0);
-    useful(Usage {
-        read,
-        written,
-        written_hour: stated
-            .cache_creation
-            .and_then(|written| written.ephemeral_1h_input_tokens)
-            .unwrap_or(0),
-        input: fresh.saturating_add(read).saturating_add(written),
-        output: stated.output_tokens.unwrap_or(0),
-    })
+    let stated: Value = serde_json::from_str(json.get()).ok()?;
+    useful(stated_usage(&stated))
 }
 
 /// The usage of a response of OpenAI's, whose input counts hold what was cached, with the count of that beside the others.
@@ -40,20 +29,6 @@ pub(super) fn openai(json: &RawValue) -> Option<Usage> {
 fn useful(usage: Usage) -> Option<Usage> {
     let parts = usage.read.saturating_add(usage.written);
     (usage.input > 0 && parts <= usage.input).then_some(usage)
-}
-
-#[derive(Deserialize)]
-struct Anthropic {
-    input_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    cache_creation: Option<AnthropicWritten>,
-    output_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct AnthropicWritten {
-    ephemeral_1h_input_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]

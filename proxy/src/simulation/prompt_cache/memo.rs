@@ -6,6 +6,7 @@ use foldhash::fast::RandomState;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::message::Message;
+use super::message_reader;
 
 /// The messages that were read, by the hash of their bytes.
 #[derive(Debug, Default)]
@@ -20,7 +21,7 @@ impl Memo {
         let mut place = |raw: &&[u8]| {
             let place = self.places.entry(xxh3_64(raw));
             *place.or_insert_with(|| {
-                self.messages.push(Message::read(raw));
+                self.messages.push(message_reader::message(raw));
                 self.messages.len() - 1
             })
         };

@@ -5,7 +5,6 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::digest::{Digest, Piece};
 use super::limits::Life;
-use super::message_reader;
 use super::weight::Weight;
 
 /// A content block, a tool, or what a message has besides its content.
@@ -43,7 +42,7 @@ impl Block {
     }
 
     /// What is no JSON, or none that a provider would take.
-    fn unreadable(raw: &[u8]) -> Self {
+    pub(super) fn unreadable(raw: &[u8]) -> Self {
         let tokens = estimated_millitokens(&String::from_utf8_lossy(raw));
         Self {
             weight: Weight::millitokens(tokens),
@@ -76,22 +75,17 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// Reads one. A string is what a user says.
-    pub(super) fn read(raw: &[u8]) -> Self {
-        message_reader::message(raw).unwrap_or_else(|| Self {
+    /// What is no message.
+    pub(super) fn unreadable(raw: &[u8]) -> Self {
+        Self {
             speaker: Speaker::User,
             role: 0,
             outside: Block::default(),
             blocks: vec![Block::unreadable(raw)],
-        })
+        }
     }
 
     pub(super) fn has_image(&self) -> bool {
         self.blocks.iter().any(|block| block.has_image)
     }
-}
-
-/// Reads tools, or a system prompt: a string or an array of blocks.
-pub(super) fn read_blocks(raw: &[u8]) -> Vec<Block> {
-    message_reader::content(raw).unwrap_or_else(|| vec![Block::unreadable(raw)])
 }

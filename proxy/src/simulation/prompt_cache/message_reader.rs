@@ -12,16 +12,18 @@ use super::limits::Life;
 use super::message::{Block, Message, Speaker};
 use super::weight::{BLOCK_TOKENS, MEDIA_TOKENS, Weight};
 
-/// The message that this is. Nothing where it is none.
-pub(super) fn message(raw: &[u8]) -> Option<Message> {
-    read(raw, MessageSeed)
+/// Reads a message. A string is what a user says.
+pub(super) fn message(raw: &[u8]) -> Message {
+    read(raw, MessageSeed).unwrap_or_else(|| Message::unreadable(raw))
 }
 
-/// The blocks of a content, or of an array of tools. Nothing where it is neither.
-pub(super) fn content(raw: &[u8]) -> Option<Vec<Block>> {
+/// Reads a content, tools or a system prompt: a string or an array of blocks.
+pub(super) fn content(raw: &[u8]) -> Vec<Block> {
     let mut blocks = Vec::new();
-    read(raw, Content(Target::Blocks(&mut blocks)))?;
-    Some(blocks)
+    match read(raw, Content(Target::Blocks(&mut blocks))) {
+        Some(_) => blocks,
+        None => vec![Block::unreadable(raw)],
+    }
 }
 
 fn read<'a, S: DeserializeSeed<'a>>(raw: &'a [u8], seed: S) -> Option<S::Value> {

@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 
 use super::digest::chain;
 use super::limits::Life;
-use super::message::{Block, read_blocks};
+use super::message::Block;
+use super::message_reader::content;
 use crate::dialect::{DIALECTS, Endpoint};
 
 /// A request format.
@@ -98,7 +99,7 @@ impl Head {
     /// That of a body in this format.
     fn of_body(format: Format, body: &Members<'_>) -> Self {
         let value = |name: &str| body.value(name);
-        let read = |name: &str| body.raw(name).map(read_blocks).unwrap_or_default();
+        let read = |name: &str| body.raw(name).map(content).unwrap_or_default();
         let mut thinking = value("thinking");
         let binding = thinking.as_object_mut();
         let binding = binding.and_then(|thinking| thinking.remove("block_binding"));

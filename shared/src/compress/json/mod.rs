@@ -13,11 +13,8 @@ mod layout;
 mod parse;
 mod read;
 mod shape;
+pub(super) mod strings;
 mod write;
-
-use std::ops::Range;
-
-use serde::de::IgnoredAny;
 
 use super::text::Text;
 use super::{Compressor, Context, Earlier, with_header};
@@ -71,24 +68,6 @@ impl Compressor for Json {
 pub(super) fn is_json(text: &str) -> bool {
     let text = text.trim_start_matches(BYTE_ORDER_MARK);
     text.trim_start().starts_with(['{', '[']) && Document::parse(text).is_some()
-}
-
-/// Where the contents of all strings of a JSON text stand, keys among them; none where it is not JSON.
-pub(super) fn strings(text: &str) -> Vec<Range<usize>> {
-    let trimmed = text.trim();
-    let content = |span: Range<usize>| span.start + 1..span.end - 1;
-    match trimmed.as_bytes().first() {
-        Some(b'{' | b'[') => {
-            let document = Document::parse(text);
-            let strings = document.iter().flat_map(Document::strings);
-            strings.map(content).collect()
-        }
-        Some(b'"') if serde_json::from_str::<IgnoredAny>(trimmed).is_ok() => {
-            let start = text.len() - text.trim_start().len();
-            vec![content(start..start + trimmed.len())]
-        }
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@
 
 pub(super) mod strip;
 
-use std::rc::Rc;
-
 use super::form::Form;
 use super::text::Text;
 use super::{Compressor, Context, Earlier, each_line, size};
@@ -21,12 +19,9 @@ impl Compressor for LineNumbers {
 
     fn form(&self, text: &Text<'_>, _: Context<'_>) -> Option<Form> {
         let stripped = text.stripped()?;
-        let cost = || size::cost_without_numbers(stripped, text.cost());
-        stripped.found.cost_by(cost);
-        Some(Form::with(
-            stripped.text.clone(),
-            Rc::clone(&stripped.found),
-        ))
+        let found = text.found_of_stripped();
+        found.cost_by(|| size::cost_without_numbers(stripped, text.cost()));
+        Some(Form::with(stripped.text.clone(), found))
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {

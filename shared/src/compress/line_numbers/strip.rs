@@ -1,9 +1,7 @@
 //! Takes the number off each line.
 
 use std::fmt::Write;
-use std::rc::Rc;
 
-use crate::compress::text::Found;
 use crate::compress::{has_header, with_header};
 
 /// Separators between number and text: Claude Code's arrow; `cat -n`, `nl`; `grep -n`; test runners' code frames.
@@ -24,8 +22,6 @@ const UNNUMBERED: &str = "[unnumbered]";
 pub(in crate::compress) struct Stripped {
     /// The text with its header.
     pub(in crate::compress) text: String,
-    /// What is known of it.
-    pub(in crate::compress) found: Rc<Found>,
     /// The number of the line after the header; `None` if that line had none.
     pub(in crate::compress) first: Option<u64>,
     /// How many numbers were taken off.
@@ -80,7 +76,6 @@ pub(in crate::compress) fn strip(lines: &[&str]) -> Option<Stripped> {
     let starts_numbered = lines.first().and_then(|line| style.read(line));
     Some(Stripped {
         text: with_header(&header(style, first, marks > 0), &body),
-        found: Rc::default(),
         first: starts_numbered.map(|(number, _)| number),
         numbers,
         padded: style.width > 0,

@@ -13,7 +13,7 @@ mod paths;
 use foldhash::HashMap;
 use memchr::memmem;
 
-use super::references::is_mark;
+use super::references::mark::is_mark;
 use super::text::Text;
 use super::tokens::{Tokens, estimate};
 use super::{Compressor, Context, Deadline, Earlier, MAX_EXPANDED_BYTES, OPENING, with_header};

@@ -1,13 +1,10 @@
 //! Replaces lines that appear word for word earlier in the same prefix by one line that says where.
 
-mod mark;
+pub(super) mod mark;
 mod target;
-mod window;
+pub(super) mod window;
 
 use std::ops::Range;
-
-pub(super) use mark::is_mark;
-pub(super) use window::{Window, windows};
 
 use super::lines::replaced;
 use super::lookup::Line;
@@ -16,8 +13,9 @@ use super::size::{LINE_BREAK, cost};
 use super::text::Text;
 use super::tokens::Tokens;
 use super::{Compressor, Context, Earlier, each_line, push_line, with_header};
-use mark::write_lines;
+use mark::{is_mark, write_lines};
 use target::Target;
+use window::Window;
 
 const HEADER: &str = "\"[lines A-B of …]\": the same lines, word for word, as there";
 

@@ -23,7 +23,8 @@ mod tags;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{OPENING, json};
+use super::OPENING;
+use super::json::strings::strings as strings_of_json;
 use escapes::Escapes;
 pub(super) use form::WrappedForm;
 pub(super) use strings::{Strings, StringsForm};
@@ -56,7 +57,7 @@ pub(super) struct Parts<'a> {
 impl<'a> Parts<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         let lines = among_lines(text);
-        let mut strings = json::strings(&text[lines.clone()]);
+        let mut strings = strings_of_json(&text[lines.clone()]);
         for string in &mut strings {
             *string = lines.start + string.start..lines.start + string.end;
         }
