@@ -76,7 +76,7 @@ impl App {
         memory: MemoryBudget,
         prices: Prices,
     ) -> Self {
-        let billing = Arc::new(Billing::new(prices));
+        let billing = Arc::new(Billing::new(Arc::new(prices)));
         Self {
             rules,
             upstream,

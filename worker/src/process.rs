@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headroom_shared::compress::{self, Deadline, Earlier, NoForm, Prepared};
+use headroom_shared::compress::{self, Deadline, Earlier, NoForm, Prepared, estimated_millitokens};
 use headroom_shared::contract::job::Payload;
 use headroom_shared::contract::prefix::{self, CompressedBlock, CompressedPrefix, Form, JobResult};
 
@@ -32,12 +32,14 @@ pub fn process(payload: &Payload, deadline: Deadline) -> Result<JobResult, Failu
         match prepared.compress(&earlier) {
             Ok(text) => {
                 let form = Form::new(block.block, &text);
+                let [original, shorter] = [&block.text, &text].map(|it| estimated_millitokens(it));
                 blocks.push(CompressedBlock {
                     place: block.place,
                     block: block.block,
                     form: form.id,
                     from_bytes: block.text.len() as u64,
                     to_bytes: text.len() as u64,
+                    saved_tokens: original.saturating_sub(shorter) / 1000,
                 });
                 forms.push(form);
             }

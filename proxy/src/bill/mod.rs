@@ -27,7 +27,7 @@ const FORMS: usize = 16_384;
 /// What all requests are billed by.
 #[derive(Debug)]
 pub(crate) struct Billing {
-    prices: Prices,
+    prices: Arc<Prices>,
     pub(crate) costs: Arc<Costs>,
     /// What forms save, by their blocks and their lengths, in thousandths of a token.
     saved: Cache<(BlockId, usize), u64>,
@@ -59,12 +59,17 @@ struct Unknown {
 }
 
 impl Billing {
-    pub(crate) fn new(prices: Prices) -> Self {
+    pub(crate) fn new(prices: Arc<Prices>) -> Self {
         Self {
             prices,
             costs: Arc::default(),
             saved: Cache::new(FORMS),
         }
+    }
+
+    /// What models cost.
+    pub(crate) fn prices(&self) -> &Prices {
+        &self.prices
     }
 
     /// The bill of a request that goes out at `now_ms` with these forms in this body.
@@ -220,6 +225,7 @@ mod tests {
             forms: [].into(),
             sent_ms: 0,
             warm_until_ms,
+            caches: None,
             waiting: true,
             bound: false,
             lost: false,

@@ -87,6 +87,17 @@ impl Grammar for Messages {
         &[CACHE_CONTROL]
     }
 
+    fn cached_settings(&self) -> &'static [&'static [u8]] {
+        &[
+            b"model",
+            b"tools",
+            b"system",
+            b"tool_choice",
+            b"thinking",
+            b"output_config",
+        ]
+    }
+
     fn cache_life(&self, markers: &[&[u8]]) -> CacheLife {
         let long = |marker: &&[u8]| memmem::find(marker, b"\"1h\"").is_some();
         match markers {

@@ -75,6 +75,10 @@ impl Grammar for Completions {
         &OPENAI_MARKERS
     }
 
+    fn cached_settings(&self) -> &'static [&'static [u8]] {
+        &[b"model", b"tools"]
+    }
+
     fn cache_life(&self, markers: &[&[u8]]) -> CacheLife {
         automatic_life(markers)
     }

@@ -103,6 +103,10 @@ impl Grammar for Responses {
         &OPENAI_MARKERS
     }
 
+    fn cached_settings(&self) -> &'static [&'static [u8]] {
+        &[b"model", b"tools", b"instructions"]
+    }
+
     fn cache_life(&self, markers: &[&[u8]]) -> CacheLife {
         automatic_life(markers)
     }

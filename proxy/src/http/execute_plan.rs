@@ -61,7 +61,7 @@ pub(super) async fn turn(
     if planner.defers(&scan, &known) {
         return Some(cold_start::forward(context, received, body));
     }
-    let request = planner.request(&scan, &known, now_ms());
+    let request = planner.request(&scan, &known, (app.billing.prices(), now_ms()));
     let plan = plan(app, request, (&body.bytes, &scan), &mut body.budget).await?;
     let (plan, wire) = settle(app, plan, &mut body, (&scan, &known)).await;
     report_skipped(app, &body.bytes, &scan, &plan.skipped);
@@ -154,7 +154,7 @@ async fn plan_recorded_forms(
     let planner = app.rules.planner;
     let scan = body.scan(context)?;
     let known = look_up(app, body, &scan).await;
-    let request = planner.request(&scan, &known, now_ms());
+    let request = planner.request(&scan, &known, (app.billing.prices(), now_ms()));
     let plan = planner.plan_recorded_forms(request)?.commit();
     Some((scan, known, plan))
 }

@@ -35,6 +35,7 @@ use self::known_prefix::KnownPrefix;
 use self::landing::{Landing, Obstacle};
 use self::record_updates::RecordUpdates;
 use self::skip_reason::{CompressResult, SkipReason, SkippedBlocks};
+use crate::prices::Prices;
 use crate::scan::Scan;
 
 /// The texts that go out in place of blocks: position in the scan and escaped text, in order.
@@ -129,13 +130,13 @@ impl Planner {
         self,
         scan: &'a Scan,
         known: &'a KnownPrefix,
-        now_ms: u64,
+        (prices, now_ms): (&Prices, u64),
     ) -> Request<'a> {
         Request {
             scan,
             known,
             now_ms,
-            landing: (self.landing)(scan, known, now_ms),
+            landing: (self.landing)(scan, known, prices, now_ms),
         }
     }
 
@@ -230,7 +231,7 @@ impl Planner {
             return Some(request.without_new_forms(updates, SkipReason::ConversationLost));
         }
         if self.defers(scan, known) {
-            updates.own_record()?.waiting = true;
+            updates.defer(scan);
             return Some(Plan {
                 job: scan.full_prefix(),
                 skipped: SkippedBlocks::new(),

@@ -11,7 +11,7 @@ use headroom_shared::contract::usage::Usage;
 use headroom_shared::store::{Entry, Key, Life};
 
 use super::known_prefix::KnownPrefix;
-use super::landing;
+use super::landing::{self, caches};
 use crate::scan::{Block, CacheLife, Scan};
 
 /// The records that a request changes: its own, and that of a deferred prefix it goes on from, which must know how long the provider's
@@ -52,7 +52,10 @@ impl RecordUpdates {
         let request = scan.full_prefix()?;
         let deferred = known.deferred.as_ref().map(|deferred| {
             let record = SentRecord::clone(&deferred.record);
-            (deferred.prefix, used(record, scan, now_ms))
+            let mut record = used(record, scan, now_ms);
+            let times = (now_ms, landing::warm_until_ms(scan.cache, now_ms));
+            record.caches = caches::after(record.caches, scan, known.latest_record(), times);
+            (deferred.prefix, record)
         });
         Some(Self {
             sent_ms: now_ms,
@@ -60,6 +63,15 @@ impl RecordUpdates {
             opened: scan.opening().filter(|opening| *opening != request),
             records: deferred.into_iter().collect(),
         })
+    }
+
+    /// Notes that the request's prefix is left to a worker.
+    pub(crate) fn defer(&mut self, scan: &Scan) {
+        let sent_ms = self.sent_ms;
+        if let Some(own) = self.own_record() {
+            own.waiting = true;
+            own.caches = caches::first(scan, sent_ms, own.warm_until_ms);
+        }
     }
 
     /// When the request goes out: milliseconds since 1970.
@@ -120,6 +132,7 @@ impl RecordUpdates {
             forms: BTreeMap::new(),
             sent_ms: self.sent_ms,
             warm_until_ms: 0,
+            caches: None,
             waiting: false,
             bound: true,
             lost: true,
@@ -147,6 +160,7 @@ impl RecordUpdates {
                 // It was cached without a marker: by whose rules is not known, so for as long as any.
                 let until = self.sent_ms.saturating_add(landing::UNKNOWN_LIFE_MS);
                 record.warm_until_ms = record.warm_until_ms.max(until);
+                record.caches = None;
             }
         }
     }
@@ -163,6 +177,7 @@ fn own_record(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> SentRecord {
         forms: BTreeMap::new(),
         sent_ms: now_ms,
         warm_until_ms: 0,
+        caches: None,
         waiting: false,
         bound: false,
         lost: known.lost,

@@ -14,6 +14,7 @@ use crate::jobs::overdue::OverdueJobs;
 use crate::plan::first_send::first_new_block;
 use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix, Unrecorded};
 use crate::plan::landing::{Landing, binds, decide, warm_until_ms};
+use crate::prices::Prices;
 use crate::scan::{Block, CacheLife, Message, Scan};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -73,6 +74,7 @@ fn record(start: u32, usage: Option<Usage>) -> SentRecord {
         forms: [].into(),
         sent_ms: NOW - 10_000,
         warm_until_ms: 0,
+        caches: None,
         waiting: start == 0,
         bound: false,
         lost: false,
@@ -93,6 +95,7 @@ fn known(frozen: usize, root: SentRecord, later: &[SentRecord]) -> KnownPrefix {
             form: FormId::from_bytes([9; 16]),
             from_bytes: 2,
             to_bytes: 1,
+            saved_tokens: 0,
         }],
     };
     let prefix = PrefixId::from_bytes([1; 16]);
@@ -134,7 +137,7 @@ const CACHED: Option<Usage> = Some(Usage {
 
 #[track_caller]
 fn lands(expected: bool, scan: &Scan, known: &KnownPrefix) {
-    let landing = decide(scan, known, NOW);
+    let landing = decide(scan, known, &Prices::built_in(), NOW);
     assert_eq!(landing.is_some_and(Landing::lands), expected);
 }
 

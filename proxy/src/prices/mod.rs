@@ -96,6 +96,13 @@ impl Prices {
         Ok(Self::of_rows(rows))
     }
 
+    /// A table with one price for all models.
+    #[cfg(test)]
+    pub(crate) fn same_for_all(rates: Rates) -> Self {
+        let row = |model: &str| (model.to_owned(), rates);
+        Self::of_rows([OTHER, OTHER_OPENAI].map(row).into())
+    }
+
     fn of_rows(rows: file::Rows) -> Self {
         let (mut bare, mut families) = (HashMap::new(), HashMap::<_, BTreeMap<_, String>>::new());
         // The shortest of several names is the provider's own: clouds and gateways, which may take other prices, put theirs before it.

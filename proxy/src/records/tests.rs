@@ -67,6 +67,7 @@ fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
         forms: forms.collect(),
         sent_ms: 0,
         warm_until_ms: 0,
+        caches: None,
         waiting: false,
         bound: false,
         lost: false,
@@ -211,6 +212,7 @@ async fn a_missing_record_hides_no_earlier_one() {
 async fn what_another_replica_landed_is_seen_although_the_record_is_known_here() {
     let fixture = Fixture::new();
     let waiting = SentRecord {
+        caches: None,
         waiting: true,
         ..record(0, &[])
     };
@@ -337,6 +339,7 @@ async fn a_store_that_does_not_answer_leaves_what_is_known_here() {
     let known = look_up(&records, 3).await;
     assert_eq!((known.complete, known.frozen), (false, 0));
     let waiting = SentRecord {
+        caches: None,
         waiting: true,
         ..record(0, &[])
     };

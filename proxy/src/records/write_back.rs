@@ -165,6 +165,7 @@ mod tests {
             forms: BTreeMap::new(),
             sent_ms: 0,
             warm_until_ms,
+            caches: None,
             waiting: false,
             bound: false,
             lost: false,

@@ -1,6 +1,7 @@
 //! What the user asks of a replay.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
@@ -82,7 +83,7 @@ pub enum Tier {
 /// What holds for all sessions of a replay.
 #[derive(Debug)]
 pub(super) struct Options<'a> {
-    pub(super) prices: Prices,
+    pub(super) prices: Arc<Prices>,
     args: &'a ReplayArgs,
 }
 
@@ -94,7 +95,10 @@ impl<'a> Options<'a> {
             None => Prices::built_in(),
             Some(file) => Prices::with_file(file).context("--prices (or HEADROOM_PRICES)")?,
         };
-        Ok(Self { prices, args })
+        Ok(Self {
+            prices: Arc::new(prices),
+            args,
+        })
     }
 
     /// The smallest cold start that is left to a worker, in tokens, and how long a worker takes for it, in milliseconds.

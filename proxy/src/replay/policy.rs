@@ -10,6 +10,7 @@ use crate::dialect::Endpoint;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::landing::{self, Landing, Obstacle, Occasion};
 use crate::plan::{Forms, Planner};
+use crate::prices::Prices;
 use crate::scan::Scan;
 use crate::simulation::Simulation;
 use crate::simulation::first_forms::FirstForms;
@@ -57,15 +58,15 @@ impl Policy {
     }
 }
 
-fn when_ready(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> Option<Landing> {
-    let landing = landing::decide(scan, known, now_ms)?;
+fn when_ready(scan: &Scan, known: &KnownPrefix, prices: &Prices, now_ms: u64) -> Option<Landing> {
+    let landing = landing::decide(scan, known, prices, now_ms)?;
     Some(match landing {
         Landing::Waits(Obstacle::Warm) => Landing::Lands(Occasion::Expired),
         other => other,
     })
 }
 
-fn never(_: &Scan, known: &KnownPrefix, _: u64) -> Option<Landing> {
+fn never(_: &Scan, known: &KnownPrefix, _: &Prices, _: u64) -> Option<Landing> {
     let deferred = known.deferred.as_ref();
     deferred.map(|_| Landing::Waits(Obstacle::Warm))
 }
@@ -83,13 +84,16 @@ impl Proxy {
         policy: Policy,
         endpoint: Endpoint,
         (min_tokens, worker_ms): (u64, u64),
+        prices: &Arc<Prices>,
     ) -> Option<Self> {
         let planner = Planner {
             min_tokens,
             landing: policy.landing()?,
         };
+        let rules = (endpoint.dialect, planner);
+        let cache = PromptCache::default();
         Some(Self {
-            simulation: Simulation::new(endpoint.dialect, planner, PromptCache::default()),
+            simulation: Simulation::with_prices(rules, cache, Arc::clone(prices)),
             worker_ms,
         })
     }

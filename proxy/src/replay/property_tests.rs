@@ -1,19 +1,19 @@
 //! What holds for any session, any gaps between its requests, any prices and any delay of the workers: it costs no more through the proxy than
 //! directly, no thinking is refused, and no block changes its form but by landing.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use headroom_shared::contract::usage::Usage;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::conversation::{Body, Conversation};
 use super::policy::{Policy, Proxy};
-use super::session::sent_messages;
 use crate::dialect::Endpoint;
-use crate::plan::Forms;
-use crate::prices::Rates;
-use crate::scan::Scan;
+use crate::prices::{Prices, Rates};
 use crate::simulation::check::Checker;
-use crate::simulation::prompt_cache::{CacheRequest, Format, Head, Life, PromptCache};
+use crate::simulation::prompt_cache::{CacheBody, Life, PromptCache};
 
 /// How much dearer than direct a session may be: both bills are sums of estimates.
 const TOLERANCE: f64 = 1.001;
@@ -29,6 +29,15 @@ const MODELS: [&str; 5] = [
     "gpt-5.6",
 ];
 
+/// Models of the same providers, to which a session may change.
+const OTHER_MODELS: [&str; 5] = [
+    "claude-sonnet-4-5",
+    "claude-sonnet-5",
+    "claude-opus-4-6",
+    "gpt-5.6",
+    "gpt-4o",
+];
+
 /// What happens from one request to the next.
 #[derive(Debug, Clone)]
 enum Step {
@@ -40,6 +49,12 @@ enum Step {
     GoBack(usize),
     /// The client replaces all by a summary.
     Compact,
+    /// The client changes the model, or changes it back.
+    ChangeModel,
+    /// The client has these tools from now on.
+    ChangeTools(u64),
+    /// The client turns thinking on or off.
+    ChangeThinking,
 }
 
 #[derive(Debug, Clone)]
@@ -61,6 +76,9 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Say),
         1 => (1..20usize).prop_map(Step::GoBack),
         1 => Just(Step::Compact),
+        1 => Just(Step::ChangeModel),
+        1 => (0..3u64).prop_map(Step::ChangeTools),
+        1 => Just(Step::ChangeThinking),
     ]
 }
 
@@ -87,7 +105,8 @@ fn case() -> impl Strategy<Value = Case> {
         prop_oneof![Just(1000u64), Just(u64::MAX)],
         prop_oneof![Just(0u64), Just(1000), Just(60_000), Just(4_000_000)],
     );
-    let steps = prop::collection::vec((step(), 0..GAPS.len()), 3..24);
+    let gap = prop_oneof![1 => Just(0), 1 => 0..GAPS.len()];
+    let steps = prop::collection::vec((step(), gap), 3..24);
     (about, workers, rates(), steps).prop_map(|(about, workers, rates, steps)| Case {
         model: about.0,
         life: about.1,
@@ -113,7 +132,7 @@ fn file(number: usize, lines: usize) -> String {
 /// A session on its way.
 struct Play<'a> {
     case: &'a Case,
-    format: Format,
+    path: &'static str,
     conversation: Conversation,
     proxy: Proxy,
     checker: Checker,
@@ -122,6 +141,11 @@ struct Play<'a> {
     bills: [f64; 2],
     now_ms: u64,
     calls: usize,
+    model: &'static str,
+    tools: u64,
+    thinks: bool,
+    /// Whether there is thinking in the conversation.
+    has_thought: bool,
     /// How many messages the first request through the proxy had: a client that goes back behind that sends blocks as if for the first time
     /// which it has sent past the proxy.
     seen_from: usize,
@@ -137,16 +161,21 @@ impl<'a> Play<'a> {
         };
         let endpoint = Endpoint::of(path).unwrap();
         let limits = (case.min_tokens, case.worker_ms);
+        let prices = Arc::new(Prices::same_for_all(case.rates));
         Self {
             case,
-            format: Format::of_path(path).unwrap(),
+            path,
             conversation: Conversation::new(path, case.life.filter(|_| is_claude)),
-            proxy: Proxy::new(Policy::Headroom, endpoint, limits).unwrap(),
+            proxy: Proxy::new(Policy::Headroom, endpoint, limits, &prices).unwrap(),
             checker: Checker::default(),
             caches: [PromptCache::default(), PromptCache::default()],
             bills: [0.0, 0.0],
             now_ms: 1_000_000,
             calls: 0,
+            model: MODELS[case.model],
+            tools: 0,
+            thinks: case.thinks,
+            has_thought: false,
             seen_from: 0,
         }
     }
@@ -156,7 +185,7 @@ impl<'a> Play<'a> {
     }
 
     fn is_claude(&self) -> bool {
-        self.format == Format::Messages
+        self.path == "/v1/messages"
     }
 
     /// The model answers with a call, and the tool with a file.
@@ -191,35 +220,27 @@ impl<'a> Play<'a> {
 
     /// Sends a request, directly or through the proxy, and gives the thinking of its answer.
     fn request(&mut self, number: usize) -> Option<String> {
-        let model = MODELS[self.case.model];
-        let body = self.conversation.body(model, self.case.thinks);
+        let model = self.model;
+        let body = self.conversation.body(model, self.thinks);
+        let body = with_tools(&body, self.tools, self.is_claude());
         let signature = format!("signature-{number}-{}", self.calls);
-        let thinks = self.case.thinks && self.is_claude();
+        let thinks = self.thinks && self.is_claude();
+        self.has_thought |= thinks;
         let thinking: Vec<&str> = thinks.then_some(signature.as_str()).into_iter().collect();
         for cache in &mut self.caches {
             cache.now_ms = self.now_ms;
         }
         let [cache, direct] = &mut self.caches;
-        let at = (self.format, model);
-        let direct = serve(
-            direct,
-            at,
-            (&body, &Scan::default(), &Forms::new()),
-            &thinking,
-        );
+        let path = self.path;
+        let direct = serve(direct, (path, &body.bytes), &thinking);
         if number <= self.case.before {
             self.seen_from = self.conversation.len();
         }
         let usage = if number < self.case.before {
-            serve(
-                cache,
-                at,
-                (&body, &Scan::default(), &Forms::new()),
-                &thinking,
-            )
+            serve(cache, (path, &body.bytes), &thinking)
         } else {
             let turn = self.proxy.turn(&body, self.now_ms, |turn| {
-                serve(cache, at, (&body, &turn.scan, &turn.forms), &thinking)
+                serve(cache, (path, &turn.sent.to_vec()), &thinking)
             });
             self.checker.check(&body.bytes, &turn).unwrap();
             turn.usage
@@ -244,6 +265,24 @@ impl<'a> Play<'a> {
                 Step::GoBack(_) if number + 1 == self.case.before => self.say(thought),
                 Step::Read { file, lines } => self.read(thought, *file, *lines),
                 Step::Say => self.say(thought),
+                // Thinking of a model that binds it, sent past the proxy and on to one that does not, can't be told from that one's.
+                Step::ChangeModel if number < self.case.before => self.say(thought),
+                Step::ChangeModel => {
+                    let [usual, other] = [MODELS, OTHER_MODELS].map(|it| it[self.case.model]);
+                    self.model = if self.model == usual { other } else { usual };
+                    self.say(thought);
+                }
+                Step::ChangeTools(tools) => {
+                    // Thinking that is bound to other tools is refused, whoever sends it.
+                    if !self.has_thought {
+                        self.tools = *tools;
+                    }
+                    self.say(thought);
+                }
+                Step::ChangeThinking => {
+                    self.thinks = !self.thinks;
+                    self.say(thought);
+                }
                 Step::GoBack(messages) => {
                     // To a message of the user: those have even positions.
                     let last = (self.conversation.len() - 1).min(messages * 2);
@@ -253,6 +292,7 @@ impl<'a> Play<'a> {
                 }
                 Step::Compact => {
                     self.seen_from = 0;
+                    self.has_thought = false;
                     self.conversation.truncate(0);
                     let summary = format!("What was done up to {number}: {}", file(9, 60));
                     self.push(&json!({"role": "user", "content": summary}));
@@ -264,31 +304,30 @@ impl<'a> Play<'a> {
     }
 }
 
+/// A body with these tools before all else, some 6,000 tokens, marked where the provider caches by markers.
+fn with_tools(body: &Body, tools: u64, is_marked: bool) -> Body {
+    let description = "Does what its name says. ".repeat(1000);
+    let mut tool = json!({"name": format!("tool_{tools}"), "description": description});
+    if is_marked {
+        tool["cache_control"] = json!({"type": "ephemeral"});
+    }
+    let tools = format!(r#"{{"tools":[{tool}],"#);
+    let shift = tools.len() - 1;
+    let shifted = |it: &Range<usize>| it.start + shift..it.end + shift;
+    Body {
+        bytes: [tools.as_bytes(), &body.bytes[1..]].concat().into(),
+        messages: body.messages.iter().map(shifted).collect(),
+    }
+}
+
 fn thought(signature: &str) -> Value {
     json!({"type": "thinking", "thinking": "Hm.", "signature": signature})
 }
 
-/// Has a request answered with this thinking, and checks that none in it is refused.
-fn serve(
-    cache: &mut PromptCache,
-    (format, model): (Format, &str),
-    (body, scan, forms): (&Body, &Scan, &Forms),
-    thinking: &[&str],
-) -> Usage {
-    let messages = sent_messages(body, scan, forms);
-    let messages: Vec<&[u8]> = messages.iter().map(|message| &message[..]).collect();
-    let head = Head::assumed(
-        0,
-        6000,
-        2,
-        (format == Format::Messages).then_some(Life::Short),
-    );
-    let request = CacheRequest {
-        format,
-        model,
-        head: &head,
-        messages: &messages,
-    };
+/// Has a body that was posted to a path answered with this thinking, and checks that none in it is refused.
+fn serve(cache: &mut PromptCache, (path, body): (&str, &[u8]), thinking: &[&str]) -> Usage {
+    let body = CacheBody::split(path, body).unwrap();
+    let request = body.request();
     cache.check(&request).unwrap();
     let usage = cache.serve_request(&request);
     cache.bind(&request, thinking);

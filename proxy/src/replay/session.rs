@@ -149,7 +149,7 @@ fn lanes(endpoint: Endpoint, options: &Options<'_>) -> Vec<Lane> {
     let cache = PromptCache::default();
     let lane = |policy| Lane {
         policy,
-        proxy: Proxy::new(policy, endpoint, options.workers()),
+        proxy: Proxy::new(policy, endpoint, options.workers(), &options.prices),
         cache: cache.clone(),
         bill: Vec::new(),
     };

@@ -66,6 +66,11 @@ impl Digester {
         self.field(b'w', value);
     }
 
+    /// One that was given nothing yet, for something that is no message.
+    pub(super) fn hasher(&self) -> KeyedHasher {
+        self.new.clone()
+    }
+
     /// The id of a text long enough to be a block.
     pub(super) fn block_id(&self, raw: &[u8]) -> Option<BlockId> {
         (raw.len() >= MIN_TOOL_BYTES).then(|| self.new.digest(raw).into())

@@ -4,6 +4,7 @@
 //! block, a tool call or thinking is said by its dialect, through [`Grammar`].
 
 mod cache_markers;
+mod cached_settings;
 mod digest;
 #[cfg(test)]
 mod document_generator;
@@ -22,7 +23,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use headroom_shared::contract::id::{BlockId, PrefixId};
+use headroom_shared::contract::id::{BlockId, PrefixId, SettingsId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::model::Model;
 
@@ -65,6 +66,8 @@ pub(crate) struct Scan {
     pub(crate) thinks_by_default: bool,
     /// How long the provider may keep what this request makes it cache.
     pub(crate) cache: CacheLife,
+    /// Names what that depends on besides the messages; `None` where not all of the body was scanned.
+    pub(crate) settings: Option<SettingsId>,
     /// Whether the model surely sees the blocks before each block, so that a form may refer to them.
     pub(crate) references: bool,
     /// From where the scan of the conversation's next body can continue.
@@ -154,6 +157,8 @@ pub(crate) trait Grammar: std::fmt::Debug + Sync {
     /// The members by which a client asks the provider to cache, wherever in the body they stand. They are no part of a prefix's
     /// content, and a text that has one is a text and nothing more.
     fn cache_markers(&self) -> &'static [&'static [u8]];
+    /// The members beside the messages without which the provider's cache of a prefix is another one: all that its documents name.
+    fn cached_settings(&self) -> &'static [&'static [u8]];
     /// How long the provider keeps what a body with these values of those members makes it cache.
     fn cache_life(&self, markers: &[&[u8]]) -> CacheLife;
 }

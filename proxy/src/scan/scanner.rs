@@ -10,6 +10,7 @@ use headroom_shared::contract::job::Place;
 use headroom_shared::contract::model::Model;
 use memchr::memmem;
 
+use super::cached_settings::CachedSettings;
 use super::digest::RollingDigest;
 use super::json::{Cursor, Kind, NotInDialect};
 use super::message_reader::MessageReader;
@@ -140,7 +141,9 @@ impl<'a> Scanner<'a> {
         let mut cursor = Cursor::new(body);
         let mut messages = None;
         let mut seed = RollingDigest::new(&mut self.reader.digester, grammar.name());
+        let mut settings = CachedSettings::default();
         cursor.object(|cursor, name| {
+            let start = cursor.offset();
             if name == b"model" && cursor.kind()? == Kind::String {
                 let span = cursor.string()?;
                 self.scan.model = String::from_utf8_lossy(cursor.slice(&span)).into_owned();
@@ -161,6 +164,9 @@ impl<'a> Scanner<'a> {
                     seed = seed.history(&mut self.reader.digester, name, value);
                 }
             }
+            if grammar.cached_settings().contains(&name) {
+                settings.push(name, start..cursor.offset());
+            }
             Ok(())
         })?;
         cursor.end()?;
@@ -179,7 +185,10 @@ impl<'a> Scanner<'a> {
             .iter()
             .any(|message| message.is_reference);
         self.scan.references &= !names_stored;
-        self.scan.cache = grammar.cache_life(&self.reader.markers.values());
+        let markers = &self.reader.markers;
+        self.scan.cache = grammar.cache_life(&markers.values());
+        let hasher = self.reader.digester.hasher();
+        self.scan.settings = Some(settings.id(body, &markers.spans, hasher));
         Ok(())
     }
 

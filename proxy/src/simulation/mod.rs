@@ -35,6 +35,7 @@ use headroom_worker::process::process;
 use self::memory_store::MemoryStore;
 use self::prompt_cache::PromptCache;
 use self::turn::{Job, Turn};
+use crate::bill::{Billing, OpenBill};
 use crate::dialect::Dialect;
 use crate::jobs::overdue::OverdueJobs;
 use crate::metrics::Decision;
@@ -46,6 +47,7 @@ use crate::plan::record_updates::RecordUpdates;
 use crate::plan::skip_reason::CompressResult;
 use crate::plan::splice::Rope;
 use crate::plan::{Plan, Planner, blocks};
+use crate::prices::Prices;
 use crate::records::sent_elsewhere;
 use crate::scan::{Scan, ScanCache, ScanProgress, scan_until, scan_with_cache};
 
@@ -61,6 +63,7 @@ pub(crate) struct Simulation {
     pub(crate) now_ms: u64,
     dialect: &'static dyn Dialect,
     planner: Planner,
+    billing: Arc<Billing>,
     scans: ScanCache,
     pub(crate) histories: HistoryCache,
     store: MemoryStore,
@@ -76,10 +79,20 @@ pub(crate) struct Simulation {
 impl Simulation {
     /// One that has seen nothing yet, before a provider with this cache.
     pub(crate) fn new(dialect: &'static dyn Dialect, planner: Planner, cache: PromptCache) -> Self {
+        Self::with_prices((dialect, planner), cache, Arc::new(Prices::built_in()))
+    }
+
+    /// The same before one with these prices.
+    pub(crate) fn with_prices(
+        (dialect, planner): (&'static dyn Dialect, Planner),
+        cache: PromptCache,
+        prices: Arc<Prices>,
+    ) -> Self {
         Self {
             now_ms: 0,
             dialect,
             planner,
+            billing: Arc::new(Billing::new(prices)),
             scans: ScanCache::new(),
             histories: HistoryCache::new(),
             store: MemoryStore::default(),
@@ -105,11 +118,14 @@ impl Simulation {
     /// Sends a request with this body, and has it answered with the usage that `serve` gives for it.
     pub(crate) fn turn_with(&mut self, body: &Bytes, serve: impl FnOnce(&Turn) -> Usage) -> Turn {
         let mut turn = Turn::as_received(body);
-        let record = self.send(body, &mut turn);
+        let sent = self.send(body, &mut turn);
         turn.usage = serve(&turn);
-        if let Some(mut record) = record {
-            record.note_usage(turn.usage, turn.scan.cache);
-            self.store.write(&record.entries());
+        if let Some((mut records, bill)) = sent {
+            records.note_usage(turn.usage, turn.scan.cache);
+            if let Some(bill) = bill.close(turn.usage) {
+                records.note_bill(bill);
+            }
+            self.store.write(&records.entries());
         }
         turn
     }
@@ -133,7 +149,9 @@ impl Simulation {
 
     /// The plan of a request, of which nothing is performed yet; `None` for a request without messages.
     pub(crate) fn plan(&self, body: &Bytes, scan: &Scan, known: &KnownPrefix) -> Option<Plan> {
-        let request = self.planner.request(scan, known, self.now_ms);
+        let request = self
+            .planner
+            .request(scan, known, (self.billing.prices(), self.now_ms));
         let needs = self.planner.needs(request);
         let landing = self
             .store
@@ -156,9 +174,9 @@ impl Simulation {
         self.planner.plan(request, &landing, outcomes)
     }
 
-    /// Performs the plan of a request up to the moment in which it goes out, and gives what is to be remembered of it: nothing where the
-    /// body is not what the dialect says.
-    fn send(&mut self, body: &Bytes, turn: &mut Turn) -> Option<RecordUpdates> {
+    /// Performs the plan of a request up to the moment in which it goes out, and gives what is to be remembered of it, with its bill: nothing
+    /// where the body is not what the dialect says.
+    fn send(&mut self, body: &Bytes, turn: &mut Turn) -> Option<(RecordUpdates, OpenBill)> {
         let began = Instant::now();
         let (scan, deferred_after) = self.scan(body, began)?;
         let known = self.store.known(&scan);
@@ -176,6 +194,8 @@ impl Simulation {
         }
         turn.planning = deferred_after.unwrap_or_else(|| began.elapsed());
         self.store.write(&settled.record_updates.entries());
+        let text = (&settled.forms[..], &body[..]);
+        let bill = self.billing.open((&scan, &known), text, self.now_ms);
         let pushed = deferred.or_else(|| self.overdue.to_requeue(&known, self.now_ms));
         if let Some(prefix) = pushed {
             self.push(body, &scan, prefix);
@@ -187,7 +207,7 @@ impl Simulation {
         turn.skipped = settled.skipped;
         turn.forms = settled.forms;
         turn.scan = scan;
-        Some(settled.record_updates)
+        Some((settled.record_updates, bill))
     }
 
     /// Scans a body; with it, where that was enough to defer the request, the time since `began` in which that was known.

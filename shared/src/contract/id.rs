@@ -98,6 +98,12 @@ impl From<Digest> for BlockId {
     }
 }
 
+impl From<Digest> for SettingsId {
+    fn from(digest: Digest) -> Self {
+        Self(digest.0)
+    }
+}
+
 id! {
     /// Names everything in a request up to and including some message: a rolling digest of its canonical content.
     PrefixId
@@ -109,6 +115,10 @@ id! {
 id! {
     /// Names a form: one text that is sent in place of one block's.
     FormId
+}
+id! {
+    /// Names all that a provider's cache of a prefix depends on besides its messages: the model, tools, instructions and settings.
+    SettingsId
 }
 
 id! {

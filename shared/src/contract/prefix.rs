@@ -34,6 +34,10 @@ pub struct CompressedBlock {
     pub from_bytes: u64,
     /// Bytes of the form's text as the model reads it, not escaped.
     pub to_bytes: u64,
+    /// How many tokens the form is shorter, as [`crate::compress::estimated_millitokens`] estimates them; 0 in what versions before it
+    /// was stated have made.
+    #[serde(default)]
+    pub saved_tokens: u64,
 }
 
 /// A form and its text: what is spliced between the quotes of a JSON string, already escaped.

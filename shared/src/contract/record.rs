@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::bill::Bill;
-use crate::contract::id::{FormId, PrefixId};
+use crate::contract::id::{FormId, PrefixId, SettingsId};
 use crate::contract::job::Place;
 use crate::contract::usage::Usage;
 
@@ -29,6 +29,9 @@ pub struct SentRecord {
     /// Until when the provider's cache of this prefix may be alive, counting every request that began with it and was seen:
     /// milliseconds since 1970; 0 if nothing of it was ever cached.
     pub warm_until_ms: u64,
+    /// In which caches of the provider a prefix whose compressed prefix waits may be; `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caches: Option<Caches>,
     /// A compressed prefix is in the making, or done and not landed.
     pub waiting: bool,
     /// Thinking of a model that binds it may follow: what was sent must stay as it is.
@@ -43,6 +46,41 @@ pub struct SentRecord {
     /// What the request and its conversation cost; `None` while that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bill: Option<Bill>,
+}
+
+/// In which caches of the provider a prefix may be with which one request after the other began, each of which continued the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caches {
+    /// When the last of those requests was sent: milliseconds since 1970.
+    pub last_ms: u64,
+    /// The caches, each of other settings.
+    pub caches: Vec<CachedUnder>,
+}
+
+/// A cache of a prefix: requests with the same settings read from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CachedUnder {
+    /// The settings.
+    pub settings: SettingsId,
+    /// The model that requests with them name.
+    pub model: String,
+    /// Until when it may be alive: milliseconds since 1970.
+    pub until_ms: u64,
+}
+
+impl Caches {
+    /// All that either knows of.
+    fn merged(mut self, other: &Self) -> Self {
+        self.last_ms = self.last_ms.max(other.last_ms);
+        for cache in &other.caches {
+            let mut known = self.caches.iter_mut();
+            match known.find(|known| known.settings == cache.settings) {
+                Some(known) => known.until_ms = known.until_ms.max(cache.until_ms),
+                None => self.caches.push(cache.clone()),
+            }
+        }
+        self
+    }
 }
 
 /// Why a value is not the record of a prefix.
@@ -98,6 +136,8 @@ impl SentRecord {
     #[must_use]
     pub fn merged(mut self, other: &Self) -> Self {
         self.warm_until_ms = self.warm_until_ms.max(other.warm_until_ms);
+        let caches = self.caches.take().zip(other.caches.as_ref());
+        self.caches = caches.map(|(own, other)| own.merged(other));
         self.bound |= other.bound;
         self.lost |= other.lost;
         if other.sent_ms > self.sent_ms {

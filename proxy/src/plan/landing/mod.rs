@@ -1,7 +1,14 @@
 //! When a worker's compressed prefix may land: change blocks that were sent in the original to their compressed forms.
 //!
-//! [`decide`] says so. It lands as a whole, once, and only where no thinking is bound to what changes and the provider's cache of the prefix
-//! has certainly expired, so that nothing that was paid for is thrown away.
+//! [`decide`] says so. It lands as a whole, once, and only where no thinking is bound to what changes. Mostly it waits until the provider's
+//! cache of the prefix has certainly expired, so that nothing that was paid for is thrown away. It lands before that where what may be lost is
+//! covered by what the conversation has saved so far, so that it never costs more than going direct: the rules are in
+//! `docs/architecture.md`.
+
+pub(super) mod caches;
+mod rewrite;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
@@ -10,7 +17,9 @@ use headroom_shared::contract::prefix::CompressedPrefix;
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::contract::usage::Usage;
 
+use self::rewrite::Rewrite;
 use super::known_prefix::{DeferredPrefix, KnownPrefix};
+use crate::prices::Prices;
 use crate::scan::{Block, CacheLife, Scan};
 
 /// Added to a marker's life before its cache counts as gone: clocks and networks are not exact.
@@ -21,6 +30,11 @@ pub(crate) const UNKNOWN_LIFE_MS: u64 = 3_600_000 + MARGIN_MS;
 const SURELY_CACHED_TOKENS: u64 = 2_048;
 /// And for so long at least (five minutes: `docs/providers.md`).
 const SURELY_CACHED_MS: u64 = 4 * 60_000;
+/// How many more requests read from the provider's cache what a landing made smaller, before it would have landed without a loss or the
+/// conversation ends (`docs/architecture.md`).
+const EXPECTED_READS: f64 = 21.0;
+/// What a landing may lose must be covered this many times, because tokens and savings are estimated.
+const COVER: f64 = 1.1;
 
 /// What becomes, in one request, of the compressed prefix that was left to a worker, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +52,10 @@ pub(crate) enum Occasion {
     Expired,
     /// The provider has shown that it caches nothing of the conversation.
     Uncached,
+    /// The client has changed the model, tools or other settings that the cache depends on, so nothing can be read from it.
+    Invalidated,
+    /// The cache may be alive, but to write the prefix anew is covered by what was saved, and pays.
+    Pays,
 }
 
 /// Why a compressed prefix does not land.
@@ -56,12 +74,14 @@ pub(crate) enum Obstacle {
 }
 
 /// By what rule prefixes land: [`decide`], but for simulations of other rules.
-pub(crate) type Rule = fn(&Scan, &KnownPrefix, u64) -> Option<Landing>;
+pub(crate) type Rule = fn(&Scan, &KnownPrefix, &Prices, u64) -> Option<Landing>;
 
 impl Landing {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Lands(Occasion::Expired),
         Self::Lands(Occasion::Uncached),
+        Self::Lands(Occasion::Invalidated),
+        Self::Lands(Occasion::Pays),
         Self::Waits(Obstacle::NoResult),
         Self::Waits(Obstacle::StoreLate),
         Self::Waits(Obstacle::Bound),
@@ -74,6 +94,8 @@ impl Landing {
         match self {
             Self::Lands(Occasion::Expired) => "landed_expired",
             Self::Lands(Occasion::Uncached) => "landed_uncached",
+            Self::Lands(Occasion::Invalidated) => "landed_invalidated",
+            Self::Lands(Occasion::Pays) => "landed_pays",
             Self::Waits(Obstacle::NoResult) => "no_result",
             Self::Waits(Obstacle::StoreLate) => "store_late",
             Self::Waits(Obstacle::Bound) => "bound",
@@ -90,7 +112,12 @@ impl Landing {
 
 /// Whether the compressed prefix of a request that goes out at `now_ms` lands; `None` where none was left to a worker, it has landed, or
 /// nothing in it could be compressed.
-pub(crate) fn decide(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> Option<Landing> {
+pub(crate) fn decide(
+    scan: &Scan,
+    known: &KnownPrefix,
+    prices: &Prices,
+    now_ms: u64,
+) -> Option<Landing> {
     let deferred = known.deferred.as_ref()?;
     let compressed = deferred.compressed.as_ref();
     if compressed.is_some_and(|compressed| compressed.blocks.is_empty()) {
@@ -98,7 +125,7 @@ pub(crate) fn decide(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> Option<La
     }
     let landing = match obstacle(scan, known, deferred) {
         Some(obstacle) => Landing::Waits(obstacle),
-        None => occasion(scan.cache, known, deferred, now_ms)
+        None => occasion(scan, known, deferred, (prices, now_ms))
             .map_or(Landing::Waits(Obstacle::Warm), Landing::Lands),
     };
     Some(landing)
@@ -161,12 +188,12 @@ pub(crate) fn warm_until_ms(cache: CacheLife, now_ms: u64) -> u64 {
     }
 }
 
-/// Why the provider has certainly nothing of the deferred prefix in its cache; `None` where it may have.
+/// Why it costs nothing to land, or pays; `None` where neither is certain.
 fn occasion(
-    cache: CacheLife,
+    scan: &Scan,
     known: &KnownPrefix,
     deferred: &DeferredPrefix,
-    now_ms: u64,
+    (prices, now_ms): (&Prices, u64),
 ) -> Option<Occasion> {
     let last = known.latest_record()?;
     // What was sent later with a record says more of the cache than what was sent before without one.
@@ -174,6 +201,18 @@ fn occasion(
     if unrecorded_ms > last.sent_ms && now_ms <= unrecorded_ms.saturating_add(UNKNOWN_LIFE_MS) {
         return None;
     }
+    uncached(scan.cache, known, deferred, now_ms)
+        .or_else(|| covered(scan, known, deferred, (prices, now_ms)))
+}
+
+/// Why the provider has certainly nothing of the deferred prefix in its cache; `None` where it may have.
+fn uncached(
+    cache: CacheLife,
+    known: &KnownPrefix,
+    deferred: &DeferredPrefix,
+    now_ms: u64,
+) -> Option<Occasion> {
+    let last = known.latest_record()?;
     let expired = (now_ms > deferred.record.warm_until_ms).then_some(Occasion::Expired);
     match cache {
         CacheLife::Marked(_) => expired,
@@ -189,6 +228,43 @@ fn occasion(
             })
         }
     }
+}
+
+/// Why the prefix lands although the provider may have it in a cache: whatever that may lose, also where the client goes back to settings with
+/// which it may be cached, is covered by what the conversation has saved.
+fn covered(
+    scan: &Scan,
+    known: &KnownPrefix,
+    deferred: &DeferredPrefix,
+    (prices, now_ms): (&Prices, u64),
+) -> Option<Occasion> {
+    let caches = deferred.record.caches.as_ref()?;
+    if scan.cache == CacheLife::None || known.latest_record()?.sent_ms != caches.last_ms {
+        return None;
+    }
+    let rewrite = Rewrite::of(scan, known, deferred.compressed.as_ref()?)?;
+    let rates = prices.of(&scan.model).rates;
+    let alive = caches.caches.iter().filter(|it| it.until_ms >= now_ms);
+    let (own, others): (Vec<_>, Vec<_>) = alive.partition(|it| Some(it.settings) == scan.settings);
+    let cost_of = |model: &str| rewrite.cost(scan.cache, &prices.of(model).rates).max(0.0);
+    let on_return: f64 = others.iter().map(|it| cost_of(&it.model)).sum();
+    let saved = saved_so_far(known);
+    if own.is_empty() {
+        let saved = saved + rewrite.saved_by_writing(scan.cache, &rates);
+        return (saved >= COVER * on_return).then_some(Occasion::Invalidated);
+    }
+    let cost = cost_of(&scan.model);
+    let pays = EXPECTED_READS * rewrite.saved_by_reading(&rates) >= cost;
+    (pays && saved >= COVER * (cost + on_return)).then_some(Occasion::Pays)
+}
+
+/// What the conversation has cost less than directly, in dollars; negative where it has cost more.
+fn saved_so_far(known: &KnownPrefix) -> f64 {
+    let mut bills = known.chain.iter().filter_map(|(_, record)| record.bill);
+    let last = bills.next();
+    last.map_or(0.0, |bill| {
+        bill.conversation_shadow_usd - bill.conversation_usd
+    })
 }
 
 /// Whether a provider that caches by itself has shown that it does not: each request that continued a long prefix got a response without
