@@ -10,7 +10,7 @@ use headroom_shared::contract::prefix::unescaped;
 
 use super::conversation::Body;
 use crate::plan::blocks;
-use crate::plan::landing::Landing;
+use crate::plan::landing::{Landing, Occasion};
 use crate::prices::Rates;
 use crate::scan::Block;
 use crate::simulation::turn::Turn;
@@ -42,8 +42,10 @@ const USER_TEXT: &str = "(user text)";
 pub(super) enum Use {
     /// When its block was sent first.
     Entry,
-    /// When a worker's result landed.
-    Landing,
+    /// When a worker's result landed, of which the provider had nothing in its cache.
+    ColdLanding,
+    /// When one landed of which it may have had the originals there.
+    WarmLanding,
 }
 
 impl Use {
@@ -51,7 +53,8 @@ impl Use {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Entry => "entry",
-            Self::Landing => "cold landing",
+            Self::ColdLanding => "cold landing",
+            Self::WarmLanding => "warm landing",
         }
     }
 }
@@ -154,11 +157,15 @@ impl Sources {
         tokens.saved += saved / 1000;
         let from_model = turn.scan.last_from_model();
         let was_sent = from_model.is_some_and(|last| block.place.message as usize <= last);
-        let lands = was_sent && turn.landing.is_some_and(Landing::lands);
+        let used = match turn.landing.filter(|_| was_sent) {
+            Some(Landing::Lands(Occasion::Pays)) => Use::WarmLanding,
+            Some(Landing::Lands(_)) => Use::ColdLanding,
+            _ => Use::Entry,
+        };
         let source = Source {
             tool,
             kind: kind(&form?),
-            used: if lands { Use::Landing } else { Use::Entry },
+            used,
         };
         Some((source, saved))
     }

@@ -101,6 +101,26 @@ async fn the_job_waits(stage: &Stage, model: &str, request: &str) {
 }
 
 #[tokio::test]
+async fn a_result_lands_when_the_client_changes_its_tools() {
+    let stage = Stage::embedded(deferring).await;
+    let conversation = Conversation::new(Dialect::Messages, "change").user("Find the bug.");
+    let conversation = (0..6).fold(conversation, |it, _| it.reads(1, 20_000));
+    let mut client = Client::new(conversation);
+    assert!(is_deferred(&client.turn(&stage).await.decision));
+    stage.until_done(1).await;
+    client.grow(|it| it.assistant("Found it.").user("Fix it."));
+    let warm = client.turn(&stage).await;
+    assert_eq!((warm.reason.as_str(), client.forms.landed), ("warm", 0));
+    client.conversation.tools = serde_json::json!([{"name": "another"}]);
+    client.allowed.landing = true;
+    client.grow(|it| it.assistant("Fixed it.").user("Test it."));
+    let landed = client.turn(&stage).await;
+    assert_eq!(landed.reason, "landed_invalidated");
+    assert!(landed.got.len() < landed.sent.bytes.len() / 2);
+    assert!(client.forms.landed >= 5, "{:?}", client.forms.landed);
+}
+
+#[tokio::test]
 async fn one_process_alone_does_the_whole_job() {
     let stage = Stage::embedded(deferring).await;
     stage.provider.cache(|cache| cache.turn_off());
