@@ -115,5 +115,6 @@ fn job_source(
         scan: scan.clone(),
         prefix,
         trace: context.id.to_string(),
+        is_refresh: false,
     }
 }

@@ -15,6 +15,7 @@ pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
         scan,
         prefix,
         trace,
+        is_refresh,
     } = source;
     let payload = blocks::payload(body, scan, *prefix)?;
     let texts = payload.blocks.iter().map(|block| block.text.bytes() as u64);
@@ -28,6 +29,7 @@ pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
         bytes: texts.sum(),
         enqueued_ms: now_ms(),
         trace: trace.clone(),
+        refresh: *is_refresh,
     };
     Some((envelope, payload.to_json().ok()?))
 }
@@ -66,6 +68,7 @@ mod tests {
             scan: scan.clone(),
             prefix,
             trace: String::new(),
+            is_refresh: false,
         };
         let (envelope, payload) = build(&source).unwrap();
         let payload: Payload = serde_json::from_slice(&payload).unwrap();

@@ -40,6 +40,8 @@ pub(crate) struct JobSource {
     pub(crate) prefix: PrefixId,
     /// The id of the request.
     pub(crate) trace: String,
+    /// Whether the prefix has been sent for long and has grown.
+    pub(crate) is_refresh: bool,
 }
 
 impl Jobs {

@@ -40,6 +40,9 @@ pub struct Envelope {
     pub enqueued_ms: u64,
     /// `x-headroom-request-id` of the request that caused it.
     pub trace: String,
+    /// Whether it compresses anew a prefix that has grown: such a job runs when no other waits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refresh: bool,
 }
 
 /// The blocks of a job, in the order of the conversation. The proxy writes it with [`EscapedText`]s, a worker reads it with

@@ -50,6 +50,7 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
         bytes: payload.blocks.iter().map(|b| escaped_bytes(&b.text)).sum(),
         enqueued_ms: now_ms(),
         trace: "trace".to_owned(),
+        refresh: false,
     };
     (envelope, payload)
 }
