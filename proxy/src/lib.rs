@@ -190,7 +190,10 @@ pub async fn run(
 fn rules(settings: &Settings, store_name: &'static str) -> Rules {
     Rules {
         compress: settings.background.on,
-        planner: Planner::new(settings.background.min_tokens.get()),
+        planner: Planner {
+            refresh_tokens: settings.background.refresh_tokens,
+            ..Planner::new(settings.background.min_tokens.get())
+        },
         max_body_bytes: settings.limits.max_body_bytes,
         body_timeout: settings.limits.body_timeout(),
         entry_budget: settings.limits.entry_budget(),

@@ -157,6 +157,11 @@ pub struct Background {
     )]
     pub min_tokens: MinTokens,
 
+    /// By how many tokens of its messages a conversation must have grown since its last result before a worker compresses anew what there
+    /// was no time for, or what was sent before the proxy was there; 0: never.
+    #[arg(long, env = "HEADROOM_REFRESH_TOKENS", value_name = "HEADROOM_REFRESH_TOKENS", default_value_t = Planner::DEFAULT_REFRESH_TOKENS, value_parser = number::<u64>)]
+    pub refresh_tokens: u64,
+
     /// Jobs that may wait; above it a job is dropped and counted.
     #[arg(long = "background-compression-max-queue", env = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", value_name = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", default_value_t = 256, value_parser = number::<u64>)]
     pub max_queue: u64,

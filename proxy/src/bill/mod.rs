@@ -227,6 +227,7 @@ mod tests {
             warm_until_ms,
             caches: None,
             waiting: true,
+            untried: 0,
             bound: false,
             lost: false,
             usage: Some(Usage {

@@ -1,19 +1,17 @@
 //! A cold start: the request goes out at once as it came, while its record and its job are made in the background.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use bytes::Bytes;
-use headroom_shared::contract::id::PrefixId;
 use headroom_shared::runtime::clock::now_ms;
 use tokio::sync::oneshot;
 
 use crate::http::context::RequestContext;
+use crate::http::later_job::job_source;
 use crate::http::outgoing::Outgoing;
 use crate::http::scannable_body::ScannableBody;
-use crate::jobs::{JobPermit, JobSource, log_without_job};
+use crate::jobs::{JobPermit, log_without_job};
 use crate::records::sent_request::SentRequest;
-use crate::scan::Scan;
 use crate::usage::Outcome;
 
 /// The outgoing request of a cold start. Where too many jobs wait to be built, it gets neither a record nor a job, as if it had been sent
@@ -57,7 +55,7 @@ async fn record_and_enqueue(
     let sent = SentRequest::new(&app.records, plan, &scan, known, bill);
     let enqueued = async {
         if let Some(prefix) = job {
-            let source = job_source(&context, &body.bytes, &scan, prefix);
+            let source = job_source(&context, (&body.bytes, &scan), prefix, false);
             app.jobs.enqueue(permit, source).await
         } else {
             drop(permit);
@@ -88,33 +86,4 @@ async fn record_and_enqueue(
     }
     refused.note_outcome(Outcome::Refused);
     Some(())
-}
-
-/// Pushes, in the background, the job of a request's first messages, which `prefix` ends with.
-pub(super) fn enqueue_again(
-    context: &RequestContext,
-    body: &Bytes,
-    scan: &Arc<Scan>,
-    prefix: PrefixId,
-) {
-    if let (Some(permit), _) = context.app.jobs.reserve(body.len()) {
-        let source = job_source(context, body, scan, prefix);
-        let app = context.app.clone();
-        context.spawn_in_background(async move { _ = app.jobs.enqueue(permit, source).await });
-    }
-}
-
-fn job_source(
-    context: &RequestContext,
-    body: &Bytes,
-    scan: &Arc<Scan>,
-    prefix: PrefixId,
-) -> JobSource {
-    JobSource {
-        body: body.clone(),
-        scan: scan.clone(),
-        prefix,
-        trace: context.id.to_string(),
-        is_refresh: false,
-    }
 }

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::dialect::{Provider, prefix_mismatch};
 use crate::http::cold_start;
 use crate::http::context::RequestContext;
+use crate::http::later_job::{enqueue_again, enqueue_refresh};
 use crate::http::outgoing::Outgoing;
 use crate::http::report::{report_landing, report_not_deferred, report_skipped};
 use crate::http::scannable_body::ScannableBody;
@@ -90,11 +91,18 @@ pub(super) async fn turn(
     };
     outgoing.reason = reason;
     let may_retry = may_be_refused && !known.lost;
+    let refresh = plan.refresh;
     let sent = SentRequest::new(&app.records, plan, &scan, known, bill);
     if may_retry {
         outgoing.retry = Some(ThinkingRetry::new(body.bytes, body.coding, sent));
     } else {
-        outgoing.on_outcome = Some(Box::new(|outcome| sent.note_outcome(outcome)));
+        let refresh = refresh.and_then(|it| enqueue_refresh(context, (&body.bytes, &scan), it));
+        outgoing.on_outcome = Some(Box::new(|outcome| {
+            if let (Outcome::Refused, Some(refusal)) = (&outcome, refresh) {
+                refusal.tell();
+            }
+            sent.note_outcome(outcome);
+        }));
     }
     Some(outgoing)
 }
@@ -202,8 +210,8 @@ fn requeue_if_overdue(
     scan: &Arc<Scan>,
     Request { known, now_ms, .. }: Request<'_>,
 ) {
-    if let Some(prefix) = context.app.jobs.overdue.to_requeue(known, now_ms) {
-        cold_start::enqueue_again(context, body, scan, prefix);
+    if let Some(deferred) = context.app.jobs.overdue.to_requeue(known, now_ms) {
+        enqueue_again(context, (body, scan), deferred);
     }
 }
 

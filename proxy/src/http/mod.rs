@@ -10,6 +10,7 @@ mod execute_plan;
 mod handler;
 mod headers;
 mod hop_by_hop;
+mod later_job;
 mod outgoing;
 mod passthrough;
 mod report;

@@ -23,10 +23,14 @@ impl OverdueJobs {
     }
 
     /// The deferred prefix of a request, if its job is to be pushed again; then it is noted that it is.
-    pub(crate) fn to_requeue(&self, known: &KnownPrefix, now_ms: u64) -> Option<PrefixId> {
+    pub(crate) fn to_requeue<'k>(
+        &self,
+        known: &'k KnownPrefix,
+        now_ms: u64,
+    ) -> Option<&'k DeferredPrefix> {
         let deferred = known.deferred.as_ref()?;
         let can_land = known.complete && !deferred.record.bound;
-        (can_land && self.should_requeue(deferred, now_ms)).then_some(deferred.prefix)
+        (can_land && self.should_requeue(deferred, now_ms)).then_some(deferred)
     }
 
     fn should_requeue(&self, deferred: &DeferredPrefix, now_ms: u64) -> bool {

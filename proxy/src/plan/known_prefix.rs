@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use headroom_shared::contract::id::{FormId, PrefixId};
 use headroom_shared::contract::job::Place;
-use headroom_shared::contract::prefix::CompressedPrefix;
+use headroom_shared::contract::prefix::{CompressedBlock, CompressedPrefix};
 use headroom_shared::contract::record::SentRecord;
 
 use crate::scan::Scan;
@@ -75,11 +75,15 @@ impl KnownPrefix {
         self.gap = self.first_gap(|prefix, _| is_uncertain(prefix));
     }
 
-    /// The gap with those before the records that are said to have one.
+    /// The gap with those before the first messages that the records tell of which are said to have one.
     fn first_gap(&self, has_gap: impl Fn(PrefixId, &SentRecord) -> bool) -> Option<usize> {
         let with_gap = self.chain.iter();
         let with_gap = with_gap.filter(|(prefix, record)| has_gap(*prefix, record));
-        let starts = with_gap.map(|(_, record)| record.start as usize);
+        let starts = with_gap.map(|(_, record)| {
+            let forms = record.forms.keys().map(|place| place.message);
+            // What has landed in it may stand before its start.
+            forms.fold(record.start, u32::min) as usize
+        });
         starts.chain(self.gap).min()
     }
 
@@ -87,6 +91,20 @@ impl KnownPrefix {
     pub(crate) fn covers_all_from_model(&self, scan: &Scan) -> bool {
         let responded = scan.last_from_model().map_or(0, |last| last + 1);
         self.gap.is_none() && self.frozen >= responded
+    }
+
+    /// The blocks that go out in the original until the compressed prefix lands; none where there is no result.
+    pub(crate) fn to_land(&self) -> impl Iterator<Item = &CompressedBlock> {
+        let compressed = self.deferred.as_ref();
+        let compressed = compressed.and_then(|deferred| deferred.compressed.as_ref());
+        let blocks = compressed.into_iter().flat_map(|it| &it.blocks);
+        blocks.filter(|block| !self.forms.contains_key(&block.place))
+    }
+
+    /// Whether a compressed prefix is to land, or in the making.
+    pub(crate) fn awaits_landing(&self) -> bool {
+        let in_the_making = |deferred: &DeferredPrefix| deferred.compressed.is_none();
+        self.deferred.as_ref().is_some_and(in_the_making) || self.to_land().next().is_some()
     }
 
     /// The record of the longest known prefix.

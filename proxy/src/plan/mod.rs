@@ -14,10 +14,15 @@ mod history_tests;
 pub(crate) mod known_prefix;
 pub(crate) mod landing;
 pub(crate) mod record_updates;
+mod refresh;
+#[cfg(test)]
+mod refresh_tests;
 #[cfg(test)]
 mod rules_tests;
 pub(crate) mod skip_reason;
 pub(crate) mod splice;
+#[cfg(test)]
+mod test_session;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +32,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use headroom_shared::contract::id::{BlockId, FormId, PrefixId, SentBlockId};
 use headroom_shared::contract::job::Place;
-use headroom_shared::contract::prefix::{CompressedPrefix, Form};
+use headroom_shared::contract::prefix::{CompressedBlock, Form};
 use headroom_shared::store::{Entry, Key, Life};
 
 use self::first_send::BlocksToCompress;
@@ -66,6 +71,8 @@ pub(crate) struct Needs {
 pub(crate) struct Planner {
     /// A cold start with at least so many tokens in its messages is left to a worker.
     pub(crate) min_tokens: u64,
+    /// A prefix is compressed anew where its messages have grown by so many tokens since the last result; 0 is never.
+    pub(crate) refresh_tokens: u64,
     /// When what a worker has made of it lands.
     pub(crate) landing: landing::Rule,
 }
@@ -92,6 +99,8 @@ pub(crate) struct Plan {
     record_updates_without_new: RecordUpdates,
     /// The prefix that a worker is to compress: the whole request, a cold start.
     pub(crate) job: Option<PrefixId>,
+    /// The prefix that a worker is to compress anew when it has time: the whole request.
+    refresh: Option<PrefixId>,
 }
 
 /// A plan after its entries were stored, or could not be.
@@ -111,16 +120,21 @@ pub(crate) struct FinalPlan {
     pub(crate) landing: Option<Landing>,
     /// How many blocks land.
     pub(crate) landed: usize,
+    /// The prefix that a worker is to compress anew when it has time: the whole request.
+    pub(crate) refresh: Option<PrefixId>,
 }
 
 impl Planner {
     /// The smallest cold start that is left to a worker where nothing else is set, in tokens.
     pub(crate) const DEFAULT_MIN_TOKENS: u64 = 50_000;
+    /// By how many tokens a prefix grows before it is compressed anew where nothing else is set.
+    pub(crate) const DEFAULT_REFRESH_TOKENS: u64 = 30_000;
 
     /// The proxy's rules, with cold starts of so many tokens.
     pub(crate) const fn new(min_tokens: u64) -> Self {
         Self {
             min_tokens,
+            refresh_tokens: Self::DEFAULT_REFRESH_TOKENS,
             landing: landing::decide,
         }
     }
@@ -174,10 +188,7 @@ impl Planner {
         if !known.complete || known.lost || self.defers(scan, known) {
             return Needs::default();
         }
-        let landing = request
-            .landing_prefix()
-            .into_iter()
-            .flat_map(|(_, compressed)| &compressed.blocks);
+        let landing = request.landing_blocks();
         let first_new_block = first_send::first_new_block(scan, known);
         let moved = if known.frozen > 0 {
             request.first_unrecorded()..first_new_block
@@ -238,7 +249,14 @@ impl Planner {
                 ..request.without_new_forms(updates, SkipReason::MaybeSentBefore)
             });
         }
-        Some(request.with_new_forms(updates, landing_texts, results))
+        let mut plan = request.with_new_forms(updates, landing_texts, results);
+        let untried = refresh::untried_tokens(scan, &plan.skipped);
+        if refresh::is_due(scan, known, self.refresh_tokens, untried) {
+            plan.refresh = scan.full_prefix();
+            plan.record_updates.await_refresh(known);
+        }
+        plan.note_untried(scan, untried);
+        Some(plan)
     }
 
     /// The plan of a request that gets no new form and leaves no record of its own.
@@ -273,11 +291,17 @@ impl Request<'_> {
         self.scan.blocks_from(message)
     }
 
-    /// The deferred prefix that lands in it, with what a worker has made of it.
-    fn landing_prefix(&self) -> Option<(PrefixId, &CompressedPrefix)> {
+    /// The deferred prefix that lands in it.
+    fn landing_prefix(&self) -> Option<PrefixId> {
         let deferred = self.known.deferred.as_ref();
         let deferred = deferred.filter(|_| self.landing.is_some_and(Landing::lands))?;
-        Some((deferred.prefix, deferred.compressed.as_ref()?))
+        Some(deferred.prefix)
+    }
+
+    /// The blocks that land in it.
+    fn landing_blocks(&self) -> impl Iterator<Item = &CompressedBlock> {
+        let landing = self.landing_prefix().into_iter();
+        landing.flat_map(|_| self.known.to_land())
     }
 
     /// Its plan without new forms, for one reason.
@@ -293,6 +317,7 @@ impl Request<'_> {
             record_updates_without_new: record_updates.clone(),
             record_updates,
             job: None,
+            refresh: None,
         }
     }
 
@@ -344,6 +369,7 @@ impl Request<'_> {
             record_updates,
             record_updates_without_new,
             job: None,
+            refresh: None,
         }
     }
 
@@ -353,10 +379,9 @@ impl Request<'_> {
         record_updates: &mut RecordUpdates,
         texts: &HashMap<FormId, Bytes>,
     ) -> Option<Forms> {
-        let (prefix, compressed) = self.landing_prefix()?;
-        let made: HashMap<_, _> = compressed
-            .blocks
-            .iter()
+        let prefix = self.landing_prefix()?;
+        let made: HashMap<_, _> = self
+            .landing_blocks()
             .map(|made| (made.place, made.form))
             .collect();
         let blocks = self.scan.blocks.iter().enumerate();
@@ -367,7 +392,7 @@ impl Request<'_> {
         let (forms, landed) = (forms?, record_updates.record(prefix)?);
         landed.rev += 1;
         landed.waiting = false;
-        landed.forms = made.into_iter().collect();
+        landed.forms.extend(made);
         Some(forms)
     }
 
@@ -377,10 +402,7 @@ impl Request<'_> {
         let texts = newly_compressed
             .iter()
             .map(|(_, form)| entry(Key::Form(form.id), Bytes::from(form.text.clone())));
-        let landing = self.landing_prefix().filter(|_| has_landed);
-        let landing = landing
-            .into_iter()
-            .flat_map(|(_, compressed)| &compressed.blocks);
+        let landing = self.landing_blocks().filter(|_| has_landed);
         let landed: HashMap<Place, FormId> = landing.map(|made| (made.place, made.form)).collect();
         let newly_compressed: HashMap<usize, FormId> = newly_compressed
             .iter()
@@ -420,6 +442,16 @@ impl Plan {
             && self.newly_compressed.iter().all(is_new)
     }
 
+    /// Notes in the request's record for how many tokens no form was looked for; where nothing new is stored, those of new forms are among
+    /// them.
+    fn note_untried(&mut self, scan: &Scan, untried: u64) {
+        let new = self.newly_compressed.iter();
+        let new = new.map(|(index, _)| scan.blocks[*index].span.len());
+        let without_new = untried.saturating_add(scan.facts.tokens(new.sum()));
+        self.record_updates.note_untried(untried);
+        self.record_updates_without_new.note_untried(without_new);
+    }
+
     /// What goes out when the plan's entries are stored.
     pub(crate) fn commit(self) -> FinalPlan {
         let stored = self.entries.iter().map(|entry| entry.key).collect();
@@ -431,6 +463,7 @@ impl Plan {
             skipped: self.skipped,
             landing: self.landing,
             landed: self.landed,
+            refresh: self.refresh,
         }
     }
 
@@ -453,6 +486,7 @@ impl Plan {
                 waits @ Landing::Waits(_) => waits,
             }),
             landed: 0,
+            refresh: None,
         }
     }
 }

@@ -74,6 +74,23 @@ impl RecordUpdates {
         }
     }
 
+    /// Notes that the request's prefix is compressed anew. What was sent before may be alive in the provider's cache for as long as each of the
+    /// requests before may have made it.
+    pub(crate) fn await_refresh(&mut self, known: &KnownPrefix) {
+        let chain = known.chain.iter().map(|(_, record)| record.warm_until_ms);
+        if let Some(own) = self.own_record() {
+            own.waiting = true;
+            own.warm_until_ms = chain.fold(own.warm_until_ms, u64::max);
+        }
+    }
+
+    /// Notes for how many tokens of the request's new blocks no form was looked for.
+    pub(crate) fn note_untried(&mut self, tokens: u64) {
+        if let Some(own) = self.own_record() {
+            own.untried = tokens;
+        }
+    }
+
     /// When the request goes out: milliseconds since 1970.
     pub(crate) const fn sent_ms(&self) -> u64 {
         self.sent_ms
@@ -134,6 +151,7 @@ impl RecordUpdates {
             warm_until_ms: 0,
             caches: None,
             waiting: false,
+            untried: 0,
             bound: true,
             lost: true,
             usage: None,
@@ -179,6 +197,7 @@ fn own_record(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> SentRecord {
         warm_until_ms: 0,
         caches: None,
         waiting: false,
+        untried: 0,
         bound: false,
         lost: known.lost,
         usage: None,

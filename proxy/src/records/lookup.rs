@@ -14,13 +14,13 @@ use crate::scan::{Block, Scan};
 /// The most keys that the store is asked for at once.
 pub(super) const MAX_KEYS: usize = 512;
 
-/// What was found so far: records by the position of their last message, and the compressed prefix of the first.
+/// What was found so far: records by the position of their last message, and the compressed prefix of one.
 #[derive(Debug)]
 pub(super) struct Lookup {
     pub(super) records: BTreeMap<usize, Arc<SentRecord>>,
     /// Records from the local cache that the process that made them may have rolled back since.
     may_be_rolled_back: BTreeSet<usize>,
-    pub(super) compressed: Option<CompressedPrefix>,
+    pub(super) compressed: Option<(PrefixId, CompressedPrefix)>,
     /// Whether another process may have sent what follows the longest local record with blocks in other forms, although nothing in that
     /// record can change any more: it was rolled back here and perhaps not there, or the store has lost its data since.
     pub(super) may_be_contradicted: bool,
@@ -67,14 +67,17 @@ impl Lookup {
         let boundary = |at: usize| scan.messages[at].boundary;
         let longest = self.records.last_key_value().map(|(last, _)| *last);
         let mut keys = Vec::new();
+        let mut awaits_result = false;
         let mut next = longest;
         while let Some(last) = next {
             let Some(record) = self.records.get(&last) else {
                 keys.extend((0..=last).rev().map(|at| Key::Sent(boundary(at))));
                 break;
             };
-            if record.start == 0 && record.waiting {
+            // Of several that wait, the result of the longest prefix is to land.
+            if record.waiting && !awaits_result {
                 keys.extend([Key::Sent(boundary(last)), Key::Compressed(boundary(last))]);
+                awaits_result = true;
             } else if self.may_be_rolled_back.contains(&last) {
                 keys.push(Key::Sent(boundary(last)));
             }
@@ -111,7 +114,7 @@ impl Lookup {
                 .forms
                 .extend(record.forms.iter().map(|(place, form)| (*place, *form)));
             known.chain.push((prefix, record.clone()));
-            if record.start == 0 && record.waiting {
+            if record.waiting && known.deferred.is_none() {
                 known.deferred = Some(DeferredPrefix {
                     prefix,
                     record: record.clone(),
@@ -124,7 +127,8 @@ impl Lookup {
             known.gap = Some(0);
         }
         if let Some(deferred) = &mut known.deferred {
-            deferred.compressed = self.compressed;
+            let of_it = |(prefix, _): &(PrefixId, CompressedPrefix)| *prefix == deferred.prefix;
+            deferred.compressed = self.compressed.filter(of_it).map(|(_, result)| result);
         }
         known.lost = known.latest_record().is_some_and(|record| record.lost);
         if known.lost {

@@ -354,7 +354,7 @@ impl Records {
                 Key::Compressed(prefix) => {
                     match serde_json::from_slice::<CompressedPrefix>(value) {
                         Ok(compressed) if compressed.v == prefix::VERSION => {
-                            found.compressed = Some(compressed);
+                            found.compressed = Some((*prefix, compressed));
                         }
                         Ok(compressed) => {
                             tracing::warn!(

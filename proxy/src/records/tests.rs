@@ -69,6 +69,7 @@ fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
         warm_until_ms: 0,
         caches: None,
         waiting: false,
+        untried: 0,
         bound: false,
         lost: false,
         usage: None,
@@ -214,6 +215,7 @@ async fn what_another_replica_landed_is_seen_although_the_record_is_known_here()
     let waiting = SentRecord {
         caches: None,
         waiting: true,
+        untried: 0,
         ..record(0, &[])
     };
     fixture.sent(3, &waiting).await;
@@ -341,6 +343,7 @@ async fn a_store_that_does_not_answer_leaves_what_is_known_here() {
     let waiting = SentRecord {
         caches: None,
         waiting: true,
+        untried: 0,
         ..record(0, &[])
     };
     records.cache_record(conversation(1).full_prefix().unwrap(), waiting);

@@ -167,6 +167,7 @@ mod tests {
             warm_until_ms,
             caches: None,
             waiting: false,
+            untried: 0,
             bound: false,
             lost: false,
             usage: None,

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use headroom_shared::contract::model::Model;
 
 use super::conversation::Body;
-use super::policy::Policy;
+use super::policy::{Policy, Workers};
 use super::transcripts::{Event, Request, Session};
 use crate::dialect::{Endpoint, Provider};
 use crate::plan::Planner;
@@ -101,12 +101,13 @@ impl<'a> Options<'a> {
         })
     }
 
-    /// The smallest cold start that is left to a worker, in tokens, and how long a worker takes for it, in milliseconds.
-    pub(super) fn workers(&self) -> (u64, u64) {
-        (
-            self.args.min_tokens,
-            u64::from(self.args.worker_delay) * 1000,
-        )
+    /// What is left to workers.
+    pub(super) fn workers(&self) -> Workers {
+        Workers {
+            min_tokens: self.args.min_tokens,
+            refresh_tokens: Planner::DEFAULT_REFRESH_TOKENS,
+            delay_ms: u64::from(self.args.worker_delay) * 1000,
+        }
     }
 
     /// The policies to play, the proxy's first: what it sees in a request is known to the others then.

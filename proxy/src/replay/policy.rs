@@ -71,30 +71,42 @@ fn never(_: &Scan, known: &KnownPrefix, _: &Prices, _: u64) -> Option<Landing> {
     deferred.map(|_| Landing::Waits(Obstacle::Warm))
 }
 
+/// What is left to workers, and how fast they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Workers {
+    /// The smallest cold start that is left to them, in tokens.
+    pub(super) min_tokens: u64,
+    /// By how many tokens a prefix grows before they compress it anew.
+    pub(super) refresh_tokens: u64,
+    /// How long a job takes, in milliseconds.
+    pub(super) delay_ms: u64,
+}
+
 /// A proxy that decides by one policy with workers.
 #[derive(Debug)]
 pub(super) struct Proxy {
     simulation: Simulation,
-    worker_ms: u64,
+    delay_ms: u64,
 }
 
 impl Proxy {
-    /// One that has seen nothing; `None` for a policy without workers. A job is done `worker_ms` after it was pushed.
+    /// One that has seen nothing; `None` for a policy without workers.
     pub(super) fn new(
         policy: Policy,
         endpoint: Endpoint,
-        (min_tokens, worker_ms): (u64, u64),
+        workers: Workers,
         prices: &Arc<Prices>,
     ) -> Option<Self> {
         let planner = Planner {
-            min_tokens,
+            min_tokens: workers.min_tokens,
+            refresh_tokens: workers.refresh_tokens,
             landing: policy.landing()?,
         };
         let rules = (endpoint.dialect, planner);
         let cache = PromptCache::default();
         Some(Self {
             simulation: Simulation::with_prices(rules, cache, Arc::clone(prices)),
-            worker_ms,
+            delay_ms: workers.delay_ms,
         })
     }
 
@@ -106,7 +118,7 @@ impl Proxy {
         serve: impl FnOnce(&Turn) -> Usage,
     ) -> Turn {
         self.simulation.now_ms = now_ms;
-        if let Some(until) = now_ms.checked_sub(self.worker_ms) {
+        if let Some(until) = now_ms.checked_sub(self.delay_ms) {
             self.simulation.run_jobs_pushed_until(until);
         }
         self.simulation.turn_with(&body.bytes, serve)

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::conversation::{Body, Conversation};
-use super::policy::{Policy, Proxy};
+use super::policy::{Policy, Proxy, Workers};
 use crate::dialect::Endpoint;
 use crate::prices::{Prices, Rates};
 use crate::simulation::check::Checker;
@@ -65,6 +65,7 @@ struct Case {
     /// So many requests go past the proxy before it is there.
     before: usize,
     min_tokens: u64,
+    refresh_tokens: u64,
     worker_ms: u64,
     rates: Rates,
     steps: Vec<(Step, usize)>,
@@ -73,6 +74,8 @@ struct Case {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (0..4usize, 1..150usize).prop_map(|(file, lines)| Step::Read { file, lines }),
+        // The same text once more, of which almost nothing goes out.
+        4 => Just(Step::Read { file: 0, lines: 150 }),
         3 => Just(Step::Say),
         1 => (1..20usize).prop_map(Step::GoBack),
         1 => Just(Step::Compact),
@@ -103,6 +106,7 @@ fn case() -> impl Strategy<Value = Case> {
     let about = (0..MODELS.len(), life, any::<bool>(), 0..8usize);
     let workers = (
         prop_oneof![Just(1000u64), Just(u64::MAX)],
+        prop_oneof![Just(1000u64), Just(u64::MAX)],
         prop_oneof![Just(0u64), Just(1000), Just(60_000), Just(4_000_000)],
     );
     let gap = prop_oneof![1 => Just(0), 1 => 0..GAPS.len()];
@@ -113,7 +117,8 @@ fn case() -> impl Strategy<Value = Case> {
         thinks: about.2,
         before: about.3,
         min_tokens: workers.0,
-        worker_ms: workers.1,
+        refresh_tokens: workers.1,
+        worker_ms: workers.2,
         rates,
         steps,
     })
@@ -160,13 +165,17 @@ impl<'a> Play<'a> {
             "/v1/chat/completions"
         };
         let endpoint = Endpoint::of(path).unwrap();
-        let limits = (case.min_tokens, case.worker_ms);
+        let workers = Workers {
+            min_tokens: case.min_tokens,
+            refresh_tokens: case.refresh_tokens,
+            delay_ms: case.worker_ms,
+        };
         let prices = Arc::new(Prices::same_for_all(case.rates));
         Self {
             case,
             path,
             conversation: Conversation::new(path, case.life.filter(|_| is_claude)),
-            proxy: Proxy::new(Policy::Headroom, endpoint, limits, &prices).unwrap(),
+            proxy: Proxy::new(Policy::Headroom, endpoint, workers, &prices).unwrap(),
             checker: Checker::default(),
             caches: [PromptCache::default(), PromptCache::default()],
             bills: [0.0, 0.0],

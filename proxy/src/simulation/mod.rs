@@ -196,7 +196,10 @@ impl Simulation {
         self.store.write(&settled.record_updates.entries());
         let text = (&settled.forms[..], &body[..]);
         let bill = self.billing.open((&scan, &known), text, self.now_ms);
-        let pushed = deferred.or_else(|| self.overdue.to_requeue(&known, self.now_ms));
+        let pushed = deferred.or(settled.refresh).or_else(|| {
+            let overdue = self.overdue.to_requeue(&known, self.now_ms);
+            overdue.map(|deferred| deferred.prefix)
+        });
         if let Some(prefix) = pushed {
             self.push(body, &scan, prefix);
         }

@@ -34,6 +34,9 @@ pub struct SentRecord {
     pub caches: Option<Caches>,
     /// A compressed prefix is in the making, or done and not landed.
     pub waiting: bool,
+    /// Tokens of the blocks that this record tells of for which no form was looked for when they were sent first: about as many.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub untried: u64,
     /// Thinking of a model that binds it may follow: what was sent must stay as it is.
     #[serde(default)]
     pub bound: bool,
@@ -46,6 +49,15 @@ pub struct SentRecord {
     /// What the request and its conversation cost; `None` while that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bill: Option<Bill>,
+}
+
+/// Whether there is nothing to write.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(tokens: &u64) -> bool {
+    *tokens == 0
 }
 
 /// In which caches of the provider a prefix may be with which one request after the other began, each of which continued the one before.

@@ -119,8 +119,7 @@ pub(crate) fn decide(
     now_ms: u64,
 ) -> Option<Landing> {
     let deferred = known.deferred.as_ref()?;
-    let compressed = deferred.compressed.as_ref();
-    if compressed.is_some_and(|compressed| compressed.blocks.is_empty()) {
+    if !known.awaits_landing() {
         return None;
     }
     let landing = match obstacle(scan, known, deferred) {
@@ -142,7 +141,7 @@ fn obstacle(scan: &Scan, known: &KnownPrefix, deferred: &DeferredPrefix) -> Opti
     let Some(compressed) = &deferred.compressed else {
         return Some(Obstacle::NoResult);
     };
-    let messages = compressed.blocks.iter().map(|it| it.place.message as usize);
+    let messages = known.to_land().map(|it| it.place.message as usize);
     let first = messages.min().unwrap_or(usize::MAX);
     if thinking_after(scan, first) {
         return Some(Obstacle::Bound);
@@ -242,7 +241,7 @@ fn covered(
     if scan.cache == CacheLife::None || known.latest_record()?.sent_ms != caches.last_ms {
         return None;
     }
-    let rewrite = Rewrite::of(scan, known, deferred.compressed.as_ref()?)?;
+    let rewrite = Rewrite::of(scan, known)?;
     let rates = prices.of(&scan.model).rates;
     let alive = caches.caches.iter().filter(|it| it.until_ms >= now_ms);
     let (own, others): (Vec<_>, Vec<_>) = alive.partition(|it| Some(it.settings) == scan.settings);

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use headroom_shared::contract::prefix::CompressedPrefix;
-
 use crate::plan::known_prefix::KnownPrefix;
 use crate::prices::Rates;
 use crate::scan::{CacheLife, Scan};
@@ -22,13 +20,9 @@ pub(super) struct Rewrite {
 }
 
 impl Rewrite {
-    /// That of a compressed prefix in a request; `None` where the size of what was sent before is not known.
-    pub(super) fn of(
-        scan: &Scan,
-        known: &KnownPrefix,
-        compressed: &CompressedPrefix,
-    ) -> Option<Self> {
-        let first = compressed.blocks.iter().map(|made| made.place).min()?;
+    /// That of the compressed prefix that is to land in a request; `None` where the size of what was sent before is not known.
+    pub(super) fn of(scan: &Scan, known: &KnownPrefix) -> Option<Self> {
+        let first = known.to_land().map(|made| made.place).min()?;
         let at = scan.blocks.iter().find(|block| block.place == first)?;
         let end = scan.resume_points.message_end(known.frozen)?;
         let behind = end.checked_sub(at.span.start)?;
@@ -37,7 +31,7 @@ impl Rewrite {
         // What stands beside the messages is in the input, too.
         let stated = input as f64 * behind as f64 / sent as f64;
         let estimated = scan.facts.tokens(behind) as f64;
-        let saved: u64 = compressed.blocks.iter().map(|made| made.saved_tokens).sum();
+        let saved: u64 = known.to_land().map(|made| made.saved_tokens).sum();
         let of_model = scan.facts.tokens_per_100_estimated as f64 / 100.0;
         Some(Self {
             tokens: stated.max(estimated),

@@ -1,0 +1,77 @@
+//! The jobs of conversations that go on: the one of a cold start that seems lost, and the one of a prefix that is compressed anew.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headroom_shared::contract::id::PrefixId;
+use tokio::sync::oneshot;
+
+use crate::http::context::RequestContext;
+use crate::jobs::JobSource;
+use crate::plan::known_prefix::DeferredPrefix;
+use crate::scan::Scan;
+
+/// Pushes, in the background, the job of a request's first messages again, which were left to a worker.
+pub(super) fn enqueue_again(
+    context: &RequestContext,
+    request: (&Bytes, &Arc<Scan>),
+    deferred: &DeferredPrefix,
+) {
+    let (body, _) = request;
+    if let (Some(permit), _) = context.app.jobs.reserve(body.len()) {
+        let is_refresh = deferred.record.start > 0;
+        let source = job_source(context, request, deferred.prefix, is_refresh);
+        let app = context.app.clone();
+        context.spawn_in_background(async move { _ = app.jobs.enqueue(permit, source).await });
+    }
+}
+
+/// Pushes, in the background, the job that compresses a request's prefix anew. It is withdrawn if the provider refuses the request, which is
+/// to be told to what this gives; `None` where too many jobs wait to be built.
+pub(super) fn enqueue_refresh(
+    context: &RequestContext,
+    request: (&Bytes, &Arc<Scan>),
+    prefix: PrefixId,
+) -> Option<Refusal> {
+    let (body, _) = request;
+    let (permit, _) = context.app.jobs.reserve(body.len());
+    let permit = permit?;
+    let source = job_source(context, request, prefix, true);
+    let app = context.app.clone();
+    let (refusal, refused) = oneshot::channel();
+    context.spawn_in_background(async move {
+        let job = app.jobs.enqueue(permit, source).await;
+        if let (Some(job), Ok(())) = (job, refused.await) {
+            app.jobs.withdraw(&job).await;
+        }
+    });
+    Some(Refusal(refusal))
+}
+
+/// Where to tell that the provider has refused a request.
+#[derive(Debug)]
+pub(super) struct Refusal(oneshot::Sender<()>);
+
+impl Refusal {
+    /// Tells it.
+    pub(super) fn tell(self) {
+        // Nobody listens where there is no job.
+        let _ = self.0.send(());
+    }
+}
+
+/// What the job of a request's messages is built from, up to the one that `prefix` ends with.
+pub(super) fn job_source(
+    context: &RequestContext,
+    (body, scan): (&Bytes, &Arc<Scan>),
+    prefix: PrefixId,
+    is_refresh: bool,
+) -> JobSource {
+    JobSource {
+        body: body.clone(),
+        scan: scan.clone(),
+        prefix,
+        trace: context.id.to_string(),
+        is_refresh,
+    }
+}

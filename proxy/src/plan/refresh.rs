@@ -1,0 +1,68 @@
+//! When a prefix that has been sent for long is compressed anew by a worker: a refresh. Its result lands as that of a cold start does.
+//!
+//! Texts stay in the original where there was no time for them when they were sent first, or where they may have been sent before the proxy
+//! was there. A refresh makes their forms once the conversation has grown.
+
+use super::known_prefix::KnownPrefix;
+use super::landing;
+use super::skip_reason::{SkipReason, SkippedBlocks};
+use crate::scan::Scan;
+
+/// So many tokens that no form was looked for are worth a job.
+const MIN_UNTRIED_TOKENS: u64 = 2_000;
+
+/// Tokens of those blocks among the skipped ones for which no form was looked for, or the form could not be stored.
+pub(super) fn untried_tokens(scan: &Scan, skipped: &SkippedBlocks) -> u64 {
+    let untried = skipped.iter().filter(|(_, reason)| is_untried(*reason));
+    let bytes = untried.map(|(index, _)| scan.blocks[*index].span.len());
+    scan.facts.tokens(bytes.sum())
+}
+
+const fn is_untried(reason: SkipReason) -> bool {
+    match reason {
+        SkipReason::EntryBudget | SkipReason::StoreLate | SkipReason::MaybeSentBefore => true,
+        SkipReason::Floor
+        | SkipReason::NoGain
+        | SkipReason::ReferencesOff
+        | SkipReason::ConversationLost
+        | SkipReason::Failed => false,
+    }
+}
+
+/// Whether a request's prefix is to be compressed anew: its messages have grown by so many tokens since the last result, no result is
+/// awaited, and enough of it was never tried, with what is in the request itself (`own_untried`). 0 tokens: never.
+pub(super) fn is_due(
+    scan: &Scan,
+    known: &KnownPrefix,
+    refresh_tokens: u64,
+    own_untried: u64,
+) -> bool {
+    let can_land = known.complete
+        && known.frozen > 0
+        && known.gap.is_none()
+        && known.unrecorded.messages == 0
+        && !landing::may_bind(scan)
+        // Another model may have thought before, and bound it.
+        && !known.chain.iter().any(|(_, record)| record.bound);
+    if refresh_tokens == 0 || !can_land || known.awaits_landing() {
+        return false;
+    }
+    let has_result = known.chain.iter().position(|(prefix, record)| {
+        let deferred = known.deferred.as_ref();
+        record.landed() || deferred.is_some_and(|deferred| deferred.prefix == *prefix)
+    });
+    // Those since the last result, or all.
+    let since = &known.chain[..has_result.unwrap_or(known.chain.len())];
+    let untried: u64 = since.iter().map(|(_, record)| record.untried).sum();
+    // Where there was no result, the first request is where the conversation grows from.
+    let first_grown = match has_result {
+        Some(at) => at.checked_sub(1),
+        None => since.len().checked_sub(2),
+    };
+    let grown_from = first_grown.map_or(known.frozen, |at| known.chain[at].1.start as usize);
+    let points = &scan.resume_points;
+    let end = points.messages().map_or(0, |messages| messages.end);
+    let grown = end.saturating_sub(points.message_end(grown_from).unwrap_or(end));
+    scan.facts.tokens(grown) >= refresh_tokens
+        && untried.saturating_add(own_untried) >= MIN_UNTRIED_TOKENS
+}
