@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::dialect::{Provider, prefix_mismatch};
 use crate::http::cold_start;
 use crate::http::context::RequestContext;
-use crate::http::later_job::{enqueue_again, enqueue_refresh};
+use crate::http::later_job::{Refusal, enqueue_again, enqueue_refresh};
 use crate::http::outgoing::Outgoing;
 use crate::http::report::{report_landing, report_not_deferred, report_skipped};
 use crate::http::scannable_body::ScannableBody;
@@ -32,7 +32,7 @@ use crate::plan::{FinalPlan, Plan, Request};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
 use crate::scan::{Scan, ScanProgress};
-use crate::usage::Outcome;
+use crate::usage::{Outcome, OutcomeCallback};
 
 /// How long the blocks of a request may be indexed for the conversation's next one, when it has gone out.
 const INDEX_TIME: Duration = Duration::from_millis(250);
@@ -97,14 +97,19 @@ pub(super) async fn turn(
         outgoing.retry = Some(ThinkingRetry::new(body.bytes, body.coding, sent));
     } else {
         let refresh = refresh.and_then(|it| enqueue_refresh(context, (&body.bytes, &scan), it));
-        outgoing.on_outcome = Some(Box::new(|outcome| {
-            if let (Outcome::Refused, Some(refusal)) = (&outcome, refresh) {
-                refusal.tell();
-            }
-            sent.note_outcome(outcome);
-        }));
+        outgoing.on_outcome = Some(note_outcome(sent, refresh));
     }
     Some(outgoing)
+}
+
+/// Whom to tell the outcome of a request with perhaps a refresh.
+fn note_outcome(sent: SentRequest, refresh: Option<Refusal>) -> OutcomeCallback {
+    Box::new(|outcome| {
+        if let (Outcome::Refused, Some(refresh)) = (&outcome, refresh) {
+            refresh.tell();
+        }
+        sent.note_outcome(outcome);
+    })
 }
 
 /// What goes out for a request that asks for the conversation in fewer words: the forms that were sent before, and no new ones, because its
