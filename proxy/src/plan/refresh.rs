@@ -41,7 +41,7 @@ pub(super) fn is_due(
         && known.frozen > 0
         && known.gap.is_none()
         && known.unrecorded.messages == 0
-        && !landing::may_bind(scan)
+        && !landing::binds(scan)
         // Another model may have thought before, and bound it.
         && !known.chain.iter().any(|(_, record)| record.bound);
     if refresh_tokens == 0 || !can_land || known.awaits_landing() {

@@ -10,6 +10,7 @@ mod fuzz_replay;
 mod lost_conversations;
 mod lost_data;
 mod markers_and_compaction;
+mod refresh;
 mod refused;
 mod replay;
 mod replay_command;
