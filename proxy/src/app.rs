@@ -18,6 +18,7 @@ use crate::metrics::Counts;
 use crate::own_hosts::OwnHosts;
 use crate::plan::Planner;
 use crate::plan::history_cache::HistoryCache;
+use crate::plan::made_forms::MadeForms;
 use crate::prices::Prices;
 use crate::records::{Budget, Records};
 use crate::scan::ScanCache;
@@ -42,7 +43,9 @@ pub(crate) struct App {
     pub(crate) draining: AtomicBool,
     pub(crate) scan_cache: ScanCache,
     pub(crate) history_cache: HistoryCache,
-    /// For indexing the blocks of requests that went out.
+    /// Forms for which there was no time when their blocks were sent.
+    pub(crate) made_forms: MadeForms,
+    /// For indexing the blocks of requests that went out, and making forms of those that were left over.
     pub(crate) index_limit: BackgroundLimit,
     pub(crate) memory: MemoryBudget,
     key: RwLock<Option<DigestKey>>,
@@ -90,6 +93,7 @@ impl App {
             draining: AtomicBool::new(false),
             scan_cache: ScanCache::new(),
             history_cache: HistoryCache::new(),
+            made_forms: MadeForms::new(),
             index_limit: BackgroundLimit::new(),
             memory,
             key: RwLock::default(),

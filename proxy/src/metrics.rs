@@ -99,6 +99,8 @@ pub(crate) struct Counts {
     text_bytes_saved: Counter,
     /// Requests of conversations with a prefix that was left to a worker.
     landings: Family<Label, Counter>,
+    /// Blocks that were sent in forms for which there had been no time at an earlier request.
+    pub(crate) made_before: Counter,
     /// Requests for which the store did not answer within the budget.
     pub(crate) store_misses: Counter,
     /// Blocks sent in the original because the text of their recorded form was gone.
@@ -205,7 +207,7 @@ impl Counts {
             "text_bytes": {
                 "in": self.text_bytes_in.get(), "sent": self.text_bytes_sent.get(), "saved": self.text_bytes_saved.get(),
             },
-            "blocks_uncompressed": skipped,
+            "blocks_uncompressed": skipped, "forms_made_before": self.made_before.get(),
             "cost": self.costs.stats(),
             "prefixes": {"landed": self.landed(), "requests": landings},
             "queue": depth, "jobs": jobs, "store": store,
@@ -285,7 +287,7 @@ impl Counts {
     }
 
     /// The counters without labels: name, help and value.
-    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 9] {
+    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 10] {
         [
             (
                 "wire_bytes_in",
@@ -311,6 +313,11 @@ impl Counts {
                 "text_bytes_saved",
                 "Bytes of text that did not have to go out",
                 &self.text_bytes_saved,
+            ),
+            (
+                "forms_made_before",
+                "New blocks whose forms were ready, because they were made after an earlier request that had no time for them",
+                &self.made_before,
             ),
             (
                 "store_misses",

@@ -1,7 +1,7 @@
 //! Executes the plan of a request up to the moment at which it goes out: scans its body, looks up what is known of its prefix, compresses
 //! new blocks, stores what must be stored before, and keeps the records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,6 +36,8 @@ use crate::usage::{Outcome, OutcomeCallback};
 
 /// How long the blocks of a request may be indexed for the conversation's next one, when it has gone out.
 const INDEX_TIME: Duration = Duration::from_millis(250);
+/// How long forms may be made then of those of its blocks for which there was no time before.
+const MAKE_TIME: Duration = Duration::from_secs(2);
 
 /// What goes out for a request for the conversation's next message; `None` where the body is to go out as it came.
 pub(super) async fn turn(
@@ -220,15 +222,15 @@ fn requeue_if_overdue(
     }
 }
 
-/// Compresses these blocks as far as the entry budget lasts. A block that is being compressed when it ends is given up, and those after it
-/// are not begun.
+/// Compresses these blocks as far as the entry budget lasts, but for those whose forms were made after an earlier request. A block that is
+/// being compressed when it ends is given up, and those after it are not begun: their forms are made when the request has gone out.
 async fn compress_within_budget(
     app: &Arc<App>,
     body: &Bytes,
     scan: &Arc<Scan>,
-    to_compress: BlocksToCompress,
+    mut to_compress: BlocksToCompress,
 ) -> BTreeMap<usize, CompressResult> {
-    let blocks: Vec<usize> = to_compress.positions(scan).collect();
+    let blocks: Vec<usize> = to_compress.positions().collect();
     let all = |reason| blocks.iter().map(|index| (*index, Err(reason))).collect();
     let new_bytes = blocks
         .iter()
@@ -239,19 +241,32 @@ async fn compress_within_budget(
     if blocks.is_empty() || budget.is_zero() {
         return results;
     }
+    let made = app.made_forms.find((body, scan), &to_compress.new);
+    app.counts.made_before.inc_by(made.len() as u64);
+    to_compress.new.retain(|index| !made.contains_key(index));
+    let mut missing = blocks.len() - made.len();
+    results.extend(made.into_iter().map(|(index, form)| (index, Ok(form))));
     let deadline = Instant::now() + budget;
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let (app, body, scan) = (app.clone(), body.clone(), scan.clone());
     tokio::task::spawn_blocking(move || {
-        let on_result = move |index, result| match sender.send((index, result)) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
+        let mut is_left_over: BTreeSet<usize> = to_compress.new.iter().copied().collect();
+        let in_time = &mut is_left_over;
+        let on_result = move |index, result| {
+            let is_made = result != Err(SkipReason::EntryBudget);
+            if sender.send((index, result)).is_err() {
+                return ControlFlow::Break(());
+            }
+            if is_made {
+                in_time.remove(&index);
+            }
+            ControlFlow::Continue(())
         };
         let cache = &app.history_cache;
         let index = compress_blocks((&body, &scan), &to_compress, cache, deadline, on_result);
-        index_in_background(&app, body, scan, index);
+        let left_over = is_left_over.into_iter().collect();
+        finish_in_background(&app, body, scan, (index, left_over));
     });
-    let mut missing = blocks.len();
     let received = async {
         while let Some((index, result)) = receiver.recv().await {
             results.insert(index, result);
@@ -267,19 +282,29 @@ async fn compress_within_budget(
     results
 }
 
-/// Indexes what is left of a request's blocks for the conversation's next request, in the time that requests leave over. Where too many
-/// bodies wait for that, the index is kept as it is.
-fn index_in_background(app: &Arc<App>, body: Bytes, scan: Arc<Scan>, index: Index) {
+/// Indexes what is left of a request's blocks for the conversation's next request, and makes the forms of those that are `left_over` for the
+/// next time that their texts come, in the time that requests leave over. Where too many bodies wait for that, the index is kept as it is, and
+/// no form is made.
+fn finish_in_background(
+    app: &Arc<App>,
+    body: Bytes,
+    scan: Arc<Scan>,
+    (index, left_over): (Index, Vec<usize>),
+) {
     let Some(memory) = app.index_limit.reserve(body.len()) else {
         app.history_cache.keep(&scan, index);
         return;
     };
     let app = app.clone();
     app.background.clone().spawn(async move {
-        let cache_of = app.clone();
+        let caches = app.clone();
         let work = move || {
-            let until = Instant::now() + INDEX_TIME;
-            remember((&body, &scan), index, &cache_of.history_cache, until);
+            let (request, histories) = ((&body, &*scan), &caches.history_cache);
+            remember(request, index, histories, Instant::now() + INDEX_TIME);
+            if !left_over.is_empty() {
+                let until = Instant::now() + MAKE_TIME;
+                caches.made_forms.make(request, left_over, histories, until);
+            }
             drop(memory);
             Some(())
         };

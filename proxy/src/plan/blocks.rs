@@ -33,6 +33,11 @@ impl<'a> Blocks<'a> {
         self.with_call(index, |quoted| serde_json::from_slice(quoted).ok())
     }
 
+    /// The block at this position in the scan, with its tool call alone.
+    pub(crate) fn without_text(&mut self, index: usize) -> Option<JobBlock<()>> {
+        self.with_call(index, |_| Some(()))
+    }
+
     fn with_call<Text>(
         &mut self,
         index: usize,

@@ -33,30 +33,27 @@ pub(crate) fn first_new_block(scan: &Scan, known: &KnownPrefix) -> usize {
 }
 
 /// The blocks of a request that are to be compressed, by their positions in the scan.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct BlocksToCompress {
-    /// This block and all after it are new.
-    pub(crate) first_new_block: usize,
+    /// Those that are new, in order.
+    pub(crate) new: Vec<usize>,
     /// Earlier blocks that were sent in these forms and stand behind what the client has edited since. Each keeps its form where that still
     /// gives it back to the letter, and gets a new one where it does not: what that refers to has gone, or another version made it.
     pub(crate) moved: BTreeMap<usize, Form>,
 }
 
 impl BlocksToCompress {
-    /// None of the blocks of a request.
-    pub(crate) fn none(scan: &Scan) -> Self {
+    /// The block at this position and all after it.
+    pub(crate) fn new_from(first: usize, scan: &Scan) -> Self {
         Self {
-            first_new_block: scan.blocks.len(),
+            new: (first..scan.blocks.len()).collect(),
             moved: BTreeMap::new(),
         }
     }
 
-    /// Their positions.
-    pub(crate) fn positions(&self, scan: &Scan) -> impl Iterator<Item = usize> + use<> {
-        let moved: Vec<usize> = self.moved.keys().copied().collect();
-        moved
-            .into_iter()
-            .chain(self.first_new_block..scan.blocks.len())
+    /// Their positions, in order.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = usize> + '_ {
+        self.moved.keys().chain(&self.new).copied()
     }
 }
 
@@ -70,7 +67,7 @@ pub(crate) fn compress_blocks(
     deadline: Instant,
     mut on_result: impl FnMut(usize, CompressResult) -> ControlFlow<()>,
 ) -> Index {
-    let mut positions = to_compress.positions(scan).peekable();
+    let mut positions = to_compress.positions().peekable();
     let first = positions.peek().copied().unwrap_or(scan.blocks.len());
     let mut history = History::resume(body, scan, cache, first);
     let now = Instant::now();
@@ -126,7 +123,7 @@ mod tests {
         ]});
         let body = Bytes::from(body.to_string());
         let scan = scan::scan(&body, DIALECTS[0], &DigestKey::from_bytes([7; 32])).unwrap();
-        let mut to_compress = BlocksToCompress::none(&scan);
+        let mut to_compress = BlocksToCompress::default();
         let form = Form::new(scan.blocks[0].id, sent_before);
         to_compress.moved.insert(0, form);
         let deadline = Instant::now() + Duration::from_secs(60);

@@ -168,10 +168,7 @@ fn session(kinds: &[(usize, usize)]) -> Bytes {
 /// Sends a request whose last block is new, and has its index remembered for so long.
 fn send(body: &Bytes, cache: &HistoryCache, index_time: Duration) {
     let scan = scanned(body);
-    let last = BlocksToCompress {
-        first_new_block: scan.blocks.len() - 1,
-        moved: std::collections::BTreeMap::new(),
-    };
+    let last = BlocksToCompress::new_from(scan.blocks.len() - 1, &scan);
     let deadline = Instant::now() + AMPLE;
     let go_on = |_, _| ControlFlow::Continue(());
     let index = compress_blocks((body, &scan), &last, cache, deadline, go_on);

@@ -13,6 +13,7 @@ pub(crate) mod history_cache;
 mod history_tests;
 pub(crate) mod known_prefix;
 pub(crate) mod landing;
+pub(crate) mod made_forms;
 pub(crate) mod record_updates;
 mod refresh;
 #[cfg(test)]
@@ -210,11 +211,11 @@ impl Planner {
     ) -> BlocksToCompress {
         let Request { scan, known, .. } = request;
         if !known.complete || known.lost || self.defers(scan, known) {
-            return BlocksToCompress::none(scan);
+            return BlocksToCompress::default();
         }
         BlocksToCompress {
-            first_new_block: first_send::first_new_block(scan, known),
             moved,
+            ..BlocksToCompress::new_from(first_send::first_new_block(scan, known), scan)
         }
     }
 

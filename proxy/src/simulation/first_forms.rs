@@ -52,10 +52,7 @@ impl FirstForms {
     }
 
     fn compress(&mut self, body: &Bytes, scan: &Arc<Scan>, first: usize) {
-        let to_compress = BlocksToCompress {
-            first_new_block: first,
-            ..BlocksToCompress::none(scan)
-        };
+        let to_compress = BlocksToCompress::new_from(first, scan);
         let deadline = Instant::now() + ENTRY_BUDGET;
         let forms = &mut self.forms;
         let on_result = |index: usize, result: CompressResult| {

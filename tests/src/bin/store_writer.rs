@@ -1,4 +1,5 @@
-//! Writes to an embedded store until it is killed. After each write it says which.
+//! Writes to an embedded store until it is killed: each time a form of its own, and the next revision of one record. After each write it says
+//! which.
 //!
 //! Arguments: the store's folder, and the first part of the entries' names.
 
@@ -7,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use headroom_shared::contract::id::FormId;
-use headroom_shared::store::{EmbeddedStore, Entry, Key, Store};
+use headroom_shared::contract::id::{FormId, PrefixId};
+use headroom_shared::store::{EmbeddedStore, Entry, Key, Life, Store};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -20,8 +21,14 @@ async fn main() -> anyhow::Result<()> {
         let name = format!("{name}-{number}");
         let mut id = [0; 16];
         id[..name.len()].copy_from_slice(name.as_bytes());
-        let entry = Entry::without_revisions(Key::Form(FormId::from_bytes(id)), name.into());
-        store.write(&[entry]).await?;
+        let form = Entry::without_revisions(Key::Form(FormId::from_bytes(id)), name.into());
+        let record = Entry {
+            key: Key::Sent(PrefixId::from_bytes([b's'; 16])),
+            rev: number,
+            value: format!(r#"{{"rev":{number}}}"#).into(),
+            life: Life::Full,
+        };
+        store.write(&[form, record]).await?;
         writeln!(std::io::stdout(), "{number}")?;
     }
     Ok(())

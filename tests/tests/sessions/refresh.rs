@@ -52,7 +52,7 @@ async fn a_refresh_whose_request_is_refused_is_withdrawn() {
     let full = || stage.redis().settled_keys();
     let before = wait::eventually("what was accepted to have a full life", full).await;
     client.grow(|it| it.reads(1, 20_000).reads(2, 20_000));
-    stage.provider.script(Reply::fixed(429, &[], "{}"));
+    stage.provider.script(Reply::fixed(401, &[], "{}"));
     stage.exchange(&client.conversation.call()).await;
     let pushed = || async { (stage.stats().await["jobs"]["enqueued"] == 1).then_some(()) };
     wait::eventually("the refresh to be pushed", pushed).await;

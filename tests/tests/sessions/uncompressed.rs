@@ -1,10 +1,15 @@
 //! Blocks that go out in the original when they are sent first are counted by reason, and logged one by one at `debug`.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::http::Call;
 use headroom_tests::process::Launch;
+use headroom_tests::provider::Reply;
 use headroom_tests::stage::Stage;
+use headroom_tests::wait;
 use serde_json::{Value, json};
 
 fn patient(launch: Launch) -> Launch {
@@ -86,6 +91,76 @@ async fn what_there_was_no_time_for() {
     client.grow(|it| it.reads(1, 20_000));
     assert_eq!(client.turn(&stage).await.decision, "forwarded");
     assert_eq!(counts(&stage).await, json!({"entry_budget": 1}));
+}
+
+/// With so little time that a block of [`TOO_LARGE`] bytes is never begun before its request goes out.
+fn hasty(launch: Launch) -> Launch {
+    patient(launch).set("HEADROOM_ENTRY_BUDGET_MS", 1)
+}
+
+const TOO_LARGE: usize = 40_000;
+const UNAUTHORIZED: u16 = 401;
+
+/// Has other conversations read the same, until one goes out with a form.
+async fn until_made(stage: &Stage, dialect: Dialect) {
+    let others = AtomicUsize::new(0);
+    wait::eventually("the form to be made", || async {
+        let number = others.fetch_add(1, Ordering::Relaxed);
+        let other = Conversation::new(dialect, "other").user(&format!("Read {number}."));
+        let mut other = Client::new(other.reads(1, TOO_LARGE));
+        let decision = other.turn(stage).await.decision;
+        (decision == "compressed").then_some(())
+    })
+    .await;
+    assert_eq!(made_before(stage).await, 1);
+}
+
+async fn made_before(stage: &Stage) -> u64 {
+    let stats = stage.stats().await;
+    stats["forms_made_before"].as_u64().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn what_there_was_no_time_for_is_compressed_when_a_refused_request_is_sent_again() {
+    for dialect in Dialect::ALL {
+        let stage = Stage::with_redis(hasty).await;
+        let mut client = Client::new(session(dialect, "again").reads(1, TOO_LARGE));
+        stage.provider.script(Reply::fixed(UNAUTHORIZED, &[], "{}"));
+        let (decision, _) = stage.exchange(&client.conversation.call()).await;
+        assert_eq!(decision, "forwarded");
+        assert_eq!(counts(&stage).await, json!({"entry_budget": 1}));
+        let none = BTreeSet::new();
+        stage.redis().until_request_keys_are(&none).await;
+        until_made(&stage, dialect).await;
+        assert_eq!(client.turn(&stage).await.decision, "compressed");
+        assert_eq!(made_before(&stage).await, 2);
+        // The conversation goes on in that form.
+        client.grow(|it| it.assistant("Well.").user("Go on."));
+        client.turn(&stage).await;
+        assert_eq!(client.forms.entered, 1);
+        let metrics = stage.send(&Call::get("/metrics")).await.bytes().await;
+        let metrics = String::from_utf8_lossy(&metrics).into_owned();
+        let count = "headroom_forms_made_before_total 2";
+        assert!(metrics.contains(count), "{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn what_there_was_no_time_for_is_compressed_in_another_branch_and_stays_as_it_is_in_its_own()
+{
+    for dialect in Dialect::ALL {
+        let stage = Stage::embedded(hasty).await;
+        let mut first = Client::new(session(dialect, "branch").reads(1, TOO_LARGE));
+        assert_eq!(first.turn(&stage).await.decision, "forwarded");
+        until_made(&stage, dialect).await;
+        let fork = session(dialect, "branch").assistant("Or rather so.");
+        let mut fork = Client::new(fork.reads(1, TOO_LARGE));
+        assert_eq!(fork.turn(&stage).await.decision, "compressed");
+        assert_eq!(made_before(&stage).await, 2);
+        first.grow(|it| it.assistant("Well.").user("Go on."));
+        assert_eq!(first.turn(&stage).await.decision, "forwarded");
+        assert_eq!((first.forms.entered, fork.forms.entered), (0, 1));
+    }
 }
 
 #[tokio::test]

@@ -2,13 +2,16 @@
 
 use std::ops::Bound::{Excluded, Unbounded};
 
-use redb::{Durability, ReadableTable, WriteTransaction};
+use redb::{Database, Durability, ReadableTable, WriteTransaction};
 
 use super::bounded_file::FileLength;
 use super::file::Open;
 use super::key_filter::KeyFilter;
 use super::room::{self, COMMIT_PAGES, MAX_DELETED_IN_STEP};
-use super::tables::{FileKey, LastUse, RESERVE, USED, VALUES, file_key, stored_revision};
+use super::tables::{
+    FileKey, LOG, LastUse, META, RESERVE, USED, VALUES, file_key, stored_revision,
+};
+use super::write_ahead_log::{LogName, WriteAheadLog, Written};
 use crate::runtime::clock::now_ms;
 use crate::store::{Entry, Life};
 
@@ -24,6 +27,34 @@ pub(super) enum Change {
     Sweep(Option<FileKey>),
     /// Nothing: only find out whether the file can still be written.
     Check,
+    /// Bring what was written before to the disk.
+    Sync,
+}
+
+/// What a transaction survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Survives {
+    /// Nothing: the next commit to the disk brings it there.
+    Nothing,
+    /// A kill of the process, by the log.
+    Kill,
+    /// A power cut.
+    PowerCut,
+}
+
+impl Survives {
+    /// What the transaction of these changes has to survive. A file that has no room to grow needs the pages again that a commit
+    /// to the disk sets free.
+    fn needed<'c>(changes: impl Iterator<Item = &'c Change>, length: &FileLength) -> Self {
+        let needs = changes.map(|change| match change {
+            Change::Touch(_) | Change::Check => Self::Nothing,
+            Change::Write(_) if length.may_double() => Self::Kill,
+            _ => Self::PowerCut,
+        });
+        needs
+            .max_by_key(|needed| *needed as u8)
+            .unwrap_or(Self::Nothing)
+    }
 }
 
 /// The outcome of a step of a sweep or an eviction.
@@ -52,16 +83,10 @@ pub(super) fn commit<'c>(
     changes: impl Iterator<Item = &'c Change> + Clone,
     reserve_pages: u64,
 ) -> Result<Option<Committed>, redb::Error> {
+    let mut survives = Survives::needed(changes.clone(), &open.length);
     let mut transaction = open.database.begin_write()?;
-    if changes
-        .clone()
-        .all(|change| matches!(change, Change::Touch(_) | Change::Check))
-    {
-        // Touches may be lost with the process: the next write brings them to the disk.
-        transaction.set_durability(Durability::None)?;
-    }
     let mut done = Committed::default();
-    {
+    let written = {
         let now = now_ms();
         let mut tables = Tables::open(&transaction, &open.filter, now)?;
         let last_use = LastUse::at(now, retention_ms);
@@ -80,14 +105,70 @@ pub(super) fn commit<'c>(
                 Change::Sweep(after) => {
                     swept = tables.delete(after.as_ref(), last_use.expired, MAX_DELETED_IN_STEP)?;
                 }
-                Change::Check => {}
+                Change::Check | Change::Sync => {}
             }
             done.outcomes.push(swept);
         }
         (done.freed, done.taken) = (tables.freed, tables.taken);
+        tables.written
+    };
+    if !has_reserve(&transaction, &open.length, reserve_pages)? {
+        transaction.abort()?;
+        return Ok(None);
     }
-    let has_room = has_reserve(&transaction, &open.length, reserve_pages)?;
-    end(transaction, has_room.then_some(done))
+    if survives == Survives::Kill && !append(&mut open.log(), &written) {
+        survives = Survives::PowerCut;
+    }
+    if survives == Survives::PowerCut {
+        commit_to_disk(open, transaction)?;
+    } else {
+        transaction.set_durability(Durability::None)?;
+        transaction.commit()?;
+    }
+    Ok(Some(done))
+}
+
+/// Appends entries to the log; `false` where they have to go to the disk instead.
+fn append(log: &mut WriteAheadLog, written: &[Written]) -> bool {
+    log.takes(written)
+        && log
+            .append(written)
+            .inspect_err(|error| {
+                tracing::debug!(%error, "could not append to the log of the embedded store");
+            })
+            .is_ok()
+}
+
+/// Commits to the disk, with all that was committed before, and begins a new log.
+fn commit_to_disk(open: &Open, transaction: WriteTransaction) -> Result<(), redb::Error> {
+    let mut log = open.log();
+    let next = log.next_name();
+    if let Some(name) = next {
+        transaction.open_table(META)?.insert(LOG, &name[..])?;
+    }
+    transaction.commit()?;
+    if let Some(name) = next {
+        log.restart(name).map_err(redb::Error::Io)?;
+    }
+    Ok(())
+}
+
+/// Writes the entries of a log to the disk, and the name of the next log.
+pub(super) fn replay(
+    database: &Database,
+    filter: &KeyFilter,
+    entries: &[Written],
+    next: LogName,
+) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut tables = Tables::open(&transaction, filter, now_ms())?;
+        entries
+            .iter()
+            .try_for_each(|entry| tables.write_again(entry))?;
+        transaction.open_table(META)?.insert(LOG, &next[..])?;
+    }
+    Ok(transaction.commit()?)
 }
 
 /// Deletes what was last used at `until` or before, of the next [`STEP`] entries after this one, but at most so many. Returns which these
@@ -103,18 +184,12 @@ pub(super) fn evict(
         let mut tables = Tables::open(&transaction, &open.filter, now_ms())?;
         (tables.delete(after, until, at_most)?, tables.freed)
     };
-    let has_room = has_reserve(&transaction, &open.length, COMMIT_PAGES)?;
-    Ok((swept, end(transaction, has_room.then_some(freed))?))
-}
-
-/// Commits what was done, or aborts.
-fn end<T>(transaction: WriteTransaction, done: Option<T>) -> Result<Option<T>, redb::Error> {
-    if done.is_some() {
-        transaction.commit()?;
-    } else {
+    if !has_reserve(&transaction, &open.length, COMMIT_PAGES)? {
         transaction.abort()?;
+        return Ok((swept, None));
     }
-    Ok(done)
+    commit_to_disk(open, transaction)?;
+    Ok((swept, Some(freed)))
 }
 
 /// Whether so many pages are free in a file that may not grow: takes them and gives them back.
@@ -149,6 +224,7 @@ struct Tables<'t> {
     now: u64,
     freed: u64,
     taken: u64,
+    written: Vec<Written>,
 }
 
 impl<'t> Tables<'t> {
@@ -164,6 +240,7 @@ impl<'t> Tables<'t> {
             now,
             freed: 0,
             taken: 0,
+            written: Vec::new(),
         })
     }
 
@@ -193,6 +270,22 @@ impl<'t> Tables<'t> {
             }
         };
         self.used.insert(key, used)?;
+        let value = entry.value.clone();
+        self.written.push(Written {
+            key: *key,
+            used,
+            value,
+        });
+        Ok(())
+    }
+
+    /// Writes an entry of the log.
+    fn write_again(&mut self, entry: &Written) -> Result<(), redb::Error> {
+        self.filter.insert(&entry.key);
+        self.values.insert(&entry.key, &entry.value[..])?;
+        let before = self.used.get(&entry.key)?.map(|used| used.value());
+        let used = before.unwrap_or_default().max(entry.used);
+        self.used.insert(&entry.key, used)?;
         Ok(())
     }
 

@@ -4,19 +4,24 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableError};
 
 use super::bounded_file::{BoundedFile, FileLength};
+use super::commit;
 use super::key_filter::KeyFilter;
 use super::room;
-use super::tables::{META, USED, VALUES};
+use super::tables::{LOG, META, USED, VALUES};
+use super::write_ahead_log::{self, LogName, WriteAheadLog};
 use crate::contract::id::DigestKey;
 use crate::store::StoreError;
 
 /// The file's name in the data folder.
 const FILE_NAME: &str = "headroom.redb";
+/// The name of the write-ahead log's file.
+const LOG_NAME: &str = "headroom.wal";
 /// The name of the file that is written to see whether the disk has room again.
 const TRIAL_NAME: &str = "headroom.trial";
 /// The version of the file's format.
@@ -35,6 +40,14 @@ pub(super) struct Open {
     pub(super) database: Database,
     pub(super) filter: KeyFilter,
     pub(super) length: FileLength,
+    log: Mutex<WriteAheadLog>,
+}
+
+impl Open {
+    /// The write-ahead log, which the writer's thread alone uses.
+    pub(super) fn log(&self) -> MutexGuard<'_, WriteAheadLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The file, just opened.
@@ -62,15 +75,19 @@ pub(super) fn open(
     // The database may panic on a damaged file.
     let opened = catch_unwind(AssertUnwindSafe(|| {
         // Opened twice, because the pages that a repair and the walk over the keys read stay in the database's cache.
-        let (walked, _) = database(dir, &path, max_bytes, OPENING_CACHE_BYTES)?;
+        let (walked, length) = database(dir, &path, max_bytes, OPENING_CACHE_BYTES)?;
         let (is_new, secret) = check_format(&walked, secret)?;
         let filter = KeyFilter::of(&walked).map_err(text)?;
+        // What is in the log was in the file before, so that it has room for it, or nearly.
+        length.lift_bound(true);
+        let log = open_log(dir, &walked, &filter)?;
         drop(walked);
         let (database, length) = database(dir, &path, max_bytes, CACHE_BYTES)?;
         let open = Open {
             database,
             filter,
             length,
+            log: Mutex::new(log),
         };
         Ok(Opened {
             open,
@@ -96,6 +113,7 @@ pub(super) fn lengthen(
         database: closed,
         filter,
         length,
+        log,
     } = open;
     length.lift_bound(true);
     drop(closed);
@@ -109,6 +127,7 @@ pub(super) fn lengthen(
         database,
         filter,
         length,
+        log,
     })
 }
 
@@ -147,6 +166,38 @@ fn database(
         .create_with_backend(file)
         .map_err(explained)?;
     Ok((database, length))
+}
+
+/// Opens the write-ahead log, and brings what it has to the disk.
+fn open_log(dir: &Path, database: &Database, filter: &KeyFilter) -> Result<WriteAheadLog, String> {
+    let path = dir.join(LOG_NAME);
+    let failed = |error: io::Error| format!("its log {}: {error}", path.display());
+    let name = log_name(database).map_err(text)?;
+    let file = open_file(dir, &path).map_err(failed)?;
+    let mut log = WriteAheadLog::new(file, name);
+    let entries = log.read().map_err(failed)?;
+    let next = if entries.is_empty() {
+        name
+    } else {
+        let next = write_ahead_log::new_name();
+        commit::replay(database, filter, &entries, next).map_err(text)?;
+        tracing::info!(
+            entries = entries.len(),
+            "the embedded store has taken over what was written just before the last process was killed"
+        );
+        Some(next)
+    };
+    if let Some(next) = next {
+        log.restart(next).map_err(failed)?;
+    }
+    Ok(log)
+}
+
+/// The name of the database's log; none where it names none yet.
+fn log_name(database: &Database) -> Result<Option<LogName>, redb::Error> {
+    let meta = database.begin_read()?.open_table(META)?;
+    let name = meta.get(LOG)?;
+    Ok(name.and_then(|name| name.value().try_into().ok()))
 }
 
 const DAMAGED: &str = "the file is damaged: move it away to begin with an empty one";

@@ -13,6 +13,7 @@
 //! | `bounded_file` | keeps the file to its largest size |
 //! | `tables` | the file's tables and keys |
 //! | `key_filter` | which keys the file may hold, in memory |
+//! | `write_ahead_log` | what was written since the last commit that reached the disk, for the case of a kill |
 
 mod access;
 mod bounded_file;
@@ -23,6 +24,7 @@ mod key_filter;
 mod reopen;
 mod room;
 mod tables;
+mod write_ahead_log;
 mod writer;
 
 use std::fmt;
@@ -49,7 +51,7 @@ use crate::runtime::clock::now_ms;
 /// A store in a database file, open in one process at a time.
 ///
 /// Reads run concurrently, also with writes. Writes go to one thread, which commits all waiting ones in one transaction; it ends when the
-/// store is dropped. After an I/O error that thread closes the file and opens it anew, once that can be done; until then all calls fail at
+/// store is dropped. What is written survives a kill of the process at once, and a power cut after about a second: see `write_ahead_log`. After an I/O error that thread closes the file and opens it anew, once that can be done; until then all calls fail at
 /// once, but for those that wait until the store is available.
 pub struct EmbeddedStore {
     access: Arc<Access>,

@@ -14,8 +14,11 @@ pub(super) const VALUES: TableDefinition<'_, &FileKey, &[u8]> = TableDefinition:
 /// again and a sweep does not read any.
 pub(super) const USED: TableDefinition<'_, &FileKey, u64> = TableDefinition::new("used");
 
-/// The version of the file's format, and the deployment's secret.
+/// The version of the file's format, the deployment's secret, and the name of the write-ahead log.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+
+/// Where [`META`] has the name of the write-ahead log.
+pub(super) const LOG: &str = "log";
 
 /// Pages that a transaction takes to see that they are there, and gives back. It is never in the file.
 pub(super) const RESERVE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("reserve");

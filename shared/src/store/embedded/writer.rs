@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
@@ -92,10 +92,34 @@ impl Writer {
                 let written = self.write(&mut batch);
                 self.heal(written, &mut batch);
             }
+            if self.sync_due().is_some_and(|due| due <= Instant::now()) {
+                let synced = self.sync();
+                self.heal(synced, &mut Vec::new());
+            }
+        }
+        if self.sync_due().is_some() {
+            // Where this fails, what is in the log is brought to the disk at the next start.
+            let _ = self.sync();
         }
     }
 
-    /// Waits for requests, and makes room meanwhile if that has begun. `false` when the store was dropped.
+    /// When what was written has to be on the disk; none where it is.
+    fn sync_due(&self) -> Option<Instant> {
+        self.access.with(|open| open.log().due()).ok().flatten()
+    }
+
+    /// Brings what was written to the disk.
+    fn sync(&mut self) -> Result<(), Broken> {
+        let retention_ms = self.retention_ms;
+        let sync = || [&Change::Sync].into_iter();
+        let synced = self.with_open(|open| commit::commit(open, retention_ms, sync(), 0))?;
+        synced
+            .map(drop)
+            .ok_or_else(|| Broken("its file has no room for a commit".to_owned()))
+    }
+
+    /// Waits for requests until what was written has to go to the disk, and makes room meanwhile if that has begun. `false` when the store
+    /// was dropped.
     fn next_requests(&mut self, requests: &mut Vec<Request>) -> bool {
         while self.eviction.is_some() {
             let stepped = self.step().map(drop);
@@ -109,7 +133,12 @@ impl Writer {
                 return true;
             }
         }
-        self.requests.blocking_recv_many(requests, MAX_BATCH) > 0
+        let Some(due) = self.sync_due() else {
+            return self.requests.blocking_recv_many(requests, MAX_BATCH) > 0;
+        };
+        let received = self.requests.recv_many(requests, MAX_BATCH);
+        let until = async { tokio::time::timeout_at(due.into(), received).await };
+        !matches!(self.timer.block_on(until), Ok(0))
     }
 
     /// Makes these changes and tells their outcomes. Makes room for them first where there is none.
@@ -332,7 +361,11 @@ fn wanted(batch: &[Waiting]) -> u64 {
             .iter()
             .map(|entry| room::block(entry.value.len()))
             .sum(),
-        Change::Touch(_) | Change::RemoveProvisional(_) | Change::Sweep(_) | Change::Check => 0,
+        Change::Touch(_)
+        | Change::RemoveProvisional(_)
+        | Change::Sweep(_)
+        | Change::Check
+        | Change::Sync => 0,
     });
     RESERVE_BYTES + blocks.sum::<u64>()
 }

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use headroom_tests::random::Random;
+
 use super::*;
 
 fn refusal(folder: &Path) -> String {
@@ -13,29 +15,110 @@ fn refusal(folder: &Path) -> String {
         .to_string()
 }
 
+/// Has another process write until it has said so many times that it has written, and kills it that moment. Gives the number of the last
+/// write that it told of.
+fn last_written_before_a_kill(folder: &Path, name: &str, writes: usize) -> u32 {
+    let mut writer = Command::new(env!("CARGO_BIN_EXE_store_writer"))
+        .arg(folder)
+        .arg(name)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines();
+    let seen = lines.by_ref().take(writes).map(Result::unwrap).last();
+    writer.kill().unwrap();
+    writer.wait().unwrap();
+    let last = lines.map_while(Result::ok).last().or(seen).unwrap();
+    let last: u32 = last.parse().unwrap();
+    assert!(last as usize + 1 >= writes);
+    last
+}
+
+/// What the writer wrote, up to this number, and the revision of its record.
+async fn found(folder: &Path, name: &str, last: u32) -> (Vec<bool>, Option<u32>) {
+    let store = EmbeddedStore::open(folder, WEEK, MAX_BYTES).unwrap();
+    let names: Vec<String> = (0..=last)
+        .map(|number| format!("{name}-{number}"))
+        .collect();
+    let keys: Vec<Key> = names.iter().map(|name| form(name)).collect();
+    let values = store.read(&keys).await.unwrap();
+    let values = values.into_iter().zip(names);
+    let are_there = values.map(|(value, name)| value.is_some_and(|value| value == name));
+    let record: Option<Bytes> = read_one(&store, sent("ssssssssssssssss")).await;
+    let revision = record.map(|record| {
+        let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+        u32::try_from(record["rev"].as_u64().unwrap()).unwrap()
+    });
+    (are_there.collect(), revision)
+}
+
+fn log_bytes(folder: &Path) -> u64 {
+    fs::metadata(folder.join("headroom.wal")).unwrap().len()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_written_survives_a_kill() {
+    let mut random = Random::seeded();
     let folder = tempfile::tempdir().unwrap();
-    for round in 0..5 {
-        let mut writer = Command::new(env!("CARGO_BIN_EXE_store_writer"))
-            .arg(folder.path())
-            .arg(round.to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines();
-        let seen = lines.by_ref().take(20).map(Result::unwrap).last().unwrap();
-        writer.kill().unwrap();
-        writer.wait().unwrap();
-        let last = lines.map_while(Result::ok).last().unwrap_or(seen);
-        let last: u32 = last.parse().unwrap();
-        assert!(last >= 19);
-
-        let store = EmbeddedStore::open(folder.path(), WEEK, MAX_BYTES).unwrap();
-        let keys: Vec<Key> = (0..=last).map(|i| form(&format!("{round}-{i}"))).collect();
-        let found = store.read(&keys).await.unwrap();
-        assert!(found.iter().all(Option::is_some), "round {round}");
+    let mut in_log = 0;
+    for round in 0..12 {
+        let (name, writes) = (round.to_string(), 1 + random.below(60));
+        let last = last_written_before_a_kill(folder.path(), &name, writes);
+        in_log += u64::from(log_bytes(folder.path()) > 0);
+        let (are_there, revision) = found(folder.path(), &name, last).await;
+        assert!(
+            are_there.iter().all(|it| *it),
+            "round {round}: {are_there:?}"
+        );
+        assert!(revision >= Some(last), "round {round}: {revision:?}");
+        assert_eq!(log_bytes(folder.path()), 0, "round {round}");
     }
+    assert!(in_log > 6, "most kills came before a commit to the disk");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_power_cut_may_lose_the_last_writes_and_none_before_them() {
+    let mut random = Random::seeded();
+    let mut lost = 0;
+    for round in 0..12 {
+        let folder = tempfile::tempdir().unwrap();
+        let last = last_written_before_a_kill(folder.path(), "cut", 40);
+        // What the disk has of the log is cut short somewhere, or holds something else from there on.
+        let log = folder.path().join("headroom.wal");
+        let mut text = fs::read(&log).unwrap();
+        let cut = random.below(text.len() + 1);
+        if random.below(2) == 0 {
+            text.truncate(cut);
+        } else {
+            text[cut..].fill(0);
+        }
+        fs::write(&log, text).unwrap();
+        let (are_there, revision) = found(folder.path(), "cut", last).await;
+        let kept = are_there.iter().take_while(|it| **it).count();
+        assert!(
+            are_there[kept..].iter().all(|it| !it),
+            "{round}: {are_there:?}"
+        );
+        lost += are_there.len() - kept;
+        if kept < are_there.len() {
+            assert_eq!(
+                revision,
+                u32::try_from(kept).unwrap().checked_sub(1),
+                "{round}"
+            );
+        }
+    }
+    assert!(lost > 0, "the cuts were felt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_file_is_gone_says_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let last = last_written_before_a_kill(folder.path(), "gone", 20);
+    assert!(log_bytes(folder.path()) > 0);
+    fs::remove_file(folder.path().join("headroom.redb")).unwrap();
+    let (are_there, revision) = found(folder.path(), "gone", last).await;
+    assert!(!are_there.contains(&true) && revision.is_none());
 }
 
 #[test]
@@ -118,4 +201,5 @@ fn nobody_else_can_read_it() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&data), 0o700);
     assert_eq!(mode(&data.join("headroom.redb")), 0o600);
+    assert_eq!(mode(&data.join("headroom.wal")), 0o600);
 }
