@@ -21,7 +21,7 @@ use crate::http::report::{report_landing, report_not_deferred, report_skipped};
 use crate::http::scannable_body::ScannableBody;
 use crate::http::settle_plan::{dropping_thinking, settle, with_forms};
 use crate::http::thinking_retry::ThinkingRetry;
-use crate::plan::entry_budget::entry_budget;
+use crate::plan::entry_budget::{entry_budget, left_for_store};
 use crate::plan::first_send::{BlocksToCompress, compress_blocks};
 use crate::plan::history::remember;
 use crate::plan::history_cache::Index;
@@ -206,7 +206,8 @@ async fn plan(
             .await
     };
     let to_compress = planner.blocks_to_compress(request, moved);
-    let results = compress_within_budget(app, body, scan, to_compress).await;
+    let (results, left) = compress_within_budget(app, body, scan, to_compress).await;
+    budget.add_for_write(left_for_store(left));
     planner.plan(request, &texts, results)
 }
 
@@ -223,13 +224,14 @@ fn requeue_if_overdue(
 }
 
 /// Compresses these blocks as far as the entry budget lasts, but for those whose forms were made after an earlier request. A block that is
-/// being compressed when it ends is given up, and those after it are not begun: their forms are made when the request has gone out.
+/// being compressed when it ends is given up, and those after it are not begun: their forms are made when the request has gone out. Gives
+/// the results, and what is left of the budget.
 async fn compress_within_budget(
     app: &Arc<App>,
     body: &Bytes,
     scan: &Arc<Scan>,
     mut to_compress: BlocksToCompress,
-) -> BTreeMap<usize, CompressResult> {
+) -> (BTreeMap<usize, CompressResult>, Duration) {
     let blocks: Vec<usize> = to_compress.positions().collect();
     let all = |reason| blocks.iter().map(|index| (*index, Err(reason))).collect();
     let new_bytes = blocks
@@ -239,7 +241,7 @@ async fn compress_within_budget(
     let budget = entry_budget(app.rules.entry_budget, new_bytes);
     let mut results: BTreeMap<usize, CompressResult> = all(SkipReason::EntryBudget);
     if blocks.is_empty() || budget.is_zero() {
-        return results;
+        return (results, budget);
     }
     let made = app.made_forms.find((body, scan), &to_compress.new);
     app.counts.made_before.inc_by(made.len() as u64);
@@ -277,9 +279,10 @@ async fn compress_within_budget(
     if in_time.is_ok() && missing > 0 {
         // What it was is not shown: a panic's message may quote a prompt.
         tracing::warn!("a compressor failed on new blocks: the originals go out");
-        return all(SkipReason::Failed);
+        results = all(SkipReason::Failed);
     }
-    results
+    let left = deadline.saturating_duration_since(Instant::now());
+    (results, left)
 }
 
 /// Indexes what is left of a request's blocks for the conversation's next request, and makes the forms of those that are `left_over` for the

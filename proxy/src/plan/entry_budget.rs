@@ -1,4 +1,4 @@
-//! How long a request may wait while its new blocks are compressed.
+//! How long a request may wait while its new blocks are compressed, and then until their forms are stored.
 
 use std::time::Duration;
 
@@ -18,6 +18,11 @@ pub(crate) fn entry_budget(base: Duration, new_bytes: usize) -> Duration {
     let steps = u32::try_from(new_bytes / STEP_BYTES).unwrap_or(u32::MAX);
     let grown = base.saturating_add(STEP.saturating_mul(steps));
     grown.min(LARGEST.max(base))
+}
+
+/// What the store may take in addition of an entry budget of which so much is left.
+pub(crate) fn left_for_store(left: Duration) -> Duration {
+    left.min(LARGEST)
 }
 
 #[cfg(test)]

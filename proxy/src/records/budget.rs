@@ -8,6 +8,8 @@ use headroom_shared::store::StoreError;
 #[derive(Debug)]
 pub(crate) struct Budget {
     remaining: Duration,
+    /// What a write may take besides: what the request has not spent of its other budgets.
+    for_write: Duration,
     /// What reads and writes may take when that is spent: only where a wrong form would break the session.
     extra: Option<Duration>,
 }
@@ -16,8 +18,14 @@ impl Budget {
     pub(super) const fn new(remaining: Duration) -> Self {
         Self {
             remaining,
+            for_write: Duration::ZERO,
             extra: None,
         }
+    }
+
+    /// Lets a write take so much more.
+    pub(crate) fn add_for_write(&mut self, time: Duration) {
+        self.for_write += time;
     }
 
     /// Lets reads and writes take so much more, once.
@@ -62,8 +70,10 @@ impl Budget {
         F: Future<Output = Result<(), StoreError>>,
         G: Future<Output = Result<(), StoreError>>,
     {
-        let within = self.remaining;
-        let written = spend(&mut self.remaining, what, write(within)).await;
+        let mut time = self.remaining + std::mem::take(&mut self.for_write);
+        let within = time;
+        let written = spend(&mut time, what, write(within)).await;
+        self.remaining = self.remaining.min(time);
         match (written, &mut self.extra) {
             (Err(_), Some(extra)) if !extra.is_zero() => {
                 let within = *extra;
@@ -108,4 +118,33 @@ async fn spend<T>(
     let spent = began.elapsed();
     *remaining = remaining.saturating_sub(spent);
     result.unwrap_or_else(|_| Err(StoreError::timeout(what, spent)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: Duration = Duration::from_secs(60);
+    const MORE: Duration = Duration::from_secs(600);
+
+    #[tokio::test]
+    async fn a_write_takes_what_other_budgets_have_left_and_a_read_does_not() {
+        let mut budget = Budget::new(READ);
+        budget.add_for_write(MORE);
+        let read = budget.read("reading", async { Ok(()) }, || async { Ok(()) });
+        read.await.unwrap();
+        assert!(budget.remaining <= READ);
+        let mut given = Vec::new();
+        for _ in 0..2 {
+            let write = |within: Duration| {
+                given.push(within);
+                async { Ok(()) }
+            };
+            let written = budget.write("writing", write, |_| async { Ok(()) });
+            written.await.unwrap();
+        }
+        // It is given once.
+        assert!(given[0] > MORE && given[0] <= MORE + READ, "{given:?}");
+        assert!(given[1] <= READ, "{given:?}");
+    }
 }

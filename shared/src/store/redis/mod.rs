@@ -147,17 +147,18 @@ impl RedisStore {
         Ok(values.map(|value| value.map(Bytes::from)).collect())
     }
 
-    /// Writes entries within this time. What is still on its way when the time is over must not be written after the caller has given up.
+    /// Writes entries within this time, unless they reach Redis later than `until` from now. What is still on its way when the time is over
+    /// must not be written after the caller has given up.
     async fn write_with(
         &self,
         retry: Retry,
         entries: &[Entry],
-        within: Duration,
+        (until, within): (Duration, Duration),
     ) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }
-        let call = self.write_call(entries, self.redis_ms_in(within));
+        let call = self.write_call(entries, self.redis_ms_in(until));
         let written = tokio::time::timeout(within, self.pool.query(WRITE, retry, &call)).await;
         check_written(written.unwrap_or_else(|_| Err(StoreError::timeout(WRITE, within)))?)
     }
@@ -234,7 +235,10 @@ impl Store for RedisStore {
     }
 
     async fn write_within(&self, entries: &[Entry], within: Duration) -> Result<(), StoreError> {
-        self.write_with(Retry::Once, entries, within).await
+        // The answer takes as long as the way there, about: where it could not come in time, nothing is written, or others would read
+        // what the caller has given up.
+        self.write_with(Retry::Once, entries, (within / 2, within))
+            .await
     }
 
     async fn write_until_available(
@@ -242,7 +246,7 @@ impl Store for RedisStore {
         entries: &[Entry],
         within: Duration,
     ) -> Result<(), StoreError> {
-        self.write_with(Retry::UntilAvailable, entries, within)
+        self.write_with(Retry::UntilAvailable, entries, (within, within))
             .await
     }
 

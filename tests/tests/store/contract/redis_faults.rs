@@ -104,6 +104,26 @@ async fn what_was_given_up_is_not_written_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_answered_in_time_is_not_written() {
+    const SLOW: Duration = Duration::from_millis(700);
+    let server = RedisServer::start().await;
+    let line = TcpProxy::start(server.port()).await;
+    let url = format!("redis://127.0.0.1:{}", line.port());
+    let store = RedisStore::new(&url.parse().unwrap(), Keys::new("headroom"), WEEK);
+    assert!(read_one(&store, sent("a")).await.is_none());
+    line.set_open(Line::Slow(SLOW));
+    // It arrives in time, and its answer would not.
+    let within = SLOW * 3 / 2;
+    let late = store.write_within(&[record("a", 1)], within).await;
+    assert!(late.is_err());
+    // What is written over the same line afterwards arrives afterwards.
+    let after = store.write_within(&[record("b", 1)], IN_TIME).await;
+    after.unwrap();
+    let found = store.read(&[sent("a"), sent("b")]).await.unwrap();
+    assert!(found[0].is_none() && found[1].is_some(), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_slow_answer_is_not_an_absence() {
     let server = RedisServer::start().await;
     let store = redis_store(&server, WEEK);
