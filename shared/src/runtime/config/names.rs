@@ -2,7 +2,7 @@
 
 /// Every variable that begins with `HEADROOM_` and that either program or this project's tests read. A test of the proxy compares them with
 /// what both programs take.
-pub const VARIABLES: [&str; 29] = [
+pub const VARIABLES: [&str; 30] = [
     "HEADROOM_ALLOWED_HOSTS",
     "HEADROOM_ALLOWED_UPSTREAMS",
     "HEADROOM_BACKGROUND_COMPRESSION",
@@ -25,6 +25,7 @@ pub const VARIABLES: [&str; 29] = [
     "HEADROOM_PORT",
     "HEADROOM_PRICES",
     "HEADROOM_REDIS_URL",
+    "HEADROOM_REFRESH_TOKENS",
     "HEADROOM_RETENTION_HOURS",
     "HEADROOM_SHARED_RECORDS",
     "HEADROOM_STORE_BUDGET_MS",
