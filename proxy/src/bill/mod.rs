@@ -18,6 +18,7 @@ use quick_cache::sync::Cache;
 use self::costs::{Cost, Costs};
 use self::shadow::{Replaced, SentText};
 use crate::plan::known_prefix::KnownPrefix;
+use crate::plan::landing::{Landing, Occasion};
 use crate::prices::Prices;
 use crate::scan::Scan;
 
@@ -72,15 +73,17 @@ impl Billing {
         &self.prices
     }
 
-    /// The bill of a request that goes out at `now_ms` with these forms in this body.
+    /// The bill of a request that goes out at `now_ms` with these forms in this body, some of which have perhaps landed.
     pub(crate) fn open(
         self: &Arc<Self>,
         (scan, known): (&Scan, &KnownPrefix),
         (forms, body): (&[(usize, Bytes)], &[u8]),
-        now_ms: u64,
+        (landing, now_ms): (Option<Landing>, u64),
     ) -> OpenBill {
         let mut bills = known.chain.iter().map(|(_, record)| record.bill);
-        let was_warm = was_warm(known, now_ms);
+        // Where the client itself has changed what the cache depends on, the originals would not have been read from it either.
+        let is_invalidated = landing == Some(Landing::Lands(Occasion::Invalidated));
+        let was_warm = was_warm(known, now_ms) && !is_invalidated;
         let mut sent = sent_text((scan, known), (forms, body), was_warm);
         let mut unknown = Vec::new();
         for (at, (index, form)) in forms.iter().enumerate() {

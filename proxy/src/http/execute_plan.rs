@@ -84,9 +84,11 @@ pub(super) async fn turn(
     } else {
         &plan.forms[..]
     };
-    let bill = app
-        .billing
-        .open((&scan, &known), (forms, &body.bytes), request.now_ms);
+    let bill = app.billing.open(
+        (&scan, &known),
+        (forms, &body.bytes),
+        (plan.landing, request.now_ms),
+    );
     let mut outgoing = match drop_block {
         Some(drop_block) => dropping_thinking(app, &body, drop_block),
         None => with_forms(app, received, &body, (&scan, &plan.forms, wire)),
@@ -125,7 +127,7 @@ pub(super) async fn compaction(
     let (scan, known, mut plan) = plan_recorded_forms(context, &mut body).await?;
     let (app, forms) = (&context.app, std::mem::take(&mut plan.forms));
     let text = (&forms[..], &body.bytes[..]);
-    let bill = app.billing.open((&scan, &known), text, now_ms());
+    let bill = app.billing.open((&scan, &known), text, (None, now_ms()));
     drop(SentRequest::new(&app.records, plan, &scan, known, None));
     let mut outgoing = with_forms(app, received, &body, (&scan, &forms, None));
     outgoing.on_outcome = Some(Box::new(|outcome| {

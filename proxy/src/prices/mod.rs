@@ -96,11 +96,14 @@ impl Prices {
         Ok(Self::of_rows(rows))
     }
 
-    /// A table with one price for all models.
+    /// A table with one price for these models.
     #[cfg(test)]
-    pub(crate) fn same_for_all(rates: Rates) -> Self {
+    pub(crate) fn same_for_all<'m>(
+        models: impl IntoIterator<Item = &'m str>,
+        rates: Rates,
+    ) -> Self {
         let row = |model: &str| (model.to_owned(), rates);
-        Self::of_rows([OTHER, OTHER_OPENAI].map(row).into())
+        Self::of_rows(models.into_iter().map(row).collect())
     }
 
     fn of_rows(rows: file::Rows) -> Self {

@@ -55,7 +55,9 @@ struct Weights;
 
 impl Weighter<PrefixId, CachedRecord> for Weights {
     fn weight(&self, _: &PrefixId, cached: &CachedRecord) -> u64 {
-        160 + 64 * cached.record.forms.len() as u64
+        let caches = cached.record.caches.iter().flat_map(|it| &it.known);
+        let caches: usize = caches.map(|it| 80 + it.model.len()).sum();
+        160 + 64 * cached.record.forms.len() as u64 + caches as u64
     }
 }
 

@@ -170,7 +170,10 @@ impl<'a> Play<'a> {
             refresh_tokens: case.refresh_tokens,
             delay_ms: case.worker_ms,
         };
-        let prices = Arc::new(Prices::same_for_all(case.rates));
+        let prices = Arc::new(Prices::same_for_all(
+            MODELS.into_iter().chain(OTHER_MODELS),
+            case.rates,
+        ));
         Self {
             case,
             path,

@@ -9,42 +9,85 @@ use memchr::{memchr, memmem, memrchr};
 /// (`docs/providers.md`).
 const BILLING_HEADER: &[u8] = b"x-anthropic-billing-header:";
 
+/// So many members are told apart. A body with more has some of them twice, and it is not known which the provider reads.
+const MAX_MEMBERS: usize = 64;
+/// What a tool has that Anthropic takes into the cached prefix only when the model asks for it (`docs/providers.md`).
+const DEFERRED_TOOL: &[u8] = b"\"defer_loading\"";
+
+/// What names the settings of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CacheSettings {
+    /// All of them. Two bodies for which the provider has one cache may differ in it.
+    pub(crate) all: SettingsId,
+    /// The names of its tools; `None` where some are not in the cached prefix. Two bodies that differ in it have different caches.
+    pub(crate) tools: Option<SettingsId>,
+}
+
 /// The members of one body that hold those settings.
 #[derive(Debug, Default)]
-pub(super) struct CachedSettings<'a> {
+pub(super) struct SettingsMembers<'a> {
     /// The name of each, and where its value stands.
     members: Vec<(&'a [u8], Range<usize>)>,
 }
 
-impl<'a> CachedSettings<'a> {
+impl<'a> SettingsMembers<'a> {
     /// Adds a member.
     pub(super) fn push(&mut self, name: &'a [u8], value: Range<usize>) {
-        self.members.push((name, value));
+        if self.members.len() <= MAX_MEMBERS {
+            self.members.push((name, value));
+        }
     }
 
-    /// What names the settings. The order of the members is no part of it, and neither are the cache markers, whose values stand in the body
-    /// at `markers`.
-    pub(super) fn id(
+    /// What names the settings; `None` where there are too many members. The order of the members is no part of it, and neither are the
+    /// cache markers, whose values stand in the body at `markers`.
+    pub(super) fn named(
         mut self,
         body: &[u8],
         markers: &[Range<usize>],
-        mut hasher: KeyedHasher,
-    ) -> SettingsId {
+        new: &KeyedHasher,
+    ) -> Option<CacheSettings> {
+        if self.members.len() > MAX_MEMBERS {
+            return None;
+        }
         self.members.sort_by_key(|(name, _)| *name);
+        let (mut all, mut tools) = (new.clone(), Some(new.clone()));
         for (name, value) in self.members {
-            hasher.update(name);
+            all.update(name);
+            if name == b"tools" {
+                tools = tools.and_then(|names| with_tools(names, &body[value.clone()]));
+            }
             let first = markers.partition_point(|marker| marker.start < value.start);
             let within = |marker: &&Range<usize>| marker.end <= value.end;
             let mut rest = value.start;
             for marker in markers[first..].iter().take_while(within) {
                 let before = without_last_name(&body[rest..marker.start]);
-                update_without_billing_header(&mut hasher, before);
+                update_without_billing_header(&mut all, before);
                 rest = marker.end;
             }
-            update_without_billing_header(&mut hasher, &body[rest..value.end]);
+            update_without_billing_header(&mut all, &body[rest..value.end]);
         }
-        hasher.finish().into()
+        Some(CacheSettings {
+            all: all.finish().into(),
+            tools: tools.map(|names| names.finish().into()),
+        })
     }
+}
+
+/// Adds the names in the JSON of tools.
+fn with_tools(mut names: KeyedHasher, tools: &[u8]) -> Option<KeyedHasher> {
+    const NAME: &[u8] = b"\"name\"";
+    if memmem::find(tools, DEFERRED_TOOL).is_some() {
+        return None;
+    }
+    for at in memmem::find_iter(tools, NAME) {
+        let value = tools[at + NAME.len()..].trim_ascii_start();
+        let value = value.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        if let Some(name) = value.and_then(|value| value.strip_prefix(b"\"")) {
+            let end = memchr(b'"', name).unwrap_or(name.len());
+            names.update(&name[..end]).update(b"\"");
+        }
+    }
+    Some(names)
 }
 
 /// JSON that ends where the value of a member begins, without that member's name and the comma before it.
@@ -78,16 +121,21 @@ fn update_without_billing_header(hasher: &mut KeyedHasher, json: &[u8]) {
 mod tests {
     use headroom_shared::contract::id::{DigestKey, SettingsId};
 
+    use super::CacheSettings;
     use crate::dialect::DIALECTS;
     use crate::scan::scan;
 
-    fn id(members: &str) -> SettingsId {
+    fn named(members: &str) -> CacheSettings {
         let body = format!(r#"{{{members},"messages":[{{"role":"user","content":"hi"}}]}}"#);
         let key = DigestKey::from_bytes([7; 32]);
         scan(body.as_bytes(), DIALECTS[0], &key)
             .unwrap()
             .settings
             .unwrap()
+    }
+
+    fn id(members: &str) -> SettingsId {
+        named(members).all
     }
 
     const REQUEST: &str =
@@ -128,5 +176,25 @@ mod tests {
         assert_ne!(marked, with(r#"[{"type":"text","text":"t"}]"#));
         let other_order = r#""stream":true,"system":[{"type":"text","text":"s"}],"max_tokens":7,"tools":[{"name":"a"},{"name":"b"}],"model":"m""#;
         assert_eq!(id(other_order), id(REQUEST));
+    }
+
+    #[test]
+    fn tools_are_told_apart_by_their_names_unless_some_are_not_in_the_prefix() {
+        let tools = |tools: &str| named(&format!(r#""tools":[{tools}]"#)).tools;
+        let first = tools(r#"{"name":"a","description":"x"},{"name":"b"}"#);
+        let other_order_of_members = r#"{"description":"y", "name" : "a"},{"name":"b"}"#;
+        assert_eq!(first, tools(other_order_of_members));
+        assert_ne!(first, tools(r#"{"name":"a"}"#));
+        assert_ne!(first, tools(r#"{"name":"ab"}"#));
+        assert_eq!(tools(r#"{"name":"a","defer_loading":true}"#), None);
+        assert!(first.is_some());
+    }
+
+    #[test]
+    fn a_body_with_very_many_of_them_has_no_name() {
+        let body = format!(r#"{{{}"messages":[]}}"#, r#""tools":1,"#.repeat(100_000));
+        let key = DigestKey::from_bytes([7; 32]);
+        let scan = scan(body.as_bytes(), DIALECTS[0], &key).unwrap();
+        assert_eq!(scan.settings, None);
     }
 }

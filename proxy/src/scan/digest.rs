@@ -67,8 +67,8 @@ impl Digester {
     }
 
     /// One that was given nothing yet, for something that is no message.
-    pub(super) fn hasher(&self) -> KeyedHasher {
-        self.new.clone()
+    pub(super) const fn new_hasher(&self) -> &KeyedHasher {
+        &self.new
     }
 
     /// The id of a text long enough to be a block.

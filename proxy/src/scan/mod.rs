@@ -23,10 +23,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use headroom_shared::contract::id::{BlockId, PrefixId, SettingsId};
+use headroom_shared::contract::id::{BlockId, PrefixId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::model::Model;
 
+pub(crate) use self::cached_settings::CacheSettings;
 pub(crate) use self::json::{Cursor, NotInDialect};
 pub(crate) use self::raw_message::{
     Member, Part, RawMessage, Text, member, only_member, string_member,
@@ -66,8 +67,8 @@ pub(crate) struct Scan {
     pub(crate) thinks_by_default: bool,
     /// How long the provider may keep what this request makes it cache.
     pub(crate) cache: CacheLife,
-    /// Names what that depends on besides the messages; `None` where not all of the body was scanned.
-    pub(crate) settings: Option<SettingsId>,
+    /// Names what that depends on besides the messages; `None` where not all of the body was scanned, or it holds too many.
+    pub(crate) settings: Option<CacheSettings>,
     /// Whether the model surely sees the blocks before each block, so that a form may refer to them.
     pub(crate) references: bool,
     /// From where the scan of the conversation's next body can continue.

@@ -10,7 +10,7 @@ use headroom_shared::contract::job::Place;
 use headroom_shared::contract::model::Model;
 use memchr::memmem;
 
-use super::cached_settings::CachedSettings;
+use super::cached_settings::SettingsMembers;
 use super::digest::RollingDigest;
 use super::json::{Cursor, Kind, NotInDialect};
 use super::message_reader::MessageReader;
@@ -141,7 +141,7 @@ impl<'a> Scanner<'a> {
         let mut cursor = Cursor::new(body);
         let mut messages = None;
         let mut seed = RollingDigest::new(&mut self.reader.digester, grammar.name());
-        let mut settings = CachedSettings::default();
+        let mut settings = SettingsMembers::default();
         cursor.object(|cursor, name| {
             let start = cursor.offset();
             if name == b"model" && cursor.kind()? == Kind::String {
@@ -187,8 +187,8 @@ impl<'a> Scanner<'a> {
         self.scan.references &= !names_stored;
         let markers = &self.reader.markers;
         self.scan.cache = grammar.cache_life(&markers.values());
-        let hasher = self.reader.digester.hasher();
-        self.scan.settings = Some(settings.id(body, &markers.spans, hasher));
+        let hasher = self.reader.digester.new_hasher();
+        self.scan.settings = settings.named(body, &markers.spans, hasher);
         Ok(())
     }
 

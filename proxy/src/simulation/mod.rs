@@ -195,7 +195,9 @@ impl Simulation {
         turn.planning = deferred_after.unwrap_or_else(|| began.elapsed());
         self.store.write(&settled.record_updates.entries());
         let text = (&settled.forms[..], &body[..]);
-        let bill = self.billing.open((&scan, &known), text, self.now_ms);
+        let bill = self
+            .billing
+            .open((&scan, &known), text, (settled.landing, self.now_ms));
         let pushed = deferred.or(settled.refresh).or_else(|| {
             let overdue = self.overdue.to_requeue(&known, self.now_ms);
             overdue.map(|deferred| deferred.prefix)

@@ -63,35 +63,47 @@ const fn is_zero(tokens: &u64) -> bool {
 /// In which caches of the provider a prefix may be with which one request after the other began, each of which continued the one before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caches {
-    /// When the last of those requests was sent: milliseconds since 1970.
+    /// How many requests that were.
+    pub requests: u32,
+    /// When the last of them was sent: milliseconds since 1970.
     pub last_ms: u64,
-    /// The caches, each of other settings.
-    pub caches: Vec<CachedUnder>,
+    /// Until when requests before the first of them may have left the prefix in further caches: milliseconds since 1970.
+    pub unseen_until_ms: u64,
+    /// The caches that they made, each of other settings.
+    pub known: Vec<KnownCache>,
 }
 
 /// A cache of a prefix: requests with the same settings read from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CachedUnder {
+pub struct KnownCache {
     /// The settings.
     pub settings: SettingsId,
-    /// The model that requests with them name.
+    /// Names the tools among them; `None` where the provider may not tell these from others.
+    pub tools: Option<SettingsId>,
+    /// The model that the requests name.
     pub model: String,
     /// Until when it may be alive: milliseconds since 1970.
     pub until_ms: u64,
 }
 
 impl Caches {
-    /// All that either knows of.
-    fn merged(mut self, other: &Self) -> Self {
-        self.last_ms = self.last_ms.max(other.last_ms);
-        for cache in &other.caches {
-            let mut known = self.caches.iter_mut();
+    /// All that either knows of; `None` where both have had another request in the same place.
+    fn merged(mut self, other: &Self) -> Option<Self> {
+        if self.requests == other.requests && self.last_ms != other.last_ms {
+            return None;
+        }
+        if self.requests < other.requests {
+            (self.requests, self.last_ms) = (other.requests, other.last_ms);
+        }
+        self.unseen_until_ms = self.unseen_until_ms.max(other.unseen_until_ms);
+        for cache in &other.known {
+            let mut known = self.known.iter_mut();
             match known.find(|known| known.settings == cache.settings) {
                 Some(known) => known.until_ms = known.until_ms.max(cache.until_ms),
-                None => self.caches.push(cache.clone()),
+                None => self.known.push(cache.clone()),
             }
         }
-        self
+        Some(self)
     }
 }
 
@@ -149,7 +161,7 @@ impl SentRecord {
     pub fn merged(mut self, other: &Self) -> Self {
         self.warm_until_ms = self.warm_until_ms.max(other.warm_until_ms);
         let caches = self.caches.take().zip(other.caches.as_ref());
-        self.caches = caches.map(|(own, other)| own.merged(other));
+        self.caches = caches.and_then(|(own, other)| own.merged(other));
         self.bound |= other.bound;
         self.lost |= other.lost;
         if other.sent_ms > self.sent_ms {

@@ -101,9 +101,9 @@ async fn the_job_waits(stage: &Stage, model: &str, request: &str) {
 }
 
 #[tokio::test]
-async fn a_result_lands_when_the_client_changes_its_tools() {
+async fn a_result_lands_in_a_warm_cache_where_enough_was_saved() {
     let stage = Stage::embedded(deferring).await;
-    let conversation = Conversation::new(Dialect::Messages, "change").user("Find the bug.");
+    let conversation = Conversation::new(Dialect::Messages, "pays").user("Find the bug.");
     let conversation = (0..6).fold(conversation, |it, _| it.reads(1, 20_000));
     let mut client = Client::new(conversation);
     assert!(is_deferred(&client.turn(&stage).await.decision));
@@ -111,13 +111,19 @@ async fn a_result_lands_when_the_client_changes_its_tools() {
     client.grow(|it| it.assistant("Found it.").user("Fix it."));
     let warm = client.turn(&stage).await;
     assert_eq!((warm.reason.as_str(), client.forms.landed), ("warm", 0));
-    client.conversation.tools = serde_json::json!([{"name": "another"}]);
     client.allowed.landing = true;
-    client.grow(|it| it.assistant("Fixed it.").user("Test it."));
-    let landed = client.turn(&stage).await;
-    assert_eq!(landed.reason, "landed_invalidated");
-    assert!(landed.got.len() < landed.sent.bytes.len() / 2);
-    assert!(client.forms.landed >= 5, "{:?}", client.forms.landed);
+    let mut reasons = Vec::new();
+    while client.forms.landed == 0 && reasons.len() < 20 {
+        // The same text once more: almost nothing of it goes out.
+        client.grow(|it| it.reads(1, 20_000));
+        reasons.push(client.turn(&stage).await.reason);
+    }
+    let landed = reasons.pop();
+    assert_eq!(landed.as_deref(), Some("landed_pays"), "{reasons:?}");
+    assert!(reasons.iter().all(|reason| reason == "warm"), "{reasons:?}");
+    let cost = &stage.stats().await["cost"];
+    let usd = |name: &str| cost[name].as_f64().unwrap();
+    assert!(usd("usd") < usd("shadow_usd"), "{cost}");
 }
 
 #[tokio::test]

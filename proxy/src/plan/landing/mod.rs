@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::CompressedPrefix;
-use headroom_shared::contract::record::SentRecord;
+use headroom_shared::contract::record::{KnownCache, SentRecord};
 use headroom_shared::contract::usage::Usage;
 
 use self::rewrite::Rewrite;
@@ -52,7 +52,7 @@ pub(crate) enum Occasion {
     Expired,
     /// The provider has shown that it caches nothing of the conversation.
     Uncached,
-    /// The client has changed the model, tools or other settings that the cache depends on, so nothing can be read from it.
+    /// The client has changed the model, tools or other settings that the cache depends on.
     Invalidated,
     /// The cache may be alive, but to write the prefix anew is covered by what was saved, and pays.
     Pays,
@@ -237,24 +237,50 @@ fn covered(
     deferred: &DeferredPrefix,
     (prices, now_ms): (&Prices, u64),
 ) -> Option<Occasion> {
-    let caches = deferred.record.caches.as_ref()?;
+    let (caches, settings) = (deferred.record.caches.as_ref()?, scan.settings?);
     if scan.cache == CacheLife::None || known.latest_record()?.sent_ms != caches.last_ms {
         return None;
     }
-    let rewrite = Rewrite::of(scan, known)?;
-    let rates = prices.of(&scan.model).rates;
-    let alive = caches.caches.iter().filter(|it| it.until_ms >= now_ms);
-    let (own, others): (Vec<_>, Vec<_>) = alive.partition(|it| Some(it.settings) == scan.settings);
-    let cost_of = |model: &str| rewrite.cost(scan.cache, &prices.of(model).rates).max(0.0);
-    let on_return: f64 = others.iter().map(|it| cost_of(&it.model)).sum();
-    let saved = saved_so_far(known);
-    if own.is_empty() {
-        let saved = saved + rewrite.saved_by_writing(scan.cache, &rates);
-        return (saved >= COVER * on_return).then_some(Occasion::Invalidated);
+    let models = caches.known.iter().map(|it| it.model.as_str());
+    let rewrite = Rewrite::of(scan, known, models)?;
+    let (label, price) = prices.labelled(&scan.model);
+    let alive = caches.known.iter().filter(|it| it.until_ms >= now_ms);
+    let (own, others): (Vec<_>, Vec<_>) = alive.partition(|it| it.settings == settings.all);
+    let others: Vec<_> = others
+        .into_iter()
+        .map(|it| (it, prices.labelled(&it.model)))
+        .collect();
+    if price.is_guess || others.iter().any(|(_, (_, price))| price.is_guess) {
+        return None;
     }
-    let cost = cost_of(&scan.model);
-    let pays = EXPECTED_READS * rewrite.saved_by_reading(&rates) >= cost;
-    (pays && saved >= COVER * (cost + on_return)).then_some(Occasion::Pays)
+    let costs = others.iter().map(|(it, (_, price))| {
+        let cost = rewrite.cost_later(&it.model, &price.rates);
+        cost.max(0.0)
+    });
+    let on_return: f64 = costs.sum();
+    let now = rewrite.cost(scan.cache, &price.rates);
+    // Prices may be as large as numbers are.
+    if !(now + on_return).is_finite() {
+        return None;
+    }
+    let saved = saved_so_far(known);
+    if !own.is_empty() {
+        let reads = EXPECTED_READS * rewrite.saved_by_reading(&price.rates);
+        let is_covered = saved >= COVER * (now.max(0.0) + on_return);
+        return (reads >= now && is_covered).then_some(Occasion::Pays);
+    }
+    // Whatever else the provider takes for the same settings, it has a cache for each model and for each set of tools.
+    let is_another = |(it, (other, _)): &(&KnownCache, (String, _))| {
+        let tools = it.tools.zip(settings.tools);
+        *other != label || tools.is_some_and(|(its, own)| its != own)
+    };
+    let is_sure = now_ms > caches.unseen_until_ms && others.iter().all(is_another);
+    let is_covered = if is_sure {
+        saved + rewrite.saved_by_writing(scan.cache, &price.rates) >= COVER * on_return
+    } else {
+        saved >= COVER * (now.max(0.0) + on_return)
+    };
+    is_covered.then_some(Occasion::Invalidated)
 }
 
 /// What the conversation has cost less than directly, in dollars; negative where it has cost more.

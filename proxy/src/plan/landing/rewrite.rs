@@ -1,7 +1,9 @@
-//! What it costs, and what it saves, to land in a provider's cache that is alive: all from the first changed block on is written anew where it
-//! would have been read.
+//! What it costs, and what it saves, to land in a provider's cache that may be alive: the messages are written anew where they would have
+//! been read.
 
 use std::time::Duration;
+
+use headroom_shared::contract::model::Model;
 
 use crate::plan::known_prefix::KnownPrefix;
 use crate::prices::Rates;
@@ -9,39 +11,52 @@ use crate::scan::{CacheLife, Scan};
 
 /// A marker that asks for more than this is billed as one for an hour.
 const SHORT: Duration = Duration::from_secs(5 * 60);
+/// What forms save is estimated; this part of it is sure.
+const SURE_PART: f64 = 0.8;
 
 /// What a landing has the provider write anew.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rewrite {
-    /// Tokens of the originals, from the first changed block to the end of what was sent before; rather too many than too few.
+    facts: Model,
+    /// Tokens of all that was sent before, in the originals; rather too many than too few. What stands before the first changed block counts
+    /// with the rest: it may be in no entry of its own.
     tokens: f64,
-    /// How many fewer the forms have.
+    /// How many fewer the forms have; rather too few.
     saved: f64,
 }
 
 impl Rewrite {
-    /// That of the compressed prefix that is to land in a request; `None` where the size of what was sent before is not known.
-    pub(super) fn of(scan: &Scan, known: &KnownPrefix) -> Option<Self> {
-        let first = known.to_land().map(|made| made.place).min()?;
-        let at = scan.blocks.iter().find(|block| block.place == first)?;
-        let end = scan.resume_points.message_end(known.frozen)?;
-        let behind = end.checked_sub(at.span.start)?;
-        let sent = end.checked_sub(scan.resume_points.messages()?.start)?;
-        let input = known.latest_record()?.usage?.input;
-        // What stands beside the messages is in the input, too.
-        let stated = input as f64 * behind as f64 / sent as f64;
-        let estimated = scan.facts.tokens(behind) as f64;
+    /// That of the compressed prefix that is to land in a request, where the last one was to one of these models; `None` where the size of what
+    /// was sent before is not known.
+    pub(super) fn of<'m>(
+        scan: &Scan,
+        known: &KnownPrefix,
+        models: impl Iterator<Item = &'m str>,
+    ) -> Option<Self> {
+        let stated = known.latest_record()?.usage?.input as f64;
+        let denser = models.map(|model| times_denser(scan.facts, Model::named(model)));
         let saved: u64 = known.to_land().map(|made| made.saved_tokens).sum();
         let of_model = scan.facts.tokens_per_100_estimated as f64 / 100.0;
         Some(Self {
-            tokens: stated.max(estimated),
-            saved: saved as f64 * of_model,
+            facts: scan.facts,
+            tokens: stated * denser.fold(1.0, f64::max),
+            saved: saved as f64 * of_model * SURE_PART,
         })
     }
 
     /// What the request costs more that finds the originals in its cache, in dollars.
     pub(super) fn cost(self, cache: CacheLife, rates: &Rates) -> f64 {
-        let written = (self.tokens - self.saved).max(0.0) * write_rate(cache, rates);
+        self.cost_at(write_rate(cache, rates), rates)
+    }
+
+    /// What a later request to this model costs more that finds the originals in its cache, whatever marker it has, in dollars.
+    pub(super) fn cost_later(self, model: &str, rates: &Rates) -> f64 {
+        let denser = times_denser(Model::named(model), self.facts);
+        denser * self.cost_at(rates.write.max(rates.write_hour), rates)
+    }
+
+    fn cost_at(self, write: f64, rates: &Rates) -> f64 {
+        let written = (self.tokens - self.saved).max(0.0) * write;
         (written - self.tokens * rates.read) / 1e6
     }
 
@@ -54,6 +69,12 @@ impl Rewrite {
     pub(super) fn saved_by_reading(self, rates: &Rates) -> f64 {
         self.saved * rates.read / 1e6
     }
+}
+
+/// How many tokens one model makes of what is a token to the other; 1 at least.
+fn times_denser(one: Model, other: Model) -> f64 {
+    let [one, other] = [one, other].map(|it| it.tokens_per_100_estimated as f64);
+    (one / other).max(1.0)
 }
 
 fn write_rate(cache: CacheLife, rates: &Rates) -> f64 {

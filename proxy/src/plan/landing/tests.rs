@@ -1,6 +1,8 @@
 //! Landings in caches that may be alive: what they may lose is covered by what was saved.
 
 use super::{Landing, Obstacle, Occasion};
+use serde_json::{Value, json};
+
 use crate::plan::Planner;
 use crate::plan::test_session::{MODEL, Session, file};
 
@@ -8,15 +10,20 @@ const WARM: Landing = Landing::Waits(Obstacle::Warm);
 const INVALIDATED: Landing = Landing::Lands(Occasion::Invalidated);
 const PAYS: Landing = Landing::Lands(Occasion::Pays);
 
+/// One that goes on for so long that no request before the first is in a cache.
+fn seen_for_long(lines: usize, reads: usize) -> Session {
+    let mut session = Session::resumed(Planner::new(1000), lines, reads);
+    assert_eq!(session.request(0).landing, None);
+    for _ in 0..3 {
+        assert_eq!(session.step(200), Some(WARM));
+    }
+    session
+}
+
 #[test]
 fn where_the_client_changes_what_the_cache_depends_on_a_large_saving_lands() {
-    for (model, tools) in [
-        ("claude-opus-4-6", "second"),
-        ("claude-sonnet-4-5", "first"),
-    ] {
-        let mut session = Session::resumed(Planner::new(1000), 400, 6);
-        assert_eq!(session.request(0).landing, None);
-        assert_eq!(session.step(5), Some(WARM));
+    for (model, tools) in [(MODEL, "second"), ("claude-opus-4-5", "first")] {
+        let mut session = seen_for_long(400, 6);
         (session.model, session.tools) = (model, tools);
         assert_eq!(session.step(5), Some(INVALIDATED));
         assert!(session.paid < session.direct);
@@ -25,6 +32,61 @@ fn where_the_client_changes_what_the_cache_depends_on_a_large_saving_lands() {
         assert_eq!(session.step(5), None);
         assert!(session.paid < session.direct);
     }
+}
+
+#[test]
+fn what_lies_before_the_first_block_that_changes_counts_too() {
+    // Most of it is no block, and stands first.
+    let mut session = Session::resumed(Planner::new(1000), 400, 6);
+    let long = "Nothing here is worth a form. ".repeat(70);
+    for number in 0..200 {
+        let text = format!("{number} {}", &long[..1900]);
+        session
+            .messages
+            .insert(1, json!({"role": "user", "content": text}));
+        session
+            .messages
+            .insert(1, json!({"role": "assistant", "content": "ok"}));
+    }
+    session.request(0);
+    for _ in 0..3 {
+        assert_eq!(session.step(200), Some(WARM));
+    }
+    session.tools = "second";
+    assert_eq!(session.step(5), Some(WARM));
+}
+
+#[test]
+fn what_only_may_be_another_cache_lands_where_that_is_covered() {
+    // Other thinking, which the provider may take for the same; and a change soon after requests that were not seen.
+    for is_early in [false, true] {
+        let mut session = if is_early {
+            let mut session = Session::resumed(Planner::new(1000), 400, 6);
+            session.request(0);
+            session
+        } else {
+            seen_for_long(400, 6)
+        };
+        let change = |session: &mut Session, on: bool| {
+            if is_early {
+                session.tools = if on { "second" } else { "first" };
+            } else if on {
+                session.thinking = json!({"type": "enabled", "budget_tokens": 9000});
+            } else {
+                session.thinking = Value::Null;
+            }
+        };
+        change(&mut session, true);
+        assert_eq!(session.step(5), Some(WARM));
+        assert!(session.paid <= session.direct);
+    }
+}
+
+#[test]
+fn a_price_that_is_a_guess_covers_nothing() {
+    let mut session = seen_for_long(400, 6);
+    session.model = "claude-sonnet-3-7";
+    assert_eq!(session.step(5), Some(WARM));
 }
 
 #[test]
@@ -62,8 +124,7 @@ fn it_lands_in_a_warm_cache_where_the_conversation_has_saved_what_that_costs() {
 
 #[test]
 fn where_another_branch_goes_on_from_the_prefix_it_waits() {
-    let mut session = Session::resumed(Planner::new(1000), 400, 6);
-    session.request(0);
+    let mut session = seen_for_long(400, 6);
     let common = session.messages.clone();
     session.step(5);
     session.messages = common;
