@@ -161,8 +161,20 @@ pub struct Background {
     #[arg(long = "background-compression-max-queue", env = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", value_name = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", default_value_t = 256, value_parser = number::<u64>)]
     pub max_queue: u64,
 
+    /// How long a request with large blocks that the provider has certainly not cached may wait for the workers, in milliseconds; what they
+    /// have compressed by then goes out so, the rest as it came; 0: not at all.
+    #[arg(long, env = "HEADROOM_FLEET_WAIT_MS", value_name = "HEADROOM_FLEET_WAIT_MS", default_value_t = 0, value_parser = fleet_wait)]
+    pub fleet_wait_ms: u32,
+
     #[command(flatten)]
     pub workers: WorkerSettings,
+}
+
+impl Background {
+    /// [`Self::fleet_wait_ms`] as a time.
+    pub(crate) const fn fleet_wait(&self) -> Duration {
+        Duration::from_millis(self.fleet_wait_ms as u64)
+    }
 }
 
 /// A number of tokens.
@@ -312,6 +324,12 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
 fn seconds(text: &str) -> Result<u32, String> {
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
     seconds.ok_or_else(|| "takes a whole number of seconds, 1 or more".to_owned())
+}
+
+/// Half a minute at most: clients wait not much longer for the beginning of a response.
+fn fleet_wait(text: &str) -> Result<u32, String> {
+    let ms = text.parse().ok().filter(|ms| *ms <= 30_000);
+    ms.ok_or_else(|| "takes a whole number of milliseconds, 0 to 30000".to_owned())
 }
 
 fn drain_seconds(text: &str) -> Result<u32, String> {

@@ -1,7 +1,7 @@
 //! Executes the plan of a request up to the moment at which it goes out: scans its body, looks up what is known of its prefix, compresses
 //! new blocks, stores what must be stored before, and keeps the records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::dialect::{Provider, prefix_mismatch};
 use crate::http::cold_start;
 use crate::http::context::RequestContext;
+use crate::http::fleet_wait;
 use crate::http::outgoing::Outgoing;
 use crate::http::report::{report_landing, report_not_deferred, report_skipped};
 use crate::http::scannable_body::ScannableBody;
@@ -44,7 +45,9 @@ pub(super) async fn turn(
 ) -> Option<Outgoing> {
     let (app, planner) = (&context.app, context.app.rules.planner);
     let mut body = ScannableBody::new(context, headers, received).await?;
-    let scan = match body.scan_until(context, &|scan| planner.may_defer(scan))? {
+    let may_wait = fleet_wait::may_wait(context);
+    let stop_when = |scan: &Scan| !may_wait && planner.may_defer(scan);
+    let scan = match body.scan_until(context, &stop_when)? {
         ScanProgress::Whole(scan) => scan,
         ScanProgress::Partial(beginning) => {
             let records = &app.records;
@@ -58,11 +61,21 @@ pub(super) async fn turn(
         }
     };
     let known = look_up(app, &mut body, &scan).await;
+    let mut of_fleet = None;
     if planner.defers(&scan, &known) {
-        return Some(cold_start::forward(context, received, body));
+        of_fleet = fleet_wait::of_cold_start(context, (&body.bytes, &scan), &known).await;
+        if of_fleet.is_none() {
+            return Some(cold_start::forward(context, received, body));
+        }
     }
     let request = planner.request(&scan, &known, now_ms());
-    let plan = plan(app, request, (&body.bytes, &scan), &mut body.budget).await?;
+    let plan = match of_fleet {
+        Some(results) => {
+            let planner = planner.never_deferring();
+            planner.plan(request, &HashMap::new(), results)?
+        }
+        None => plan(context, request, (&body.bytes, &scan), &mut body.budget).await?,
+    };
     let (plan, wire) = settle(app, plan, &mut body, (&scan, &known)).await;
     report_skipped(app, &body.bytes, &scan, &plan.skipped);
     let reason = if planner.can_never_land(&scan, &known) {
@@ -172,13 +185,15 @@ async fn look_up(app: &App, body: &mut ScannableBody, scan: &Scan) -> KnownPrefi
     known
 }
 
-/// Reads what the plan of a request needs, compresses its new blocks, and plans it; `None` for a request without messages.
+/// Reads what the plan of a request needs, compresses its new blocks or has the workers do that, and plans it; `None` for a request without
+/// messages.
 async fn plan(
-    app: &Arc<App>,
+    context: &RequestContext,
     request: Request<'_>,
     (body, scan): (&Bytes, &Arc<Scan>),
     budget: &mut Budget,
 ) -> Option<Plan> {
+    let app = &context.app;
     let planner = app.rules.planner;
     let needs = planner.needs(request);
     let (texts, _) = app.records.forms(needs.landing.into_iter(), budget).await;
@@ -191,7 +206,12 @@ async fn plan(
             .await
     };
     let to_compress = planner.blocks_to_compress(request, moved);
-    let results = compress_within_budget(app, body, scan, to_compress).await;
+    let mut results = compress_within_budget(app, body, scan, to_compress).await;
+    fleet_wait::of_rest(context, (body, scan), request.known, &mut results).await;
+    let request = Request {
+        now_ms: now_ms(),
+        ..request
+    };
     planner.plan(request, &texts, results)
 }
 

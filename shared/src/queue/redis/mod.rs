@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `job_queue` | [`RedisJobQueue`]: pushes jobs, and counts them |
+//! | `capacity` | which workers are alive, and how much they have to do |
 //! | `work_queue` | [`RedisWorkQueue`]: claims, loads and retries jobs, sends heartbeats |
 //! | `finish`, `reap` | more of it: acknowledges a job and claims the next; takes back what dead workers hold |
 //! | `blocking_claim` | the one connection that blocks until a job comes |
@@ -14,6 +15,7 @@
 
 pub mod admin;
 mod blocking_claim;
+mod capacity;
 mod finish;
 mod held_elements;
 mod job_queue;

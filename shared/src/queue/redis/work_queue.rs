@@ -20,7 +20,7 @@ use crate::queue::{
     Bounds, Element, Finished, Job, Loaded, Reaped, Retried, Timing, WorkQueue, dead_letter,
 };
 use crate::redis::{RedisPool, Retry};
-use crate::store::StoreError;
+use crate::store::{Life, StoreError};
 
 /// How many due retries one reap brings back.
 const MAX_PROMOTED: usize = 100;
@@ -209,7 +209,8 @@ impl WorkQueue for RedisWorkQueue {
         }
         if payload.is_none() && has_result {
             // The job was done before.
-            self.acknowledge((element, &envelope), (&[], false), false)
+            let nothing = (&[][..], false, Life::Full);
+            self.acknowledge((element, &envelope), nothing, false)
                 .await?;
             return Ok(None);
         }
@@ -248,7 +249,8 @@ impl WorkQueue for RedisWorkQueue {
         let is_large = bytes as u64 >= self.bounds.large_job_bytes;
         let is_written = is_large && self.write_result(&entries).await.is_ok();
         let and_claim = and_claim && self.pool.evicts().is_none();
-        let (held, written) = ((&job.element, &job.envelope), (&entries[..], is_written));
+        let held = (&job.element, &job.envelope);
+        let written = (&entries[..], is_written, job.result_life());
         self.acknowledge(held, written, and_claim).await
     }
 
