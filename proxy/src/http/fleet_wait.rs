@@ -76,6 +76,9 @@ async fn ask(context: &RequestContext, body: Body<'_>, parts: Vec<Part>) -> Resu
         Ok(awaited) => awaited,
         Err(outcome) => {
             counts.request(outcome);
+            if outcome == FleetOutcome::Failed {
+                counts.waited(began.elapsed());
+            }
             let outcome = outcome.name();
             tracing::debug!(outcome, "new blocks do not wait for the workers");
             return Results::new();

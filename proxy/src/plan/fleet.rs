@@ -37,7 +37,7 @@ pub(crate) enum FleetOutcome {
     NoWorker,
     /// It did not wait: the workers have more to do than they get done in time, or there is no room for its jobs.
     Busy,
-    /// It did not wait: its jobs could not be pushed.
+    /// Its jobs could not be pushed in time.
     Failed,
 }
 
@@ -135,7 +135,7 @@ pub(crate) fn results(
                 id: *id,
                 text: text.to_owned(),
             })
-            .ok_or(SkipReason::Failed)
+            .ok_or(SkipReason::FleetLate)
         }
     };
     let blocks = part.blocks.iter();
@@ -334,7 +334,7 @@ mod tests {
         let texts = HashMap::from([(form.id, Bytes::from(form.text.clone()))]);
         let expected = vec![
             (0, Ok(form)),
-            (1, Err(SkipReason::Failed)),
+            (1, Err(SkipReason::FleetLate)),
             (2, Err(SkipReason::NoGain)),
         ];
         assert_eq!(results(&scan, &part, &made, &texts), Some(expected));

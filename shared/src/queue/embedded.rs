@@ -246,8 +246,12 @@ impl WorkQueue for EmbeddedQueue {
     }
 
     async fn load(&self, element: &Element) -> Result<Option<Loaded>, StoreError> {
-        let state = self.state();
+        let mut state = self.state();
         let held = state.active.get(element).cloned();
+        if held.as_ref().is_some_and(|job| job.withdrawn) {
+            state.end(element);
+            return Ok(None);
+        }
         let crashes = state.crashes.get(element).copied().unwrap_or(0);
         drop(state);
         Ok(held.map(|job| loaded(job.element, job.envelope, Some(&job.payload), crashes)))

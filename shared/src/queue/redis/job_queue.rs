@@ -9,7 +9,7 @@ use bytes::Bytes;
 use redis::Cmd;
 
 use super::memory::MemoryUsage;
-use super::{capacity, scripts};
+use super::{WITHDRAWN, capacity, scripts};
 use crate::contract::job::Envelope;
 use crate::contract::keys::Keys;
 use crate::queue::limits::ms;
@@ -207,12 +207,26 @@ impl JobQueue for RedisJobQueue {
         const OPERATION: &str = "withdraw a job";
         let element = element(envelope)?;
         let call = scripts::drop_job(&self.keys, element.as_bytes(), envelope);
-        let _: String = self.pool.query(OPERATION, Retry::Once, &call).await?;
-        // Where a worker runs the job, this tells it that nobody wants the result.
-        let mut unlink = redis::cmd("UNLINK");
-        unlink.arg(self.keys.payload(&envelope.id));
-        let _: u64 = self.pool.query(OPERATION, Retry::Once, &unlink).await?;
-        Ok(())
+        let was: String = self.pool.query(OPERATION, Retry::Once, &call).await?;
+        if was != "gone" {
+            return Ok(());
+        }
+        // Where a worker has the job, this tells it that nobody wants the result.
+        let payload = self.keys.payload(&envelope.id);
+        let mut mark = redis::cmd("SET");
+        mark.arg(&payload).arg(WITHDRAWN).arg("XX");
+        mark.arg("PX").arg(ms(self.bounds.payload_ttl));
+        let marked: Result<Option<String>, _> =
+            self.pool.query(OPERATION, Retry::Once, &mark).await;
+        match marked {
+            Err(full) if full.is_out_of_memory() => {
+                let mut unlink = redis::cmd("UNLINK");
+                unlink.arg(&payload);
+                let _: u64 = self.pool.query(OPERATION, Retry::Once, &unlink).await?;
+                Ok(())
+            }
+            marked => marked.map(drop),
+        }
     }
 
     async fn drop_if_full(&self) -> bool {

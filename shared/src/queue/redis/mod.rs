@@ -36,6 +36,9 @@ pub use self::job_queue::RedisJobQueue;
 pub use self::requirements::{UnmetRequirement, check_requirements};
 pub use self::work_queue::{RedisWorkQueue, WorkerInfo};
 
+/// The payload of a job that was withdrawn when a worker had it already. `finish.lua` knows it, too.
+const WITHDRAWN: &str = "withdrawn";
+
 /// How long a response may take: enough for the largest payload over a slow line.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 

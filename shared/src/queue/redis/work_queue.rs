@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::blocking_claim::BlockingClaim;
 use super::held_elements::HeldElements;
-use super::scripts;
+use super::{WITHDRAWN, scripts};
 use crate::contract::keys::Keys;
 use crate::contract::prefix::JobResult;
 use crate::queue::element::{loaded, parse, read};
@@ -207,8 +207,9 @@ impl WorkQueue for RedisWorkQueue {
             self.held().end(element);
             return Ok(None);
         }
-        if payload.is_none() && has_result {
-            // The job was done before.
+        let is_withdrawn = payload.as_deref() == Some(WITHDRAWN.as_bytes());
+        if payload.is_none() && has_result || is_withdrawn {
+            // The job was done before, or nobody wants its result.
             let nothing = (&[][..], false, Life::Full);
             self.acknowledge((element, &envelope), nothing, false)
                 .await?;

@@ -12,8 +12,12 @@ local provisional = tonumber(ARGV[8])
 local function is_provisional(left)
   return left >= 0 and left <= provisional
 end
--- The job was withdrawn: its request was refused.
-local withdrawn = mine == 1 and redis.call('EXISTS', KEYS[2]) == 0
+-- The job was withdrawn: its request was refused, or waits no longer.
+local withdrawn = false
+if mine == 1 then
+  local begins = redis.pcall('GETRANGE', KEYS[2], 0, 8)
+  withdrawn = begins == '' or begins == 'withdrawn'
+end
 -- While it is not known whether the request is refused, the result lives no longer than its record.
 local life = is_provisional(redis.call('PTTL', KEYS[8])) and provisional or tonumber(ARGV[7])
 for i = 9, #KEYS do
