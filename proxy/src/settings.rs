@@ -358,6 +358,7 @@ mod tests {
             (true, 50_000)
         );
         assert_eq!(settings.background.max_queue, 256);
+        assert_eq!(settings.background.fleet_wait(), Duration::ZERO);
         assert_eq!(
             settings.upstreams.anthropic.as_str(),
             "https://api.anthropic.com/"
@@ -412,6 +413,11 @@ mod tests {
                 "--anthropic-target-api-url",
                 "nonsense",
                 "ANTHROPIC_TARGET_API_URL (or --anthropic-target-api-url) is \"nonsense\": takes a base URL, such as https://api.example.com",
+            ),
+            (
+                "--fleet-wait-ms",
+                "30001",
+                "HEADROOM_FLEET_WAIT_MS (or --fleet-wait-ms) is \"30001\": takes a whole number of milliseconds, 0 to 30000",
             ),
             (
                 "--body-timeout-seconds",

@@ -45,20 +45,8 @@ pub(super) async fn turn(
 ) -> Option<Outgoing> {
     let (app, planner) = (&context.app, context.app.rules.planner);
     let mut body = ScannableBody::new(context, headers, received).await?;
-    let may_wait = fleet_wait::may_wait(context);
-    let stop_when = |scan: &Scan| !may_wait && planner.may_defer(scan);
-    let scan = match body.scan_until(context, &stop_when)? {
-        ScanProgress::Whole(scan) => scan,
-        ScanProgress::Partial(beginning) => {
-            let records = &app.records;
-            if records
-                .is_new_conversation(&beginning, &mut body.budget)
-                .await
-            {
-                return Some(cold_start::forward(context, received, body));
-            }
-            body.scan(context)?
-        }
+    let Some(scan) = scan_unless_new(context, &mut body).await? else {
+        return Some(cold_start::forward(context, received, body));
     };
     let known = look_up(app, &mut body, &scan).await;
     let mut of_fleet = None;
@@ -170,6 +158,30 @@ async fn plan_recorded_forms(
     let request = planner.request(&scan, &known, now_ms());
     let plan = planner.plan_recorded_forms(request)?.commit();
     Some((scan, known, plan))
+}
+
+/// Scans a request, and stops where it turns out to be a cold start that waits for nothing: then there is no scan. `None` where the body is
+/// not in the dialect.
+async fn scan_unless_new(
+    context: &RequestContext,
+    body: &mut ScannableBody,
+) -> Option<Option<Arc<Scan>>> {
+    let planner = context.app.rules.planner;
+    let may_wait = fleet_wait::may_wait(context);
+    let stop_when = |scan: &Scan| may_wait != Some(Ok(())) && planner.may_defer(scan);
+    let beginning = match body.scan_until(context, &stop_when)? {
+        ScanProgress::Whole(scan) => return Some(Some(scan)),
+        ScanProgress::Partial(beginning) => beginning,
+    };
+    let records = &context.app.records;
+    let is_new = records.is_new_conversation(&beginning, &mut body.budget);
+    if !is_new.await {
+        return Some(Some(body.scan(context)?));
+    }
+    if let Some(Err(outcome)) = may_wait {
+        context.app.counts.fleet.request(outcome);
+    }
+    Some(None)
 }
 
 /// What is known of a request's prefix.

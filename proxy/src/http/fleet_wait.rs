@@ -58,10 +58,10 @@ pub(super) async fn of_rest(
     }
 }
 
-/// Whether a request might wait for the workers now, if it has the blocks for that.
-pub(super) fn may_wait(context: &RequestContext) -> bool {
+/// Whether a request that has the blocks for it may wait for the workers now, or else what becomes of it; `None` where no request may.
+pub(super) fn may_wait(context: &RequestContext) -> Option<Result<(), FleetOutcome>> {
     let wait = context.app.rules.fleet_wait;
-    !wait.is_zero() && fleet::may_wait(context.app.jobs.fleet.capacity(), wait).is_ok()
+    (!wait.is_zero()).then(|| fleet::may_wait(context.app.jobs.fleet.capacity(), wait))
 }
 
 /// Has the workers compress these parts, and gives what they have made in time of each block; nothing where they were not asked.
@@ -88,21 +88,23 @@ async fn ask(context: &RequestContext, body: Body<'_>, parts: Vec<Part>) -> Resu
     awaited
         .receive(&context.app.records, scan, deadline, &mut results)
         .await;
-    let is_form = |result: &&CompressResult| result.is_ok();
-    let compressed = results.values().filter(is_form).count();
-    counts.blocks(AwaitedBlock::Compressed, compressed);
-    counts.blocks(AwaitedBlock::Uncompressed, results.len() - compressed);
+    let compressed = results.values().filter(|result| result.is_ok()).count();
+    let came_back = results.len();
     let late = awaited.jobs.iter().flat_map(|(part, _)| &part.blocks);
-    let late: Results = late
-        .map(|index| (*index, Err(SkipReason::FleetLate)))
-        .collect();
-    counts.blocks(AwaitedBlock::Late, late.len());
     let dropped = awaited.dropped.iter().flat_map(|part| &part.blocks);
-    let dropped: Results = dropped
-        .map(|index| (*index, Err(SkipReason::FleetLate)))
-        .collect();
-    counts.blocks(AwaitedBlock::Dropped, dropped.len());
-    let outcome = if late.is_empty() && dropped.is_empty() {
+    let (late, dropped): (Vec<usize>, Vec<usize>) =
+        (late.copied().collect(), dropped.copied().collect());
+    for (block, count) in [
+        (AwaitedBlock::Compressed, compressed),
+        (AwaitedBlock::Uncompressed, came_back - compressed),
+        (AwaitedBlock::Late, late.len()),
+        (AwaitedBlock::Dropped, dropped.len()),
+    ] {
+        counts.blocks(block, count);
+    }
+    let missing = late.into_iter().chain(dropped);
+    results.extend(missing.map(|index| (index, Err(SkipReason::FleetLate))));
+    let outcome = if results.len() == came_back {
         FleetOutcome::InTime
     } else {
         FleetOutcome::Late
@@ -112,12 +114,10 @@ async fn ask(context: &RequestContext, body: Body<'_>, parts: Vec<Part>) -> Resu
     tracing::debug!(
         outcome = outcome.name(),
         blocks.compressed = compressed,
-        blocks.late = late.len(),
-        blocks.dropped = dropped.len(),
+        blocks.came_back = came_back,
+        blocks.awaited = results.len(),
         "new blocks have waited for the workers"
     );
-    results.extend(late);
-    results.extend(dropped);
     results
 }
 

@@ -1,6 +1,5 @@
 //! Requests that wait for the workers before they are sent for the first time (`HEADROOM_FLEET_WAIT_MS`): what comes back in time goes out
 //! compressed, the rest as it came, and every block keeps what it was sent in. The client checks that at every turn.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect, listing};
@@ -194,6 +193,28 @@ async fn past_its_time_it_goes_out_as_it_came_and_is_left_to_a_worker() {
     nothing_is_left(&stage).await;
     assert_eq!(next_turn(&mut client, &stage).await, "forwarded");
     assert_eq!((client.forms.entered, client.forms.landed), (0, 0));
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_leaves_no_job() {
+    let stage = with_worker(30_000).await;
+    let worker = stage.worker.as_ref().unwrap();
+    worker.signal("STOP");
+    let call = first(Dialect::Messages, "given up").call();
+    let are_pushed = |stats: &Value| stats["jobs"]["enqueued"] == 4;
+    tokio::select! {
+        answer = stage.send(&call) => panic!("answered: {}", answer.decision()),
+        _ = stage.until("its jobs to be pushed", are_pushed) => {}
+    }
+    let are_withdrawn = |stats: &Value| stats["queue"]["waiting"] == 0;
+    stage.until("its jobs to be withdrawn", are_withdrawn).await;
+    worker.signal("CONT");
+    nothing_is_left(&stage).await;
+    let results: Vec<String> = stage
+        .redis()
+        .command(&["KEYS", "headroom:compressed:*"])
+        .await;
+    assert_eq!(results, [""; 0]);
 }
 
 #[tokio::test]
