@@ -187,6 +187,9 @@ impl JobQueue for RedisJobQueue {
     }
 
     async fn enqueue_all(&self, jobs: &[(Envelope, Bytes)]) -> Result<Vec<Enqueued>, StoreError> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
         let pushes = jobs
             .iter()
             .map(|(envelope, payload)| self.checked(envelope, payload.clone()));
