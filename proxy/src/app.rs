@@ -60,6 +60,8 @@ pub(crate) struct Rules {
     /// How long a request's body may make no progress.
     pub(crate) body_timeout: Duration,
     pub(crate) entry_budget: Duration,
+    /// How long new blocks may wait for the workers; zero: not at all.
+    pub(crate) fleet_wait: Duration,
     pub(crate) separation: Separation,
     pub(crate) websocket: WebSocketMode,
     /// How long requests may take to end after a signal to stop.

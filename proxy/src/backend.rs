@@ -87,7 +87,8 @@ impl Backend {
             settings.background.max_queue,
             bounds,
             Timing::default(),
-        );
+        )
+        .with_threads(settings.background.workers.threads.get() as u64);
         let queue = Arc::new(queue);
         Ok(Self {
             name: "embedded",

@@ -173,6 +173,13 @@ pub async fn run(
             .clone()
             .run_until_cancelled_owned(sweep(app.clone())),
     );
+    if !app.rules.fleet_wait.is_zero() {
+        let watch = async move |app: Arc<App>| app.jobs.watch_fleet(&app.counts.fleet).await;
+        let watch = stopping
+            .clone()
+            .run_until_cancelled_owned(watch(app.clone()));
+        background.spawn_on(watch, &runtime.handle());
+    }
     background.spawn(deployment_secret::check_until(
         app.clone(),
         stopping.clone(),
@@ -197,6 +204,7 @@ fn rules(settings: &Settings, store_name: &'static str) -> Rules {
         max_body_bytes: settings.limits.max_body_bytes,
         body_timeout: settings.limits.body_timeout(),
         entry_budget: settings.limits.entry_budget(),
+        fleet_wait: settings.background.fleet_wait(),
         separation: Separation::new(
             settings.limits.tenant_header.clone(),
             settings.limits.shared_records,

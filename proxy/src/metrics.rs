@@ -1,5 +1,7 @@
 //! What the proxy counts, as `/stats` and `/metrics` show it.
 
+pub(crate) mod fleet;
+
 use std::sync::{Arc, OnceLock};
 
 use headroom_shared::queue::{Depth, Totals};
@@ -10,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
+use self::fleet::FleetCounts;
 use crate::bill::costs::Costs;
 use crate::plan::landing::Landing;
 use crate::plan::skip_reason::SkipReason;
@@ -111,6 +114,8 @@ pub(crate) struct Counts {
     pub(crate) conversations_lost: Counter,
     /// Requests that were not looked into, because there was no memory for their bodies.
     pub(crate) over_memory: Counter,
+    /// Requests that wait for the workers.
+    pub(crate) fleet: FleetCounts,
     /// What requests cost.
     costs: Arc<Costs>,
     /// What the worker's threads in this process count, where it has any.
@@ -123,6 +128,7 @@ impl Counts {
         let counts = Self {
             mismatches,
             costs,
+            fleet: FleetCounts::new(),
             ..Self::default()
         };
         // A count that is still 0 is shown too.
@@ -209,6 +215,7 @@ impl Counts {
             },
             "blocks_uncompressed": skipped, "forms_made_before": self.made_before.get(),
             "cost": self.costs.stats(),
+            "fleet": self.fleet.stats(),
             "prefixes": {"landed": self.landed(), "requests": landings},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
@@ -274,6 +281,7 @@ impl Counts {
             registry.register(name, help, counter.clone());
         }
         self.costs.register(&mut registry);
+        self.fleet.register(&mut registry);
         if let Some(worker) = self.worker.get() {
             worker_metrics(&mut registry, worker);
         }

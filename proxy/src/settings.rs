@@ -166,8 +166,20 @@ pub struct Background {
     #[arg(long = "background-compression-max-queue", env = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", value_name = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", default_value_t = 256, value_parser = number::<u64>)]
     pub max_queue: u64,
 
+    /// How long a request with large blocks that the provider has certainly not cached may wait for the workers, in milliseconds; what they
+    /// have compressed by then goes out so, the rest as it came; 0: not at all.
+    #[arg(long, env = "HEADROOM_FLEET_WAIT_MS", value_name = "HEADROOM_FLEET_WAIT_MS", default_value_t = 0, value_parser = fleet_wait)]
+    pub fleet_wait_ms: u32,
+
     #[command(flatten)]
     pub workers: WorkerSettings,
+}
+
+impl Background {
+    /// [`Self::fleet_wait_ms`] as a time.
+    pub(crate) const fn fleet_wait(&self) -> Duration {
+        Duration::from_millis(self.fleet_wait_ms as u64)
+    }
 }
 
 /// A number of tokens.
@@ -319,6 +331,12 @@ fn seconds(text: &str) -> Result<u32, String> {
     seconds.ok_or_else(|| "takes a whole number of seconds, 1 or more".to_owned())
 }
 
+/// Half a minute at most: clients wait not much longer for the beginning of a response.
+fn fleet_wait(text: &str) -> Result<u32, String> {
+    let ms = text.parse().ok().filter(|ms| *ms <= 30_000);
+    ms.ok_or_else(|| "takes a whole number of milliseconds, 0 to 30000".to_owned())
+}
+
 fn drain_seconds(text: &str) -> Result<u32, String> {
     let seconds = text.parse().ok().filter(|seconds| *seconds <= 86_400);
     seconds.ok_or_else(|| "takes a whole number of seconds, 0 to 86400".to_owned())
@@ -345,6 +363,7 @@ mod tests {
             (true, 50_000)
         );
         assert_eq!(settings.background.max_queue, 256);
+        assert_eq!(settings.background.fleet_wait(), Duration::ZERO);
         assert_eq!(
             settings.upstreams.anthropic.as_str(),
             "https://api.anthropic.com/"
@@ -399,6 +418,11 @@ mod tests {
                 "--anthropic-target-api-url",
                 "nonsense",
                 "ANTHROPIC_TARGET_API_URL (or --anthropic-target-api-url) is \"nonsense\": takes a base URL, such as https://api.example.com",
+            ),
+            (
+                "--fleet-wait-ms",
+                "30001",
+                "HEADROOM_FLEET_WAIT_MS (or --fleet-wait-ms) is \"30001\": takes a whole number of milliseconds, 0 to 30000",
             ),
             (
                 "--body-timeout-seconds",

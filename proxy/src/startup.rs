@@ -80,6 +80,7 @@ pub(crate) fn log(settings: &Settings) {
         store.budget_ms = limits.store_budget_ms,
         store.bound_budget_ms = limits.bound_store_budget_ms,
         entry.budget_ms = limits.entry_budget_ms,
+        fleet.wait_ms = background.fleet_wait_ms,
         drain.seconds = limits.drain_seconds,
         compression = background.on,
         compression.min_tokens = background.min_tokens.get(),

@@ -1,7 +1,7 @@
 //! Executes the plan of a request up to the moment at which it goes out: scans its body, looks up what is known of its prefix, compresses
 //! new blocks, stores what must be stored before, and keeps the records.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::dialect::{Provider, prefix_mismatch};
 use crate::http::cold_start;
 use crate::http::context::RequestContext;
+use crate::http::fleet_wait;
 use crate::http::later_job::{Refusal, enqueue_again, enqueue_refresh};
 use crate::http::outgoing::Outgoing;
 use crate::http::report::{report_landing, report_not_deferred, report_skipped};
@@ -47,25 +48,25 @@ pub(super) async fn turn(
 ) -> Option<Outgoing> {
     let (app, planner) = (&context.app, context.app.rules.planner);
     let mut body = ScannableBody::new(context, headers, received).await?;
-    let scan = match body.scan_until(context, &|scan| planner.may_defer(scan))? {
-        ScanProgress::Whole(scan) => scan,
-        ScanProgress::Partial(beginning) => {
-            let records = &app.records;
-            if records
-                .is_new_conversation(&beginning, &mut body.budget)
-                .await
-            {
-                return Some(cold_start::forward(context, received, body));
-            }
-            body.scan(context)?
-        }
+    let Some(scan) = scan_unless_new(context, &mut body).await? else {
+        return Some(cold_start::forward(context, received, body));
     };
     let known = look_up(app, &mut body, &scan).await;
+    let mut of_fleet = None;
     if planner.defers(&scan, &known) {
-        return Some(cold_start::forward(context, received, body));
+        of_fleet = fleet_wait::of_cold_start(context, (&body.bytes, &scan), &known).await;
+        if of_fleet.is_none() {
+            return Some(cold_start::forward(context, received, body));
+        }
     }
     let request = planner.request(&scan, &known, (app.billing.prices(), now_ms()));
-    let plan = plan(app, request, (&body.bytes, &scan), &mut body.budget).await?;
+    let plan = match of_fleet {
+        Some(results) => {
+            let planner = planner.never_deferring();
+            planner.plan(request, &HashMap::new(), results)?
+        }
+        None => plan(context, request, (&body.bytes, &scan), &mut body.budget).await?,
+    };
     let (plan, wire) = settle(app, plan, &mut body, (&scan, &known)).await;
     report_skipped(app, &body.bytes, &scan, &plan.skipped);
     let reason = if planner.can_never_land(&scan, &known) {
@@ -176,6 +177,30 @@ async fn plan_recorded_forms(
     Some((scan, known, plan))
 }
 
+/// Scans a request, and stops where it turns out to be a cold start that waits for nothing: then there is no scan. `None` where the body is
+/// not in the dialect.
+async fn scan_unless_new(
+    context: &RequestContext,
+    body: &mut ScannableBody,
+) -> Option<Option<Arc<Scan>>> {
+    let planner = context.app.rules.planner;
+    let may_wait = fleet_wait::may_wait(context);
+    let stop_when = |scan: &Scan| may_wait != Some(Ok(())) && planner.may_defer(scan);
+    let beginning = match body.scan_until(context, &stop_when)? {
+        ScanProgress::Whole(scan) => return Some(Some(scan)),
+        ScanProgress::Partial(beginning) => beginning,
+    };
+    let records = &context.app.records;
+    let is_new = records.is_new_conversation(&beginning, &mut body.budget);
+    if !is_new.await {
+        return Some(Some(body.scan(context)?));
+    }
+    if let Some(Err(outcome)) = may_wait {
+        context.app.counts.fleet.request(outcome);
+    }
+    Some(None)
+}
+
 /// What is known of a request's prefix.
 async fn look_up(app: &App, body: &mut ScannableBody, scan: &Scan) -> KnownPrefix {
     if landing::may_bind(scan) {
@@ -189,13 +214,15 @@ async fn look_up(app: &App, body: &mut ScannableBody, scan: &Scan) -> KnownPrefi
     known
 }
 
-/// Reads what the plan of a request needs, compresses its new blocks, and plans it; `None` for a request without messages.
+/// Reads what the plan of a request needs, compresses its new blocks or has the workers do that, and plans it; `None` for a request without
+/// messages.
 async fn plan(
-    app: &Arc<App>,
+    context: &RequestContext,
     request: Request<'_>,
     (body, scan): (&Bytes, &Arc<Scan>),
     budget: &mut Budget,
 ) -> Option<Plan> {
+    let app = &context.app;
     let planner = app.rules.planner;
     let needs = planner.needs(request);
     let (texts, _) = app.records.forms(needs.landing.into_iter(), budget).await;
@@ -208,8 +235,13 @@ async fn plan(
             .await
     };
     let to_compress = planner.blocks_to_compress(request, moved);
-    let (results, left) = compress_within_budget(app, body, scan, to_compress).await;
+    let (mut results, left) = compress_within_budget(app, body, scan, to_compress).await;
     budget.add_for_write(left_for_store(left));
+    fleet_wait::of_rest(context, (body, scan), request.known, &mut results).await;
+    let request = Request {
+        now_ms: now_ms(),
+        ..request
+    };
     planner.plan(request, &texts, results)
 }
 

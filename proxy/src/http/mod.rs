@@ -7,6 +7,7 @@ mod cold_start;
 mod context;
 mod errors;
 mod execute_plan;
+mod fleet_wait;
 mod handler;
 mod headers;
 mod hop_by_hop;

@@ -1,12 +1,15 @@
 //! Builds a job from a request: its envelope, and its payload's JSON.
 
 use bytes::Bytes;
-use headroom_shared::contract::job::{Envelope, VERSION};
+use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::job::{Envelope, EscapedText, Payload, VERSION};
 use headroom_shared::runtime::clock::now_ms;
 use uuid::Uuid;
 
 use super::JobSource;
 use crate::plan::blocks;
+use crate::plan::fleet::Part;
+use crate::scan::Scan;
 
 /// The job of a request up to the message that its prefix ends with.
 pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
@@ -18,18 +21,44 @@ pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
         is_refresh,
     } = source;
     let payload = blocks::payload(body, scan, *prefix)?;
+    of_payload(
+        scan,
+        (*prefix, scan.tokens()),
+        &payload,
+        (trace, *is_refresh),
+    )
+}
+
+/// The job of some blocks of a request alone.
+pub(super) fn build_part(
+    (body, scan): (&Bytes, &Scan),
+    part: &Part,
+    trace: &str,
+) -> Option<(Envelope, Bytes)> {
+    let prefix = PrefixId::of_part(scan.full_prefix()?, &part.blocks);
+    let payload = blocks::payload_of_part(body, scan, &part.blocks);
+    let tokens = scan.facts.tokens(part.bytes);
+    of_payload(scan, (prefix, tokens), &payload, (trace, false))
+}
+
+fn of_payload(
+    scan: &Scan,
+    (prefix, tokens): (PrefixId, u64),
+    payload: &Payload<EscapedText<'_>>,
+    (trace, is_refresh): (&str, bool),
+) -> Option<(Envelope, Bytes)> {
     let texts = payload.blocks.iter().map(|block| block.text.bytes() as u64);
     let envelope = Envelope {
         v: VERSION,
         id: Uuid::now_v7().to_string(),
-        prefix: *prefix,
+        prefix,
         model: scan.model.clone(),
-        tokens: scan.tokens(),
+        tokens,
         blocks: payload.blocks.len() as u64,
         bytes: texts.sum(),
         enqueued_ms: now_ms(),
-        trace: trace.clone(),
-        refresh: *is_refresh,
+        trace: trace.to_owned(),
+        refresh: is_refresh,
     };
     Some((envelope, payload.to_json().ok()?))
 }
@@ -39,9 +68,9 @@ mod tests {
     use super::*;
     use crate::dialect::DIALECTS;
     use crate::plan::Planner;
-    use crate::scan::{Scan, ScanCache, ScanProgress, scan_until};
+    use crate::scan::{ScanCache, ScanProgress, scan_until};
     use headroom_shared::contract::id::DigestKey;
-    use headroom_shared::contract::job::{JobBlock, Payload};
+    use headroom_shared::contract::job::JobBlock;
     use std::sync::Arc;
 
     const RESPONSE: &[u8] = br#"{"role":"assistant","content":"ok"}"#;
@@ -108,6 +137,30 @@ mod tests {
             payload.blocks[1].input.as_deref(),
             Some(r#"{"path":"a\tb"}"#)
         );
+    }
+
+    #[test]
+    fn a_part_is_a_job_of_its_blocks_alone_under_a_prefix_of_its_own() {
+        let long = |letter: &[u8]| user(&letter.repeat(3000));
+        let body = body(&[long(b"a"), long(b"b"), RESPONSE.to_vec(), long(b"c")]);
+        let scan = scan(&body);
+        let job = |blocks: &[usize]| {
+            let part = Part {
+                blocks: blocks.to_vec(),
+                bytes: blocks.len() * 3000,
+            };
+            let (envelope, payload) = build_part((&body, &scan), &part, "trace").unwrap();
+            let payload: Payload = serde_json::from_slice(&payload).unwrap();
+            (envelope, payload)
+        };
+        let (envelope, payload) = job(&[1, 2]);
+        assert_eq!((envelope.blocks, envelope.bytes), (2, 6000));
+        assert_eq!(payload.blocks, unescaped(&body, &scan)[1..]);
+        assert_eq!((payload.references, payload.provisional), (false, true));
+        assert_eq!(job(&[1, 2]).0.prefix, envelope.prefix);
+        assert_ne!(job(&[1]).0.prefix, envelope.prefix);
+        let is_real = |message: &crate::scan::Message| message.boundary == envelope.prefix;
+        assert!(!scan.messages.iter().any(is_real));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The jobs that are left to a worker: built and pushed to the queue in the background, one at a time and in bounded memory.
 
+mod fleet;
 mod job;
 pub(crate) mod overdue;
 mod pending;
@@ -12,9 +13,12 @@ use headroom_shared::contract::job::Envelope;
 use headroom_shared::queue::{Enqueued, JobQueue};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use self::fleet::Fleet;
 use self::overdue::OverdueJobs;
 pub(crate) use self::pending::PendingJob;
 use crate::background_limit::BackgroundLimit;
+use crate::metrics::fleet::FleetCounts;
+use crate::plan::fleet::Part;
 use crate::scan::Scan;
 
 /// The side of the queue that pushes jobs.
@@ -22,6 +26,7 @@ use crate::scan::Scan;
 pub(crate) struct Jobs {
     pub(crate) queue: Arc<dyn JobQueue>,
     pub(crate) overdue: OverdueJobs,
+    pub(crate) fleet: Fleet,
     build_limit: BackgroundLimit,
 }
 
@@ -44,11 +49,22 @@ pub(crate) struct JobSource {
     pub(crate) is_refresh: bool,
 }
 
+/// The jobs of parts of a request, to be pushed together. They hold the memory that is reserved for them.
+#[derive(Debug)]
+pub(crate) struct PartJobs {
+    /// The envelope and the payload of each.
+    pub(crate) jobs: Vec<(Envelope, Bytes)>,
+    /// The part that each is for, with its envelope.
+    pub(crate) parts: Vec<(Part, Envelope)>,
+    _memory: OwnedSemaphorePermit,
+}
+
 impl Jobs {
     pub(crate) fn new(queue: Arc<dyn JobQueue>) -> Self {
         Self {
             queue,
             overdue: OverdueJobs::new(),
+            fleet: Fleet::default(),
             build_limit: BackgroundLimit::new(),
         }
     }
@@ -93,6 +109,32 @@ impl Jobs {
                 None
             }
         }
+    }
+
+    /// Builds the jobs of parts of a request, unless too many others wait to be built.
+    pub(crate) fn build_parts(
+        &self,
+        (body, scan): (&Bytes, &Scan),
+        parts: Vec<Part>,
+        trace: &str,
+    ) -> Option<PartJobs> {
+        let bytes = parts.iter().map(|part| part.bytes).sum();
+        let mut built = PartJobs {
+            jobs: Vec::new(),
+            parts: Vec::new(),
+            _memory: self.build_limit.reserve(bytes)?,
+        };
+        for part in parts {
+            let (envelope, payload) = job::build_part((body, scan), &part, trace)?;
+            built.parts.push((part, envelope.clone()));
+            built.jobs.push((envelope, payload));
+        }
+        Some(built)
+    }
+
+    /// Keeps [`Self::fleet`] up to date, for ever.
+    pub(crate) async fn watch_fleet(&self, counts: &FleetCounts) {
+        self.fleet.watch(&*self.queue, &counts.threads).await;
     }
 
     /// Withdraws the job of a request that the provider refused.

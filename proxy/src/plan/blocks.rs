@@ -106,8 +106,28 @@ pub(crate) fn payload<'a>(
     Some(Payload {
         v: VERSION,
         references: scan.references,
+        provisional: false,
         blocks: blocks.collect(),
     })
+}
+
+/// The payload of a job for some blocks of a request alone, by their positions in order. Their forms refer to nothing: a form names a block
+/// by the tool call before it and, where there are several such calls, their count, which the job can't know.
+pub(crate) fn payload_of_part<'a>(
+    body: &'a [u8],
+    scan: &'a Scan,
+    part: &[usize],
+) -> Payload<EscapedText<'a>> {
+    let mut blocks = Blocks::new(body, scan);
+    let blocks = part
+        .iter()
+        .filter_map(|index| blocks.with_call(*index, EscapedText::new));
+    Payload {
+        v: VERSION,
+        references: false,
+        provisional: true,
+        blocks: blocks.collect(),
+    }
 }
 
 /// Those of a request's tool calls, by their positions, to whose inputs a block may refer.

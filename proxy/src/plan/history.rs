@@ -14,7 +14,7 @@ use crate::scan::Scan;
 
 /// What a compressor surely gets through in a millisecond, in bytes: a block too large for what is left of the time is not begun, for
 /// it would take that from the blocks after it.
-const BYTES_A_MS: u128 = 20_000;
+pub(super) const BYTES_A_MS: u128 = 20_000;
 
 /// Whether there is time for a block of so many bytes.
 pub(super) fn affords(until: Instant, bytes: usize) -> bool {

@@ -7,6 +7,7 @@
 pub(crate) mod blocks;
 pub(crate) mod entry_budget;
 pub(crate) mod first_send;
+pub(crate) mod fleet;
 pub(crate) mod history;
 pub(crate) mod history_cache;
 #[cfg(test)]
@@ -137,6 +138,14 @@ impl Planner {
             min_tokens,
             refresh_tokens: Self::DEFAULT_REFRESH_TOKENS,
             landing: landing::decide,
+        }
+    }
+
+    /// The same rules, by which no request is left to a worker.
+    pub(crate) const fn never_deferring(self) -> Self {
+        Self {
+            min_tokens: u64::MAX,
+            ..self
         }
     }
 

@@ -20,7 +20,10 @@ pub(super) fn untried_tokens(scan: &Scan, skipped: &SkippedBlocks) -> u64 {
 
 const fn is_untried(reason: SkipReason) -> bool {
     match reason {
-        SkipReason::EntryBudget | SkipReason::StoreLate | SkipReason::MaybeSentBefore => true,
+        SkipReason::EntryBudget
+        | SkipReason::FleetLate
+        | SkipReason::StoreLate
+        | SkipReason::MaybeSentBefore => true,
         SkipReason::Floor
         | SkipReason::NoGain
         | SkipReason::ReferencesOff

@@ -22,6 +22,8 @@ pub(crate) enum SkipReason {
     ReferencesOff,
     /// The provider holds the conversation's thinking to forms that are lost.
     ConversationLost,
+    /// It waited for the workers, which were late.
+    FleetLate,
     /// A compressor failed.
     Failed,
 }
@@ -33,7 +35,7 @@ pub(crate) type CompressResult = Result<Form, SkipReason>;
 pub(crate) type SkippedBlocks = Vec<(usize, SkipReason)>;
 
 impl SkipReason {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::EntryBudget,
         Self::StoreLate,
         Self::Floor,
@@ -41,6 +43,7 @@ impl SkipReason {
         Self::MaybeSentBefore,
         Self::ReferencesOff,
         Self::ConversationLost,
+        Self::FleetLate,
         Self::Failed,
     ];
 
@@ -54,6 +57,7 @@ impl SkipReason {
             Self::MaybeSentBefore => "unsure",
             Self::ReferencesOff => "references_off",
             Self::ConversationLost => "conversation_lost",
+            Self::FleetLate => "fleet_late",
             Self::Failed => "failed",
         }
     }

@@ -4,6 +4,7 @@
 mod budget;
 mod cache;
 mod lookup;
+mod parts;
 pub(crate) mod sent_elsewhere;
 pub(crate) mod sent_request;
 #[cfg(test)]

@@ -126,6 +126,19 @@ id! {
     SentBlockId
 }
 
+impl PrefixId {
+    /// The name of a job for some blocks of a request alone, given the request's whole prefix and the blocks' positions in it: the first 128
+    /// bits of a BLAKE3 digest. No conversation has a prefix of this name, and it needs no key, since the prefix is keyed.
+    #[must_use]
+    pub fn of_part(request: Self, blocks: &[usize]) -> Self {
+        let positions: Vec<u8> = blocks
+            .iter()
+            .flat_map(|position| (*position as u64).to_le_bytes())
+            .collect();
+        Self(first_bits(&[b"part", request.as_bytes(), &positions]))
+    }
+}
+
 impl SentBlockId {
     /// The name of a block in conversations with this opening, with so many blocks of the same text before it: the first 128
     /// bits of a BLAKE3 digest. It needs no key, since both ids are keyed.
@@ -259,6 +272,21 @@ mod tests {
         assert!("0g".repeat(16).parse::<PrefixId>().is_err());
         assert!("00".parse::<PrefixId>().is_err());
         assert!("é0".repeat(11).parse::<PrefixId>().is_err());
+    }
+
+    #[test]
+    fn a_part_is_named_by_its_request_and_its_blocks() {
+        let [request, other] = [1, 2].map(|byte| PrefixId::from_bytes([byte; 16]));
+        let part = PrefixId::of_part(request, &[3, 4]);
+        assert_eq!(part, PrefixId::of_part(request, &[3, 4]));
+        for another in [
+            PrefixId::of_part(request, &[3]),
+            PrefixId::of_part(request, &[4, 3]),
+            PrefixId::of_part(other, &[3, 4]),
+            request,
+        ] {
+            assert_ne!(part, another);
+        }
     }
 
     #[test]

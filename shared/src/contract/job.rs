@@ -53,6 +53,10 @@ pub struct Payload<Text = String> {
     pub v: u32,
     /// Whether a form may refer to an earlier block (not where the provider may drop earlier blocks by itself).
     pub references: bool,
+    /// Whether one request alone waits for the result, which has a provisional life then
+    /// ([`MAX_PROVISIONAL_LIFE`](crate::store::MAX_PROVISIONAL_LIFE)).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub provisional: bool,
     /// The blocks.
     pub blocks: Vec<JobBlock<Text>>,
 }

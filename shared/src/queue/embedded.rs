@@ -12,10 +12,9 @@ use tokio::sync::Notify;
 use super::element::loaded;
 use super::work_queue::ResultEntry;
 use super::{
-    Bounds, Depth, Element, Enqueued, Finished, Job, JobQueue, Loaded, Reaped, Retried, Timing,
-    Totals, WorkQueue,
+    Bounds, Capacity, Depth, Element, Enqueued, Finished, Job, JobQueue, Loaded, Reaped, Retried,
+    Timing, Totals, WorkQueue,
 };
-use crate::contract::id::PrefixId;
 use crate::contract::job::Envelope;
 use crate::contract::prefix::JobResult;
 use crate::store::{Entry, Key, Life, Store, StoreError};
@@ -27,6 +26,8 @@ pub struct EmbeddedQueue {
     max_queue: u64,
     bounds: Bounds,
     timing: Timing,
+    /// How many threads take its jobs.
+    threads: u64,
     state: Mutex<State>,
     arrived: Notify,
 }
@@ -59,14 +60,18 @@ impl State {
     }
 
     fn has_room_for(&self, bytes: u64, max_bytes: u64) -> bool {
+        self.waiting.is_empty() || self.queued_bytes().saturating_add(bytes) <= max_bytes
+    }
+
+    /// Bytes of text in jobs that wait, are in work or delayed.
+    fn queued_bytes(&self) -> u64 {
         let delayed = self.delayed.iter().map(|(_, job)| job);
         let jobs = self
             .waiting
             .iter()
             .chain(self.active.values())
             .chain(delayed);
-        let queued: u64 = jobs.map(|job| job.envelope.bytes).sum();
-        self.waiting.is_empty() || queued.saturating_add(bytes) <= max_bytes
+        jobs.map(|job| job.envelope.bytes).sum()
     }
 
     fn end(&mut self, element: &Element) -> Finished {
@@ -96,9 +101,17 @@ impl EmbeddedQueue {
             max_queue,
             bounds,
             timing,
+            threads: 1,
             state: Mutex::default(),
             arrived: Notify::new(),
         }
+    }
+
+    /// The same, whose jobs so many threads take instead of one.
+    #[must_use]
+    pub const fn with_threads(mut self, threads: u64) -> Self {
+        self.threads = threads;
+        self
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -113,20 +126,19 @@ impl EmbeddedQueue {
         Some(element)
     }
 
-    /// Writes the result of this prefix's job. While it is not known whether its request is refused, it lives no longer than the request's
-    /// record.
+    /// Writes the result of a job. While it is not known whether its request is refused, it lives no longer than the request's record.
     async fn write_result(
         &self,
-        prefix: PrefixId,
+        job: &Job,
         entries: Vec<ResultEntry<'_>>,
     ) -> Result<(), StoreError> {
-        let record = [Key::Sent(prefix)];
+        let record = [Key::Sent(job.envelope.prefix)];
         let is = |lives: Vec<Option<Life>>, life| lives == [Some(life)];
         let is_provisional = is(self.store.lives(&record).await?, Life::Provisional);
         let life = if is_provisional {
             Life::Provisional
         } else {
-            Life::Full
+            job.result_life()
         };
         let entry = |(key, value): ResultEntry<'_>| {
             Entry::without_revisions(key, value.into_owned().into()).with_life(life)
@@ -200,6 +212,21 @@ impl JobQueue for EmbeddedQueue {
         };
         Ok((depth, state.totals))
     }
+
+    async fn enqueue_all(&self, jobs: &[(Envelope, Bytes)]) -> Result<Vec<Enqueued>, StoreError> {
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for (envelope, payload) in jobs {
+            outcomes.push(self.enqueue(envelope, payload.clone()).await?);
+        }
+        Ok(outcomes)
+    }
+
+    async fn capacity(&self) -> Result<Capacity, StoreError> {
+        Ok(Capacity {
+            threads: self.threads,
+            queued_bytes: self.state().queued_bytes(),
+        })
+    }
 }
 
 #[async_trait]
@@ -219,8 +246,12 @@ impl WorkQueue for EmbeddedQueue {
     }
 
     async fn load(&self, element: &Element) -> Result<Option<Loaded>, StoreError> {
-        let state = self.state();
+        let mut state = self.state();
         let held = state.active.get(element).cloned();
+        if held.as_ref().is_some_and(|job| job.withdrawn) {
+            state.end(element);
+            return Ok(None);
+        }
         let crashes = state.crashes.get(element).copied().unwrap_or(0);
         drop(state);
         Ok(held.map(|job| loaded(job.element, job.envelope, Some(&job.payload), crashes)))
@@ -251,7 +282,7 @@ impl WorkQueue for EmbeddedQueue {
         };
         if !is_withdrawn {
             let entries = job.result_entries(result, &self.bounds)?;
-            self.write_result(job.envelope.prefix, entries).await?;
+            self.write_result(job, entries).await?;
         }
         let finished = self.state().end(&job.element);
         Ok((finished, and_claim.then(|| self.claim_next()).flatten()))

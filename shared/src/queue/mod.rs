@@ -89,6 +89,15 @@ pub struct Totals {
     pub dead: u64,
 }
 
+/// What a job that is pushed now can count on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Capacity {
+    /// The threads of all workers that are alive; none while the queue is paused.
+    pub threads: u64,
+    /// Bytes of text in the jobs that wait, are in work or delayed.
+    pub queued_bytes: u64,
+}
+
 /// The producer's side of the queue, which the proxy holds.
 #[async_trait]
 pub trait JobQueue: Send + Sync + std::fmt::Debug {
@@ -99,7 +108,14 @@ pub trait JobQueue: Send + Sync + std::fmt::Debug {
     /// When the queue can't be reached or its memory is full. The job may be there all the same.
     async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError>;
 
-    /// Deletes a job that was pushed, because its request was refused. If a worker runs it, its result is not stored.
+    /// Pushes several jobs in one round trip, and gives what became of each, in their order. A job whose prefix waits already leaves that one
+    /// as it is: its payload must be the same.
+    ///
+    /// # Errors
+    /// When the queue can't be reached or its memory is full. Some of the jobs may be there all the same.
+    async fn enqueue_all(&self, jobs: &[(Envelope, Bytes)]) -> Result<Vec<Enqueued>, StoreError>;
+
+    /// Deletes a job that was pushed, because its request was refused or waits for it no longer. If a worker runs it, its result is not stored.
     ///
     /// # Errors
     /// When the queue can't be reached. The job may be deleted all the same.
@@ -114,4 +130,10 @@ pub trait JobQueue: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the queue can't be reached.
     async fn counts(&self) -> Result<(Depth, Totals), StoreError>;
+
+    /// Which workers there are, and how much they have to do.
+    ///
+    /// # Errors
+    /// When the queue can't be reached.
+    async fn capacity(&self) -> Result<Capacity, StoreError>;
 }

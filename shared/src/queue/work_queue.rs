@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::Bounds;
 use crate::contract::job::{Envelope, Payload};
 use crate::contract::prefix::JobResult;
-use crate::store::{Key, StoreError};
+use crate::store::{Key, Life, StoreError};
 
 /// One element of the queue's list: the JSON of an envelope, or whatever else was put there.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -54,6 +54,15 @@ pub struct Job {
 pub(super) type ResultEntry<'a> = (Key, Cow<'a, [u8]>);
 
 impl Job {
+    /// How long its result lives where its request's record has no provisional life.
+    pub(super) const fn result_life(&self) -> Life {
+        if self.payload.provisional {
+            Life::Provisional
+        } else {
+            Life::Full
+        }
+    }
+
     /// The entries of its result: the forms first, so that whoever finds the compressed prefix finds them too.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
     let payload = Payload {
         v: VERSION,
         references: true,
+        provisional: false,
         blocks: vec![block(0, text), block(1, TEXT)],
     };
     let envelope = Envelope {

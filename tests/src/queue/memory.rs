@@ -8,7 +8,7 @@ use headroom_shared::contract::id::DigestKey;
 use headroom_shared::store::{Entry, Key, Life, Store, StoreError};
 
 #[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<HashMap<Key, Bytes>>);
+pub struct MemoryStore(Mutex<HashMap<Key, (Bytes, Life)>>);
 
 #[async_trait::async_trait]
 impl Store for MemoryStore {
@@ -18,24 +18,34 @@ impl Store for MemoryStore {
 
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
         let entries = self.0.lock().unwrap();
-        Ok(keys.iter().map(|key| entries.get(key).cloned()).collect())
+        let value = |key| entries.get(key).map(|(value, _)| value.clone());
+        Ok(keys.iter().map(value).collect())
     }
 
     async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
         let mut all = self.0.lock().unwrap();
-        all.extend(entries.iter().map(|e| (e.key, e.value.clone())));
+        for entry in entries {
+            let before = all.get(&entry.key).map(|(_, life)| *life);
+            let life = entry.life.max(before.unwrap_or(entry.life));
+            all.insert(entry.key, (entry.value.clone(), life));
+        }
         Ok(())
     }
 
     async fn lives(&self, keys: &[Key]) -> Result<Vec<Option<Life>>, StoreError> {
         let entries = self.0.lock().unwrap();
-        let life = |key: &Key| entries.contains_key(key).then_some(Life::Full);
+        let life = |key| entries.get(key).map(|(_, life)| *life);
         Ok(keys.iter().map(life).collect())
     }
 
     async fn touch(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
-        let entries = self.0.lock().unwrap();
-        Ok(keys.iter().map(|key| entries.contains_key(key)).collect())
+        let mut entries = self.0.lock().unwrap();
+        let touch = |key| entries.get_mut(key).map(|(_, life)| *life = Life::Full);
+        Ok(keys
+            .iter()
+            .map(touch)
+            .map(|found| found.is_some())
+            .collect())
     }
 
     async fn remove_provisional(&self, _: &[Key]) -> Result<(), StoreError> {

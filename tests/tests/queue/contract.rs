@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headroom_shared::contract::id::BlockId;
+use headroom_shared::contract::job::Payload;
 use headroom_shared::contract::prefix::{CompressedPrefix, Form};
 use headroom_shared::queue::embedded::EmbeddedQueue;
 use headroom_shared::queue::{
     Enqueued, Finished, Job, JobQueue, Loaded, Retried, Timing, WorkQueue,
 };
-use headroom_shared::store::{Key, Store};
+use headroom_shared::store::{Key, Life, MAX_PROVISIONAL_LIFE, Store};
 use headroom_tests::queue::SOON;
 use headroom_tests::queue::jobs::{TEXT, job, json, prefix, result};
 use headroom_tests::queue::memory::MemoryStore;
@@ -109,6 +110,9 @@ contract! {
     a_result_that_is_too_large_is_refused_for_good
     a_buried_job_is_gone_and_counted_once
     a_withdrawn_job_leaves_nothing
+    several_jobs_are_pushed_at_once_as_one_by_one
+    the_capacity_says_which_threads_there_are_and_how_much_they_have_to_do
+    a_result_for_one_request_alone_has_a_provisional_life
     a_payload_that_can_not_be_read_makes_its_job_unusable
     leaving_gives_back_what_is_held_in_its_order
 }
@@ -347,7 +351,7 @@ async fn a_buried_job_is_gone_and_counted_once(make: impl AsyncFn(u64) -> Subjec
 async fn a_withdrawn_job_leaves_nothing(make: impl AsyncFn(u64) -> Subject) {
     let queue = make(10).await;
     queue.worker.register().await.unwrap();
-    let jobs = [1, 2, 3].map(|number| job(number, TEXT));
+    let jobs = [1, 2, 3, 4].map(|number| job(number, TEXT));
     for (envelope, payload) in &jobs {
         let offered = queue.producer.enqueue(envelope, json(payload)).await;
         assert_eq!(offered.unwrap(), Enqueued::Queued);
@@ -355,19 +359,23 @@ async fn a_withdrawn_job_leaves_nothing(make: impl AsyncFn(u64) -> Subject) {
     // One that waits.
     queue.producer.withdraw(&jobs[0].0).await.unwrap();
     let (depth, _) = queue.producer.counts().await.unwrap();
-    assert_eq!((depth.waiting, depth.active), (2, 0));
+    assert_eq!((depth.waiting, depth.active), (3, 0));
     // One that a worker runs.
     let running = queue.claim().await;
     assert_eq!(running.envelope.prefix, prefix(2));
     queue.producer.withdraw(&jobs[1].0).await.unwrap();
     let made = result(&running.payload);
     finish(&*queue.worker, &running, &made).await;
+    // One that a worker has claimed and not looked into yet.
+    let claimed = queue.worker.claim().await.unwrap().unwrap();
+    queue.producer.withdraw(&jobs[2].0).await.unwrap();
+    assert!(queue.worker.load(&claimed).await.unwrap().is_none());
     // One that is done, whose result stays.
     let last = queue.claim().await;
-    assert_eq!(last.envelope.prefix, prefix(3));
+    assert_eq!(last.envelope.prefix, prefix(4));
     finish(&*queue.worker, &last, &result(&last.payload)).await;
-    queue.producer.withdraw(&jobs[2].0).await.unwrap();
-    for (number, is_stored) in [(1, false), (2, false), (3, true)] {
+    queue.producer.withdraw(&jobs[3].0).await.unwrap();
+    for (number, is_stored) in [(1, false), (2, false), (3, false), (4, true)] {
         let stored = queue.stored(Key::Compressed(prefix(number))).await;
         assert_eq!(stored.is_some(), is_stored, "{number}");
     }
@@ -375,6 +383,91 @@ async fn a_withdrawn_job_leaves_nothing(make: impl AsyncFn(u64) -> Subject) {
     assert_eq!((depth.waiting, depth.active, depth.dead), (0, 0, 0));
     // The prefix of a withdrawn job may be pushed again.
     assert_eq!(queue.offer(1, TEXT).await, Enqueued::Queued);
+}
+
+async fn several_jobs_are_pushed_at_once_as_one_by_one(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(3).await;
+    queue.worker.register().await.unwrap();
+    queue.offer(2, "waits already").await;
+    let jobs = [1, 2, 3, 4].map(|number| {
+        let (envelope, payload) = job(number, TEXT);
+        (envelope, json(&payload))
+    });
+    let pushed = queue.producer.enqueue_all(&jobs).await.unwrap();
+    let expected = [
+        Enqueued::Queued,
+        Enqueued::Coalesced,
+        Enqueued::Queued,
+        Enqueued::DroppedFull,
+    ];
+    assert_eq!(pushed, expected);
+    for number in [2, 1, 3] {
+        assert_eq!(queue.claim().await.envelope.prefix, prefix(number));
+    }
+    let (_, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!((totals.enqueued, totals.dropped_full), (3, 1));
+    assert_eq!(queue.producer.enqueue_all(&[]).await.unwrap(), []);
+}
+
+async fn the_capacity_says_which_threads_there_are_and_how_much_they_have_to_do(
+    make: impl AsyncFn(u64) -> Subject,
+) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    let capacity = async || queue.producer.capacity().await.unwrap();
+    let before = capacity().await;
+    assert_eq!((before.threads, before.queued_bytes), (1, 0));
+    let (envelope, payload) = job(1, TEXT);
+    let pushed = queue.producer.enqueue(&envelope, json(&payload)).await;
+    assert_eq!(pushed.unwrap(), Enqueued::Queued);
+    assert_eq!(capacity().await.queued_bytes, envelope.bytes);
+    let claimed = queue.claim().await;
+    assert_eq!(capacity().await.queued_bytes, envelope.bytes);
+    finish(&*queue.worker, &claimed, &result(&claimed.payload)).await;
+    assert_eq!(capacity().await, before);
+    if let Results::Redis(server) = &queue.results {
+        let _: () = server.command(&["SET", &keys().paused(), "1"]).await;
+        assert_eq!(
+            capacity().await.threads,
+            0,
+            "nobody claims while it is paused"
+        );
+        let _: () = server.command(&["DEL", &keys().paused()]).await;
+        queue.worker.deregister().await.unwrap();
+        assert_eq!(capacity().await.threads, 0);
+    }
+}
+
+async fn a_result_for_one_request_alone_has_a_provisional_life(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    for (number, provisional) in [(1, true), (2, false)] {
+        let (envelope, payload) = job(number, TEXT);
+        let payload = Payload {
+            provisional,
+            ..payload
+        };
+        let pushed = queue.producer.enqueue(&envelope, json(&payload)).await;
+        assert_eq!(pushed.unwrap(), Enqueued::Queued);
+        let claimed = queue.claim().await;
+        finish(&*queue.worker, &claimed, &result(&claimed.payload)).await;
+        let key = Key::Compressed(prefix(number));
+        let life = match &queue.results {
+            Results::Redis(server) => {
+                let left: i64 = server
+                    .command(&["PTTL".to_owned(), keys().entry(key)])
+                    .await;
+                let provisional = bounds().result_ttl.min(2 * MAX_PROVISIONAL_LIFE) / 2;
+                if left <= i64::try_from(provisional.as_millis()).unwrap() {
+                    Life::Provisional
+                } else {
+                    Life::Full
+                }
+            }
+            Results::Memory(store) => store.lives(&[key]).await.unwrap()[0].unwrap(),
+        };
+        assert_eq!(life == Life::Provisional, provisional, "{number}");
+    }
 }
 
 async fn a_payload_that_can_not_be_read_makes_its_job_unusable(make: impl AsyncFn(u64) -> Subject) {

@@ -6,6 +6,7 @@ mod claude_shapes;
 mod client_edits;
 mod cold_start;
 mod count_tokens;
+mod fleet_wait;
 mod fuzz_replay;
 mod lost_conversations;
 mod lost_data;

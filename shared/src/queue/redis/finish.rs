@@ -9,7 +9,7 @@ use crate::queue::limits::ms;
 use crate::queue::work_queue::ResultEntry;
 use crate::queue::{Element, Finished};
 use crate::redis::Retry;
-use crate::store::{StoreError, provisional_life_ms};
+use crate::store::{Life, StoreError, provisional_life_ms};
 
 impl RedisWorkQueue {
     /// Writes a job's result, which is the same however often it is written. What is new of it has a provisional life.
@@ -26,15 +26,21 @@ impl RedisWorkQueue {
         self.pool.query("write a result", Retry::Once, &write).await
     }
 
-    /// Acknowledges a job, writes its result unless that `is_written`, gives it its life, and claims the next element if `and_claim` says
-    /// so.
+    /// Acknowledges a job, writes its result unless that `is_written`, gives it this life or the shorter one of its request, and claims the
+    /// next element if `and_claim` says so.
     pub(super) async fn acknowledge(
         &self,
         (element, envelope): (&Element, &Envelope),
-        (entries, is_written): (&[ResultEntry<'_>], bool),
+        (entries, is_written, life): (&[ResultEntry<'_>], bool, Life),
         and_claim: bool,
     ) -> Result<(Finished, Option<Element>), StoreError> {
         let adopted = and_claim.then(|| self.held().next_adopted()).flatten();
+        let full_ms = ms(self.bounds.result_ttl);
+        let provisional_ms = provisional_life_ms(full_ms);
+        let life_ms = match life {
+            Life::Provisional => provisional_ms,
+            Life::Full => full_ms,
+        };
         let mut script = scripts::FINISH.key(&self.active);
         script
             .key(self.keys.payload(&envelope.id))
@@ -50,8 +56,8 @@ impl RedisWorkQueue {
             .arg(envelope.prefix.to_string())
             .arg(envelope.bytes)
             .arg(u8::from(and_claim && adopted.is_none()))
-            .arg(ms(self.bounds.result_ttl))
-            .arg(provisional_life_ms(ms(self.bounds.result_ttl)))
+            .arg(life_ms)
+            .arg(provisional_ms)
             .arg(if is_written { entries.len() } else { 0 });
         for (key, value) in entries {
             let value = if is_written { &[] } else { &**value };

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use redis::Cmd;
 
 use super::memory::MemoryUsage;
-use super::scripts;
+use super::{WITHDRAWN, capacity, scripts};
 use crate::contract::job::Envelope;
 use crate::contract::keys::Keys;
 use crate::queue::limits::ms;
-use crate::queue::{Bounds, Depth, Enqueued, JobQueue, Totals};
+use crate::queue::{Bounds, Capacity, Depth, Enqueued, JobQueue, Totals};
 use crate::redis::{RedisPool, Retry};
 use crate::store::StoreError;
 
@@ -64,7 +65,31 @@ enum Pushed {
 }
 
 impl RedisJobQueue {
-    async fn push(&self, push: &Push<'_>) -> Result<Pushed, StoreError> {
+    /// The job to push.
+    ///
+    /// # Errors
+    /// When its envelope is too long.
+    fn checked<'a>(&self, envelope: &'a Envelope, payload: Bytes) -> Result<Push<'a>, StoreError> {
+        let element = element(envelope)?;
+        if element.len() > self.bounds.max_envelope_bytes {
+            return Err(StoreError::other(OPERATION, "its envelope is too long"));
+        }
+        Ok(Push {
+            envelope,
+            element,
+            payload,
+        })
+    }
+
+    /// Whether jobs of so many bytes of text are too large for how full Redis is.
+    async fn lacks_memory_for(&self, bytes: u64) -> Result<bool, StoreError> {
+        let max_percent = self.bounds.max_memory_percent;
+        Ok(bytes >= self.bounds.large_job_bytes
+            && self.memory.is_above(&self.pool, max_percent).await?)
+    }
+
+    /// The command that pushes a job.
+    fn push_command(&self, push: &Push<'_>) -> Cmd {
         let Push {
             envelope,
             element,
@@ -86,17 +111,27 @@ impl RedisJobQueue {
         .map(|number| number.to_string());
         let mut args = vec![element.as_bytes(), envelope.id.as_bytes(), payload];
         args.extend(numbers.iter().map(String::as_bytes));
+        scripts::command(&scripts::ENQUEUE, &keys, &args)
+    }
+
+    /// Pushes jobs in one round trip, and gives the reply to each.
+    async fn push(&self, jobs: &[Push<'_>]) -> Result<Vec<Pushed>, StoreError> {
+        let mut commands = redis::pipe();
+        for push in jobs {
+            commands.add_command(self.push_command(push));
+        }
         let script = &*scripts::ENQUEUE;
-        let commands = scripts::pipeline(script, &keys, &args);
-        let reply = self.pool.query_with_script(OPERATION, script, &commands);
-        let (reply,): (Vec<String>,) = reply.await?;
-        let pushed = match reply.as_slice() {
+        let replies = self.pool.query_with_script(OPERATION, script, &commands);
+        let replies: Vec<Vec<String>> = replies.await?;
+        let pushed = replies.into_iter().map(|reply| match reply.as_slice() {
             [queued] if queued == "queued" => Pushed::Ended(Enqueued::Queued),
             [_, waiting_id] => Pushed::Pending(waiting_id.clone()),
             _ => Pushed::Ended(Enqueued::DroppedFull),
-        };
-        let dropped = matches!(pushed, Pushed::Ended(Enqueued::DroppedFull));
-        self.dropped.store(dropped, Ordering::Relaxed);
+        });
+        let pushed: Vec<Pushed> = pushed.collect();
+        let dropped = |pushed: &Pushed| matches!(pushed, Pushed::Ended(Enqueued::DroppedFull));
+        let any_dropped = pushed.iter().any(dropped);
+        self.dropped.store(any_dropped, Ordering::Relaxed);
         Ok(pushed)
     }
 
@@ -116,10 +151,10 @@ impl RedisJobQueue {
         Ok(replaced)
     }
 
-    /// Counts a job as dropped without a push, unless Redis is too full for that too.
-    async fn count_dropped(&self) {
+    /// Counts jobs as dropped without a push, unless Redis is too full for that too.
+    async fn count_dropped(&self, jobs: usize) {
         let mut count = redis::cmd("HINCRBY");
-        count.arg(self.keys.stats()).arg("dropped_full").arg(1);
+        count.arg(self.keys.stats()).arg("dropped_full").arg(jobs);
         let _: Result<(), _> = self.pool.query(OPERATION, Retry::Never, &count).await;
     }
 }
@@ -127,31 +162,21 @@ impl RedisJobQueue {
 #[async_trait]
 impl JobQueue for RedisJobQueue {
     async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError> {
-        let element = element(envelope)?;
-        if element.len() > self.bounds.max_envelope_bytes {
-            return Err(StoreError::other(OPERATION, "its envelope is too long"));
-        }
-        if envelope.bytes >= self.bounds.large_job_bytes
-            && self
-                .memory
-                .is_above(&self.pool, self.bounds.max_memory_percent)
-                .await?
-        {
-            self.count_dropped().await;
+        let push = self.checked(envelope, payload)?;
+        if self.lacks_memory_for(envelope.bytes).await? {
+            self.count_dropped(1).await;
             return Ok(Enqueued::DroppedForMemory);
         }
-        let push = Push {
-            envelope,
-            element,
-            payload,
-        };
+        let jobs = [push];
+        let [push] = &jobs;
         // A job that waited may be claimed before its payload is replaced; then this one is pushed as a job of its own.
         for _ in 0..MAX_PUSHES {
-            let waiting_id = match self.push(&push).await? {
-                Pushed::Ended(ended) => return Ok(ended),
-                Pushed::Pending(waiting_id) => waiting_id,
+            let waiting_id = match self.push(&jobs).await?.pop() {
+                Some(Pushed::Ended(ended)) => return Ok(ended),
+                Some(Pushed::Pending(waiting_id)) => waiting_id,
+                None => return Err(StoreError::other(OPERATION, "there was no reply")),
             };
-            if self.coalesce(&push, &waiting_id).await? {
+            if self.coalesce(push, &waiting_id).await? {
                 return Ok(Enqueued::Coalesced);
             }
         }
@@ -161,16 +186,50 @@ impl JobQueue for RedisJobQueue {
         ))
     }
 
+    async fn enqueue_all(&self, jobs: &[(Envelope, Bytes)]) -> Result<Vec<Enqueued>, StoreError> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pushes = jobs
+            .iter()
+            .map(|(envelope, payload)| self.checked(envelope, payload.clone()));
+        let pushes: Vec<Push<'_>> = pushes.collect::<Result<_, _>>()?;
+        let bytes = jobs.iter().map(|(envelope, _)| envelope.bytes).sum();
+        if self.lacks_memory_for(bytes).await? {
+            self.count_dropped(jobs.len()).await;
+            return Ok(vec![Enqueued::DroppedForMemory; jobs.len()]);
+        }
+        let outcome = |pushed| match pushed {
+            Pushed::Ended(ended) => ended,
+            Pushed::Pending(_) => Enqueued::Coalesced,
+        };
+        Ok(self.push(&pushes).await?.into_iter().map(outcome).collect())
+    }
+
     async fn withdraw(&self, envelope: &Envelope) -> Result<(), StoreError> {
         const OPERATION: &str = "withdraw a job";
         let element = element(envelope)?;
         let call = scripts::drop_job(&self.keys, element.as_bytes(), envelope);
-        let _: String = self.pool.query(OPERATION, Retry::Once, &call).await?;
-        // Where a worker runs the job, this tells it that nobody wants the result.
-        let mut unlink = redis::cmd("UNLINK");
-        unlink.arg(self.keys.payload(&envelope.id));
-        let _: u64 = self.pool.query(OPERATION, Retry::Once, &unlink).await?;
-        Ok(())
+        let was: String = self.pool.query(OPERATION, Retry::Once, &call).await?;
+        if was != "gone" {
+            return Ok(());
+        }
+        // Where a worker has the job, this tells it that nobody wants the result.
+        let payload = self.keys.payload(&envelope.id);
+        let mut mark = redis::cmd("SET");
+        mark.arg(&payload).arg(WITHDRAWN).arg("XX");
+        mark.arg("PX").arg(ms(self.bounds.payload_ttl));
+        let marked: Result<Option<String>, _> =
+            self.pool.query(OPERATION, Retry::Once, &mark).await;
+        match marked {
+            Err(full) if full.is_out_of_memory() => {
+                let mut unlink = redis::cmd("UNLINK");
+                unlink.arg(&payload);
+                let _: u64 = self.pool.query(OPERATION, Retry::Once, &unlink).await?;
+                Ok(())
+            }
+            marked => marked.map(drop),
+        }
     }
 
     async fn drop_if_full(&self) -> bool {
@@ -211,6 +270,10 @@ impl JobQueue for RedisJobQueue {
             dead,
         };
         Ok((depth, totals(&stats)))
+    }
+
+    async fn capacity(&self) -> Result<Capacity, StoreError> {
+        capacity::read(&self.pool, &self.keys).await
     }
 }
 

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `job_queue` | [`RedisJobQueue`]: pushes jobs, and counts them |
+//! | `capacity` | which workers are alive, and how much they have to do |
 //! | `work_queue` | [`RedisWorkQueue`]: claims, loads and retries jobs, sends heartbeats |
 //! | `finish`, `reap` | more of it: acknowledges a job and claims the next; takes back what dead workers hold |
 //! | `blocking_claim` | the one connection that blocks until a job comes |
@@ -14,6 +15,7 @@
 
 pub mod admin;
 mod blocking_claim;
+mod capacity;
 mod finish;
 mod held_elements;
 mod job_queue;
@@ -33,6 +35,9 @@ use crate::runtime::config::RedisUrl;
 pub use self::job_queue::RedisJobQueue;
 pub use self::requirements::{UnmetRequirement, check_requirements};
 pub use self::work_queue::{RedisWorkQueue, WorkerInfo};
+
+/// The payload of a job that was withdrawn when a worker had it already. `finish.lua` knows it, too.
+const WITHDRAWN: &str = "withdrawn";
 
 /// How long a response may take: enough for the largest payload over a slow line.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);

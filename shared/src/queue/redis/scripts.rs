@@ -57,8 +57,15 @@ pub(super) fn drop_job<'a>(
     call
 }
 
-/// A script with large arguments as the first command of a pipeline: they are copied once less than by [`Script::arg`].
+/// A script with large arguments as the first command of a pipeline.
 pub(super) fn pipeline(script: &Script, keys: &[String], args: &[&[u8]]) -> Pipeline {
+    let mut pipeline = pipe();
+    pipeline.add_command(command(script, keys, args));
+    pipeline
+}
+
+/// A script with large arguments as a command: they are copied once less than by [`Script::arg`].
+pub(super) fn command(script: &Script, keys: &[String], args: &[&[u8]]) -> Cmd {
     let hash = script.get_hash();
     let keys_bytes: usize = keys.iter().map(String::len).sum();
     let args_bytes: usize = args.iter().map(|arg| arg.len()).sum();
@@ -68,7 +75,5 @@ pub(super) fn pipeline(script: &Script, keys: &[String], args: &[&[u8]]) -> Pipe
     let mut command = Cmd::with_capacity(3 + keys.len() + args.len(), bytes);
     command.arg("EVALSHA").arg(hash).arg(keys.len());
     command.arg(keys).arg(args);
-    let mut pipeline = pipe();
-    pipeline.add_command(command);
-    pipeline
+    command
 }

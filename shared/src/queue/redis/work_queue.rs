@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::blocking_claim::BlockingClaim;
 use super::held_elements::HeldElements;
-use super::scripts;
+use super::{WITHDRAWN, scripts};
 use crate::contract::keys::Keys;
 use crate::contract::prefix::JobResult;
 use crate::queue::element::{loaded, parse, read};
@@ -20,7 +20,7 @@ use crate::queue::{
     Bounds, Element, Finished, Job, Loaded, Reaped, Retried, Timing, WorkQueue, dead_letter,
 };
 use crate::redis::{RedisPool, Retry};
-use crate::store::StoreError;
+use crate::store::{Life, StoreError};
 
 /// How many due retries one reap brings back.
 const MAX_PROMOTED: usize = 100;
@@ -207,9 +207,11 @@ impl WorkQueue for RedisWorkQueue {
             self.held().end(element);
             return Ok(None);
         }
-        if payload.is_none() && has_result {
-            // The job was done before.
-            self.acknowledge((element, &envelope), (&[], false), false)
+        let is_withdrawn = payload.as_deref() == Some(WITHDRAWN.as_bytes());
+        if payload.is_none() && has_result || is_withdrawn {
+            // The job was done before, or nobody wants its result.
+            let nothing = (&[][..], false, Life::Full);
+            self.acknowledge((element, &envelope), nothing, false)
                 .await?;
             return Ok(None);
         }
@@ -248,7 +250,8 @@ impl WorkQueue for RedisWorkQueue {
         let is_large = bytes as u64 >= self.bounds.large_job_bytes;
         let is_written = is_large && self.write_result(&entries).await.is_ok();
         let and_claim = and_claim && self.pool.evicts().is_none();
-        let (held, written) = ((&job.element, &job.envelope), (&entries[..], is_written));
+        let held = (&job.element, &job.envelope);
+        let written = (&entries[..], is_written, job.result_life());
         self.acknowledge(held, written, and_claim).await
     }
 

@@ -2,7 +2,7 @@
 
 /// Every variable that begins with `HEADROOM_` and that either program or this project's tests read. A test of the proxy compares them with
 /// what both programs take.
-pub const VARIABLES: [&str; 30] = [
+pub const VARIABLES: [&str; 31] = [
     "HEADROOM_ALLOWED_HOSTS",
     "HEADROOM_ALLOWED_UPSTREAMS",
     "HEADROOM_BACKGROUND_COMPRESSION",
@@ -14,6 +14,7 @@ pub const VARIABLES: [&str; 30] = [
     "HEADROOM_DATA_DIR",
     "HEADROOM_DRAIN_SECONDS",
     "HEADROOM_ENTRY_BUDGET_MS",
+    "HEADROOM_FLEET_WAIT_MS",
     "HEADROOM_HOST",
     "HEADROOM_JOB_TIMEOUT_SECONDS",
     "HEADROOM_LOG",

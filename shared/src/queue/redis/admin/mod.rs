@@ -28,6 +28,7 @@ pub use self::drop::{DropError, DroppedFrom};
 pub use self::jobs::{JobList, JobState, ListedJob};
 pub use self::pause::Paused;
 pub use self::replay::{ReplayOutcome, ReplayRefusal};
+pub(super) use self::status::score_ms;
 pub use self::status::{QueueStatus, WorkerStatus};
 use crate::contract::job::Envelope;
 use crate::contract::keys::Keys;

@@ -133,7 +133,7 @@ impl QueueAdmin {
 }
 
 /// A score that is a time in milliseconds.
-pub(super) fn score_ms(score: f64) -> u64 {
+pub(in crate::queue::redis) fn score_ms(score: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -2,7 +2,7 @@
 -- script may complete even where Redis is full.
 -- KEYS  1 active  2 payload of the job  3 crashes  4 attempts  5 stats  6 jobs  7 paused  8 sent record of the prefix
 --       9.. the result's entries
--- ARGV  1 envelope  2 its id  3 channel  4 prefix  5 its bytes of text  6 1 to claim the next  7 full life, ms
+-- ARGV  1 envelope  2 its id  3 channel  4 prefix  5 its bytes of text  6 1 to claim the next  7 life of the result, ms
 --       8 provisional life, ms  9 how many of the entries, from the first on, are written already
 --       10.. the entries' values, in the order of KEYS; those of written ones are empty
 -- returns {1 if done, 0 if done again (the envelope was not in the list: another worker has it or had it), 1 if paused,
@@ -12,8 +12,12 @@ local provisional = tonumber(ARGV[8])
 local function is_provisional(left)
   return left >= 0 and left <= provisional
 end
--- The job was withdrawn: its request was refused.
-local withdrawn = mine == 1 and redis.call('EXISTS', KEYS[2]) == 0
+-- The job was withdrawn: its request was refused, or waits no longer.
+local withdrawn = false
+if mine == 1 then
+  local begins = redis.pcall('GETRANGE', KEYS[2], 0, 8)
+  withdrawn = begins == '' or begins == 'withdrawn'
+end
 -- While it is not known whether the request is refused, the result lives no longer than its record.
 local life = is_provisional(redis.call('PTTL', KEYS[8])) and provisional or tonumber(ARGV[7])
 for i = 9, #KEYS do
