@@ -157,7 +157,7 @@ pub struct Background {
     )]
     pub min_tokens: MinTokens,
 
-    /// Jobs that may wait; above it a job is dropped and counted.
+    /// Jobs that may wait, and refreshes that may wait beside them; above it a job is dropped and counted.
     #[arg(long = "background-compression-max-queue", env = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", value_name = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", default_value_t = 256, value_parser = number::<u64>)]
     pub max_queue: u64,
 

@@ -97,7 +97,7 @@ impl State {
 }
 
 impl EmbeddedQueue {
-    /// A queue where at most `max_queue` jobs may wait, and as many refreshes beside them (0: none is taken), and whose results go to `store`.
+    /// A queue where at most `max_queue` jobs may wait, and as many refreshes beside them (0: none is taken); its results go to `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, max_queue: u64, bounds: Bounds, timing: Timing) -> Self {
         Self {

@@ -25,8 +25,8 @@ pub struct Bounds {
     pub max_worker_deaths: u32,
     /// Longest envelope, in bytes.
     pub max_envelope_bytes: usize,
-    /// Bytes of text that jobs may have which wait, run or are delayed. A job is accepted whatever its size if no other waits, a refresh if no
-    /// other refresh waits.
+    /// Bytes of text that jobs may have which wait, run or are delayed. A job is accepted whatever its size if no other waits, a refresh if
+    /// no other refresh waits.
     pub max_queued_bytes: u64,
     /// How full Redis may be, in percent of its `maxmemory`, for a job of [`Self::large_job_bytes`] to be accepted: the
     /// rest is for results, records and heartbeats.

@@ -132,9 +132,9 @@ pub trait WorkQueue: Send + Sync + std::fmt::Debug {
     /// When the queue can't be reached.
     async fn register(&self) -> Result<(), StoreError>;
 
-    /// Waits for an element, at most [`super::Timing::claim_wait`]. A refresh is claimed where no other job waits; one that is pushed during
-    /// the wait may be claimed by the next call only. One call at a time, and never drop its future half-way: an element
-    /// that is just being moved would be found only after two heartbeats.
+    /// Waits for an element, at most [`super::Timing::claim_wait`]. A refresh is claimed where no other job waits; one that is pushed
+    /// during the wait may be claimed by the next call only. One call at a time, and never drop its future half-way: an element that is
+    /// just being moved would be found only after two heartbeats.
     ///
     /// # Errors
     /// When the queue can't be reached. What was on its way then is found later.

@@ -22,7 +22,8 @@ pub struct QueueStatus {
     /// How many jobs are in each state.
     #[serde(flatten)]
     pub depth: Depth,
-    /// How long ago the job was pushed that is claimed next, in milliseconds; none where no job waits. A refresh is next where no other waits.
+    /// How long ago the job was pushed that is claimed next, in milliseconds; none where no job waits. A refresh is next where no other
+    /// waits.
     pub oldest_ms: Option<u64>,
     /// Bytes of text in jobs that wait, are in work or delayed, which the queue's bound is for.
     pub queued_bytes: u64,
