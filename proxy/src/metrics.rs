@@ -393,7 +393,11 @@ fn queue_metrics(registry: &mut Registry, depth: Depth, totals: Totals) {
         let jobs = i64::try_from(jobs).unwrap_or(i64::MAX);
         gauges.get_or_create(&[("state", state)]).set(jobs);
     }
-    registry.register("queue_jobs", "Jobs by where they are", gauges);
+    registry.register(
+        "queue_jobs",
+        "Jobs by where they are; waiting_refresh: refreshes, which run when no other job waits",
+        gauges,
+    );
     for (name, help, value) in [
         ("jobs_enqueued", "Jobs put into the queue", totals.enqueued),
         ("jobs_done", "Jobs done", totals.done),

@@ -162,7 +162,7 @@ pub struct Background {
     #[arg(long, env = "HEADROOM_REFRESH_TOKENS", value_name = "HEADROOM_REFRESH_TOKENS", default_value_t = Planner::DEFAULT_REFRESH_TOKENS, value_parser = number::<u64>)]
     pub refresh_tokens: u64,
 
-    /// Jobs that may wait; above it a job is dropped and counted.
+    /// Jobs that may wait, and refreshes that may wait beside them; above it a job is dropped and counted.
     #[arg(long = "background-compression-max-queue", env = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", value_name = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", default_value_t = 256, value_parser = number::<u64>)]
     pub max_queue: u64,
 

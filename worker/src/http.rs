@@ -43,7 +43,7 @@ impl HttpState {
         metrics.register(&mut registry);
         registry.register(
             "headroom_queue_jobs",
-            "Jobs in the queue that all workers share, by state",
+            "Jobs in the queue that all workers share, by state; waiting_refresh: refreshes, which run when no other job waits",
             Family::clone(&jobs),
         );
         Arc::new(Self {

@@ -88,7 +88,7 @@ impl Jobs {
 
     /// Builds a job and pushes it, unless the queue is full. Gives the job if it waits in the queue.
     pub(crate) async fn enqueue(&self, permit: JobPermit, source: JobSource) -> Option<Envelope> {
-        if self.queue.drop_if_full().await {
+        if self.queue.drop_if_full(source.is_refresh).await {
             log_without_job(QUEUE_FULL);
             let _ = permit.outcome.send(Enqueued::DroppedFull);
             return None;

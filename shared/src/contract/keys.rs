@@ -93,6 +93,22 @@ impl Keys {
         self.name("jobs")
     }
 
+    /// List: envelopes of waiting refreshes, which are claimed when [`Self::jobs`] is empty; newest left, claimed from the right.
+    #[must_use]
+    pub fn refresh_jobs(&self) -> String {
+        self.name("jobs:refresh")
+    }
+
+    /// The list that a new job is pushed to, by whether it is a refresh.
+    #[must_use]
+    pub fn pushed_to(&self, is_refresh: bool) -> String {
+        if is_refresh {
+            self.refresh_jobs()
+        } else {
+            self.jobs()
+        }
+    }
+
     /// List: what one worker process holds now.
     #[must_use]
     pub fn active(&self, worker: &str) -> String {

@@ -46,6 +46,8 @@ struct QueuedJob {
 struct State {
     /// Oldest first.
     waiting: VecDeque<QueuedJob>,
+    /// Refreshes that have never been claimed, oldest first: they are claimed when no other job waits.
+    waiting_refresh: VecDeque<QueuedJob>,
     active: HashMap<Element, QueuedJob>,
     delayed: Vec<(Instant, QueuedJob)>,
     attempts: HashMap<Element, u32>,
@@ -55,22 +57,30 @@ struct State {
 }
 
 impl State {
-    fn is_full(&self, max_queue: u64) -> bool {
-        self.waiting.len() as u64 >= max_queue
+    /// The list that a new job is pushed to, by whether it is a refresh.
+    const fn pushed_to(&mut self, is_refresh: bool) -> &mut VecDeque<QueuedJob> {
+        if is_refresh {
+            &mut self.waiting_refresh
+        } else {
+            &mut self.waiting
+        }
     }
 
-    fn has_room_for(&self, bytes: u64, max_bytes: u64) -> bool {
-        self.waiting.is_empty() || self.queued_bytes().saturating_add(bytes) <= max_bytes
+    fn is_full(&mut self, is_refresh: bool, max_queue: u64) -> bool {
+        self.pushed_to(is_refresh).len() as u64 >= max_queue
+    }
+
+    fn has_room_for(&mut self, envelope: &Envelope, bounds: &Bounds) -> bool {
+        let queued = self.queued_bytes().saturating_add(envelope.bytes);
+        self.pushed_to(envelope.refresh).is_empty()
+            || queued <= bounds.max_queued_bytes_with(envelope)
     }
 
     /// Bytes of text in jobs that wait, are in work or delayed.
     fn queued_bytes(&self) -> u64 {
         let delayed = self.delayed.iter().map(|(_, job)| job);
-        let jobs = self
-            .waiting
-            .iter()
-            .chain(self.active.values())
-            .chain(delayed);
+        let waiting = self.waiting.iter().chain(&self.waiting_refresh);
+        let jobs = waiting.chain(self.active.values()).chain(delayed);
         jobs.map(|job| job.envelope.bytes).sum()
     }
 
@@ -93,7 +103,7 @@ impl State {
 }
 
 impl EmbeddedQueue {
-    /// A queue where at most `max_queue` jobs may wait (0: none is taken), and whose results go to `store`.
+    /// A queue where at most `max_queue` jobs may wait, and as many refreshes beside them (0: none is taken); its results go to `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, max_queue: u64, bounds: Bounds, timing: Timing) -> Self {
         Self {
@@ -120,7 +130,8 @@ impl EmbeddedQueue {
 
     fn claim_next(&self) -> Option<Element> {
         let mut state = self.state();
-        let job = state.waiting.pop_front()?;
+        let job = state.waiting.pop_front();
+        let job = job.or_else(|| state.waiting_refresh.pop_front())?;
         let element = job.element.clone();
         state.active.insert(element.clone(), job);
         Some(element)
@@ -159,27 +170,29 @@ impl JobQueue for EmbeddedQueue {
     async fn enqueue(&self, envelope: &Envelope, payload: Bytes) -> Result<Enqueued, StoreError> {
         let line = serde_json::to_vec(envelope)
             .map_err(|error| StoreError::other("enqueue a job", error))?;
-        let mut state = self.state();
+        let mut guard = self.state();
+        let state = &mut *guard;
         let same = |job: &&mut QueuedJob| job.envelope.prefix == envelope.prefix;
-        if let Some(job) = state.waiting.iter_mut().find(same) {
+        let mut waiting = state.waiting.iter_mut().chain(&mut state.waiting_refresh);
+        if let Some(job) = waiting.find(same) {
             job.payload = payload;
             state.totals.coalesced += 1;
             return Ok(Enqueued::Coalesced);
         }
-        if state.is_full(self.max_queue)
-            || !state.has_room_for(envelope.bytes, self.bounds.max_queued_bytes)
+        if state.is_full(envelope.refresh, self.max_queue)
+            || !state.has_room_for(envelope, &self.bounds)
         {
             state.totals.dropped_full += 1;
             return Ok(Enqueued::DroppedFull);
         }
-        state.waiting.push_back(QueuedJob {
+        state.pushed_to(envelope.refresh).push_back(QueuedJob {
             element: Element::new(line.into()),
             envelope: envelope.clone(),
             payload,
             withdrawn: false,
         });
         state.totals.enqueued += 1;
-        drop(state);
+        drop(guard);
         self.arrived.notify_waiters();
         Ok(Enqueued::Queued)
     }
@@ -188,6 +201,7 @@ impl JobQueue for EmbeddedQueue {
         let mut state = self.state();
         let is_other = |job: &QueuedJob| job.envelope.id != envelope.id;
         state.waiting.retain(is_other);
+        state.waiting_refresh.retain(is_other);
         state.delayed.retain(|(_, job)| is_other(job));
         if let Some(running) = state.active.values_mut().find(|job| !is_other(job)) {
             running.withdrawn = true;
@@ -195,9 +209,9 @@ impl JobQueue for EmbeddedQueue {
         Ok(())
     }
 
-    async fn drop_if_full(&self) -> bool {
+    async fn drop_if_full(&self, is_refresh: bool) -> bool {
         let mut state = self.state();
-        let full = state.is_full(self.max_queue);
+        let full = state.is_full(is_refresh, self.max_queue);
         state.totals.dropped_full += u64::from(full);
         full
     }
@@ -206,6 +220,7 @@ impl JobQueue for EmbeddedQueue {
         let state = self.state();
         let depth = Depth {
             waiting: state.waiting.len() as u64,
+            waiting_refresh: state.waiting_refresh.len() as u64,
             active: state.active.len() as u64,
             delayed: state.delayed.len() as u64,
             dead: state.totals.dead.min(self.bounds.max_dead_letters.into()),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::contract::job::Envelope;
 use crate::store::StoreError;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -24,7 +25,8 @@ pub struct Bounds {
     pub max_worker_deaths: u32,
     /// Longest envelope, in bytes.
     pub max_envelope_bytes: usize,
-    /// Bytes of text that jobs may have which wait, run or are delayed. A job is accepted whatever its size if no other waits.
+    /// Bytes of text that jobs may have which wait, run or are delayed. A job is accepted whatever its size if no other waits, a refresh if
+    /// no other refresh waits.
     pub max_queued_bytes: u64,
     /// How full Redis may be, in percent of its `maxmemory`, for a job of [`Self::large_job_bytes`] to be accepted: the
     /// rest is for results, records and heartbeats.
@@ -52,6 +54,16 @@ impl Bounds {
             max_memory_percent: 80,
             large_job_bytes: 64 * 1024,
             max_result_bytes: 64 * 1024 * 1024,
+        }
+    }
+
+    /// Bytes of text that jobs may have with this one, so that it is accepted although others wait. Refreshes fill no more than half of the
+    /// bound, and leave the rest to the jobs that go before them.
+    pub(super) const fn max_queued_bytes_with(&self, envelope: &Envelope) -> u64 {
+        if envelope.refresh {
+            self.max_queued_bytes / 2
+        } else {
+            self.max_queued_bytes
         }
     }
 

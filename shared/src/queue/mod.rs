@@ -3,6 +3,10 @@
 //! A job runs **at least once**: a worker that dies or stalls loses its jobs to another, and a job that ran twice writes the
 //! same bytes as one that ran once. The queue is bounded; it counts the jobs that it drops.
 //!
+//! Jobs wait in two lists: *refreshes*, which compress anew a prefix that has grown, in one of their own, which is looked at when no other
+//! job waits. What has been claimed once waits among the other jobs, whatever it is: a job that is given back, tried again, taken back from
+//! a dead worker, or replayed. That is rare, and it has waited its turn already.
+//!
 //! A job that no further attempt can help goes to the *dead-letter list* with a reason. Logs, metrics and the command line call such a
 //! job *buried*, and the list the *dead list*.
 //!
@@ -45,8 +49,10 @@ pub enum Enqueued {
 /// How many jobs are in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Depth {
-    /// Not claimed yet.
+    /// Not claimed yet, without [`Self::waiting_refresh`].
     pub waiting: u64,
+    /// Refreshes that have never been claimed: they are claimed when no other job waits.
+    pub waiting_refresh: u64,
     /// Claimed by some worker.
     pub active: u64,
     /// Failed, and waiting for the next attempt.
@@ -56,11 +62,18 @@ pub struct Depth {
 }
 
 impl Depth {
+    /// Jobs that are neither done nor in the dead-letter list.
+    #[must_use]
+    pub const fn left(self) -> u64 {
+        self.waiting + self.waiting_refresh + self.active + self.delayed
+    }
+
     /// Each count with its name, as metrics label it.
     #[must_use]
-    pub const fn by_state(self) -> [(&'static str, u64); 4] {
+    pub const fn by_state(self) -> [(&'static str, u64); 5] {
         [
             ("waiting", self.waiting),
+            ("waiting_refresh", self.waiting_refresh),
             ("active", self.active),
             ("delayed", self.delayed),
             ("dead", self.dead),
@@ -101,8 +114,9 @@ pub struct Capacity {
 /// The producer's side of the queue, which the proxy holds.
 #[async_trait]
 pub trait JobQueue: Send + Sync + std::fmt::Debug {
-    /// Pushes a job, in one round trip. The payload is JSON of a [`Payload`](crate::contract::job::Payload), and is kept as it is until a
-    /// worker loads the job.
+    /// Pushes a job, in one round trip. One whose envelope says that it is a refresh waits in a list of its own, which has the same bound,
+    /// and is claimed when no other job waits. The payload is JSON of a [`Payload`](crate::contract::job::Payload), and is kept as it is
+    /// until a worker loads the job.
     ///
     /// # Errors
     /// When the queue can't be reached or its memory is full. The job may be there all the same.
@@ -121,9 +135,9 @@ pub trait JobQueue: Send + Sync + std::fmt::Debug {
     /// When the queue can't be reached. The job may be deleted all the same.
     async fn withdraw(&self, envelope: &Envelope) -> Result<(), StoreError>;
 
-    /// Whether the queue is full, so that a job need not even be built; then the job is counted as dropped. A queue behind a network is
-    /// asked only where it dropped the last job; where it can't be reached, this is false.
-    async fn drop_if_full(&self) -> bool;
+    /// Whether the list is full that a job, or a refresh, would wait in, so that it need not even be built; then it is counted as dropped.
+    /// A queue behind a network is asked only where it dropped the last job for that list; where it can't be reached, this is false.
+    async fn drop_if_full(&self, is_refresh: bool) -> bool;
 
     /// How many jobs are in each state, and the counters.
     ///

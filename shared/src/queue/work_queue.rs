@@ -141,8 +141,9 @@ pub trait WorkQueue: Send + Sync + std::fmt::Debug {
     /// When the queue can't be reached.
     async fn register(&self) -> Result<(), StoreError>;
 
-    /// Waits for an element, at most [`super::Timing::claim_wait`]. One call at a time, and never drop its future half-way: an element
-    /// that is just being moved would be found only after two heartbeats.
+    /// Waits for an element, at most [`super::Timing::claim_wait`]. A refresh is claimed where no other job waits; one that is pushed
+    /// during the wait may be claimed by the next call only. One call at a time, and never drop its future half-way: an element that is
+    /// just being moved would be found only after two heartbeats.
     ///
     /// # Errors
     /// When the queue can't be reached. What was on its way then is found later.
@@ -155,7 +156,7 @@ pub trait WorkQueue: Send + Sync + std::fmt::Debug {
     /// When the queue can't be reached. The element is still held.
     async fn load(&self, element: &Element) -> Result<Option<Loaded>, StoreError>;
 
-    /// Gives one element back to the front of the queue.
+    /// Gives one element back to the front of the queue, also a refresh.
     ///
     /// # Errors
     /// When the queue can't be reached. The element is still held.

@@ -56,6 +56,13 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
     (envelope, payload)
 }
 
+/// The same as a refresh.
+pub fn refresh(number: u8, text: &str) -> (Envelope, Payload) {
+    let (mut envelope, payload) = job(number, text);
+    envelope.refresh = true;
+    (envelope, payload)
+}
+
 /// A payload as a queue takes it.
 pub fn json(payload: &Payload) -> Bytes {
     serde_json::to_vec(payload).unwrap().into()

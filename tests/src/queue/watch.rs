@@ -7,7 +7,7 @@ use headroom_shared::contract::prefix::{CompressedPrefix, JobResult};
 use headroom_shared::queue::{Element, Finished, Job, JobQueue, Loaded, WorkQueue};
 
 use super::SOON;
-use super::jobs::{job, json, prefix};
+use super::jobs::{job, json, prefix, refresh};
 use super::over_redis::keys;
 use crate::redis_server::RedisServer;
 use crate::wait::until;
@@ -15,6 +15,13 @@ use crate::wait::until;
 /// Offers the job with this number.
 pub async fn offer(queue: &dyn JobQueue, number: u8, text: &str) -> Envelope {
     let (envelope, payload) = job(number, text);
+    queue.enqueue(&envelope, json(&payload)).await.unwrap();
+    envelope
+}
+
+/// Offers the refresh with this number.
+pub async fn offer_refresh(queue: &dyn JobQueue, number: u8, text: &str) -> Envelope {
+    let (envelope, payload) = refresh(number, text);
     queue.enqueue(&envelope, json(&payload)).await.unwrap();
     envelope
 }
@@ -79,7 +86,7 @@ pub async fn push(redis: &RedisServer, element: &[u8]) {
 /// Nothing waits, nothing is held, nothing is left of counters.
 pub async fn empty(redis: &RedisServer) {
     let (depth, _) = redis.counts().await;
-    assert_eq!((depth.waiting, depth.active, depth.delayed), (0, 0, 0));
+    assert_eq!(depth.left(), 0, "{depth:?}");
     for left in ["headroom:pending:*", "headroom:job:*", "headroom:crashes"] {
         let left: Vec<String> = redis.command(&["KEYS", left]).await;
         assert!(left.is_empty(), "{left:?}");

@@ -6,13 +6,14 @@ use super::RedisServer;
 use crate::wait;
 
 /// The kinds of keys that requests leave.
-const KINDS_OF_REQUESTS: [&str; 7] = [
+const KINDS_OF_REQUESTS: [&str; 8] = [
     "sent",
     "opened",
     "form",
     "sent-form",
     "compressed",
     "job",
+    "jobs",
     "pending",
 ];
 
@@ -25,7 +26,7 @@ impl RedisServer {
         let keys: Vec<String> = self.command(&["KEYS", "headroom:*"]).await;
         let is_of_request = |key: &String| {
             let kind = key.split(':').nth(1).unwrap_or_default();
-            KINDS_OF_REQUESTS.contains(&kind) || key == "headroom:jobs"
+            KINDS_OF_REQUESTS.contains(&kind)
         };
         keys.into_iter().filter(is_of_request).collect()
     }

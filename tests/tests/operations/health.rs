@@ -40,7 +40,10 @@ async fn stats_have_every_field() {
     for (of, names) in [
         ("wire_bytes", &["in", "sent"][..]),
         ("text_bytes", &["in", "sent", "saved"]),
-        ("queue", &["waiting", "active", "delayed", "dead"]),
+        (
+            "queue",
+            &["waiting", "waiting_refresh", "active", "delayed", "dead"],
+        ),
         ("jobs", &["enqueued", "done", "failed"]),
     ] {
         for name in names {

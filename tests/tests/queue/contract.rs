@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headroom_shared::contract::id::BlockId;
-use headroom_shared::contract::job::Payload;
+use headroom_shared::contract::job::{Envelope, Payload};
 use headroom_shared::contract::prefix::{CompressedPrefix, Form};
 use headroom_shared::queue::embedded::EmbeddedQueue;
 use headroom_shared::queue::{
@@ -13,7 +13,7 @@ use headroom_shared::queue::{
 };
 use headroom_shared::store::{Key, Life, MAX_PROVISIONAL_LIFE, Store};
 use headroom_tests::queue::SOON;
-use headroom_tests::queue::jobs::{TEXT, job, json, prefix, result};
+use headroom_tests::queue::jobs::{TEXT, job, json, prefix, refresh, result};
 use headroom_tests::queue::memory::MemoryStore;
 use headroom_tests::queue::over_redis::{bounds, keys};
 use headroom_tests::queue::watch::{self, finish};
@@ -53,11 +53,22 @@ impl Subject {
     }
 
     async fn offer(&self, number: u8, text: &str) -> Enqueued {
-        let (envelope, payload) = job(number, text);
-        self.producer
-            .enqueue(&envelope, json(&payload))
-            .await
-            .unwrap()
+        self.push(job(number, text)).await
+    }
+
+    async fn offer_refresh(&self, number: u8, text: &str) -> Enqueued {
+        self.push(refresh(number, text)).await
+    }
+
+    async fn push(&self, (envelope, payload): (Envelope, Payload)) -> Enqueued {
+        let pushed = self.producer.enqueue(&envelope, json(&payload)).await;
+        pushed.unwrap()
+    }
+
+    /// How many jobs wait, and how many refreshes.
+    async fn waiting(&self) -> (u64, u64) {
+        let (depth, _) = self.producer.counts().await.unwrap();
+        (depth.waiting, depth.waiting_refresh)
     }
 
     async fn claim(&self) -> Arc<Job> {
@@ -115,6 +126,12 @@ contract! {
     a_result_for_one_request_alone_has_a_provisional_life
     a_payload_that_can_not_be_read_makes_its_job_unusable
     leaving_gives_back_what_is_held_in_its_order
+    a_refresh_is_claimed_when_no_other_job_waits
+    a_refresh_that_comes_to_an_idle_queue_is_claimed
+    refreshes_have_a_bound_and_a_count_of_their_own
+    refreshes_leave_half_of_the_bytes_to_other_jobs
+    a_refresh_that_was_claimed_goes_back_among_the_other_jobs
+    a_withdrawn_refresh_leaves_nothing
 }
 
 async fn jobs_come_in_order_and_leave_their_results(make: impl AsyncFn(u64) -> Subject) {
@@ -163,16 +180,16 @@ async fn the_queue_is_bounded_and_counts_what_it_drops(make: impl AsyncFn(u64) -
     let queue = make(2).await;
     queue.worker.register().await.unwrap();
     queue.offer(1, "a").await;
-    assert!(!queue.producer.drop_if_full().await);
+    assert!(!queue.producer.drop_if_full(false).await);
     queue.offer(2, "b").await;
     assert_eq!(queue.offer(3, "c").await, Enqueued::DroppedFull);
     assert!(
-        queue.producer.drop_if_full().await,
+        queue.producer.drop_if_full(false).await,
         "another need not be made"
     );
     assert_eq!(queue.offer(1, "d").await, Enqueued::Coalesced);
     queue.claim().await;
-    assert!(!queue.producer.drop_if_full().await);
+    assert!(!queue.producer.drop_if_full(false).await);
     assert_eq!(queue.offer(3, "c").await, Enqueued::Queued);
     let (depth, totals) = queue.producer.counts().await.unwrap();
     assert_eq!((depth.waiting, totals.dropped_full), (2, 2));
@@ -550,4 +567,144 @@ async fn leaving_gives_back_what_is_held_in_its_order(make: impl AsyncFn(u64) ->
     for number in 1..=3 {
         assert_eq!(queue.claim().await.envelope.prefix, prefix(number));
     }
+}
+
+async fn a_refresh_is_claimed_when_no_other_job_waits(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    assert_eq!(queue.offer_refresh(1, TEXT).await, Enqueued::Queued);
+    for number in [2, 3] {
+        queue.offer(number, TEXT).await;
+    }
+    queue.offer_refresh(4, TEXT).await;
+    assert_eq!(queue.waiting().await, (2, 2));
+    // The first by a claim, and the others by the end of the one before, with one that comes meanwhile.
+    let mut held = queue.claim().await;
+    for number in [2, 3, 5, 1] {
+        assert_eq!(held.envelope.prefix, prefix(number));
+        assert_eq!(held.envelope.refresh, number == 1);
+        if number == 3 {
+            queue.offer(5, TEXT).await;
+        }
+        let made = result(&held.payload);
+        let (_, next) = queue.worker.finish(&held, &made, true).await.unwrap();
+        held = watch::take(&*queue.worker, next).await;
+    }
+    assert_eq!(held.envelope.prefix, prefix(4));
+    assert_eq!(queue.waiting().await, (0, 0));
+}
+
+async fn a_refresh_that_comes_to_an_idle_queue_is_claimed(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    let claiming = async {
+        loop {
+            let claimed = queue.worker.claim().await.unwrap();
+            if claimed.is_some() {
+                break watch::take(&*queue.worker, claimed).await;
+            }
+        }
+    };
+    let claiming = tokio::time::timeout(SOON, claiming);
+    let (claimed, offered) = tokio::join!(claiming, queue.offer_refresh(1, "a"));
+    assert_eq!(offered, Enqueued::Queued);
+    assert_eq!(claimed.unwrap().envelope.prefix, prefix(1));
+}
+
+async fn refreshes_have_a_bound_and_a_count_of_their_own(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(2).await;
+    queue.worker.register().await.unwrap();
+    for number in [1, 2] {
+        assert_eq!(queue.offer_refresh(number, "a").await, Enqueued::Queued);
+    }
+    assert_eq!(queue.offer_refresh(3, "a").await, Enqueued::DroppedFull);
+    assert!(queue.producer.drop_if_full(true).await);
+    assert!(!queue.producer.drop_if_full(false).await);
+    for number in [4, 5] {
+        assert_eq!(queue.offer(number, "a").await, Enqueued::Queued);
+    }
+    assert_eq!(queue.offer(6, "a").await, Enqueued::DroppedFull);
+    assert!(queue.producer.drop_if_full(false).await);
+    // Whatever waits for a prefix gets the newest payload.
+    assert_eq!(queue.offer_refresh(1, "b").await, Enqueued::Coalesced);
+    assert_eq!(queue.offer(2, "b").await, Enqueued::Coalesced);
+    assert_eq!(queue.offer_refresh(4, "b").await, Enqueued::Coalesced);
+    let (depth, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.waiting, depth.waiting_refresh), (2, 2));
+    let counted = (totals.enqueued, totals.coalesced, totals.dropped_full);
+    assert_eq!(counted, (4, 3, 4));
+    // A job that is claimed makes no room for a refresh.
+    queue.claim().await;
+    assert_eq!(queue.offer_refresh(3, "a").await, Enqueued::DroppedFull);
+    assert_eq!(queue.offer(6, "a").await, Enqueued::Queued);
+
+    let none = make(0).await;
+    assert_eq!(none.offer_refresh(1, "a").await, Enqueued::DroppedFull);
+}
+
+async fn refreshes_leave_half_of_the_bytes_to_other_jobs(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    let half = bounds().max_queued_bytes / 2;
+    let with_bytes = |(mut envelope, payload): (Envelope, Payload), bytes| {
+        envelope.bytes = bytes;
+        (envelope, payload)
+    };
+    let push = |made, bytes| queue.push(with_bytes(made, bytes));
+    assert_eq!(push(refresh(1, "a"), half - 1).await, Enqueued::Queued);
+    assert_eq!(push(refresh(2, "a"), 1).await, Enqueued::Queued);
+    assert_eq!(push(refresh(3, "a"), 1).await, Enqueued::DroppedFull);
+    // The text of refreshes counts against the bound of all.
+    assert_eq!(push(job(4, "a"), 1).await, Enqueued::Queued);
+    assert_eq!(push(job(5, "a"), half).await, Enqueued::DroppedFull);
+    assert_eq!(push(job(6, "a"), half - 1).await, Enqueued::Queued);
+    assert_eq!(push(job(7, "a"), 1).await, Enqueued::DroppedFull);
+}
+
+async fn a_refresh_that_was_claimed_goes_back_among_the_other_jobs(
+    make: impl AsyncFn(u64) -> Subject,
+) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    for number in [1, 2] {
+        queue.offer_refresh(number, TEXT).await;
+    }
+    let claim = async || {
+        let held = queue.claim().await;
+        assert_eq!(held.envelope.prefix, prefix(1));
+        held
+    };
+    let held = claim().await;
+    queue.worker.release(&held.element).await.unwrap();
+    assert_eq!(queue.waiting().await, (1, 1));
+    let held = claim().await;
+    assert!(queue.worker.isolate(&held).await.unwrap());
+    assert_eq!(queue.waiting().await, (1, 1));
+    let held = claim().await;
+    queue.worker.retry(&held, "away").await.unwrap();
+    until("it is promoted", SOON, async || {
+        queue.worker.reap().await.unwrap().promoted > 0
+    })
+    .await;
+    assert_eq!(queue.waiting().await, (1, 1));
+    claim().await;
+    assert_eq!(queue.worker.deregister().await.unwrap(), 1);
+    assert_eq!(queue.waiting().await, (1, 1));
+    queue.worker.register().await.unwrap();
+    let held = claim().await;
+    let ended = finish(&*queue.worker, &held, &result(&held.payload)).await;
+    assert_eq!(ended, Finished::Done);
+    assert_eq!(queue.waiting().await, (0, 1));
+}
+
+async fn a_withdrawn_refresh_leaves_nothing(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    let (envelope, payload) = refresh(1, TEXT);
+    let pushed = queue.push((envelope.clone(), payload)).await;
+    assert_eq!(pushed, Enqueued::Queued);
+    queue.producer.withdraw(&envelope).await.unwrap();
+    assert_eq!(queue.waiting().await, (0, 0));
+    assert!(queue.worker.claim().await.unwrap().is_none());
+    assert_eq!(queue.offer_refresh(1, TEXT).await, Enqueued::Queued);
 }

@@ -150,7 +150,7 @@ impl Load {
         producing.wait().await;
         until("all done", self.limit, async || {
             let (depth, _) = redis.counts().await;
-            depth.waiting + depth.active + depth.delayed == 0
+            depth.left() == 0
         })
         .await;
         self.everything_is_right(&redis).await;
@@ -208,7 +208,10 @@ async fn done(redis: &RedisServer) -> u64 {
 fn numbered(number: u32) -> (Envelope, Payload) {
     let mut prefix = [0; 16];
     prefix[..4].copy_from_slice(&number.to_be_bytes());
-    job_for(PrefixId::from_bytes(prefix), &format!("{number}\n{TEXT}"))
+    let (mut envelope, payload) =
+        job_for(PrefixId::from_bytes(prefix), &format!("{number}\n{TEXT}"));
+    envelope.refresh = number.is_multiple_of(5);
+    (envelope, payload)
 }
 
 #[expect(

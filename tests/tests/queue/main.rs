@@ -6,6 +6,7 @@ mod entries;
 mod faults;
 mod load;
 mod queued_bytes;
+mod refresh;
 mod steps;
 mod time_limit;
 mod trouble;

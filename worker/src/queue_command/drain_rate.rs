@@ -39,7 +39,7 @@ impl RateWindow {
         let last = Sample {
             at: status.at,
             done: status.totals.done,
-            left: depth.waiting + depth.active + depth.delayed,
+            left: depth.left(),
         };
         // Start again where Redis has lost its data, or its clock was set back.
         let is_reset = |before: &Sample| before.at > last.at || before.done > last.done;

@@ -22,13 +22,15 @@ pub(super) fn status(output: &StatusOutput<'_>) -> String {
         .oldest_ms
         .map(|age| format!("oldest {}", duration(age)));
     let depth = status.depth;
-    for (name, count, more) in [
-        ("waiting", depth.waiting, oldest.unwrap_or_default()),
-        ("active", depth.active, String::new()),
-        ("delayed", depth.delayed, String::new()),
-        ("dead", depth.dead, String::new()),
-    ] {
-        table.add_row([name.to_owned(), count.to_string(), more]);
+    // The state of the job that is claimed next.
+    let next_in = if depth.waiting > 0 {
+        "waiting"
+    } else {
+        "waiting_refresh"
+    };
+    for (name, count) in depth.by_state() {
+        let more = oldest.clone().filter(|_| name == next_in);
+        table.add_row([name.to_owned(), count.to_string(), more.unwrap_or_default()]);
     }
     align_right(&mut table, &[1]);
     let mut text = format!("queue {} at {}\n\n", output.namespace, output.redis);
@@ -124,6 +126,7 @@ pub(super) fn jobs(list: &JobList) -> String {
     for job in &list.jobs {
         let (state, place) = match &job.state {
             JobState::Waiting => ("waiting", String::new()),
+            JobState::WaitingRefresh => ("waiting_refresh", String::new()),
             JobState::Active { worker } => ("active", format!("at {}", sanitized(worker))),
             JobState::Delayed { due_in_ms } => {
                 ("delayed", format!("due in {}", duration(*due_in_ms)))

@@ -48,6 +48,7 @@ impl RedisWorkQueue {
             .key(self.keys.attempts())
             .key(self.keys.stats())
             .key(self.keys.jobs())
+            .key(self.keys.refresh_jobs())
             .key(self.keys.paused())
             .key(self.keys.sent(envelope.prefix))
             .arg(element.bytes())

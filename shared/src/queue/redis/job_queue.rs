@@ -27,12 +27,14 @@ pub struct RedisJobQueue {
     max_queue: u64,
     bounds: Bounds,
     memory: MemoryUsage,
-    /// Whether the last push was dropped.
-    dropped: AtomicBool,
+    /// Whether the last push of a job that is no refresh was dropped.
+    dropped_job: AtomicBool,
+    /// Whether the last push of a refresh was dropped.
+    dropped_refresh: AtomicBool,
 }
 
 impl RedisJobQueue {
-    /// The queue under these keys, where at most `max_queue` jobs may wait (0: none is accepted).
+    /// The queue under these keys, where at most `max_queue` jobs may wait, and as many refreshes beside them (0: none is accepted).
     #[must_use]
     pub fn new(pool: Arc<RedisPool>, keys: Keys, max_queue: u64, bounds: Bounds) -> Self {
         Self {
@@ -41,7 +43,8 @@ impl RedisJobQueue {
             max_queue,
             bounds,
             memory: MemoryUsage::default(),
-            dropped: AtomicBool::new(false),
+            dropped_job: AtomicBool::new(false),
+            dropped_refresh: AtomicBool::new(false),
         }
     }
 }
@@ -57,6 +60,9 @@ struct Push<'a> {
     payload: Bytes,
 }
 
+/// The lengths of the lists, the counters, and the ids of the workers.
+type CountsReply = (u64, u64, u64, u64, HashMap<String, i64>, Vec<String>);
+
 /// The reply to a push.
 enum Pushed {
     Ended(Enqueued),
@@ -65,6 +71,15 @@ enum Pushed {
 }
 
 impl RedisJobQueue {
+    /// Whether the last push to the list was dropped that a job, or a refresh, would go to.
+    const fn dropped(&self, is_refresh: bool) -> &AtomicBool {
+        if is_refresh {
+            &self.dropped_refresh
+        } else {
+            &self.dropped_job
+        }
+    }
+
     /// The job to push.
     ///
     /// # Errors
@@ -96,7 +111,7 @@ impl RedisJobQueue {
             payload,
         } = push;
         let keys = [
-            self.keys.jobs(),
+            self.keys.pushed_to(envelope.refresh),
             self.keys.pending(envelope.prefix),
             self.keys.payload(&envelope.id),
             self.keys.stats(),
@@ -106,7 +121,7 @@ impl RedisJobQueue {
             ms(self.bounds.payload_ttl),
             ms(self.bounds.pending_ttl),
             envelope.bytes,
-            self.bounds.max_queued_bytes,
+            self.bounds.max_queued_bytes_with(envelope),
         ]
         .map(|number| number.to_string());
         let mut args = vec![element.as_bytes(), envelope.id.as_bytes(), payload];
@@ -129,9 +144,11 @@ impl RedisJobQueue {
             _ => Pushed::Ended(Enqueued::DroppedFull),
         });
         let pushed: Vec<Pushed> = pushed.collect();
-        let dropped = |pushed: &Pushed| matches!(pushed, Pushed::Ended(Enqueued::DroppedFull));
-        let any_dropped = pushed.iter().any(dropped);
-        self.dropped.store(any_dropped, Ordering::Relaxed);
+        for (push, pushed) in jobs.iter().zip(&pushed) {
+            let dropped = matches!(pushed, Pushed::Ended(Enqueued::DroppedFull));
+            self.dropped(push.envelope.refresh)
+                .store(dropped, Ordering::Relaxed);
+        }
         Ok(pushed)
     }
 
@@ -232,11 +249,11 @@ impl JobQueue for RedisJobQueue {
         }
     }
 
-    async fn drop_if_full(&self) -> bool {
-        if !self.dropped.load(Ordering::Relaxed) {
+    async fn drop_if_full(&self, is_refresh: bool) -> bool {
+        if !self.dropped(is_refresh).load(Ordering::Relaxed) {
             return false;
         }
-        let mut script = scripts::DROP_IF_FULL.key(self.keys.jobs());
+        let mut script = scripts::DROP_IF_FULL.key(self.keys.pushed_to(is_refresh));
         script.key(self.keys.stats()).arg(self.max_queue);
         let dropped = self.pool.query(OPERATION, Retry::Once, &script);
         dropped.await.unwrap_or(false)
@@ -247,13 +264,13 @@ impl JobQueue for RedisJobQueue {
         let mut first = redis::pipe();
         first
             .llen(self.keys.jobs())
+            .llen(self.keys.refresh_jobs())
             .zcard(self.keys.delayed())
             .llen(self.keys.dead())
             .hgetall(self.keys.stats())
             .zrange(self.keys.workers(), 0, -1);
         let reply = self.pool.query(OPERATION, Retry::Once, &first);
-        let (waiting, delayed, dead, stats, workers): (_, _, _, HashMap<String, i64>, Vec<String>) =
-            reply.await?;
+        let (waiting, waiting_refresh, delayed, dead, stats, workers): CountsReply = reply.await?;
         let mut lengths = redis::pipe();
         for worker in &workers {
             lengths.llen(self.keys.active(worker));
@@ -265,6 +282,7 @@ impl JobQueue for RedisJobQueue {
         };
         let depth = Depth {
             waiting,
+            waiting_refresh,
             active: active.iter().sum(),
             delayed,
             dead,

@@ -12,6 +12,11 @@
 //! | `requirements` | refuses a Redis that is too old or evicts keys |
 //! | `memory` | how full Redis is |
 //! | `scripts` | the Lua scripts: every step over several keys is one |
+//!
+//! Jobs wait in `headroom:jobs`, refreshes that have never been claimed in `headroom:jobs:refresh`. A claim first tries both lists in this
+//! order, by one script that does not wait, and then blocks on `headroom:jobs` alone: so an idle worker takes a refresh that comes during
+//! its wait when the wait is over, [`claim_wait`](crate::queue::Timing::claim_wait) later at most. The script that acknowledges a job tries
+//! both likewise. All scripts that put a claimed element back put it into `headroom:jobs`, so that it is claimed at once.
 
 pub mod admin;
 mod blocking_claim;

@@ -73,6 +73,7 @@ impl RedisWorkQueue {
     ) -> Result<(), StoreError> {
         let mut script = scripts::RECOUNT.key(self.keys.jobs());
         script
+            .key(self.keys.refresh_jobs())
             .key(self.keys.delayed())
             .key(self.keys.stats())
             .key(self.keys.workers())

@@ -44,7 +44,8 @@ pub(super) fn drop_job<'a>(
     envelope: &'a Envelope,
 ) -> ScriptInvocation<'a> {
     let mut call = DROP.key(keys.jobs());
-    call.key(keys.delayed())
+    call.key(keys.refresh_jobs())
+        .key(keys.delayed())
         .key(keys.dead())
         .key(keys.pending(envelope.prefix))
         .key(keys.payload(&envelope.id))

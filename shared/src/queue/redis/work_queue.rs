@@ -61,7 +61,7 @@ pub struct RedisWorkQueue {
     held: Mutex<HeldElements>,
     /// Whether the queue was paused at the last reply that says so.
     pub(super) paused: AtomicBool,
-    /// When a claim together with an acknowledgement was last sent over a connection that broke.
+    /// When a claim that does not wait was last sent over a connection that broke.
     lost_claim_at: Mutex<Option<Instant>>,
 }
 
@@ -122,15 +122,31 @@ impl RedisWorkQueue {
         self.blocking_claim.may_still_claim() || self.lost_claim_at().is_some_and(recently)
     }
 
-    /// Claims the next element without waiting, from a Redis that is too full for a blocking claim.
-    async fn claim_from_full_redis(&self) -> Result<Option<Element>, StoreError> {
+    /// Claims the next element if one waits: of the refreshes too, which the blocking claim leaves alone, and from a Redis that is too full
+    /// for a blocking claim.
+    async fn claim_waiting(&self) -> Result<Option<Element>, StoreError> {
         let mut script = scripts::CLAIM.key(&self.active);
-        script.key(self.keys.jobs()).key(self.keys.paused());
-        let claimed: Option<Vec<u8>> = self
-            .pool
-            .query("claim a job", Retry::Never, &script)
-            .await?;
-        Ok(claimed.map(|bytes| Element::new(bytes.into())))
+        script
+            .key(self.keys.jobs())
+            .key(self.keys.refresh_jobs())
+            .key(self.keys.paused());
+        let claimed: Result<Option<Vec<u8>>, _> =
+            self.pool.query("claim a job", Retry::Never, &script).await;
+        if claimed.is_err() {
+            self.note_lost_claim();
+        }
+        Ok(claimed?.map(|bytes| Element::new(bytes.into())))
+    }
+
+    /// Claims the next element, and waits for one if there is none. A refresh that comes during the wait is claimed by the next call.
+    async fn claim_next(&self) -> Result<Option<Element>, StoreError> {
+        match self.claim_waiting().await? {
+            Some(element) => Ok(Some(element)),
+            None => {
+                let jobs = self.keys.jobs();
+                self.blocking_claim.claim(&jobs, &self.active).await
+            }
+        }
     }
 
     async fn is_paused(&self) -> Result<bool, StoreError> {
@@ -161,17 +177,7 @@ impl WorkQueue for RedisWorkQueue {
         let adopted = self.held().next_adopted();
         let element = match adopted {
             Some(element) => Some(element),
-            None => match self
-                .blocking_claim
-                .claim(&self.keys.jobs(), &self.active)
-                .await
-            {
-                Err(full) if full.is_out_of_memory() => {
-                    let claimed = self.claim_from_full_redis().await?;
-                    Some(claimed.ok_or(full)?)
-                }
-                claimed => claimed?,
-            },
+            None => self.claim_next().await?,
         };
         Ok(element.filter(|element| self.held().start(element)))
     }

@@ -55,7 +55,7 @@ pub(crate) async fn drained(
 
 async fn is_empty(redis: &RedisServer) -> bool {
     let (depth, _) = redis.counts().await;
-    depth.waiting + depth.active + depth.delayed == 0
+    depth.left() == 0
 }
 
 /// Hears when compressed prefixes are in the store.

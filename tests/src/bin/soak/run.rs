@@ -164,7 +164,7 @@ async fn drain(site: &Site, tally: &Tally) -> Drained {
     let redis = site.redis.lock().await;
     let empty = wait::within(DRAINED_WITHIN, || async {
         let (depth, _) = redis.counts().await;
-        (depth.waiting + depth.active + depth.delayed == 0).then_some(())
+        (depth.left() == 0).then_some(())
     });
     let empty = empty.await.is_some();
     let (depth, totals) = redis.counts().await;

@@ -49,6 +49,7 @@ async fn a_key_of_another_type_is_waited_for_and_said_once() {
     let active = format!("headroom:active:{}", workers[0]);
     let names = [
         "headroom:jobs",
+        "headroom:jobs:refresh",
         "headroom:workers",
         "headroom:worker-info",
         "headroom:delayed",

@@ -1,8 +1,11 @@
 //! How many commands each step of the queue sends, as Redis sees them: a step that the goals give one round trip sends one.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
+use headroom_shared::contract::job::{Envelope, Payload};
 use headroom_shared::queue::{JobQueue, Timing};
-use headroom_tests::queue::jobs::{TEXT, job, json};
+use headroom_tests::queue::jobs::{TEXT, job, json, refresh};
 use headroom_tests::queue::running::Running;
 use headroom_tests::queue::watch::{done, idle};
 use headroom_tests::redis_server::RedisServer;
@@ -54,22 +57,38 @@ async fn an_offer_is_one_command() {
 
 #[tokio::test]
 async fn a_job_that_comes_with_the_end_of_another_is_two_round_trips() {
+    is_two_round_trips_with_the_end_of_another(Timing::default(), job).await;
+}
+
+#[tokio::test]
+async fn a_refresh_that_comes_with_the_end_of_another_is_two_round_trips() {
+    let timing = Timing {
+        claim_wait: Duration::from_millis(200),
+        ..Timing::default()
+    };
+    is_two_round_trips_with_the_end_of_another(timing, refresh).await;
+}
+
+async fn is_two_round_trips_with_the_end_of_another(
+    timing: Timing,
+    make: fn(u8, &str) -> (Envelope, Payload),
+) {
     const JOBS: u8 = 20;
     let redis = RedisServer::start().await;
     let producer = redis.producer(100);
-    let worker = redis.worker(Timing::default());
+    let worker = redis.worker(timing.clone());
     let work = std::sync::Arc::new(|job: &headroom_shared::queue::Job, deadline| {
         process::process(&job.payload, deadline)
     });
-    let running = Running::start(worker, "1", Timing::default(), work);
+    let running = Running::start(worker, "1", timing, work);
     idle(&redis).await;
-    let (envelope, payload) = job(0, TEXT);
+    let (envelope, payload) = make(0, TEXT);
     // This one loads the scripts.
     producer.enqueue(&envelope, json(&payload)).await.unwrap();
     done(&producer, 1).await;
     let _: () = redis.command(&["SET", "headroom:paused", "1"]).await;
     for number in 1..=JOBS {
-        let (envelope, payload) = job(number, TEXT);
+        let (envelope, payload) = make(number, TEXT);
         producer.enqueue(&envelope, json(&payload)).await.unwrap();
     }
     let sent = sent(&redis, async || {

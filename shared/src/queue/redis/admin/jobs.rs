@@ -11,8 +11,8 @@ use crate::queue::redis::scripts;
 use crate::redis::Retry;
 use crate::store::StoreError;
 
-/// Jobs that are not done: the waiting ones, the next to be claimed first; then the running ones; then the delayed ones, the next to be
-/// due first.
+/// Jobs that are not done: the waiting ones, the next to be claimed first; then the waiting refreshes likewise; then the running ones; then
+/// the delayed ones, the next to be due first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JobList {
     /// The jobs.
@@ -36,10 +36,12 @@ pub struct ListedJob {
 
 /// The state of a job that is not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "lowercase")]
+#[serde(tag = "state", rename_all = "snake_case")]
 pub enum JobState {
     /// It waits in the queue.
     Waiting,
+    /// It waits in the queue until no other job does.
+    WaitingRefresh,
     /// It runs.
     Active {
         /// The id of the worker that runs it.
@@ -69,7 +71,7 @@ pub(super) struct Snapshot {
 type ListReply = (
     u64,
     u64,
-    u64,
+    Vec<Vec<u8>>,
     Vec<Vec<u8>>,
     Vec<(Vec<u8>, f64)>,
     Vec<Vec<Vec<u8>>>,
@@ -100,18 +102,26 @@ impl QueueAdmin {
     pub(super) async fn read(&self, limit: NonZeroU32) -> Result<Snapshot, StoreError> {
         let workers = self.workers().await?;
         let mut script = scripts::LIST.key(self.keys.jobs());
-        script.key(self.keys.delayed()).arg(limit.get());
+        script
+            .key(self.keys.refresh_jobs())
+            .key(self.keys.delayed())
+            .arg(limit.get());
         for worker in &workers {
             script.key(self.keys.active(worker));
         }
         let reply = self
             .pool
             .query("list the queue's jobs", Retry::Once, &script);
-        let (at, waiting_count, delayed_count, waiting, delayed, held): ListReply = reply.await?;
-        let waiting = waiting.into_iter().rev().map(|element| Found {
-            state: JobState::Waiting,
-            element,
-        });
+        let (at, inactive_count, waiting, waiting_refresh, delayed, held): ListReply =
+            reply.await?;
+        let next_first = |elements: Vec<Vec<u8>>, state: JobState| {
+            elements.into_iter().rev().map(move |element| Found {
+                state: state.clone(),
+                element,
+            })
+        };
+        let waiting = next_first(waiting, JobState::Waiting)
+            .chain(next_first(waiting_refresh, JobState::WaitingRefresh));
         let delayed = delayed.into_iter().map(|(element, due)| Found {
             state: JobState::Delayed {
                 due_in_ms: score_ms(due).saturating_sub(at),
@@ -131,7 +141,7 @@ impl QueueAdmin {
         let found: Vec<Found> = waiting.chain(held).chain(delayed).collect();
         Ok(Snapshot {
             at,
-            more: (waiting_count + active_count + delayed_count).saturating_sub(found.len() as u64),
+            more: (inactive_count + active_count).saturating_sub(found.len() as u64),
             found,
         })
     }

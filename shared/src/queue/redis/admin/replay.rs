@@ -39,7 +39,7 @@ struct DeadJob {
 
 impl QueueAdmin {
     /// Moves the dead letter with this id back to the queue, where it waits as if it had just been pushed, with its attempts unused. The
-    /// queue's bound does not hold for it: proxies drop their jobs until there is room again.
+    /// queue's bound does not hold for it: proxies drop their jobs until there is room again. A refresh waits among the other jobs.
     ///
     /// # Errors
     /// When the queue can't be reached.
@@ -79,7 +79,9 @@ impl QueueAdmin {
     /// Where the job with this id is, as a reason why it can't be replayed.
     async fn why_not_buried(&self, id: &str) -> Result<String, StoreError> {
         Ok(match self.find(id).await?.map(|(found, _)| found.state) {
-            Some(JobState::Waiting) => "it is not buried: it waits in the queue".to_owned(),
+            Some(JobState::Waiting | JobState::WaitingRefresh) => {
+                "it is not buried: it waits in the queue".to_owned()
+            }
             Some(JobState::Active { worker }) => {
                 format!("it is not buried: worker {worker} works on it")
             }

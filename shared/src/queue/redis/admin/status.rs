@@ -22,7 +22,8 @@ pub struct QueueStatus {
     /// How many jobs are in each state.
     #[serde(flatten)]
     pub depth: Depth,
-    /// How long ago the job was pushed that is claimed next, in milliseconds; none where no job waits.
+    /// How long ago the job was pushed that is claimed next, in milliseconds; none where no job waits. A refresh is next where no other
+    /// waits.
     pub oldest_ms: Option<u64>,
     /// Bytes of text in jobs that wait, are in work or delayed, which the queue's bound is for.
     pub queued_bytes: u64,
@@ -56,6 +57,7 @@ type StatusReply = (
     u64,
     u64,
     u64,
+    u64,
     HashMap<String, Vec<u8>>,
     Option<Vec<u8>>,
     Option<Vec<u8>>,
@@ -71,6 +73,7 @@ impl QueueAdmin {
         let (scores, infos) = self.registered_workers().await?;
         let mut script = scripts::STATUS.key(self.keys.jobs());
         script
+            .key(self.keys.refresh_jobs())
             .key(self.keys.delayed())
             .key(self.keys.dead())
             .key(self.keys.stats())
@@ -79,7 +82,7 @@ impl QueueAdmin {
             script.key(self.keys.active(worker));
         }
         let reply = self.pool.query(OPERATION, Retry::Once, &script);
-        let (at, waiting, delayed, dead, counters, paused, next, holds): StatusReply =
+        let (at, waiting, waiting_refresh, delayed, dead, counters, paused, next, holds): StatusReply =
             reply.await?;
         let counters = numbers(&counters);
         let pushed = next.and_then(|next| Some(self.content(&next).envelope()?.enqueued_ms));
@@ -99,6 +102,7 @@ impl QueueAdmin {
             at,
             depth: Depth {
                 waiting,
+                waiting_refresh,
                 active: holds.iter().sum(),
                 delayed,
                 dead,

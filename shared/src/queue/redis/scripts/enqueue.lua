@@ -1,7 +1,7 @@
 -- Pushes a job.
--- KEYS  1 jobs  2 pending of the prefix  3 payload of the job  4 stats
--- ARGV  1 envelope  2 its id  3 payload  4 how many may wait  5 payload's life, ms  6 pending's life, ms
---       7 the job's bytes of text  8 bytes of text that all jobs may have which are not done
+-- KEYS  1 jobs or refresh jobs  2 pending of the prefix  3 payload of the job  4 stats
+-- ARGV  1 envelope  2 its id  3 payload  4 how many may wait in that list  5 payload's life, ms  6 pending's life, ms
+--       7 the job's bytes of text  8 bytes of text that all jobs which are not done may have with this one
 -- returns {'queued'}, {'dropped'}, or {'pending', id of the envelope of the same prefix that waits}
 local pending = redis.call('GET', KEYS[2])
 if pending then

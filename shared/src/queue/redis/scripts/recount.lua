@@ -1,9 +1,9 @@
 -- Counts the text of all jobs that wait, are in work or delayed anew, which repairs the count after changes by hand. Writes only where it
 -- is wrong, and looks at no more jobs than it may.
--- KEYS  1 jobs  2 delayed  3 stats  4 workers  5.. active lists of all workers
+-- KEYS  1 jobs  2 refresh jobs  3 delayed  4 stats  5 workers  6.. active lists of all workers
 -- ARGV  1 how many jobs at most  2 longest envelope, bytes  3.. the workers, in the order of their active lists
 -- returns 1 if the count was wrong
-local workers = redis.call('ZRANGE', KEYS[4], 0, -1)
+local workers = redis.call('ZRANGE', KEYS[5], 0, -1)
 if #workers ~= #ARGV - 2 then
   return 0
 end
@@ -12,12 +12,12 @@ local known = {}
 for i = 3, #ARGV do
   known[ARGV[i]] = true
 end
-local jobs = redis.call('LLEN', KEYS[1]) + redis.call('ZCARD', KEYS[2])
+local jobs = redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]) + redis.call('ZCARD', KEYS[3])
 for i, worker in ipairs(workers) do
   if not known[worker] then
     return 0
   end
-  jobs = jobs + redis.call('LLEN', KEYS[4 + i])
+  jobs = jobs + redis.call('LLEN', KEYS[5 + i])
 end
 if jobs > tonumber(ARGV[1]) then
   return 0
@@ -32,12 +32,13 @@ local function add(elements)
   end
 end
 add(redis.call('LRANGE', KEYS[1], 0, -1))
-add(redis.call('ZRANGE', KEYS[2], 0, -1))
-for i = 5, #KEYS do
+add(redis.call('LRANGE', KEYS[2], 0, -1))
+add(redis.call('ZRANGE', KEYS[3], 0, -1))
+for i = 6, #KEYS do
   add(redis.call('LRANGE', KEYS[i], 0, -1))
 end
-if (tonumber(redis.pcall('HGET', KEYS[3], 'queued_bytes')) or 0) == queued then
+if (tonumber(redis.pcall('HGET', KEYS[4], 'queued_bytes')) or 0) == queued then
   return 0
 end
-redis.pcall('HSET', KEYS[3], 'queued_bytes', string.format('%.0f', queued))
+redis.pcall('HSET', KEYS[4], 'queued_bytes', string.format('%.0f', queued))
 return 1
