@@ -96,6 +96,11 @@ impl StoreError {
         matches!(self.cause, Cause::Away(_))
     }
 
+    /// Whether Redis has no memory left for the call.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        matches!(&self.cause, Cause::Redis(error) if error.code() == Some("OOM"))
+    }
+
     /// Whether Redis is there and refuses the login: a wrong or missing password, or a user who may not do this.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
