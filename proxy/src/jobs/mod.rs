@@ -105,7 +105,7 @@ impl Jobs {
                 (enqueued == Enqueued::Queued).then_some(envelope)
             }
             Err(error) => {
-                tracing::warn!(job.prefix = %envelope.prefix, %error, "could not push the job of a cold start: its session stays uncompressed for a while");
+                tracing::warn!(job.prefix = %envelope.prefix, %error, "could not push a job: its session stays as it is for a while");
                 None
             }
         }
@@ -141,10 +141,10 @@ impl Jobs {
     pub(crate) async fn withdraw(&self, job: &Envelope) {
         match self.queue.withdraw(job).await {
             Ok(()) => {
-                tracing::info!(job.id = job.id, job.prefix = %job.prefix, "the job of a cold start was withdrawn: the provider refused the request");
+                tracing::info!(job.id = job.id, job.prefix = %job.prefix, "a job was withdrawn: the provider refused the request");
             }
             Err(error) => {
-                tracing::warn!(job.id = job.id, job.prefix = %job.prefix, %error, "could not withdraw the job of a cold start that the provider refused: it is done for nothing");
+                tracing::warn!(job.id = job.id, job.prefix = %job.prefix, %error, "could not withdraw the job of a request that the provider refused: it is done for nothing");
             }
         }
     }
@@ -156,17 +156,17 @@ const QUEUE_FULL: &str = "the queue is full";
 fn log(envelope: &Envelope, enqueued: Enqueued) {
     match enqueued {
         Enqueued::Queued => {
-            tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, "the job of a cold start was queued");
+            tracing::info!(job.id = envelope.id, job.prefix = %envelope.prefix, job.tokens = envelope.tokens, job.refresh = envelope.refresh, "a job was queued");
         }
         Enqueued::Coalesced => {
-            tracing::info!(job.prefix = %envelope.prefix, "a cold start got no job of its own: one for the same prefix waits");
+            tracing::info!(job.prefix = %envelope.prefix, "a request got no job of its own: one for the same prefix waits");
         }
         Enqueued::DroppedFull => log_without_job(QUEUE_FULL),
         Enqueued::DroppedForMemory => log_without_job("Redis is nearly full, and the job is large"),
     }
 }
 
-/// Logs why a cold start has no job. There is one line a request, and only large ones are cold starts.
+/// Logs why a cold start or a refresh has no job. There is one line a request, and only large ones are that.
 pub(crate) fn log_without_job(reason: &'static str) {
-    tracing::info!(reason, "a cold start got no job");
+    tracing::info!(reason, "a request got no job");
 }
