@@ -68,12 +68,7 @@ pub(super) async fn turn(
         None => plan(context, request, (&body.bytes, &scan), &mut body.budget).await?,
     };
     let (plan, wire) = settle(app, plan, &mut body, (&scan, &known)).await;
-    report_skipped(app, &body.bytes, &scan, &plan.skipped);
-    let reason = if planner.can_never_land(&scan, &known) {
-        report_not_deferred(app, &scan)
-    } else {
-        report_landing(app, &plan)
-    };
+    let reason = report(app, &body.bytes, (&scan, &known), &plan);
     requeue_if_overdue(context, &body.bytes, &scan, request);
     let may_be_refused =
         context.dialect.provider() == Provider::Anthropic && landing::is_bound(&scan);
@@ -105,6 +100,21 @@ pub(super) async fn turn(
         outgoing.on_outcome = Some(note_outcome(sent, refresh));
     }
     Some(outgoing)
+}
+
+/// Counts and logs what was decided. Gives what became of the prefix that was left to a worker, in a word.
+fn report(
+    app: &App,
+    body: &[u8],
+    (scan, known): (&Scan, &KnownPrefix),
+    plan: &FinalPlan,
+) -> Option<&'static str> {
+    report_skipped(app, body, scan, &plan.skipped);
+    if app.rules.planner.can_never_land(scan, known) {
+        report_not_deferred(app, scan)
+    } else {
+        report_landing(app, plan)
+    }
 }
 
 /// Whom to tell the outcome of a request with perhaps a refresh.
