@@ -106,5 +106,5 @@ async fn a_job_that_cannot_be_pushed_counts_as_forwarded() {
         .await;
     assert_eq!(stats["requests"]["forwarded"], 2, "{stats}");
     assert_eq!(stats["requests"]["deferred"], 0, "{stats}");
-    assert!(stage.proxy().log().contains("could not push the job"));
+    assert!(stage.proxy().log().contains("could not push a job"));
 }
