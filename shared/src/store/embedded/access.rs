@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::file::{self, Open, Opened};
+use super::file::{self, Opened};
+use super::open_file::Open;
 use crate::contract::id::DigestKey;
 use crate::runtime::clock::now_ms;
 use crate::store::{Generation, SecretCheck, StoreError};

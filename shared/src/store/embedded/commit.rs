@@ -5,8 +5,8 @@ use std::ops::Bound::{Excluded, Unbounded};
 use redb::{Database, Durability, ReadableTable, WriteTransaction};
 
 use super::bounded_file::FileLength;
-use super::file::Open;
 use super::key_filter::KeyFilter;
+use super::open_file::Open;
 use super::room::{self, COMMIT_PAGES, MAX_DELETED_IN_STEP};
 use super::tables::{
     FileKey, LOG, LastUse, META, RESERVE, USED, VALUES, file_key, stored_revision,

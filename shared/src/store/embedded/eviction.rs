@@ -5,7 +5,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
 use super::commit::{self, STEP};
-use super::file::Open;
+use super::open_file::Open;
 use super::room::{self, Earliest, MAX_DELETED_IN_STEP};
 use super::tables::{FileKey, USED};
 

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableError};
@@ -12,6 +12,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableError};
 use super::bounded_file::{BoundedFile, FileLength};
 use super::commit;
 use super::key_filter::KeyFilter;
+use super::open_file::Open;
 use super::room;
 use super::tables::{LOG, META, USED, VALUES};
 use super::write_ahead_log::{self, LogName, WriteAheadLog};
@@ -33,22 +34,6 @@ const OPENING_CACHE_BYTES: usize = 1 << 20;
 
 /// What is written to see whether the disk has room again, in bytes.
 const TRIAL_BYTES: usize = 1 << 20;
-
-/// The open file.
-#[derive(Debug)]
-pub(super) struct Open {
-    pub(super) database: Database,
-    pub(super) filter: KeyFilter,
-    pub(super) length: FileLength,
-    log: Mutex<WriteAheadLog>,
-}
-
-impl Open {
-    /// The write-ahead log, which the writer's thread alone uses.
-    pub(super) fn log(&self) -> MutexGuard<'_, WriteAheadLog> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The file, just opened.
 pub(super) struct Opened {

@@ -10,6 +10,7 @@
 //! | `room` | how much room there is, and what to do where there is none |
 //! | `reopen` | when the file is opened anew after a failure |
 //! | `file` | opens the file |
+//! | `open_file` | the open file, with what is known of it in memory |
 //! | `bounded_file` | keeps the file to its largest size |
 //! | `tables` | the file's tables and keys |
 //! | `key_filter` | which keys the file may hold, in memory |
@@ -21,6 +22,7 @@ mod commit;
 mod eviction;
 mod file;
 mod key_filter;
+mod open_file;
 mod reopen;
 mod room;
 mod tables;

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::access::Access;
 use super::commit::{self, Change, Committed, Swept};
 use super::eviction::{Eviction, Next};
-use super::file::Open;
+use super::open_file::Open;
 use super::reopen::{self, Delays};
 use super::room::{self, AMPLE_BYTES, AMPLE_PAGES, RESERVE_BYTES, RESERVE_PAGES};
 use crate::store::StoreError;
