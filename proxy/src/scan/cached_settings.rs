@@ -23,25 +23,34 @@ pub(crate) struct CacheSettings {
     pub(crate) tools: Option<SettingsId>,
 }
 
-/// The members of one body that hold those settings.
-#[derive(Debug, Default)]
-pub(super) struct SettingsMembers<'a> {
+/// The members of one body that hold those settings, in its order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SettingsMembers {
     /// The name of each, and where its value stands.
-    members: Vec<(&'a [u8], Range<usize>)>,
+    members: Vec<(&'static [u8], Range<usize>)>,
 }
 
-impl<'a> SettingsMembers<'a> {
+impl SettingsMembers {
     /// Adds a member.
-    pub(super) fn push(&mut self, name: &'a [u8], value: Range<usize>) {
+    pub(super) fn push(&mut self, name: &'static [u8], value: Range<usize>) {
         if self.members.len() <= MAX_MEMBERS {
             self.members.push((name, value));
         }
     }
 
+    /// Whether they are the same in `body` as the other ones in another body, to the letter.
+    pub(super) fn are_same(&self, body: &[u8], (other, other_body): (&Self, &[u8])) -> bool {
+        let mut pairs = self.members.iter().zip(&other.members);
+        self.members.len() == other.members.len()
+            && pairs.all(|((name, value), (other_name, other))| {
+                name == other_name && body[value.clone()] == other_body[other.clone()]
+            })
+    }
+
     /// What names the settings; `None` where there are too many members. The order of the members is no part of it, and neither are the
     /// cache markers, whose values stand in the body at `markers`.
     pub(super) fn named(
-        mut self,
+        &self,
         body: &[u8],
         markers: &[Range<usize>],
         new: &KeyedHasher,
@@ -49,9 +58,10 @@ impl<'a> SettingsMembers<'a> {
         if self.members.len() > MAX_MEMBERS {
             return None;
         }
-        self.members.sort_by_key(|(name, _)| *name);
+        let mut members = self.members.clone();
+        members.sort_by_key(|(name, _)| *name);
         let (mut all, mut tools) = (new.clone(), Some(new.clone()));
-        for (name, value) in self.members {
+        for (name, value) in members {
             all.update(name);
             if name == b"tools" {
                 tools = tools.and_then(|names| with_tools(names, &body[value.clone()]));

@@ -12,6 +12,7 @@ use headroom_shared::contract::id::PrefixId;
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
+use super::cached_settings::{CacheSettings, SettingsMembers};
 use super::digest::RollingDigest;
 use super::{Block, Call, Scan};
 
@@ -47,6 +48,8 @@ pub(crate) struct ResumePoints {
     pub(super) points: Vec<ResumePoint>,
     /// Where the cache markers stand.
     pub(super) markers: Vec<Range<usize>>,
+    /// Where the settings stand that the provider's cache depends on.
+    pub(super) settings: SettingsMembers,
 }
 
 impl ResumePoints {
@@ -123,6 +126,13 @@ impl ScanCache {
 }
 
 impl CachedScan {
+    /// What names the settings of the earlier body, where those of `body` are the same to the letter.
+    pub(super) fn settings(&self, body: &[u8], members: &SettingsMembers) -> Option<CacheSettings> {
+        let earlier = &self.scan.resume_points.settings;
+        let are_same = members.are_same(body, (earlier, &self.body));
+        self.scan.settings.filter(|_| are_same)
+    }
+
     /// Copies into `scan` what was found in the messages that `body` has in common with the earlier body, beyond those that `scan` has
     /// already, and into `markers` the spans of the markers in them. The array of messages begins where `scan.resume_points` says.
     pub(super) fn resume(&self, body: &[u8], scan: &mut Scan, markers: &mut Vec<Range<usize>>) {

@@ -15,7 +15,7 @@ use super::digest::RollingDigest;
 use super::json::{Cursor, Kind, NotInDialect};
 use super::message_reader::MessageReader;
 use super::raw_message::{RawMessage, Text};
-use super::scan_cache::{ResumePoint, ScanCache};
+use super::scan_cache::{CachedScan, ResumePoint, ScanCache};
 use super::{BASE_MEMORY, Block, Call, Grammar, Message, ParsedMessage, Scan};
 
 /// Scans a body.
@@ -91,6 +91,8 @@ struct Scanner<'a> {
     stop_when: Option<&'a dyn Fn(&Scan) -> bool>,
     /// Whether it was stopped so.
     stopped: bool,
+    /// The last scan of the same conversation, where this one continues it.
+    earlier: Option<CachedScan>,
     /// Whether a message of the model was read.
     has_model_message: bool,
     /// The ids of calls that code made. Of several calls with one id, the last counts.
@@ -118,6 +120,7 @@ impl<'a> Scanner<'a> {
             scans,
             stop_when: None,
             stopped: false,
+            earlier: None,
             has_model_message: false,
             from_code: HashSet::new(),
             reader: MessageReader::new(body, key, grammar.cache_markers()),
@@ -164,7 +167,8 @@ impl<'a> Scanner<'a> {
                     seed = seed.history(&mut self.reader.digester, name, value);
                 }
             }
-            if grammar.cached_settings().contains(&name) {
+            let mut of_cache = grammar.cached_settings().iter();
+            if let Some(name) = of_cache.find(|it| **it == name) {
                 settings.push(name, start..cursor.offset());
             }
             Ok(())
@@ -188,7 +192,11 @@ impl<'a> Scanner<'a> {
         let markers = &self.reader.markers;
         self.scan.cache = grammar.cache_life(&markers.values());
         let hasher = self.reader.digester.new_hasher();
-        self.scan.settings = settings.named(body, &markers.spans, hasher);
+        let earlier = self.earlier.as_ref();
+        self.scan.settings = earlier
+            .and_then(|earlier| earlier.settings(body, &settings))
+            .or_else(|| settings.named(body, &markers.spans, hasher));
+        self.scan.resume_points.settings = settings;
         Ok(())
     }
 
@@ -333,6 +341,7 @@ impl Scanner<'_> {
         let calls = &self.scan.calls[known..];
         note_calls(&mut self.from_code, calls, self.body);
         self.stop_when = None;
+        self.earlier = Some(cached);
         self.scan.resume_points.points.last().cloned()
     }
 
