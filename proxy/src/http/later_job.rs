@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use headroom_shared::contract::id::PrefixId;
+use headroom_shared::runtime::clock::now_ms;
 use tokio::sync::oneshot;
 
 use crate::http::context::RequestContext;
@@ -19,6 +20,7 @@ pub(super) fn enqueue_again(
 ) {
     let (body, _) = request;
     if let (Some(permit), _) = context.app.jobs.reserve(body.len()) {
+        // A cold start is the first request of its conversation.
         let is_refresh = deferred.record.start > 0;
         let source = job_source(context, request, deferred.prefix, is_refresh);
         let app = context.app.clone();
@@ -27,14 +29,18 @@ pub(super) fn enqueue_again(
 }
 
 /// Pushes, in the background, the job that compresses a request's prefix anew. It is withdrawn if the provider refuses the request, which is
-/// to be told to what this gives; `None` where too many jobs wait to be built.
+/// to be told to what this gives; `None` where too many jobs wait to be built, or the conversation has had one a short time ago.
 pub(super) fn enqueue_refresh(
     context: &RequestContext,
     request: (&Bytes, &Arc<Scan>),
     prefix: PrefixId,
 ) -> Option<Refusal> {
-    let (body, _) = request;
-    let (permit, _) = context.app.jobs.reserve(body.len());
+    let (body, scan) = request;
+    let jobs = &context.app.jobs;
+    if !jobs.overdue.may_refresh(scan.opening()?, now_ms()) {
+        return None;
+    }
+    let (permit, _) = jobs.reserve(body.len());
     let permit = permit?;
     let source = job_source(context, request, prefix, true);
     let app = context.app.clone();

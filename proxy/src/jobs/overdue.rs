@@ -1,4 +1,4 @@
-//! Which deferred prefixes get their job pushed again, because it seems lost.
+//! Which deferred prefixes get their job pushed again, because it seems lost; and how often a conversation gets one that compresses it anew.
 
 use headroom_shared::contract::id::PrefixId;
 use quick_cache::sync::Cache;
@@ -13,7 +13,7 @@ const REQUEUE_INTERVAL_MS: u64 = 600_000;
 /// How many prefixes are remembered.
 const PREFIXES: usize = 4096;
 
-/// When this process last pushed the job of a prefix again: milliseconds since 1970.
+/// When this process last pushed the job of a prefix again, or that of a refresh by the conversation's opening: milliseconds since 1970.
 #[derive(Debug)]
 pub(crate) struct OverdueJobs(Cache<PrefixId, u64>);
 
@@ -31,6 +31,17 @@ impl OverdueJobs {
         let deferred = known.deferred.as_ref()?;
         let can_land = known.complete && !deferred.record.bound;
         (can_land && self.should_requeue(deferred, now_ms)).then_some(deferred)
+    }
+
+    /// Whether the conversation with this opening may get a refresh; then it is noted that it does. A client that changes its last message with
+    /// every request would otherwise get one each time, whose result never lands.
+    pub(crate) fn may_refresh(&self, opening: PrefixId, now_ms: u64) -> bool {
+        let last = self.0.get(&opening);
+        let may = last.is_none_or(|last| now_ms.saturating_sub(last) > REQUEUE_INTERVAL_MS);
+        if may {
+            self.0.insert(opening, now_ms);
+        }
+        may
     }
 
     fn should_requeue(&self, deferred: &DeferredPrefix, now_ms: u64) -> bool {

@@ -20,12 +20,18 @@ pub(crate) struct Blocks<'a> {
     body: &'a [u8],
     scan: &'a Scan,
     calls: Calls<'a>,
+    /// How many bytes of calls may still be given with blocks: as many as the body has. Many blocks may name one call.
+    left: usize,
 }
 
 impl<'a> Blocks<'a> {
     pub(crate) fn new(body: &'a [u8], scan: &'a Scan) -> Self {
-        let calls = Calls::default();
-        Self { body, scan, calls }
+        Self {
+            body,
+            scan,
+            calls: Calls::default(),
+            left: body.len(),
+        }
     }
 
     /// The block at this position in the scan, unescaped; `None` for one whose text is no Unicode (a lone surrogate).
@@ -45,7 +51,12 @@ impl<'a> Blocks<'a> {
     ) -> Option<JobBlock<Text>> {
         let (body, block) = (self.body, self.scan.blocks.get(index)?);
         let text = text(&body[block.span.start - 1..block.span.end + 1])?;
-        let call = self.calls.of(body, self.scan, block);
+        let call = self.calls.of(body, self.scan, block).filter(|call| {
+            let bytes = call.name.len() + call.input.len().min(LONGEST_INPUT);
+            let left = self.left.checked_sub(bytes);
+            self.left = left.unwrap_or(self.left);
+            left.is_some()
+        });
         Some(with_call(body, block, text, call))
     }
 }
@@ -190,6 +201,25 @@ mod tests {
     use crate::scan::scan;
     use headroom_shared::contract::id::DigestKey;
     use serde_json::json;
+
+    #[test]
+    fn calls_that_very_many_blocks_name_take_no_more_than_the_body() {
+        let call = json!({"type": "tool_use", "id": "c", "name": "Bash", "input": {"command": "x".repeat(50_000)}});
+        let result =
+            json!({"type": "tool_result", "tool_use_id": "c", "content": "text ".repeat(60)});
+        let messages = json!([
+            {"role": "assistant", "content": [call]},
+            {"role": "user", "content": vec![result; 2000]},
+        ]);
+        let body = json!({"model": "claude-opus-4-6", "messages": messages}).to_string();
+        let key = DigestKey::from_bytes([7; 32]);
+        let scan = scan(body.as_bytes(), DIALECTS[0], &key).unwrap();
+        let payload = payload(body.as_bytes(), &scan, scan.full_prefix().unwrap()).unwrap();
+        assert_eq!(payload.blocks.len(), 2000);
+        let inputs = payload.blocks.iter().filter_map(|it| it.input.as_ref());
+        let bytes: usize = inputs.map(String::len).sum();
+        assert!(bytes > 50_000 && bytes <= body.len(), "{bytes}");
+    }
 
     #[test]
     fn a_block_belongs_to_the_last_call_with_its_id_before_it() {

@@ -107,6 +107,16 @@ impl KnownPrefix {
         self.deferred.as_ref().is_some_and(in_the_making) || self.to_land().next().is_some()
     }
 
+    /// The oldest record, where something behind it may land by a refresh: all branches that have that in common note in it how long the
+    /// provider's cache may live.
+    pub(crate) fn oldest_to_follow(&self) -> Option<&(PrefixId, Arc<SentRecord>)> {
+        let follows = |(_, record): &(PrefixId, Arc<SentRecord>)| {
+            record.untried > 0 || record.waiting && record.start > 0
+        };
+        let is_followed = self.chain.iter().any(follows);
+        self.chain.last().filter(|_| is_followed)
+    }
+
     /// The record of the longest known prefix.
     pub(crate) fn latest_record(&self) -> Option<&SentRecord> {
         self.chain.first().map(|(_, record)| record.as_ref())

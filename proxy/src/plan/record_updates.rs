@@ -57,11 +57,20 @@ impl RecordUpdates {
             record.caches = caches::after(record.caches, scan, known.latest_record(), times);
             (deferred.prefix, record)
         });
+        let oldest = known.oldest_to_follow();
+        let oldest = oldest.filter(|(prefix, _)| {
+            let is_deferred = known.deferred.as_ref().map(|it| it.prefix) == Some(*prefix);
+            *prefix != request && !is_deferred
+        });
+        let oldest = oldest.map(|(prefix, record)| {
+            let record = SentRecord::clone(record);
+            (*prefix, used(record, scan, now_ms))
+        });
         Some(Self {
             sent_ms: now_ms,
             request,
             opened: scan.opening().filter(|opening| *opening != request),
-            records: deferred.into_iter().collect(),
+            records: deferred.into_iter().chain(oldest).collect(),
         })
     }
 
@@ -87,7 +96,8 @@ impl RecordUpdates {
     /// Notes for how many tokens of the request's new blocks no form was looked for.
     pub(crate) fn note_untried(&mut self, tokens: u64) {
         if let Some(own) = self.own_record() {
-            own.untried = tokens;
+            // Sent once more after an error, it has no new blocks.
+            own.untried = own.untried.max(tokens);
         }
     }
 
@@ -133,7 +143,11 @@ impl RecordUpdates {
     pub(crate) fn must_be_stored_early(&self, scan: &Scan) -> bool {
         let adds_nothing = |(prefix, record): &(PrefixId, SentRecord)| {
             let new = |block: &Block| block.place.message >= record.start;
-            *prefix == self.request && record.start > 0 && !scan.blocks.last().is_some_and(new)
+            if *prefix == self.request {
+                record.start > 0 && !scan.blocks.last().is_some_and(new)
+            } else {
+                !record.waiting
+            }
         };
         !self.records.iter().all(adds_nothing)
     }

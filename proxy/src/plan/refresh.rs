@@ -54,6 +54,12 @@ pub(super) fn is_due(
         let deferred = known.deferred.as_ref();
         record.landed() || deferred.is_some_and(|deferred| deferred.prefix == *prefix)
     });
+    // Thinking from before the first request that was seen may be of a model that binds it.
+    let seen_from = known.chain.len().checked_sub(2);
+    let seen_from = seen_from.map_or(known.frozen, |at| known.chain[at].1.start as usize);
+    if scan.messages[..seen_from].iter().any(|it| it.thinking) {
+        return false;
+    }
     // Those since the last result, or all.
     let since = &known.chain[..has_result.unwrap_or(known.chain.len())];
     let untried: u64 = since.iter().map(|(_, record)| record.untried).sum();

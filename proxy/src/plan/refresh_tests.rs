@@ -93,3 +93,33 @@ fn thinking_that_may_be_bound_keeps_all_as_it_is() {
     session.thinking = unset;
     assert_eq!(session.step(400), None);
 }
+
+#[test]
+fn what_another_branch_keeps_in_the_cache_waits() {
+    let mut session = resumed(1500);
+    session.request(0);
+    let common = session.messages.clone();
+    grow(&mut session, 1, 100);
+    grow(&mut session, 2, 100);
+    assert_eq!(session.step(5), WARM);
+    let branch = std::mem::replace(&mut session.messages, common);
+    session.read("another branch");
+    for _ in 0..3 {
+        session.step(200);
+    }
+    let other = std::mem::replace(&mut session.messages, branch);
+    assert_eq!(session.step(5), WARM);
+    session.messages = other;
+    session.step(5);
+    assert!(session.paid <= session.direct);
+}
+
+#[test]
+fn a_request_that_is_sent_once_more_is_still_to_be_refreshed() {
+    let mut session = resumed(1500);
+    session.request(0);
+    session.request(5);
+    grow(&mut session, 1, 100);
+    grow(&mut session, 2, 100);
+    assert_eq!(session.step(5), WARM);
+}

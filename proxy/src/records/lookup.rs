@@ -67,7 +67,7 @@ impl Lookup {
         let boundary = |at: usize| scan.messages[at].boundary;
         let longest = self.records.last_key_value().map(|(last, _)| *last);
         let mut keys = Vec::new();
-        let mut awaits_result = false;
+        let (mut awaits_result, mut awaits_refresh) = (false, false);
         let mut next = longest;
         while let Some(last) = next {
             let Some(record) = self.records.get(&last) else {
@@ -78,10 +78,15 @@ impl Lookup {
             if record.waiting && !awaits_result {
                 keys.extend([Key::Sent(boundary(last)), Key::Compressed(boundary(last))]);
                 awaits_result = true;
+                awaits_refresh = record.start > 0;
             } else if self.may_be_rolled_back.contains(&last) {
                 keys.push(Key::Sent(boundary(last)));
             }
             next = previous(last, record);
+            if next.is_none() && awaits_refresh {
+                // Other branches note in the oldest record how long the provider's cache of what may land lives.
+                keys.push(Key::Sent(boundary(last)));
+            }
         }
         // A request ends with something for the model to respond to, or with the beginning of its response.
         let ends = |at: &usize| !scan.messages[*at].from_model || at + 1 == scan.messages.len();

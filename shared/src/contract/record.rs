@@ -162,6 +162,7 @@ impl SentRecord {
         self.warm_until_ms = self.warm_until_ms.max(other.warm_until_ms);
         let caches = self.caches.take().zip(other.caches.as_ref());
         self.caches = caches.and_then(|(own, other)| own.merged(other));
+        self.untried = self.untried.max(other.untried);
         self.bound |= other.bound;
         self.lost |= other.lost;
         if other.sent_ms > self.sent_ms {

@@ -135,7 +135,8 @@ fn obstacle(scan: &Scan, known: &KnownPrefix, deferred: &DeferredPrefix) -> Opti
     if !known.complete {
         return Some(Obstacle::StoreLate);
     }
-    if deferred.record.bound {
+    let oldest = known.chain.last().map(|(_, record)| record);
+    if deferred.record.bound || oldest.is_some_and(|oldest| oldest.bound) {
         return Some(Obstacle::Bound);
     }
     let Some(compressed) = &deferred.compressed else {
@@ -212,7 +213,10 @@ fn uncached(
     now_ms: u64,
 ) -> Option<Occasion> {
     let last = known.latest_record()?;
-    let expired = (now_ms > deferred.record.warm_until_ms).then_some(Occasion::Expired);
+    // What lands by a refresh may stand before the deferred prefix's own messages, where other branches keep it alive.
+    let oldest = known.chain.last().map(|(_, record)| record.warm_until_ms);
+    let warm_until_ms = deferred.record.warm_until_ms.max(oldest.unwrap_or(0));
+    let expired = (now_ms > warm_until_ms).then_some(Occasion::Expired);
     match cache {
         CacheLife::Marked(_) => expired,
         CacheLife::Automatic(_) => {
