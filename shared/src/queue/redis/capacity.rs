@@ -20,7 +20,7 @@ type Reply = (
     Option<String>,
 );
 
-/// Reads both, in one round trip.
+/// Reads the threads of the workers that are alive, and how much text is queued, in one round trip.
 pub(super) async fn read(pool: &RedisPool, keys: &Keys) -> Result<Capacity, StoreError> {
     let mut commands = redis::pipe();
     commands

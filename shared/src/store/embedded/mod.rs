@@ -53,8 +53,9 @@ use crate::runtime::clock::now_ms;
 /// A store in a database file, open in one process at a time.
 ///
 /// Reads run concurrently, also with writes. Writes go to one thread, which commits all waiting ones in one transaction; it ends when the
-/// store is dropped. What is written survives a kill of the process at once, and a power cut after about a second: see `write_ahead_log`. After an I/O error that thread closes the file and opens it anew, once that can be done; until then all calls fail at
-/// once, but for those that wait until the store is available.
+/// store is dropped. What is written survives a kill of the process at once, and a power cut after about a second: see `write_ahead_log`.
+/// After an I/O error that thread closes the file and opens it anew, once that can be done; until then all calls fail at once, but for
+/// those that wait until the store is available.
 pub struct EmbeddedStore {
     access: Arc<Access>,
     retention_ms: u64,
