@@ -4,6 +4,7 @@
 mod body;
 mod body_timeout;
 mod cold_start;
+mod compress_new;
 mod context;
 mod errors;
 mod execute_plan;

@@ -8,18 +8,46 @@ use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix};
 /// The job of a deferred prefix that has no result after this long was perhaps dropped or buried, or lost with a process that kept its queue
 /// in memory.
 const OVERDUE_MS: u64 = 60_000;
-/// How long this process waits before it pushes the same prefix's job once more.
-const REQUEUE_INTERVAL_MS: u64 = 600_000;
+/// How long this process waits before it pushes the same prefix's job once more, or another refresh of the same conversation.
+const INTERVAL_MS: u64 = 600_000;
 /// How many prefixes are remembered.
 const PREFIXES: usize = 4096;
 
-/// When this process last pushed the job of a prefix again, or that of a refresh by the conversation's opening: milliseconds since 1970.
+/// When this process last pushed jobs beside those of cold starts.
 #[derive(Debug)]
-pub(crate) struct OverdueJobs(Cache<PrefixId, u64>);
+pub(crate) struct OverdueJobs {
+    /// By the prefix whose job was pushed again.
+    requeued: LastPushes,
+    /// By the opening of the conversation that was refreshed.
+    refreshed: LastPushes,
+}
+
+/// When something was last pushed: milliseconds since 1970.
+#[derive(Debug)]
+struct LastPushes(Cache<PrefixId, u64>);
+
+impl LastPushes {
+    fn new() -> Self {
+        Self(Cache::new(PREFIXES))
+    }
+
+    /// Whether the last push was so long ago that there may be another; then it is noted that there is.
+    fn may_push(&self, prefix: PrefixId, now_ms: u64) -> bool {
+        let last = self.0.get(&prefix);
+        let may = last.is_none_or(|last| now_ms.saturating_sub(last) > INTERVAL_MS);
+        if may {
+            self.0.insert(prefix, now_ms);
+        }
+        may
+    }
+}
 
 impl OverdueJobs {
     pub(crate) fn new() -> Self {
-        Self(Cache::new(PREFIXES))
+        Self {
+            requeued: LastPushes::new(),
+            refreshed: LastPushes::new(),
+        }
     }
 
     /// The deferred prefix of a request, if its job is to be pushed again; then it is noted that it is.
@@ -29,30 +57,16 @@ impl OverdueJobs {
         now_ms: u64,
     ) -> Option<&'k DeferredPrefix> {
         let deferred = known.deferred.as_ref()?;
-        let can_land = known.complete && !deferred.record.bound;
-        (can_land && self.should_requeue(deferred, now_ms)).then_some(deferred)
+        let is_overdue = known.complete
+            && !deferred.record.bound
+            && deferred.compressed.is_none()
+            && now_ms.saturating_sub(deferred.record.sent_ms) > OVERDUE_MS;
+        (is_overdue && self.requeued.may_push(deferred.prefix, now_ms)).then_some(deferred)
     }
 
     /// Whether the conversation with this opening may get a refresh; then it is noted that it does. A client that changes its last message with
     /// every request would otherwise get one each time, whose result never lands.
     pub(crate) fn may_refresh(&self, opening: PrefixId, now_ms: u64) -> bool {
-        let last = self.0.get(&opening);
-        let may = last.is_none_or(|last| now_ms.saturating_sub(last) > REQUEUE_INTERVAL_MS);
-        if may {
-            self.0.insert(opening, now_ms);
-        }
-        may
-    }
-
-    fn should_requeue(&self, deferred: &DeferredPrefix, now_ms: u64) -> bool {
-        let is_over = |since: u64, limit| now_ms.saturating_sub(since) > limit;
-        let requeued = self.0.get(&deferred.prefix);
-        let is_due = deferred.compressed.is_none()
-            && is_over(deferred.record.sent_ms, OVERDUE_MS)
-            && requeued.is_none_or(|requeued| is_over(requeued, REQUEUE_INTERVAL_MS));
-        if is_due {
-            self.0.insert(deferred.prefix, now_ms);
-        }
-        is_due
+        self.refreshed.may_push(opening, now_ms)
     }
 }

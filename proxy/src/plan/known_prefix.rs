@@ -117,6 +117,17 @@ impl KnownPrefix {
         self.chain.last().filter(|_| is_followed)
     }
 
+    /// How many messages the record at this place of the chain covers, with those that it continues.
+    pub(crate) fn messages_of(&self, at: usize) -> usize {
+        let longer = at.checked_sub(1).map(|longer| &self.chain[longer].1);
+        longer.map_or(self.frozen, |longer| longer.start as usize)
+    }
+
+    /// The record of the shortest known prefix: that of the first request that was seen.
+    pub(crate) fn oldest_record(&self) -> Option<&SentRecord> {
+        self.chain.last().map(|(_, record)| record.as_ref())
+    }
+
     /// The record of the longest known prefix.
     pub(crate) fn latest_record(&self) -> Option<&SentRecord> {
         self.chain.first().map(|(_, record)| record.as_ref())

@@ -41,7 +41,7 @@ pub(super) fn is_due(
     own_untried: u64,
 ) -> bool {
     let can_land = known.complete
-        && known.frozen > 0
+        && !known.chain.is_empty()
         && known.gap.is_none()
         && known.unrecorded.messages == 0
         && !landing::binds(scan)
@@ -50,25 +50,20 @@ pub(super) fn is_due(
     if refresh_tokens == 0 || !can_land || known.awaits_landing() {
         return false;
     }
+    // The first request that was seen. Thinking from before it may be of a model that binds it.
+    let oldest = known.chain.len() - 1;
+    let unseen = &scan.messages[..known.messages_of(oldest)];
+    if unseen.iter().any(|message| message.thinking) {
+        return false;
+    }
     let has_result = known.chain.iter().position(|(prefix, record)| {
         let deferred = known.deferred.as_ref();
         record.landed() || deferred.is_some_and(|deferred| deferred.prefix == *prefix)
     });
-    // Thinking from before the first request that was seen may be of a model that binds it.
-    let seen_from = known.chain.len().checked_sub(2);
-    let seen_from = seen_from.map_or(known.frozen, |at| known.chain[at].1.start as usize);
-    if scan.messages[..seen_from].iter().any(|it| it.thinking) {
-        return false;
-    }
     // Those since the last result, or all.
     let since = &known.chain[..has_result.unwrap_or(known.chain.len())];
     let untried: u64 = since.iter().map(|(_, record)| record.untried).sum();
-    // Where there was no result, the first request is where the conversation grows from.
-    let first_grown = match has_result {
-        Some(at) => at.checked_sub(1),
-        None => since.len().checked_sub(2),
-    };
-    let grown_from = first_grown.map_or(known.frozen, |at| known.chain[at].1.start as usize);
+    let grown_from = known.messages_of(has_result.unwrap_or(oldest));
     let points = &scan.resume_points;
     let end = points.messages().map_or(0, |messages| messages.end);
     let grown = end.saturating_sub(points.message_end(grown_from).unwrap_or(end));

@@ -213,9 +213,7 @@ async fn a_missing_record_hides_no_earlier_one() {
 async fn what_another_replica_landed_is_seen_although_the_record_is_known_here() {
     let fixture = Fixture::new();
     let waiting = SentRecord {
-        caches: None,
         waiting: true,
-        untried: 0,
         ..record(0, &[])
     };
     fixture.sent(3, &waiting).await;
@@ -341,9 +339,7 @@ async fn a_store_that_does_not_answer_leaves_what_is_known_here() {
     let known = look_up(&records, 3).await;
     assert_eq!((known.complete, known.frozen), (false, 0));
     let waiting = SentRecord {
-        caches: None,
         waiting: true,
-        untried: 0,
         ..record(0, &[])
     };
     records.cache_record(conversation(1).full_prefix().unwrap(), waiting);

@@ -135,8 +135,8 @@ fn obstacle(scan: &Scan, known: &KnownPrefix, deferred: &DeferredPrefix) -> Opti
     if !known.complete {
         return Some(Obstacle::StoreLate);
     }
-    let oldest = known.chain.last().map(|(_, record)| record);
-    if deferred.record.bound || oldest.is_some_and(|oldest| oldest.bound) {
+    let is_bound = |record: &SentRecord| record.bound;
+    if is_bound(&deferred.record) || known.oldest_record().is_some_and(is_bound) {
         return Some(Obstacle::Bound);
     }
     let Some(compressed) = &deferred.compressed else {
@@ -214,8 +214,8 @@ fn uncached(
 ) -> Option<Occasion> {
     let last = known.latest_record()?;
     // What lands by a refresh may stand before the deferred prefix's own messages, where other branches keep it alive.
-    let oldest = known.chain.last().map(|(_, record)| record.warm_until_ms);
-    let warm_until_ms = deferred.record.warm_until_ms.max(oldest.unwrap_or(0));
+    let oldest_ms = known.oldest_record().map_or(0, |it| it.warm_until_ms);
+    let warm_until_ms = deferred.record.warm_until_ms.max(oldest_ms);
     let expired = (now_ms > warm_until_ms).then_some(Occasion::Expired);
     match cache {
         CacheLife::Marked(_) => expired,

@@ -1,8 +1,8 @@
 //! Landings in caches that may be alive: what they may lose is covered by what was saved.
 
-use super::{Landing, Obstacle, Occasion};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::{Landing, Obstacle, Occasion};
 use crate::plan::Planner;
 use crate::plan::test_session::{MODEL, Session, file};
 
@@ -58,25 +58,14 @@ fn what_lies_before_the_first_block_that_changes_counts_too() {
 
 #[test]
 fn what_only_may_be_another_cache_lands_where_that_is_covered() {
-    // Other thinking, which the provider may take for the same; and a change soon after requests that were not seen.
-    for is_early in [false, true] {
-        let mut session = if is_early {
-            let mut session = Session::resumed(Planner::new(1000), 400, 6);
-            session.request(0);
-            session
-        } else {
-            seen_for_long(400, 6)
-        };
-        let change = |session: &mut Session, on: bool| {
-            if is_early {
-                session.tools = if on { "second" } else { "first" };
-            } else if on {
-                session.thinking = json!({"type": "enabled", "budget_tokens": 9000});
-            } else {
-                session.thinking = Value::Null;
-            }
-        };
-        change(&mut session, true);
+    // Other thinking, which the provider may take for the same.
+    let mut thinking = seen_for_long(400, 6);
+    thinking.thinking = json!({"type": "enabled", "budget_tokens": 9000});
+    // A change soon after requests that were not seen.
+    let mut early = Session::resumed(Planner::new(1000), 400, 6);
+    early.request(0);
+    early.tools = "second";
+    for mut session in [thinking, early] {
         assert_eq!(session.step(5), Some(WARM));
         assert!(session.paid <= session.direct);
     }
