@@ -370,7 +370,7 @@ impl Records {
                         }
                     }
                 }
-                Key::Opened(_) | Key::Form(_) | Key::SentForm(_) => {}
+                Key::Opened(_) | Key::Form(_) | Key::SentForm(_) | Key::Original(_) => {}
             }
         }
     }

@@ -11,6 +11,12 @@ const MIN_SAVED: Tokens = Tokens::whole(24);
 /// The least that a form must save, as a share of what its original costs.
 const MIN_SAVED_PERCENT: u64 = 4;
 
+/// The least that a form saves which leaves something out, beyond one that does not. A retrieval costs a turn.
+const MIN_LEFT_OUT: Tokens = Tokens::whole(150);
+
+/// The same, as a share of what that one costs.
+const MIN_LEFT_OUT_PERCENT: u64 = 25;
+
 /// What may stand for a text, and what it costs.
 #[derive(Debug)]
 pub(super) struct Form {
@@ -34,6 +40,13 @@ impl Form {
     /// Its text.
     pub(super) fn as_text(&self) -> Text<'_> {
         Text::with(&self.text, Rc::clone(&self.found))
+    }
+
+    /// Whether it is so much cheaper than what costs `other`, a form that leaves out nothing or the original, that an agent may have to
+    /// fetch what it leaves out; and shorter than the original within a JSON string.
+    pub(super) fn is_worth_leaving_out(&self, original: &Text<'_>, other: Tokens) -> bool {
+        let min_saved = other.percent(MIN_LEFT_OUT_PERCENT).max(MIN_LEFT_OUT);
+        self.cost + min_saved <= other && escaped_len(&self.text) < escaped_len(original.whole)
     }
 
     /// Whether it is enough cheaper than its original, and shorter within a JSON string.

@@ -11,6 +11,7 @@ use super::lines::lines;
 use super::patch::{self, PatchedFile};
 use super::references;
 use super::references::window::{Window, windows};
+use super::shorten::Selection;
 use super::text::Text;
 use super::wrapper::{self, Wrapped};
 use super::{Context, OPENING, Prepared, Source, ansi, diff, json, log, prefixes, search, size};
@@ -43,11 +44,16 @@ impl Earlier {
         }
         // What a deadline cut short is found out anew.
         let block = match block.is_cut.get() {
-            true => Prepared::of(block.source),
+            true => block.anew(),
             false => block,
         };
         let insides = wrapper::insides_of(block.parts());
-        let (entry, windows) = self.read(&block, &insides);
+        let (mut entry, mut windows) = self.read(&block, &insides);
+        if let Some(selection) = block.selection() {
+            hide_left_out(selection, &mut entry, &mut windows);
+            // As a whole it may not be there for the model to see.
+            return self.add(entry, &[], windows);
+        }
         let insides = insides.iter().map(|inside| hash(inside));
         let texts: Vec<u64> = insides.chain([hash(block.source.text)]).collect();
         self.add(entry, &texts, windows)
@@ -217,6 +223,16 @@ impl Lines {
             last,
         }
     }
+}
+
+/// Hides the lines of a block that a shortened form leaves out: all where it is not known which they are.
+fn hide_left_out(selection: &Selection, block: &mut Block, windows: &mut Vec<Window>) {
+    let lines = block.hidden.len();
+    let are_same = lines == selection.len() && block.stripped.is_none();
+    for (hidden, left_out) in block.hidden.iter_mut().zip(selection.left_out()) {
+        *hidden |= left_out || !are_same;
+    }
+    windows.retain(|window| are_same && !block.hidden[window.lines()].contains(&true));
 }
 
 /// Hides the lines that a form may hold in another shape, if there are any.

@@ -37,6 +37,7 @@ mod prepared;
 mod references;
 mod runs;
 mod search;
+pub mod shorten;
 mod size;
 #[cfg(test)]
 mod testing;
@@ -52,6 +53,7 @@ pub use earlier::Earlier;
 pub use expand::{ExpandError, expand};
 pub use prepared::Prepared;
 
+use crate::contract::retrieval::is_retrieval_tool;
 use call::Call;
 use form::Form;
 use lines::{each_line, push_line};
@@ -125,9 +127,9 @@ pub fn compress(block: Source<'_>, earlier: &Earlier) -> Result<String, NoForm> 
 
 impl Prepared<'_> {
     /// The form of the block as the model shall read it (unescaped): at least 4 % and 24 tokens cheaper, and shorter as the
-    /// text of a JSON string.
+    /// text of a JSON string. Where the agent can fetch the text again, it may be a shortened one that is so much cheaper once more.
     ///
-    /// A form is taken only if it [gives the block back](gives_back).
+    /// A form is taken only if it [gives the block back](Prepared::gives_back).
     ///
     /// # Errors
     ///
@@ -137,14 +139,29 @@ impl Prepared<'_> {
         if text.is_empty() || text.starts_with(OPENING) {
             return Err(NoForm::NoGain);
         }
+        if self.source.tool.is_some_and(is_retrieval_tool) {
+            // The agent has asked for all of it.
+            return Err(NoForm::NoGain);
+        }
+        let form = self.lossless_form(earlier);
+        if matches!(form, Err(NoForm::OutOfTime)) {
+            return Err(NoForm::OutOfTime);
+        }
+        let shortened = self.shortened_form(earlier, form.as_ref().ok());
+        if earlier.deadline.is_over() {
+            self.is_cut.set(true);
+            return Err(NoForm::OutOfTime);
+        }
+        shortened.map_or(form, Ok).map(|form| form.text)
+    }
+
+    /// The cheapest form that leaves out nothing.
+    fn lossless_form(&self, earlier: &Earlier) -> Result<Form, NoForm> {
         let out_of_time = || earlier.deadline.is_over();
         if out_of_time() {
             return Err(NoForm::OutOfTime);
         }
-        let context = Context {
-            earlier,
-            call: self.call(),
-        };
+        let context = self.context(earlier);
         // First what is within it, so that the lines of one text at a time are in memory.
         let of_wrapped = form_of_wrapped(self.parts(), context, 1);
         let original = self.text();
@@ -175,10 +192,46 @@ impl Prepared<'_> {
             return Err(NoForm::BelowFloor);
         }
         if gives_back(&form.text, self.source, earlier) {
-            Ok(form.text)
+            Ok(form)
         } else {
             Err(NoForm::NoGain)
         }
+    }
+
+    /// The cheapest form that leaves out what an agent can fetch again, if it is cheap enough to be worth that, given the form that leaves
+    /// out nothing.
+    fn shortened_form(&self, earlier: &Earlier, lossless: Option<&Form>) -> Option<Form> {
+        let (original, selection) = (self.original?, self.selection()?);
+        let shortened = Form::new(shorten::show(self.source.text, selection, original));
+        let shorter = cheapest(&PLANS, &shortened.as_text(), self.context(earlier));
+        let shorter = shorter.filter(|form| {
+            form.cost < shortened.cost && shorten::original_of(&form.text) == Some(original)
+        });
+        let form = shorter.unwrap_or(shortened);
+        let cost = lossless.map_or_else(|| self.text().cost(), |form| form.cost);
+        let is_worth = form.is_worth_leaving_out(self.text(), cost);
+        (is_worth && self.gives_back(&form.text, earlier)).then_some(form)
+    }
+
+    fn context<'a>(&'a self, earlier: &'a Earlier) -> Context<'a> {
+        Context {
+            earlier,
+            call: self.call(),
+        }
+    }
+
+    /// Whether a form gives the block back: [to the letter](gives_back), or, where an agent can fetch the text again, as a shortened text
+    /// that shows nothing else.
+    #[must_use]
+    pub fn gives_back(&self, form: &str, earlier: &Earlier) -> bool {
+        let is_shortened = |original| match expand(form, earlier) {
+            Ok(text) => shorten::is_shortened_of(&text, self.source.text, original),
+            Err(ExpandError::NotAForm) => {
+                shorten::is_shortened_of(form, self.source.text, original)
+            }
+            Err(ExpandError::Broken(_)) => false,
+        };
+        gives_back(form, self.source, earlier) || self.original.is_some_and(is_shortened)
     }
 }
 

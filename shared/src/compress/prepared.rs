@@ -4,8 +4,10 @@ use std::cell::{Cell, OnceCell};
 
 use super::Source;
 use super::call::Call;
+use super::shorten::{self, Selection};
 use super::text::Text;
 use super::wrapper::Parts;
+use crate::contract::id::OriginalId;
 
 /// A block, with what was found out about it: each only once for [`Prepared::compress`] and [`Earlier::push_prepared`].
 ///
@@ -13,6 +15,9 @@ use super::wrapper::Parts;
 #[derive(Debug)]
 pub struct Prepared<'a> {
     pub(super) source: Source<'a>,
+    /// By which name an agent can fetch its text again; `None` where it can't, so that nothing may be left out.
+    pub(super) original: Option<OriginalId>,
+    selection: OnceCell<Option<Selection>>,
     call: OnceCell<Call>,
     parts: OnceCell<Parts<'a>>,
     text: OnceCell<Text<'a>>,
@@ -26,10 +31,47 @@ impl<'a> Prepared<'a> {
     pub const fn of(source: Source<'a>) -> Self {
         Self {
             source,
+            original: None,
+            selection: OnceCell::new(),
             call: OnceCell::new(),
             parts: OnceCell::new(),
             text: OnceCell::new(),
             is_cut: Cell::new(false),
+        }
+    }
+
+    /// The same, where an agent can fetch the text again by this name: its form may leave out what [`shorten::select`] does not show.
+    #[must_use]
+    pub fn with_original(self, original: OriginalId) -> Self {
+        Self {
+            original: Some(original),
+            ..self
+        }
+    }
+
+    /// The same, where the form may show this selection alone.
+    #[must_use]
+    pub fn with_selection(self, original: OriginalId, selection: Selection) -> Self {
+        Self {
+            original: Some(original),
+            selection: OnceCell::from(Some(selection)),
+            ..self
+        }
+    }
+
+    /// What a form may show of it alone, if anything may be left out.
+    pub(super) fn selection(&self) -> Option<&Selection> {
+        self.original?;
+        let selection = self.selection.get_or_init(|| shorten::select(self.source));
+        selection.as_ref()
+    }
+
+    /// The same block, of which nothing is known yet.
+    pub(super) fn anew(self) -> Self {
+        Self {
+            original: self.original,
+            selection: self.selection,
+            ..Self::of(self.source)
         }
     }
 

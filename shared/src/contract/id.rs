@@ -126,6 +126,65 @@ id! {
     SentBlockId
 }
 
+/// Names the original of a block that is sent in a shortened form, short enough for a model to copy: the first 64 bits of the block's name,
+/// in hex digits. Nobody who has not been told it can guess it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OriginalId([u8; ORIGINAL_LENGTH]);
+
+/// The length of an [`OriginalId`] in bytes.
+const ORIGINAL_LENGTH: usize = 8;
+
+/// What a text that should name an original turned out to be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} names no original: 16 hexadecimal digits do, as they stand in the shortened text")]
+pub struct NotAnOriginalId(String);
+
+impl OriginalId {
+    /// The name of a block's original.
+    #[must_use]
+    pub const fn of(block: BlockId) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = block.0;
+        Self([a, b, c, d, e, f, g, h])
+    }
+
+    /// The id's bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; ORIGINAL_LENGTH] {
+        &self.0
+    }
+}
+
+impl fmt::Display for OriginalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(const_hex::Buffer::<ORIGINAL_LENGTH>::new().format(&self.0))
+    }
+}
+
+impl FromStr for OriginalId {
+    type Err = NotAnOriginalId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnOriginalId> {
+        let mut bytes = [0; ORIGINAL_LENGTH];
+        match const_hex::decode_to_slice(text, &mut bytes) {
+            Ok(()) if text.len() == 2 * ORIGINAL_LENGTH => Ok(Self(bytes)),
+            _ => Err(NotAnOriginalId(text.chars().take(40).collect())),
+        }
+    }
+}
+
+impl Serialize for OriginalId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for OriginalId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl PrefixId {
     /// The name of a job for some blocks of a request alone, given the request's whole prefix and the blocks' positions in it: the first 128
     /// bits of a BLAKE3 digest. No conversation has a prefix of this name, and it needs no key, since the prefix is keyed.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::compress::Source;
 use crate::contract::id::{BlockId, PrefixId};
+use crate::contract::tier::Tier;
 
 pub use self::escaped::EscapedText;
 
@@ -53,6 +54,9 @@ pub struct Payload<Text = String> {
     pub v: u32,
     /// Whether a form may refer to an earlier block (not where the provider may drop earlier blocks by itself).
     pub references: bool,
+    /// What forms may leave out.
+    #[serde(default, skip_serializing_if = "Tier::is_lossless")]
+    pub tier: Tier,
     /// Whether one request alone waits for the result, which has a provisional life then
     /// ([`MAX_PROVISIONAL_LIFE`](crate::store::MAX_PROVISIONAL_LIFE)).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -1,6 +1,6 @@
 //! The name of every Redis key, in one place.
 
-use crate::contract::id::{FormId, PrefixId, SentBlockId};
+use crate::contract::id::{FormId, OriginalId, PrefixId, SentBlockId};
 use crate::store::Key;
 
 /// Names the keys of one deployment: they all begin with its namespace.
@@ -41,6 +41,7 @@ impl Keys {
             Key::Compressed(prefix) => self.compressed(prefix),
             Key::Form(form) => self.form(form),
             Key::SentForm(block) => self.sent_form(block),
+            Key::Original(original) => self.original(original),
         }
     }
 
@@ -85,6 +86,12 @@ impl Keys {
     #[must_use]
     pub fn sent_form(&self, block: SentBlockId) -> String {
         self.name(&format!("sent-form:{block}"))
+    }
+
+    /// String with a life: the original text of a block that was sent in a shortened form.
+    #[must_use]
+    pub fn original(&self, original: OriginalId) -> String {
+        self.name(&format!("original:{original}"))
     }
 
     /// List: envelopes of waiting jobs, newest left, claimed from the right.

@@ -8,4 +8,6 @@ pub mod keys;
 pub mod model;
 pub mod prefix;
 pub mod record;
+pub mod retrieval;
+pub mod tier;
 pub mod usage;

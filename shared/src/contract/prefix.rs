@@ -38,6 +38,9 @@ pub struct CompressedBlock {
     /// was stated have made.
     #[serde(default)]
     pub saved_tokens: u64,
+    /// Whether the form is a shortened one: it leaves out what only the block's original says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shortened: bool,
 }
 
 /// A form and its text: what is spliced between the quotes of a JSON string, already escaped.

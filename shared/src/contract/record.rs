@@ -3,12 +3,12 @@
 //! A record holds only what was new in its request, so that the store does not grow with turns × history. The forms of a whole request are
 //! in the chain of records at its message boundaries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::contract::bill::Bill;
-use crate::contract::id::{FormId, PrefixId, SettingsId};
+use crate::contract::id::{FormId, OriginalId, PrefixId, SettingsId};
 use crate::contract::job::Place;
 use crate::contract::usage::Usage;
 
@@ -24,6 +24,9 @@ pub struct SentRecord {
     pub start: u32,
     /// The compressed blocks among them. A block that is not listed was sent in the original.
     pub forms: BTreeMap<Place, FormId>,
+    /// The originals of those among them that are sent in a shortened form.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub originals: BTreeSet<OriginalId>,
     /// When this prefix was last sent as a whole request: milliseconds since 1970.
     pub sent_ms: u64,
     /// Until when the provider's cache of this prefix may be alive, counting every request that began with it and was seen:

@@ -16,7 +16,7 @@ pub use self::embedded::EmbeddedStore;
 pub use self::error::StoreError;
 pub(crate) use self::error::is_refusal;
 pub use self::redis::RedisStore;
-use crate::contract::id::{DigestKey, FormId, PrefixId, SentBlockId};
+use crate::contract::id::{DigestKey, FormId, OriginalId, PrefixId, SentBlockId};
 use crate::redis::{Evicts, Full};
 
 /// The key of an entry: its kind and its id.
@@ -34,6 +34,8 @@ pub enum Key {
     /// The id of the form that a block was last sent in, in hex digits. It is found even where a client has
     /// edited what is before the block, which changes the block's place.
     SentForm(SentBlockId),
+    /// The original text of a block that was sent in a shortened form, escaped as it was in the request.
+    Original(OriginalId),
 }
 
 /// How long an entry lives after its write, if it is not used again. No write makes a life shorter.

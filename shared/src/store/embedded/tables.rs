@@ -55,15 +55,17 @@ impl LastUse {
 
 /// The key in the file of an entry.
 pub(super) fn file_key(key: Key) -> FileKey {
-    let (kind, id) = match &key {
+    let (kind, id): (u8, &[u8]) = match &key {
         Key::Sent(prefix) => (b's', prefix.as_bytes()),
         Key::Opened(prefix) => (b'o', prefix.as_bytes()),
         Key::Compressed(prefix) => (b'c', prefix.as_bytes()),
         Key::Form(form) => (b'f', form.as_bytes()),
         Key::SentForm(block) => (b'b', block.as_bytes()),
+        Key::Original(original) => (b'i', original.as_bytes()),
     };
+    // A shorter id is filled up with the kind.
     let mut bytes = [kind; 17];
-    bytes[1..].copy_from_slice(id);
+    bytes[1..=id.len()].copy_from_slice(id);
     bytes
 }
 
