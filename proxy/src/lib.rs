@@ -199,6 +199,7 @@ fn rules(settings: &Settings, store_name: &'static str) -> Rules {
         compress: settings.background.on,
         planner: Planner {
             refresh_tokens: settings.background.refresh_tokens,
+            tier: settings.background.tier,
             ..Planner::new(settings.background.min_tokens.get())
         },
         max_body_bytes: settings.limits.max_body_bytes,

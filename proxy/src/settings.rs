@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
+use headroom_shared::contract::tier::Tier;
 use headroom_shared::runtime::config::{
     ClampedNumber, LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch,
 };
@@ -156,6 +157,17 @@ pub struct Background {
         allow_hyphen_values = true
     )]
     pub min_tokens: MinTokens,
+
+    /// What compressed texts may leave out: lossless: nothing; recoverable: lines that the agent can fetch again, where it offers the model
+    /// What compressed texts may leave out: lossless: nothing; recoverable: lines that the agent can fetch again, where its requests offer
+    /// the model the tool for that.
+    #[arg(
+        long,
+        env = "HEADROOM_TIER",
+        value_name = "HEADROOM_TIER",
+        default_value = "lossless"
+    )]
+    pub tier: Tier,
 
     /// By how many tokens of its messages a conversation must have grown since its last result before a worker compresses anew what there
     /// was no time for, or what was sent before the proxy was there; 0: never.

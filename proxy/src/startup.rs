@@ -84,6 +84,7 @@ pub(crate) fn log(settings: &Settings) {
         drain.seconds = limits.drain_seconds,
         compression = background.on,
         compression.min_tokens = background.min_tokens.get(),
+        compression.tier = background.tier.name(),
         compression.refresh_tokens = background.refresh_tokens,
         compression.max_queue = background.max_queue,
         compression.workers = background.workers.threads.get(),

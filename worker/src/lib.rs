@@ -16,6 +16,7 @@
 //! | `heartbeat`, `reap` | sends heartbeats; takes back the jobs of dead workers |
 //! | `retry` | repeats a step with growing delays while Redis is away |
 //! | [`process`] | the job handler of the product: from a payload to a compressed prefix |
+//! | `stale` | which old texts of a conversation a job shortens |
 //! | [`queue_command`] | `headroom-worker queue`: what an operator does with the queue |
 //! | [`status`], [`metrics`], `http` | readiness, metrics, and the listener that serves both |
 //!
@@ -38,6 +39,7 @@ mod reap;
 mod retry;
 mod run_job;
 pub mod settings;
+mod stale;
 mod start;
 mod state;
 pub mod status;

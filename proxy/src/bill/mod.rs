@@ -194,6 +194,7 @@ fn was_warm(known: &KnownPrefix, now_ms: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use headroom_shared::contract::id::{DigestKey, FormId, PrefixId};
@@ -226,6 +227,7 @@ mod tests {
             rev: 0,
             start: 0,
             forms: [].into(),
+            originals: BTreeSet::new(),
             sent_ms: 0,
             warm_until_ms,
             caches: None,

@@ -44,8 +44,8 @@ async fn record_and_enqueue(
         return None;
     };
     let known = app.records.look_up_locally(&scan);
-    let planner = app.rules.planner;
-    let request = planner.request(&scan, &known, (app.billing.prices(), now_ms));
+    let planner = context.planner();
+    let request = planner.request((&body.bytes, &scan), &known, (app.billing.prices(), now_ms));
     // Nothing is compressed here: the original has gone out.
     let plan = planner.plan(request, &HashMap::new(), BTreeMap::new())?;
     let (job, is_new) = (plan.job, planner.is_cold_start(&scan, &known));

@@ -41,7 +41,7 @@ pub(super) async fn compress_within_budget(
     if blocks.is_empty() || budget.is_zero() {
         return (results, budget);
     }
-    let made = app.made_forms.find((body, scan), &to_compress.new);
+    let made = app.made_forms.find((body, scan), &to_compress);
     app.counts.made_before.inc_by(made.len() as u64);
     to_compress.new.retain(|index| !made.contains_key(index));
     let mut missing = blocks.len() - made.len();
@@ -64,7 +64,11 @@ pub(super) async fn compress_within_budget(
         };
         let cache = &app.history_cache;
         let index = compress_blocks((&body, &scan), &to_compress, cache, deadline, on_result);
-        let left_over = is_left_over.into_iter().collect();
+        let left_over = BlocksToCompress {
+            new: is_left_over.into_iter().collect(),
+            moved: BTreeMap::new(),
+            tiers: to_compress.tiers,
+        };
         finish_in_background(&app, body, scan, (index, left_over));
     });
     let received = async {
@@ -90,7 +94,7 @@ fn finish_in_background(
     app: &Arc<App>,
     body: Bytes,
     scan: Arc<Scan>,
-    (index, left_over): (Index, Vec<usize>),
+    (index, left_over): (Index, BlocksToCompress),
 ) {
     let Some(memory) = app.index_limit.reserve(body.len()) else {
         app.history_cache.keep(&scan, index);
@@ -102,9 +106,11 @@ fn finish_in_background(
         let work = move || {
             let (request, histories) = ((&body, &*scan), &caches.history_cache);
             remember(request, index, histories, Instant::now() + INDEX_TIME);
-            if !left_over.is_empty() {
+            if !left_over.new.is_empty() {
                 let until = Instant::now() + MAKE_TIME;
-                caches.made_forms.make(request, left_over, histories, until);
+                caches
+                    .made_forms
+                    .make(request, &left_over, histories, until);
             }
             drop(memory);
             Some(())

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use headroom_shared::contract::tier::Tier;
 use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::dialect::Dialect;
 use crate::http::headers::RequestId;
+use crate::plan::Planner;
 
 /// One request of a dialect.
 #[derive(Debug, Clone)]
@@ -14,9 +16,20 @@ pub(crate) struct RequestContext {
     pub(crate) app: Arc<App>,
     pub(crate) dialect: &'static dyn Dialect,
     pub(crate) id: RequestId,
+    /// What forms may leave out, where the client says it.
+    pub(crate) tier: Option<Tier>,
 }
 
 impl RequestContext {
+    /// The rules by which it is planned.
+    pub(crate) fn planner(&self) -> Planner {
+        let planner = self.app.rules.planner;
+        Planner {
+            tier: self.tier.unwrap_or(planner.tier),
+            ..planner
+        }
+    }
+
     /// Does work for this request that nobody waits for but a stop.
     pub(crate) fn spawn_in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         let App {

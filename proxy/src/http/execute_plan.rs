@@ -35,12 +35,12 @@ pub(super) async fn turn(
     headers: &HeaderMap,
     received: &Bytes,
 ) -> Option<Outgoing> {
-    let (app, planner) = (&context.app, context.app.rules.planner);
+    let (app, planner) = (&context.app, context.planner());
     let mut body = ScannableBody::new(context, headers, received).await?;
     let Some(scan) = scan_unless_new(context, &mut body).await? else {
         return Some(cold_start::forward(context, received, body));
     };
-    let known = look_up(app, &mut body, &scan).await;
+    let known = look_up(context, &mut body, &scan).await;
     let mut of_fleet = None;
     if planner.defers(&scan, &known) {
         of_fleet = fleet_wait::of_cold_start(context, (&body.bytes, &scan), &known).await;
@@ -48,7 +48,8 @@ pub(super) async fn turn(
             return Some(cold_start::forward(context, received, body));
         }
     }
-    let request = planner.request(&scan, &known, (app.billing.prices(), now_ms()));
+    let now_ms = now_ms();
+    let request = planner.request((&body.bytes, &scan), &known, (app.billing.prices(), now_ms));
     let plan = match of_fleet {
         Some(results) => {
             let planner = planner.never_deferring();
@@ -58,7 +59,7 @@ pub(super) async fn turn(
     };
     let (plan, wire) = settle(app, plan, &mut body, (&scan, &known)).await;
     let reason = report(app, &body.bytes, (&scan, &known), &plan);
-    requeue_if_overdue(context, &body.bytes, &scan, request);
+    requeue_if_overdue(context, (&body.bytes, &scan), (&known, now_ms));
     let may_be_refused =
         context.dialect.provider() == Provider::Anthropic && landing::is_bound(&scan);
     let drop_block = (known.lost && may_be_refused)
@@ -72,7 +73,7 @@ pub(super) async fn turn(
     let bill = app.billing.open(
         (&scan, &known),
         (forms, &body.bytes),
-        (plan.landing, request.now_ms),
+        (plan.landing, now_ms),
     );
     let mut outgoing = match drop_block {
         Some(drop_block) => dropping_thinking(app, &body, drop_block),
@@ -168,10 +169,14 @@ async fn plan_recorded_forms(
     body: &mut ScannableBody,
 ) -> Option<(Arc<Scan>, KnownPrefix, FinalPlan)> {
     let app = &context.app;
-    let planner = app.rules.planner;
+    let planner = context.planner();
     let scan = body.scan(context)?;
-    let known = look_up(app, body, &scan).await;
-    let request = planner.request(&scan, &known, (app.billing.prices(), now_ms()));
+    let known = look_up(context, body, &scan).await;
+    let request = planner.request(
+        (&body.bytes, &scan),
+        &known,
+        (app.billing.prices(), now_ms()),
+    );
     let plan = planner.plan_recorded_forms(request)?.commit();
     Some((scan, known, plan))
 }
@@ -182,7 +187,7 @@ async fn scan_unless_new(
     context: &RequestContext,
     body: &mut ScannableBody,
 ) -> Option<Option<Arc<Scan>>> {
-    let planner = context.app.rules.planner;
+    let planner = context.planner();
     let may_wait = fleet_wait::may_wait(context);
     let stop_when = |scan: &Scan| may_wait != Some(Ok(())) && planner.may_defer(scan);
     let beginning = match body.scan_until(context, &stop_when)? {
@@ -201,11 +206,13 @@ async fn scan_unless_new(
 }
 
 /// What is known of a request's prefix.
-async fn look_up(app: &App, body: &mut ScannableBody, scan: &Scan) -> KnownPrefix {
+async fn look_up(context: &RequestContext, body: &mut ScannableBody, scan: &Scan) -> KnownPrefix {
+    let app = &context.app;
     if landing::may_bind(scan) {
         app.records.extend(&mut body.budget);
     }
-    let known = app.records.look_up(scan, &mut body.budget).await;
+    let mut known = app.records.look_up(scan, &mut body.budget).await;
+    known.limit_to(context.planner().tier_of(scan));
     if !known.complete && app.records.store().evicts().is_none() {
         app.counts.store_misses.inc();
     }
@@ -222,7 +229,7 @@ async fn plan(
     budget: &mut Budget,
 ) -> Option<Plan> {
     let app = &context.app;
-    let planner = app.rules.planner;
+    let planner = context.planner();
     let needs = planner.needs(request);
     let (texts, _) = app.records.forms(needs.landing.into_iter(), budget).await;
     let moved = if needs.moved.is_empty() {
@@ -237,21 +244,16 @@ async fn plan(
     let (mut results, left) = compress_within_budget(app, body, scan, to_compress).await;
     budget.add_for_write(left_for_store(left));
     fleet_wait::of_rest(context, (body, scan), request.known, &mut results).await;
-    let request = Request {
-        now_ms: now_ms(),
-        ..request
-    };
-    planner.plan(request, &texts, results)
+    planner.plan(request.sent_at(now_ms()), &texts, results)
 }
 
 /// Pushes the job of a deferred prefix again where it seems lost.
 fn requeue_if_overdue(
     context: &RequestContext,
-    body: &Bytes,
-    scan: &Arc<Scan>,
-    Request { known, now_ms, .. }: Request<'_>,
+    request: (&Bytes, &Arc<Scan>),
+    (known, now_ms): (&KnownPrefix, u64),
 ) {
     if let Some(deferred) = context.app.jobs.overdue.to_requeue(known, now_ms) {
-        enqueue_again(context, (body, scan), deferred);
+        enqueue_again(context, request, deferred);
     }
 }

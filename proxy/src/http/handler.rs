@@ -38,7 +38,12 @@ pub(crate) async fn handle(
     let (id, dialect) = (RequestId::new(), endpoint.dialect);
     let session = headers::session(&parts.headers);
     let span = tracing::info_span!("request", %id, dialect = dialect.name(), session);
-    let context = RequestContext { app, dialect, id };
+    let context = RequestContext {
+        app,
+        dialect,
+        id,
+        tier: headers::tier(&parts.headers),
+    };
     let handled = context.handle(endpoint, parts, received);
     id.set_on(handled.instrument(span).await)
 }

@@ -2,6 +2,7 @@
 //! changes.
 
 use axum::body::Body;
+use headroom_shared::contract::tier::Tier;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use uuid::Uuid;
 
@@ -12,6 +13,7 @@ use crate::metrics::Decision;
 /// All headers that begin so are for this proxy alone.
 const OWN: &str = "x-headroom-";
 const BYPASS: HeaderName = HeaderName::from_static("x-headroom-bypass");
+const TIER: HeaderName = HeaderName::from_static("x-headroom-tier");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-headroom-request-id");
 const DECISION: HeaderName = HeaderName::from_static("x-headroom-decision");
 const REASON: HeaderName = HeaderName::from_static("x-headroom-reason");
@@ -51,6 +53,15 @@ pub(crate) fn asks_bypass(headers: &HeaderMap) -> bool {
     headers
         .get(BYPASS)
         .is_some_and(|value| value == "1" || value == "true")
+}
+
+/// What the client says that forms may leave out, if it says anything: nothing where that is not understood.
+pub(crate) fn tier(headers: &HeaderMap) -> Option<Tier> {
+    let value = headers.get(TIER)?.to_str().unwrap_or_default();
+    Some(value.parse().unwrap_or_else(|error| {
+        tracing::warn!(%error, "x-headroom-tier: nothing is left out of this request");
+        Tier::Lossless
+    }))
 }
 
 /// The session a client names; empty if none.

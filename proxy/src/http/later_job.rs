@@ -77,6 +77,7 @@ pub(super) fn job_source(
         body: body.clone(),
         scan: scan.clone(),
         prefix,
+        tier: context.planner().tier_of(scan),
         trace: context.id.to_string(),
         is_refresh,
     }

@@ -17,10 +17,11 @@ pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
         body,
         scan,
         prefix,
+        tier,
         trace,
         is_refresh,
     } = source;
-    let payload = blocks::payload(body, scan, *prefix)?;
+    let payload = blocks::payload(body, scan, (*prefix, *tier))?;
     of_payload(
         scan,
         (*prefix, scan.tokens()),
@@ -71,6 +72,7 @@ mod tests {
     use crate::scan::{ScanCache, ScanProgress, scan_until};
     use headroom_shared::contract::id::DigestKey;
     use headroom_shared::contract::job::JobBlock;
+    use headroom_shared::contract::tier::Tier;
     use std::sync::Arc;
 
     const RESPONSE: &[u8] = br#"{"role":"assistant","content":"ok"}"#;
@@ -96,6 +98,7 @@ mod tests {
             body: body.clone(),
             scan: scan.clone(),
             prefix,
+            tier: Tier::Lossless,
             trace: String::new(),
             is_refresh: false,
         };

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use headroom_shared::contract::id::PrefixId;
 use headroom_shared::contract::job::Envelope;
+use headroom_shared::contract::tier::Tier;
 use headroom_shared::queue::{Enqueued, JobQueue};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -43,6 +44,8 @@ pub(crate) struct JobSource {
     pub(crate) body: Bytes,
     pub(crate) scan: Arc<Scan>,
     pub(crate) prefix: PrefixId,
+    /// What its forms may leave out.
+    pub(crate) tier: Tier,
     /// The id of the request.
     pub(crate) trace: String,
     /// Whether the prefix has been sent for long and has grown.

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use headroom_shared::contract::id::PrefixId;
 use headroom_shared::contract::job::{EscapedText, JobBlock, JobCall, Payload, VERSION};
+use headroom_shared::contract::tier::Tier;
 
 use crate::scan::{Block, Call, Scan};
 
@@ -94,11 +95,11 @@ pub(crate) fn unescaped<'a>(
 }
 
 /// The payload of a job: the blocks of a request up to the message that `prefix` ends with; their texts stay where they are in the body.
-/// What the model no longer sees is no part of it. `None` where no message ends with `prefix`.
+/// What the model no longer sees is no part of it. Its forms may leave out what `tier` says. `None` where no message ends with `prefix`.
 pub(crate) fn payload<'a>(
     body: &'a [u8],
     scan: &'a Scan,
-    prefix: PrefixId,
+    (prefix, tier): (PrefixId, Tier),
 ) -> Option<Payload<EscapedText<'a>>> {
     let mut messages = scan.messages.iter();
     let last = messages.position(|message| message.boundary == prefix)?;
@@ -107,16 +108,22 @@ pub(crate) fn payload<'a>(
     let mut blocks = Blocks::new(body, scan);
     let blocks = in_sight.filter_map(|index| {
         let mut block = blocks.with_call(index, EscapedText::new)?;
-        if scan.references {
+        // Which texts are old is told by the calls after them, short ones too.
+        let shortest = match tier {
+            Tier::Lossless => SHORTEST_INPUT,
+            Tier::Recoverable => 0,
+        };
+        if scan.references || !tier.is_lossless() {
             let calls = known_calls..scan.calls_before(block.place.message as usize);
             known_calls = calls.end;
-            block.calls = long_calls(body, scan, calls).collect();
+            block.calls = calls_from(body, scan, calls, shortest).collect();
         }
         Some(block)
     });
     Some(Payload {
         v: VERSION,
         references: scan.references,
+        tier,
         provisional: false,
         blocks: blocks.collect(),
     })
@@ -136,6 +143,7 @@ pub(crate) fn payload_of_part<'a>(
     Payload {
         v: VERSION,
         references: false,
+        tier: Tier::Lossless,
         provisional: true,
         blocks: blocks.collect(),
     }
@@ -147,8 +155,18 @@ pub(crate) fn long_calls<'a>(
     scan: &'a Scan,
     calls: Range<usize>,
 ) -> impl Iterator<Item = JobCall> + 'a {
+    calls_from(body, scan, calls, SHORTEST_INPUT)
+}
+
+/// Those whose inputs have at least so many bytes.
+fn calls_from<'a>(
+    body: &'a [u8],
+    scan: &'a Scan,
+    calls: Range<usize>,
+    shortest: usize,
+) -> impl Iterator<Item = JobCall> + 'a {
     let calls = scan.calls.get(calls).unwrap_or_default().iter();
-    let calls = calls.filter(|call| call.input.len() >= SHORTEST_INPUT);
+    let calls = calls.filter(move |call| call.input.len() >= shortest);
     calls.filter_map(|call| {
         Some(JobCall {
             tool: name(body, call)?,
@@ -214,7 +232,12 @@ mod tests {
         let body = json!({"model": "claude-opus-4-6", "messages": messages}).to_string();
         let key = DigestKey::from_bytes([7; 32]);
         let scan = scan(body.as_bytes(), DIALECTS[0], &key).unwrap();
-        let payload = payload(body.as_bytes(), &scan, scan.full_prefix().unwrap()).unwrap();
+        let payload = payload(
+            body.as_bytes(),
+            &scan,
+            (scan.full_prefix().unwrap(), Tier::Lossless),
+        )
+        .unwrap();
         assert_eq!(payload.blocks.len(), 2000);
         let inputs = payload.blocks.iter().filter_map(|it| it.input.as_ref());
         let bytes: usize = inputs.map(String::len).sum();

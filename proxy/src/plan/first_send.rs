@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use headroom_shared::contract::prefix::Form;
+use headroom_shared::contract::tier::Tier;
 
 use super::history::{History, affords, prepared};
 use super::history_cache::{HistoryCache, Index};
@@ -40,6 +41,8 @@ pub(crate) struct BlocksToCompress {
     /// Earlier blocks that were sent in these forms and stand behind what the client has edited since. Each keeps its form where that still
     /// gives it back to the letter, and gets a new one where it does not: what that refers to has gone, or another version made it.
     pub(crate) moved: BTreeMap<usize, Form>,
+    /// What their forms may leave out, and what those of earlier blocks may have left out.
+    pub(crate) tiers: (Tier, Tier),
 }
 
 impl BlocksToCompress {
@@ -47,7 +50,7 @@ impl BlocksToCompress {
     pub(crate) fn new_from(first: usize, scan: &Scan) -> Self {
         Self {
             new: (first..scan.blocks.len()).collect(),
-            moved: BTreeMap::new(),
+            ..Self::default()
         }
     }
 
@@ -69,7 +72,8 @@ pub(crate) fn compress_blocks(
 ) -> Index {
     let mut positions = to_compress.positions().peekable();
     let first = positions.peek().copied().unwrap_or(scan.blocks.len());
-    let mut history = History::resume(body, scan, cache, first);
+    let (tier, tier_before) = to_compress.tiers;
+    let mut history = History::resume((body, scan), cache, first, tier_before);
     let now = Instant::now();
     // What was sent before may take no more than half of the budget.
     let half = now + deadline.saturating_duration_since(now) / 2;
@@ -79,12 +83,12 @@ pub(crate) fn compress_blocks(
         history.push_calls(index);
         let is_affordable = affords(deadline, scan.blocks[index].span.len());
         let block = is_affordable.then(|| history.block(index)).flatten();
-        let prepared = block.as_ref().map(prepared);
+        let prepared = block.as_ref().map(|block| prepared(block, tier));
         let result = match block.as_ref().zip(prepared.as_ref()) {
             Some((block, prepared)) => {
                 let moved = to_compress.moved.get(&index);
                 let kept = moved
-                    .filter(|form| history.gives_back(form, block))
+                    .filter(|form| history.gives_back(form, prepared))
                     .cloned();
                 kept.map_or_else(|| history.compress(block, prepared), Ok)
             }

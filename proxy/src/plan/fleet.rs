@@ -128,14 +128,11 @@ pub(crate) fn results(
     let result = |block: &Block| match forms.get(&(block.place, block.id)) {
         None => Err(SkipReason::NoGain),
         Some(id) => {
-            let text = texts
+            let form = texts
                 .get(id)
-                .and_then(|text| std::str::from_utf8(text).ok());
-            text.map(|text| Form {
-                id: *id,
-                text: text.to_owned(),
-            })
-            .ok_or(SkipReason::FleetLate)
+                .and_then(|text| Form::of_escaped(block.id, text));
+            form.filter(|form| form.id == *id)
+                .ok_or(SkipReason::FleetLate)
         }
     };
     let blocks = part.blocks.iter();
@@ -324,6 +321,7 @@ mod tests {
             from_bytes: 3000,
             to_bytes: 5,
             saved_tokens: 0,
+            shortened: false,
         };
         let gone = Form::new(scan.blocks[1].id, "gone");
         let mut made = CompressedPrefix {

@@ -3,9 +3,11 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use headroom_shared::compress::{Deadline, NoForm, Prepared, gives_back};
+use headroom_shared::compress::{Deadline, NoForm, Prepared};
+use headroom_shared::contract::id::OriginalId;
 use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::prefix::{Form, unescaped};
+use headroom_shared::contract::tier::Tier;
 
 use super::blocks::Blocks;
 use super::history_cache::{HistoryCache, Index};
@@ -36,15 +38,16 @@ pub(super) struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    /// The history of a request up to a block before this position, as far as `cache` has it.
+    /// The history of a request up to a block before this position, as far as `cache` has it, whose forms may leave out what `tier` says.
     pub(super) fn resume(
-        body: &'a Bytes,
-        scan: &'a Scan,
+        (body, scan): (&'a Bytes, &'a Scan),
         cache: &HistoryCache,
         before: usize,
+        tier: Tier,
     ) -> Self {
-        let found = scan.references.then(|| cache.find(scan, before)).flatten();
-        let index = found.unwrap_or_else(|| Index::new(scan));
+        let find = || cache.find(scan, before, tier);
+        let found = scan.references.then(find).flatten();
+        let index = found.unwrap_or_else(|| Index::new(scan, tier));
         Self::of_index(body, scan, index)
     }
 
@@ -76,7 +79,8 @@ impl<'a> History<'a> {
             let next = self.index.next();
             if affords(until, self.scan.blocks[next].span.len()) {
                 let block = self.blocks.unescaped(next);
-                self.push(next, block.as_ref().map(prepared));
+                let block = block.as_ref().map(|block| prepared(block, Tier::Lossless));
+                self.push(next, block);
             } else {
                 self.stop_before(next);
             }
@@ -109,9 +113,9 @@ impl<'a> History<'a> {
     }
 
     /// Whether a form gives the block back, given what stands before it now.
-    pub(super) fn gives_back(&self, form: &Form, block: &JobBlock) -> bool {
+    pub(super) fn gives_back(&self, form: &Form, block: &Prepared<'_>) -> bool {
         let text = unescaped(form.text.as_bytes());
-        text.is_some_and(|text| gives_back(&text, block.source(), self.index.earlier()))
+        text.is_some_and(|text| block.gives_back(&text, self.index.earlier()))
     }
 
     /// The form of a block, with references to what is in the index.
@@ -130,9 +134,13 @@ impl<'a> History<'a> {
     }
 }
 
-/// A block, to be compressed and added.
-pub(super) fn prepared(block: &JobBlock) -> Prepared<'_> {
-    Prepared::of(block.source())
+/// A block, to be compressed to a form that may leave out what `tier` says.
+pub(super) fn prepared(block: &JobBlock, tier: Tier) -> Prepared<'_> {
+    let prepared = Prepared::of(block.source());
+    match tier {
+        Tier::Lossless => prepared,
+        Tier::Recoverable => prepared.with_original(OriginalId::of(block.block)),
+    }
 }
 
 /// Adds the blocks of a request that are left to its index, as far as there is time for them, and keeps it for the conversation's next

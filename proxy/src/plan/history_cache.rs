@@ -7,7 +7,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use headroom_shared::compress::{Deadline, Earlier, Prepared};
-use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::id::{OriginalId, PrefixId};
+use headroom_shared::contract::tier::Tier;
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
@@ -27,6 +28,8 @@ pub(crate) struct HistoryCache {
 #[derive(Debug, Clone)]
 pub(crate) struct Index {
     first_message: usize,
+    /// What the forms of the blocks may have left out.
+    tier: Tier,
     /// The messages with blocks, of which all are in the index.
     messages: Vec<IndexedMessage>,
     /// Has these blocks, and those of a message that is not complete yet.
@@ -79,13 +82,13 @@ impl HistoryCache {
 
     /// The index of what a request has in common with an earlier one of its conversation, as far as it ends before the block at this
     /// position.
-    pub(super) fn find(&self, scan: &Scan, before: usize) -> Option<Index> {
+    pub(super) fn find(&self, scan: &Scan, before: usize, tier: Tier) -> Option<Index> {
         let cached = {
             let indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
             let cached = names(scan).find_map(|name| indexes.get(&name))?;
             cached.index.clone()
         };
-        if cached.first_message != scan.first_visible_message() {
+        if cached.first_message != scan.first_visible_message() || cached.tier != tier {
             return None;
         }
         let mut index = Index::clone(&cached);
@@ -131,10 +134,11 @@ fn names(scan: &Scan) -> impl Iterator<Item = PrefixId> {
 
 impl Index {
     /// That of a conversation of which nothing is indexed yet.
-    pub(super) fn new(scan: &Scan) -> Self {
+    pub(super) fn new(scan: &Scan, tier: Tier) -> Self {
         let first_message = scan.first_visible_message();
         Self {
             first_message,
+            tier,
             messages: Vec::new(),
             earlier: Earlier::default(),
             calls: scan.calls_before(first_message),
@@ -172,6 +176,10 @@ impl Index {
 
     /// Adds the next block, `None` for one that is no Unicode; `false` where it is left out because there was no time.
     pub(super) fn push(&mut self, scan: &Scan, block: Option<Prepared<'_>>) -> bool {
+        let block = block.map(|block| match self.tier {
+            Tier::Lossless => block,
+            Tier::Recoverable => block.with_original(OriginalId::of(scan.blocks[self.next].id)),
+        });
         let is_added = block.is_none_or(|block| self.earlier.push_prepared(block));
         if is_added {
             self.next += 1;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headroom_shared::contract::id::DigestKey;
+use headroom_shared::contract::tier::Tier;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -178,7 +179,7 @@ fn send(body: &Bytes, cache: &HistoryCache, index_time: Duration) {
 /// How many blocks of a request are found in the cache.
 fn found(body: &Bytes, cache: &HistoryCache) -> usize {
     let scan = scanned(body);
-    let index = cache.find(&scan, scan.blocks.len());
+    let index = cache.find(&scan, scan.blocks.len(), Tier::Lossless);
     index.map_or(0, |index| index.next())
 }
 
@@ -198,7 +199,7 @@ fn a_block_that_is_new_has_only_those_before_it_in_its_index() {
     let body = session(&[(0, 5)]);
     send(&body, &cache, AMPLE);
     let scan = scanned(&body);
-    let index = cache.find(&scan, 2).unwrap();
+    let index = cache.find(&scan, 2, Tier::Lossless).unwrap();
     assert_eq!((index.next(), index.earlier().len()), (2, 2));
 }
 

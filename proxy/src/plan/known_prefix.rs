@@ -1,13 +1,14 @@
 //! What is known of a request's prefix: the planner's input, which `records/` reads from the local cache and the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use headroom_shared::contract::id::{FormId, PrefixId};
+use headroom_shared::contract::id::{FormId, OriginalId, PrefixId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::{CompressedBlock, CompressedPrefix};
 use headroom_shared::contract::record::SentRecord;
+use headroom_shared::contract::tier::Tier;
 
 use crate::scan::Scan;
 
@@ -25,6 +26,8 @@ pub(crate) struct KnownPrefix {
     pub(crate) unrecorded: Unrecorded,
     /// The form of each block among the frozen messages that was sent compressed.
     pub(crate) forms: HashMap<Place, FormId>,
+    /// The originals of those that were sent in a shortened form.
+    pub(crate) originals: HashSet<OriginalId>,
     /// The texts of those forms, as far as they were found.
     pub(crate) texts: HashMap<FormId, Bytes>,
     /// The sent records, longest prefix first.
@@ -93,12 +96,67 @@ impl KnownPrefix {
         self.gap.is_none() && self.frozen >= responded
     }
 
-    /// The blocks that go out in the original until the compressed prefix lands; none where there is no result.
+    /// The blocks that change when the compressed prefix lands; none where there is no result. These are those that go out in the original,
+    /// and all others too where it [replaces forms](Self::replaces_forms).
     pub(crate) fn to_land(&self) -> impl Iterator<Item = &CompressedBlock> {
+        let replaces = self.replaces_forms();
+        self.made().filter(move |made| {
+            let sent = self.forms.get(&made.place);
+            sent.is_none_or(|form| replaces && *form != made.form)
+        })
+    }
+
+    /// The blocks that go out in the original when the compressed prefix lands, by their positions in the scan: they were sent in forms that
+    /// may refer to what is left out from then on, and there are no others.
+    pub(crate) fn to_return(&self, scan: &Scan) -> Vec<usize> {
+        let deferred = self.deferred.as_ref().filter(|_| self.replaces_forms());
+        let mut messages = scan.messages.iter();
+        let last =
+            deferred.and_then(|it| messages.position(|message| message.boundary == it.prefix));
+        let Some(last) = last else {
+            return Vec::new();
+        };
+        let made: HashSet<Place> = self.made().map(|made| made.place).collect();
+        let blocks = scan.blocks_from(scan.first_visible_message())..scan.blocks_from(last + 1);
+        let is_returned = |at: &usize| {
+            let place = scan.blocks[*at].place;
+            self.forms.contains_key(&place) && !made.contains(&place)
+        };
+        blocks.filter(is_returned).collect()
+    }
+
+    /// Whether the result that is to land leaves out what is sent. Then all its forms take the place of those that are sent, because these
+    /// may refer to that.
+    fn replaces_forms(&self) -> bool {
+        let is_new = |made: &CompressedBlock| self.forms.get(&made.place) != Some(&made.form);
+        self.made().any(|made| made.shortened && is_new(made))
+    }
+
+    /// What the result holds that is to land.
+    fn made(&self) -> impl Iterator<Item = &CompressedBlock> {
         let compressed = self.deferred.as_ref();
         let compressed = compressed.and_then(|deferred| deferred.compressed.as_ref());
-        let blocks = compressed.into_iter().flat_map(|it| &it.blocks);
-        blocks.filter(|block| !self.forms.contains_key(&block.place))
+        compressed.into_iter().flat_map(|it| &it.blocks)
+    }
+
+    /// Leaves out of the result that is to land what this tier does not allow.
+    pub(crate) fn limit_to(&mut self, tier: Tier) {
+        let compressed = self.deferred.as_mut();
+        let compressed = compressed.and_then(|deferred| deferred.compressed.as_mut());
+        if let Some(compressed) = compressed
+            && tier.is_lossless()
+        {
+            compressed.blocks.retain(|block| !block.shortened);
+        }
+    }
+
+    /// What the forms of earlier blocks may leave out, given what those of new ones may.
+    pub(crate) fn tier_before(&self, tier: Tier) -> Tier {
+        if self.originals.is_empty() {
+            tier
+        } else {
+            Tier::Recoverable
+        }
     }
 
     /// Whether a compressed prefix is to land, or in the making.

@@ -7,16 +7,18 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use bytes::Bytes;
-use headroom_shared::compress::{Earlier, gives_back};
+use headroom_shared::compress::Earlier;
 use headroom_shared::contract::id::{BlockId, PrefixId};
 use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::prefix::{Form, unescaped};
+use headroom_shared::contract::tier::Tier;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::blocks::Blocks;
 use super::first_send::{BlocksToCompress, compress_blocks};
+use super::history::prepared;
 use super::history_cache::HistoryCache;
 use crate::scan::{Block, Scan};
 
@@ -33,13 +35,18 @@ pub(crate) struct MadeForms(Cache<Key, Form, Weights>);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
     /// It says its text by itself: wherever this block is the output of the same tool call.
-    Anywhere { block: BlockId, call: CallDigest },
+    Anywhere {
+        block: BlockId,
+        call: CallDigest,
+        tier: Tier,
+    },
     /// It may refer to what stands before the block: behind the same messages alone, as far as the model sees them.
     Here {
         message: PrefixId,
         part: u32,
         inner: u32,
         first_visible: usize,
+        tiers: (Tier, Tier),
     },
 }
 
@@ -60,21 +67,25 @@ impl MadeForms {
         Self(Cache::with_weighter(256, BYTES, Weights))
     }
 
-    /// The forms that are kept for these blocks of a request, which are in order.
+    /// The forms that are kept for the new ones of these blocks of a request.
     pub(crate) fn find(
         &self,
         (body, scan): (&[u8], &Scan),
-        positions: &[usize],
+        to_compress: &BlocksToCompress,
     ) -> BTreeMap<usize, Form> {
         if self.0.is_empty() {
             return BTreeMap::new();
         }
         let mut blocks = Blocks::new(body, scan);
         let mut form = |at: usize| {
-            let here = here(scan, &scan.blocks[at]).and_then(|key| self.0.get(&key));
-            here.or_else(|| self.0.get(&anywhere(&blocks.without_text(at)?)))
+            let here = here(scan, &scan.blocks[at], to_compress.tiers);
+            let here = here.and_then(|key| self.0.get(&key));
+            here.or_else(|| {
+                let block = blocks.without_text(at)?;
+                self.0.get(&anywhere(&block, to_compress.tiers.0))
+            })
         };
-        let found = positions.iter().map(|at| (*at, form(*at)));
+        let found = to_compress.new.iter().map(|at| (*at, form(*at)));
         found.filter_map(|(at, form)| Some((at, form?))).collect()
     }
 
@@ -82,34 +93,30 @@ impl MadeForms {
     pub(crate) fn make(
         &self,
         (body, scan): (&Bytes, &Scan),
-        positions: Vec<usize>,
+        to_compress: &BlocksToCompress,
         histories: &HistoryCache,
         until: Instant,
     ) {
-        let to_compress = BlocksToCompress {
-            new: positions,
-            moved: BTreeMap::new(),
-        };
         let mut blocks = Blocks::new(body, scan);
         let on_result = |at: usize, result| {
             if let Ok(form) = result
                 && let Some(block) = blocks.unescaped(at)
             {
-                self.keep(scan, at, &block, form);
+                self.keep(scan, at, &block, (form, to_compress.tiers));
             }
             ControlFlow::Continue(())
         };
-        compress_blocks((body, scan), &to_compress, histories, until, on_result);
+        compress_blocks((body, scan), to_compress, histories, until, on_result);
     }
 
-    fn keep(&self, scan: &Scan, at: usize, block: &JobBlock, form: Form) {
+    fn keep(&self, scan: &Scan, at: usize, block: &JobBlock, (form, tiers): (Form, (Tier, Tier))) {
         let text = unescaped(form.text.as_bytes());
-        let says_all =
-            text.is_some_and(|text| gives_back(&text, block.source(), &Earlier::default()));
+        let prepared = prepared(block, tiers.0);
+        let says_all = text.is_some_and(|text| prepared.gives_back(&text, &Earlier::default()));
         let key = if says_all {
-            Some(anywhere(block))
+            Some(anywhere(block, tiers.0))
         } else {
-            here(scan, &scan.blocks[at])
+            here(scan, &scan.blocks[at], tiers)
         };
         if let Some(key) = key {
             self.0.insert(key, form);
@@ -117,7 +124,7 @@ impl MadeForms {
     }
 }
 
-fn anywhere<Text>(block: &JobBlock<Text>) -> Key {
+fn anywhere<Text>(block: &JobBlock<Text>, tier: Tier) -> Key {
     let mut call = Xxh3::new();
     for part in [&block.tool, &block.input] {
         let part = part.as_deref();
@@ -131,16 +138,18 @@ fn anywhere<Text>(block: &JobBlock<Text>) -> Key {
     Key::Anywhere {
         block: block.block,
         call: call.digest128(),
+        tier,
     }
 }
 
 /// None where a form may not refer to anything.
-fn here(scan: &Scan, block: &Block) -> Option<Key> {
+fn here(scan: &Scan, block: &Block, tiers: (Tier, Tier)) -> Option<Key> {
     scan.references.then(|| Key::Here {
         message: scan.prefix_with(block),
         part: block.place.part,
         inner: block.place.inner,
         first_visible: scan.first_visible_message(),
+        tiers,
     })
 }
 
@@ -194,10 +203,10 @@ mod tests {
         (other_body, other_scan): &(Bytes, Scan),
     ) -> Vec<usize> {
         let made = MadeForms::new();
-        let last = vec![scan.blocks.len() - 1];
+        let last = BlocksToCompress::new_from(scan.blocks.len() - 1, scan);
         let until = Instant::now() + AMPLE;
-        made.make((body, scan), last, &HistoryCache::new(), until);
-        let all: Vec<usize> = (0..other_scan.blocks.len()).collect();
+        made.make((body, scan), &last, &HistoryCache::new(), until);
+        let all = BlocksToCompress::new_from(0, other_scan);
         let found = made.find((other_body, other_scan), &all);
         assert!(found.iter().all(|(at, form)| {
             let block = &other_scan.blocks[*at];

@@ -15,7 +15,10 @@ mod history_tests;
 pub(crate) mod known_prefix;
 pub(crate) mod landing;
 pub(crate) mod made_forms;
+mod new_forms;
 pub(crate) mod record_updates;
+#[cfg(test)]
+mod recoverable_tests;
 mod refresh;
 #[cfg(test)]
 mod refresh_tests;
@@ -28,13 +31,13 @@ mod test_session;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use bytes::Bytes;
-use headroom_shared::contract::id::{BlockId, FormId, PrefixId, SentBlockId};
-use headroom_shared::contract::job::Place;
-use headroom_shared::contract::prefix::{CompressedBlock, Form};
+use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
+use headroom_shared::contract::prefix::Form;
+use headroom_shared::contract::tier::Tier;
 use headroom_shared::store::{Entry, Key, Life};
 
 use self::first_send::BlocksToCompress;
@@ -51,12 +54,15 @@ pub(crate) type Forms = Vec<(usize, Bytes)>;
 /// A request to be planned, and what is known of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
+    body: &'a Bytes,
     pub(crate) scan: &'a Scan,
     pub(crate) known: &'a KnownPrefix,
     /// When it goes out: milliseconds since 1970.
     pub(crate) now_ms: u64,
     /// What becomes of the prefix that was left to a worker, if there is one.
     pub(crate) landing: Option<Landing>,
+    /// What the forms of its new blocks may leave out.
+    tier: Tier,
 }
 
 /// What else must be read before a request can be planned.
@@ -75,6 +81,8 @@ pub(crate) struct Planner {
     pub(crate) min_tokens: u64,
     /// A prefix is compressed anew where its messages have grown by so many tokens since the last result; 0 is never.
     pub(crate) refresh_tokens: u64,
+    /// What forms may leave out where the request offers the model the retrieval tool.
+    pub(crate) tier: Tier,
     /// When what a worker has made of it lands.
     pub(crate) landing: landing::Rule,
 }
@@ -84,8 +92,9 @@ pub(crate) struct Planner {
 pub(crate) struct Plan {
     /// The forms in which blocks were sent before.
     recorded: Forms,
-    /// The forms of blocks that land. Like `newly_compressed`, they go out only if all of `entries` is in the store before.
-    landed_forms: Forms,
+    /// The forms of blocks that land, by position in the scan. Like `newly_compressed`, they go out only if all of `entries` is in the store
+    /// before.
+    landed_forms: Vec<(usize, Form)>,
     /// What to store before the request goes out; empty where it has no new form.
     pub(crate) entries: Vec<Entry>,
     /// How many blocks land: change from the original to a form.
@@ -137,6 +146,7 @@ impl Planner {
         Self {
             min_tokens,
             refresh_tokens: Self::DEFAULT_REFRESH_TOKENS,
+            tier: Tier::Lossless,
             landing: landing::decide,
         }
     }
@@ -152,15 +162,26 @@ impl Planner {
     /// A request that goes out at `now_ms`.
     pub(crate) fn request<'a>(
         self,
-        scan: &'a Scan,
+        (body, scan): (&'a Bytes, &'a Scan),
         known: &'a KnownPrefix,
         (prices, now_ms): (&Prices, u64),
     ) -> Request<'a> {
         Request {
+            body,
             scan,
             known,
             now_ms,
             landing: (self.landing)(scan, known, prices, now_ms),
+            tier: self.tier_of(scan),
+        }
+    }
+
+    /// What the forms of a request's blocks may leave out.
+    pub(crate) fn tier_of(self, scan: &Scan) -> Tier {
+        if scan.settings.is_some_and(|it| it.offers_retrieval) {
+            self.tier
+        } else {
+            Tier::Lossless
         }
     }
 
@@ -198,7 +219,6 @@ impl Planner {
         if !known.complete || known.lost || self.defers(scan, known) {
             return Needs::default();
         }
-        let landing = request.landing_blocks();
         let first_new_block = first_send::first_new_block(scan, known);
         let moved = if known.frozen > 0 {
             request.first_unrecorded()..first_new_block
@@ -206,7 +226,7 @@ impl Planner {
             0..0
         };
         Needs {
-            landing: landing.map(|block| (block.form, block.block)).collect(),
+            landing: request.landing_forms(),
             moved,
         }
     }
@@ -224,6 +244,7 @@ impl Planner {
         }
         BlocksToCompress {
             moved,
+            tiers: (request.tier, known.tier_before(request.tier)),
             ..BlocksToCompress::new_from(first_send::first_new_block(scan, known), scan)
         }
     }
@@ -261,7 +282,7 @@ impl Planner {
         }
         let mut plan = request.with_new_forms(updates, landing_texts, results);
         let untried = refresh::untried_tokens(scan, &plan.skipped);
-        if refresh::is_due(scan, known, self.refresh_tokens, untried) {
+        if refresh::is_due(scan, known, (self.refresh_tokens, request.tier), untried) {
             plan.refresh = scan.full_prefix();
             plan.record_updates.await_refresh(known);
         }
@@ -286,6 +307,11 @@ impl Planner {
 }
 
 impl Request<'_> {
+    /// The same that goes out at this time: milliseconds since 1970.
+    pub(crate) const fn sent_at(self, now_ms: u64) -> Self {
+        Self { now_ms, ..self }
+    }
+
     /// The forms in which its blocks were sent before, as far as their texts were found.
     fn recorded_forms(&self) -> Forms {
         let form = |place| self.known.texts.get(self.known.forms.get(&place)?);
@@ -301,24 +327,11 @@ impl Request<'_> {
         self.scan.blocks_from(message)
     }
 
-    /// The deferred prefix that lands in it.
-    fn landing_prefix(&self) -> Option<PrefixId> {
-        let deferred = self.known.deferred.as_ref();
-        let deferred = deferred.filter(|_| self.landing.is_some_and(Landing::lands))?;
-        Some(deferred.prefix)
-    }
-
-    /// The blocks that land in it.
-    fn landing_blocks(&self) -> impl Iterator<Item = &CompressedBlock> {
-        let landing = self.landing_prefix().into_iter();
-        landing.flat_map(|_| self.known.to_land())
-    }
-
     /// Its plan without new forms, for one reason.
     fn without_new_forms(&self, record_updates: RecordUpdates, reason: SkipReason) -> Plan {
         Plan {
             recorded: self.recorded_forms(),
-            landed_forms: Forms::new(),
+            landed_forms: Vec::new(),
             entries: Vec::new(),
             landed: 0,
             landing: self.landing.filter(|landing| !landing.lands()),
@@ -360,10 +373,13 @@ impl Request<'_> {
             .map(|(index, form): &(usize, Form)| (self.scan.blocks[*index].place, form.id));
         if let Some(own) = record_updates.own_record() {
             own.forms.extend(form_ids);
+            let forms = newly_compressed.iter();
+            own.originals
+                .extend(forms.filter_map(|(_, form)| form.original));
         }
         let mut entries = Vec::new();
         if landed > 0 || !newly_compressed.is_empty() {
-            let forms = self.form_entries(&newly_compressed, landed > 0);
+            let forms = self.form_entries(&newly_compressed, &landed_forms);
             let all = forms.into_iter().chain(record_updates.entries());
             // The provider may refuse the request.
             entries.extend(all.map(|entry| entry.with_life(Life::Provisional)));
@@ -382,62 +398,17 @@ impl Request<'_> {
             refresh: None,
         }
     }
-
-    /// Lands the deferred prefix if that is safe, as a whole or not at all, and gives the texts that go out for it.
-    fn land(
-        &self,
-        record_updates: &mut RecordUpdates,
-        texts: &HashMap<FormId, Bytes>,
-    ) -> Option<Forms> {
-        let prefix = self.landing_prefix()?;
-        let made: HashMap<_, _> = self
-            .landing_blocks()
-            .map(|made| (made.place, made.form))
-            .collect();
-        let blocks = self.scan.blocks.iter().enumerate();
-        let forms: Option<Forms> = blocks
-            .filter_map(|(index, block)| Some((index, texts.get(made.get(&block.place)?))))
-            .map(|(index, text)| Some((index, text?.clone())))
-            .collect();
-        let (forms, landed) = (forms?, record_updates.record(prefix)?);
-        landed.rev += 1;
-        landed.waiting = false;
-        landed.forms.extend(made);
-        Some(forms)
-    }
-
-    /// The texts of new forms, and which block of this conversation is sent in which form from now on.
-    fn form_entries(&self, newly_compressed: &[(usize, Form)], has_landed: bool) -> Vec<Entry> {
-        let entry = Entry::without_revisions;
-        let texts = newly_compressed
-            .iter()
-            .map(|(_, form)| entry(Key::Form(form.id), Bytes::from(form.text.clone())));
-        let landing = self.landing_blocks().filter(|_| has_landed);
-        let landed: HashMap<Place, FormId> = landing.map(|made| (made.place, made.form)).collect();
-        let newly_compressed: HashMap<usize, FormId> = newly_compressed
-            .iter()
-            .map(|(index, form)| (*index, form.id))
-            .collect();
-        let opening = self.scan.opening();
-        let blocks = self.scan.blocks.iter().zip(self.scan.duplicates_before());
-        let sent = blocks
-            .enumerate()
-            .filter_map(|(index, (block, duplicates))| {
-                let form = newly_compressed
-                    .get(&index)
-                    .or_else(|| landed.get(&block.place))?;
-                let key = Key::SentForm(SentBlockId::of(opening?, block.id, duplicates));
-                Some(entry(key, Bytes::from(form.to_string())))
-            });
-        texts.chain(sent).collect()
-    }
 }
 
 impl Plan {
     /// The forms that go out when the plan's entries are stored.
     pub(crate) fn forms(&self) -> Forms {
-        let mut forms = [&self.recorded[..], &self.landed_forms].concat();
-        let texts = self.newly_compressed.iter();
+        // What lands may change the form of a block that has one.
+        let landed: HashSet<usize> = self.landed_forms.iter().map(|(index, _)| *index).collect();
+        let recorded = self.recorded.iter();
+        let recorded = recorded.filter(|(index, _)| !landed.contains(index));
+        let mut forms: Forms = recorded.cloned().collect();
+        let texts = self.landed_forms.iter().chain(&self.newly_compressed);
         forms.extend(texts.map(|(index, form)| (*index, Bytes::from(form.text.clone()))));
         forms.sort_unstable_by_key(|(index, _)| *index);
         forms

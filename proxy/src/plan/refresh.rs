@@ -3,6 +3,8 @@
 //! Texts stay in the original where there was no time for them when they were sent first, or where they may have been sent before the proxy
 //! was there. A refresh makes their forms once the conversation has grown.
 
+use headroom_shared::contract::tier::Tier;
+
 use super::known_prefix::KnownPrefix;
 use super::landing;
 use super::skip_reason::{SkipReason, SkippedBlocks};
@@ -33,11 +35,12 @@ const fn is_untried(reason: SkipReason) -> bool {
 }
 
 /// Whether a request's prefix is to be compressed anew: its messages have grown by so many tokens since the last result, no result is
-/// awaited, and enough of it was never tried, with what is in the request itself (`own_untried`). 0 tokens: never.
+/// awaited, and enough of it was never tried, with what is in the request itself (`own_untried`), or is old, where old texts may be shortened.
+/// 0 tokens: never.
 pub(super) fn is_due(
     scan: &Scan,
     known: &KnownPrefix,
-    refresh_tokens: u64,
+    (refresh_tokens, tier): (u64, Tier),
     own_untried: u64,
 ) -> bool {
     let can_land = known.complete
@@ -68,5 +71,5 @@ pub(super) fn is_due(
     let end = points.messages().map_or(0, |messages| messages.end);
     let grown = end.saturating_sub(points.message_end(grown_from).unwrap_or(end));
     scan.facts.tokens(grown) >= refresh_tokens
-        && untried.saturating_add(own_untried) >= MIN_UNTRIED_TOKENS
+        && (!tier.is_lossless() || untried.saturating_add(own_untried) >= MIN_UNTRIED_TOKENS)
 }

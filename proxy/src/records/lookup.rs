@@ -115,9 +115,11 @@ impl Lookup {
                 known.gap = Some(last + 1);
             }
             let prefix = scan.messages[*last].boundary;
-            known
-                .forms
-                .extend(record.forms.iter().map(|(place, form)| (*place, *form)));
+            for (place, form) in &record.forms {
+                // What has landed in a later record counts.
+                known.forms.entry(*place).or_insert(*form);
+            }
+            known.originals.extend(&record.originals);
             known.chain.push((prefix, record.clone()));
             if record.waiting && known.deferred.is_none() {
                 known.deferred = Some(DeferredPrefix {
@@ -138,6 +140,7 @@ impl Lookup {
         known.lost = known.latest_record().is_some_and(|record| record.lost);
         if known.lost {
             known.forms.clear();
+            known.originals.clear();
             known.deferred = None;
         }
         known

@@ -39,8 +39,8 @@ pub(crate) fn forms(
     texts: &HashMap<FormId, Bytes>,
 ) -> BTreeMap<usize, Form> {
     let form = |(at, id): (usize, FormId)| {
-        let text = String::from_utf8(texts.get(&id)?.to_vec()).ok()?;
-        (FormId::of(scan.blocks[at].id, &text) == id).then_some((at, Form { id, text }))
+        let form = Form::of_escaped(scan.blocks[at].id, texts.get(&id)?)?;
+        (form.id == id).then_some((at, form))
     };
     sent.into_iter().filter_map(form).collect()
 }

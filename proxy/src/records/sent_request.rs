@@ -62,7 +62,8 @@ impl SentRequest {
         sent.cache_records();
         if !plan.stored.is_empty() {
             records.mark_stored(&sent.updates.records);
-            let is_of_form = |key: &Key| matches!(key, Key::Form(_) | Key::SentForm(_));
+            let is_of_form =
+                |key: &Key| matches!(key, Key::Form(_) | Key::SentForm(_) | Key::Original(_));
             sent.forms
                 .extend(plan.stored.into_iter().filter(is_of_form));
         } else if sent.updates.must_be_stored_early(scan) {

@@ -1,5 +1,6 @@
 //! Looking up prefixes in a real embedded store.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,7 @@ fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
         rev: 0,
         start,
         forms: forms.collect(),
+        originals: BTreeSet::new(),
         sent_ms: 0,
         warm_until_ms: 0,
         caches: None,

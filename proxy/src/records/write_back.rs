@@ -153,7 +153,7 @@ fn restored(own: &SentRecord, found: Option<SentRecord>) -> Option<SentRecord> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
 
@@ -163,6 +163,7 @@ mod tests {
             rev,
             start: 0,
             forms: BTreeMap::new(),
+            originals: BTreeSet::new(),
             sent_ms: 0,
             warm_until_ms,
             caches: None,

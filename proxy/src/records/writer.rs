@@ -126,6 +126,7 @@ impl Records {
             keys.insert(Key::Sent(*prefix));
             keys.extend(record.waiting.then_some(Key::Compressed(*prefix)));
             keys.extend(record.forms.values().map(|form| Key::Form(*form)));
+            keys.extend(record.originals.iter().map(|it| Key::Original(*it)));
         }
         let keys: Vec<Key> = keys.into_iter().collect();
         let Ok(exist) = self.store.touch(&keys).await else {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use headroom_shared::contract::tier::Tier;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -24,6 +25,8 @@ pub(super) struct Conversation {
     member: &'static str,
     /// For how long the client has its last message cached; `None` where the provider caches by itself.
     life: Option<Life>,
+    /// The member of a body that holds the tools, with a comma behind it; empty where there are none.
+    tools: &'static str,
     /// The messages, separated by commas.
     text: String,
     /// Where each message stands in the text.
@@ -45,9 +48,22 @@ impl Conversation {
         Self {
             member: if is_responses { "input" } else { "messages" },
             life,
+            tools: "",
             text: String::new(),
             messages: Vec::new(),
         }
+    }
+
+    /// The same, whose requests offer the model the retrieval tool where forms may leave something out.
+    pub(super) fn in_tier(self, path: &str, tier: Tier) -> Self {
+        let tools = match (tier, path) {
+            (Tier::Lossless, _) => "",
+            (Tier::Recoverable, "/v1/chat/completions") => {
+                r#""tools":[{"type":"function","function":{"name":"headroom_retrieve"}}],"#
+            }
+            (Tier::Recoverable, _) => r#""tools":[{"name":"headroom_retrieve"}],"#,
+        };
+        Self { tools, ..self }
     }
 
     /// Appends a message: its JSON.
@@ -80,7 +96,7 @@ impl Conversation {
                 r#","max_tokens":32000,"thinking":{"type":"enabled","budget_tokens":16000}"#,
             );
         }
-        head.push_str(&format!(",\"{}\":[", self.member));
+        head.push_str(&format!(",{}\"{}\":[", self.tools, self.member));
         let base = head.len();
         let mut text = String::with_capacity(base + self.text.len() + 100);
         text.push_str(&head);

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, ValueEnum};
 use headroom_shared::contract::model::Model;
+use headroom_shared::contract::tier::Tier;
 
 use super::conversation::Body;
 use super::policy::{Policy, Workers};
@@ -42,8 +43,9 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub model: Option<String>,
 
-    /// Which forms may be sent.
-    #[arg(long, value_enum, default_value_t = Tier::Lossless)]
+    /// What forms may leave out: lossless: nothing; recoverable: what the agent can fetch again, as if each request offered the tool for
+    /// that.
+    #[arg(long, default_value = "lossless")]
     pub tier: Tier,
 
     /// Begin each session where its conversation has so many tokens, as if it was resumed there and nothing was cached.
@@ -73,13 +75,6 @@ fn life(name: String) -> Life {
     }
 }
 
-/// Which forms may be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Tier {
-    /// Those that give their text back to the letter.
-    Lossless,
-}
-
 /// What holds for all sessions of a replay.
 #[derive(Debug)]
 pub(super) struct Options<'a> {
@@ -101,11 +96,17 @@ impl<'a> Options<'a> {
         })
     }
 
+    /// What forms may leave out.
+    pub(super) const fn tier(&self) -> Tier {
+        self.args.tier
+    }
+
     /// What is left to workers.
     pub(super) fn workers(&self) -> Workers {
         Workers {
             min_tokens: self.args.min_tokens,
             refresh_tokens: Planner::DEFAULT_REFRESH_TOKENS,
+            tier: self.args.tier,
             delay_ms: u64::from(self.args.worker_delay) * 1000,
         }
     }

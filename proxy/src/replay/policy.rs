@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use headroom_shared::contract::tier::Tier;
 use headroom_shared::contract::usage::Usage;
 
 use super::conversation::Body;
@@ -78,6 +79,8 @@ pub(super) struct Workers {
     pub(super) min_tokens: u64,
     /// By how many tokens a prefix grows before they compress it anew.
     pub(super) refresh_tokens: u64,
+    /// What forms may leave out where a request offers the model the retrieval tool.
+    pub(super) tier: Tier,
     /// How long a job takes, in milliseconds.
     pub(super) delay_ms: u64,
 }
@@ -100,6 +103,7 @@ impl Proxy {
         let planner = Planner {
             min_tokens: workers.min_tokens,
             refresh_tokens: workers.refresh_tokens,
+            tier: workers.tier,
             landing: policy.landing()?,
         };
         let rules = (endpoint.dialect, planner);

@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use headroom_shared::contract::tier::Tier;
 use headroom_shared::contract::usage::Usage;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -168,6 +169,7 @@ impl<'a> Play<'a> {
         let workers = Workers {
             min_tokens: case.min_tokens,
             refresh_tokens: case.refresh_tokens,
+            tier: Tier::Lossless,
             delay_ms: case.worker_ms,
         };
         let prices = Arc::new(Prices::same_for_all(

@@ -86,7 +86,7 @@ pub(super) fn play(session: &Session, options: &Options<'_>) -> anyhow::Result<O
         endpoint,
         format,
         head: Head::assumed(0, session.head_tokens, 2, life),
-        conversation: Conversation::new(path, life),
+        conversation: Conversation::new(path, life).in_tier(path, options.tier()),
         lanes: lanes(endpoint, options),
         unlimited: Unlimited::new(),
         sources: Sources::default(),

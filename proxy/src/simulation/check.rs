@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
-use headroom_shared::compress::{Earlier, gives_back};
+use headroom_shared::compress::{Earlier, Prepared};
 use headroom_shared::contract::id::{BlockId, FormId};
 use headroom_shared::contract::job::{JobBlock, Place};
-use headroom_shared::contract::prefix::unescaped;
+use headroom_shared::contract::prefix::{Form, unescaped};
+use headroom_shared::contract::retrieval;
 
 use super::turn::Turn;
 use crate::plan::blocks;
@@ -18,17 +19,20 @@ use crate::scan::Scan;
 pub(crate) struct Checker {
     /// The form of each block, by its place and its text; `None` is the original.
     sent: HashMap<(Place, BlockId), Option<FormId>>,
+    /// Whether one was shortened, or may have been: from then on a landing may change all.
+    has_shortened: bool,
 }
 
 impl Checker {
-    /// Checks that what went out for a body is that body but for its forms, that each of these expands to its original, and that none
-    /// has changed but by landing.
+    /// Checks that what went out for a body is that body but for its forms, that each of these gives its block back, and that none
+    /// has changed but by landing: once from the original to a form, and more often where texts are shortened.
     ///
     /// # Errors
     /// When one of that is not so.
     pub(crate) fn check(&mut self, body: &Bytes, turn: &Turn) -> anyhow::Result<()> {
         let scan = &turn.scan;
         let forms: HashMap<usize, &str> = sent_forms(body, turn)?.into_iter().collect();
+        self.has_shortened |= forms.values().any(|form| form.contains(retrieval::TOOL));
         let mut earlier = Earlier::default();
         let (mut in_sight, mut calls) = (0, 0);
         let blocks: Vec<(usize, JobBlock)> = blocks::unescaped(body, scan).collect();
@@ -45,24 +49,41 @@ impl Checker {
             }
             calls = next_calls;
             let form = forms.get(index);
-            if let Some(form) = form {
-                let text = unescaped(form.as_bytes()).context("a form is no JSON string")?;
-                ensure!(
-                    gives_back(&text, block.source(), &earlier),
-                    "the form at {} does not give its block back",
-                    block.place
-                );
-            }
-            let form = form.map(|form| FormId::of(block.block, form));
-            let before = self.sent.insert((block.place, block.block), form);
-            let lands = before == Some(None) && turn.landed > 0;
-            ensure!(
-                before.is_none_or(|before| before == form) || lands,
-                "the form at {} has changed",
-                block.place
-            );
+            let form = form.map(|form| Form::of_escaped(block.block, form.as_bytes()));
+            let form = form.map(|form| form.context("a form is no JSON string"));
+            self.check_form(turn, block, (form.transpose()?, &earlier))?;
             earlier.push(block.source());
         }
+        Ok(())
+    }
+
+    /// Checks what went out for one block, given what stands before it.
+    fn check_form(
+        &mut self,
+        turn: &Turn,
+        block: &JobBlock,
+        (form, earlier): (Option<Form>, &Earlier),
+    ) -> anyhow::Result<()> {
+        if let Some(form) = &form {
+            let prepared = match form.original {
+                Some(original) => Prepared::of(block.source()).with_original(original),
+                None => Prepared::of(block.source()),
+            };
+            let text = unescaped(form.text.as_bytes()).context("a form is no JSON string")?;
+            ensure!(
+                prepared.gives_back(&text, earlier),
+                "the form at {} does not give its block back",
+                block.place
+            );
+        }
+        let form = form.map(|form| form.id);
+        let before = self.sent.insert((block.place, block.block), form);
+        let may_land = before.flatten().is_none() || self.has_shortened;
+        ensure!(
+            before.is_none_or(|before| before == form) || may_land && turn.landed > 0,
+            "the form at {} has changed",
+            block.place
+        );
         Ok(())
     }
 }

@@ -149,9 +149,9 @@ impl Simulation {
 
     /// The plan of a request, of which nothing is performed yet; `None` for a request without messages.
     pub(crate) fn plan(&self, body: &Bytes, scan: &Scan, known: &KnownPrefix) -> Option<Plan> {
-        let request = self
-            .planner
-            .request(scan, known, (self.billing.prices(), self.now_ms));
+        let request =
+            self.planner
+                .request((body, scan), known, (self.billing.prices(), self.now_ms));
         let needs = self.planner.needs(request);
         let landing = self
             .store
@@ -179,7 +179,8 @@ impl Simulation {
     fn send(&mut self, body: &Bytes, turn: &mut Turn) -> Option<(RecordUpdates, OpenBill)> {
         let began = Instant::now();
         let (scan, deferred_after) = self.scan(body, began)?;
-        let known = self.store.known(&scan);
+        let mut known = self.store.known(&scan);
+        known.limit_to(self.planner.tier_of(&scan));
         let plan = self.plan(body, &scan, &known)?;
         self.store.write(&plan.entries);
         let deferred = plan.job;
@@ -230,7 +231,8 @@ impl Simulation {
 
     /// Makes the job of the messages that `prefix` ends, and reads it as a worker does.
     fn push(&mut self, body: &Bytes, scan: &Scan, prefix: PrefixId) {
-        let payload = blocks::payload(body, scan, prefix).and_then(|it| it.to_json().ok());
+        let payload = blocks::payload(body, scan, (prefix, self.planner.tier_of(scan)));
+        let payload = payload.and_then(|it| it.to_json().ok());
         let payload = payload.and_then(|json| serde_json::from_slice(&json).ok());
         if let Some(payload) = payload {
             self.jobs.insert(prefix, (self.now_ms, payload));

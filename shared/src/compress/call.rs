@@ -31,7 +31,7 @@ const READ_TOOLS: [&str; 6] = [
 
 /// What is known of a tool call.
 #[derive(Debug, Default)]
-pub(super) struct Call {
+pub struct Call {
     /// One line of at most about sixty characters, without double quotes.
     pub(super) label: String,
     /// The file that it reads or writes.
@@ -62,8 +62,27 @@ struct Arguments {
 }
 
 impl Call {
+    /// One line of at most about sixty characters, without double quotes: the tool, and what it reads, runs or searches for.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The file whose content its output is, all of it or a part.
+    #[must_use]
+    pub fn file_read(&self) -> Option<&str> {
+        self.file.as_deref().filter(|_| self.reads_file)
+    }
+
+    /// Whether it asks for a part of a file.
+    #[must_use]
+    pub const fn reads_part(&self) -> bool {
+        self.reads_part
+    }
+
     /// The call of this tool with this input, which is JSON text.
-    pub(super) fn of(tool: Option<&str>, input: Option<&str>) -> Self {
+    #[must_use]
+    pub fn of(tool: Option<&str>, input: Option<&str>) -> Self {
         let Some(tool) = tool else {
             return Self {
                 label: "text".to_owned(),

@@ -48,13 +48,13 @@ mod wrapper;
 
 use std::borrow::Cow;
 
+pub use call::Call;
 pub use deadline::Deadline;
 pub use earlier::Earlier;
 pub use expand::{ExpandError, expand};
 pub use prepared::Prepared;
 
 use crate::contract::retrieval::is_retrieval_tool;
-use call::Call;
 use form::Form;
 use lines::{each_line, push_line};
 use plans::{PLANS, cheapest};

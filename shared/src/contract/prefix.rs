@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::id::{BlockId, FormId};
+use crate::compress::shorten;
+use crate::contract::id::{BlockId, FormId, OriginalId};
 use crate::contract::job::Place;
 
 /// The version of a compressed prefix's layout that this code writes and reads.
@@ -50,6 +51,8 @@ pub struct Form {
     pub id: FormId,
     /// The escaped text.
     pub text: String,
+    /// The block's original, where the form is a shortened one.
+    pub original: Option<OriginalId>,
 }
 
 impl Form {
@@ -57,12 +60,30 @@ impl Form {
     #[must_use]
     pub fn new(block: BlockId, text: &str) -> Self {
         let quoted = serde_json::Value::from(text).to_string();
-        let text = quoted[1..quoted.len() - 1].to_owned();
+        let escaped = quoted[1..quoted.len() - 1].to_owned();
         Self {
-            id: FormId::of(block, &text),
-            text,
+            id: FormId::of(block, &escaped),
+            text: escaped,
+            original: original_in(block, text),
         }
     }
+
+    /// The form of `block` whose escaped text this is; `None` where it could not stand between the quotes of a JSON string, or is no Unicode.
+    #[must_use]
+    pub fn of_escaped(block: BlockId, text: &[u8]) -> Option<Self> {
+        let shown = unescaped(text)?;
+        let text = String::from_utf8(text.to_vec()).ok()?;
+        Some(Self {
+            id: FormId::of(block, &text),
+            text,
+            original: original_in(block, &shown),
+        })
+    }
+}
+
+/// The original of `block`, where its form that shows `text` is a shortened one.
+fn original_in(block: BlockId, text: &str) -> Option<OriginalId> {
+    shorten::original_of(text).filter(|original| *original == OriginalId::of(block))
 }
 
 /// The text as the model reads it of one that is escaped, such as a form's; `None` where it could not stand between the quotes of a JSON

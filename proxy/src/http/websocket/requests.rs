@@ -135,6 +135,7 @@ impl Requests {
             app: Arc::clone(&self.app),
             dialect,
             id,
+            tier: headers::tier(&self.headers),
         };
         match Box::pin(self.plan(&context, received).instrument(span)).await {
             Some(rope) => message.write_instead(&rope, to).await,

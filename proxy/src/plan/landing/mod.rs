@@ -142,8 +142,11 @@ fn obstacle(scan: &Scan, known: &KnownPrefix, deferred: &DeferredPrefix) -> Opti
     let Some(compressed) = &deferred.compressed else {
         return Some(Obstacle::NoResult);
     };
-    let messages = known.to_land().map(|it| it.place.message as usize);
-    let first = messages.min().unwrap_or(usize::MAX);
+    let land = known.to_land().map(|it| it.place);
+    let returned = known.to_return(scan).into_iter();
+    let places = land.chain(returned.map(|at| scan.blocks[at].place));
+    let first = places.map(|it| it.message as usize).min();
+    let first = first.unwrap_or(usize::MAX);
     if thinking_after(scan, first) {
         return Some(Obstacle::Bound);
     }

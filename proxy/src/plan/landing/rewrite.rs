@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use headroom_shared::contract::model::Model;
+use headroom_shared::contract::prefix::CompressedBlock;
 
 use crate::plan::known_prefix::KnownPrefix;
 use crate::prices::Rates;
@@ -35,12 +37,14 @@ impl Rewrite {
     ) -> Option<Self> {
         let stated = known.latest_record()?.usage?.input as f64;
         let denser = models.map(|model| times_denser(scan.facts, Model::named(model)));
-        let saved: u64 = known.to_land().map(|made| made.saved_tokens).sum();
+        let saved: i64 = known.to_land().map(|made| saved_tokens(known, made)).sum();
+        let returned = known.to_return(scan).into_iter();
+        let returned: i64 = returned.map(|at| added_tokens(known, scan, at)).sum();
         let of_model = scan.facts.tokens_per_100_estimated as f64 / 100.0;
         Some(Self {
             facts: scan.facts,
             tokens: stated * denser.fold(1.0, f64::max),
-            saved: saved as f64 * of_model * SURE_PART,
+            saved: (saved - returned) as f64 * of_model * SURE_PART,
         })
     }
 
@@ -69,6 +73,32 @@ impl Rewrite {
     pub(super) fn saved_by_reading(self, rates: &Rates) -> f64 {
         self.saved * rates.read / 1e6
     }
+}
+
+/// How many tokens a block's form is shorter than what is sent of it, as they are estimated; negative where it is longer.
+fn saved_tokens(known: &KnownPrefix, made: &CompressedBlock) -> i64 {
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let (saved, from, to) = (
+        signed(made.saved_tokens),
+        signed(made.from_bytes),
+        signed(made.to_bytes),
+    );
+    let sent = known.forms.get(&made.place);
+    let sent = sent.map(|form| known.texts.get(form).map_or(0, Bytes::len) as u64);
+    let sent = sent.map_or(from, |bytes| signed(bytes).min(from));
+    // As many tokens a byte as between the original and the form.
+    saved.saturating_mul(sent - to) / (from - to).max(1)
+}
+
+/// How many tokens a block has more in the original than in the form that was sent, as they are estimated.
+fn added_tokens(known: &KnownPrefix, scan: &Scan, at: usize) -> i64 {
+    let block = &scan.blocks[at];
+    let form = known.forms.get(&block.place);
+    let form = form.and_then(|form| known.texts.get(form));
+    let added = block.span.len().saturating_sub(form.map_or(0, Bytes::len));
+    let estimated =
+        scan.facts.tokens(added).saturating_mul(100) / scan.facts.tokens_per_100_estimated;
+    i64::try_from(estimated).unwrap_or(i64::MAX)
 }
 
 /// How many tokens one model makes of what is a token to the other; 1 at least.

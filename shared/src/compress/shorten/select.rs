@@ -37,13 +37,14 @@ impl Selection {
         self.shown.len()
     }
 
-    /// For each line, whether it is left out.
-    pub(crate) fn left_out(&self) -> impl Iterator<Item = bool> + '_ {
+    /// For each line of the text, whether it is left out.
+    pub fn left_out(&self) -> impl Iterator<Item = bool> + '_ {
         self.shown.iter().map(|shown| !shown)
     }
 
-    /// The same, where lines stay that take no more room than the mark in their place; `None` where all do then.
-    pub(super) fn without_small_gaps(mut self, text: &str) -> Option<Self> {
+    /// The same, where lines of `text` stay that take no more room than the mark in their place; `None` where all do then.
+    #[must_use]
+    pub fn without_small_gaps(mut self, text: &str) -> Option<Self> {
         let lines = lines(text);
         for (from, to) in self.gaps() {
             let bytes: usize = lines[from..to].iter().map(|line| line.len() + 1).sum();

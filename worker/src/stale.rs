@@ -1,0 +1,211 @@
+//! Which old texts of a conversation are shortened where the agent can fetch them again, and what of each stays.
+//!
+//! | text | what stays |
+//! |---|---|
+//! | a read of a file that a later read shows again | a line that says so |
+//! | an old output of a command, a search or an edit | its first and last lines, and those that tell of errors |
+//! | a read of a file, a user's text, what was fetched again | all |
+//!
+//! A text is old once more than [`OLD_MESSAGES`] messages stand behind it, about ten turns.
+
+use std::collections::{HashMap, HashSet};
+
+use headroom_shared::compress::Call;
+use headroom_shared::compress::shorten::Selection;
+use headroom_shared::contract::id::OriginalId;
+use headroom_shared::contract::job::{JobBlock, JobCall};
+use headroom_shared::contract::retrieval::is_retrieval_tool;
+use serde::Deserialize;
+
+/// More messages behind a text make it old: a turn of an agent is a call and its output.
+const OLD_MESSAGES: u32 = 20;
+
+/// More messages behind a read make it worth a look whether a later one shows the same.
+const RECENT_MESSAGES: u32 = 4;
+
+/// Lines at the beginning and at the end of an old output that stay.
+const EDGE_LINES: usize = 2;
+
+/// Lines of an old output that tell of errors and stay.
+const MAX_ERROR_LINES: usize = 12;
+
+/// What a line that tells of an error holds, in lower case.
+const ERROR_WORDS: [&str; 7] = [
+    "error",
+    "fail",
+    "panic",
+    "warning",
+    "exception",
+    "traceback",
+    "exit code",
+];
+
+/// A kind of output that was fetched again so often is left alone.
+const MANY_RETRIEVALS: usize = 2;
+
+/// What of each block stays, in their order; `None` for one of which nothing else is known.
+pub(crate) fn selections(blocks: &[JobBlock]) -> Vec<Option<Selection>> {
+    let end = blocks.last().map_or(0, |block| block.place.message);
+    let calls: Vec<Call> = blocks
+        .iter()
+        .map(|block| Call::of(block.tool.as_deref(), block.input.as_deref()))
+        .collect();
+    let fetched = Fetched::of(blocks);
+    let superseding = superseding(blocks, &calls);
+    let selection = |(at, block): (usize, &JobBlock)| {
+        let age = end - block.place.message;
+        let tool = block.tool.as_deref()?;
+        if is_retrieval_tool(tool) || fetched.has(block) {
+            return None;
+        }
+        if calls[at].file_read().is_some() {
+            let later = *superseding.get(&at).filter(|_| age > RECENT_MESSAGES)?;
+            let what = format!("{} shows them again", calls[later].label());
+            return Some(Selection::none_of(line_count(&block.text), what));
+        }
+        (age > OLD_MESSAGES).then(|| edges_and_errors(&block.text))?
+    };
+    blocks.iter().enumerate().map(selection).collect()
+}
+
+/// What the agent has fetched again.
+struct Fetched {
+    originals: HashSet<OriginalId>,
+    /// The tools of whose outputs it has fetched several.
+    tools: HashSet<String>,
+}
+
+/// The arguments of the retrieval tool, as far as they are of interest.
+#[derive(Deserialize)]
+struct Retrieval {
+    id: String,
+}
+
+impl Fetched {
+    fn of(blocks: &[JobBlock]) -> Self {
+        let of_block =
+            |block: &JobBlock| retrieved(block.tool.as_deref()?, block.input.as_deref()?);
+        let of_call = |call: &JobCall| retrieved(&call.tool, &call.input);
+        let by_calls = blocks.iter().flat_map(|block| &block.calls);
+        let originals: HashSet<OriginalId> = blocks
+            .iter()
+            .filter_map(of_block)
+            .chain(by_calls.filter_map(of_call))
+            .collect();
+        let mut counts: HashMap<&str, HashSet<OriginalId>> = HashMap::new();
+        for block in blocks {
+            let original = OriginalId::of(block.block);
+            if let Some(tool) = block.tool.as_deref()
+                && originals.contains(&original)
+            {
+                counts.entry(tool).or_default().insert(original);
+            }
+        }
+        let often = counts.into_iter();
+        let often = often.filter(|(_, fetched)| fetched.len() >= MANY_RETRIEVALS);
+        Self {
+            originals,
+            tools: often.map(|(tool, _)| tool.to_owned()).collect(),
+        }
+    }
+
+    /// Whether a block is left alone, because it, or several of its kind, were fetched again.
+    fn has(&self, block: &JobBlock) -> bool {
+        let is_kind = |tool: &String| self.tools.contains(tool);
+        self.originals.contains(&OriginalId::of(block.block))
+            || block.tool.as_ref().is_some_and(is_kind)
+    }
+}
+
+/// The original that a call fetches.
+fn retrieved(tool: &str, input: &str) -> Option<OriginalId> {
+    let input = is_retrieval_tool(tool).then_some(input)?;
+    let Retrieval { id } = serde_json::from_str(input).ok()?;
+    id.parse().ok()
+}
+
+/// For each read, by its position, the last later read of the same file that shows all of its lines.
+fn superseding(blocks: &[JobBlock], calls: &[Call]) -> HashMap<usize, usize> {
+    let mut reads: HashMap<&str, Vec<(usize, Lines)>> = HashMap::new();
+    for (at, call) in calls.iter().enumerate() {
+        if let Some(file) = call.file_read() {
+            let lines = Lines::of(&blocks[at].text, call);
+            reads.entry(file).or_default().push((at, lines));
+        }
+    }
+    let mut superseding = HashMap::new();
+    for of_file in reads.values() {
+        // The last ones that no other one covers: a file that is read in parts has few that are distinct.
+        let mut last: Vec<(usize, Lines)> = Vec::new();
+        for (at, lines) in of_file.iter().rev() {
+            match last.iter().find(|(_, later)| later.cover(*lines)) {
+                Some((later, _)) => _ = superseding.insert(*at, *later),
+                None => last.push((*at, *lines)),
+            }
+        }
+    }
+    superseding
+}
+
+/// Which lines of a file a read shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Lines {
+    /// Whether it asked for the file and not for a part of it.
+    asks_all: bool,
+    /// The numbers of the first and the last one, where they have any.
+    numbers: Option<(u64, u64)>,
+}
+
+impl Lines {
+    fn of(text: &str, call: &Call) -> Self {
+        let first = text.lines().find_map(number);
+        let last = text.lines().rev().find_map(number);
+        Self {
+            asks_all: !call.reads_part(),
+            numbers: first.zip(last),
+        }
+    }
+
+    /// Whether all lines of an earlier read are among them, as far as the file still has them.
+    fn cover(self, earlier: Self) -> bool {
+        let has_numbers = || {
+            let ((from, to), (first, last)) = self.numbers.zip(earlier.numbers)?;
+            Some(from <= first && last <= to)
+        };
+        self.asks_all && earlier.asks_all || has_numbers().unwrap_or(false)
+    }
+}
+
+/// The number that a line of a read begins with: `   12→` or `12⇥`.
+fn number(line: &str) -> Option<u64> {
+    let line = line.trim_start_matches(' ');
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, rest) = line.split_at(digits);
+    rest.starts_with(['→', '\t']).then(|| number.parse().ok())?
+}
+
+/// The first and last lines of a text, and those that tell of errors; `None` where that is all of it.
+fn edges_and_errors(text: &str) -> Option<Selection> {
+    let mut shown: Vec<bool> = text.split('\n').map(|_| false).collect();
+    let lines = shown.len();
+    let mut errors = 0;
+    for (at, line) in text.split('\n').enumerate() {
+        let is_edge = at < EDGE_LINES || at + EDGE_LINES >= lines;
+        let is_error = errors < MAX_ERROR_LINES && tells_of_error(line);
+        errors += usize::from(is_error);
+        shown[at] = is_edge || is_error;
+    }
+    Selection::new(shown)?.without_small_gaps(text)
+}
+
+fn tells_of_error(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    ERROR_WORDS.iter().any(|word| line.contains(word))
+}
+
+fn line_count(text: &str) -> usize {
+    text.split('\n').count()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use headroom_shared::contract::id::BlockId;
+use headroom_shared::contract::job::Place;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A conversation of calls, each with its output: tool, input, output.
+fn conversation(calls: &[(&str, Value, &str)]) -> Vec<JobBlock> {
+    let block = |(at, (tool, input, text)): (usize, &(&str, Value, &str))| JobBlock {
+        place: Place {
+            message: 2 * u32::try_from(at).unwrap() + 2,
+            part: 0,
+            inner: 0,
+        },
+        block: id(at),
+        text: (*text).to_owned(),
+        tool: Some((*tool).to_owned()),
+        input: Some(input.to_string()),
+        calls: Vec::new(),
+    };
+    calls.iter().enumerate().map(block).collect()
+}
+
+fn id(at: usize) -> BlockId {
+    BlockId::from_bytes([u8::try_from(at).unwrap(); 16])
+}
+
+fn read(lines: std::ops::RangeInclusive<u32>) -> String {
+    lines
+        .map(|line| format!("{line:>6}→let x = {line};\n"))
+        .collect()
+}
+
+fn old() -> Vec<(&'static str, Value, &'static str)> {
+    vec![("Bash", json!({"command": "ls"}), "a\nb"); 11]
+}
+
+fn shown(text: &str, selection: &Selection) -> Vec<String> {
+    let lines = text.split('\n').zip(selection.left_out());
+    let shown = lines.filter(|(_, left_out)| !left_out);
+    shown.map(|(line, _)| line.to_owned()).collect()
+}
+
+#[test]
+fn a_read_that_a_later_one_shows_again_is_left_out() {
+    let (all, part) = (read(1..=90), read(10..=40));
+    let whole = json!({"file_path": "/x/a.rs"});
+    let mut calls = vec![
+        ("Read", whole.clone(), &*all),
+        (
+            "Read",
+            json!({"file_path": "/x/a.rs", "offset": 10, "limit": 31}),
+            &*part,
+        ),
+        ("Read", json!({"file_path": "/x/b.rs"}), &*all),
+        ("Read", whole, &*all),
+    ];
+    calls.extend(old().into_iter().take(3));
+    let blocks = conversation(&calls);
+    let selections = selections(&blocks);
+    let left_out: Vec<bool> = selections.iter().map(Option::is_some).collect();
+    assert_eq!(left_out[..4], [true, true, false, false]);
+    assert_eq!(shown(&all, selections[0].as_ref().unwrap()), [""; 0]);
+}
+
+#[test]
+fn a_part_is_not_shown_again_by_another_part() {
+    let (first, second) = (read(1..=40), read(30..=60));
+    let part = |offset: u32| json!({"file_path": "/x/a.rs", "offset": offset, "limit": 40});
+    let mut calls = vec![("Read", part(1), &*first), ("Read", part(30), &*second)];
+    calls.extend(old());
+    let selections = selections(&conversation(&calls));
+    assert!(selections[..2].iter().all(Option::is_none));
+}
+
+#[test]
+fn of_an_old_output_the_edges_and_errors_stay() {
+    let lines: String = (0..80).map(|n| format!("line {n}\n")).collect();
+    let text = lines.replace("line 40\n", "line 40: Error: it broke\n");
+    let mut calls = vec![("Bash", json!({"command": "make"}), &*text)];
+    calls.extend(old());
+    let selections = selections(&conversation(&calls));
+    assert_eq!(
+        shown(&text, selections[0].as_ref().unwrap()),
+        [
+            "line 0",
+            "line 1",
+            "line 40: Error: it broke",
+            "line 79",
+            ""
+        ]
+    );
+    assert!(selections[1..].iter().all(Option::is_none));
+}
+
+#[test]
+fn what_was_fetched_again_stays_and_so_does_its_kind_after_the_second_time() {
+    let lines: String = (0..80).map(|n| format!("line {n}\n")).collect();
+    let fetch = |at: usize| json!({"id": OriginalId::of(id(at)).to_string()});
+    let tool = "mcp__headroom__headroom_retrieve";
+    let output = |command: &str| ("Bash", json!({"command": command}), &*lines);
+    let with = |fetched: &[usize]| {
+        let mut calls = vec![
+            output("a"),
+            output("b"),
+            output("c"),
+            ("Grep", json!({}), &*lines),
+        ];
+        calls.extend(fetched.iter().map(|at| (tool, fetch(*at), &*lines)));
+        calls.extend(old());
+        let selections = selections(&conversation(&calls));
+        selections[..4 + fetched.len()]
+            .iter()
+            .map(Option::is_some)
+            .collect::<Vec<bool>>()
+    };
+    assert_eq!(with(&[]), [true, true, true, true]);
+    assert_eq!(with(&[1])[..4], [true, false, true, true]);
+    assert_eq!(with(&[1, 2])[..4], [false, false, false, true]);
+}
+
+#[test]
+fn what_people_said_and_what_is_new_stays() {
+    let lines: String = (0..80).map(|n| format!("line {n}\n")).collect();
+    let mut calls = vec![("Bash", json!({"command": "make"}), &*lines)];
+    calls.extend(old());
+    calls.push(("Bash", json!({"command": "make"}), &*lines));
+    let mut blocks = conversation(&calls);
+    blocks[0].tool = None;
+    assert!(selections(&blocks).iter().all(Option::is_none));
+}
