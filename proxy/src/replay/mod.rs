@@ -9,6 +9,7 @@
 //! | `conversation` | makes the requests' bodies |
 //! | `session` | plays a session under several policies |
 //! | `policy` | the policies: ways to decide what goes out |
+//! | `retrievals` | what it costs that the agent fetches shortened texts again |
 //! | `sources` | where the savings come from |
 //! | `report/` | what came out: for the terminal, as JSON, as a page |
 
@@ -18,6 +19,7 @@ mod policy;
 #[cfg(test)]
 mod property_tests;
 mod report;
+mod retrievals;
 mod session;
 mod sources;
 pub(crate) mod transcripts;

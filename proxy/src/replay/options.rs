@@ -48,6 +48,10 @@ pub struct ReplayArgs {
     #[arg(long, default_value = "lossless")]
     pub tier: Tier,
 
+    /// How many of a hundred shortened texts the agent fetches again, each at the cost of a turn.
+    #[arg(long, value_name = "PERCENT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub retrieved: u32,
+
     /// Begin each session where its conversation has so many tokens, as if it was resumed there and nothing was cached.
     #[arg(long, value_name = "TOKENS", default_value_t = 0)]
     pub resumed_at: u64,
@@ -99,6 +103,11 @@ impl<'a> Options<'a> {
     /// What forms may leave out.
     pub(super) const fn tier(&self) -> Tier {
         self.args.tier
+    }
+
+    /// How many of a hundred shortened texts the agent fetches again.
+    pub(super) const fn retrieved_percent(&self) -> u32 {
+        self.args.retrieved
     }
 
     /// What is left to workers.

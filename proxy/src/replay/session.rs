@@ -10,6 +10,7 @@ use headroom_shared::contract::usage::Usage;
 use super::conversation::{Body, Conversation};
 use super::options::Options;
 use super::policy::{Policy, Proxy, Unlimited};
+use super::retrievals::Retrievals;
 use super::sources::Sources;
 use super::transcripts::{Event, Request, Session};
 use crate::dialect::{Endpoint, Provider};
@@ -90,6 +91,7 @@ pub(super) fn play(session: &Session, options: &Options<'_>) -> anyhow::Result<O
         lanes: lanes(endpoint, options),
         unlimited: Unlimited::new(),
         sources: Sources::default(),
+        retrievals: Retrievals::new(options.retrieved_percent()),
         now_ms: 0,
         last_at_ms: 0,
         has_begun: false,
@@ -122,6 +124,7 @@ struct Play<'a> {
     lanes: Vec<Lane>,
     unlimited: Unlimited,
     sources: Sources,
+    retrievals: Retrievals,
     now_ms: u64,
     /// When the last request was sent, as the transcript has it.
     last_at_ms: u64,
@@ -187,6 +190,7 @@ impl Play<'_> {
                 bill,
             } = lane;
             cache.now_ms = self.now_ms;
+            let mut retrievals = 0.0;
             let usage = match proxy {
                 Some(proxy) => {
                     let turn = proxy.turn(&body, self.now_ms, |turn| {
@@ -194,6 +198,7 @@ impl Play<'_> {
                     });
                     if *policy == Policy::Headroom {
                         self.sources.count(&body, &turn, &rates);
+                        retrievals = self.retrievals.cost(&turn, &rates);
                         scan = Arc::clone(&turn.scan);
                     }
                     turn.usage
@@ -213,7 +218,7 @@ impl Play<'_> {
                 }
             };
             let before = bill.last().copied().unwrap_or(0.0);
-            bill.push(before + rates.cost(usage));
+            bill.push(before + rates.cost(usage) + retrievals);
         }
         true
     }

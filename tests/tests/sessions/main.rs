@@ -11,6 +11,7 @@ mod fuzz_replay;
 mod lost_conversations;
 mod lost_data;
 mod markers_and_compaction;
+mod recoverable;
 mod refresh;
 mod refused;
 mod replay;

@@ -32,7 +32,7 @@ const SURELY_CACHED_TOKENS: u64 = 2_048;
 const SURELY_CACHED_MS: u64 = 4 * 60_000;
 /// How many more requests read from the provider's cache what a landing made smaller, before it would have landed without a loss or the
 /// conversation ends (`docs/architecture.md`).
-const EXPECTED_READS: f64 = 21.0;
+pub(crate) const EXPECTED_READS: f64 = 21.0;
 /// What a landing may lose must be covered this many times, because tokens and savings are estimated.
 const COVER: f64 = 1.1;
 

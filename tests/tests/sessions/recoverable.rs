@@ -1,0 +1,189 @@
+//! Texts that are sent shortened where the agent can fetch them again, and what it gets then.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use headroom_shared::compress::shorten::{is_shortened_of, original_of};
+use headroom_shared::contract::id::OriginalId;
+use headroom_tests::conversation::{Conversation, Dialect};
+use headroom_tests::http::Call;
+use headroom_tests::process::Launch;
+use headroom_tests::stage::Stage;
+use serde_json::{Value, json};
+
+const TOOL: &str = "mcp__headroom__headroom_retrieve";
+
+/// The output of a test run in which one of many tests fails.
+fn test_run() -> String {
+    let mut run = "   Compiling parser v0.1.0 (/srv/parser)\nrunning 400 tests\n".to_owned();
+    for test in 0..400 {
+        let outcome = if test == 237 { "FAILED" } else { "ok" };
+        run.push_str(&format!(
+            "test parse::module_{test}::reads_what_it_wrote ... {outcome}\n"
+        ));
+    }
+    run.push_str("\nfailures:\n\n---- parse::module_237::reads_what_it_wrote stdout ----\n");
+    run.push_str("thread 'parse' panicked at src/parse.rs:41:9:\nleft: 1, right: 2\n\n");
+    run + "test result: FAILED. 399 passed; 1 failed; 0 ignored; finished in 1.20s\n"
+}
+
+fn tools(dialect: Dialect) -> Value {
+    match dialect {
+        Dialect::Messages => json!([{"name": TOOL, "input_schema": {"type": "object"}}]),
+        Dialect::Chat => json!([{"type": "function", "function": {"name": TOOL}}]),
+        Dialect::Responses => json!([{"type": "function", "name": TOOL}]),
+    }
+}
+
+/// A conversation in which a test run has just ended; its client offers the retrieval tool.
+fn conversation(dialect: Dialect) -> Conversation {
+    let mut conversation = Conversation::new(dialect, &format!("recoverable-{dialect:?}"));
+    conversation.tools = tools(dialect);
+    let input = json!({"command": "cargo test"});
+    conversation
+        .user("Find out why it fails.")
+        .tool("Bash", &input, &test_run())
+}
+
+fn recoverable(launch: Launch) -> Launch {
+    launch.patient().set("HEADROOM_TIER", "recoverable")
+}
+
+/// All texts in a body, whatever its dialect.
+fn texts(body: &[u8]) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut left = vec![serde_json::from_slice::<Value>(body).unwrap()];
+    while let Some(value) = left.pop() {
+        match value {
+            Value::String(text) => texts.push(text),
+            Value::Array(values) => left.extend(values),
+            Value::Object(members) => left.extend(members.into_iter().map(|(_, value)| value)),
+            _ => {}
+        }
+    }
+    texts
+}
+
+/// The shortened text in a body, with the name of its original.
+fn shortened(body: &[u8]) -> Option<(String, OriginalId)> {
+    let texts = texts(body).into_iter();
+    let mut named = texts.filter_map(|text| original_of(&text).map(|original| (text, original)));
+    named.next()
+}
+
+/// What the retrieval tool of this proxy returns for these arguments.
+async fn retrieve(stage: &Stage, arguments: Value) -> String {
+    let request = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "headroom_retrieve", "arguments": arguments},
+    });
+    let call = Call::post("/mcp", request.to_string())
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2025-06-18");
+    let answer = stage.send(&call).await;
+    assert_eq!(answer.status(), 200);
+    let text = String::from_utf8(answer.bytes().await.to_vec()).unwrap();
+    // One message: as JSON, or as the only event of a stream.
+    let data = text.lines().find_map(|line| line.strip_prefix("data: {"));
+    let message = data.map_or(text.clone(), |rest| format!("{{{rest}"));
+    let message: Value = serde_json::from_str(&message).unwrap();
+    message["result"]["content"][0]["text"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_long_output_is_shortened_and_can_be_fetched_in_every_dialect() {
+    let stage = Stage::embedded(recoverable).await;
+    for dialect in Dialect::ALL {
+        let conversation = conversation(dialect);
+        let (decision, got) = stage.exchange(&conversation.call()).await;
+        assert_eq!(decision, "compressed", "{dialect:?}");
+        let (text, original) = shortened(&got).unwrap();
+        assert!(is_shortened_of(&text, &test_run(), original), "{text}");
+        for shown in [
+            "module_237",
+            "panicked at src/parse.rs:41:9",
+            "399 passed; 1 failed",
+        ] {
+            assert!(text.contains(shown), "{shown}: {text}");
+        }
+        assert!(text.len() < test_run().len() / 4, "{text}");
+        let id = original.to_string();
+        assert_eq!(retrieve(&stage, json!({"id": id})).await, test_run());
+        let part = retrieve(&stage, json!({"id": id, "lines": "240-240"})).await;
+        assert!(
+            part.contains("module_237::reads_what_it_wrote ... FAILED"),
+            "{part}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_shortened_text_stays_and_can_be_fetched_after_a_restart() {
+    let mut stage = Stage::embedded(recoverable).await;
+    let conversation = conversation(Dialect::Messages);
+    let (_, first) = stage.exchange(&conversation.call()).await;
+    let first = shortened(&first).unwrap();
+    stage.proxy().kill();
+    stage.proxy().start_again().await;
+    let conversation = conversation.assistant("One fails.").user("Which?");
+    let (_, later) = stage.exchange(&conversation.call()).await;
+    assert_eq!(shortened(&later), Some(first.clone()));
+    let id = first.1.to_string();
+    assert_eq!(retrieve(&stage, json!({"id": id})).await, test_run());
+}
+
+#[tokio::test]
+async fn what_was_fetched_goes_out_as_it_is() {
+    let stage = Stage::embedded(recoverable).await;
+    let conversation = conversation(Dialect::Messages);
+    let (_, got) = stage.exchange(&conversation.call()).await;
+    let (_, original) = shortened(&got).unwrap();
+    let input = json!({"id": original.to_string()});
+    let conversation = conversation.tool(TOOL, &input, &test_run());
+    let (_, got) = stage.exchange(&conversation.call()).await;
+    assert!(texts(&got).contains(&test_run()));
+}
+
+#[tokio::test]
+async fn nothing_is_left_out_where_the_client_does_not_offer_the_tool_or_asks_for_all() {
+    let stage = Stage::embedded(recoverable).await;
+    let mut without = conversation(Dialect::Messages);
+    without.tools = json!([{"name": "Bash", "description": "Not the headroom_retrieve tool."}]);
+    let (decision, got) = stage.exchange(&without.call()).await;
+    assert_eq!((decision.as_str(), shortened(&got)), ("compressed", None));
+    let mut asks_for_all = conversation(Dialect::Messages);
+    asks_for_all.id.push_str("-lossless");
+    let call = asks_for_all.call().header("x-headroom-tier", "lossless");
+    let (_, got) = stage.exchange(&call).await;
+    assert_eq!(shortened(&got), None);
+    let unclear = conversation(Dialect::Chat).call();
+    let unclear = unclear.header("x-headroom-tier", "lossy");
+    let (_, got) = stage.exchange(&unclear).await;
+    assert_eq!(shortened(&got), None);
+}
+
+#[tokio::test]
+async fn one_request_may_ask_for_it_where_nothing_is_set() {
+    let stage = Stage::embedded(Launch::patient).await;
+    let call = conversation(Dialect::Messages).call();
+    let (_, got) = stage
+        .exchange(&call.header("x-headroom-tier", "recoverable"))
+        .await;
+    assert!(shortened(&got).is_some());
+}
+
+#[tokio::test]
+async fn with_redis_the_original_is_there_under_its_name() {
+    let stage = Stage::with_redis(recoverable).await;
+    let (_, got) = stage
+        .exchange(&conversation(Dialect::Responses).call())
+        .await;
+    let (_, original) = shortened(&got).unwrap();
+    let key = format!("headroom:original:{original}");
+    let exists: i64 = stage.redis().command(&["EXISTS", &key]).await;
+    assert_eq!(exists, 1);
+    let id = original.to_string();
+    assert_eq!(retrieve(&stage, json!({"id": id})).await, test_run());
+}
