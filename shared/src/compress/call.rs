@@ -19,7 +19,7 @@ const MAX_PATH_BYTES: usize = 1024;
 /// The shortest text in a call's input that later blocks may refer to, in bytes.
 const MIN_TEXT_BYTES: usize = 256;
 
-/// Tools whose output is what a file holds, in lower case and without underscores.
+/// Tools whose output is what a file holds, in [`plain_name`]s.
 const READ_TOOLS: [&str; 6] = [
     "read",
     "readfile",
@@ -106,7 +106,7 @@ impl Call {
             (None, None) => arguments.other().map(|text| one_line(text, MAX_CHARS)),
         };
         let tool_name = one_line(tool, MAX_CHARS);
-        let plain_name = tool.to_ascii_lowercase().replace('_', "");
+        let plain_name = plain_name(tool);
         Self {
             label: match shown {
                 Some(shown) => format!("{tool_name} {shown}"),
@@ -201,6 +201,16 @@ impl Arguments {
         let others = [&self.pattern, &self.query, &self.url, &self.path];
         others.into_iter().find_map(Option::as_ref)?.as_str()
     }
+}
+
+/// The script that a tool call's input, JSON text, has a shell run.
+pub(super) fn script_of(input: &str) -> Option<String> {
+    serde_json::from_str::<Arguments>(input).ok()?.script()
+}
+
+/// A tool's name in lower case and without underscores.
+pub(super) fn plain_name(tool: &str) -> String {
+    tool.to_ascii_lowercase().replace('_', "")
 }
 
 /// As many folders at the end of a path as fit, and the file's name.

@@ -52,7 +52,7 @@ const PRINT_A_FILE: [&str; 9] = [
 ];
 
 /// Programs that run the command that follows them.
-const RUN_ANOTHER: [&str; 6] = ["bunx", "env", "nice", "npx", "sudo", "time"];
+pub(super) const RUN_ANOTHER: [&str; 6] = ["bunx", "env", "nice", "npx", "sudo", "time"];
 
 /// Programs that pass on a part of what is piped into them.
 const FILTERS: [&str; 6] = ["cat", "grep", "head", "sort", "tail", "uniq"];
@@ -142,12 +142,12 @@ fn filters(command: &str) -> bool {
     FILTERS.contains(&program) && arguments <= usize::from(program == "grep")
 }
 
-fn without_folder(word: &str) -> &str {
+pub(super) fn without_folder(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 
 /// Whether a word sets a variable: `CI=1`.
-fn is_assignment(word: &str) -> bool {
+pub(super) fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         name.bytes()
             .all(|byte| byte.is_ascii_uppercase() || byte == b'_')

@@ -14,8 +14,17 @@
 //! Unlike a compressor's form it can't be expanded without its original.
 
 mod check;
+mod diffs;
+mod kind;
+mod listings;
+mod messages;
 mod outputs;
+mod reports;
+mod script;
+mod searches;
 mod select;
+mod signs;
+mod words;
 
 pub use self::check::is_shortened_of;
 pub use self::select::Selection;

@@ -1,9 +1,27 @@
-//! What stays of long outputs of commands.
+//! What stays of long outputs of tools.
 
-use super::Selection;
+use super::kind::Kind;
+use super::{Selection, diffs, listings, messages, reports, searches};
 use crate::compress::Source;
+use crate::compress::lines::lines;
 
-/// The lines that stay of the output of a command that runs tests, builds, lists or logs; `None` for every other text.
-pub(super) fn select(_block: Source<'_>) -> Option<Selection> {
-    None
+/// A shorter output stays whole, in bytes.
+const MIN_BYTES: usize = 1000;
+
+/// The lines that stay of a tool's output; `None` for every text that may be what a file holds, data, or a user's.
+pub(super) fn select(block: Source<'_>) -> Option<Selection> {
+    if block.text.len() < MIN_BYTES {
+        return None;
+    }
+    let kind = Kind::of(block)?;
+    let lines = lines(block.text);
+    let shown = match kind {
+        _ if diffs::is_diff(&lines) => diffs::shown(&lines),
+        Kind::Messages => messages::shown(block, &lines)?,
+        Kind::Search => searches::shown(block, &lines)?,
+        Kind::Listing => listings::shown(block, &lines)?,
+        Kind::Report => reports::shown(block, &lines)?,
+        Kind::Diff => return None,
+    };
+    Selection::new(shown)
 }

@@ -1,0 +1,114 @@
+//! Reports and other prose: the lines that say most stay, in their order.
+
+use super::words;
+use crate::compress::Source;
+
+/// A shorter report stays whole: it has fewer lines and fewer bytes.
+const MIN_LINES: usize = 120;
+const MIN_BYTES: usize = 6_000;
+
+/// Of each hundred bytes so many stay at least.
+const KEPT_PERCENT: usize = 55;
+
+/// Lines at both ends that stay.
+const ENDS: usize = 8;
+
+/// Lines at the beginning of a code block that may stay.
+const CODE_LINES: usize = 12;
+
+/// For each line of a report, whether it stays; `None` where all do.
+pub(super) fn shown(block: Source<'_>, lines: &[&str]) -> Option<Vec<bool>> {
+    if lines.len() < MIN_LINES && block.text.len() < MIN_BYTES || lines.len() < 4 * ENDS {
+        return None;
+    }
+    let mut scores = scores(lines);
+    for at in words::lines_with_rare(block.input, block.text, lines) {
+        scores[at] += 3;
+    }
+    let mut order: Vec<usize> = (0..lines.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(scores[*at]));
+    let (mut shown, mut bytes) = (vec![false; lines.len()], 0);
+    for at in order {
+        if bytes * 100 > block.text.len() * KEPT_PERCENT {
+            break;
+        }
+        shown[at] = true;
+        bytes += lines[at].len() + 1;
+    }
+    Some(shown)
+}
+
+/// For each line how much it says, more or less.
+fn scores(lines: &[&str]) -> Vec<i32> {
+    let mut in_code = None;
+    let scores = lines.iter().enumerate().map(|(at, line)| {
+        let line = line.trim();
+        let is_fence = line.starts_with("```");
+        if is_fence {
+            in_code = if in_code.is_some() { None } else { Some(0) };
+        }
+        let mut score = match &mut in_code {
+            Some(count) => {
+                *count += 1;
+                if *count <= CODE_LINES { 2 } else { -1 }
+            }
+            None => prose_score(line),
+        };
+        if at < ENDS || at + ENDS >= lines.len() {
+            score += 5;
+        }
+        score
+    });
+    scores.collect()
+}
+
+fn prose_score(line: &str) -> i32 {
+    if line.is_empty() || line.bytes().all(|byte| b"-=*_| ".contains(&byte)) {
+        return -2;
+    }
+    let has = |found: bool, score: i32| if found { score } else { 0 };
+    let words = line.split_whitespace();
+    let is_link = line.contains("](") && words.count() < 8 || line.starts_with("<li><a ");
+    has(line.starts_with('#'), 6)
+        + has(line.contains("**"), 1)
+        + has(line.contains('`'), 3)
+        + has(line.bytes().any(|byte| byte.is_ascii_digit()), 1)
+        + has(line.contains('/') || line.contains('_'), 2)
+        + has(is_link, -4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headings_code_and_numbers_stay_before_other_prose() {
+        let part = |n: usize| {
+            format!(
+                "# Part {n}\n\nIt does what it does, as the others do.\nSee `f_{n}` in a/b.rs.\n"
+            )
+        };
+        let text: String = (0..50).map(part).collect();
+        let lines: Vec<&str> = text.lines().collect();
+        let block = Source {
+            text: &text,
+            tool: Some("Task"),
+            input: None,
+        };
+        let shown = shown(block, &lines).unwrap();
+        for (line, shown) in lines.iter().zip(&shown) {
+            assert!(
+                *shown || line.starts_with("It") || line.is_empty(),
+                "{line}"
+            );
+        }
+        let bytes: usize = lines
+            .iter()
+            .zip(&shown)
+            .filter(|it| *it.1)
+            .map(|it| it.0.len() + 1)
+            .sum();
+        assert!(bytes * 2 >= text.len() && bytes * 10 < text.len() * 7);
+        assert!(super::shown(Source { text: "a", ..block }, &["a"; 40]).is_none());
+    }
+}

@@ -1,0 +1,200 @@
+//! What a shell script prints, by the programs that it runs.
+
+use super::kind::Kind;
+use crate::compress::command::{RUN_ANOTHER, is_assignment, without_folder};
+
+/// Programs that print what a file, a database or a server holds, or documentation.
+const PRINT_CONTENT: [&str; 46] = [
+    "awk",
+    "base64",
+    "bat",
+    "cat",
+    "column",
+    "comm",
+    "curl",
+    "cut",
+    "duckdb",
+    "fold",
+    "gawk",
+    "head",
+    "hexdump",
+    "info",
+    "jq",
+    "less",
+    "man",
+    "more",
+    "mysql",
+    "nl",
+    "node",
+    "od",
+    "osascript",
+    "paste",
+    "perl",
+    "php",
+    "pr",
+    "psql",
+    "python",
+    "python3",
+    "redis-cli",
+    "ruby",
+    "sed",
+    "sort",
+    "sqlite3",
+    "strings",
+    "tac",
+    "tail",
+    "tee",
+    "tr",
+    "type",
+    "uniq",
+    "wget",
+    "xargs",
+    "xxd",
+    "yq",
+];
+
+/// Programs that search files.
+const SEARCH: [&str; 7] = ["ack", "ag", "egrep", "fgrep", "grep", "rg", "ripgrep"];
+
+/// Programs that list files.
+const LIST: [&str; 6] = ["dir", "fd", "fdfind", "find", "ls", "tree"];
+
+/// Programs that say little of what else a script prints, and words of the shell.
+const SAY_NOTHING: [&str; 38] = [
+    "#", ".", ":", "[", "[[", "cd", "chmod", "clear", "cp", "date", "done", "echo", "env", "esac",
+    "exit", "export", "fi", "kill", "ln", "mkdir", "mv", "pkill", "popd", "printf", "pushd", "pwd",
+    "read", "rm", "set", "sleep", "source", "test", "touch", "true", "unset", "wait", "which", "}",
+];
+
+/// Words of the shell that a command follows.
+const BEFORE_A_COMMAND: [&str; 9] = [
+    "!", "do", "else", "if", "then", "until", "while", "{", "timeout",
+];
+
+/// What a script prints; `None` where that may be content, of which each line counts.
+pub(super) fn kind(script: &str) -> Option<Kind> {
+    let hands_on = ["xargs", "-exec", "--help", "<(", "while read", "eval "];
+    if hands_on.iter().any(|words| script.contains(words)) {
+        return None;
+    }
+    let script = script.replace("2>&1", "");
+    let commands = script
+        .split(['\n', ';', '&'])
+        .flat_map(|part| part.split("||"));
+    let mut kinds = Vec::new();
+    for pipeline in commands {
+        match printed_by(pipeline.split('|').next().unwrap_or_default()) {
+            Printed::Nothing => {}
+            Printed::Content => return None,
+            Printed::Kind(kind) => kinds.push(kind),
+        }
+    }
+    let weightiest = [Kind::Diff, Kind::Search, Kind::Messages, Kind::Listing];
+    weightiest.into_iter().find(|kind| kinds.contains(kind))
+}
+
+/// What a command prints.
+enum Printed {
+    Nothing,
+    Content,
+    Kind(Kind),
+}
+
+fn printed_by(command: &str) -> Printed {
+    let command = command.trim().trim_start_matches(['(', '\\']).trim_start();
+    let is_redirected = command.contains('>') && !command.contains("/dev/null");
+    let mut words = command.split_whitespace().map(without_folder);
+    let passed_over = |word: &&str| {
+        is_assignment(word) || RUN_ANOTHER.contains(word) || BEFORE_A_COMMAND.contains(word)
+    };
+    let program = words.find(|word| !passed_over(word)).unwrap_or_default();
+    let argument = words.clone().next().unwrap_or_default();
+    match program {
+        "" => Printed::Nothing,
+        _ if program.starts_with('#') || SAY_NOTHING.contains(&program) => Printed::Nothing,
+        _ if is_redirected && !program.contains('$') => Printed::Nothing,
+        "git" => printed_by_git(words, command),
+        "gh" => printed_by_gh(argument, command),
+        "go" | "cargo" | "npm" if ["doc", "expand", "view", "metadata"].contains(&argument) => {
+            Printed::Content
+        }
+        "diff" => Printed::Kind(Kind::Diff),
+        _ if PRINT_CONTENT.contains(&program) => Printed::Content,
+        _ if SEARCH.contains(&program) => Printed::Kind(Kind::Search),
+        _ if LIST.contains(&program) => Printed::Kind(Kind::Listing),
+        _ => Printed::Kind(Kind::Messages),
+    }
+}
+
+fn printed_by_git<'a>(mut words: impl Iterator<Item = &'a str>, command: &str) -> Printed {
+    let mut subcommand = words.next().unwrap_or_default();
+    while subcommand.starts_with('-') {
+        if ["-C", "-c"].contains(&subcommand) {
+            words.next();
+        }
+        subcommand = words.next().unwrap_or_default();
+    }
+    match subcommand {
+        // `git show main:a.rs`
+        "show" if command.contains(':') => Printed::Content,
+        "diff" | "show" | "format-patch" | "stash" => Printed::Kind(Kind::Diff),
+        "grep" => Printed::Kind(Kind::Search),
+        "ls-files" | "ls-tree" => Printed::Kind(Kind::Listing),
+        "add" | "checkout" | "clone" | "commit" | "fetch" | "gc" | "merge" | "pull" | "push"
+        | "rebase" | "status" | "submodule" | "switch" => Printed::Kind(Kind::Messages),
+        _ => Printed::Content,
+    }
+}
+
+fn printed_by_gh(argument: &str, command: &str) -> Printed {
+    match argument {
+        "run" => Printed::Kind(Kind::Messages),
+        "pr" if command.contains("pr diff") => Printed::Kind(Kind::Diff),
+        "api" if command.contains("patch") => Printed::Kind(Kind::Diff),
+        _ => Printed::Content,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_prints_content_is_known_wherever_it_stands() {
+        for script in [
+            "cat a.rs",
+            "cd x && sed -n 1,200p a.rs",
+            "cargo test; tail -n 100 log",
+            "git show main:a.rs | head -80",
+            "find . -name '*.rs' -exec cat {} +",
+            "ls | xargs cat",
+            "python3 -c 'print(open(1).read())'",
+            "curl -s http://localhost",
+            "gh api repos/a/b/contents/c",
+            "cargo clippy --help",
+            "git log",
+            "git blame a.rs",
+        ] {
+            assert_eq!(kind(script), None, "{script}");
+        }
+    }
+
+    #[test]
+    fn the_programs_say_what_a_script_prints() {
+        for (script, expected) in [
+            ("cargo test --workspace 2>&1 | tail -80", Kind::Messages),
+            ("cd app && CI=1 pnpm test", Kind::Messages),
+            ("cat > a.txt << 'E'\nmake\nE\nmake", Kind::Messages),
+            ("grep -rn x src | head", Kind::Search),
+            ("git -C /x diff HEAD~1", Kind::Diff),
+            ("git add . && git diff --cached", Kind::Diff),
+            ("find . -name '*.rs' | sort", Kind::Listing),
+            ("ls -R src; cargo build", Kind::Messages),
+            ("gh run view 1 --log-failed", Kind::Messages),
+            ("if ./check; then make; fi", Kind::Messages),
+        ] {
+            assert_eq!(kind(script), Some(expected), "{script}");
+        }
+        assert_eq!(kind("cd x && echo y"), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! Words that an output shares with the call that it answers.
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+/// A shorter word says little, in bytes.
+const MIN_WORD_BYTES: usize = 4;
+
+/// So many words of a call are looked for.
+const MAX_WORDS: usize = 64;
+
+/// A word that more lines have is not rare.
+const MAX_LINES: usize = 3;
+
+/// Bytes of a call's input that are looked at.
+const MAX_INPUT_BYTES: usize = 4096;
+
+/// The lines that have a word of the call's input, JSON text, which few others have.
+pub(super) fn lines_with_rare(input: Option<&str>, text: &str, lines: &[&str]) -> Vec<usize> {
+    let words = words_of(input.unwrap_or_default());
+    let searcher = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .build(&words);
+    let Ok(searcher) = searcher else {
+        return Vec::new();
+    };
+    let mut found_in: Vec<Vec<usize>> = vec![Vec::new(); words.len()];
+    let (mut line, mut end) = (0, lines.first().map_or(0, |line| line.len()));
+    for found in searcher.find_overlapping_iter(text) {
+        while found.start() > end && line + 1 < lines.len() {
+            line += 1;
+            end += 1 + lines[line].len();
+        }
+        let in_lines = &mut found_in[found.pattern().as_usize()];
+        if in_lines.len() <= MAX_LINES && in_lines.last() != Some(&line) {
+            in_lines.push(line);
+        }
+    }
+    let rare = found_in.into_iter().filter(|it| it.len() <= MAX_LINES);
+    rare.flatten().collect()
+}
+
+/// The words of a text, each once: what letters, digits and underscores make.
+fn words_of(text: &str) -> Vec<&str> {
+    let mut end = text.len().min(MAX_INPUT_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let words = text[..end].split(|c: char| !c.is_alphanumeric() && c != '_');
+    let mut words: Vec<&str> = words
+        .filter(|word| {
+            word.len() >= MIN_WORD_BYTES && !word.bytes().all(|byte| byte.is_ascii_digit())
+        })
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    words.truncate(MAX_WORDS);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rare_words_of_the_call_count() {
+        let lines: Vec<String> = (0..20).map(|n| format!("module {n} is built")).collect();
+        let mut lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        lines[7] = "module Wingman is built";
+        let text = lines.join("\n");
+        let input = r#"{"command":"make wingman module"}"#;
+        assert_eq!(lines_with_rare(Some(input), &text, &lines), [7]);
+        assert!(lines_with_rare(None, &text, &lines).is_empty());
+    }
+}
