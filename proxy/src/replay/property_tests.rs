@@ -68,6 +68,7 @@ struct Case {
     min_tokens: u64,
     refresh_tokens: u64,
     worker_ms: u64,
+    tier: Tier,
     rates: Rates,
     steps: Vec<(Step, usize)>,
 }
@@ -109,6 +110,7 @@ fn case() -> impl Strategy<Value = Case> {
         prop_oneof![Just(1000u64), Just(u64::MAX)],
         prop_oneof![Just(1000u64), Just(u64::MAX)],
         prop_oneof![Just(0u64), Just(1000), Just(60_000), Just(4_000_000)],
+        prop_oneof![Just(Tier::Lossless), Just(Tier::Recoverable)],
     );
     let gap = prop_oneof![1 => Just(0), 1 => 0..GAPS.len()];
     let steps = prop::collection::vec((step(), gap), 3..24);
@@ -120,6 +122,7 @@ fn case() -> impl Strategy<Value = Case> {
         min_tokens: workers.0,
         refresh_tokens: workers.1,
         worker_ms: workers.2,
+        tier: workers.3,
         rates,
         steps,
     })
@@ -169,7 +172,7 @@ impl<'a> Play<'a> {
         let workers = Workers {
             min_tokens: case.min_tokens,
             refresh_tokens: case.refresh_tokens,
-            tier: Tier::Lossless,
+            tier: case.tier,
             delay_ms: case.worker_ms,
         };
         let prices = Arc::new(Prices::same_for_all(
@@ -236,7 +239,7 @@ impl<'a> Play<'a> {
     fn request(&mut self, number: usize) -> Option<String> {
         let model = self.model;
         let body = self.conversation.body(model, self.thinks);
-        let body = with_tools(&body, self.tools, self.is_claude());
+        let body = with_tools(&body, (self.tools, self.case.tier), self.is_claude());
         let signature = format!("signature-{number}-{}", self.calls);
         let thinks = self.thinks && self.is_claude();
         self.has_thought |= thinks;
@@ -318,14 +321,19 @@ impl<'a> Play<'a> {
     }
 }
 
-/// A body with these tools before all else, some 6,000 tokens, marked where the provider caches by markers.
-fn with_tools(body: &Body, tools: u64, is_marked: bool) -> Body {
+/// A body with these tools before all else, some 6,000 tokens, marked where the provider caches by markers; with the retrieval tool where
+/// forms may leave something out.
+fn with_tools(body: &Body, (tools, tier): (u64, Tier), is_marked: bool) -> Body {
     let description = "Does what its name says. ".repeat(1000);
     let mut tool = json!({"name": format!("tool_{tools}"), "description": description});
     if is_marked {
         tool["cache_control"] = json!({"type": "ephemeral"});
     }
-    let tools = format!(r#"{{"tools":[{tool}],"#);
+    let retrieval = match tier {
+        Tier::Lossless => "",
+        Tier::Recoverable => r#"{"name":"headroom_retrieve"},"#,
+    };
+    let tools = format!(r#"{{"tools":[{retrieval}{tool}],"#);
     let shift = tools.len() - 1;
     let shifted = |it: &Range<usize>| it.start + shift..it.end + shift;
     Body {

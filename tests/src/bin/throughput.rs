@@ -198,6 +198,7 @@ fn work(bytes: usize) -> JobHandler {
             vec![Form {
                 id,
                 text: text.to_string(),
+                original: None,
             }]
         };
         let compressed = CompressedPrefix {
