@@ -40,6 +40,7 @@ pub fn process(payload: &Payload, deadline: Deadline) -> Result<JobResult, Failu
                     from_bytes: block.text.len() as u64,
                     to_bytes: text.len() as u64,
                     saved_tokens: original.saturating_sub(shorter) / 1000,
+                    shortened: false,
                 });
                 forms.push(form);
             }

@@ -226,6 +226,7 @@ mod tests {
             rev: 0,
             start: 0,
             forms: [].into(),
+            originals: [].into(),
             sent_ms: 0,
             warm_until_ms,
             caches: None,

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use headroom_shared::contract::id::PrefixId;
 use headroom_shared::contract::job::{EscapedText, JobBlock, JobCall, Payload, VERSION};
+use headroom_shared::contract::tier::Tier;
 
 use crate::scan::{Block, Call, Scan};
 
@@ -117,6 +118,7 @@ pub(crate) fn payload<'a>(
     Some(Payload {
         v: VERSION,
         references: scan.references,
+        tier: Tier::default(),
         provisional: false,
         blocks: blocks.collect(),
     })
@@ -136,6 +138,7 @@ pub(crate) fn payload_of_part<'a>(
     Payload {
         v: VERSION,
         references: false,
+        tier: Tier::default(),
         provisional: true,
         blocks: blocks.collect(),
     }

@@ -324,6 +324,7 @@ mod tests {
             from_bytes: 3000,
             to_bytes: 5,
             saved_tokens: 0,
+            shortened: false,
         };
         let gone = Form::new(scan.blocks[1].id, "gone");
         let mut made = CompressedPrefix {

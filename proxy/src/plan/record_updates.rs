@@ -1,6 +1,6 @@
 //! The sent records that one request adds or changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use headroom_shared::contract::bill::Bill;
@@ -161,6 +161,7 @@ impl RecordUpdates {
             rev: (rev | 1) + 1,
             start: 0,
             forms: BTreeMap::new(),
+            originals: BTreeSet::new(),
             sent_ms: self.sent_ms,
             warm_until_ms: 0,
             caches: None,
@@ -207,6 +208,7 @@ fn own_record(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> SentRecord {
         rev: 0,
         start: u32::try_from(known.frozen).unwrap_or(u32::MAX),
         forms: BTreeMap::new(),
+        originals: BTreeSet::new(),
         sent_ms: now_ms,
         warm_until_ms: 0,
         caches: None,

@@ -72,6 +72,7 @@ fn record(start: u32, usage: Option<Usage>) -> SentRecord {
         rev: 0,
         start,
         forms: [].into(),
+        originals: [].into(),
         sent_ms: NOW - 10_000,
         warm_until_ms: 0,
         caches: None,
@@ -97,6 +98,7 @@ fn known(frozen: usize, root: SentRecord, later: &[SentRecord]) -> KnownPrefix {
             from_bytes: 2,
             to_bytes: 1,
             saved_tokens: 0,
+            shortened: false,
         }],
     };
     let prefix = PrefixId::from_bytes([1; 16]);

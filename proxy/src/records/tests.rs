@@ -65,6 +65,7 @@ fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
         rev: 0,
         start,
         forms: forms.collect(),
+        originals: [].into(),
         sent_ms: 0,
         warm_until_ms: 0,
         caches: None,

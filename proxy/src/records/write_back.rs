@@ -163,6 +163,7 @@ mod tests {
             rev,
             start: 0,
             forms: BTreeMap::new(),
+            originals: [].into(),
             sent_ms: 0,
             warm_until_ms,
             caches: None,

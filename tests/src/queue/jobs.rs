@@ -5,6 +5,7 @@ use headroom_shared::compress::Deadline;
 use headroom_shared::contract::id::{BlockId, PrefixId};
 use headroom_shared::contract::job::{Envelope, EscapedText, JobBlock, Payload, Place, VERSION};
 use headroom_shared::contract::prefix::JobResult;
+use headroom_shared::contract::tier::Tier;
 use headroom_shared::runtime::clock::now_ms;
 use headroom_worker::process;
 use uuid::Uuid;
@@ -38,6 +39,7 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
     let payload = Payload {
         v: VERSION,
         references: true,
+        tier: Tier::default(),
         provisional: false,
         blocks: vec![block(0, text), block(1, TEXT)],
     };
