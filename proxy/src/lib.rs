@@ -10,6 +10,7 @@
 //! | `records/` | looks up what was sent before, in the local cache and the store, and keeps what is sent now |
 //! | `plan/` | decides what goes out: pure, without a task, a store or a server |
 //! | `jobs/` | builds jobs for workers and pushes them to the queue |
+//! | `retrieval/` | the tool by which a model fetches the originals of shortened texts |
 //! | `upstream/` | sends requests to providers, over warm connections |
 //! | `usage/` | reads the token usage from a provider's response |
 //! | `prices/` | what tokens cost |
@@ -45,6 +46,7 @@ mod plan;
 pub mod prices;
 mod records;
 pub mod replay;
+mod retrieval;
 pub mod scan;
 mod separation;
 mod settings;

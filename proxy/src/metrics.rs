@@ -1,6 +1,7 @@
 //! What the proxy counts, as `/stats` and `/metrics` show it.
 
 pub(crate) mod fleet;
+pub(crate) mod retrieval;
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,6 +14,7 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
 use self::fleet::FleetCounts;
+use self::retrieval::RetrievalCounts;
 use crate::bill::costs::Costs;
 use crate::plan::landing::Landing;
 use crate::plan::skip_reason::SkipReason;
@@ -116,6 +118,8 @@ pub(crate) struct Counts {
     pub(crate) over_memory: Counter,
     /// Requests that wait for the workers.
     pub(crate) fleet: FleetCounts,
+    /// Calls of the retrieval tool.
+    pub(crate) retrieval: RetrievalCounts,
     /// What requests cost.
     costs: Arc<Costs>,
     /// What the worker's threads in this process count, where it has any.
@@ -129,6 +133,7 @@ impl Counts {
             mismatches,
             costs,
             fleet: FleetCounts::new(),
+            retrieval: RetrievalCounts::new(),
             ..Self::default()
         };
         // A count that is still 0 is shown too.
@@ -216,6 +221,7 @@ impl Counts {
             "blocks_uncompressed": skipped, "forms_made_before": self.made_before.get(),
             "cost": self.costs.stats(),
             "fleet": self.fleet.stats(),
+            "retrieval": self.retrieval.stats(),
             "prefixes": {"landed": self.landed(), "requests": landings},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
@@ -282,6 +288,7 @@ impl Counts {
         }
         self.costs.register(&mut registry);
         self.fleet.register(&mut registry);
+        self.retrieval.register(&mut registry);
         if let Some(worker) = self.worker.get() {
             worker_metrics(&mut registry, worker);
         }

@@ -16,6 +16,7 @@ mod later_job;
 mod outgoing;
 mod passthrough;
 mod report;
+mod retrieval;
 mod routes;
 mod scannable_body;
 mod server;

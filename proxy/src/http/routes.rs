@@ -18,16 +18,17 @@ use crate::dialect::{Endpoint, Provider};
 use crate::http::body::ReceivedBody;
 use crate::http::body_timeout::timed;
 use crate::http::handler;
-use crate::http::{body, errors, headers, passthrough};
+use crate::http::{body, errors, headers, passthrough, retrieval};
 
 /// How long `/stats`, `/metrics` and `/readyz` may wait for the queue and the store.
 const COUNTS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The router: the proxy's own paths, and everything else to its provider.
 pub(crate) fn routes(app: Arc<App>) -> Router {
-    let counts = Router::new()
+    let own = Router::new()
         .route("/stats", get(stats))
         .route("/metrics", get(metrics))
+        .merge(retrieval::routes(&app))
         .layer(middleware::from_fn_with_state(
             app.clone(),
             refuse_other_hosts,
@@ -38,7 +39,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
             get(async || json_text(StatusCode::OK, &json!({"status": "alive"}))),
         )
         .route("/readyz", get(readyz))
-        .merge(counts)
+        .merge(own)
         .fallback(forward)
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(refuse_unclear_host))
@@ -55,7 +56,7 @@ async fn refuse_unclear_host(request: Request, next: Next) -> Response<Body> {
     next.run(request).await
 }
 
-/// Refuses to show the counts to a page that has given this machine's address a name of its own.
+/// Refuses to show counts and originals to a page that has given this machine's address a name of its own.
 async fn refuse_other_hosts(
     State(app): State<Arc<App>>,
     request: Request,
