@@ -16,6 +16,9 @@
 //! | `heartbeat`, `reap` | sends heartbeats; takes back the jobs of dead workers |
 //! | `retry` | repeats a step with growing delays while Redis is away |
 //! | [`process`] | the job handler of the product: from a payload to a compressed prefix |
+//! | [`shortener`] | the interface of what leaves words out of a text |
+//! | `model`, [`load_model`] | the model that does, in a build with the feature `model`; loads it as the settings say |
+//! | [`model_command`] | `headroom-worker model`: downloads a model |
 //! | [`queue_command`] | `headroom-worker queue`: what an operator does with the queue |
 //! | [`status`], [`metrics`], `http` | readiness, metrics, and the listener that serves both |
 //!
@@ -27,7 +30,11 @@ mod heartbeat;
 mod host;
 mod http;
 mod isolation;
+pub mod load_model;
 pub mod metrics;
+#[cfg(feature = "model")]
+pub mod model;
+pub mod model_command;
 pub mod panics;
 pub mod pool;
 pub mod process;
@@ -38,6 +45,7 @@ mod reap;
 mod retry;
 mod run_job;
 pub mod settings;
+pub mod shortener;
 mod start;
 mod state;
 pub mod status;

@@ -7,18 +7,41 @@ use headroom_shared::contract::job::Payload;
 use headroom_shared::contract::prefix::{self, CompressedBlock, CompressedPrefix, Form, JobResult};
 
 use crate::handler::{Failure, JobHandler};
+use crate::shortener::Shortener;
+use crate::{Settings, load_model};
 
-/// The handler that compresses a job's blocks.
+/// The handler that compresses a job's blocks without loss.
 #[must_use]
 pub fn handler() -> JobHandler {
-    Arc::new(|job, deadline| process(&job.payload, deadline))
+    handler_with(None)
 }
 
-/// Compresses the blocks, in the order of the conversation.
+/// The handler that compresses a job's blocks, with the model that the settings name; it is loaded first.
+#[must_use]
+pub fn handler_for(settings: &Settings) -> JobHandler {
+    handler_with(load_model::load(&settings.worker))
+}
+
+/// The handler that compresses a job's blocks, with what leaves words out of them where the job allows that.
+#[must_use]
+pub fn handler_with(shortener: Option<Arc<dyn Shortener>>) -> JobHandler {
+    Arc::new(move |job, deadline| process_with(&job.payload, shortener.as_deref(), deadline))
+}
+
+/// Compresses the blocks without loss, in the order of the conversation.
 ///
 /// # Errors
 /// Where the deadline is over first: there is no part of a result.
 pub fn process(payload: &Payload, deadline: Deadline) -> Result<JobResult, Failure> {
+    process_with(payload, None, deadline)
+}
+
+/// The same with what leaves words out of blocks whose payload allows that: none does.
+fn process_with(
+    payload: &Payload,
+    _shortener: Option<&dyn Shortener>,
+    deadline: Deadline,
+) -> Result<JobResult, Failure> {
     let mut earlier = Earlier::default().until(deadline);
     let mut blocks = Vec::new();
     let mut forms = Vec::new();
