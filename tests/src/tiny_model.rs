@@ -42,9 +42,7 @@ pub fn write(dir: &Path, words: &[(&str, f32)], output: Output, max_positions: u
 }
 
 fn tokenizer(words: &[(&str, f32)]) -> serde_json::Value {
-    let special = |id: usize, content: &str| {
-        json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true})
-    };
+    let special = |id: usize, content: &str| json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true});
     let known = words.iter().map(|(word, _)| *word);
     let all = ["[CLS]", "[SEP]", "[UNK]"].into_iter().chain(known);
     let vocabulary: serde_json::Map<_, _> = all
@@ -92,7 +90,13 @@ fn graph(scores: &[f32], output: Output) -> Vec<u8> {
     shape.extend((columns > 1).then_some(columns as u64));
     let mut tensor: Vec<u8> = shape.iter().flat_map(|it| number(1, *it)).collect();
     tensor.extend([number(2, FLOAT), text(8, "table"), field(9, &table)].concat());
-    let gather = [text(1, "table"), text(1, "input_ids"), text(2, name), text(4, "Gather")].concat();
+    let gather = [
+        text(1, "table"),
+        text(1, "input_ids"),
+        text(2, name),
+        text(4, "Gather"),
+    ]
+    .concat();
     let mut dimensions = vec![dimension("batch"), dimension("sequence")];
     dimensions.extend((columns > 1).then(|| field(1, &number(1, columns as u64))));
     let graph = [

@@ -30,7 +30,11 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let threads = args.threads.get();
-    let dir = args.model.dir.as_deref().context("--model DIR is missing")?;
+    let dir = args
+        .model
+        .dir
+        .as_deref()
+        .context("--model DIR is missing")?;
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
     let begun = Instant::now();
