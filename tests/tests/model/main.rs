@@ -1,7 +1,11 @@
 //! The model that leaves words out of texts: tiny models with known answers on the real ONNX Runtime, and downloads from a hub of the test's own.
 //!
 //! `scripts/model` runs these: it installs ONNX Runtime from `PyPI` (`requirements.txt`) and builds the programs with the model.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
 
 mod hub;
 mod program;
