@@ -72,8 +72,8 @@ async fn a_build_without_the_model_says_so_and_starts() {
             "{log}"
         );
     }
-    let refused = refused(Launch::worker("").args(&["model", "pull", "owner/name"]), 1);
-    let said = refused.await;
+    let pull = Launch::worker(&redis.url()).args(&["model", "pull", "owner/name"]);
+    let said = refused(pull, 1).await;
     assert!(said.contains("this build has no model support"), "{said}");
 }
 
