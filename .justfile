@@ -12,6 +12,10 @@ test *args:
 lint:
     ./scripts/lint
 
+# The model, on ONNX Runtime from PyPI; arguments go to the test runner.
+model *args:
+    ./scripts/model {{args}}
+
 # The containers, end to end.
 compose-test:
     ./scripts/compose-test

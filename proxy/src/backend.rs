@@ -12,6 +12,7 @@ use headroom_shared::redis::Evicts;
 use headroom_shared::store::{EmbeddedStore, RedisStore, Store};
 use headroom_worker::metrics::Metrics;
 use headroom_worker::pool::Pool;
+use headroom_worker::shortener::Shortener;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,6 +37,8 @@ pub(crate) struct Backend {
     pub(crate) queue: Arc<dyn JobQueue>,
     /// The queue's worker side and the store's sweeper, where this process is the worker.
     embedded: Option<(Arc<EmbeddedQueue>, Arc<EmbeddedStore>)>,
+    /// The model, where this process is the worker and has one.
+    shortener: Option<Arc<dyn Shortener>>,
 }
 
 impl Backend {
@@ -72,6 +75,7 @@ impl Backend {
             store: Arc::new(RedisStore::new(url, keys.clone(), retention)),
             queue: Arc::new(RedisJobQueue::new(pool, keys, max_queue, bounds)),
             embedded: None,
+            shortener: None,
         })
     }
 
@@ -97,6 +101,7 @@ impl Backend {
             store: store.clone(),
             queue: queue.clone(),
             embedded: Some((queue, store)),
+            shortener: shortener(settings).await?,
         })
     }
 
@@ -110,7 +115,7 @@ impl Backend {
         let (queue, store) = self.embedded.as_ref()?;
         let mut metrics = None;
         if settings.background.on {
-            let work = headroom_worker::process::handler();
+            let work = headroom_worker::process::handler_with(self.shortener.clone());
             let workers = &settings.background.workers;
             let pool = Pool::new(queue.clone(), workers.threads, work)
                 .with_job_timeout(workers.job_timeout())
@@ -137,6 +142,16 @@ impl Backend {
             (Some(_), threads) => format!("{threads} threads of this process"),
         }
     }
+}
+
+/// The model that the settings name, if any. Loading it takes seconds.
+async fn shortener(settings: &Settings) -> anyhow::Result<Option<Arc<dyn Shortener>>> {
+    if !settings.background.on {
+        return Ok(None);
+    }
+    let workers = settings.background.workers.clone();
+    let load = move || headroom_worker::load_model::load(&workers);
+    Ok(tokio::task::spawn_blocking(load).await?)
 }
 
 async fn sweep(store: Arc<EmbeddedStore>) {

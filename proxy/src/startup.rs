@@ -59,6 +59,7 @@ pub(crate) fn log(settings: &Settings) {
         prices,
         log,
     } = settings;
+    let model = &background.workers.model;
     let through = |base: &Url| {
         let proxy = upstreams.proxies.of(&base.as_str().parse().ok()?);
         Some(proxies::name(&proxy.ok()??))
@@ -89,6 +90,9 @@ pub(crate) fn log(settings: &Settings) {
         compression.max_queue = background.max_queue,
         compression.workers = background.workers.threads.get(),
         compression.job_timeout_seconds = background.workers.job_timeout_seconds,
+        model.dir = model.dir.as_ref().map(|dir| tracing::field::display(dir.display())),
+        model.threshold = model.threshold,
+        model.keep_rate = model.keep_rate,
         websocket = websocket.name(),
         upstream.anthropic = %upstreams.anthropic,
         upstream.openai = %upstreams.openai,

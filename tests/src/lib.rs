@@ -22,6 +22,7 @@
 //! | [`queue`] | what only the suites of the queue and the worker share: jobs, results, running pools |
 //! | [`report`] | what the programs that measure have in common |
 //! | [`recorder`] | a hop between a client and the proxy that keeps what the client sent |
+//! | [`tiny_model`] | a token classification model with known answers |
 //! | [`venv`] | Python packages, pinned |
 //! | [`stage`] | provider, Redis, proxy and worker together |
 //!
@@ -54,6 +55,7 @@ pub mod small_disk;
 pub mod stage;
 pub mod store_link;
 pub mod tcp_proxy;
+pub mod tiny_model;
 pub mod tls_provider;
 pub mod venv;
 pub mod wait;

@@ -17,6 +17,9 @@
 //! | `retry` | repeats a step with growing delays while Redis is away |
 //! | [`process`] | the job handler of the product: from a payload to a compressed prefix |
 //! | `stale` | which old texts of a conversation a job shortens |
+//! | [`shortener`] | the interface of what leaves words out of a text |
+//! | `model`, [`load_model`] | the model that does, in a build with the feature `model`; loads it as the settings say |
+//! | [`model_command`] | `headroom-worker model`: downloads a model |
 //! | [`queue_command`] | `headroom-worker queue`: what an operator does with the queue |
 //! | [`status`], [`metrics`], `http` | readiness, metrics, and the listener that serves both |
 //!
@@ -28,7 +31,11 @@ mod heartbeat;
 mod host;
 mod http;
 mod isolation;
+pub mod load_model;
 pub mod metrics;
+#[cfg(feature = "model")]
+pub mod model;
+pub mod model_command;
 pub mod panics;
 pub mod pool;
 pub mod process;
@@ -40,6 +47,7 @@ mod retry;
 mod run_job;
 pub mod settings;
 mod stale;
+pub mod shortener;
 mod start;
 mod state;
 pub mod status;

@@ -1,17 +1,18 @@
-//! The program `headroom-worker`: the worker, or with `queue` a command on the queue.
+//! The program `headroom-worker`: the worker, or with `queue` a command on the queue, or with `model` one on models.
 
 use std::process::ExitCode;
 
 use headroom_shared::queue::Timing;
 use headroom_shared::runtime::config;
 use headroom_worker::queue_command::{self, Command};
-use headroom_worker::{Settings, process, program};
+use headroom_worker::{Settings, model_command, process, program};
 
 fn main() -> ExitCode {
     match config::parse::<Settings>(std::env::args_os()) {
         Ok(settings) => match &settings.command {
             Some(Command::Queue(command)) => queue_command::run(&settings.store, command),
-            None => program::run(settings, process::handler(), Timing::default()),
+            Some(Command::Model(command)) => model_command::run(command),
+            None => program::run(settings, process::handler_for, Timing::default()),
         },
         Err(refused) => refused.report(),
     }

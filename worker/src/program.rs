@@ -10,14 +10,19 @@ use tokio_util::sync::CancellationToken;
 use crate::handler::JobHandler;
 use crate::{Settings, panics};
 
-/// Runs until SIGTERM or SIGINT. 0: stopped in good order; 1: could not work; 2: a setting is missing.
+/// Runs until SIGTERM or SIGINT what `handler` makes of the settings. 0: stopped in good order; 1: could not work; 2: a setting is missing.
 #[must_use]
-pub fn run(settings: Settings, handler: JobHandler, timing: Timing) -> ExitCode {
+pub fn run(
+    settings: Settings,
+    handler: impl FnOnce(&Settings) -> JobHandler,
+    timing: Timing,
+) -> ExitCode {
     if let Err(missing) = settings.redis_url() {
         return missing.report();
     }
     telemetry::start(&settings.log);
     panics::hide_messages();
+    let handler = handler(&settings);
     let ended = tokio::runtime::Runtime::new()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {

@@ -91,6 +91,14 @@ impl Settings {
             job_timeout_seconds = self.worker.job_timeout_seconds,
             host = self.host,
             port = self.port,
+            model.dir = self
+                .worker
+                .model
+                .dir
+                .as_ref()
+                .map(|dir| tracing::field::display(dir.display())),
+            model.threshold = self.worker.model.threshold,
+            model.keep_rate = self.worker.model.keep_rate,
             log = self.log.filter,
             "headroom-worker starts"
         );

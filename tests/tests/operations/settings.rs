@@ -60,6 +60,24 @@ async fn what_is_taken_otherwise_than_it_was_set_is_told_at_the_start() {
 }
 
 #[tokio::test]
+async fn a_build_without_the_model_says_so_and_starts() {
+    let (redis, provider) = (RedisServer::start().await, Provider::start().await);
+    let launches = [Launch::worker(&redis.url()), Launch::proxy(&provider)];
+    for launch in launches {
+        let process = launch.set("HEADROOM_MODEL", "/a/folder").start().await;
+        let log = process.log();
+        let errors: Vec<&str> = log.lines().filter(|it| it.contains("ERROR")).collect();
+        assert!(
+            errors.len() == 1 && errors[0].contains("this build has no model support"),
+            "{log}"
+        );
+    }
+    let pull = Launch::worker(&redis.url()).args(&["model", "pull", "owner/name"]);
+    let said = refused(pull, 1).await;
+    assert!(said.contains("this build has no model support"), "{said}");
+}
+
+#[tokio::test]
 async fn a_misspelt_level_is_refused_with_the_nearest() {
     let (redis, provider) = (RedisServer::start().await, Provider::start().await);
     for launch in both(&redis, &provider) {

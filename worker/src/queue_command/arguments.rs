@@ -4,11 +4,15 @@ use std::num::NonZeroU32;
 
 use clap::{Args, Subcommand};
 
+use crate::model_command::ModelCommand;
+
 /// What the program can do instead of working.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Look into the queue and set it right.
     Queue(QueueCommand),
+    /// Download a model that leaves words out of texts.
+    Model(ModelCommand),
 }
 
 /// A step on the queue.

@@ -6,6 +6,7 @@
 mod clamped;
 mod explain;
 mod log_filter;
+mod model;
 mod names;
 
 use std::convert::Infallible;
@@ -20,6 +21,7 @@ pub use crate::redis::RedisUrl;
 pub use self::clamped::ClampedNumber;
 pub use self::explain::{Refused, fail, parse};
 use self::log_filter::log_filter;
+pub use self::model::ModelSettings;
 pub use self::names::{VARIABLES, warn_of_unknown};
 
 /// What both programs must agree on to find each other's entries.
@@ -103,6 +105,10 @@ pub struct WorkerSettings {
     /// How long a job may take, in seconds; one that takes longer is stopped, tried once more alone, then buried.
     #[arg(long, env = "HEADROOM_JOB_TIMEOUT_SECONDS", value_name = "HEADROOM_JOB_TIMEOUT_SECONDS", default_value_t = 300, value_parser = job_timeout)]
     pub job_timeout_seconds: u64,
+
+    /// What may leave words out of texts.
+    #[command(flatten)]
+    pub model: ModelSettings,
 }
 
 impl WorkerSettings {

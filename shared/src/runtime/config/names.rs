@@ -2,7 +2,7 @@
 
 /// Every variable that begins with `HEADROOM_` and that either program or this project's tests read. A test of the proxy compares them with
 /// what both programs take.
-pub const VARIABLES: [&str; 32] = [
+pub const VARIABLES: [&str; 35] = [
     "HEADROOM_ALLOWED_HOSTS",
     "HEADROOM_ALLOWED_UPSTREAMS",
     "HEADROOM_BACKGROUND_COMPRESSION",
@@ -22,6 +22,9 @@ pub const VARIABLES: [&str; 32] = [
     "HEADROOM_MAX_BODY_BYTES",
     "HEADROOM_MAX_MEMORY",
     "HEADROOM_MAX_STORE_BYTES",
+    "HEADROOM_MODEL",
+    "HEADROOM_MODEL_KEEP_RATE",
+    "HEADROOM_MODEL_THRESHOLD",
     "HEADROOM_NAMESPACE",
     "HEADROOM_PORT",
     "HEADROOM_PRICES",

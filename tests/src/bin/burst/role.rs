@@ -35,7 +35,7 @@ impl Role {
 
 fn worker(added: Added) -> ExitCode {
     match config::parse(["headroom-worker"]) {
-        Ok(settings) => program::run(settings, work(added), Timing::default()),
+        Ok(settings) => program::run(settings, |_| work(added), Timing::default()),
         Err(refused) => refused.report(),
     }
 }

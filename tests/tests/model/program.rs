@@ -1,0 +1,92 @@
+//! The programs with a model, and with one that can't be used: they do lossless work all the same.
+
+use headroom_tests::process::{Launch, Process};
+use headroom_tests::provider::Provider;
+use headroom_tests::queue::jobs::TEXT;
+use headroom_tests::queue::watch::{done, offer, stored};
+use headroom_tests::redis_server::RedisServer;
+use headroom_tests::tiny_model::Output;
+
+use crate::{load, tiny};
+use headroom_worker::shortener::Shortener as _;
+
+/// Whether a worker compresses a job.
+async fn works(redis: &RedisServer) {
+    let producer = redis.producer(10);
+    offer(&producer, 1, TEXT).await;
+    done(&producer, 1).await;
+    assert!(!stored(redis, 1).await.unwrap().blocks.is_empty());
+}
+
+fn with_runtime(launch: Launch) -> Launch {
+    let runtime = std::env::var("ORT_DYLIB_PATH");
+    launch.set(
+        "ORT_DYLIB_PATH",
+        runtime.expect("ORT_DYLIB_PATH; scripts/model sets it"),
+    )
+}
+
+fn errors(process: &Process) -> Vec<String> {
+    let log = process.log();
+    let errors = log.lines().filter(|line| line.contains("ERROR"));
+    errors.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+#[ignore = "needs ONNX Runtime: scripts/model"]
+async fn a_worker_loads_its_model_and_says_which_it_is() {
+    let (redis, dir) = (RedisServer::start().await, tiny(Output::FinalScores));
+    let launch = Launch::worker(&redis.url()).set("HEADROOM_MODEL", dir.path().display());
+    let worker = with_runtime(launch).start().await;
+    let identity = load(dir.path()).unwrap().identity().to_owned();
+    assert!(worker.log().contains(&identity), "{}", worker.log());
+    assert_eq!(errors(&worker), [""; 0]);
+    works(&redis).await;
+}
+
+#[tokio::test]
+#[ignore = "needs ONNX Runtime: scripts/model"]
+async fn an_embedded_proxy_loads_its_model_and_says_which_it_is() {
+    let (provider, dir) = (Provider::start().await, tiny(Output::FinalScores));
+    let launch = Launch::proxy(&provider).set("HEADROOM_MODEL", dir.path().display());
+    let proxy = with_runtime(launch).start().await;
+    let identity = load(dir.path()).unwrap().identity().to_owned();
+    assert!(proxy.log().contains(&identity), "{}", proxy.log());
+    assert_eq!(errors(&proxy), [""; 0]);
+}
+
+#[tokio::test]
+#[ignore = "needs the programs with the model: scripts/model"]
+async fn without_onnx_runtime_a_worker_says_what_to_set_and_works() {
+    let (redis, dir) = (RedisServer::start().await, tiny(Output::FinalScores));
+    let worker = Launch::worker(&redis.url())
+        .set("HEADROOM_MODEL", dir.path().display())
+        .set("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so")
+        .start()
+        .await;
+    let errors = errors(&worker);
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    for says in [
+        "set ORT_DYLIB_PATH",
+        "/nowhere/libonnxruntime.so",
+        "stays lossless",
+    ] {
+        assert!(errors[0].contains(says), "{says}: {errors:?}");
+    }
+    works(&redis).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the programs with the model: scripts/model"]
+async fn without_its_files_a_worker_names_them_and_works() {
+    let (redis, dir) = (RedisServer::start().await, tiny(Output::FinalScores));
+    std::fs::remove_file(dir.path().join("tokenizer.json")).unwrap();
+    let launch = Launch::worker(&redis.url()).set("HEADROOM_MODEL", dir.path().display());
+    let worker = with_runtime(launch).start().await;
+    let errors = errors(&worker);
+    assert!(
+        errors.len() == 1 && errors[0].contains("tokenizer.json can't be read"),
+        "{errors:?}"
+    );
+    works(&redis).await;
+}
