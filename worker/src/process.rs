@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headroom_shared::compress::shorten::Selection;
+use headroom_shared::compress::shorten::{Selection, is_prose};
 use headroom_shared::compress::{self, Deadline, Earlier, NoForm, Prepared, estimated_millitokens};
 use headroom_shared::contract::id::OriginalId;
 use headroom_shared::contract::job::{JobBlock, Payload};
@@ -10,28 +10,57 @@ use headroom_shared::contract::prefix::{self, CompressedBlock, CompressedPrefix,
 use headroom_shared::contract::tier::Tier;
 
 use crate::handler::{Failure, JobHandler};
-use crate::stale;
+use crate::shortener::{ShortenError, Shortener};
+use crate::{Settings, load_model, stale};
 
-/// The handler that compresses a job's blocks.
+/// The handler that compresses a job's blocks, without a model.
 #[must_use]
 pub fn handler() -> JobHandler {
-    Arc::new(|job, deadline| process(&job.payload, deadline))
+    handler_with(None)
 }
 
-/// Compresses the blocks, in the order of the conversation.
+/// The handler that compresses a job's blocks, with the model that the settings name; it is loaded first.
+#[must_use]
+pub fn handler_for(settings: &Settings) -> JobHandler {
+    handler_with(load_model::load(&settings.worker))
+}
+
+/// The handler that compresses a job's blocks, with what leaves words out of them where the job allows that.
+#[must_use]
+pub fn handler_with(shortener: Option<Arc<dyn Shortener>>) -> JobHandler {
+    Arc::new(move |job, deadline| process_with(&job.payload, shortener.as_deref(), deadline))
+}
+
+/// Compresses the blocks, in the order of the conversation, without a model.
 ///
 /// # Errors
 /// Where the deadline is over first: there is no part of a result.
 pub fn process(payload: &Payload, deadline: Deadline) -> Result<JobResult, Failure> {
+    process_with(payload, None, deadline)
+}
+
+/// The same with what leaves words out of blocks whose payload allows that.
+fn process_with(
+    payload: &Payload,
+    shortener: Option<&dyn Shortener>,
+    deadline: Deadline,
+) -> Result<JobResult, Failure> {
+    let shortener = shortener.filter(|_| payload.tier == Tier::Recoverable);
+    let mut selections = match payload.tier {
+        Tier::Lossless => Vec::new(),
+        Tier::Recoverable => stale::selections(&payload.blocks),
+    };
     let mut earlier = Earlier::default().until(deadline);
     let mut blocks = Vec::new();
     let mut forms = Vec::new();
-    for (block, prepared) in payload.blocks.iter().zip(prepared(payload)) {
+    for (at, block) in payload.blocks.iter().enumerate() {
         if payload.references {
             for call in &block.calls {
                 earlier.push_call(&call.tool, &call.input);
             }
         }
+        let selection = selections.get_mut(at).map(Option::take);
+        let prepared = prepared(block, selection, (shortener, deadline))?;
         match prepared.compress(&earlier) {
             Ok(text) => {
                 let form = Form::new(block.block, &text);
@@ -50,33 +79,37 @@ pub fn process(payload: &Payload, deadline: Deadline) -> Result<JobResult, Failu
             references: payload.references,
             v: prefix::VERSION,
             compressor: compress::VERSION,
+            model: shortener.map(|shortener| shortener.identity().to_owned()),
             blocks,
         },
         forms,
     })
 }
 
-/// The blocks of a payload, each with what its form may leave out.
-fn prepared(payload: &Payload) -> Vec<Prepared<'_>> {
-    let blocks = payload.blocks.iter();
-    match payload.tier {
-        Tier::Lossless => blocks.map(|block| Prepared::of(block.source())).collect(),
-        Tier::Recoverable => {
-            let selections = stale::selections(&payload.blocks);
-            let blocks = blocks.zip(selections);
-            blocks
-                .map(|(block, selection)| shorter(block, selection))
-                .collect()
-        }
-    }
-}
-
-/// A block whose form may leave out what the agent can fetch again: all but this selection, if there is one.
-fn shorter(block: &JobBlock, selection: Option<Selection>) -> Prepared<'_> {
-    let (prepared, original) = (Prepared::of(block.source()), OriginalId::of(block.block));
+/// A block with what its form may leave out: nothing where there is no `selection`, all but that where it holds one, and otherwise what has to
+/// be found out.
+fn prepared<'a>(
+    block: &'a JobBlock,
+    selection: Option<Option<Selection>>,
+    (shortener, deadline): (Option<&dyn Shortener>, Deadline),
+) -> Result<Prepared<'a>, Failure> {
+    let prepared = Prepared::of(block.source());
+    let original = OriginalId::of(block.block);
     match selection {
-        Some(selection) => prepared.with_selection(original, selection),
-        None => prepared.with_original(original),
+        None => return Ok(prepared),
+        Some(Some(selection)) => return Ok(prepared.with_selection(original, selection)),
+        Some(None) => {}
+    }
+    let Some(shortener) = shortener.filter(|_| is_prose(block.source())) else {
+        return Ok(prepared.with_original(original));
+    };
+    match shortener.shorten(&block.text, deadline) {
+        Ok(Some(words)) => Ok(prepared.with_words(original, words)),
+        Ok(None) => Ok(prepared.with_original(original)),
+        Err(ShortenError::OutOfTime) => Err(Failure::OutOfTime),
+        Err(ShortenError::Failed(reason)) => {
+            Err(Failure::Transient(format!("the model: {reason}")))
+        }
     }
 }
 

@@ -327,6 +327,7 @@ mod tests {
         let mut made = CompressedPrefix {
             v: VERSION,
             compressor: 1,
+            model: None,
             references: false,
             blocks: vec![block(0, form.id), block(1, gone.id)],
         };

@@ -91,6 +91,7 @@ fn known(frozen: usize, root: SentRecord, later: &[SentRecord]) -> KnownPrefix {
     let compressed = CompressedPrefix {
         v: 1,
         compressor: 1,
+        model: None,
         references: true,
         blocks: vec![CompressedBlock {
             place: place(1),

@@ -49,7 +49,8 @@ impl Earlier {
         };
         let insides = wrapper::insides_of(block.parts());
         let (mut entry, mut windows) = self.read(&block, &insides);
-        if let Some(selection) = block.selection() {
+        let selection = block.selection();
+        if selection.is_some() || block.lacks_words() {
             hide_left_out(selection, &mut entry, &mut windows);
             // As a whole it may not be there for the model to see.
             return self.add(entry, &[], windows);
@@ -226,11 +227,16 @@ impl Lines {
 }
 
 /// Hides the lines of a block that a shortened form leaves out: all where it is not known which they are.
-fn hide_left_out(selection: &Selection, block: &mut Block, windows: &mut Vec<Window>) {
+fn hide_left_out(selection: Option<&Selection>, block: &mut Block, windows: &mut Vec<Window>) {
     let lines = block.hidden.len();
-    let are_same = lines == selection.len() && block.stripped.is_none();
-    for (hidden, left_out) in block.hidden.iter_mut().zip(selection.left_out()) {
-        *hidden |= left_out || !are_same;
+    let selection = selection.filter(|it| it.len() == lines && block.stripped.is_none());
+    let are_same = selection.is_some();
+    if let Some(selection) = selection {
+        for (hidden, left_out) in block.hidden.iter_mut().zip(selection.left_out()) {
+            *hidden |= left_out;
+        }
+    } else {
+        block.hidden.fill(true);
     }
     windows.retain(|window| are_same && !block.hidden[window.lines()].contains(&true));
 }

@@ -201,8 +201,8 @@ impl Prepared<'_> {
     /// The cheapest form that leaves out what an agent can fetch again, if it is cheap enough to be worth that, given the form that leaves
     /// out nothing.
     fn shortened_form(&self, earlier: &Earlier, lossless: Option<&Form>) -> Option<Form> {
-        let (original, selection) = (self.original?, self.selection()?);
-        let shortened = Form::new(shorten::show(self.source.text, selection, original));
+        let original = self.original?;
+        let shortened = Form::new(self.shortened()?);
         let shorter = cheapest(&PLANS, &shortened.as_text(), self.context(earlier));
         let shorter = shorter.filter(|form| {
             form.cost < shortened.cost && shorten::original_of(&form.text) == Some(original)

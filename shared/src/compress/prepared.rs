@@ -18,6 +18,8 @@ pub struct Prepared<'a> {
     /// By which name an agent can fetch its text again; `None` where it can't, so that nothing may be left out.
     pub(super) original: Option<OriginalId>,
     selection: OnceCell<Option<Selection>>,
+    /// The text without some of its words, where those are left out.
+    words: Option<String>,
     call: OnceCell<Call>,
     parts: OnceCell<Parts<'a>>,
     text: OnceCell<Text<'a>>,
@@ -33,6 +35,7 @@ impl<'a> Prepared<'a> {
             source,
             original: None,
             selection: OnceCell::new(),
+            words: None,
             call: OnceCell::new(),
             parts: OnceCell::new(),
             text: OnceCell::new(),
@@ -59,6 +62,34 @@ impl<'a> Prepared<'a> {
         }
     }
 
+    /// The same, where the form may show `words` alone: the text with as many lines, without some of its words.
+    #[must_use]
+    pub fn with_words(self, original: OriginalId, words: String) -> Self {
+        Self {
+            original: Some(original),
+            selection: OnceCell::from(None),
+            words: Some(words),
+            ..self
+        }
+    }
+
+    /// The shortened text, if anything may be left out.
+    pub(super) fn shortened(&self) -> Option<String> {
+        let original = self.original?;
+        match &self.words {
+            Some(words) => Some(shorten::show_words(words, original)),
+            None => {
+                let selection = self.selection()?;
+                Some(shorten::show(self.source.text, selection, original))
+            }
+        }
+    }
+
+    /// Whether words are left out of its lines.
+    pub(super) const fn lacks_words(&self) -> bool {
+        self.words.is_some()
+    }
+
     /// What a form may show of it alone, if anything may be left out.
     pub(super) fn selection(&self) -> Option<&Selection> {
         self.original?;
@@ -71,6 +102,7 @@ impl<'a> Prepared<'a> {
         Self {
             original: self.original,
             selection: self.selection,
+            words: self.words,
             ..Self::of(self.source)
         }
     }

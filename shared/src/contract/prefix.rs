@@ -16,6 +16,9 @@ pub struct CompressedPrefix {
     pub v: u32,
     /// [`crate::compress::VERSION`] of the compressors that made the forms.
     pub compressor: u32,
+    /// What identifies the model that left words out of texts; `None` where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// Whether a form may refer to an earlier block.
     pub references: bool,
     /// The blocks that got a form, in the order of the conversation.

@@ -205,6 +205,7 @@ fn work(bytes: usize) -> JobHandler {
             references: true,
             v: 1,
             compressor: 1,
+            model: None,
             blocks: vec![],
         };
         Ok(JobResult { compressed, forms })

@@ -41,8 +41,6 @@ pub(super) enum Kind {
     Search,
     /// Names of files.
     Listing,
-    /// A patch, perhaps with other text around it.
-    Diff,
     /// Prose.
     Report,
 }
@@ -99,7 +97,7 @@ mod tests {
         let block = |tool, text| Source {
             text,
             tool,
-            input: Some(r#"{"command":"cargo metadata"}"#),
+            input: Some(r#"{"command":"cargo run"}"#),
         };
         assert_eq!(Kind::of(block(Some("Bash"), r#"{"a": [1, 2]}"#)), None);
         assert_eq!(Kind::of(block(None, "text")), None);

@@ -14,7 +14,6 @@
 //! Unlike a compressor's form it can't be expanded without its original.
 
 mod check;
-mod diffs;
 mod kind;
 mod listings;
 mod messages;
@@ -23,13 +22,16 @@ mod reports;
 mod script;
 mod searches;
 mod select;
+mod signatures;
 mod signs;
 mod words;
 
 pub use self::check::is_shortened_of;
 pub use self::select::Selection;
+pub use self::signatures::signatures;
 
-use super::Source;
+use self::kind::Kind;
+use super::{Source, json};
 use crate::contract::id::OriginalId;
 use crate::contract::retrieval::{TOOL, is_retrieval_tool};
 
@@ -51,6 +53,13 @@ pub fn select(block: Source<'_>) -> Option<Selection> {
         return None;
     }
     outputs::select(block).and_then(|selection| selection.without_small_gaps(block.text))
+}
+
+/// Whether a text is prose out of which words may be left: a report, a page of the web, or what a person said at length.
+#[must_use]
+pub fn is_prose(block: Source<'_>) -> bool {
+    let is_report = || Kind::of(block) == Some(Kind::Report);
+    may_shorten(block) && !json::is_json(block.text) && (block.tool.is_none() || is_report())
 }
 
 /// Whether a text may be shortened at all: it is no answer of the retrieval tool, and nothing in it looks like what shortening adds.
