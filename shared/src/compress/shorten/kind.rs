@@ -99,7 +99,7 @@ mod tests {
         let block = |tool, text| Source {
             text,
             tool,
-            input: Some(r#"{"command":"cargo metadata"}"#),
+            input: Some(r#"{"command":"cargo run"}"#),
         };
         assert_eq!(Kind::of(block(Some("Bash"), r#"{"a": [1, 2]}"#)), None);
         assert_eq!(Kind::of(block(None, "text")), None);

@@ -5,11 +5,11 @@ use super::words;
 use crate::compress::Source;
 
 /// A shorter output stays whole, in lines.
-const MIN_LINES: usize = 40;
+const MIN_LINES: usize = 30;
 
 /// Lines that stay at the beginning, and at the end.
-const HEAD: usize = 10;
-const TAIL: usize = 15;
+const HEAD: usize = 8;
+const TAIL: usize = 12;
 
 /// Lines that stay before one that says what went wrong.
 const BEFORE: usize = 2;
@@ -37,7 +37,10 @@ pub(super) fn shown(block: Source<'_>, lines: &[&str]) -> Option<Vec<bool>> {
     let signs = signs::of(block.text, lines)?;
     let is_trouble = |at: usize| signs[at] & TROUBLE != 0;
     let troubles: Vec<usize> = (0..lines.len()).filter(|at| is_trouble(*at)).collect();
-    if troubles.len() * MOST > lines.len() {
+    let serious = troubles
+        .iter()
+        .filter(|at| !is_harmless(lines[**at], signs[**at]));
+    if serious.count() * MOST > lines.len() {
         return None;
     }
     let mut shown = vec![false; lines.len()];
@@ -65,7 +68,13 @@ pub(super) fn shown(block: Source<'_>, lines: &[&str]) -> Option<Vec<bool>> {
 /// Whether a line that has a word of what goes wrong says that nothing did.
 fn is_harmless(line: &str, signs: u8) -> bool {
     let none = [
-        " 0 fail", " 0 error", " 0 warn", "no error", "0 errors", "0 failed",
+        " 0 fail",
+        " 0 error",
+        " 0 warn",
+        "no error",
+        "0 errors",
+        "0 failed",
+        "no tests to run",
     ];
     signs & SUCCESS != 0 || none.iter().any(|none| line.contains(none))
 }
@@ -156,20 +165,20 @@ mod tests {
 
     #[test]
     fn of_passing_tests_both_ends_stay() {
-        assert_eq!(left_out(&passing(100)), Some(75));
-        assert_eq!(left_out(&passing(39)), None);
+        assert_eq!(left_out(&passing(100)), Some(80));
+        assert_eq!(left_out(&passing(29)), None);
     }
 
     #[test]
     fn what_went_wrong_stays_with_what_is_around_it() {
         let mut lines = passing(100);
         lines[50] = "test x ... FAILED".to_owned();
-        assert_eq!(left_out(&lines), Some(75 - 6));
+        assert_eq!(left_out(&lines), Some(80 - 6));
         lines[51] = "  left: 1".to_owned();
         lines[57] = "warning: y".to_owned();
-        assert_eq!(left_out(&lines), Some(75 - 12));
+        assert_eq!(left_out(&lines), Some(80 - 12));
         lines[70] = "test fails_early ... ok".to_owned();
-        assert_eq!(left_out(&lines), Some(75 - 13));
+        assert_eq!(left_out(&lines), Some(80 - 13));
     }
 
     #[test]
@@ -177,7 +186,7 @@ mod tests {
         let mut lines = passing(100);
         lines[40] = "goroutine 1 [running]:".to_owned();
         lines[60] = String::new();
-        assert_eq!(left_out(&lines), Some(75 - 22));
+        assert_eq!(left_out(&lines), Some(80 - 22));
     }
 
     #[test]
@@ -193,7 +202,7 @@ mod tests {
         let log: Vec<String> = (0..100)
             .map(|n| format!("job\tstep\t2020-01-01T00:00:{n:02} did it"))
             .collect();
-        assert_eq!(left_out(&log), Some(75));
+        assert_eq!(left_out(&log), Some(80));
     }
 
     #[test]

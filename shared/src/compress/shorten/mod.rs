@@ -23,11 +23,13 @@ mod reports;
 mod script;
 mod searches;
 mod select;
+mod signatures;
 mod signs;
 mod words;
 
 pub use self::check::is_shortened_of;
 pub use self::select::Selection;
+pub use self::signatures::signatures;
 
 use super::Source;
 use crate::contract::id::OriginalId;

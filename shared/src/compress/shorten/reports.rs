@@ -4,11 +4,11 @@ use super::words;
 use crate::compress::Source;
 
 /// A shorter report stays whole: it has fewer lines and fewer bytes.
-const MIN_LINES: usize = 120;
-const MIN_BYTES: usize = 6_000;
+const MIN_LINES: usize = 60;
+const MIN_BYTES: usize = 4_000;
 
 /// Of each hundred bytes so many stay at least.
-const KEPT_PERCENT: usize = 55;
+const KEPT_PERCENT: usize = 50;
 
 /// Lines at both ends that stay.
 const ENDS: usize = 8;

@@ -1,0 +1,117 @@
+//! Which lines of source code are within bodies of functions.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use tree_sitter::{Language, Node, ParseOptions, ParseState, Parser, Tree};
+
+/// Parsing is given up after so long, and after so much more for each megabyte.
+const MIN_TIME: Duration = Duration::from_millis(200);
+const TIME_PER_BYTE: Duration = Duration::from_nanos(400);
+
+/// Nodes that are the body of a function, where another node has them as its body.
+const BODIES: [&str; 5] = [
+    "block",
+    "compound_statement",
+    "constructor_body",
+    "function_body",
+    "statement_block",
+];
+
+/// Nodes whose body holds the heads of others.
+const OF_TYPES: [&str; 1] = ["class_definition"];
+
+/// For each line of code whether it stays; `None` where it can't be parsed in time.
+pub(super) fn shown(lines: &[&str], language: &Language) -> Option<Vec<bool>> {
+    let code = lines.join("\n");
+    let tree = parse(&code, language)?;
+    let mut shown = vec![true; lines.len()];
+    let mut cursor = tree.walk();
+    // No recursion: code may be nested deeply.
+    loop {
+        let node = cursor.node();
+        let is_left_out = leave_out(node, cursor.field_name() == Some("body"), lines, &mut shown);
+        if !is_left_out && cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return Some(shown);
+            }
+        }
+    }
+}
+
+fn parse(code: &str, language: &Language) -> Option<Tree> {
+    let mut parser = Parser::new();
+    parser.set_language(language).ok()?;
+    let length = u32::try_from(code.len()).ok()?;
+    let until = Instant::now() + MIN_TIME + TIME_PER_BYTE * length;
+    let mut progress = |_: &ParseState| match Instant::now() > until {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    let options = ParseOptions::new().progress_callback(&mut progress);
+    let mut rest = |from: usize, _| code.as_bytes().get(from..).unwrap_or_default();
+    parser.parse_with_options(&mut rest, None, Some(options))
+}
+
+/// Leaves out the lines of a function's body, or those of a comment behind its first; whether the node is one of them.
+fn leave_out(node: Node<'_>, is_body: bool, lines: &[&str], shown: &mut [bool]) -> bool {
+    let (from, to) = (node.start_position(), node.end_position());
+    if node.kind().ends_with("comment") {
+        leave_out_comment(node, lines, shown);
+        return true;
+    }
+    let is_of_type = || {
+        node.parent()
+            .is_some_and(|parent| OF_TYPES.contains(&parent.kind()))
+    };
+    if !is_body || !BODIES.contains(&node.kind()) || is_of_type() {
+        return false;
+    }
+    // A body that begins a line, as Python's do, goes from there.
+    let begins_line = lines[from.row]
+        .get(..from.column)
+        .is_some_and(|before| before.trim().is_empty() && node.kind() == "block");
+    let begin = from.row + usize::from(!begins_line);
+    // What follows the body on its last line stays with it: `}, [a, b]);`
+    let behind = lines[to.row].get(to.column..).unwrap_or_default();
+    let end = to.row + usize::from(behind.trim().len() <= 2);
+    if begin < end {
+        shown[begin..end].fill(false);
+    }
+    if let Some(docs) = docs(node) {
+        shown[docs] = true;
+    }
+    true
+}
+
+/// Leaves out what follows the first line of a comment, or of comments that follow each other.
+fn leave_out_comment(comment: Node<'_>, lines: &[&str], shown: &mut [bool]) {
+    let (from, to) = (comment.start_position().row, comment.end_position().row);
+    let is_alone = |row: usize| lines[row].trim_start().starts_with(['/', '#', '*']);
+    let before = comment.prev_sibling();
+    let follows = before.is_some_and(|before| {
+        before.kind() == comment.kind()
+            && before.start_position().row + 1 == from
+            && is_alone(from - 1)
+    });
+    if follows && is_alone(from) {
+        shown[from] = false;
+    }
+    // `/**`, and the line below it, which says more.
+    let first = from + 1 + usize::from(lines[from].trim().len() <= 3);
+    let last = to + usize::from(comment.end_position().column > 0);
+    if first < last {
+        shown[first..last.min(lines.len())].fill(false);
+    }
+}
+
+/// The line of a body in which its documentation begins, as in Python.
+fn docs(body: Node<'_>) -> Option<usize> {
+    let first = body.named_child(0)?;
+    let text = first.named_child(0)?;
+    let is_docs = first.kind() == "expression_statement" && text.kind() == "string";
+    is_docs.then(|| first.start_position().row)
+}

@@ -1,0 +1,68 @@
+//! Signatures: of a file of source code its imports, types and the heads of its functions stay, without the functions' bodies.
+
+mod bodies;
+mod language;
+
+use super::{Selection, may_shorten};
+use crate::compress::Source;
+use crate::compress::call::Call;
+use crate::compress::lines::lines;
+
+/// A longer text is not parsed, in bytes.
+const MAX_BYTES: usize = 1 << 20;
+
+/// The lines that stay of what a call read of a file of source code: all but the bodies of functions and what follows the first line of a
+/// comment. `None` where the text is no such read, its language is not known, all lines stay, or parsing takes too long.
+#[must_use]
+pub fn signatures(source: Source<'_>) -> Option<Selection> {
+    if source.text.len() > MAX_BYTES || !may_shorten(source) {
+        return None;
+    }
+    let call = Call::of(source.tool, source.input);
+    let file = call.file.filter(|_| call.reads_file)?;
+    let language = language::of_file(&file)?;
+    let lines = lines(source.text);
+    let code = without_numbers(&lines);
+    let mut shown = bodies::shown(&code, &language)?;
+    leave_out_empty_lines(&code, &mut shown);
+    for (at, line) in lines.iter().enumerate() {
+        // What a client says below the file.
+        shown[at] |= code[at].is_empty() && !line.trim().is_empty() && code_of(line).is_none();
+    }
+    Selection::new(shown)?.without_small_gaps(source.text)
+}
+
+/// The code of each line, without the line numbers where most lines have them; then a line without one has no code.
+fn without_numbers<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let numbered = lines.iter().filter(|line| code_of(line).is_some()).count();
+    if numbered * 2 > lines.len() {
+        let code = lines.iter().map(|line| code_of(line).unwrap_or_default());
+        code.collect()
+    } else {
+        lines.to_vec()
+    }
+}
+
+/// What stands behind a line's number: `    12→`, `12` tab, `12|`.
+fn code_of(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches(' ');
+    let code = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let code = (code.len() < line.len()).then_some(code)?;
+    let code = code.strip_prefix(['→', '\t']);
+    code.or_else(|| {
+        let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+        rest.strip_prefix(" |").or_else(|| rest.strip_prefix('|'))
+    })
+}
+
+/// Leaves out the empty lines beside others that are left out.
+fn leave_out_empty_lines(code: &[&str], shown: &mut [bool]) {
+    for at in 1..code.len() {
+        if code[at].trim().is_empty() && !shown[at - 1] {
+            shown[at] = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

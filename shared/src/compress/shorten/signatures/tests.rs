@@ -1,0 +1,116 @@
+use super::*;
+use crate::compress::shorten::{is_shortened_of, show};
+use crate::contract::id::{BlockId, OriginalId};
+
+fn numbered(code: &str) -> String {
+    let lines = code.lines().enumerate();
+    lines
+        .map(|(n, line)| format!("{:>6}→{line}\n", n + 1))
+        .collect()
+}
+
+/// The lines that stay of a file with this code.
+fn shown_of(file: &str, code: &str) -> Vec<String> {
+    let text = numbered(code);
+    let input = format!(r#"{{"file_path":"/x/{file}"}}"#);
+    let source = Source {
+        text: &text,
+        tool: Some("Read"),
+        input: Some(&input),
+    };
+    let original = OriginalId::of(BlockId::from_bytes([0xab; 16]));
+    let Some(selection) = signatures(source) else {
+        return code.lines().map(str::to_owned).collect();
+    };
+    let shortened = show(&text, &selection, original);
+    assert!(is_shortened_of(&shortened, &text, original));
+    let lines = shortened.lines().skip(1).filter_map(code_of);
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn rust_keeps_types_and_heads() {
+    let code = "use a::b;\n\n/// What it is.\n/// More of that, in many words.\n/// And more of that, in more words.\npub struct A {\n    /// A field.\n    b: u8,\n}\n\nimpl A {\n    pub fn f(\n        &self,\n    ) -> u8 {\n        let x = self.b + self.b + self.b;\n        x + 1\n    }\n\n    fn g() { 1 }\n}\n\nconst X: u8 = 1;\n";
+    let expected = "use a::b;\n\n/// What it is.\npub struct A {\n    /// A field.\n    b: u8,\n}\n\nimpl A {\n    pub fn f(\n        &self,\n    ) -> u8 {\n    fn g() { 1 }\n}\n\nconst X: u8 = 1;";
+    assert_eq!(shown_of("a.rs", code).join("\n"), expected);
+}
+
+#[test]
+fn python_keeps_classes_and_the_first_line_of_their_functions_docs() {
+    let code = "import a\n\nclass A(B):\n    x: int = 1\n\n    def f(self):\n        \"\"\"Does it.\n\n        In many words.\n        \"\"\"\n        y = self.x + self.x + self.x\n        return y\n\n    def g(self):\n        return self.x + self.x + self.x + self.x + 1\n";
+    let expected = "import a\n\nclass A(B):\n    x: int = 1\n\n    def f(self):\n        \"\"\"Does it.\n    def g(self):";
+    assert_eq!(shown_of("a.py", code).join("\n"), expected);
+}
+
+#[test]
+fn the_bodies_of_other_languages_go() {
+    let body = "  first(of, the, statements, of, it);\n  second(of, the, statements, of, it);\n}\n";
+    for (file, before, head) in [
+        (
+            "a.ts",
+            "interface A { x: number }",
+            "export const f = (a: A): void => {",
+        ),
+        ("a.tsx", "type A = { x: number };", "function F(a: A) {"),
+        ("a.js", "import a from 'a';", "async function* f(a) {"),
+        ("a.go", "package a", "func (a A) f() error {"),
+        ("a.c", "#include <a.h>", "static int f(int a) {"),
+        ("a.cpp", "#include <a>", "int A::f(int a) const {"),
+        ("a.java", "import a.B;", ""),
+    ] {
+        let code = match head {
+            "" => format!("{before}\nclass A {{\n  void f() {{\n{body}}}\n"),
+            head => format!("{before}\n{head}\n{body}"),
+        };
+        let shown = shown_of(file, &code).join("\n");
+        assert!(!shown.contains("statements"), "{file}: {shown}");
+        assert!(
+            shown.contains(before) && shown.contains(head),
+            "{file}: {shown}"
+        );
+    }
+}
+
+#[test]
+fn other_texts_have_no_signatures() {
+    let code = "fn f() {\n    let a = \"a long line of a body that would be left out\";\n}\n";
+    let of = |tool, input| {
+        signatures(Source {
+            text: code,
+            tool: Some(tool),
+            input: Some(input),
+        })
+    };
+    assert!(of("Read", r#"{"file_path":"a.rs"}"#).is_some());
+    assert!(of("Read", r#"{"file_path":"a.txt"}"#).is_none());
+    assert!(of("Edit", r#"{"file_path":"a.rs"}"#).is_none());
+    assert!(of("Bash", r#"{"command":"cat a.rs"}"#).is_some());
+    assert!(of("Read", "not JSON").is_none());
+}
+
+#[test]
+fn a_part_of_a_file_and_what_a_client_says_below_it_are_no_trouble() {
+    let code = "        x(), y();\n    }\n\n    fn f() {\n        first_line_of(a, body, that, is, long);\n        second_line_of(a, body);\n    }\n\n    fn g() {";
+    let text = numbered(code) + "\n<system-reminder>\nbe careful\n</system-reminder>\n";
+    let source = Source {
+        text: &text,
+        tool: Some("Read"),
+        input: Some(r#"{"file_path":"a.rs","offset":7}"#),
+    };
+    let original = OriginalId::of(BlockId::from_bytes([0xab; 16]));
+    let shortened = show(&text, &signatures(source).unwrap(), original);
+    assert!(is_shortened_of(&shortened, &text, original));
+    assert!(!shortened.contains("second_line_of"), "{shortened}");
+    assert!(shortened.contains("fn f() {") && shortened.contains("\nbe careful\n"));
+}
+
+#[test]
+fn deep_nesting_ends() {
+    let code = "fn f() {\n".to_owned() + &"((((".repeat(20_000) + "\n}\n";
+    let source = Source {
+        text: &code,
+        tool: Some("Read"),
+        input: Some(r#"{"file_path":"a.rs"}"#),
+    };
+    let _ = signatures(source);
+}
