@@ -41,8 +41,6 @@ pub(super) enum Kind {
     Search,
     /// Names of files.
     Listing,
-    /// A patch, perhaps with other text around it.
-    Diff,
     /// Prose.
     Report,
 }

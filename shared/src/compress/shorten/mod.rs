@@ -14,7 +14,6 @@
 //! Unlike a compressor's form it can't be expanded without its original.
 
 mod check;
-mod diffs;
 mod kind;
 mod listings;
 mod messages;

@@ -1,7 +1,7 @@
 //! What stays of long outputs of tools.
 
 use super::kind::Kind;
-use super::{Selection, diffs, listings, messages, reports, searches};
+use super::{Selection, listings, messages, reports, searches};
 use crate::compress::Source;
 use crate::compress::lines::lines;
 
@@ -16,12 +16,10 @@ pub(super) fn select(block: Source<'_>) -> Option<Selection> {
     let kind = Kind::of(block)?;
     let lines = lines(block.text);
     let shown = match kind {
-        _ if diffs::is_diff(&lines) => diffs::shown(&lines),
-        Kind::Messages => messages::shown(block, &lines)?,
-        Kind::Search => searches::shown(block, &lines)?,
-        Kind::Listing => listings::shown(block, &lines)?,
-        Kind::Report => reports::shown(block, &lines)?,
-        Kind::Diff => return None,
+        Kind::Messages => messages::shown(block, &lines),
+        Kind::Search => searches::shown(block, &lines),
+        Kind::Listing => listings::shown(block, &lines),
+        Kind::Report => reports::shown(block, &lines),
     };
-    Selection::new(shown)
+    Selection::new(shown?)
 }

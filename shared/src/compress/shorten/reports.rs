@@ -13,8 +13,8 @@ const KEPT_PERCENT: usize = 50;
 /// Lines at both ends that stay.
 const ENDS: usize = 8;
 
-/// Lines at the beginning of a code block that may stay.
-const CODE_LINES: usize = 12;
+/// What a line of a code block counts: an agent may use it word for word, so that it stays in any case.
+const CODE: i32 = 100;
 
 /// For each line of a report, whether it stays; `None` where all do.
 pub(super) fn shown(block: Source<'_>, lines: &[&str]) -> Option<Vec<bool>> {
@@ -29,7 +29,7 @@ pub(super) fn shown(block: Source<'_>, lines: &[&str]) -> Option<Vec<bool>> {
     order.sort_by_key(|at| std::cmp::Reverse(scores[*at]));
     let (mut shown, mut bytes) = (vec![false; lines.len()], 0);
     for at in order {
-        if bytes * 100 > block.text.len() * KEPT_PERCENT {
+        if scores[at] < CODE && bytes * 100 > block.text.len() * KEPT_PERCENT {
             break;
         }
         shown[at] = true;
@@ -40,24 +40,15 @@ pub(super) fn shown(block: Source<'_>, lines: &[&str]) -> Option<Vec<bool>> {
 
 /// For each line how much it says, more or less.
 fn scores(lines: &[&str]) -> Vec<i32> {
-    let mut in_code = None;
+    let mut in_code = false;
     let scores = lines.iter().enumerate().map(|(at, line)| {
         let line = line.trim();
-        let is_fence = line.starts_with("```");
-        if is_fence {
-            in_code = if in_code.is_some() { None } else { Some(0) };
+        if line.starts_with("```") {
+            in_code = !in_code;
         }
-        let mut score = match &mut in_code {
-            Some(count) => {
-                *count += 1;
-                if *count <= CODE_LINES { 2 } else { -1 }
-            }
-            None => prose_score(line),
-        };
-        if at < ENDS || at + ENDS >= lines.len() {
-            score += 5;
-        }
-        score
+        let is_end = at < ENDS || at + ENDS >= lines.len();
+        let score = if in_code { CODE } else { prose_score(line) };
+        score + if is_end { 5 } else { 0 }
     });
     scores.collect()
 }

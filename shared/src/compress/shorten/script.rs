@@ -4,7 +4,7 @@ use super::kind::Kind;
 use crate::compress::command::{RUN_ANOTHER, is_assignment, without_folder};
 
 /// Programs that print what a file, a database or a server holds, or documentation.
-const PRINT_CONTENT: [&str; 46] = [
+const PRINT_CONTENT: [&str; 47] = [
     "awk",
     "base64",
     "bat",
@@ -13,6 +13,7 @@ const PRINT_CONTENT: [&str; 46] = [
     "comm",
     "curl",
     "cut",
+    "diff",
     "duckdb",
     "fold",
     "gawk",
@@ -89,7 +90,7 @@ pub(super) fn kind(script: &str) -> Option<Kind> {
             Printed::Kind(kind) => kinds.push(kind),
         }
     }
-    let weightiest = [Kind::Diff, Kind::Search, Kind::Messages, Kind::Listing];
+    let weightiest = [Kind::Search, Kind::Messages, Kind::Listing];
     weightiest.into_iter().find(|kind| kinds.contains(kind))
 }
 
@@ -113,12 +114,11 @@ fn printed_by(command: &str) -> Printed {
         "" => Printed::Nothing,
         _ if program.starts_with('#') || SAY_NOTHING.contains(&program) => Printed::Nothing,
         _ if is_redirected && !program.contains('$') => Printed::Nothing,
-        "git" => printed_by_git(words, command),
-        "gh" => printed_by_gh(argument, command),
+        "git" => printed_by_git(words),
+        "gh" if argument != "run" => Printed::Content,
         "go" | "cargo" | "npm" if ["doc", "expand", "view", "metadata"].contains(&argument) => {
             Printed::Content
         }
-        "diff" => Printed::Kind(Kind::Diff),
         _ if PRINT_CONTENT.contains(&program) => Printed::Content,
         _ if SEARCH.contains(&program) => Printed::Kind(Kind::Search),
         _ if LIST.contains(&program) => Printed::Kind(Kind::Listing),
@@ -126,7 +126,7 @@ fn printed_by(command: &str) -> Printed {
     }
 }
 
-fn printed_by_git<'a>(mut words: impl Iterator<Item = &'a str>, command: &str) -> Printed {
+fn printed_by_git<'a>(mut words: impl Iterator<Item = &'a str>) -> Printed {
     let mut subcommand = words.next().unwrap_or_default();
     while subcommand.starts_with('-') {
         if ["-C", "-c"].contains(&subcommand) {
@@ -135,22 +135,10 @@ fn printed_by_git<'a>(mut words: impl Iterator<Item = &'a str>, command: &str) -
         subcommand = words.next().unwrap_or_default();
     }
     match subcommand {
-        // `git show main:a.rs`
-        "show" if command.contains(':') => Printed::Content,
-        "diff" | "show" | "format-patch" | "stash" => Printed::Kind(Kind::Diff),
         "grep" => Printed::Kind(Kind::Search),
         "ls-files" | "ls-tree" => Printed::Kind(Kind::Listing),
         "add" | "checkout" | "clone" | "commit" | "fetch" | "gc" | "merge" | "pull" | "push"
         | "rebase" | "status" | "submodule" | "switch" => Printed::Kind(Kind::Messages),
-        _ => Printed::Content,
-    }
-}
-
-fn printed_by_gh(argument: &str, command: &str) -> Printed {
-    match argument {
-        "run" => Printed::Kind(Kind::Messages),
-        "pr" if command.contains("pr diff") => Printed::Kind(Kind::Diff),
-        "api" if command.contains("patch") => Printed::Kind(Kind::Diff),
         _ => Printed::Content,
     }
 }
@@ -173,6 +161,8 @@ mod tests {
             "gh api repos/a/b/contents/c",
             "cargo clippy --help",
             "git log",
+            "git add . && git -C /x diff HEAD~1",
+            "gh pr diff 1",
             "git blame a.rs",
         ] {
             assert_eq!(kind(script), None, "{script}");
@@ -186,8 +176,7 @@ mod tests {
             ("cd app && CI=1 pnpm test", Kind::Messages),
             ("cat > a.txt << 'E'\nmake\nE\nmake", Kind::Messages),
             ("grep -rn x src | head", Kind::Search),
-            ("git -C /x diff HEAD~1", Kind::Diff),
-            ("git add . && git diff --cached", Kind::Diff),
+            ("git -C /x push origin main", Kind::Messages),
             ("find . -name '*.rs' | sort", Kind::Listing),
             ("ls -R src; cargo build", Kind::Messages),
             ("gh run view 1 --log-failed", Kind::Messages),

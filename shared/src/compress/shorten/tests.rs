@@ -94,3 +94,70 @@ fn what_a_retrieval_returned_is_never_shortened() {
     let shortened = show(&text(), &shown(&[1]), original());
     assert!(!may_shorten(block("Bash", &shortened)));
 }
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A call: its tool and its input.
+    fn call() -> impl Strategy<Value = (&'static str, &'static str)> {
+        prop::sample::select(vec![
+            ("Bash", r#"{"command":"cargo test wingman"}"#),
+            ("Bash", r#"{"command":"grep -rn wingman src"}"#),
+            ("Bash", r#"{"command":"find . -name '*.rs'"}"#),
+            ("Grep", r#"{"pattern":"wingman"}"#),
+            ("Glob", r#"{"pattern":"**/*.rs"}"#),
+            ("Task", r#"{"prompt":"find the wingman"}"#),
+            ("Read", r#"{"file_path":"a.rs"}"#),
+            ("Read", r#"{"file_path":"a.py"}"#),
+            ("other", "not JSON"),
+        ])
+    }
+
+    fn line() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => "[ \t]{0,6}[a-zé:(){}/0-9|,]{0,60}",
+            2 => "src/[a-c]{1,2}\\.rs[:-][0-9]{1,3}[:-].{0,40}",
+            2 => "[ ]{0,4}(ERROR|Failed|panicked at|warning|goroutine |fn f\\(\\) \\{|\\}|def f\\(a\\):|```|# A) [a-z ]{0,40}",
+            1 => "[ ]{0,5}[0-9]{1,4}(→|\t)[a-z(){} ]{0,50}",
+            1 => "test [a-z_]{1,30} \\.\\.\\. ok",
+            1 => ".{0,80}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_said_but_what_the_original_says(
+            (tool, input) in call(),
+            lines in prop::collection::vec(line(), 0..150),
+        ) {
+            let text = lines.join("\n");
+            let source = Source { text: &text, tool: Some(tool), input: Some(input) };
+            for selection in [select(source), signatures(source)].into_iter().flatten() {
+                let shortened = show(&text, &selection, original());
+                prop_assert!(is_shortened_of(&shortened, &text, original()), "{shortened}");
+            }
+        }
+
+        #[test]
+        fn what_tells_of_trouble_stays_of_a_commands_output(
+            lines in prop::collection::vec(line(), 30..150),
+        ) {
+            let text = lines.join("\n");
+            let source = Source {
+                text: &text,
+                tool: Some("Bash"),
+                input: Some(r#"{"command":"cargo test"}"#),
+            };
+            let Some(selection) = select(source) else {
+                return Ok(());
+            };
+            for (line, is_left_out) in text.split('\n').zip(selection.left_out()) {
+                let line = line.to_lowercase();
+                let tells = ["error", "fail", "panic", "warning"];
+                prop_assert!(!is_left_out || !tells.iter().any(|word| line.contains(word)), "{line}");
+            }
+        }
+    }
+}
