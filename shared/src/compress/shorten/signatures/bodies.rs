@@ -25,19 +25,26 @@ const OF_TYPES: [&str; 1] = ["class_definition"];
 pub(super) fn shown(lines: &[&str], language: &Language) -> Option<Vec<bool>> {
     let code = lines.join("\n");
     let tree = parse(&code, language)?;
-    let mut shown = vec![true; lines.len()];
+    let mut walk = Walk {
+        lines,
+        shown: vec![true; lines.len()],
+        comment: None,
+        parents: Vec::new(),
+    };
     let mut cursor = tree.walk();
     // No recursion: code may be nested deeply.
     loop {
         let node = cursor.node();
-        let is_left_out = leave_out(node, cursor.field_name() == Some("body"), lines, &mut shown);
+        let is_left_out = walk.leave_out(node, cursor.field_name() == Some("body"));
         if !is_left_out && cursor.goto_first_child() {
+            walk.parents.push(node.kind());
             continue;
         }
         while !cursor.goto_next_sibling() {
             if !cursor.goto_parent() {
-                return Some(shown);
+                return Some(walk.shown);
             }
+            walk.parents.pop();
         }
     }
 }
@@ -56,55 +63,66 @@ fn parse(code: &str, language: &Language) -> Option<Tree> {
     parser.parse_with_options(&mut rest, None, Some(options))
 }
 
-/// Leaves out the lines of a function's body, or those of a comment behind its first; whether the node is one of them.
-fn leave_out(node: Node<'_>, is_body: bool, lines: &[&str], shown: &mut [bool]) -> bool {
-    let (from, to) = (node.start_position(), node.end_position());
-    if node.kind().ends_with("comment") {
-        leave_out_comment(node, lines, shown);
-        return true;
-    }
-    let is_of_type = || {
-        node.parent()
-            .is_some_and(|parent| OF_TYPES.contains(&parent.kind()))
-    };
-    if !is_body || !BODIES.contains(&node.kind()) || is_of_type() {
-        return false;
-    }
-    // A body that begins a line, as Python's do, goes from there.
-    let begins_line = lines[from.row]
-        .get(..from.column)
-        .is_some_and(|before| before.trim().is_empty() && node.kind() == "block");
-    let begin = from.row + usize::from(!begins_line);
-    // What follows the body on its last line stays with it: `}, [a, b]);`
-    let behind = lines[to.row].get(to.column..).unwrap_or_default();
-    let end = to.row + usize::from(behind.trim().len() <= 2);
-    if begin < end {
-        shown[begin..end].fill(false);
-    }
-    if let Some(docs) = docs(node) {
-        shown[docs] = true;
-    }
-    true
+/// A walk over the nodes of a tree.
+struct Walk<'a> {
+    lines: &'a [&'a str],
+    /// For each line, whether it stays.
+    shown: Vec<bool>,
+    /// The first line of the last comment.
+    comment: Option<usize>,
+    /// The kinds of the nodes around the current one. Asking the tree for them takes time that grows with its size.
+    parents: Vec<&'a str>,
 }
 
-/// Leaves out what follows the first line of a comment, or of comments that follow each other.
-fn leave_out_comment(comment: Node<'_>, lines: &[&str], shown: &mut [bool]) {
-    let (from, to) = (comment.start_position().row, comment.end_position().row);
-    let is_alone = |row: usize| lines[row].trim_start().starts_with(['/', '#', '*']);
-    let before = comment.prev_sibling();
-    let follows = before.is_some_and(|before| {
-        before.kind() == comment.kind()
-            && before.start_position().row + 1 == from
-            && is_alone(from - 1)
-    });
-    if follows && is_alone(from) {
-        shown[from] = false;
+impl Walk<'_> {
+    /// Leaves out the lines of a function's body, or those of a comment behind its first; whether the node is one of them.
+    fn leave_out(&mut self, node: Node<'_>, is_body: bool) -> bool {
+        let lines = self.lines;
+        let (from, to) = (node.start_position(), node.end_position());
+        if node.kind().ends_with("comment") {
+            self.leave_out_comment(node);
+            return true;
+        }
+        let is_of_type = self
+            .parents
+            .last()
+            .is_some_and(|kind| OF_TYPES.contains(kind));
+        if !is_body || !BODIES.contains(&node.kind()) || is_of_type {
+            return false;
+        }
+        // A body that begins a line, as Python's do, goes from there.
+        let begins_line = lines[from.row]
+            .get(..from.column)
+            .is_some_and(|before| before.trim().is_empty() && node.kind() == "block");
+        let begin = from.row + usize::from(!begins_line);
+        // What follows the body on its last line stays with it: `}, [a, b]);`
+        let behind = lines[to.row].get(to.column..).unwrap_or_default();
+        let end = to.row + usize::from(behind.trim().len() <= 2);
+        if begin < end {
+            self.shown[begin..end].fill(false);
+        }
+        if let Some(docs) = docs(node) {
+            self.shown[docs] = true;
+        }
+        true
     }
-    // `/**`, and the line below it, which says more.
-    let first = from + 1 + usize::from(lines[from].trim().len() <= 3);
-    let last = to + usize::from(comment.end_position().column > 0);
-    if first < last {
-        shown[first..last.min(lines.len())].fill(false);
+
+    /// Leaves out what follows the first line of a comment, or of comments that follow each other.
+    fn leave_out_comment(&mut self, comment: Node<'_>) {
+        let lines = self.lines;
+        let (from, to) = (comment.start_position().row, comment.end_position().row);
+        let is_alone = |row: usize| lines[row].trim_start().starts_with(['/', '#', '*']);
+        let before = self.comment.replace(from);
+        let follows = before.is_some_and(|before| before + 1 == from && is_alone(before));
+        if follows && is_alone(from) {
+            self.shown[from] = false;
+        }
+        // `/**`, and the line below it, which says more.
+        let first = from + 1 + usize::from(lines[from].trim().len() <= 3);
+        let last = to + usize::from(comment.end_position().column > 0);
+        if first < last {
+            self.shown[first..last.min(lines.len())].fill(false);
+        }
     }
 }
 

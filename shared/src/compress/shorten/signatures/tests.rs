@@ -114,3 +114,13 @@ fn deep_nesting_ends() {
     };
     let _ = signatures(source);
 }
+
+#[test]
+fn of_many_comments_the_first_line_stays() {
+    let code = "// line of a comment that says something\n".repeat(20_000) + "struct A;\n";
+    let shown = shown_of("a.rs", &code);
+    assert_eq!(
+        shown,
+        ["// line of a comment that says something", "struct A;"]
+    );
+}
