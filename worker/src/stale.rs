@@ -4,17 +4,19 @@
 //! |---|---|
 //! | a read of a file that a later read shows again | a line that says so |
 //! | an old output of a command, a search or an edit | its first and last lines, and those that tell of errors |
-//! | a read of a file, a user's text, what was fetched again | all |
+//! | an old read of source code, the newest one of a file that no other call names | signatures: no bodies of functions |
+//! | any other read of a file, a user's text, what was fetched again | all |
 //!
 //! A text is old once more than [`OLD_MESSAGES`] messages stand behind it, about ten turns.
 
 use std::collections::{HashMap, HashSet};
 
 use headroom_shared::compress::Call;
-use headroom_shared::compress::shorten::Selection;
+use headroom_shared::compress::shorten::{Selection, signatures};
 use headroom_shared::contract::id::OriginalId;
 use headroom_shared::contract::job::{JobBlock, JobCall};
 use headroom_shared::contract::retrieval::is_retrieval_tool;
+use memchr::memmem;
 use serde::Deserialize;
 
 /// More messages behind a text make it old: a turn of an agent is a call and its output.
@@ -52,20 +54,49 @@ pub(crate) fn selections(blocks: &[JobBlock]) -> Vec<Option<Selection>> {
         .collect();
     let fetched = Fetched::of(blocks);
     let superseding = superseding(blocks, &calls);
+    let inputs = Inputs::of(blocks);
     let selection = |(at, block): (usize, &JobBlock)| {
         let age = end - block.place.message;
         let tool = block.tool.as_deref()?;
         if is_retrieval_tool(tool) || fetched.has(block) {
             return None;
         }
-        if calls[at].file_read().is_some() {
-            let later = *superseding.get(&at).filter(|_| age > RECENT_MESSAGES)?;
-            let what = format!("{} shows them again", calls[later].label());
-            return Some(Selection::none_of(line_count(&block.text), what));
+        let is_old = age > OLD_MESSAGES;
+        if let Some(file) = calls[at].file_read() {
+            if let Some(later) = superseding.get(&at).filter(|_| age > RECENT_MESSAGES) {
+                let what = format!("{} shows them again", calls[*later].label());
+                return Some(Selection::none_of(line_count(&block.text), what));
+            }
+            return (is_old && !inputs.name(file)).then(|| signatures(block.source()))?;
         }
-        (age > OLD_MESSAGES).then(|| edges_and_errors(&block.text))?
+        is_old.then(|| edges_and_errors(&block.text))?
     };
     blocks.iter().enumerate().map(selection).collect()
+}
+
+/// The inputs of all calls that read no file: those that write one, search in it or run it name it.
+struct Inputs<'a>(Vec<&'a str>);
+
+impl<'a> Inputs<'a> {
+    fn of(blocks: &'a [JobBlock]) -> Self {
+        let calls = blocks.iter().flat_map(|block| &block.calls);
+        let calls = calls.map(|call| (call.tool.as_str(), call.input.as_str()));
+        let own = blocks.iter();
+        let own = own.filter_map(|block| Some((block.tool.as_deref()?, block.input.as_deref()?)));
+        let reads_no_file =
+            |(tool, input): &(&str, &str)| Call::of(Some(tool), Some(input)).file_read().is_none();
+        let inputs = calls.chain(own).filter(reads_no_file);
+        Self(inputs.map(|(_, input)| input).collect())
+    }
+
+    /// Whether one of them names a file, by what is behind the last slash of its path.
+    fn name(&self, file: &str) -> bool {
+        let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
+        let finder = memmem::Finder::new(name);
+        self.0
+            .iter()
+            .any(|input| finder.find(input.as_bytes()).is_some())
+    }
 }
 
 /// What the agent has fetched again.

@@ -22,7 +22,7 @@ const MAX_MATCHES: usize = 10_000;
 pub(super) enum NoPart {
     #[error("the text has {} only", lines_of(*.0))]
     NoSuchLines(usize),
-    #[error("the pattern takes too long: use a simpler one, or give lines to search in")]
+    #[error("this takes too long: try again, with a simpler pattern or lines to search in")]
     OutOfTime,
 }
 

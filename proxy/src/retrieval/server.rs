@@ -31,6 +31,8 @@ use crate::metrics::retrieval::{Outcome, RetrievalCounts};
 const STORE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a text may be searched: it is looked at after each line.
 const SEARCH_TIME: Duration = Duration::from_secs(5);
+/// How long an answer may take in all, with the wait for a turn and the search of a last line that is very long.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How many texts are read and searched at the same time: each may be as large as a request's body, and its answer too.
 const AT_ONCE: usize = 4;
 
@@ -96,7 +98,14 @@ impl Retrieval {
 
     /// The answer to a call.
     async fn call(&self, arguments: &rmcp::model::JsonObject) -> Result<String, NoAnswer> {
-        let Request { original, part } = Request::new(arguments)?;
+        let request = Request::new(arguments)?;
+        let answered = tokio::time::timeout(ANSWER_TIMEOUT, self.answer(request)).await;
+        answered.unwrap_or(Err(NoAnswer::NoPart(NoPart::OutOfTime)))
+    }
+
+    /// What is answered to a request, when it is its turn.
+    async fn answer(&self, request: Request) -> Result<String, NoAnswer> {
+        let Request { original, part } = request;
         // It is never closed.
         let turn = self.turns.clone().acquire_owned().await;
         let text = self.read(original).await?;

@@ -129,3 +129,27 @@ fn what_people_said_and_what_is_new_stays() {
     blocks[0].tool = None;
     assert!(selections(&blocks).iter().all(Option::is_none));
 }
+
+#[test]
+fn of_an_old_read_of_a_file_that_no_other_call_names_the_signatures_stay() {
+    let body = "    let mut sum = 0;\n".repeat(30);
+    let code = format!("use std::fmt;\n\npub fn total(of: &[u64]) -> u64 {{\n{body}    sum\n}}\n");
+    let file = json!({"file_path": "/x/total.rs"});
+    let read = ("Read", file, &*code);
+    let selections_with = |other: Vec<(&'static str, Value, &'static str)>| {
+        let mut calls = vec![read.clone()];
+        calls.extend(other);
+        calls.extend(old());
+        selections(&conversation(&calls)).remove(0)
+    };
+    let kept = shown(&code, &selections_with(Vec::new()).unwrap());
+    assert!(
+        kept.contains(&"pub fn total(of: &[u64]) -> u64 {".to_owned()),
+        "{kept:?}"
+    );
+    assert!(kept.len() < 8, "{kept:?}");
+    let edit = json!({"file_path": "/x/total.rs", "old_string": "a", "new_string": "b"});
+    assert_eq!(selections_with(vec![("Edit", edit, "ok")]), None);
+    let search = json!({"command": "grep -n sum total.rs"});
+    assert_eq!(selections_with(vec![("Bash", search, "ok")]), None);
+}
