@@ -51,6 +51,7 @@ pub mod redis_kinds;
 pub mod redis_server;
 pub mod report;
 pub mod roles;
+pub mod shortened;
 pub mod small_disk;
 pub mod stage;
 pub mod store_link;

@@ -8,6 +8,7 @@
 )]
 
 mod hub;
+mod job;
 mod program;
 mod pull;
 mod shortening;
@@ -16,6 +17,7 @@ mod unusable;
 use std::path::Path;
 
 use headroom_shared::runtime::config::ModelSettings;
+use headroom_tests::process::Launch;
 use headroom_tests::tiny_model::{self, Output};
 use headroom_worker::model::{Model, ModelError};
 use tempfile::TempDir;
@@ -44,4 +46,13 @@ fn tiny(output: Output) -> TempDir {
     let dir = TempDir::new().unwrap();
     tiny_model::write(dir.path(), &WORDS, output, 8192);
     dir
+}
+
+/// The same program, which finds ONNX Runtime where this one does.
+fn with_runtime(launch: Launch) -> Launch {
+    let runtime = std::env::var("ORT_DYLIB_PATH");
+    launch.set(
+        "ORT_DYLIB_PATH",
+        runtime.expect("ORT_DYLIB_PATH; scripts/model sets it"),
+    )
 }

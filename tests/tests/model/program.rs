@@ -7,7 +7,7 @@ use headroom_tests::queue::watch::{done, offer, stored};
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::tiny_model::Output;
 
-use crate::{load, tiny};
+use crate::{load, tiny, with_runtime};
 use headroom_worker::shortener::Shortener as _;
 
 /// Whether a worker compresses a job.
@@ -16,14 +16,6 @@ async fn works(redis: &RedisServer) {
     offer(&producer, 1, TEXT).await;
     done(&producer, 1).await;
     assert!(!stored(redis, 1).await.unwrap().blocks.is_empty());
-}
-
-fn with_runtime(launch: Launch) -> Launch {
-    let runtime = std::env::var("ORT_DYLIB_PATH");
-    launch.set(
-        "ORT_DYLIB_PATH",
-        runtime.expect("ORT_DYLIB_PATH; scripts/model sets it"),
-    )
 }
 
 fn errors(process: &Process) -> Vec<String> {

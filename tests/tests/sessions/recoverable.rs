@@ -1,15 +1,11 @@
 //! Texts that are sent shortened where the agent can fetch them again, and what it gets then.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-use headroom_shared::compress::shorten::{is_shortened_of, original_of};
-use headroom_shared::contract::id::OriginalId;
+use headroom_shared::compress::{Earlier, Prepared, Source};
 use headroom_tests::conversation::{Conversation, Dialect};
-use headroom_tests::http::Call;
 use headroom_tests::process::Launch;
+use headroom_tests::shortened::{TOOL, retrieve, shortened, texts, tools};
 use headroom_tests::stage::Stage;
-use serde_json::{Value, json};
-
-const TOOL: &str = "mcp__headroom__headroom_retrieve";
+use serde_json::json;
 
 /// The output of a test run in which one of many tests fails.
 fn test_run() -> String {
@@ -23,14 +19,6 @@ fn test_run() -> String {
     run.push_str("\nfailures:\n\n---- parse::module_237::reads_what_it_wrote stdout ----\n");
     run.push_str("thread 'parse' panicked at src/parse.rs:41:9:\nleft: 1, right: 2\n\n");
     run + "test result: FAILED. 399 passed; 1 failed; 0 ignored; finished in 1.20s\n"
-}
-
-fn tools(dialect: Dialect) -> Value {
-    match dialect {
-        Dialect::Messages => json!([{"name": TOOL, "input_schema": {"type": "object"}}]),
-        Dialect::Chat => json!([{"type": "function", "function": {"name": TOOL}}]),
-        Dialect::Responses => json!([{"type": "function", "name": TOOL}]),
-    }
 }
 
 /// A conversation in which a test run has just ended; its client offers the retrieval tool.
@@ -47,51 +35,6 @@ fn recoverable(launch: Launch) -> Launch {
     launch.patient().set("HEADROOM_TIER", "recoverable")
 }
 
-/// All texts in a body, whatever its dialect.
-fn texts(body: &[u8]) -> Vec<String> {
-    let mut texts = Vec::new();
-    let mut left = vec![serde_json::from_slice::<Value>(body).unwrap()];
-    while let Some(value) = left.pop() {
-        match value {
-            Value::String(text) => texts.push(text),
-            Value::Array(values) => left.extend(values),
-            Value::Object(members) => left.extend(members.into_iter().map(|(_, value)| value)),
-            _ => {}
-        }
-    }
-    texts
-}
-
-/// The shortened text in a body, with the name of its original.
-fn shortened(body: &[u8]) -> Option<(String, OriginalId)> {
-    let texts = texts(body).into_iter();
-    let mut named = texts.filter_map(|text| original_of(&text).map(|original| (text, original)));
-    named.next()
-}
-
-/// What the retrieval tool of this proxy returns for these arguments.
-async fn retrieve(stage: &Stage, arguments: Value) -> String {
-    let request = json!({
-        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-        "params": {"name": "headroom_retrieve", "arguments": arguments},
-    });
-    let call = Call::post("/mcp", request.to_string())
-        .header("content-type", "application/json")
-        .header("accept", "application/json, text/event-stream")
-        .header("mcp-protocol-version", "2025-06-18");
-    let answer = stage.send(&call).await;
-    assert_eq!(answer.status(), 200);
-    let text = String::from_utf8(answer.bytes().await.to_vec()).unwrap();
-    // One message: as JSON, or as the only event of a stream.
-    let data = text.lines().find_map(|line| line.strip_prefix("data: {"));
-    let message = data.map_or(text.clone(), |rest| format!("{{{rest}"));
-    let message: Value = serde_json::from_str(&message).unwrap();
-    message["result"]["content"][0]["text"]
-        .as_str()
-        .unwrap()
-        .to_owned()
-}
-
 #[tokio::test]
 async fn a_long_output_is_shortened_and_can_be_fetched_in_every_dialect() {
     let stage = Stage::embedded(recoverable).await;
@@ -100,7 +43,14 @@ async fn a_long_output_is_shortened_and_can_be_fetched_in_every_dialect() {
         let (decision, got) = stage.exchange(&conversation.call()).await;
         assert_eq!(decision, "compressed", "{dialect:?}");
         let (text, original) = shortened(&got).unwrap();
-        assert!(is_shortened_of(&text, &test_run(), original), "{text}");
+        let (run, input) = (test_run(), json!({"command": "cargo test"}).to_string());
+        let block = Source {
+            text: &run,
+            tool: Some("Bash"),
+            input: Some(&input),
+        };
+        let block = Prepared::of(block).with_original(original);
+        assert!(block.gives_back(&text, &Earlier::default()), "{text}");
         for shown in [
             "module_237",
             "panicked at src/parse.rs:41:9",
@@ -110,8 +60,8 @@ async fn a_long_output_is_shortened_and_can_be_fetched_in_every_dialect() {
         }
         assert!(text.len() < test_run().len() / 4, "{text}");
         let id = original.to_string();
-        assert_eq!(retrieve(&stage, json!({"id": id})).await, test_run());
-        let part = retrieve(&stage, json!({"id": id, "lines": "240-240"})).await;
+        assert_eq!(retrieve(&stage, &json!({"id": id})).await, test_run());
+        let part = retrieve(&stage, &json!({"id": id, "lines": "240-240"})).await;
         assert!(
             part.contains("module_237::reads_what_it_wrote ... FAILED"),
             "{part}"
@@ -131,7 +81,7 @@ async fn a_shortened_text_stays_and_can_be_fetched_after_a_restart() {
     let (_, later) = stage.exchange(&conversation.call()).await;
     assert_eq!(shortened(&later), Some(first.clone()));
     let id = first.1.to_string();
-    assert_eq!(retrieve(&stage, json!({"id": id})).await, test_run());
+    assert_eq!(retrieve(&stage, &json!({"id": id})).await, test_run());
 }
 
 #[tokio::test]
@@ -185,5 +135,5 @@ async fn with_redis_the_original_is_there_under_its_name() {
     let exists: i64 = stage.redis().command(&["EXISTS", &key]).await;
     assert_eq!(exists, 1);
     let id = original.to_string();
-    assert_eq!(retrieve(&stage, json!({"id": id})).await, test_run());
+    assert_eq!(retrieve(&stage, &json!({"id": id})).await, test_run());
 }
