@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use headroom_shared::contract::tier::Tier;
 
 /// Measures what compression saves on recorded tool outputs and sessions, in exact tokens, how fast it is, and whether what an agent
 /// needs later is still there.
@@ -25,6 +26,10 @@ pub(crate) struct Args {
     /// Write all figures to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// What forms may leave out: lossless: nothing; recoverable: what the agent can fetch again.
+    #[arg(long, default_value = "lossless")]
+    pub(crate) tier: Tier,
 
     /// Print three forms of each kind beside their originals, and measure nothing.
     #[arg(long, conflicts_with = "json")]

@@ -50,7 +50,8 @@ fn measure(args: &Args) -> anyhow::Result<()> {
     }
     let json = args.json.as_deref().map(JsonFile::create).transpose()?;
     let mut report = Report {
-        kinds: outputs::measure(&corpus.outputs()?, args.rounds)?,
+        tier: args.tier,
+        kinds: outputs::measure(&corpus.outputs()?, args.tier, args.rounds)?,
         ..Report::default()
     };
     let mut probes = corpus.probes()?;
@@ -60,7 +61,7 @@ fn measure(args: &Args) -> anyhow::Result<()> {
         }
         report
             .sessions
-            .push(sessions::measure(&session, &mut probes)?);
+            .push(sessions::measure(&session, args.tier, &mut probes)?);
     }
     report.probes = probes.results();
     report.probes.extend(probes::of_contexts(&corpus)?);

@@ -1,6 +1,7 @@
 //! The file for `--json`, and the tables for people.
 
 use comfy_table::Table;
+use headroom_shared::contract::tier::Tier;
 use headroom_tests::report::table;
 use serde_json::{Value, json};
 
@@ -9,22 +10,21 @@ use crate::probes::ProbeResult;
 use crate::sessions::SessionResult;
 use crate::tally::{Exactness, Speed, Tokens};
 
-/// All forms give every byte back.
-const TIER: &str = "lossless";
-
 const FOOTER: &str = "\
 tokens      of o200k_base, exact; in sessions those of tool results
 entry       each tool result as it went out first
-end         the tool results in the last request
+end         the tool results in the last request; in the recoverable tier as they go out when it is resumed after a pause
 MB/s        of CPU time, one thread; \"history\": with what a block adds to the history of those after it
 exact       forms that expand to the block byte for byte, of all forms; \"colours\": all but the colours of a command's output
 verbatim    word for word in the newest tool result that has it
 referenced  not there, but word for word elsewhere in the request, where references lead
-retrievable only by undoing the form";
+retrievable only by undoing the form, or by a retrieval";
 
 /// All that was measured.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
+    /// What forms may leave out.
+    pub(crate) tier: Tier,
     pub(crate) kinds: Vec<KindResult>,
     pub(crate) sessions: Vec<SessionResult>,
     pub(crate) probes: Vec<ProbeResult>,
@@ -36,7 +36,7 @@ impl Report {
         let kinds = self.kinds.iter().map(|it| {
             json!({
                 "kind": it.kind,
-                "tier": TIER,
+                "tier": self.tier.name(),
                 "tokens_before": it.tokens.before,
                 "tokens_after": it.tokens.after,
                 "mb_per_s": it.speed.mb_per_s(),
@@ -46,7 +46,7 @@ impl Report {
             [("entry", it.entry), ("end", it.end)].map(|(at, tokens)| {
                 json!({
                     "id": it.id,
-                    "tier": TIER,
+                    "tier": self.tier.name(),
                     "at": at,
                     "tokens_before": tokens.before,
                     "tokens_after": tokens.after,
@@ -57,7 +57,7 @@ impl Report {
             json!({
                 "set": it.set,
                 "kind": it.kind,
-                "tier": TIER,
+                "tier": self.tier.name(),
                 "n": it.n,
                 "verbatim": it.verbatim,
                 "referenced": it.referenced,
@@ -190,6 +190,7 @@ mod tests {
             after: 7,
         };
         let report = Report {
+            tier: Tier::Lossless,
             kinds: vec![KindResult {
                 kind: "log".to_owned(),
                 tokens,

@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use anyhow::Context as _;
 use bytes::Bytes;
 use headroom_proxy::simulation::checked_session::CheckedSession;
-use headroom_shared::compress::{Earlier, Prepared, Source};
+use headroom_shared::compress::{Earlier, Source};
+use headroom_shared::contract::tier::Tier;
 use headroom_tests::conversation::recorded::{Session, Step};
 use headroom_tests::conversation::{Block, Conversation, Kind, ToolCall};
 use headroom_tests::forms::minimum;
+use headroom_tests::shortened::tools;
 use serde_json::Value;
 
 use crate::probes::Probes;
-use crate::tally::{Exactness, Speed, Tokens, cpu_time};
+use crate::tally::{Exactness, Speed, Tokens, cpu_time, prepared};
 
 /// What came out for a session.
 #[derive(Debug, Default)]
@@ -60,10 +62,18 @@ impl SentResult {
 ///
 /// # Errors
 /// When a form does not give its block back, or has changed.
-pub(crate) fn measure(session: &Session, probes: &mut Probes) -> anyhow::Result<SessionResult> {
+pub(crate) fn measure(
+    session: &Session,
+    tier: Tier,
+    probes: &mut Probes,
+) -> anyhow::Result<SessionResult> {
     let mut conversation = session.begin();
+    if tier == Tier::Recoverable {
+        conversation.tools = tools(session.dialect);
+    }
     let path = session.dialect.path();
-    let mut replay = CheckedSession::new(path.split_once('?').map_or(path, |(path, _)| path))?;
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    let mut replay = CheckedSession::new(path, tier)?;
     let results_are_user_texts = !has_tool_results(session);
     let (mut first_sent, mut last_request) = (Vec::new(), Vec::new());
     let (mut sent_messages, mut turns) = (0, 0);
@@ -87,7 +97,13 @@ pub(crate) fn measure(session: &Session, probes: &mut Probes) -> anyhow::Result<
             }
         }
     }
-    let mut result = compress_alone(&first_sent, &conversation.calls);
+    if tier == Tier::Recoverable {
+        let mut resumed = CheckedSession::resumed(path, tier)?;
+        send(&conversation, &mut resumed, results_are_user_texts)?;
+        resumed.pause();
+        last_request = send(&conversation, &mut resumed, results_are_user_texts)?;
+    }
+    let mut result = compress_alone(&first_sent, tier, &conversation.calls);
     result.id.clone_from(&session.id);
     for sent in &first_sent {
         result.entry += sent.tokens();
@@ -161,7 +177,11 @@ fn has_tool_results(session: &Session) -> bool {
 }
 
 /// Compresses tool results one after the other on one thread, and measures how long that takes.
-fn compress_alone(results: &[SentResult], calls: &HashMap<String, ToolCall>) -> SessionResult {
+fn compress_alone(
+    results: &[SentResult],
+    tier: Tier,
+    calls: &HashMap<String, ToolCall>,
+) -> SessionResult {
     let mut earlier = Earlier::default();
     let mut exactness = Exactness::default();
     let (mut compressing, mut pushing) = (Speed::default(), Speed::default());
@@ -184,13 +204,13 @@ fn compress_alone(results: &[SentResult], calls: &HashMap<String, ToolCall>) -> 
             input: call.map(|(_, input)| input.as_str()),
         };
         let began = cpu_time();
-        let prepared = Prepared::of(block);
+        let prepared = prepared(block, tier);
         let form = prepared.compress(&earlier).ok();
         compressing += Speed {
             bytes: block.text.len(),
             time: cpu_time().saturating_sub(began),
         };
-        exactness += Exactness::of(block, form.as_deref(), &earlier);
+        exactness += Exactness::of((block, tier), form.as_deref(), &earlier);
         let began = cpu_time();
         earlier.push_prepared(prepared);
         pushing += Speed {
@@ -254,7 +274,7 @@ mod tests {
     #[test]
     fn each_result_is_counted_as_it_went_out_first() {
         for session in recorded::made_up() {
-            let result = measure(&session, &mut Probes::new(Vec::new())).unwrap();
+            let result = measure(&session, Tier::Lossless, &mut Probes::new(Vec::new())).unwrap();
             assert!(result.entry.after < result.entry.before, "{result:?}");
             assert!(result.end.before <= result.entry.before, "{result:?}");
         }

@@ -3,8 +3,21 @@
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use headroom_shared::compress::{Earlier, Source, expand, gives_back};
+use headroom_shared::compress::{Earlier, Prepared, Source, expand, gives_back};
+use headroom_shared::contract::id::{BlockId, OriginalId};
+use headroom_shared::contract::tier::Tier;
 use rustix::time::{ClockId, clock_gettime};
+
+/// Any name does for an original that nobody fetches.
+const ORIGINAL: OriginalId = OriginalId::of(BlockId::from_bytes([0; 16]));
+
+/// A block whose form may leave out what `tier` says.
+pub(crate) fn prepared(block: Source<'_>, tier: Tier) -> Prepared<'_> {
+    match tier {
+        Tier::Lossless => Prepared::of(block),
+        Tier::Recoverable => Prepared::of(block).with_original(ORIGINAL),
+    }
+}
 
 /// The exact number of tokens of a text.
 pub(crate) fn tokens(text: &str) -> usize {
@@ -35,6 +48,8 @@ pub(crate) struct Exactness {
     pub(crate) exact: usize,
     /// But for the colours of a command's output, which the form says.
     pub(crate) colourless: usize,
+    /// Shortened: it shows nothing but what the block says.
+    pub(crate) shortened: usize,
 }
 
 /// Bytes, and the CPU time that they took.
@@ -59,22 +74,29 @@ impl Tokens {
 }
 
 impl Exactness {
-    /// That of a block's form, given what stands before it.
-    pub(crate) fn of(block: Source<'_>, form: Option<&str>, earlier: &Earlier) -> Self {
+    /// That of a block's form, which may leave out what `tier` says, given what stands before it.
+    pub(crate) fn of(
+        (block, tier): (Source<'_>, Tier),
+        form: Option<&str>,
+        earlier: &Earlier,
+    ) -> Self {
         let exact = form
             .is_some_and(|form| expand(form, earlier).is_ok_and(|expanded| expanded == block.text));
         let colourless = !exact && form.is_some_and(|form| gives_back(form, block, earlier));
+        let is_shortened = |form| prepared(block, tier).gives_back(form, earlier);
+        let shortened = !exact && !colourless && form.is_some_and(is_shortened);
         Self {
             blocks: 1,
             forms: usize::from(form.is_some()),
             exact: usize::from(exact),
             colourless: usize::from(colourless),
+            shortened: usize::from(shortened),
         }
     }
 
     /// Whether every form gives its block back.
     pub(crate) const fn is_whole(self) -> bool {
-        self.exact + self.colourless == self.forms
+        self.exact + self.colourless + self.shortened == self.forms
     }
 }
 
@@ -98,6 +120,7 @@ impl AddAssign for Exactness {
         self.forms += other.forms;
         self.exact += other.exact;
         self.colourless += other.colourless;
+        self.shortened += other.shortened;
     }
 }
 
@@ -142,9 +165,13 @@ mod tests {
             tool: None,
             input: None,
         };
-        let none = Exactness::of(block, None, &Earlier::default());
+        let none = Exactness::of((block, Tier::Lossless), None, &Earlier::default());
         assert!(none.is_whole() && none.forms == 0);
-        let damaged = Exactness::of(block, Some("[headroom: no]\ntext"), &Earlier::default());
+        let damaged = Exactness::of(
+            (block, Tier::Lossless),
+            Some("[headroom: no]\ntext"),
+            &Earlier::default(),
+        );
         assert!(!damaged.is_whole());
     }
 }
