@@ -16,7 +16,6 @@ use headroom_shared::compress::shorten::{Selection, signatures};
 use headroom_shared::contract::id::OriginalId;
 use headroom_shared::contract::job::{JobBlock, JobCall};
 use headroom_shared::contract::retrieval::is_retrieval_tool;
-use memchr::memmem;
 use serde::Deserialize;
 
 /// More messages behind a text make it old: a turn of an agent is a call and its output.
@@ -42,6 +41,9 @@ const ERROR_WORDS: [&str; 7] = [
     "exit code",
 ];
 
+/// So many reads of a file that do not show the same are compared with its earlier ones.
+const MAX_PARTS: usize = 64;
+
 /// A kind of output that was fetched again so often is left alone.
 const MANY_RETRIEVALS: usize = 2;
 
@@ -54,7 +56,7 @@ pub(crate) fn selections(blocks: &[JobBlock]) -> Vec<Option<Selection>> {
         .collect();
     let fetched = Fetched::of(blocks);
     let superseding = superseding(blocks, &calls);
-    let inputs = Inputs::of(blocks);
+    let words = Words::of(blocks);
     let selection = |(at, block): (usize, &JobBlock)| {
         let age = end - block.place.message;
         let tool = block.tool.as_deref()?;
@@ -67,17 +69,17 @@ pub(crate) fn selections(blocks: &[JobBlock]) -> Vec<Option<Selection>> {
                 let what = format!("{} shows them again", calls[*later].label());
                 return Some(Selection::none_of(line_count(&block.text), what));
             }
-            return (is_old && !inputs.name(file)).then(|| signatures(block.source()))?;
+            return (is_old && !words.name(file)).then(|| signatures(block.source()))?;
         }
         is_old.then(|| edges_and_errors(&block.text))?
     };
     blocks.iter().enumerate().map(selection).collect()
 }
 
-/// The inputs of all calls that read no file: those that write one, search in it or run it name it.
-struct Inputs<'a>(Vec<&'a str>);
+/// The words in the inputs of all calls that read no file: those that write one, search in it or run it name it.
+struct Words<'a>(HashSet<&'a str>);
 
-impl<'a> Inputs<'a> {
+impl<'a> Words<'a> {
     fn of(blocks: &'a [JobBlock]) -> Self {
         let calls = blocks.iter().flat_map(|block| &block.calls);
         let calls = calls.map(|call| (call.tool.as_str(), call.input.as_str()));
@@ -86,17 +88,30 @@ impl<'a> Inputs<'a> {
         let reads_no_file =
             |(tool, input): &(&str, &str)| Call::of(Some(tool), Some(input)).file_read().is_none();
         let inputs = calls.chain(own).filter(reads_no_file);
-        Self(inputs.map(|(_, input)| input).collect())
+        let words = inputs.flat_map(|(_, input)| input.split(|sign| !is_of_name(sign)));
+        // In JSON a word at the beginning of a line comes right behind `\n`.
+        Self(
+            words
+                .flat_map(|word| [Some(word), behind_escape(word)])
+                .flatten()
+                .collect(),
+        )
     }
 
-    /// Whether one of them names a file, by what is behind the last slash of its path.
+    /// Whether one of them is a file's name: what is behind the last slash of its path. One that is no single word may be there.
     fn name(&self, file: &str) -> bool {
         let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
-        let finder = memmem::Finder::new(name);
-        self.0
-            .iter()
-            .any(|input| finder.find(input.as_bytes()).is_some())
+        self.0.contains(name) || !name.chars().all(is_of_name)
     }
+}
+
+fn is_of_name(sign: char) -> bool {
+    sign.is_alphanumeric() || matches!(sign, '_' | '-' | '.' | '+' | '@')
+}
+
+/// What is left of a word without the letter of an escape.
+fn behind_escape(word: &str) -> Option<&str> {
+    word.strip_prefix(['n', 't', 'r'])
 }
 
 /// What the agent has fetched again.
@@ -171,7 +186,8 @@ fn superseding(blocks: &[JobBlock], calls: &[Call]) -> HashMap<usize, usize> {
         for (at, lines) in of_file.iter().rev() {
             match last.iter().find(|(_, later)| later.cover(*lines)) {
                 Some((later, _)) => _ = superseding.insert(*at, *later),
-                None => last.push((*at, *lines)),
+                None if last.len() < MAX_PARTS => last.push((*at, *lines)),
+                None => {}
             }
         }
     }

@@ -150,6 +150,27 @@ fn of_an_old_read_of_a_file_that_no_other_call_names_the_signatures_stay() {
     assert!(kept.len() < 8, "{kept:?}");
     let edit = json!({"file_path": "/x/total.rs", "old_string": "a", "new_string": "b"});
     assert_eq!(selections_with(vec![("Edit", edit, "ok")]), None);
-    let search = json!({"command": "grep -n sum total.rs"});
-    assert_eq!(selections_with(vec![("Bash", search, "ok")]), None);
+    for command in ["grep -n sum total.rs", "cd /x\ntotal.rs", "run ./total.rs"] {
+        let named = vec![("Bash", json!({"command": command}), "ok")];
+        assert_eq!(selections_with(named), None, "{command}");
+    }
+    let another = json!({"command": "grep -n sum subtotal.rs"});
+    assert!(selections_with(vec![("Bash", another, "ok")]).is_some());
+}
+
+#[test]
+fn very_many_reads_and_other_calls_are_looked_at() {
+    let part = read(1..=2);
+    let calls: Vec<_> = (0..20_000)
+        .map(|n| {
+            let input = json!({"file_path": format!("/x/{n}.rs"), "offset": n, "limit": 1});
+            let tool = if n % 2 == 0 { "Read" } else { "Bash" };
+            (tool, input, &*part)
+        })
+        .collect();
+    let blocks: Vec<JobBlock> = calls
+        .iter()
+        .flat_map(|call| conversation(std::slice::from_ref(call)))
+        .collect();
+    assert_eq!(selections(&blocks).len(), 20_000);
 }
