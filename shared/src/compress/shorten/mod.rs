@@ -13,6 +13,7 @@
 //! [`is_shortened_of`] checks that against the original, so what a shortened text says is never changed, whatever chose the lines.
 //! Unlike a compressor's form it can't be expanded without its original.
 
+mod call_kind;
 mod check;
 mod kind;
 mod listings;
@@ -30,6 +31,7 @@ pub use self::check::is_shortened_of;
 pub use self::select::Selection;
 pub use self::signatures::signatures;
 
+use self::call_kind::kind_of;
 use self::kind::Kind;
 use super::{Source, json};
 use crate::contract::id::OriginalId;
@@ -58,7 +60,7 @@ pub fn select(block: Source<'_>) -> Option<Selection> {
 /// Whether a text is prose out of which words may be left: a report, a page of the web, or what a person said at length.
 #[must_use]
 pub fn is_prose(block: Source<'_>) -> bool {
-    let is_report = || Kind::of(block) == Some(Kind::Report);
+    let is_report = || kind_of(block) == Some(Kind::Report);
     may_shorten(block) && !json::is_json(block.text) && (block.tool.is_none() || is_report())
 }
 

@@ -1,5 +1,6 @@
 //! What stays of long outputs of tools.
 
+use super::call_kind::kind_of;
 use super::kind::Kind;
 use super::{Selection, listings, messages, reports, searches};
 use crate::compress::Source;
@@ -13,7 +14,7 @@ pub(super) fn select(block: Source<'_>) -> Option<Selection> {
     if block.text.len() < MIN_BYTES {
         return None;
     }
-    let kind = Kind::of(block)?;
+    let kind = kind_of(block)?;
     let lines = lines(block.text);
     let shown = match kind {
         Kind::Messages => messages::shown(block, &lines),
