@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headroom_shared::compress::shorten::{Selection, is_prose};
+use headroom_shared::compress::shorten::is_prose;
 use headroom_shared::compress::{self, Deadline, Earlier, NoForm, Prepared, estimated_millitokens};
 use headroom_shared::contract::id::OriginalId;
 use headroom_shared::contract::job::{JobBlock, Payload};
@@ -11,7 +11,8 @@ use headroom_shared::contract::tier::Tier;
 
 use crate::handler::{Failure, JobHandler};
 use crate::shortener::{ShortenError, Shortener};
-use crate::{Settings, load_model, stale};
+use crate::stale::{self, Stays};
+use crate::{Settings, load_model};
 
 /// The handler that compresses a job's blocks, without a model.
 #[must_use]
@@ -46,21 +47,20 @@ fn process_with(
     deadline: Deadline,
 ) -> Result<JobResult, Failure> {
     let shortener = shortener.filter(|_| payload.tier == Tier::Recoverable);
-    let mut selections = match payload.tier {
-        Tier::Lossless => Vec::new(),
-        Tier::Recoverable => stale::selections(&payload.blocks),
+    let stays = match payload.tier {
+        Tier::Lossless => vec![Stays::All; payload.blocks.len()],
+        Tier::Recoverable => stale::stays(&payload.blocks),
     };
     let mut earlier = Earlier::default().until(deadline);
     let mut blocks = Vec::new();
     let mut forms = Vec::new();
-    for (at, block) in payload.blocks.iter().enumerate() {
+    for (block, stays) in payload.blocks.iter().zip(stays) {
         if payload.references {
             for call in &block.calls {
                 earlier.push_call(&call.tool, &call.input);
             }
         }
-        let selection = selections.get_mut(at).map(Option::take);
-        let prepared = prepared(block, selection, (shortener, deadline))?;
+        let prepared = prepared(block, stays, (shortener, deadline))?;
         match prepared.compress(&earlier) {
             Ok(text) => {
                 let form = Form::new(block.block, &text);
@@ -86,19 +86,18 @@ fn process_with(
     })
 }
 
-/// A block with what its form may leave out: nothing where there is no `selection`, all but that where it holds one, and otherwise what has to
-/// be found out.
+/// A block with what its form may leave out.
 fn prepared<'a>(
     block: &'a JobBlock,
-    selection: Option<Option<Selection>>,
+    stays: Stays,
     (shortener, deadline): (Option<&dyn Shortener>, Deadline),
 ) -> Result<Prepared<'a>, Failure> {
     let prepared = Prepared::of(block.source());
     let original = OriginalId::of(block.block);
-    match selection {
-        None => return Ok(prepared),
-        Some(Some(selection)) => return Ok(prepared.with_selection(original, selection)),
-        Some(None) => {}
+    match stays {
+        Stays::All => return Ok(prepared),
+        Stays::Selected(selection) => return Ok(prepared.with_selection(original, selection)),
+        Stays::AsSentFirst => {}
     }
     let Some(shortener) = shortener.filter(|_| is_prose(block.source())) else {
         return Ok(prepared.with_original(original));

@@ -3,16 +3,17 @@
 //! | text | what stays |
 //! |---|---|
 //! | a read of a file that a later read shows again | a line that says so |
-//! | an old output of a command, a search or an edit | its first and last lines, and those that tell of errors |
+//! | an old output of a command, a search or a listing | its first and last lines, and those that tell of errors |
 //! | an old read of source code, the newest one of a file that no other call names | signatures: no bodies of functions |
-//! | any other read of a file, a user's text, what was fetched again | all |
+//! | what was fetched again | all |
+//! | any other text | what stays of it when it is sent first, or what a model leaves of it |
 //!
 //! A text is old once more than [`OLD_MESSAGES`] messages stand behind it, about ten turns.
 
 use std::collections::{HashMap, HashSet};
 
 use headroom_shared::compress::Call;
-use headroom_shared::compress::shorten::{Selection, signatures};
+use headroom_shared::compress::shorten::{Selection, is_output, may_shorten, signatures};
 use headroom_shared::contract::id::OriginalId;
 use headroom_shared::contract::job::{JobBlock, JobCall};
 use headroom_shared::contract::retrieval::is_retrieval_tool;
@@ -47,8 +48,19 @@ const MAX_PARTS: usize = 64;
 /// A kind of output that was fetched again so often is left alone.
 const MANY_RETRIEVALS: usize = 2;
 
-/// What of each block stays, in their order; `None` for one of which nothing else is known.
-pub(crate) fn selections(blocks: &[JobBlock]) -> Vec<Option<Selection>> {
+/// What stays of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stays {
+    /// All of it.
+    All,
+    /// This selection.
+    Selected(Selection),
+    /// What would if it were sent first.
+    AsSentFirst,
+}
+
+/// What of each block stays, in their order.
+pub(crate) fn stays(blocks: &[JobBlock]) -> Vec<Stays> {
     let end = blocks.last().map_or(0, |block| block.place.message);
     let calls: Vec<Call> = blocks
         .iter()
@@ -57,23 +69,29 @@ pub(crate) fn selections(blocks: &[JobBlock]) -> Vec<Option<Selection>> {
     let fetched = Fetched::of(blocks);
     let superseding = superseding(blocks, &calls);
     let words = Words::of(blocks);
-    let selection = |(at, block): (usize, &JobBlock)| {
+    // What is left out of an earlier read must be shown by these.
+    let shown: HashSet<usize> = superseding.values().copied().collect();
+    let selection = |at: usize, block: &JobBlock| {
         let age = end - block.place.message;
-        let tool = block.tool.as_deref()?;
-        if is_retrieval_tool(tool) || fetched.has(block) {
-            return None;
-        }
         let is_old = age > OLD_MESSAGES;
         if let Some(file) = calls[at].file_read() {
             if let Some(later) = superseding.get(&at).filter(|_| age > RECENT_MESSAGES) {
                 let what = format!("{} shows them again", calls[*later].label());
                 return Some(Selection::none_of(line_count(&block.text), what));
             }
-            return (is_old && !words.name(file)).then(|| signatures(block.source()))?;
+            let is_left = is_old && !words.name(file) && !shown.contains(&at);
+            return is_left.then(|| signatures(block.source()))?;
         }
-        is_old.then(|| edges_and_errors(&block.text))?
+        (is_old && is_output(block.source())).then(|| edges_and_errors(&block.text))?
     };
-    blocks.iter().enumerate().map(selection).collect()
+    let stays = |(at, block): (usize, &JobBlock)| {
+        let is_retrieved = block.tool.as_deref().is_some_and(is_retrieval_tool);
+        if is_retrieved || fetched.has(block) || !may_shorten(block.source()) {
+            return Stays::All;
+        }
+        selection(at, block).map_or(Stays::AsSentFirst, Stays::Selected)
+    };
+    blocks.iter().enumerate().map(stays).collect()
 }
 
 /// The words in the inputs of all calls that read no file: those that write one, search in it or run it name it.
@@ -201,6 +219,8 @@ struct Lines {
     asks_all: bool,
     /// The numbers of the first and the last one, where they have any.
     numbers: Option<(u64, u64)>,
+    /// Bytes of the text.
+    bytes: usize,
 }
 
 impl Lines {
@@ -210,16 +230,20 @@ impl Lines {
         Self {
             asks_all: !call.reads_part(),
             numbers: first.zip(last),
+            bytes: text.len(),
         }
     }
 
-    /// Whether all lines of an earlier read are among them, as far as the file still has them.
+    /// Whether all lines of an earlier read are among them, as far as the file still has them. An answer that is much shorter says something
+    /// else than what the file holds.
     fn cover(self, earlier: Self) -> bool {
         let has_numbers = || {
             let ((from, to), (first, last)) = self.numbers.zip(earlier.numbers)?;
             Some(from <= first && last <= to)
         };
-        self.asks_all && earlier.asks_all || has_numbers().unwrap_or(false)
+        let are_alike =
+            self.numbers.is_some() == earlier.numbers.is_some() && self.bytes >= earlier.bytes / 2;
+        self.asks_all && earlier.asks_all && are_alike || has_numbers().unwrap_or(false)
     }
 }
 

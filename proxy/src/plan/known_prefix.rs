@@ -119,8 +119,11 @@ impl KnownPrefix {
         let made: HashSet<Place> = self.made().map(|made| made.place).collect();
         let blocks = scan.blocks_from(scan.first_visible_message())..scan.blocks_from(last + 1);
         let is_returned = |at: &usize| {
-            let place = scan.blocks[*at].place;
-            self.forms.contains_key(&place) && !made.contains(&place)
+            let block = &scan.blocks[*at];
+            let form = self.forms.get(&block.place);
+            // A form as long as the original is the original.
+            let is_original = |form| self.texts.get(form).map(Bytes::len) == Some(block.span.len());
+            form.is_some_and(|form| !is_original(form)) && !made.contains(&block.place)
         };
         blocks.filter(is_returned).collect()
     }

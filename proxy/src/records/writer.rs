@@ -97,7 +97,9 @@ impl Records {
         for write in &refused {
             keys.extend(write.opened.map(Key::Opened));
             keys.extend(write.new_records().map(|(prefix, _)| Key::Sent(*prefix)));
-            keys.extend(&write.forms);
+            // An original may be another request's, too, whose response has not ended: it expires by itself.
+            let forms = write.forms.iter();
+            keys.extend(forms.filter(|key| !matches!(key, Key::Original(_))));
         }
         let keys: Vec<Key> = keys.into_iter().collect();
         if let Err(error) = self.store.remove_provisional(&keys).await {

@@ -121,7 +121,10 @@ fn offers_retrieval_tool(tools: &[u8]) -> bool {
     while let Some(tool) = left.pop() {
         let name = tool.name.as_deref();
         let name = name.or(tool.function.as_ref().map(|it| &*it.name));
-        if !tool.defer_loading && name.is_some_and(retrieval::is_retrieval_tool) {
+        if tool.defer_loading {
+            continue;
+        }
+        if name.is_some_and(retrieval::is_retrieval_tool) {
             return true;
         }
         left.extend(&tool.tools);

@@ -35,6 +35,15 @@ fn old() -> Vec<(&'static str, Value, &'static str)> {
     vec![("Bash", json!({"command": "ls"}), "a\nb"); 11]
 }
 
+/// What stays of each block, where that is known.
+fn selections(blocks: &[JobBlock]) -> Vec<Option<Selection>> {
+    let selected = |stays| match stays {
+        Stays::Selected(selection) => Some(selection),
+        Stays::All | Stays::AsSentFirst => None,
+    };
+    stays(blocks).into_iter().map(selected).collect()
+}
+
 fn shown(text: &str, selection: &Selection) -> Vec<String> {
     let lines = text.split('\n').zip(selection.left_out());
     let shown = lines.filter(|(_, left_out)| !left_out);
@@ -77,7 +86,7 @@ fn a_part_is_not_shown_again_by_another_part() {
 fn of_an_old_output_the_edges_and_errors_stay() {
     let lines: String = (0..80).map(|n| format!("line {n}\n")).collect();
     let text = lines.replace("line 40\n", "line 40: Error: it broke\n");
-    let mut calls = vec![("Bash", json!({"command": "make"}), &*text)];
+    let mut calls = vec![("Bash", json!({"command": "cargo build"}), &*text)];
     calls.extend(old());
     let selections = selections(&conversation(&calls));
     assert_eq!(
@@ -122,9 +131,9 @@ fn what_was_fetched_again_stays_and_so_does_its_kind_after_the_second_time() {
 #[test]
 fn what_people_said_and_what_is_new_stays() {
     let lines: String = (0..80).map(|n| format!("line {n}\n")).collect();
-    let mut calls = vec![("Bash", json!({"command": "make"}), &*lines)];
+    let mut calls = vec![("Bash", json!({"command": "cargo build"}), &*lines)];
     calls.extend(old());
-    calls.push(("Bash", json!({"command": "make"}), &*lines));
+    calls.push(("Bash", json!({"command": "cargo build"}), &*lines));
     let mut blocks = conversation(&calls);
     blocks[0].tool = None;
     assert!(selections(&blocks).iter().all(Option::is_none));

@@ -20,6 +20,9 @@ const BEHIND: usize = 3;
 /// Lines that stay at the beginning, and at the end, of an indented block behind it.
 const BLOCK_ENDS: usize = 8;
 
+/// So many lines behind one that says what went wrong are looked at.
+const MAX_BLOCK_LINES: usize = 128;
+
 /// Lines that stay of a stack trace.
 const TRACE_LINES: usize = 30;
 
@@ -88,7 +91,11 @@ fn show_around(at: usize, lines: &[&str], signs: u8, shown: &mut [bool]) {
         _ => !message(line).trim().is_empty(),
     };
     let behind = &lines[at + 1..];
-    let len = behind.iter().take_while(belongs).count();
+    let len = behind
+        .iter()
+        .take(MAX_BLOCK_LINES)
+        .take_while(belongs)
+        .count();
     let to = |count: usize| (at + 1 + count).min(lines.len());
     if signs & TRACE != 0 {
         shown[at..to(len.min(TRACE_LINES))].fill(true);

@@ -64,8 +64,16 @@ pub fn is_prose(block: Source<'_>) -> bool {
     may_shorten(block) && !json::is_json(block.text) && (block.tool.is_none() || is_report())
 }
 
+/// Whether a text is what a command, a search or a listing says, of which the first and last lines say most.
+#[must_use]
+pub fn is_output(block: Source<'_>) -> bool {
+    let outputs = [Kind::Messages, Kind::Search, Kind::Listing];
+    kind_of(block).is_some_and(|kind| outputs.contains(&kind))
+}
+
 /// Whether a text may be shortened at all: it is no answer of the retrieval tool, and nothing in it looks like what shortening adds.
-pub(super) fn may_shorten(block: Source<'_>) -> bool {
+#[must_use]
+pub fn may_shorten(block: Source<'_>) -> bool {
     let is_retrieved = block.tool.is_some_and(is_retrieval_tool);
     !is_retrieved && !block.text.contains(&opening()) && !block.text.contains(MARK)
 }
