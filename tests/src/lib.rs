@@ -50,6 +50,7 @@ pub mod recorder;
 pub mod redis_kinds;
 pub mod redis_server;
 pub mod report;
+pub mod retrieval;
 pub mod roles;
 pub mod shortened;
 pub mod small_disk;

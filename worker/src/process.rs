@@ -1,4 +1,5 @@
-//! The job handler of the product: makes a compressed prefix of a job's payload. The result depends on the payload and the compressors alone.
+//! The job handler of the product: makes a compressed prefix of a job's payload. The result depends on the payload, the compressors and the
+//! model, if there is one; and on how fast source code is parsed, where old texts are shortened.
 
 use std::sync::Arc;
 

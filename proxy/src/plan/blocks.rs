@@ -106,13 +106,13 @@ pub(crate) fn payload<'a>(
     let in_sight = scan.blocks_from(scan.first_visible_message())..scan.blocks_from(last + 1);
     let mut known_calls = scan.calls_before(scan.first_visible_message());
     let mut blocks = Blocks::new(body, scan);
+    // Which texts are old is told by the calls after them, short ones too.
+    let shortest = match tier {
+        Tier::Lossless => SHORTEST_INPUT,
+        Tier::Recoverable => 0,
+    };
     let blocks = in_sight.filter_map(|index| {
         let mut block = blocks.with_call(index, EscapedText::new)?;
-        // Which texts are old is told by the calls after them, short ones too.
-        let shortest = match tier {
-            Tier::Lossless => SHORTEST_INPUT,
-            Tier::Recoverable => 0,
-        };
         if scan.references || !tier.is_lossless() {
             let calls = known_calls..scan.calls_before(block.place.message as usize);
             known_calls = calls.end;

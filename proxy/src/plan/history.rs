@@ -136,11 +136,7 @@ impl<'a> History<'a> {
 
 /// A block, to be compressed to a form that may leave out what `tier` says.
 pub(super) fn prepared(block: &JobBlock, tier: Tier) -> Prepared<'_> {
-    let prepared = Prepared::of(block.source());
-    match tier {
-        Tier::Lossless => prepared,
-        Tier::Recoverable => prepared.with_original(OriginalId::of(block.block)),
-    }
+    Prepared::of(block.source()).in_tier(tier, OriginalId::of(block.block))
 }
 
 /// Adds the blocks of a request that are left to its index, as far as there is time for them, and keeps it for the conversation's next

@@ -176,10 +176,8 @@ impl Index {
 
     /// Adds the next block, `None` for one that is no Unicode; `false` where it is left out because there was no time.
     pub(super) fn push(&mut self, scan: &Scan, block: Option<Prepared<'_>>) -> bool {
-        let block = block.map(|block| match self.tier {
-            Tier::Lossless => block,
-            Tier::Recoverable => block.with_original(OriginalId::of(scan.blocks[self.next].id)),
-        });
+        let original = OriginalId::of(scan.blocks[self.next].id);
+        let block = block.map(|block| block.in_tier(self.tier, original));
         let is_added = block.is_none_or(|block| self.earlier.push_prepared(block));
         if is_added {
             self.next += 1;

@@ -9,9 +9,9 @@ use super::form::Form;
 use super::line_numbers::strip::{is_mark, is_unnumbered, strip};
 use super::lines::lines;
 use super::patch::{self, PatchedFile};
+use super::prepared::Shown;
 use super::references;
 use super::references::window::{Window, windows};
-use super::shorten::Selection;
 use super::text::Text;
 use super::wrapper::{self, Wrapped};
 use super::{Context, OPENING, Prepared, Source, ansi, diff, json, log, prefixes, search, size};
@@ -49,11 +49,13 @@ impl Earlier {
         };
         let insides = wrapper::insides_of(block.parts());
         let (mut entry, mut windows) = self.read(&block, &insides);
-        let selection = block.selection();
-        if selection.is_some() || block.lacks_words() {
-            hide_left_out(selection, &mut entry, &mut windows);
-            // As a whole it may not be there for the model to see.
-            return self.add(entry, &[], windows);
+        match block.shown() {
+            Shown::All => {}
+            shown @ (Shown::Lines(_) | Shown::Words(_)) => {
+                hide_left_out(shown, &mut entry, &mut windows);
+                // As a whole it may not be there for the model to see.
+                return self.add(entry, &[], windows);
+            }
         }
         let insides = insides.iter().map(|inside| hash(inside));
         let texts: Vec<u64> = insides.chain([hash(block.source.text)]).collect();
@@ -227,18 +229,16 @@ impl Lines {
 }
 
 /// Hides the lines of a block that a shortened form leaves out: all where it is not known which they are.
-fn hide_left_out(selection: Option<&Selection>, block: &mut Block, windows: &mut Vec<Window>) {
-    let lines = block.hidden.len();
-    let selection = selection.filter(|it| it.len() == lines && block.stripped.is_none());
-    let are_same = selection.is_some();
-    if let Some(selection) = selection {
-        for (hidden, left_out) in block.hidden.iter_mut().zip(selection.left_out()) {
-            *hidden |= left_out;
+fn hide_left_out(shown: &Shown, block: &mut Block, windows: &mut Vec<Window>) {
+    match shown {
+        Shown::Lines(selection)
+            if selection.len() == block.hidden.len() && block.stripped.is_none() =>
+        {
+            hide(&mut block.hidden, Some(selection.left_out().collect()));
         }
-    } else {
-        block.hidden.fill(true);
+        _ => block.hidden.fill(true),
     }
-    windows.retain(|window| are_same && !block.hidden[window.lines()].contains(&true));
+    windows.retain(|window| !block.hidden[window.lines()].contains(&true));
 }
 
 /// Hides the lines that a form may hold in another shape, if there are any.

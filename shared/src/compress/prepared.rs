@@ -8,6 +8,7 @@ use super::shorten::{self, Selection};
 use super::text::Text;
 use super::wrapper::Parts;
 use crate::contract::id::OriginalId;
+use crate::contract::tier::Tier;
 
 /// A block, with what was found out about it: each only once for [`Prepared::compress`] and [`Earlier::push_prepared`].
 ///
@@ -17,14 +18,22 @@ pub struct Prepared<'a> {
     pub(super) source: Source<'a>,
     /// By which name an agent can fetch its text again; `None` where it can't, so that nothing may be left out.
     pub(super) original: Option<OriginalId>,
-    selection: OnceCell<Option<Selection>>,
-    /// The text without some of its words, where those are left out.
-    words: Option<String>,
+    shown: OnceCell<Shown>,
     call: OnceCell<Call>,
     parts: OnceCell<Parts<'a>>,
     text: OnceCell<Text<'a>>,
     /// Whether a deadline came while something was found out, so that it may be incomplete.
     pub(super) is_cut: Cell<bool>,
+}
+
+/// What a form shows of a text at least.
+#[derive(Debug)]
+pub(super) enum Shown {
+    All,
+    /// These lines alone.
+    Lines(Selection),
+    /// All lines, without some of their words.
+    Words(String),
 }
 
 impl<'a> Prepared<'a> {
@@ -34,12 +43,20 @@ impl<'a> Prepared<'a> {
         Self {
             source,
             original: None,
-            selection: OnceCell::new(),
-            words: None,
+            shown: OnceCell::new(),
             call: OnceCell::new(),
             parts: OnceCell::new(),
             text: OnceCell::new(),
             is_cut: Cell::new(false),
+        }
+    }
+
+    /// The same in a conversation whose forms may leave out what `tier` says, where an agent can fetch the text again by this name.
+    #[must_use]
+    pub fn in_tier(self, tier: Tier, original: OriginalId) -> Self {
+        match tier {
+            Tier::Lossless => self,
+            Tier::Recoverable => self.with_original(original),
         }
     }
 
@@ -57,7 +74,7 @@ impl<'a> Prepared<'a> {
     pub fn with_selection(self, original: OriginalId, selection: Selection) -> Self {
         Self {
             original: Some(original),
-            selection: OnceCell::from(Some(selection)),
+            shown: OnceCell::from(Shown::Lines(selection)),
             ..self
         }
     }
@@ -67,8 +84,7 @@ impl<'a> Prepared<'a> {
     pub fn with_words(self, original: OriginalId, words: String) -> Self {
         Self {
             original: Some(original),
-            selection: OnceCell::from(None),
-            words: Some(words),
+            shown: OnceCell::from(Shown::Words(words)),
             ..self
         }
     }
@@ -76,33 +92,29 @@ impl<'a> Prepared<'a> {
     /// The shortened text, if anything may be left out.
     pub(super) fn shortened(&self) -> Option<String> {
         let original = self.original?;
-        match &self.words {
-            Some(words) => Some(shorten::show_words(words, original)),
-            None => {
-                let selection = self.selection()?;
-                Some(shorten::show(self.source.text, selection, original))
-            }
+        match self.shown() {
+            Shown::All => None,
+            Shown::Lines(selection) => Some(shorten::show(self.source.text, selection, original)),
+            Shown::Words(words) => Some(shorten::show_words(words, original)),
         }
     }
 
-    /// Whether words are left out of its lines.
-    pub(super) const fn lacks_words(&self) -> bool {
-        self.words.is_some()
-    }
-
-    /// What a form may show of it alone, if anything may be left out.
-    pub(super) fn selection(&self) -> Option<&Selection> {
-        self.original?;
-        let selection = self.selection.get_or_init(|| shorten::select(self.source));
-        selection.as_ref()
+    /// What a form may show of it at least.
+    pub(super) fn shown(&self) -> &Shown {
+        if self.original.is_none() {
+            return &Shown::All;
+        }
+        self.shown.get_or_init(|| {
+            let selection = shorten::select(self.source);
+            selection.map_or(Shown::All, Shown::Lines)
+        })
     }
 
     /// The same block, of which nothing is known yet.
     pub(super) fn anew(self) -> Self {
         Self {
             original: self.original,
-            selection: self.selection,
-            words: self.words,
+            shown: self.shown,
             ..Self::of(self.source)
         }
     }

@@ -2,7 +2,8 @@
 
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::process::Launch;
-use headroom_tests::shortened::{retrieve, shortened, tools};
+use headroom_tests::retrieval::{retrieve, tools};
+use headroom_tests::shortened::shortened;
 use headroom_tests::stage::Stage;
 use headroom_tests::tiny_model::Output;
 use serde_json::json;
@@ -70,5 +71,8 @@ async fn words_are_left_out_of_prose_and_can_be_fetched() {
         );
     }
     let id = original.to_string();
-    assert_eq!(retrieve(&stage, &json!({"id": id})).await, report());
+    assert_eq!(
+        retrieve(&stage, &json!({"id": id})).await,
+        (report(), false)
+    );
 }

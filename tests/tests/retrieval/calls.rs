@@ -1,10 +1,11 @@
 //! Calls of the tool.
 
+use headroom_tests::retrieval::retrieve;
 use headroom_tests::stage::Stage;
 use headroom_tests::wait;
 use serde_json::json;
 
-use super::{ID, KEY, embedded, over_redis, put, retrieve};
+use super::{ID, KEY, embedded, over_redis, put};
 
 const TEXT: &str = "first \"line\"\r\nsecond\tline\u{1}\n\u{e9}\u{1F600} third\n";
 

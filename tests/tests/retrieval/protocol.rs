@@ -1,10 +1,9 @@
 //! What clients are told before they call.
 
 use headroom_tests::http::Call;
+use headroom_tests::retrieval::{message, post, result};
 use headroom_tests::stage::Stage;
 use serde_json::json;
-
-use super::{message, post, result};
 
 #[tokio::test]
 async fn a_client_finds_one_tool_without_a_session() {

@@ -1,10 +1,11 @@
 //! Requests that are answered nothing.
 
 use headroom_tests::process::Launch;
+use headroom_tests::retrieval::{call, post};
 use headroom_tests::stage::Stage;
 use serde_json::json;
 
-use super::{ID, call, over_redis, post};
+use super::{ID, over_redis};
 
 #[tokio::test]
 async fn pages_and_other_names_of_this_address_are_refused() {

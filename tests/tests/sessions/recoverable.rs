@@ -3,7 +3,8 @@
 use headroom_shared::compress::{Earlier, Prepared, Source};
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::process::Launch;
-use headroom_tests::shortened::{TOOL, retrieve, shortened, texts, tools};
+use headroom_tests::retrieval::{TOOL, retrieve, tools};
+use headroom_tests::shortened::{shortened, texts};
 use headroom_tests::stage::Stage;
 use serde_json::json;
 
@@ -60,8 +61,11 @@ async fn a_long_output_is_shortened_and_can_be_fetched_in_every_dialect() {
         }
         assert!(text.len() < test_run().len() / 4, "{text}");
         let id = original.to_string();
-        assert_eq!(retrieve(&stage, &json!({"id": id})).await, test_run());
-        let part = retrieve(&stage, &json!({"id": id, "lines": "240-240"})).await;
+        assert_eq!(
+            retrieve(&stage, &json!({"id": id})).await,
+            (test_run(), false)
+        );
+        let (part, _) = retrieve(&stage, &json!({"id": id, "lines": "240-240"})).await;
         assert!(
             part.contains("module_237::reads_what_it_wrote ... FAILED"),
             "{part}"
@@ -81,7 +85,10 @@ async fn a_shortened_text_stays_and_can_be_fetched_after_a_restart() {
     let (_, later) = stage.exchange(&conversation.call()).await;
     assert_eq!(shortened(&later), Some(first.clone()));
     let id = first.1.to_string();
-    assert_eq!(retrieve(&stage, &json!({"id": id})).await, test_run());
+    assert_eq!(
+        retrieve(&stage, &json!({"id": id})).await,
+        (test_run(), false)
+    );
 }
 
 #[tokio::test]
@@ -135,5 +142,8 @@ async fn with_redis_the_original_is_there_under_its_name() {
     let exists: i64 = stage.redis().command(&["EXISTS", &key]).await;
     assert_eq!(exists, 1);
     let id = original.to_string();
-    assert_eq!(retrieve(&stage, &json!({"id": id})).await, test_run());
+    assert_eq!(
+        retrieve(&stage, &json!({"id": id})).await,
+        (test_run(), false)
+    );
 }

@@ -1,4 +1,4 @@
-use headroom_shared::contract::id::BlockId;
+use headroom_shared::contract::id::{BlockId, OriginalId};
 use headroom_shared::contract::job::Place;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Whether a shortened text shows nothing but what its original says.
 
-use super::{MARK, opening};
+use super::{MARK, OPENING};
 use crate::compress::lines::lines;
 use crate::contract::id::OriginalId;
 
@@ -8,7 +8,7 @@ use crate::contract::id::OriginalId;
 /// that are there, and each other line is the text's next one, perhaps without some words.
 #[must_use]
 pub fn is_shortened_of(shortened: &str, text: &str, original: OriginalId) -> bool {
-    let header = format!("{}{original}\")", opening());
+    let header = format!("{OPENING}{original}\")");
     let Some(rest) = shortened.strip_prefix(&header) else {
         return false;
     };

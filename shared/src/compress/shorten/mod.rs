@@ -16,6 +16,7 @@
 mod call_kind;
 mod check;
 mod kind;
+mod line_matches;
 mod listings;
 mod messages;
 mod outputs;
@@ -34,8 +35,9 @@ pub use self::signatures::signatures;
 use self::call_kind::kind_of;
 use self::kind::Kind;
 use super::{Source, json};
+use crate::compress;
 use crate::contract::id::OriginalId;
-use crate::contract::retrieval::{TOOL, is_retrieval_tool};
+use crate::contract::retrieval::is_retrieval_tool;
 
 /// A gap of fewer bytes is not worth its mark: the lines stay.
 const MIN_GAP_BYTES: usize = 48;
@@ -43,10 +45,8 @@ const MIN_GAP_BYTES: usize = 48;
 /// What a mark begins with.
 const MARK: &str = "[…";
 
-/// What a header begins with.
-pub(super) fn opening() -> String {
-    format!("[{TOOL}(\"")
-}
+/// What a header begins with: the call of the retrieval tool.
+const OPENING: &str = "[headroom_retrieve(\"";
 
 /// The lines that stay of the output of a tool, given that the agent can fetch the rest again; `None` where all stay.
 #[must_use]
@@ -75,17 +75,16 @@ pub fn is_output(block: Source<'_>) -> bool {
 #[must_use]
 pub fn may_shorten(block: Source<'_>) -> bool {
     let is_retrieved = block.tool.is_some_and(is_retrieval_tool);
-    !is_retrieved && !block.text.contains(&opening()) && !block.text.contains(MARK)
+    !is_retrieved && !block.text.contains(OPENING) && !block.text.contains(MARK)
 }
 
 /// The text with this header before it that shows these lines alone.
 #[must_use]
 pub fn show(text: &str, selection: &Selection, original: OriginalId) -> String {
-    let opening = opening();
     let count = selection.len();
     match &selection.instead {
         Some(instead) => {
-            format!("{opening}{original}\") returns the {count} lines left out here: {instead}]")
+            format!("{OPENING}{original}\") returns the {count} lines left out here: {instead}]")
         }
         None => {
             let body = selection.body(text);
@@ -94,7 +93,7 @@ pub fn show(text: &str, selection: &Selection, original: OriginalId) -> String {
                 .map_or_else(String::new, |(from, to)| {
                     format!("; \"{MARK}{from}-{to}]\" stands for lines {from} to {to}")
                 });
-            format!("{opening}{original}\") returns all {count} lines of this{example}]\n{body}")
+            format!("{OPENING}{original}\") returns all {count} lines of this{example}]\n{body}")
         }
     }
 }
@@ -102,20 +101,18 @@ pub fn show(text: &str, selection: &Selection, original: OriginalId) -> String {
 /// The text with this header before it whose lines lack some words: `shortened` is without the header.
 #[must_use]
 pub fn show_words(shortened: &str, original: OriginalId) -> String {
-    let opening = opening();
     format!(
-        "{opening}{original}\") returns the whole text; unimportant words are left out here]\n{shortened}"
+        "{OPENING}{original}\") returns the whole text; unimportant words are left out here]\n{shortened}"
     )
 }
 
 /// Which original a form names that is a shortened text, or has one behind the headers of compressors.
 #[must_use]
 pub fn original_of(form: &str) -> Option<OriginalId> {
-    let opening = opening();
     let mut lines = form.lines();
-    let header = lines.find(|line| !line.starts_with(super::OPENING))?;
+    let header = lines.find(|line| !line.starts_with(compress::OPENING))?;
     header
-        .strip_prefix(&opening)?
+        .strip_prefix(OPENING)?
         .split_once("\")")?
         .0
         .parse()

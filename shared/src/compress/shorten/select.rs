@@ -23,11 +23,11 @@ impl Selection {
         })
     }
 
-    /// No line of so many stays, and this is said in their place: what it is, in a few words on one line.
+    /// No line of `text` stays, and this is said in their place: what it is, in a few words on one line.
     #[must_use]
-    pub fn none_of(lines: usize, instead: String) -> Self {
+    pub fn none_of(text: &str, instead: String) -> Self {
         Self {
-            shown: vec![false; lines],
+            shown: vec![false; lines(text).len()],
             instead: Some(instead),
         }
     }

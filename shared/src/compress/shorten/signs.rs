@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
+use super::line_matches::line_matches;
+
 /// Something went wrong, or may.
 pub(super) const TROUBLE: u8 = 1;
 /// What follows belongs to it, up to an empty line: a panic, a stack trace.
@@ -97,13 +99,8 @@ static SEARCHER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 pub(super) fn of(text: &str, lines: &[&str]) -> Option<Vec<u8>> {
     let searcher = SEARCHER.as_ref()?;
     let mut signs = vec![0; lines.len()];
-    let (mut line, mut end) = (0, lines.first()?.len());
-    for found in searcher.find_overlapping_iter(text) {
-        while found.start() > end && line + 1 < lines.len() {
-            line += 1;
-            end += 1 + lines[line].len();
-        }
-        signs[line] |= WORDS[found.pattern().as_usize()].1;
+    for (word, line) in line_matches(searcher, text, lines) {
+        signs[line] |= WORDS[word].1;
     }
     Some(signs)
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::contract::id::BlockId;
+use crate::contract::retrieval;
 
 fn original() -> OriginalId {
     OriginalId::of(BlockId::from_bytes([0xab; 16]))
@@ -12,6 +13,11 @@ fn text() -> String {
 
 fn shown(lines: &[usize]) -> Selection {
     Selection::new((1..=10).map(|n| lines.contains(&n)).collect()).unwrap()
+}
+
+#[test]
+fn a_header_begins_with_the_call_of_the_retrieval_tool() {
+    assert_eq!(OPENING, format!("[{}(\"", retrieval::TOOL));
 }
 
 #[test]
@@ -56,7 +62,7 @@ fn what_the_original_does_not_say_is_found() {
 
 #[test]
 fn a_text_of_which_nothing_stays_says_what_it_was() {
-    let selection = Selection::none_of(10, "a later read shows them".to_owned());
+    let selection = Selection::none_of(&text(), "a later read shows them".to_owned());
     let shortened = show(&text(), &selection, original());
     assert!(!shortened.contains('\n'));
     assert!(

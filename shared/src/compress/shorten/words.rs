@@ -2,6 +2,8 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
+use super::line_matches::line_matches;
+
 /// A shorter word says little, in bytes.
 const MIN_WORD_BYTES: usize = 4;
 
@@ -25,13 +27,8 @@ pub(super) fn lines_with_rare(input: Option<&str>, text: &str, lines: &[&str]) -
         return Vec::new();
     };
     let mut found_in: Vec<Vec<usize>> = vec![Vec::new(); words.len()];
-    let (mut line, mut end) = (0, lines.first().map_or(0, |line| line.len()));
-    for found in searcher.find_overlapping_iter(text) {
-        while found.start() > end && line + 1 < lines.len() {
-            line += 1;
-            end += 1 + lines[line].len();
-        }
-        let in_lines = &mut found_in[found.pattern().as_usize()];
+    for (word, line) in line_matches(&searcher, text, lines) {
+        let in_lines = &mut found_in[word];
         if in_lines.len() <= MAX_LINES && in_lines.last() != Some(&line) {
             in_lines.push(line);
         }

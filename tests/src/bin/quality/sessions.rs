@@ -10,7 +10,7 @@ use headroom_shared::contract::tier::Tier;
 use headroom_tests::conversation::recorded::{Session, Step};
 use headroom_tests::conversation::{Block, Conversation, Kind, ToolCall};
 use headroom_tests::forms::minimum;
-use headroom_tests::shortened::tools;
+use headroom_tests::retrieval::tools;
 use serde_json::Value;
 
 use crate::probes::Probes;

@@ -13,10 +13,7 @@ const ORIGINAL: OriginalId = OriginalId::of(BlockId::from_bytes([0; 16]));
 
 /// A block whose form may leave out what `tier` says.
 pub(crate) fn prepared(block: Source<'_>, tier: Tier) -> Prepared<'_> {
-    match tier {
-        Tier::Lossless => Prepared::of(block),
-        Tier::Recoverable => Prepared::of(block).with_original(ORIGINAL),
-    }
+    Prepared::of(block).in_tier(tier, ORIGINAL)
 }
 
 /// The exact number of tokens of a text.
