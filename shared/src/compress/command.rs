@@ -124,7 +124,13 @@ pub(super) fn printed_file(script: &str) -> Option<&str> {
     let file = words.next_back()?.trim_matches(['"', '\'']);
     let is_plain = !command.contains(['|', '&', ';', '<', '>', '`', '$', '*', '\n']);
     let is_file = !file.starts_with('-') && file.parse::<u64>().is_err();
-    (is_plain && is_file && PRINT_A_FILE.contains(&program)).then_some(file)
+    let writes = program == "sed" && words.any(is_in_place);
+    (is_plain && is_file && !writes && PRINT_A_FILE.contains(&program)).then_some(file)
+}
+
+/// Whether an option of `sed` has it write the file and print nothing.
+fn is_in_place(option: &str) -> bool {
+    option.starts_with("-i") || option.starts_with("--in-place")
 }
 
 /// Whether a script prints a part of a file, as far as its program tells.
@@ -185,6 +191,8 @@ mod tests {
             "tail -n 5",
             "ls a",
             "cat a > b",
+            "sed -i s/a/b/ a.rs",
+            "sed -e s/a/b/ --in-place=.bak a.rs",
             "",
         ] {
             assert_eq!(printed_file(other), None, "{other}");

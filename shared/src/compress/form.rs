@@ -12,10 +12,10 @@ const MIN_SAVED: Tokens = Tokens::whole(24);
 const MIN_SAVED_PERCENT: u64 = 4;
 
 /// The least that a form saves which leaves something out, beyond one that does not. A retrieval costs a turn.
-const MIN_LEFT_OUT: Tokens = Tokens::whole(150);
+const MIN_LEFT_OUT: Tokens = Tokens::whole(100);
 
 /// The same, as a share of what that one costs.
-const MIN_LEFT_OUT_PERCENT: u64 = 25;
+const MIN_LEFT_OUT_PERCENT: u64 = 20;
 
 /// What may stand for a text, and what it costs.
 #[derive(Debug)]

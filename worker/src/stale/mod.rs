@@ -2,13 +2,14 @@
 //!
 //! | text | what stays |
 //! |---|---|
-//! | a read of a file that a later read shows again | a line that says so |
-//! | an old output of a command, a search or a listing | its first and last lines, and those that tell of errors |
-//! | an old read of source code, the newest one of a file that no other call names | signatures: no bodies of functions |
+//! | a read of a file, all of whose lines a later read shows | a line that names that one |
+//! | an old read of a file, of which there is a newer one, or which nobody works on | its signatures; where it has none, both ends |
+//! | an old output of a tool | what [`select_old`] shows |
 //! | what was fetched again | all |
 //! | any other text | what stays of it when it is sent first, or what a model leaves of it |
 //!
-//! A text is old once more than [`OLD_MESSAGES`] messages stand behind it, about ten turns.
+//! A text is old once more than [`OLD_MESSAGES`] messages stand behind it, about ten turns. A file is worked on where a call that may change it
+//! names it, or a call or a user does in so many messages at the end.
 
 mod fetched;
 mod superseding;
@@ -16,10 +17,10 @@ mod superseding;
 mod tests;
 mod words;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use headroom_shared::compress::Call;
-use headroom_shared::compress::shorten::{Selection, is_output, may_shorten, signatures};
+use headroom_shared::compress::shorten::{Selection, edges, may_shorten, select_old, signatures};
 use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::retrieval::is_retrieval_tool;
 
@@ -32,23 +33,6 @@ const OLD_MESSAGES: u32 = 20;
 
 /// More messages behind a read make it worth a look whether a later one shows the same.
 const RECENT_MESSAGES: u32 = 4;
-
-/// Lines at the beginning and at the end of an old output that stay.
-const EDGE_LINES: usize = 2;
-
-/// Lines of an old output that tell of errors and stay.
-const MAX_ERROR_LINES: usize = 12;
-
-/// What a line that tells of an error holds, in lower case.
-const ERROR_WORDS: [&str; 7] = [
-    "error",
-    "fail",
-    "panic",
-    "warning",
-    "exception",
-    "traceback",
-    "exit code",
-];
 
 /// What stays of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,21 +54,26 @@ pub(crate) fn stays(blocks: &[JobBlock]) -> Vec<Stays> {
         .collect();
     let fetched = Fetched::of(blocks);
     let superseding = superseding(blocks, &calls);
-    let words = Words::of(blocks);
-    // What is left out of an earlier read must be shown by these.
-    let shown: HashSet<usize> = superseding.values().copied().collect();
+    let changed = Words::of_changes(blocks);
+    let recent = Words::of_recent(blocks, end.saturating_sub(OLD_MESSAGES));
+    let newest: HashMap<&str, usize> = calls
+        .iter()
+        .enumerate()
+        .filter_map(|(at, call)| Some((call.file_read()?, at)))
+        .collect();
     let selection = |at: usize, block: &JobBlock| {
         let age = end - block.place.message;
         let is_old = age > OLD_MESSAGES;
         if let Some(file) = calls[at].file_read() {
             if let Some(later) = superseding.get(&at).filter(|_| age > RECENT_MESSAGES) {
-                let what = format!("{} shows them again", calls[*later].label());
+                let what = format!("a later {} covers them", calls[*later].label());
                 return Some(Selection::none_of(&block.text, what));
             }
-            let is_left = is_old && !words.name(file) && !shown.contains(&at);
-            return is_left.then(|| signatures(block.source()))?;
+            let is_worked_on = || changed.name(file) || recent.name(file);
+            let is_left = is_old && (newest[file] != at || !is_worked_on());
+            return is_left.then(|| signatures(block.source()).or_else(|| edges(&block.text)))?;
         }
-        (is_old && is_output(block.source())).then(|| edges_and_errors(&block.text))?
+        is_old.then(|| select_old(block.source()))?
     };
     let stays = |(at, block): (usize, &JobBlock)| {
         let is_retrieved = block.tool.as_deref().is_some_and(is_retrieval_tool);
@@ -94,23 +83,4 @@ pub(crate) fn stays(blocks: &[JobBlock]) -> Vec<Stays> {
         selection(at, block).map_or(Stays::AsSentFirst, Stays::Selected)
     };
     blocks.iter().enumerate().map(stays).collect()
-}
-
-/// The first and last lines of a text, and those that tell of errors; `None` where that is all of it.
-fn edges_and_errors(text: &str) -> Option<Selection> {
-    let lines: Vec<&str> = text.split('\n').collect();
-    let mut errors = 0;
-    let stays = |(at, line): (usize, &&str)| {
-        let is_edge = at < EDGE_LINES || at + EDGE_LINES >= lines.len();
-        let is_error = errors < MAX_ERROR_LINES && tells_of_error(line);
-        errors += usize::from(is_error);
-        is_edge || is_error
-    };
-    let shown = lines.iter().enumerate().map(stays).collect();
-    Selection::new(shown)?.without_small_gaps(text)
-}
-
-fn tells_of_error(line: &str) -> bool {
-    let line = line.to_ascii_lowercase();
-    ERROR_WORDS.iter().any(|word| line.contains(word))
 }

@@ -77,7 +77,7 @@ fn a_part_is_not_shown_again_by_another_part() {
     let (first, second) = (read(1..=40), read(30..=60));
     let part = |offset: u32| json!({"file_path": "/x/a.rs", "offset": offset, "limit": 40});
     let mut calls = vec![("Read", part(1), &*first), ("Read", part(30), &*second)];
-    calls.extend(old());
+    calls.extend(old().into_iter().take(5));
     let selections = selections(&conversation(&calls));
     assert!(selections[..2].iter().all(Option::is_none));
 }
@@ -139,32 +139,89 @@ fn what_people_said_and_what_is_new_stays() {
     assert!(selections(&blocks).iter().all(Option::is_none));
 }
 
-#[test]
-fn of_an_old_read_of_a_file_that_no_other_call_names_the_signatures_stay() {
+/// A file of source code with a long function.
+fn code() -> String {
     let body = "    let mut sum = 0;\n".repeat(30);
-    let code = format!("use std::fmt;\n\npub fn total(of: &[u64]) -> u64 {{\n{body}    sum\n}}\n");
-    let file = json!({"file_path": "/x/total.rs"});
-    let read = ("Read", file, &*code);
-    let selections_with = |other: Vec<(&'static str, Value, &'static str)>| {
-        let mut calls = vec![read.clone()];
-        calls.extend(other);
-        calls.extend(old());
-        selections(&conversation(&calls)).remove(0)
-    };
-    let kept = shown(&code, &selections_with(Vec::new()).unwrap());
+    format!("use std::fmt;\n\npub fn total(of: &[u64]) -> u64 {{\n{body}    sum\n}}\n")
+}
+
+/// What stays of a read of [`code`], the first call, given those between it and old ones, and those behind.
+fn of_read(
+    between: Vec<(&'static str, Value, &'static str)>,
+    behind: Vec<(&'static str, Value, &'static str)>,
+) -> Option<Selection> {
+    let code = code();
+    let mut calls = vec![("Read", json!({"file_path": "/x/total.rs"}), &*code)];
+    calls.extend(between);
+    calls.extend(old());
+    calls.extend(behind);
+    selections(&conversation(&calls)).remove(0)
+}
+
+#[test]
+fn of_an_old_read_of_a_file_that_nobody_works_on_the_signatures_stay() {
+    let kept = shown(&code(), &of_read(Vec::new(), Vec::new()).unwrap());
     assert!(
         kept.contains(&"pub fn total(of: &[u64]) -> u64 {".to_owned()),
         "{kept:?}"
     );
     assert!(kept.len() < 8, "{kept:?}");
     let edit = json!({"file_path": "/x/total.rs", "old_string": "a", "new_string": "b"});
-    assert_eq!(selections_with(vec![("Edit", edit, "ok")]), None);
-    for command in ["grep -n sum total.rs", "cd /x\ntotal.rs", "run ./total.rs"] {
+    let edit = vec![("Edit", edit, "ok")];
+    assert_eq!(of_read(edit.clone(), Vec::new()), None);
+    for command in [
+        "sed -i s/a/b/ total.rs",
+        "cd /x\ntotal.rs",
+        "run ./total.rs",
+    ] {
         let named = vec![("Bash", json!({"command": command}), "ok")];
-        assert_eq!(selections_with(named), None, "{command}");
+        assert_eq!(of_read(named, Vec::new()), None, "{command}");
     }
-    let another = json!({"command": "grep -n sum subtotal.rs"});
-    assert!(selections_with(vec![("Bash", another, "ok")]).is_some());
+    let another = vec![("Bash", json!({"command": "make subtotal.rs"}), "ok")];
+    assert!(of_read(another, Vec::new()).is_some());
+    let search = vec![(
+        "Grep",
+        json!({"pattern": "sum", "path": "/x/total.rs"}),
+        "ok",
+    )];
+    assert!(of_read(search.clone(), Vec::new()).is_some());
+    assert_eq!(of_read(Vec::new(), search), None);
+}
+
+#[test]
+fn what_a_user_names_is_worked_on_for_some_turns() {
+    let code = code();
+    let file = json!({"file_path": "/x/total.rs"});
+    let mut calls = vec![("Read", file, &*code)];
+    calls.extend(old());
+    calls.push(("", json!({}), "Please look at total.rs again."));
+    calls.extend(old());
+    let mut blocks = conversation(&calls);
+    blocks[12].tool = None;
+    assert!(selections(&blocks)[0].is_some());
+    blocks.truncate(20);
+    assert_eq!(selections(&blocks)[0], None);
+}
+
+#[test]
+fn of_a_file_that_is_worked_on_only_the_newest_read_stays_whole() {
+    let file = json!({"file_path": "/x/total.rs", "offset": 1});
+    let part = ("Read", file, "use std::fmt;\n");
+    let edit = json!({"file_path": "/x/total.rs", "old_string": "a", "new_string": "b"});
+    let first = of_read(vec![("Edit", edit, "ok"), part], Vec::new());
+    assert!(shown(&code(), &first.unwrap()).len() < 8);
+}
+
+#[test]
+fn of_an_old_read_without_signatures_both_ends_stay() {
+    let data: String = (0..80).map(|n| format!("key_{n}: {n}\n")).collect();
+    let mut calls = vec![("Read", json!({"file_path": "/x/a.yaml"}), &*data)];
+    calls.extend(old());
+    let selection = selections(&conversation(&calls)).remove(0).unwrap();
+    assert_eq!(
+        shown(&data, &selection),
+        ["key_0: 0", "key_1: 1", "key_79: 79", ""]
+    );
 }
 
 #[test]

@@ -15,10 +15,12 @@
 
 mod call_kind;
 mod check;
+mod diffs;
 mod kind;
 mod line_matches;
 mod listings;
 mod messages;
+mod old;
 mod outputs;
 mod reports;
 mod script;
@@ -29,6 +31,7 @@ mod signs;
 mod words;
 
 pub use self::check::is_shortened_of;
+pub use self::old::{edges, select_old};
 pub use self::select::Selection;
 pub use self::signatures::signatures;
 
@@ -64,11 +67,10 @@ pub fn is_prose(block: Source<'_>) -> bool {
     may_shorten(block) && !json::is_json(block.text) && (block.tool.is_none() || is_report())
 }
 
-/// Whether a text is what a command, a search or a listing says, of which the first and last lines say most.
+/// Whether a text is the answer to a search or a listing, by which no file changes.
 #[must_use]
-pub fn is_output(block: Source<'_>) -> bool {
-    let outputs = [Kind::Messages, Kind::Search, Kind::Listing];
-    kind_of(block).is_some_and(|kind| outputs.contains(&kind))
+pub fn is_search(block: Source<'_>) -> bool {
+    matches!(kind_of(block), Some(Kind::Search | Kind::Listing))
 }
 
 /// Whether a text may be shortened at all: it is no answer of the retrieval tool, and nothing in it looks like what shortening adds.

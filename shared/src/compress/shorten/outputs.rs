@@ -9,6 +9,9 @@ use crate::compress::lines::lines;
 /// A shorter output stays whole, in bytes.
 const MIN_BYTES: usize = 1000;
 
+/// Of each hundred bytes of a report so many stay at least.
+const REPORT_PERCENT: usize = 50;
+
 /// The lines that stay of a tool's output; `None` for every text that may be what a file holds, data, or a user's.
 pub(super) fn select(block: Source<'_>) -> Option<Selection> {
     if block.text.len() < MIN_BYTES {
@@ -20,7 +23,7 @@ pub(super) fn select(block: Source<'_>) -> Option<Selection> {
         Kind::Messages => messages::shown(block, &lines),
         Kind::Search => searches::shown(block, &lines),
         Kind::Listing => listings::shown(block, &lines),
-        Kind::Report => reports::shown(block, &lines),
+        Kind::Report => reports::shown(block, &lines, REPORT_PERCENT),
     };
     Selection::new(shown?)
 }

@@ -7,17 +7,14 @@ use crate::compress::Source;
 const MIN_LINES: usize = 60;
 const MIN_BYTES: usize = 4_000;
 
-/// Of each hundred bytes so many stay at least.
-const KEPT_PERCENT: usize = 50;
-
 /// Lines at both ends that stay.
 const ENDS: usize = 8;
 
 /// What a line of a code block counts: an agent may use it word for word, so that it stays in any case.
 const CODE: i32 = 100;
 
-/// For each line of a report, whether it stays; `None` where all do.
-pub(super) fn shown(block: Source<'_>, lines: &[&str]) -> Option<Vec<bool>> {
+/// For each line of a report, whether it stays, so that of each hundred bytes about so many do; `None` where all stay.
+pub(super) fn shown(block: Source<'_>, lines: &[&str], percent: usize) -> Option<Vec<bool>> {
     if lines.len() < MIN_LINES && block.text.len() < MIN_BYTES || lines.len() < 4 * ENDS {
         return None;
     }
@@ -29,7 +26,7 @@ pub(super) fn shown(block: Source<'_>, lines: &[&str]) -> Option<Vec<bool>> {
     order.sort_by_key(|at| std::cmp::Reverse(scores[*at]));
     let (mut shown, mut bytes) = (vec![false; lines.len()], 0);
     for at in order {
-        if scores[at] < CODE && bytes * 100 > block.text.len() * KEPT_PERCENT {
+        if scores[at] < CODE && bytes * 100 > block.text.len() * percent {
             break;
         }
         shown[at] = true;
@@ -86,7 +83,7 @@ mod tests {
             tool: Some("Task"),
             input: None,
         };
-        let shown = shown(block, &lines).unwrap();
+        let shown = shown(block, &lines, 50).unwrap();
         for (line, shown) in lines.iter().zip(&shown) {
             assert!(
                 *shown || line.starts_with("It") || line.is_empty(),
@@ -100,6 +97,6 @@ mod tests {
             .map(|it| it.0.len() + 1)
             .sum();
         assert!(bytes * 2 >= text.len() && bytes * 10 < text.len() * 7);
-        assert!(super::shown(Source { text: "a", ..block }, &["a"; 40]).is_none());
+        assert!(super::shown(Source { text: "a", ..block }, &["a"; 40], 50).is_none());
     }
 }

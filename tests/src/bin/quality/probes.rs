@@ -6,6 +6,12 @@ use serde::Deserialize;
 use crate::corpus::Corpus;
 use crate::sessions::SentResult;
 
+/// The set of probes that are looked for in requests of a session that goes on without a pause.
+pub(crate) const AS_SENT: &str = "usage_probes";
+
+/// The set of the same probes, each looked for in a request behind a pause, with which the compressed prefix of all before has landed.
+pub(crate) const LANDED: &str = "usage_probes_landed";
+
 /// The probes of recorded sessions, and what was found of them so far.
 #[derive(Debug)]
 pub(crate) struct Probes {
@@ -84,32 +90,46 @@ impl Probes {
         }
     }
 
-    /// Asks the probes of this session that are used after so many turns, given the tool results in the last request.
-    pub(crate) fn ask(&mut self, session: &str, turns: usize, request: &[SentResult]) {
+    /// Whether any of this session is used after so many turns.
+    pub(crate) fn are_due(&self, session: &str, turns: usize) -> bool {
+        self.probes.iter().any(|probe| probe.is_due(session, turns))
+    }
+
+    /// Asks the probes of this session that are used after so many turns, given the tool results in the last request. They count in this set.
+    pub(crate) fn ask(
+        &mut self,
+        set: &'static str,
+        (session, turns): (&str, usize),
+        request: &[SentResult],
+    ) {
         let Self { probes, results } = self;
-        let is_due = |probe: &&Probe| probe.use_turn == turns && probe.session == session;
-        for probe in probes.iter().filter(is_due) {
+        for probe in probes.iter().filter(|probe| probe.is_due(session, turns)) {
             // What a compaction has removed can't be found, whatever is sent.
             let Some(found) = probe.find(request) else {
                 continue;
             };
-            let at = results.iter().position(|result| result.kind == probe.kind);
-            let at = at.unwrap_or_else(|| {
-                results.push(ProbeResult::new("usage_probes", &probe.kind));
+            let is_its = |result: &ProbeResult| result.set == set && result.kind == probe.kind;
+            let at = results.iter().position(is_its).unwrap_or_else(|| {
+                results.push(ProbeResult::new(set, &probe.kind));
                 results.len() - 1
             });
             results[at].add(found);
         }
     }
 
-    /// What was found, in the order of the kinds.
+    /// What was found, in the order of the sets and the kinds.
     pub(crate) fn results(mut self) -> Vec<ProbeResult> {
-        self.results.sort_by(|a, b| a.kind.cmp(&b.kind));
+        self.results
+            .sort_by(|a, b| (a.set, &a.kind).cmp(&(b.set, &b.kind)));
         self.results
     }
 }
 
 impl Probe {
+    fn is_due(&self, session: &str, turns: usize) -> bool {
+        self.use_turn == turns && self.session == session
+    }
+
     /// Where it stands in a request; `None` where it stood in none of its sources.
     fn find(&self, request: &[SentResult]) -> Option<Found> {
         let needle = self.needle.as_str();
@@ -194,8 +214,8 @@ mod tests {
         assert_eq!(find(&[hidden]), Some(Found::Retrievable));
         assert_eq!(find(&[result("3", "in a/b.", None)]), None);
         let mut probes = Probes::new(vec![probe]);
-        probes.ask("s", 0, std::slice::from_ref(&shown));
-        probes.ask("s", 1, &[shown]);
+        probes.ask(AS_SENT, ("s", 0), std::slice::from_ref(&shown));
+        probes.ask(AS_SENT, ("s", 1), &[shown]);
         let results = probes.results();
         assert_eq!((results[0].n, results[0].verbatim), (1, 1));
     }

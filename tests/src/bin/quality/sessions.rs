@@ -13,7 +13,7 @@ use headroom_tests::forms::minimum;
 use headroom_tests::retrieval::tools;
 use serde_json::Value;
 
-use crate::probes::Probes;
+use crate::probes::{AS_SENT, LANDED, Probes};
 use crate::tally::{Exactness, Speed, Tokens, cpu_time, prepared};
 
 /// What came out for a session.
@@ -88,7 +88,11 @@ pub(crate) fn measure(
                 turns += 1;
                 let request = send(&conversation, &mut replay, results_are_user_texts);
                 last_request = request.with_context(|| format!("{}, turn {turns}", session.id))?;
-                probes.ask(&session.id, turns, &last_request);
+                probes.ask(AS_SENT, (&session.id, turns), &last_request);
+                if probes.are_due(&session.id, turns) {
+                    let landed = resume((path, tier), &conversation, results_are_user_texts)?;
+                    probes.ask(LANDED, (&session.id, turns), &landed);
+                }
                 let new = last_request
                     .iter()
                     .filter(|result| result.message >= sent_messages);
@@ -98,10 +102,7 @@ pub(crate) fn measure(
         }
     }
     if tier == Tier::Recoverable {
-        let mut resumed = CheckedSession::resumed(path, tier)?;
-        send(&conversation, &mut resumed, results_are_user_texts)?;
-        resumed.pause();
-        last_request = send(&conversation, &mut resumed, results_are_user_texts)?;
+        last_request = resume((path, tier), &conversation, results_are_user_texts)?;
     }
     let mut result = compress_alone(&first_sent, tier, &conversation.calls);
     result.id.clone_from(&session.id);
@@ -117,6 +118,18 @@ pub(crate) fn measure(
         session.id
     );
     Ok(result)
+}
+
+/// The tool results in a request that a session's history is sent with for the second time, after a pause: all before has landed.
+fn resume(
+    (path, tier): (&str, Tier),
+    conversation: &Conversation,
+    results_are_user_texts: bool,
+) -> anyhow::Result<Vec<SentResult>> {
+    let mut resumed = CheckedSession::resumed(path, tier)?;
+    send(conversation, &mut resumed, results_are_user_texts)?;
+    resumed.pause();
+    send(conversation, &mut resumed, results_are_user_texts)
 }
 
 /// Sends a request, and gives the tool results in it.

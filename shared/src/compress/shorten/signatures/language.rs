@@ -1,6 +1,12 @@
 //! Which language a file is written in, by its name's ending.
 
-use tree_sitter::Language;
+/// What tells which lines of a file are its signatures.
+pub(super) enum Language {
+    /// Source code, of which this grammar tells the functions.
+    Code(tree_sitter::Language),
+    /// Prose with headings.
+    Markdown,
+}
 
 /// The language of a file; `None` where its ending is none of those that are known.
 pub(super) fn of_file(path: &str) -> Option<Language> {
@@ -15,7 +21,8 @@ pub(super) fn of_file(path: &str) -> Option<Language> {
         "rs" => tree_sitter_rust::LANGUAGE,
         "cts" | "mts" | "ts" => tree_sitter_typescript::LANGUAGE_TYPESCRIPT,
         "tsx" => tree_sitter_typescript::LANGUAGE_TSX,
+        "markdown" | "md" | "mdx" => return Some(Language::Markdown),
         _ => return None,
     };
-    Some(language.into())
+    Some(Language::Code(language.into()))
 }

@@ -1,8 +1,10 @@
-//! Signatures: of a file of source code its imports, types and the heads of its functions stay, without the functions' bodies.
+//! Signatures: of a file of source code its imports, types and the heads of its functions stay, without the functions' bodies; of a Markdown
+//! file its headings, each with a line below it.
 
 mod bodies;
 mod language;
 
+use self::language::Language;
 use super::{Selection, may_shorten};
 use crate::compress::Source;
 use crate::compress::call::Call;
@@ -11,8 +13,8 @@ use crate::compress::lines::lines;
 /// A longer text is not parsed, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
-/// The lines that stay of what a call read of a file of source code: all but the bodies of functions and what follows the first line of a
-/// comment. `None` where the text is no such read, its language is not known, all lines stay, or parsing takes too long.
+/// The lines that stay of what a call read of a file of source code, all but the bodies of functions and what follows the first line of a
+/// comment, or of a Markdown file. `None` where the text is no such read, its language is not known, all lines stay, or parsing takes too long.
 #[must_use]
 pub fn signatures(source: Source<'_>) -> Option<Selection> {
     if source.text.len() > MAX_BYTES || !may_shorten(source) {
@@ -20,16 +22,31 @@ pub fn signatures(source: Source<'_>) -> Option<Selection> {
     }
     let call = Call::of(source.tool, source.input);
     let file = call.file.filter(|_| call.reads_file)?;
-    let language = language::of_file(&file)?;
     let lines = lines(source.text);
     let code = without_numbers(&lines);
-    let mut shown = bodies::shown(&code, &language)?;
+    let mut shown = match language::of_file(&file)? {
+        Language::Code(language) => bodies::shown(&code, &language)?,
+        Language::Markdown => headings(&code),
+    };
     leave_out_empty_lines(&code, &mut shown);
     for (at, line) in lines.iter().enumerate() {
         // What a client says below the file.
         shown[at] |= code[at].is_empty() && !line.trim().is_empty() && code_of(line).is_none();
     }
     Selection::new(shown)?.without_small_gaps(source.text)
+}
+
+/// For each line of a Markdown file, whether it is a heading, or the first line that is not empty below one.
+fn headings(code: &[&str]) -> Vec<bool> {
+    let (mut in_code, mut is_below) = (false, true);
+    let shown = code.iter().map(|line| {
+        in_code ^= line.trim_start().starts_with("```");
+        let is_heading = !in_code && line.starts_with('#');
+        let is_first = is_below && !line.trim().is_empty();
+        is_below = is_heading || is_below && !is_first;
+        is_heading || is_first
+    });
+    shown.collect()
 }
 
 /// The code of each line, without the line numbers where most lines have them; then a line without one has no code.

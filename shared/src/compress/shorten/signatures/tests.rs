@@ -43,6 +43,27 @@ fn python_keeps_classes_and_the_first_line_of_their_functions_docs() {
 }
 
 #[test]
+fn markdown_keeps_headings_with_a_line_below() {
+    let prose = "And more is said of it, in some words.\n".repeat(3);
+    let code = "```sh\n# no heading\nmake all the things that there are\n```\n";
+    let text = format!(
+        "# A\n\nWhat it is.\n{prose}{code}## B\nHow it is done.\n\n{prose}### C\n### D\n{prose}"
+    );
+    let line = prose.lines().next().unwrap();
+    let expected = [
+        "# A",
+        "",
+        "What it is.",
+        "## B",
+        "How it is done.",
+        "### C",
+        "### D",
+        line,
+    ];
+    assert_eq!(shown_of("a.md", &text), expected);
+}
+
+#[test]
 fn the_bodies_of_other_languages_go() {
     let body = "  first(of, the, statements, of, it);\n  second(of, the, statements, of, it);\n}\n";
     for (file, before, head) in [

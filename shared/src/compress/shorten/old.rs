@@ -1,0 +1,126 @@
+//! What stays of old texts: of what was said long ago less is needed at once than of what is new.
+
+use super::call_kind::kind_of;
+use super::kind::Kind;
+use super::signs::{self, TROUBLE};
+use super::{Selection, diffs, may_shorten, reports};
+use crate::compress::Source;
+use crate::compress::call::script_of;
+use crate::compress::lines::lines;
+
+/// Lines at the beginning and at the end that stay.
+const EDGE_LINES: usize = 2;
+
+/// Lines that tell what went wrong and stay: the first ones.
+const MAX_TROUBLES: usize = 12;
+
+/// Of each hundred bytes of a report so many stay at least.
+const REPORT_PERCENT: usize = 25;
+
+/// The lines that stay of the old output of a tool; `None` for every text that may be what a file holds, data, or a user's.
+#[must_use]
+pub fn select_old(block: Source<'_>) -> Option<Selection> {
+    if !may_shorten(block) {
+        return None;
+    }
+    let text = block.text;
+    let shown = match kind_of(block) {
+        Some(Kind::Messages | Kind::Search | Kind::Listing) => return edges(text),
+        Some(Kind::Report) => reports::shown(block, &lines(text), REPORT_PERCENT),
+        None => {
+            block.input.and_then(script_of)?;
+            diffs::shown(&lines(text))
+        }
+    };
+    Selection::new(shown?)?.without_small_gaps(text)
+}
+
+/// The first and last lines of a text, and those that tell what went wrong; `None` where that is all of it.
+#[must_use]
+pub fn edges(text: &str) -> Option<Selection> {
+    let lines = lines(text);
+    let signs = signs::of(text, &lines)?;
+    let mut troubles = 0;
+    let stays = |(at, signs): (usize, &u8)| {
+        let is_edge = at < EDGE_LINES || at + EDGE_LINES >= lines.len();
+        let is_trouble = troubles < MAX_TROUBLES && signs & TROUBLE != 0;
+        troubles += usize::from(is_trouble);
+        is_edge || is_trouble
+    };
+    let shown = signs.iter().enumerate().map(stays).collect();
+    Selection::new(shown)?.without_small_gaps(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(tool: &str, input: &str, text: &str) -> Option<Vec<String>> {
+        let block = Source {
+            text,
+            tool: Some(tool),
+            input: Some(input),
+        };
+        let selection = select_old(block)?;
+        let lines = text.split('\n').zip(selection.left_out());
+        let shown = lines.filter(|(_, left_out)| !left_out);
+        Some(shown.map(|(line, _)| line.to_owned()).collect())
+    }
+
+    #[test]
+    fn of_an_output_the_ends_and_the_first_troubles_stay() {
+        let lines: String = (0..80).map(|n| format!("compiling {n}\n")).collect();
+        let text = lines.replace("compiling 40\n", "error: it broke\n");
+        let expected = [
+            "compiling 0",
+            "compiling 1",
+            "error: it broke",
+            "compiling 79",
+            "",
+        ];
+        let build = r#"{"command":"cargo build"}"#;
+        assert_eq!(shown("Bash", build, &text).unwrap(), expected);
+        let troubles = "error: it broke\n".repeat(80);
+        assert_eq!(shown("Bash", build, &troubles).unwrap().len(), 12 + 2);
+    }
+
+    #[test]
+    fn of_a_diff_the_heads_of_hunks_stay() {
+        let hunk = "@@ -1,40 +1,40 @@\n".to_owned() + &"+let x = 1;\n".repeat(40);
+        let text = format!("diff --git a/x b/x\n{hunk}{hunk}");
+        let expected = [
+            "diff --git a/x b/x",
+            "@@ -1,40 +1,40 @@",
+            "@@ -1,40 +1,40 @@",
+            "",
+        ];
+        let diff = r#"{"command":"git diff"}"#;
+        assert_eq!(shown("Bash", diff, &text).unwrap(), expected);
+        assert_eq!(shown("fetch_patch", "{}", &text), None);
+    }
+
+    #[test]
+    fn of_a_report_less_stays_than_of_a_new_one() {
+        let part = |n: usize| {
+            format!(
+                "# Part {n}\n\n{}",
+                "It does what it does, as the others do.\n".repeat(2)
+            )
+        };
+        let text: String = (0..50).map(part).collect();
+        let bytes = |lines: Vec<String>| lines.iter().map(|line| line.len() + 1).sum::<usize>();
+        let of_old = bytes(shown("Task", "{}", &text).unwrap());
+        assert!(
+            (text.len() / 4..text.len() / 2).contains(&of_old),
+            "{of_old}"
+        );
+    }
+
+    #[test]
+    fn content_and_data_stay() {
+        let lines: String = (0..80).map(|n| format!("line {n}\n")).collect();
+        assert_eq!(shown("Bash", r#"{"command":"git log"}"#, &lines), None);
+        assert_eq!(shown("Bash", r#"{"command":"cat x"}"#, &lines), None);
+        assert_eq!(shown("get_user", "{}", &lines), None);
+    }
+}
