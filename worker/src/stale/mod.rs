@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a read of a file, all of whose lines a later read shows | a line that names that one |
 //! | an old read of a file, of which there is a newer one, or which nobody works on | its signatures; where it has none, both ends |
+//! | a read of [instructions for agents](INSTRUCTIONS) | all |
 //! | an old output of a tool | what [`select_old`] shows |
 //! | what was fetched again | all |
 //! | any other text | what stays of it when it is sent first, or what a model leaves of it |
@@ -20,7 +21,7 @@ mod words;
 use std::collections::HashMap;
 
 use headroom_shared::compress::Call;
-use headroom_shared::compress::shorten::{Selection, edges, may_shorten, select_old, signatures};
+use headroom_shared::compress::shorten::{Selection, ends, may_shorten, select_old, signatures};
 use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::retrieval::is_retrieval_tool;
 
@@ -33,6 +34,16 @@ const OLD_MESSAGES: u32 = 20;
 
 /// More messages behind a read make it worth a look whether a later one shows the same.
 const RECENT_MESSAGES: u32 = 4;
+
+/// Files that tell an agent what to do, in lower case.
+const INSTRUCTIONS: [&str; 6] = [
+    ".cursorrules",
+    "agents.md",
+    "claude.md",
+    "copilot-instructions.md",
+    "gemini.md",
+    "skill.md",
+];
 
 /// What stays of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +81,9 @@ pub(crate) fn stays(blocks: &[JobBlock]) -> Vec<Stays> {
                 return Some(Selection::none_of(&block.text, what));
             }
             let is_worked_on = || changed.name(file) || recent.name(file);
-            let is_left = is_old && (newest[file] != at || !is_worked_on());
-            return is_left.then(|| signatures(block.source()).or_else(|| edges(&block.text)))?;
+            let is_needed = || newest[file] == at && is_worked_on() || holds_instructions(file);
+            let is_left = is_old && !is_needed();
+            return is_left.then(|| signatures(block.source()).or_else(|| ends(&block.text)))?;
         }
         is_old.then(|| select_old(block.source()))?
     };
@@ -83,4 +95,9 @@ pub(crate) fn stays(blocks: &[JobBlock]) -> Vec<Stays> {
         selection(at, block).map_or(Stays::AsSentFirst, Stays::Selected)
     };
     blocks.iter().enumerate().map(stays).collect()
+}
+
+fn holds_instructions(file: &str) -> bool {
+    let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    INSTRUCTIONS.contains(&name.to_ascii_lowercase().as_str())
 }

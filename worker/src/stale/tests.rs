@@ -213,6 +213,23 @@ fn of_a_file_that_is_worked_on_only_the_newest_read_stays_whole() {
 }
 
 #[test]
+fn instructions_for_agents_stay() {
+    let rules = "Never do this, whatever else may be said of it.\n".repeat(30);
+    let read = |file: &'static str| ("Read", json!({"file_path": file}), &*rules);
+    let mut calls = vec![
+        read("/x/AGENTS.md"),
+        read("/x/.claude/skills/y/SKILL.md"),
+        read("/x/README.md"),
+    ];
+    calls.extend(old());
+    let left_out: Vec<bool> = selections(&conversation(&calls))
+        .iter()
+        .map(Option::is_some)
+        .collect();
+    assert_eq!(left_out[..3], [false, false, true]);
+}
+
+#[test]
 fn of_an_old_read_without_signatures_both_ends_stay() {
     let data: String = (0..80).map(|n| format!("key_{n}: {n}\n")).collect();
     let mut calls = vec![("Read", json!({"file_path": "/x/a.yaml"}), &*data)];

@@ -1,6 +1,6 @@
 //! What a command says: what went wrong stays with the lines around it, counts, and both ends of the output.
 
-use super::signs::{self, SUCCESS, SUMMARY, TRACE, TROUBLE};
+use super::signs::{self, SUMMARY, TRACE, TROUBLE};
 use super::words;
 use crate::compress::Source;
 
@@ -42,7 +42,7 @@ pub(super) fn shown(block: Source<'_>, lines: &[&str]) -> Option<Vec<bool>> {
     let troubles: Vec<usize> = (0..lines.len()).filter(|at| is_trouble(*at)).collect();
     let serious = troubles
         .iter()
-        .filter(|at| !is_harmless(lines[**at], signs[**at]));
+        .filter(|at| !signs::is_harmless(lines[**at], signs[**at]));
     if serious.count() * MOST > lines.len() {
         return None;
     }
@@ -51,7 +51,7 @@ pub(super) fn shown(block: Source<'_>, lines: &[&str]) -> Option<Vec<bool>> {
     shown[lines.len() - TAIL..].fill(true);
     for at in troubles {
         shown[at] = true;
-        if !is_harmless(lines[at], signs[at]) {
+        if !signs::is_harmless(lines[at], signs[at]) {
             show_around(at, lines, signs[at], &mut shown);
         }
     }
@@ -66,20 +66,6 @@ pub(super) fn shown(block: Source<'_>, lines: &[&str]) -> Option<Vec<bool>> {
         shown[at] = true;
     }
     Some(shown)
-}
-
-/// Whether a line that has a word of what goes wrong says that nothing did.
-fn is_harmless(line: &str, signs: u8) -> bool {
-    let none = [
-        " 0 fail",
-        " 0 error",
-        " 0 warn",
-        "no error",
-        "0 errors",
-        "0 failed",
-        "no tests to run",
-    ];
-    signs & SUCCESS != 0 || none.iter().any(|none| line.contains(none))
 }
 
 /// Shows what stands before a line that says what went wrong, and what belongs to it behind it.

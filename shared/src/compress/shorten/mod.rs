@@ -31,7 +31,7 @@ mod signs;
 mod words;
 
 pub use self::check::is_shortened_of;
-pub use self::old::{edges, select_old};
+pub use self::old::{ends, select_old};
 pub use self::select::Selection;
 pub use self::signatures::signatures;
 

@@ -9,7 +9,7 @@ use crate::compress::call::script_of;
 use crate::compress::lines::lines;
 
 /// Lines at the beginning and at the end that stay.
-const EDGE_LINES: usize = 2;
+const END_LINES: usize = 2;
 
 /// Lines that tell what went wrong and stay: the first ones.
 const MAX_TROUBLES: usize = 12;
@@ -25,7 +25,7 @@ pub fn select_old(block: Source<'_>) -> Option<Selection> {
     }
     let text = block.text;
     let shown = match kind_of(block) {
-        Some(Kind::Messages | Kind::Search | Kind::Listing) => return edges(text),
+        Some(Kind::Messages | Kind::Search | Kind::Listing) => return ends_and_troubles(text),
         Some(Kind::Report) => reports::shown(block, &lines(text), REPORT_PERCENT),
         None => {
             block.input.and_then(script_of)?;
@@ -35,20 +35,30 @@ pub fn select_old(block: Source<'_>) -> Option<Selection> {
     Selection::new(shown?)?.without_small_gaps(text)
 }
 
-/// The first and last lines of a text, and those that tell what went wrong; `None` where that is all of it.
+/// The first and last lines of a text; `None` where that is all of it.
 #[must_use]
-pub fn edges(text: &str) -> Option<Selection> {
+pub fn ends(text: &str) -> Option<Selection> {
+    let count = lines(text).len();
+    let shown = (0..count).map(|at| is_end(at, count)).collect();
+    Selection::new(shown)?.without_small_gaps(text)
+}
+
+/// The first and last lines of a text, and those that tell what went wrong; `None` where that is all of it.
+fn ends_and_troubles(text: &str) -> Option<Selection> {
     let lines = lines(text);
     let signs = signs::of(text, &lines)?;
     let mut troubles = 0;
-    let stays = |(at, signs): (usize, &u8)| {
-        let is_edge = at < EDGE_LINES || at + EDGE_LINES >= lines.len();
-        let is_trouble = troubles < MAX_TROUBLES && signs & TROUBLE != 0;
+    let stays = |(at, line): (usize, &&str)| {
+        let is_trouble = signs[at] & TROUBLE != 0 && !signs::is_harmless(line, signs[at]);
         troubles += usize::from(is_trouble);
-        is_edge || is_trouble
+        is_end(at, lines.len()) || is_trouble && troubles <= MAX_TROUBLES
     };
-    let shown = signs.iter().enumerate().map(stays).collect();
+    let shown = lines.iter().enumerate().map(stays).collect();
     Selection::new(shown)?.without_small_gaps(text)
+}
+
+fn is_end(at: usize, count: usize) -> bool {
+    at < END_LINES || at + END_LINES >= count
 }
 
 #[cfg(test)]

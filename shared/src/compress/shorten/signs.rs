@@ -105,6 +105,20 @@ pub(super) fn of(text: &str, lines: &[&str]) -> Option<Vec<u8>> {
     Some(signs)
 }
 
+/// Whether a line that has a word of what goes wrong says that nothing did.
+pub(super) fn is_harmless(line: &str, signs: u8) -> bool {
+    let none = [
+        " 0 fail",
+        " 0 error",
+        " 0 warn",
+        "no error",
+        "0 errors",
+        "0 failed",
+        "no tests to run",
+    ];
+    signs & SUCCESS != 0 || none.iter().any(|none| line.contains(none))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
