@@ -21,6 +21,7 @@ use crate::plan::history_cache::HistoryCache;
 use crate::plan::made_forms::MadeForms;
 use crate::prices::Prices;
 use crate::records::{Budget, Records};
+use crate::retrieval::ledger::Ledger;
 use crate::scan::ScanCache;
 use crate::separation::{Scope, Separation};
 use crate::upstream::Upstream;
@@ -34,6 +35,7 @@ pub(crate) struct App {
     pub(crate) jobs: Jobs,
     pub(crate) counts: Counts,
     pub(crate) billing: Arc<Billing>,
+    pub(crate) ledger: Ledger,
     /// Work that goes on after a response has begun; a stop waits for it.
     pub(crate) tasks: TaskTracker,
     /// One token for each response and each WebSocket that has not ended.
@@ -82,11 +84,13 @@ impl App {
         prices: Prices,
     ) -> Self {
         let billing = Arc::new(Billing::new(Arc::new(prices)));
+        let ledger = Ledger::default();
         Self {
             rules,
             upstream,
-            counts: Counts::new(records.mismatches(), billing.costs.clone()),
+            counts: Counts::new(records.mismatches(), billing.costs.clone(), ledger.clone()),
             billing,
+            ledger,
             records: Arc::new(records),
             jobs: Jobs::new(queue),
             tasks: TaskTracker::new(),

@@ -19,6 +19,7 @@ use crate::bill::costs::Costs;
 use crate::plan::landing::Landing;
 use crate::plan::skip_reason::SkipReason;
 use crate::records::Mismatches;
+use crate::retrieval::ledger::Ledger;
 
 /// What was done with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +121,8 @@ pub(crate) struct Counts {
     pub(crate) fleet: FleetCounts,
     /// Calls of the retrieval tool.
     pub(crate) retrieval: RetrievalCounts,
+    /// What retrievals cost.
+    ledger: Ledger,
     /// What requests cost.
     costs: Arc<Costs>,
     /// What the worker's threads in this process count, where it has any.
@@ -128,10 +131,11 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// All at 0, but for what is counted elsewhere.
-    pub(crate) fn new(mismatches: Mismatches, costs: Arc<Costs>) -> Self {
+    pub(crate) fn new(mismatches: Mismatches, costs: Arc<Costs>, ledger: Ledger) -> Self {
         let counts = Self {
             mismatches,
             costs,
+            ledger,
             fleet: FleetCounts::new(),
             retrieval: RetrievalCounts::new(),
             ..Self::default()
@@ -222,6 +226,7 @@ impl Counts {
             "cost": self.costs.stats(),
             "fleet": self.fleet.stats(),
             "retrieval": self.retrieval.stats(),
+            "shortened": self.ledger.stats(),
             "prefixes": {"landed": self.landed(), "requests": landings},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
@@ -289,6 +294,7 @@ impl Counts {
         self.costs.register(&mut registry);
         self.fleet.register(&mut registry);
         self.retrieval.register(&mut registry);
+        self.ledger.register(&mut registry);
         if let Some(worker) = self.worker.get() {
             worker_metrics(&mut registry, worker);
         }

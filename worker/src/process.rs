@@ -50,7 +50,7 @@ fn process_with(
     let shortener = shortener.filter(|_| payload.tier == Tier::Recoverable);
     let stays = match payload.tier {
         Tier::Lossless => vec![Stays::All; payload.blocks.len()],
-        Tier::Recoverable => stale::stays(&payload.blocks),
+        Tier::Recoverable => stale::stays(&payload.blocks, payload.whole_kinds),
     };
     let mut earlier = Earlier::default().until(deadline);
     let mut blocks = Vec::new();

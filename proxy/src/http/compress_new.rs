@@ -68,6 +68,7 @@ pub(super) async fn compress_within_budget(
             new: is_left_over.into_iter().collect(),
             moved: BTreeMap::new(),
             tiers: to_compress.tiers,
+            whole_kinds: to_compress.whole_kinds,
         };
         finish_in_background(&app, body, scan, (index, left_over));
     });

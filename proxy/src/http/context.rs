@@ -26,6 +26,7 @@ impl RequestContext {
         let planner = self.app.rules.planner;
         Planner {
             tier: self.tier.unwrap_or(planner.tier),
+            whole_kinds: self.app.ledger.whole_kinds(),
             ..planner
         }
     }

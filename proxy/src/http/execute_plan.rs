@@ -21,6 +21,7 @@ use crate::http::scannable_body::ScannableBody;
 use crate::http::settle_plan::{dropping_thinking, settle, with_forms};
 use crate::http::thinking_retry::ThinkingRetry;
 use crate::plan::entry_budget::left_for_store;
+use crate::plan::first_send::first_new_block;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::landing;
 use crate::plan::{FinalPlan, Plan, Request};
@@ -100,6 +101,8 @@ fn report(
     plan: &FinalPlan,
 ) -> Option<&'static str> {
     report_skipped(app, body, scan, &plan.skipped);
+    let first_new = first_new_block(scan, known);
+    app.ledger.note((body, scan), first_new, &plan.shortened);
     if app.rules.planner.can_never_land(scan, known) {
         report_not_deferred(app, scan)
     } else {

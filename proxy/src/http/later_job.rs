@@ -78,6 +78,7 @@ pub(super) fn job_source(
         scan: scan.clone(),
         prefix,
         tier: context.planner().tier_of(scan),
+        whole_kinds: context.app.ledger.whole_kinds(),
         trace: context.id.to_string(),
         is_refresh,
     }

@@ -18,10 +18,11 @@ pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
         scan,
         prefix,
         tier,
+        whole_kinds,
         trace,
         is_refresh,
     } = source;
-    let payload = blocks::payload(body, scan, (*prefix, *tier))?;
+    let payload = blocks::payload(body, scan, *prefix, (*tier, *whole_kinds))?;
     of_payload(
         scan,
         (*prefix, scan.tokens()),
@@ -72,6 +73,7 @@ mod tests {
     use crate::scan::{ScanCache, ScanProgress, scan_until};
     use headroom_shared::contract::id::DigestKey;
     use headroom_shared::contract::job::JobBlock;
+    use headroom_shared::contract::output_kind::OutputKinds;
     use headroom_shared::contract::tier::Tier;
     use std::sync::Arc;
 
@@ -99,6 +101,7 @@ mod tests {
             scan: scan.clone(),
             prefix,
             tier: Tier::Lossless,
+            whole_kinds: OutputKinds::NONE,
             trace: String::new(),
             is_refresh: false,
         };

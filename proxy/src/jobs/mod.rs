@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use headroom_shared::contract::id::PrefixId;
 use headroom_shared::contract::job::Envelope;
+use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::queue::{Enqueued, JobQueue};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -46,6 +47,8 @@ pub(crate) struct JobSource {
     pub(crate) prefix: PrefixId,
     /// What its forms may leave out.
     pub(crate) tier: Tier,
+    /// The kinds of blocks of which they leave out nothing all the same.
+    pub(crate) whole_kinds: OutputKinds,
     /// The id of the request.
     pub(crate) trace: String,
     /// Whether the prefix has been sent for long and has grown.

@@ -3,8 +3,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use headroom_shared::contract::id::PrefixId;
+use headroom_shared::compress::Source;
+use headroom_shared::compress::shorten::Fetched;
+use headroom_shared::contract::id::{OriginalId, PrefixId};
 use headroom_shared::contract::job::{EscapedText, JobBlock, JobCall, Payload, VERSION};
+use headroom_shared::contract::output_kind::OutputKinds;
+use headroom_shared::contract::retrieval::is_retrieval_tool;
 use headroom_shared::contract::tier::Tier;
 
 use crate::scan::{Block, Call, Scan};
@@ -95,11 +99,12 @@ pub(crate) fn unescaped<'a>(
 }
 
 /// The payload of a job: the blocks of a request up to the message that `prefix` ends with; their texts stay where they are in the body.
-/// What the model no longer sees is no part of it. Its forms may leave out what `tier` says. `None` where no message ends with `prefix`.
+/// What the model no longer sees is no part of it. Its forms may leave out what `tier` says, of blocks of other kinds than these. `None` where no message ends with `prefix`.
 pub(crate) fn payload<'a>(
     body: &'a [u8],
     scan: &'a Scan,
-    (prefix, tier): (PrefixId, Tier),
+    prefix: PrefixId,
+    (tier, whole_kinds): (Tier, OutputKinds),
 ) -> Option<Payload<EscapedText<'a>>> {
     let mut messages = scan.messages.iter();
     let last = messages.position(|message| message.boundary == prefix)?;
@@ -124,6 +129,7 @@ pub(crate) fn payload<'a>(
         v: VERSION,
         references: scan.references,
         tier,
+        whole_kinds,
         provisional: false,
         blocks: blocks.collect(),
     })
@@ -144,9 +150,34 @@ pub(crate) fn payload_of_part<'a>(
         v: VERSION,
         references: false,
         tier: Tier::Lossless,
+        whole_kinds: OutputKinds::NONE,
         provisional: true,
         blocks: blocks.collect(),
     }
+}
+
+/// What the agent has fetched again in the conversation of a request.
+pub(crate) fn fetched(body: &[u8], scan: &Scan) -> Fetched {
+    let calls: Vec<JobCall> = calls_from(body, scan, 0..scan.calls.len(), 0)
+        .filter(|call| is_retrieval_tool(&call.tool))
+        .collect();
+    if calls.is_empty() {
+        return Fetched::default();
+    }
+    let mut blocks = Blocks::new(body, scan);
+    let blocks: Vec<JobBlock<()>> = (0..scan.blocks.len())
+        .filter_map(|at| blocks.without_text(at))
+        .collect();
+    let sources = blocks.iter().map(|block| {
+        let source = Source {
+            text: "",
+            tool: block.tool.as_deref(),
+            input: block.input.as_deref(),
+        };
+        (OriginalId::of(block.block), source)
+    });
+    let calls = calls.iter().map(|call| (&*call.tool, &*call.input));
+    Fetched::of(calls, sources)
 }
 
 /// Those of a request's tool calls, by their positions, to whose inputs a block may refer.
@@ -235,7 +266,8 @@ mod tests {
         let payload = payload(
             body.as_bytes(),
             &scan,
-            (scan.full_prefix().unwrap(), Tier::Lossless),
+            scan.full_prefix().unwrap(),
+            (Tier::Lossless, OutputKinds::NONE),
         )
         .unwrap();
         assert_eq!(payload.blocks.len(), 2000);

@@ -1,13 +1,18 @@
 //! Compressing a request's new blocks before they are sent for the first time, within a budget of wall time.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use bytes::Bytes;
+use headroom_shared::compress::shorten::kind_of;
+use headroom_shared::contract::job::JobBlock;
+use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::prefix::Form;
 use headroom_shared::contract::tier::Tier;
 
+use super::blocks;
 use super::history::{History, affords, prepared};
 use super::history_cache::{HistoryCache, Index};
 use super::known_prefix::KnownPrefix;
@@ -43,6 +48,8 @@ pub(crate) struct BlocksToCompress {
     pub(crate) moved: BTreeMap<usize, Form>,
     /// What their forms may leave out, and what those of earlier blocks may have left out.
     pub(crate) tiers: (Tier, Tier),
+    /// The kinds of blocks of which forms leave out nothing all the same.
+    pub(crate) whole_kinds: OutputKinds,
 }
 
 impl BlocksToCompress {
@@ -73,6 +80,14 @@ pub(crate) fn compress_blocks(
     let mut positions = to_compress.positions().peekable();
     let first = positions.peek().copied().unwrap_or(scan.blocks.len());
     let (tier, tier_before) = to_compress.tiers;
+    let fetched = LazyCell::new(|| blocks::fetched(body, scan).kinds());
+    let tier_of = |block: &JobBlock| {
+        let is_whole = |kind| to_compress.whole_kinds.contains(kind) || fetched.contains(kind);
+        match tier {
+            Tier::Recoverable if !is_whole(kind_of(block.source())) => tier,
+            Tier::Recoverable | Tier::Lossless => Tier::Lossless,
+        }
+    };
     let mut history = History::resume((body, scan), cache, first, tier_before);
     let now = Instant::now();
     // What was sent before may take no more than half of the budget.
@@ -83,7 +98,7 @@ pub(crate) fn compress_blocks(
         history.push_calls(index);
         let is_affordable = affords(deadline, scan.blocks[index].span.len());
         let block = is_affordable.then(|| history.block(index)).flatten();
-        let prepared = block.as_ref().map(|block| prepared(block, tier));
+        let prepared = block.as_ref().map(|block| prepared(block, tier_of(block)));
         let result = match block.as_ref().zip(prepared.as_ref()) {
             Some((block, prepared)) => {
                 let moved = to_compress.moved.get(&index);

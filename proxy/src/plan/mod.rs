@@ -36,6 +36,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
+use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::prefix::Form;
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::store::{Entry, Key, Life};
@@ -83,6 +84,8 @@ pub(crate) struct Planner {
     pub(crate) refresh_tokens: u64,
     /// What forms may leave out where the request offers the model the retrieval tool.
     pub(crate) tier: Tier,
+    /// The kinds of blocks of which forms leave out nothing all the same.
+    pub(crate) whole_kinds: OutputKinds,
     /// When what a worker has made of it lands.
     pub(crate) landing: landing::Rule,
 }
@@ -131,6 +134,8 @@ pub(crate) struct FinalPlan {
     pub(crate) landing: Option<Landing>,
     /// How many blocks land.
     pub(crate) landed: usize,
+    /// The blocks that are sent shortened from now on, by their positions, each with the bytes of its form.
+    pub(crate) shortened: Vec<(usize, usize)>,
     /// The prefix that a worker is to compress anew when it has time: the whole request.
     pub(crate) refresh: Option<PrefixId>,
 }
@@ -147,6 +152,7 @@ impl Planner {
             min_tokens,
             refresh_tokens: Self::DEFAULT_REFRESH_TOKENS,
             tier: Tier::Lossless,
+            whole_kinds: OutputKinds::NONE,
             landing: landing::decide,
         }
     }
@@ -245,6 +251,7 @@ impl Planner {
         BlocksToCompress {
             moved,
             tiers: (request.tier, known.tier_before(request.tier)),
+            whole_kinds: self.whole_kinds,
             ..BlocksToCompress::new_from(first_send::first_new_block(scan, known), scan)
         }
     }
@@ -433,11 +440,19 @@ impl Plan {
         self.record_updates_without_new.note_untried(without_new);
     }
 
+    /// The blocks that are shortened from this request on, by their positions, each with the bytes of its form.
+    fn shortened(&self) -> Vec<(usize, usize)> {
+        let new = self.landed_forms.iter().chain(&self.newly_compressed);
+        let new = new.filter(|(_, form)| form.original.is_some());
+        new.map(|(at, form)| (*at, form.text.len())).collect()
+    }
+
     /// What goes out when the plan's entries are stored.
     pub(crate) fn commit(self) -> FinalPlan {
         let stored = self.entries.iter().map(|entry| entry.key).collect();
         FinalPlan {
             forms: self.forms(),
+            shortened: self.shortened(),
             record_updates: self.record_updates,
             stored,
             newly_compressed: self.newly_compressed,
@@ -460,6 +475,7 @@ impl Plan {
             forms: self.recorded,
             record_updates: self.record_updates,
             stored: Vec::new(),
+            shortened: Vec::new(),
             newly_compressed: Vec::new(),
             skipped: self.skipped,
             landing: self.landing.map(|landing| match landing {

@@ -1,5 +1,6 @@
 //! Shortened forms, from the first request to the landing.
 
+use headroom_shared::contract::output_kind::{OutputKind, OutputKinds};
 use headroom_shared::contract::retrieval;
 use headroom_shared::contract::tier::Tier;
 
@@ -12,7 +13,13 @@ const EXPIRED: Option<Landing> = Some(Landing::Lands(Occasion::Expired));
 
 /// A new session whose client offers this tool.
 fn session(tool: &'static str) -> Session {
+    session_leaving_whole(tool, OutputKinds::NONE)
+}
+
+/// The same where nothing is left out of blocks of these kinds.
+fn session_leaving_whole(tool: &'static str, whole_kinds: OutputKinds) -> Session {
     let planner = Planner {
+        whole_kinds,
         refresh_tokens: 1000,
         tier: Tier::Recoverable,
         ..Planner::new(u64::MAX)
@@ -54,6 +61,14 @@ fn a_read_that_a_later_one_shows_again_lands_shortened_once_the_cache_is_cold() 
     assert!(session.paid < session.direct);
     let later = session.step_turn(5);
     assert_eq!(later.forms, landed.forms);
+}
+
+#[test]
+fn kinds_that_are_fetched_too_often_land_whole() {
+    let whole_kinds = [OutputKind::Read].into_iter().collect();
+    let mut session = session_leaving_whole(retrieval::TOOL, whole_kinds);
+    read_twice(&mut session);
+    assert_eq!(shortened(&session.step_turn(400)), [false; 5]);
 }
 
 #[test]

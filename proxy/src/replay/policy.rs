@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::contract::usage::Usage;
 
@@ -101,6 +102,7 @@ impl Proxy {
         prices: &Arc<Prices>,
     ) -> Option<Self> {
         let planner = Planner {
+            whole_kinds: OutputKinds::NONE,
             min_tokens: workers.min_tokens,
             refresh_tokens: workers.refresh_tokens,
             tier: workers.tier,

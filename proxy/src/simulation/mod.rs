@@ -231,7 +231,12 @@ impl Simulation {
 
     /// Makes the job of the messages that `prefix` ends, and reads it as a worker does.
     fn push(&mut self, body: &Bytes, scan: &Scan, prefix: PrefixId) {
-        let payload = blocks::payload(body, scan, (prefix, self.planner.tier_of(scan)));
+        let payload = blocks::payload(
+            body,
+            scan,
+            prefix,
+            (self.planner.tier_of(scan), self.planner.whole_kinds),
+        );
         let payload = payload.and_then(|it| it.to_json().ok());
         let payload = payload.and_then(|json| serde_json::from_slice(&json).ok());
         if let Some(payload) = payload {

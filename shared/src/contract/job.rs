@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::compress::Source;
 use crate::contract::id::{BlockId, PrefixId};
+use crate::contract::output_kind::OutputKinds;
 use crate::contract::tier::Tier;
 
 pub use self::escaped::EscapedText;
@@ -57,6 +58,9 @@ pub struct Payload<Text = String> {
     /// What forms may leave out.
     #[serde(default, skip_serializing_if = "Tier::is_lossless")]
     pub tier: Tier,
+    /// The kinds of blocks of which forms leave out nothing all the same: where that is done, agents fetch too much of it again.
+    #[serde(default, skip_serializing_if = "OutputKinds::is_empty")]
+    pub whole_kinds: OutputKinds,
     /// Whether one request alone waits for the result, which has a provisional life then
     /// ([`MAX_PROVISIONAL_LIFE`](crate::store::MAX_PROVISIONAL_LIFE)).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -6,6 +6,7 @@ pub mod id;
 pub mod job;
 pub mod keys;
 pub mod model;
+pub mod output_kind;
 pub mod prefix;
 pub mod record;
 pub mod retrieval;

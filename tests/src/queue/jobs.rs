@@ -4,6 +4,7 @@ use bytes::Bytes;
 use headroom_shared::compress::Deadline;
 use headroom_shared::contract::id::{BlockId, PrefixId};
 use headroom_shared::contract::job::{Envelope, EscapedText, JobBlock, Payload, Place, VERSION};
+use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::prefix::JobResult;
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::runtime::clock::now_ms;
@@ -40,6 +41,7 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
         v: VERSION,
         references: true,
         tier: Tier::Lossless,
+        whole_kinds: OutputKinds::NONE,
         provisional: false,
         blocks: vec![block(0, text), block(1, TEXT)],
     };

@@ -1,5 +1,6 @@
 //! Texts that are sent shortened where the agent can fetch them again, and what it gets then.
 
+use headroom_shared::compress::shorten::original_of;
 use headroom_shared::compress::{Earlier, Prepared, Source};
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::process::Launch;
@@ -101,6 +102,45 @@ async fn what_was_fetched_goes_out_as_it_is() {
     let conversation = conversation.tool(TOOL, &input, &test_run());
     let (_, got) = stage.exchange(&conversation.call()).await;
     assert!(texts(&got).contains(&test_run()));
+}
+
+/// The same with retrievals of the outputs of several commands, whose originals are these, and the output of one more.
+fn fetching(ids: &[String]) -> Conversation {
+    let mut conversation = Conversation::new(Dialect::Messages, "fetching");
+    conversation.tools = tools(Dialect::Messages);
+    let run = |at: usize| test_run().replace("parse", &format!("part{at}"));
+    for at in 0..=ids.len() {
+        let input = json!({"command": format!("cargo test -p part{at}")});
+        conversation = conversation.tool("Bash", &input, &run(at));
+        if let Some(id) = ids.get(at) {
+            conversation = conversation.tool(TOOL, &json!({"id": id}), &run(at));
+        }
+    }
+    conversation
+}
+
+#[tokio::test]
+async fn what_is_fetched_again_and_again_is_not_shortened_any_more() {
+    let stage = Stage::embedded(recoverable).await;
+    let mut ids = Vec::new();
+    let mut are_shortened = Vec::new();
+    for at in 0..3 {
+        let (_, got) = stage.exchange(&fetching(&ids).call()).await;
+        let output = |text: &String| text.contains(&format!("part{at}::module_237"));
+        let sent = texts(&got).into_iter().find(output).unwrap();
+        let original = original_of(&sent);
+        are_shortened.push(original.is_some());
+        ids.extend(original.map(|original| original.to_string()));
+    }
+    assert_eq!(are_shortened, [true, true, false]);
+    let stats = stage.stats().await;
+    let of_kind = &stats["shortened"]["messages"];
+    assert_eq!(of_kind["retrievals"], 2, "{of_kind}");
+    assert!(of_kind["saved_tokens"].as_u64() > Some(1000), "{of_kind}");
+    assert!(
+        of_kind["retrieval_cost_tokens"].as_u64() > Some(1000),
+        "{of_kind}"
+    );
 }
 
 #[tokio::test]

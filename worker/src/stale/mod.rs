@@ -12,7 +12,6 @@
 //! A text is old once more than [`OLD_MESSAGES`] messages stand behind it, about ten turns. A file is worked on where a call that may change it
 //! names it, or a call or a user does in so many messages at the end.
 
-mod fetched;
 mod superseding;
 #[cfg(test)]
 mod tests;
@@ -21,11 +20,13 @@ mod words;
 use std::collections::HashMap;
 
 use headroom_shared::compress::Call;
-use headroom_shared::compress::shorten::{Selection, ends, may_shorten, select_old, signatures};
+use headroom_shared::compress::shorten::{
+    Fetched, Selection, ends, kind_of, may_shorten, select_old, signatures,
+};
+use headroom_shared::contract::id::OriginalId;
 use headroom_shared::contract::job::JobBlock;
-use headroom_shared::contract::retrieval::is_retrieval_tool;
+use headroom_shared::contract::output_kind::OutputKinds;
 
-use self::fetched::Fetched;
 use self::superseding::superseding;
 use self::words::Words;
 
@@ -56,14 +57,15 @@ pub(crate) enum Stays {
     AsSentFirst,
 }
 
-/// What of each block stays, in their order.
-pub(crate) fn stays(blocks: &[JobBlock]) -> Vec<Stays> {
+/// What of each block stays, in their order; of those of `whole_kinds` all does.
+pub(crate) fn stays(blocks: &[JobBlock], whole_kinds: OutputKinds) -> Vec<Stays> {
     let end = blocks.last().map_or(0, |block| block.place.message);
     let calls: Vec<Call> = blocks
         .iter()
         .map(|block| Call::of(block.tool.as_deref(), block.input.as_deref()))
         .collect();
-    let fetched = Fetched::of(blocks);
+    let fetched = fetched(blocks);
+    let whole_kinds = whole_kinds.union(fetched.kinds());
     let superseding = superseding(blocks, &calls);
     let changed = Words::of_changes(blocks);
     let recent = Words::of_recent(blocks, end.saturating_sub(OLD_MESSAGES));
@@ -88,13 +90,27 @@ pub(crate) fn stays(blocks: &[JobBlock]) -> Vec<Stays> {
         is_old.then(|| select_old(block.source()))?
     };
     let stays = |(at, block): (usize, &JobBlock)| {
-        let is_retrieved = block.tool.as_deref().is_some_and(is_retrieval_tool);
-        if is_retrieved || fetched.has(block) || !may_shorten(block.source()) {
+        let is_fetched = || {
+            fetched.has(OriginalId::of(block.block))
+                || whole_kinds.contains(kind_of(block.source()))
+        };
+        if !may_shorten(block.source()) || is_fetched() {
             return Stays::All;
         }
         selection(at, block).map_or(Stays::AsSentFirst, Stays::Selected)
     };
     blocks.iter().enumerate().map(stays).collect()
+}
+
+/// What the agent has fetched again of these blocks.
+fn fetched(blocks: &[JobBlock]) -> Fetched {
+    let own = blocks.iter();
+    let own = own.filter_map(|block| Some((block.tool.as_deref()?, block.input.as_deref()?)));
+    let others = blocks.iter().flat_map(|block| &block.calls);
+    let others = others.map(|call| (call.tool.as_str(), call.input.as_str()));
+    let sources = blocks.iter();
+    let sources = sources.map(|block| (OriginalId::of(block.block), block.source()));
+    Fetched::of(own.chain(others), sources)
 }
 
 fn holds_instructions(file: &str) -> bool {

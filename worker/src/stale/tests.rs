@@ -41,7 +41,8 @@ fn selections(blocks: &[JobBlock]) -> Vec<Option<Selection>> {
         Stays::Selected(selection) => Some(selection),
         Stays::All | Stays::AsSentFirst => None,
     };
-    stays(blocks).into_iter().map(selected).collect()
+    let stays = stays(blocks, OutputKinds::default());
+    stays.into_iter().map(selected).collect()
 }
 
 fn shown(text: &str, selection: &Selection) -> Vec<String> {

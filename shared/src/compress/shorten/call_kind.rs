@@ -1,10 +1,10 @@
-//! Which [`Kind`] a tool's output is, by its call.
+//! Which [`OutputKind`] a text is, by the call that it answers.
 
-use super::kind::Kind;
 use super::script;
 use crate::compress::Source;
 use crate::compress::call::{Call, plain_name, script_of};
 use crate::compress::json;
+use crate::contract::output_kind::OutputKind;
 
 /// Tools that search files, in plain names: see [`plain_name`].
 const SEARCH_TOOLS: [&str; 5] = ["codesearch", "grep", "grepsearch", "ripgrep", "searchfiles"];
@@ -33,32 +33,44 @@ const REPORT_TOOLS: [&str; 7] = [
     "websearchprime",
 ];
 
-/// The kind of a block; `None` where nothing may be left out of it: it may be what a file holds, or is data.
-pub(super) fn kind_of(block: Source<'_>) -> Option<Kind> {
-    let tool = block.tool?;
+/// What a block is, as far as its call tells.
+#[must_use]
+pub fn kind_of(block: Source<'_>) -> OutputKind {
+    let Some(tool) = block.tool else {
+        return OutputKind::Other;
+    };
+    if Call::of(Some(tool), block.input).reads_file {
+        OutputKind::Read
+    } else if json::is_json(block.text) {
+        OutputKind::Other
+    } else if let Some(script) = block.input.and_then(script_of) {
+        script::kind(&script).unwrap_or(OutputKind::Other)
+    } else {
+        kind_of_tool(tool)
+    }
+}
+
+/// The kind of what a tool returns that runs no script.
+fn kind_of_tool(tool: &str) -> OutputKind {
     let name = tool.rsplit("__").next().unwrap_or(tool);
     let name = plain_name(name);
     let is = |tools: &[&str]| tools.contains(&name.as_str());
-    let kind = if let Some(script) = block.input.and_then(script_of) {
-        script::kind(&script)?
-    } else if is(&SEARCH_TOOLS) {
-        Kind::Search
+    if is(&SEARCH_TOOLS) {
+        OutputKind::Search
     } else if is(&LIST_TOOLS) {
-        Kind::Listing
+        OutputKind::Listing
     } else if is(&REPORT_TOOLS) {
-        Kind::Report
+        OutputKind::Report
     } else {
-        return None;
-    };
-    let reads_file = || Call::of(Some(tool), block.input).reads_file;
-    (!reads_file() && !json::is_json(block.text)).then_some(kind)
+        OutputKind::Other
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn kind(tool: &str, input: &str) -> Option<Kind> {
+    fn kind(tool: &str, input: &str) -> OutputKind {
         kind_of(Source {
             text: "text",
             tool: Some(tool),
@@ -68,25 +80,32 @@ mod tests {
 
     #[test]
     fn a_tools_name_says_what_its_output_is() {
-        assert_eq!(kind("Grep", "{}"), Some(Kind::Search));
-        assert_eq!(kind("list_dir", "{}"), Some(Kind::Listing));
-        assert_eq!(kind("mcp__web__web_fetch", "{}"), Some(Kind::Report));
+        assert_eq!(kind("Grep", "{}"), OutputKind::Search);
+        assert_eq!(kind("list_dir", "{}"), OutputKind::Listing);
+        assert_eq!(kind("mcp__web__web_fetch", "{}"), OutputKind::Report);
         let tests = r#"{"command":"cargo test"}"#;
-        assert_eq!(kind("Bash", tests), Some(Kind::Messages));
-        for tool in ["Read", "Edit", "Write", "NotebookRead", "unknown"] {
-            assert_eq!(kind(tool, r#"{"file_path":"a.rs"}"#), None);
+        assert_eq!(kind("Bash", tests), OutputKind::Messages);
+        for tool in ["Read", "NotebookRead"] {
+            assert_eq!(kind(tool, r#"{"file_path":"a.rs"}"#), OutputKind::Read);
+        }
+        for tool in ["Edit", "Write", "unknown"] {
+            assert_eq!(kind(tool, r#"{"file_path":"a.rs"}"#), OutputKind::Other);
         }
     }
 
     #[test]
-    fn data_and_texts_of_users_have_no_kind() {
+    fn data_and_texts_of_users_are_of_no_kind_that_is_known() {
         let block = |tool, text| Source {
             text,
             tool,
             input: Some(r#"{"command":"cargo run"}"#),
         };
-        assert_eq!(kind_of(block(Some("Bash"), r#"{"a": [1, 2]}"#)), None);
-        assert_eq!(kind_of(block(None, "text")), None);
-        assert!(kind_of(block(Some("Bash"), "[INFO] text")).is_some());
+        assert_eq!(
+            kind_of(block(Some("Bash"), r#"{"a": [1, 2]}"#)),
+            OutputKind::Other
+        );
+        assert_eq!(kind_of(block(None, "text")), OutputKind::Other);
+        let log = kind_of(block(Some("Bash"), "[INFO] text"));
+        assert_eq!(log, OutputKind::Messages);
     }
 }

@@ -16,7 +16,7 @@
 mod call_kind;
 mod check;
 mod diffs;
-mod kind;
+mod fetched;
 mod line_matches;
 mod listings;
 mod messages;
@@ -30,16 +30,17 @@ mod signatures;
 mod signs;
 mod words;
 
+pub use self::call_kind::kind_of;
 pub use self::check::is_shortened_of;
+pub use self::fetched::{Fetched, original_fetched};
 pub use self::old::{ends, select_old};
 pub use self::select::Selection;
 pub use self::signatures::signatures;
 
-use self::call_kind::kind_of;
-use self::kind::Kind;
 use super::{Source, json};
 use crate::compress;
 use crate::contract::id::OriginalId;
+use crate::contract::output_kind::OutputKind;
 use crate::contract::retrieval::is_retrieval_tool;
 
 /// A gap of fewer bytes is not worth its mark: the lines stay.
@@ -63,14 +64,14 @@ pub fn select(block: Source<'_>) -> Option<Selection> {
 /// Whether a text is prose out of which words may be left: a report, a page of the web, or what a person said at length.
 #[must_use]
 pub fn is_prose(block: Source<'_>) -> bool {
-    let is_report = || kind_of(block) == Some(Kind::Report);
+    let is_report = || kind_of(block) == OutputKind::Report;
     may_shorten(block) && !json::is_json(block.text) && (block.tool.is_none() || is_report())
 }
 
 /// Whether a text is the answer to a search or a listing, by which no file changes.
 #[must_use]
 pub fn is_search(block: Source<'_>) -> bool {
-    matches!(kind_of(block), Some(Kind::Search | Kind::Listing))
+    matches!(kind_of(block), OutputKind::Search | OutputKind::Listing)
 }
 
 /// Whether a text may be shortened at all: it is no answer of the retrieval tool, and nothing in it looks like what shortening adds.

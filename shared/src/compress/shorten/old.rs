@@ -1,12 +1,12 @@
 //! What stays of old texts: of what was said long ago less is needed at once than of what is new.
 
 use super::call_kind::kind_of;
-use super::kind::Kind;
 use super::signs::{self, TROUBLE};
 use super::{Selection, diffs, may_shorten, reports};
 use crate::compress::Source;
 use crate::compress::call::script_of;
 use crate::compress::lines::lines;
+use crate::contract::output_kind::OutputKind;
 
 /// Lines at the beginning and at the end that stay.
 const END_LINES: usize = 2;
@@ -25,9 +25,12 @@ pub fn select_old(block: Source<'_>) -> Option<Selection> {
     }
     let text = block.text;
     let shown = match kind_of(block) {
-        Some(Kind::Messages | Kind::Search | Kind::Listing) => return ends_and_troubles(text),
-        Some(Kind::Report) => reports::shown(block, &lines(text), REPORT_PERCENT),
-        None => {
+        OutputKind::Messages | OutputKind::Search | OutputKind::Listing => {
+            return ends_and_troubles(text);
+        }
+        OutputKind::Report => reports::shown(block, &lines(text), REPORT_PERCENT),
+        OutputKind::Read => None,
+        OutputKind::Other => {
             block.input.and_then(script_of)?;
             diffs::shown(&lines(text))
         }

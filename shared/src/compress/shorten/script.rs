@@ -1,7 +1,7 @@
 //! What a shell script prints, by the programs that it runs.
 
-use super::kind::Kind;
 use crate::compress::command::{RUN_ANOTHER, is_assignment, without_folder};
+use crate::contract::output_kind::OutputKind;
 
 /// Programs that print what a file, a database or a server holds, or documentation.
 const PRINT_CONTENT: [&str; 47] = [
@@ -73,7 +73,7 @@ const BEFORE_A_COMMAND: [&str; 9] = [
 ];
 
 /// What a script prints; `None` where that may be content, of which each line counts.
-pub(super) fn kind(script: &str) -> Option<Kind> {
+pub(super) fn kind(script: &str) -> Option<OutputKind> {
     let hands_on = ["xargs", "-exec", "--help", "<(", "while read", "eval "];
     if hands_on.iter().any(|words| script.contains(words)) {
         return None;
@@ -90,7 +90,11 @@ pub(super) fn kind(script: &str) -> Option<Kind> {
             Printed::Kind(kind) => kinds.push(kind),
         }
     }
-    let weightiest = [Kind::Search, Kind::Messages, Kind::Listing];
+    let weightiest = [
+        OutputKind::Search,
+        OutputKind::Messages,
+        OutputKind::Listing,
+    ];
     weightiest.into_iter().find(|kind| kinds.contains(kind))
 }
 
@@ -98,7 +102,7 @@ pub(super) fn kind(script: &str) -> Option<Kind> {
 enum Printed {
     Nothing,
     Content,
-    Kind(Kind),
+    Kind(OutputKind),
 }
 
 fn printed_by(command: &str) -> Printed {
@@ -120,9 +124,9 @@ fn printed_by(command: &str) -> Printed {
             Printed::Content
         }
         _ if PRINT_CONTENT.contains(&program) => Printed::Content,
-        _ if SEARCH.contains(&program) => Printed::Kind(Kind::Search),
-        _ if LIST.contains(&program) => Printed::Kind(Kind::Listing),
-        _ => Printed::Kind(Kind::Messages),
+        _ if SEARCH.contains(&program) => Printed::Kind(OutputKind::Search),
+        _ if LIST.contains(&program) => Printed::Kind(OutputKind::Listing),
+        _ => Printed::Kind(OutputKind::Messages),
     }
 }
 
@@ -135,10 +139,10 @@ fn printed_by_git<'a>(mut words: impl Iterator<Item = &'a str>) -> Printed {
         subcommand = words.next().unwrap_or_default();
     }
     match subcommand {
-        "grep" => Printed::Kind(Kind::Search),
-        "ls-files" | "ls-tree" => Printed::Kind(Kind::Listing),
+        "grep" => Printed::Kind(OutputKind::Search),
+        "ls-files" | "ls-tree" => Printed::Kind(OutputKind::Listing),
         "add" | "checkout" | "clone" | "commit" | "fetch" | "gc" | "merge" | "pull" | "push"
-        | "rebase" | "status" | "submodule" | "switch" => Printed::Kind(Kind::Messages),
+        | "rebase" | "status" | "submodule" | "switch" => Printed::Kind(OutputKind::Messages),
         _ => Printed::Content,
     }
 }
@@ -172,15 +176,18 @@ mod tests {
     #[test]
     fn the_programs_say_what_a_script_prints() {
         for (script, expected) in [
-            ("cargo test --workspace 2>&1 | tail -80", Kind::Messages),
-            ("cd app && CI=1 pnpm test", Kind::Messages),
-            ("cat > a.txt << 'E'\nmake\nE\nmake", Kind::Messages),
-            ("grep -rn x src | head", Kind::Search),
-            ("git -C /x push origin main", Kind::Messages),
-            ("find . -name '*.rs' | sort", Kind::Listing),
-            ("ls -R src; cargo build", Kind::Messages),
-            ("gh run view 1 --log-failed", Kind::Messages),
-            ("if ./check; then make; fi", Kind::Messages),
+            (
+                "cargo test --workspace 2>&1 | tail -80",
+                OutputKind::Messages,
+            ),
+            ("cd app && CI=1 pnpm test", OutputKind::Messages),
+            ("cat > a.txt << 'E'\nmake\nE\nmake", OutputKind::Messages),
+            ("grep -rn x src | head", OutputKind::Search),
+            ("git -C /x push origin main", OutputKind::Messages),
+            ("find . -name '*.rs' | sort", OutputKind::Listing),
+            ("ls -R src; cargo build", OutputKind::Messages),
+            ("gh run view 1 --log-failed", OutputKind::Messages),
+            ("if ./check; then make; fi", OutputKind::Messages),
         ] {
             assert_eq!(kind(script), Some(expected), "{script}");
         }

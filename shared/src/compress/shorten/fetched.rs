@@ -1,0 +1,111 @@
+//! [`Fetched`]: what the agent has fetched again in a conversation.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+
+use super::call_kind::kind_of;
+use crate::compress::Source;
+use crate::contract::id::OriginalId;
+use crate::contract::output_kind::OutputKinds;
+use crate::contract::retrieval::is_retrieval_tool;
+
+/// A kind of output of which so many were fetched again is left alone.
+const MANY: usize = 2;
+
+/// What the agent has fetched again in a conversation.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    originals: HashSet<OriginalId>,
+    kinds: OutputKinds,
+}
+
+/// The arguments of the retrieval tool, as far as they are of interest.
+#[derive(Deserialize)]
+struct Arguments {
+    id: String,
+}
+
+impl Fetched {
+    /// What these calls fetched, each a tool's name and its input as JSON text, of these blocks.
+    #[must_use]
+    pub fn of<'a>(
+        calls: impl Iterator<Item = (&'a str, &'a str)>,
+        blocks: impl Iterator<Item = (OriginalId, Source<'a>)>,
+    ) -> Self {
+        let originals: HashSet<OriginalId> = calls
+            .filter_map(|(tool, input)| original_fetched(tool, input))
+            .collect();
+        if originals.is_empty() {
+            return Self::default();
+        }
+        let mut by_kind: HashMap<_, HashSet<OriginalId>> = HashMap::new();
+        for (original, block) in blocks {
+            if originals.contains(&original) {
+                let fetched = by_kind.entry(kind_of(block)).or_default();
+                fetched.insert(original);
+            }
+        }
+        let often = by_kind.into_iter().filter(|(_, it)| it.len() >= MANY);
+        Self {
+            originals,
+            kinds: often.map(|(kind, _)| kind).collect(),
+        }
+    }
+
+    /// Whether a text was fetched again.
+    #[must_use]
+    pub fn has(&self, original: OriginalId) -> bool {
+        self.originals.contains(&original)
+    }
+
+    /// The kinds of which several were.
+    #[must_use]
+    pub const fn kinds(&self) -> OutputKinds {
+        self.kinds
+    }
+}
+
+/// The original that a call fetches: a tool's name, and its input as JSON text.
+#[must_use]
+pub fn original_fetched(tool: &str, input: &str) -> Option<OriginalId> {
+    let input = is_retrieval_tool(tool).then_some(input)?;
+    let Arguments { id } = serde_json::from_str(input).ok()?;
+    id.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::id::BlockId;
+    use crate::contract::output_kind::OutputKind;
+
+    #[test]
+    fn a_kind_counts_once_two_of_it_were_fetched() {
+        let id = |n| OriginalId::of(BlockId::from_bytes([n; 16]));
+        let block = |n, tool| {
+            let source = Source {
+                text: "text",
+                tool: Some(tool),
+                input: Some("{}"),
+            };
+            (id(n), source)
+        };
+        let blocks = [
+            block(1, "Grep"),
+            block(2, "Grep"),
+            block(3, "Glob"),
+            block(4, "Glob"),
+        ];
+        let inputs = [1, 2, 3, 3, 9].map(|n| format!(r#"{{"id":"{}"}}"#, id(n)));
+        let calls = inputs
+            .iter()
+            .map(|input| ("mcp__x__headroom_retrieve", input.as_str()));
+        let fetched = Fetched::of(calls, blocks.into_iter());
+        assert!(fetched.has(id(3)) && !fetched.has(id(4)));
+        assert!(fetched.kinds().contains(OutputKind::Search));
+        assert!(!fetched.kinds().contains(OutputKind::Listing));
+        let others = inputs.iter().map(|input| ("Read", input.as_str()));
+        assert!(!Fetched::of(others, [block(1, "Grep")].into_iter()).has(id(1)));
+    }
+}
