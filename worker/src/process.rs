@@ -1,5 +1,5 @@
 //! The job handler of the product: makes a compressed prefix of a job's payload. The result depends on the payload, the compressors and the
-//! model, if there is one; and on how fast source code is parsed, where old texts are shortened.
+//! model, if there is one.
 
 use std::sync::Arc;
 
@@ -50,8 +50,11 @@ fn process_with(
     let shortener = shortener.filter(|_| payload.tier == Tier::Recoverable);
     let stays = match payload.tier {
         Tier::Lossless => vec![Stays::All; payload.blocks.len()],
-        Tier::Recoverable => stale::stays(&payload.blocks),
+        Tier::Recoverable => stale::stays(&payload.blocks, deadline),
     };
+    if deadline.is_over() {
+        return Err(Failure::OutOfTime);
+    }
     let mut earlier = Earlier::default().until(deadline);
     let mut blocks = Vec::new();
     let mut forms = Vec::new();

@@ -18,8 +18,8 @@ mod words;
 
 use std::collections::HashSet;
 
-use headroom_shared::compress::Call;
 use headroom_shared::compress::shorten::{Selection, is_output, may_shorten, signatures};
+use headroom_shared::compress::{Call, Deadline};
 use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::retrieval::is_retrieval_tool;
 
@@ -61,8 +61,8 @@ pub(crate) enum Stays {
     AsSentFirst,
 }
 
-/// What of each block stays, in their order.
-pub(crate) fn stays(blocks: &[JobBlock]) -> Vec<Stays> {
+/// What of each block stays, in their order. Once the deadline is over, it is not known.
+pub(crate) fn stays(blocks: &[JobBlock], deadline: Deadline) -> Vec<Stays> {
     let end = blocks.last().map_or(0, |block| block.place.message);
     let calls: Vec<Call> = blocks
         .iter()
@@ -82,7 +82,7 @@ pub(crate) fn stays(blocks: &[JobBlock]) -> Vec<Stays> {
                 return Some(Selection::none_of(&block.text, what));
             }
             let is_left = is_old && !words.name(file) && !shown.contains(&at);
-            return is_left.then(|| signatures(block.source()))?;
+            return is_left.then(|| signatures(block.source(), deadline))?;
         }
         (is_old && is_output(block.source())).then(|| edges_and_errors(&block.text))?
     };

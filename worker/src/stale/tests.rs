@@ -41,7 +41,10 @@ fn selections(blocks: &[JobBlock]) -> Vec<Option<Selection>> {
         Stays::Selected(selection) => Some(selection),
         Stays::All | Stays::AsSentFirst => None,
     };
-    stays(blocks).into_iter().map(selected).collect()
+    stays(blocks, Deadline::NEVER)
+        .into_iter()
+        .map(selected)
+        .collect()
 }
 
 fn shown(text: &str, selection: &Selection) -> Vec<String> {
