@@ -1,5 +1,5 @@
 //! The job handler of the product: makes a compressed prefix of a job's payload. The result depends on the payload, the compressors and the
-//! model, if there is one; and on how fast source code is parsed, where old texts are shortened.
+//! model, if there is one.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use headroom_shared::contract::prefix::{self, CompressedBlock, CompressedPrefix,
 use headroom_shared::contract::tier::Tier;
 
 use crate::handler::{Failure, JobHandler};
-use crate::shortener::{ShortenError, Shortener};
+use crate::shortener::{ShortenError, Shortener, TokensLeft};
 use crate::stale::{self, Stays};
 use crate::{Settings, load_model};
 
@@ -50,8 +50,12 @@ fn process_with(
     let shortener = shortener.filter(|_| payload.tier == Tier::Recoverable);
     let stays = match payload.tier {
         Tier::Lossless => vec![Stays::All; payload.blocks.len()],
-        Tier::Recoverable => stale::stays(&payload.blocks, payload.whole_kinds),
+        Tier::Recoverable => stale::stays(&payload.blocks, payload.whole_kinds, deadline),
     };
+    if deadline.is_over() {
+        return Err(Failure::OutOfTime);
+    }
+    let mut tokens = TokensLeft::OF_JOB;
     let mut earlier = Earlier::default().until(deadline);
     let mut blocks = Vec::new();
     let mut forms = Vec::new();
@@ -61,7 +65,7 @@ fn process_with(
                 earlier.push_call(&call.tool, &call.input);
             }
         }
-        let prepared = prepared(block, stays, (shortener, deadline))?;
+        let prepared = prepared(block, stays, (shortener, &mut tokens), deadline)?;
         match prepared.compress(&earlier) {
             Ok(text) => {
                 let form = Form::new(block.block, &text);
@@ -91,7 +95,8 @@ fn process_with(
 fn prepared<'a>(
     block: &'a JobBlock,
     stays: Stays,
-    (shortener, deadline): (Option<&dyn Shortener>, Deadline),
+    (shortener, tokens): (Option<&dyn Shortener>, &mut TokensLeft),
+    deadline: Deadline,
 ) -> Result<Prepared<'a>, Failure> {
     let prepared = Prepared::of(block.source());
     let original = OriginalId::of(block.block);
@@ -103,7 +108,7 @@ fn prepared<'a>(
     let Some(shortener) = shortener.filter(|_| is_prose(block.source())) else {
         return Ok(prepared.with_original(original));
     };
-    match shortener.shorten(&block.text, deadline) {
+    match shortener.shorten(&block.text, tokens, deadline) {
         Ok(Some(words)) => Ok(prepared.with_words(original, words)),
         Ok(None) => Ok(prepared.with_original(original)),
         Err(ShortenError::OutOfTime) => Err(Failure::OutOfTime),
@@ -124,5 +129,80 @@ fn compressed(block: &JobBlock, text: &str, form: &Form) -> CompressedBlock {
         to_bytes: text.len() as u64,
         saved_tokens: original.saturating_sub(shorter) / 1000,
         shortened: form.original.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headroom_shared::contract::id::BlockId;
+    use headroom_shared::contract::job::{self, Place};
+    use headroom_shared::contract::output_kind::OutputKinds;
+
+    use super::*;
+
+    /// Leaves one word out wherever it stands, and looks at a token for each byte.
+    #[derive(Debug)]
+    struct WithoutPerhaps;
+
+    impl Shortener for WithoutPerhaps {
+        fn shorten(
+            &self,
+            text: &str,
+            tokens: &mut TokensLeft,
+            _: Deadline,
+        ) -> Result<Option<String>, ShortenError> {
+            let shorter = text.replace("perhaps ", "");
+            Ok(tokens.take(text.len()).then_some(shorter))
+        }
+
+        fn identity(&self) -> &'static str {
+            "00"
+        }
+    }
+
+    /// A long text of a person, which says another thing in each line.
+    fn report(message: u32) -> JobBlock {
+        const SYLLABLES: [&str; 8] = ["ba", "cor", "di", "fen", "go", "lum", "ni", "ster"];
+        let mut state = message;
+        let mut random = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            SYLLABLES[(state >> 29) as usize]
+        };
+        let mut line = |_| -> String {
+            let words =
+                (0..6).map(|_| format!("{} perhaps ", (0..3).map(&mut random).collect::<String>()));
+            words.collect::<String>() + "\n"
+        };
+        JobBlock {
+            place: Place {
+                message,
+                part: 0,
+                inner: 0,
+            },
+            block: BlockId::from_bytes([u8::try_from(message).unwrap(); 16]),
+            text: (0..120).map(&mut line).collect(),
+            tool: None,
+            input: None,
+            calls: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_the_model_looks_at_is_bounded_for_all_texts_of_a_job() {
+        let payload = Payload {
+            v: job::VERSION,
+            references: true,
+            tier: Tier::Recoverable,
+            whole_kinds: OutputKinds::NONE,
+            provisional: false,
+            blocks: (0..4).map(report).collect(),
+        };
+        let bytes = payload.blocks[0].text.len();
+        assert_eq!((1 << 15) / bytes, 2);
+        let made = process_with(&payload, Some(&WithoutPerhaps), Deadline::NEVER).unwrap();
+        let shortened = made.compressed.blocks.iter().filter(|it| it.shortened);
+        let messages: Vec<u32> = shortened.map(|it| it.place.message).collect();
+        assert_eq!(messages, [0, 1]);
+        assert!(process_with(&payload, None, Deadline::after(std::time::Duration::ZERO)).is_err());
     }
 }

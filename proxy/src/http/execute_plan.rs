@@ -83,6 +83,7 @@ pub(super) async fn turn(
     outgoing.reason = reason;
     let may_retry = may_be_refused && !known.lost;
     let refresh = plan.refresh;
+    app.records.enqueue_originals(&body.bytes, &scan, &known);
     let sent = SentRequest::new(&app.records, plan, &scan, known, bill);
     if may_retry {
         outgoing.retry = Some(ThinkingRetry::new(body.bytes, body.coding, sent));
@@ -132,6 +133,7 @@ pub(super) async fn compaction(
     let (app, forms) = (&context.app, std::mem::take(&mut plan.forms));
     let text = (&forms[..], &body.bytes[..]);
     let bill = app.billing.open((&scan, &known), text, (None, now_ms()));
+    app.records.enqueue_originals(&body.bytes, &scan, &known);
     drop(SentRequest::new(&app.records, plan, &scan, known, None));
     let mut outgoing = with_forms(app, received, &body, (&scan, &forms, None));
     outgoing.on_outcome = Some(Box::new(|outcome| {

@@ -22,7 +22,8 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 /// The route. Its hosts must be checked before.
 pub(super) fn routes(app: &App) -> Router<Arc<App>> {
     let store = app.records.store().clone();
-    let retrieval = Retrieval::new(store, app.counts.retrieval.clone());
+    let (counts, memory) = (app.counts.retrieval.clone(), app.memory.clone());
+    let retrieval = Retrieval::new(store, counts, memory);
     let respond =
         async move |State(app): State<Arc<App>>, request| respond(&app, &retrieval, request).await;
     Router::new().route("/mcp", any(respond))

@@ -25,10 +25,18 @@ pub(crate) enum Outcome {
     Refused,
     /// The store did not answer.
     StoreAway,
+    /// There was no memory for the text.
+    OverMemory,
 }
 
 impl Outcome {
-    const ALL: [Self; 4] = [Self::Found, Self::Gone, Self::Refused, Self::StoreAway];
+    const ALL: [Self; 5] = [
+        Self::Found,
+        Self::Gone,
+        Self::Refused,
+        Self::StoreAway,
+        Self::OverMemory,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -36,6 +44,7 @@ impl Outcome {
             Self::Gone => "gone",
             Self::Refused => "refused",
             Self::StoreAway => "store_away",
+            Self::OverMemory => "over_memory",
         }
     }
 }

@@ -130,7 +130,7 @@ impl KnownPrefix {
 
     /// Whether the result that is to land leaves out what is sent. Then all its forms take the place of those that are sent, because these
     /// may refer to that.
-    fn replaces_forms(&self) -> bool {
+    pub(crate) fn replaces_forms(&self) -> bool {
         let is_new = |made: &CompressedBlock| self.forms.get(&made.place) != Some(&made.form);
         self.made().any(|made| made.shortened && is_new(made))
     }
@@ -162,10 +162,10 @@ impl KnownPrefix {
         }
     }
 
-    /// Whether a compressed prefix is to land, or in the making.
-    pub(crate) fn awaits_landing(&self) -> bool {
-        let in_the_making = |deferred: &DeferredPrefix| deferred.compressed.is_none();
-        self.deferred.as_ref().is_some_and(in_the_making) || self.to_land().next().is_some()
+    /// Whether a compressed prefix is in the making.
+    pub(crate) fn awaits_result(&self) -> bool {
+        let deferred = self.deferred.as_ref();
+        deferred.is_some_and(|deferred| deferred.compressed.is_none())
     }
 
     /// The oldest record, where something behind it may land by a refresh: all branches that have that in common note in it how long the

@@ -3,6 +3,7 @@
 use headroom_shared::contract::output_kind::{OutputKind, OutputKinds};
 use headroom_shared::contract::retrieval;
 use headroom_shared::contract::tier::Tier;
+use serde_json::json;
 
 use super::Planner;
 use super::landing::{Landing, Obstacle, Occasion};
@@ -38,10 +39,22 @@ fn shortened(turn: &Turn) -> Vec<bool> {
     texts.map(|text| text.contains(&header)).collect()
 }
 
-/// Reads the same file twice, and others until the first read is old.
+/// A file of which the last tenth has changed since [`file`] gave it.
+fn changed_file(name: usize, lines: usize) -> String {
+    let (before, after) = (file(name, lines), file(name + 100, lines));
+    let same = lines - lines / 10;
+    let lines = before.lines().take(same).chain(after.lines().skip(same));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// Reads a file before and after a part of it is changed, and others until the first read is old.
 fn read_twice(session: &mut Session) -> Turn {
-    for name in [0, 0, 1, 2, 3] {
-        session.read(&file(name, 400));
+    let reads = [file(0, 400), changed_file(0, 400)];
+    for text in reads
+        .into_iter()
+        .chain([1, 2, 3].map(|name| file(name, 400)))
+    {
+        session.read(&text);
         session.request(5);
     }
     session.step_turn(5)
@@ -52,7 +65,7 @@ fn a_read_that_a_later_one_shows_again_lands_shortened_once_the_cache_is_cold() 
     let mut session = session(retrieval::TOOL);
     let warm = read_twice(&mut session);
     assert_eq!(warm.landing, Some(Landing::Waits(Obstacle::Warm)));
-    // The second read is a reference to the first.
+    // The second read refers to the first.
     assert_eq!(shortened(&warm), [false; 5]);
     let landed = session.step_turn(400);
     // The second read no longer refers to the first.
@@ -96,4 +109,27 @@ fn what_was_made_for_requests_with_the_tool_does_not_land_in_one_without() {
         shortened(&session.step_turn(5)),
         [true, false, false, false, false]
     );
+}
+
+#[test]
+fn a_result_that_saves_nothing_does_not_land() {
+    let mut session = session(retrieval::TOOL);
+    // The second read is a reference to the first: where one of them is left out, the other must be sent.
+    for _ in 0..2 {
+        session.read(&file(0, 400));
+        session.request(5);
+    }
+    for name in 1..5 {
+        session
+            .messages
+            .push(json!({"role": "assistant", "content": "What else?"}));
+        session
+            .messages
+            .push(json!({"role": "user", "content": file(name, 200)}));
+        session.request(5);
+    }
+    let before = session.step_turn(5);
+    let cold = session.step_turn(400);
+    assert_eq!((cold.landing, cold.landed), (None, 0));
+    assert_eq!(cold.forms, before.forms);
 }

@@ -50,7 +50,7 @@ pub(super) fn is_due(
         && !landing::binds(scan)
         // Another model may have thought before, and bound it.
         && !known.chain.iter().any(|(_, record)| record.bound);
-    if refresh_tokens == 0 || !can_land || known.awaits_landing() {
+    if refresh_tokens == 0 || !can_land || landing::is_awaited(scan, known) {
         return false;
     }
     // The first request that was seen. Thinking from before it may be of a model that binds it.

@@ -16,6 +16,9 @@ use crate::scan::Scan;
 const RECORD_BYTES: u64 = 16 << 20;
 /// Bytes of forms that are kept.
 const FORM_BYTES: u64 = 64 << 20;
+/// After how long the life of what a record names is renewed again at the latest, where it names originals of shortened texts: a store that is
+/// full may have deleted them, and the agent may ask for them at any time.
+const TOUCH_ORIGINALS_AFTER: Duration = Duration::from_secs(10 * 60);
 /// How many conversations are remembered by their openings.
 const OPENINGS: usize = 4096;
 
@@ -25,6 +28,8 @@ pub(super) struct Cache {
     forms: Bounded<FormId, CachedForm, Weights>,
     /// Conversations that were looked up, and whether there are records of them beyond their openings.
     openings: Bounded<PrefixId, bool>,
+    /// When the store was last found to have lost data.
+    lost_at: Mutex<Option<Instant>>,
     /// Held while a record is changed by what it was.
     change: Mutex<()>,
 }
@@ -73,6 +78,7 @@ impl Cache {
             records: Bounded::with_weighter(1024, RECORD_BYTES, Weights),
             forms: Bounded::with_weighter(1024, FORM_BYTES, Weights),
             openings: Bounded::new(OPENINGS),
+            lost_at: Mutex::new(None),
             change: Mutex::new(()),
         }
     }
@@ -188,6 +194,11 @@ impl Cache {
         }
     }
 
+    /// Notes that the store has lost data: what was given a full life before has to be given one again.
+    pub(super) fn note_loss(&self) {
+        *self.lost_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
     /// Those of the records that did not reach the store, as they are now.
     pub(super) fn unstored(
         &self,
@@ -264,20 +275,24 @@ impl Cache {
         self.openings.get(&opening).is_some()
     }
 
-    /// Those of the records that were last given a full life longer ago than `after`, or by another process.
+    /// Those of the records that were last given a full life longer ago than `after`, or than [`TOUCH_ORIGINALS_AFTER`] where they name
+    /// originals, before the store last lost data, or by another process.
     pub(super) fn to_touch(
         &self,
         chain: &[(PrefixId, Arc<SentRecord>)],
         after: Duration,
     ) -> Vec<(PrefixId, Arc<SentRecord>)> {
-        let fresh = |prefix: &PrefixId| {
+        let lost_at = *self.lost_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = |(prefix, record): &&(PrefixId, Arc<SentRecord>)| {
+            let after = match record.originals.is_empty() {
+                true => after,
+                false => after.min(TOUCH_ORIGINALS_AFTER),
+            };
             let touched = self.records.get(prefix).and_then(|cached| cached.touched);
-            touched.is_some_and(|touched| touched.elapsed() < after)
+            touched.is_none_or(|touched| {
+                touched.elapsed() >= after || lost_at.is_some_and(|lost_at| touched <= lost_at)
+            })
         };
-        chain
-            .iter()
-            .filter(|(prefix, _)| !fresh(prefix))
-            .cloned()
-            .collect()
+        chain.iter().filter(is_due).cloned().collect()
     }
 }

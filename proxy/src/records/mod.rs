@@ -4,6 +4,7 @@
 mod budget;
 mod cache;
 mod lookup;
+mod originals;
 mod parts;
 pub(crate) mod sent_elsewhere;
 pub(crate) mod sent_request;
@@ -208,6 +209,10 @@ impl Records {
     pub(crate) async fn write_back(&self) -> Result<usize, StoreError> {
         let (store, cache) = (&*self.store, &self.cache);
         let lost = write_back(store, cache, &Known::all(cache)).await?;
+        if lost > 0 {
+            // What else it has lost is found out with each conversation's next request.
+            cache.note_loss();
+        }
         // Where another process writes back the same record at the same time, both find out what the other one knew.
         Ok(lost + write_back(store, cache, &Known::all_records(cache)).await?)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headroom_shared::contract::id::{BlockId, DigestKey, FormId};
+use headroom_shared::contract::id::{BlockId, DigestKey, FormId, OriginalId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::contract::usage::Usage;
@@ -21,11 +21,22 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A conversation of so many messages, of which each of the user's is a block.
 fn conversation(messages: usize) -> Scan {
-    conversation_with(messages, &" long".repeat(MIN_USER_BYTES))
+    conversation_with(messages, &long())
+}
+
+/// What makes a user's message a block.
+fn long() -> String {
+    " long".repeat(MIN_USER_BYTES)
 }
 
 /// A conversation of so many messages, each of which goes on like this.
 fn conversation_with(messages: usize, more: &str) -> Scan {
+    let key = DigestKey::from_bytes([1; 32]);
+    scan(&body(messages, more), DIALECTS[0], &key).unwrap()
+}
+
+/// Its body.
+fn body(messages: usize, more: &str) -> Bytes {
     let message = |at: usize| {
         let role = if at.is_multiple_of(2) {
             "user"
@@ -35,13 +46,7 @@ fn conversation_with(messages: usize, more: &str) -> Scan {
         format!(r#"{{"role":"{role}","content":"{at}{more}"}}"#)
     };
     let messages: Vec<String> = (0..messages).map(message).collect();
-    let body = format!(r#"{{"model":"m","messages":[{}]}}"#, messages.join(","));
-    scan(
-        body.as_bytes(),
-        DIALECTS[0],
-        &DigestKey::from_bytes([1; 32]),
-    )
-    .unwrap()
+    format!(r#"{{"model":"m","messages":[{}]}}"#, messages.join(",")).into()
 }
 
 /// The id of one of the forms of a message's block.
@@ -485,4 +490,31 @@ async fn a_form_that_is_not_what_its_id_says_is_as_good_as_gone() {
             "{text}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_original_that_the_store_has_lost_comes_back_with_a_request_that_carries_its_text() {
+    let fixture = Fixture::new();
+    let (body, scan) = (body(3, &long()), conversation(3));
+    let block = &scan.blocks[0];
+    let (key, text) = (
+        Key::Original(OriginalId::of(block.id)),
+        body.slice(block.span.clone()),
+    );
+    let sent = SentRecord {
+        originals: [OriginalId::of(block.id)].into(),
+        ..answered(record(0, &[(0, 1)]))
+    };
+    fixture.sent(1, &sent).await;
+    fixture.form(0, 1).await;
+    let records = fixture.records();
+    let known = records.look_up(&scan, &mut records.budget()).await;
+    records.enqueue_originals(&body, &scan, &known);
+    records.flush_writes().await;
+    let keys = [key];
+    let found = || fixture.store.read(&keys);
+    assert_eq!(found().await.unwrap(), [Some(text.clone())]);
+    // It has a full life: who refuses the request does not take it away.
+    fixture.store.remove_provisional(&keys).await.unwrap();
+    assert_eq!(found().await.unwrap(), [Some(text)]);
 }

@@ -1,18 +1,21 @@
-//! Records that wait to be written to the store, in batches and without any request waiting for it.
+//! Records and originals that wait to be written to the store, in batches and without any request waiting for it.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use headroom_shared::contract::id::PrefixId;
 use headroom_shared::contract::record::SentRecord;
-use headroom_shared::store::{Key, Life};
+use headroom_shared::store::{Entry, Key, Life};
 use tokio::sync::Notify;
 
 /// How long records that are not urgent are gathered into one batch.
 const BATCH_DELAY: Duration = Duration::from_millis(100);
 /// How many requests' records may wait. Above it a request's records stay in the local cache alone, until the session's next request.
 const CAPACITY: usize = 4096;
+/// How many originals may wait. Those beyond it are renewed with a later request.
+const MAX_ORIGINALS: usize = 4096;
 
 /// The records of one request that are to be written, and what else is in the store of it.
 #[derive(Debug)]
@@ -52,6 +55,8 @@ pub(super) fn is_in(prefix: PrefixId, chain: &[(PrefixId, Arc<SentRecord>)]) -> 
 #[derive(Debug, Default)]
 pub(super) struct WriteQueue {
     writes: Mutex<Vec<PendingWrite>>,
+    /// Originals that later requests carry, by their keys.
+    originals: Mutex<HashMap<Key, Entry>>,
     pushed: Notify,
     urgent: Notify,
 }
@@ -71,11 +76,38 @@ impl WriteQueue {
         self.pushed.notify_one();
     }
 
+    /// Adds originals. Each holds its request's body until it is taken.
+    pub(super) fn push_originals(&self, originals: Vec<Entry>) {
+        if originals.is_empty() {
+            return;
+        }
+        {
+            let mut waiting = self.lock_originals();
+            let room = MAX_ORIGINALS.saturating_sub(waiting.len());
+            let originals = originals.into_iter().take(room);
+            waiting.extend(originals.map(|entry| (entry.key, entry)));
+        }
+        self.pushed.notify_one();
+    }
+
     /// Waits until there is a batch to write: at once after an urgent write, [`BATCH_DELAY`] after any other.
     pub(super) async fn batch_ready(&self) {
         self.pushed.notified().await;
         // A timeout is no failure: the batch is complete then.
         let _ = tokio::time::timeout(BATCH_DELAY, self.urgent.notified()).await;
+    }
+
+    /// Takes all originals that wait.
+    pub(super) fn drain_originals(&self) -> Vec<Entry> {
+        std::mem::take(&mut *self.lock_originals())
+            .into_values()
+            .collect()
+    }
+
+    fn lock_originals(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
+        self.originals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes all writes that wait.

@@ -1,4 +1,4 @@
-//! Writes what waits to the store, in the background: records, a full life for what accepted requests have used, and the removal of what
+//! Writes what waits to the store, in the background: records, originals, a full life for what accepted requests have used, and the removal of what
 //! refused ones have left.
 
 use std::collections::{HashMap, HashSet};
@@ -41,11 +41,12 @@ impl Records {
 
     /// Writes all that is enqueued to the store.
     pub(super) async fn flush_writes(&self) {
-        let writes = self.write_queue.drain();
+        let (writes, originals) = (self.write_queue.drain(), self.write_queue.drain_originals());
         self.write_records(&writes).await;
         // Now, because a request may have been refused while its records were written.
         self.remove_refused(&writes).await;
         self.renew_used(&writes).await;
+        self.renew_originals(&originals).await;
     }
 
     async fn write_records(&self, writes: &[PendingWrite]) {
@@ -128,7 +129,6 @@ impl Records {
             keys.insert(Key::Sent(*prefix));
             keys.extend(record.waiting.then_some(Key::Compressed(*prefix)));
             keys.extend(record.forms.values().map(|form| Key::Form(*form)));
-            keys.extend(record.originals.iter().map(|it| Key::Original(*it)));
         }
         let keys: Vec<Key> = keys.into_iter().collect();
         let Ok(exist) = self.store.touch(&keys).await else {

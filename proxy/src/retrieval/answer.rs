@@ -8,7 +8,7 @@ use memchr::memchr_iter;
 
 use super::arguments::Part;
 use super::line_ranges::LineRanges;
-use super::pattern::Pattern;
+use super::pattern::{OutOfTime, Pattern};
 
 /// From so many tokens on, a whole text says how to ask for a part. Claude Code warns of answers of more.
 const LONG_TOKENS: u64 = 10_000;
@@ -82,36 +82,60 @@ fn matching(
     (pattern, within): (&Pattern, &LineRanges),
     deadline: Instant,
 ) -> Result<String, NoPart> {
-    let (mut matches, mut more) = (Vec::new(), 0_usize);
+    let mut found = Found::default();
     let mut next = numbered(text);
     for range in within.iter() {
         for (number, line) in in_range(&mut next, *range.start(), *range.end()) {
-            if Instant::now() > deadline {
-                return Err(NoPart::OutOfTime);
-            }
-            match pattern.matches(line) {
-                true if matches.len() < MAX_MATCHES => matches.push(number),
-                true => more += 1,
+            let matches = pattern.matches(line, deadline);
+            match matches.map_err(|OutOfTime| NoPart::OutOfTime)? {
+                true if found.lines.len() < MAX_MATCHES => found.lines.push(number),
+                true => found.more += 1,
+                false if line.len() > pattern.piece() => found.missed_in = Some(pattern.piece()),
                 false => {}
             }
         }
     }
-    Ok(show_matches(text, count, (&matches, more)))
+    Ok(show_matches(text, count, &found))
 }
 
-/// These lines with those around them; `more` is how many match besides.
-fn show_matches(text: &str, count: usize, (matches, more): (&[usize], usize)) -> String {
-    let (total, lines) = (matches.len() + more, lines_of(count));
+/// What a search has found.
+#[derive(Debug, Default)]
+struct Found {
+    /// The numbers of the lines that match.
+    lines: Vec<usize>,
+    /// How many match besides.
+    more: usize,
+    /// How many bytes at once were searched of a line without a match that has more.
+    missed_in: Option<usize>,
+}
+
+impl Found {
+    /// What may not have been found, behind a semicolon.
+    fn reservation(&self) -> String {
+        self.missed_in.map_or_else(String::new, |piece| {
+            let longest = piece / 2;
+            format!(
+                "; in lines of more than {piece} bytes only matches of at most {longest} bytes were looked for"
+            )
+        })
+    }
+}
+
+/// The lines that were found with those around them.
+fn show_matches(text: &str, count: usize, found: &Found) -> String {
+    let (matches, reservation) = (&found.lines, found.reservation());
+    let (total, lines) = (matches.len() + found.more, lines_of(count));
     if total == 0 {
-        return format!("[no line matches; the text has {lines}]");
+        return format!("[no line matches; the text has {lines}{reservation}]");
     }
     let around = |line: &usize| line.saturating_sub(CONTEXT).max(1)..=(line + CONTEXT).min(count);
     let shown = LineRanges::union(matches.iter().map(around).collect());
     let mut answer = format!("[{total} of {lines} match");
-    if more > 0 {
+    if found.more > 0 {
         let _ = write!(answer, ", here are the first {}", matches.len());
     }
-    answer.push_str("; \"12:\" stands before a line that matches, \"12-\" before one around it]\n");
+    answer.push_str("; \"12:\" stands before a line that matches, \"12-\" before one around it");
+    let _ = writeln!(answer, "{reservation}]");
     let mut matches = matches.iter().peekable();
     let mut next = numbered(text);
     for (position, range) in shown.iter().enumerate() {

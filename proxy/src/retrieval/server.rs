@@ -1,7 +1,7 @@
 //! The server: reads originals from the store, and answers by the protocol. It keeps no sessions, so any replica answers any request.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,8 +10,8 @@ use headroom_shared::contract::prefix::unescaped;
 use headroom_shared::contract::retrieval::TOOL;
 use headroom_shared::store::{Key, Store, StoreError};
 use http::{Request as HttpRequest, Response};
-use http_body_util::Full;
 use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
     ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
@@ -25,15 +25,17 @@ use tokio::sync::Semaphore;
 use super::answer::{NoPart, answer};
 use super::arguments::{BadArguments, Part, Request};
 use super::tool::tool;
+use crate::memory::{BodyMemory, MemoryBudget, OverBudget};
 use crate::metrics::retrieval::{Outcome, RetrievalCounts};
 
 /// How long the store may take. A model waits for any tool.
 const STORE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a text may be searched: it is looked at after each line.
+/// How long a text may be searched: the clock is looked at before each line, and within long ones.
 const SEARCH_TIME: Duration = Duration::from_secs(5);
-/// How long an answer may take in all, with the wait for a turn and the search of a last line that is very long.
+/// How long an answer may take in all, with the wait for a turn.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
-/// How many texts are read and searched at the same time: each may be as large as a request's body, and its answer too.
+/// How many texts are read and searched at the same time. Each may be as large as a request's body before it is known how much memory it
+/// takes.
 const AT_ONCE: usize = 4;
 
 /// The retrieval of originals from a store.
@@ -41,8 +43,20 @@ const AT_ONCE: usize = 4;
 pub(crate) struct Retrieval {
     store: Arc<dyn Store>,
     counts: RetrievalCounts,
+    memory: MemoryBudget,
     turns: Arc<Semaphore>,
 }
+
+/// The retrieval for one HTTP request.
+#[derive(Debug, Clone)]
+struct OneRequest {
+    retrieval: Retrieval,
+    /// What its response takes of the memory for bodies.
+    memory: Arc<Mutex<Option<BodyMemory>>>,
+}
+
+/// The text of an answer, and the memory that it takes.
+type Answered = (String, BodyMemory);
 
 /// Why a call has no answer. Its text is for the model.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +73,10 @@ enum NoAnswer {
         "the store of the originals does not answer: try again, or run the tool call again that the text is the output of"
     )]
     StoreAway,
+    #[error(
+        "there is no memory for this text, because other requests take it: try again in a few seconds"
+    )]
+    OverMemory,
 }
 
 impl NoAnswer {
@@ -67,16 +85,22 @@ impl NoAnswer {
             Self::BadArguments(_) | Self::NoPart(_) => Outcome::Refused,
             Self::Gone => Outcome::Gone,
             Self::StoreAway => Outcome::StoreAway,
+            Self::OverMemory => Outcome::OverMemory,
         }
     }
 }
 
 impl Retrieval {
-    /// From this store, counted there.
-    pub(crate) fn new(store: Arc<dyn Store>, counts: RetrievalCounts) -> Self {
+    /// From this store, counted there, within this memory.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        counts: RetrievalCounts,
+        memory: MemoryBudget,
+    ) -> Self {
         Self {
             store,
             counts,
+            memory,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
@@ -86,35 +110,59 @@ impl Retrieval {
         &self,
         request: HttpRequest<Full<Bytes>>,
     ) -> Response<BoxBody<Bytes, Infallible>> {
-        let retrieval = self.clone();
+        let one = OneRequest {
+            retrieval: self.clone(),
+            memory: Arc::default(),
+        };
+        let memory = one.memory.clone();
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_json_response(true)
             .disable_allowed_hosts();
         let sessions = Arc::new(NeverSessionManager::default());
-        let service = StreamableHttpService::new(move || Ok(retrieval.clone()), sessions, config);
-        service.handle(request).await
+        let service = StreamableHttpService::new(move || Ok(one.clone()), sessions, config);
+        let response = service.handle(request).await;
+        let memory = memory.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(memory) = memory else {
+            return response;
+        };
+        // It is one JSON text, which is there already, and takes the memory until it is sent.
+        let (parts, body) = response.into_parts();
+        let Ok(body) = body.collect().await;
+        let body = Full::new(memory.held_by(body.to_bytes()));
+        Response::from_parts(parts, body.boxed())
     }
 
     /// The answer to a call.
-    async fn call(&self, arguments: &rmcp::model::JsonObject) -> Result<String, NoAnswer> {
+    async fn call(&self, arguments: &rmcp::model::JsonObject) -> Result<Answered, NoAnswer> {
         let request = Request::new(arguments)?;
         let answered = tokio::time::timeout(ANSWER_TIMEOUT, self.answer(request)).await;
         answered.unwrap_or(Err(NoAnswer::NoPart(NoPart::OutOfTime)))
     }
 
     /// What is answered to a request, when it is its turn.
-    async fn answer(&self, request: Request) -> Result<String, NoAnswer> {
+    async fn answer(&self, request: Request) -> Result<Answered, NoAnswer> {
         let Request { original, part } = request;
         // It is never closed.
         let turn = self.turns.clone().acquire_owned().await;
         let text = self.read(original).await?;
+        let memory = self.memory_for(&text)?;
         let answered = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            answer_from(&text, &part)
+            Ok((answer_from(&text, &part)?, memory))
         });
         // The answer can't be made of a text that is not what the store should hold.
         answered.await.unwrap_or(Err(NoAnswer::Gone))
+    }
+
+    /// Memory for an escaped text, the text itself, the answer, and the response.
+    fn memory_for(&self, text: &Bytes) -> Result<BodyMemory, NoAnswer> {
+        let taken = self.memory.body().and_then(|mut memory| {
+            // With as many again that a body takes.
+            memory.grow(2 * text.len())?;
+            Ok(memory)
+        });
+        taken.map_err(|OverBudget| NoAnswer::OverMemory)
     }
 
     /// The escaped text of this name, which lives a full life from now on.
@@ -146,7 +194,7 @@ async fn within_time<T>(
     done.unwrap_or_else(|_| Err(StoreError::timeout("reading an original", STORE_TIMEOUT)))
 }
 
-impl ServerHandler for Retrieval {
+impl ServerHandler for OneRequest {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder().enable_tools().build();
         let server = Implementation::new("headroom", env!("CARGO_PKG_VERSION"));
@@ -175,13 +223,15 @@ impl ServerHandler for Retrieval {
             return Err(ErrorData::invalid_params(message, None));
         }
         let arguments = call.arguments.unwrap_or_default();
-        let result = match self.call(&arguments).await {
-            Ok(text) => {
-                self.counts.found(text.len());
+        let Retrieval { counts, .. } = &self.retrieval;
+        let result = match self.retrieval.call(&arguments).await {
+            Ok((text, memory)) => {
+                counts.found(text.len());
+                *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(memory);
                 CallToolResult::success(vec![ContentBlock::text(text)])
             }
             Err(error) => {
-                self.counts.failed(error.outcome());
+                counts.failed(error.outcome());
                 CallToolResult::error(vec![ContentBlock::text(error.to_string())])
             }
         };

@@ -198,3 +198,52 @@ fn arguments_that_cant_be_used_are_refused_with_what_is_right() {
         assert!(said.contains(says), "{arguments}: {said}");
     }
 }
+
+/// A line of so many bytes, of zeros and ones without an order.
+fn noise(bytes: usize) -> String {
+    let mut state = 1_u32;
+    let mut digit = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if state >> 31 == 0 { '0' } else { '1' }
+    };
+    (0..bytes).map(|_| digit()).collect()
+}
+
+#[test]
+fn a_search_of_one_long_line_ends_with_its_time() {
+    let text = noise(32 << 20);
+    let arguments = json!({"id": ID, "pattern": "(0|1)*1(0|1){1500}x"});
+    let request = Request::new(arguments.as_object().unwrap()).unwrap();
+    let begun = Instant::now();
+    let deadline = begun + Duration::from_millis(300);
+    let searched = answer(&text, &request.part, deadline);
+    assert_eq!(searched, Err(NoPart::OutOfTime));
+    // Many times what one piece takes.
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+}
+
+#[test]
+fn long_lines_are_searched_in_pieces() {
+    let line = format!("{}needle{}needle", noise(3 << 20), noise(3 << 20));
+    for (pattern, count) in [
+        ("needle", 1),
+        ("needle$", 1),
+        ("needle[01]{3}", 1),
+        ("^[01]", 1),
+        // Nothing within a line is its beginning or its end.
+        ("^needle", 0),
+        ("needle$|^needle[01]", 1),
+        ("[01]$", 0),
+        (r"\b[01]{9}", 1),
+        (r"[01]\b", 0),
+    ] {
+        let found = asked(&line, json!({"pattern": pattern}));
+        let says = match count {
+            0 => "[no line matches; the text has 1 line; in lines of more than ",
+            _ => "[1 of 1 line match; \"12:\" stands",
+        };
+        assert!(found.starts_with(says), "{pattern}: {}", &found[..120]);
+    }
+    assert!(!asked("short", json!({"pattern": "x"})).contains("in lines of more"));
+}

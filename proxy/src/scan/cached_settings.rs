@@ -1,12 +1,11 @@
 //! What a provider's cache of a prefix depends on besides its messages: the model, tools, instructions and some settings.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use headroom_shared::contract::id::{KeyedHasher, SettingsId};
-use headroom_shared::contract::retrieval;
 use memchr::{memchr, memmem, memrchr};
-use serde::Deserialize;
+
+use super::retrieval_offer::offers_retrieval;
 
 /// What a text of the instructions begins with that Claude Code changes with each request. Anthropic's cache passes over it
 /// (`docs/providers.md`).
@@ -24,7 +23,7 @@ pub(crate) struct CacheSettings {
     pub(crate) all: SettingsId,
     /// The names of its tools; `None` where some are not in the cached prefix. Two bodies that differ in it have different caches.
     pub(crate) tools: Option<SettingsId>,
-    /// Whether the retrieval tool is one of its tools, and the model need not search for it.
+    /// Whether the retrieval tool is one of its tools, the model need not search for it, and it may call it.
     pub(crate) offers_retrieval: bool,
 }
 
@@ -33,6 +32,8 @@ pub(crate) struct CacheSettings {
 pub(crate) struct SettingsMembers {
     /// The name of each, and where its value stands.
     members: Vec<(&'static [u8], Range<usize>)>,
+    /// Where the value stands that says which tools the model may call. The provider's cache need not depend on it.
+    tool_choice: Option<Range<usize>>,
 }
 
 impl SettingsMembers {
@@ -43,10 +44,18 @@ impl SettingsMembers {
         }
     }
 
+    /// Notes what says which tools the model may call.
+    pub(super) fn set_tool_choice(&mut self, value: Range<usize>) {
+        self.tool_choice = Some(value);
+    }
+
     /// Whether they are the same in `body` as the other ones in another body, to the letter.
     pub(super) fn are_same(&self, body: &[u8], (other, other_body): (&Self, &[u8])) -> bool {
+        let choice = self.tool_choice.as_ref().map(|value| &body[value.clone()]);
+        let other_choice = other.tool_choice.as_ref();
         let mut pairs = self.members.iter().zip(&other.members);
         self.members.len() == other.members.len()
+            && choice == other_choice.map(|value| &other_body[value.clone()])
             && pairs.all(|((name, value), (other_name, other))| {
                 name == other_name && body[value.clone()] == other_body[other.clone()]
             })
@@ -66,12 +75,13 @@ impl SettingsMembers {
         let mut members = self.members.clone();
         members.sort_by_key(|(name, _)| *name);
         let (mut all, mut tools) = (new.clone(), Some(new.clone()));
-        let mut offers_retrieval = false;
+        let choice = self.tool_choice.as_ref().map(|value| &body[value.clone()]);
+        let mut is_retrieval_offered = false;
         for (name, value) in members {
             all.update(name);
             if name == b"tools" {
                 tools = tools.and_then(|names| with_tools(names, &body[value.clone()]));
-                offers_retrieval = offers_retrieval_tool(&body[value.clone()]);
+                is_retrieval_offered = offers_retrieval(&body[value.clone()], choice);
             }
             let first = markers.partition_point(|marker| marker.start < value.start);
             let within = |marker: &&Range<usize>| marker.end <= value.end;
@@ -86,50 +96,9 @@ impl SettingsMembers {
         Some(CacheSettings {
             all: all.finish().into(),
             tools: tools.map(|names| names.finish().into()),
-            offers_retrieval,
+            offers_retrieval: is_retrieval_offered,
         })
     }
-}
-
-/// A tool in the JSON of tools, or a group of them, as far as it tells which they are. Chat completions have it in `function`.
-#[derive(Deserialize)]
-struct Tool<'a> {
-    #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    function: Option<Function<'a>>,
-    #[serde(borrow, default)]
-    tools: Vec<Tool<'a>>,
-    #[serde(default)]
-    defer_loading: bool,
-}
-
-#[derive(Deserialize)]
-struct Function<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-}
-
-/// Whether the retrieval tool is among these tools, in JSON, without being deferred.
-fn offers_retrieval_tool(tools: &[u8]) -> bool {
-    // Nearly all requests do not even mention it.
-    if memmem::find(tools, retrieval::TOOL.as_bytes()).is_none() {
-        return false;
-    }
-    let tools: Vec<Tool<'_>> = serde_json::from_slice(tools).unwrap_or_default();
-    let mut left: Vec<&Tool<'_>> = tools.iter().collect();
-    while let Some(tool) = left.pop() {
-        let name = tool.name.as_deref();
-        let name = name.or(tool.function.as_ref().map(|it| &*it.name));
-        if tool.defer_loading {
-            continue;
-        }
-        if name.is_some_and(retrieval::is_retrieval_tool) {
-            return true;
-        }
-        left.extend(&tool.tools);
-    }
-    false
 }
 
 /// Adds the names in the JSON of tools.
@@ -247,6 +216,65 @@ mod tests {
         assert_ne!(first, tools(r#"{"name":"ab"}"#));
         assert_eq!(tools(r#"{"name":"a","defer_loading":true}"#), None);
         assert!(first.is_some());
+    }
+
+    #[test]
+    fn the_retrieval_tool_is_offered_where_the_model_may_call_it() {
+        let offers = |dialect: usize, tools: &str, choice: &str| {
+            let messages = ["messages", "messages", "input"][dialect];
+            let body = format!(
+                r#"{{"model":"m","tools":[{tools}],{choice}"{messages}":[{{"role":"user","content":"hi"}}]}}"#
+            );
+            let key = DigestKey::from_bytes([7; 32]);
+            let scan = scan(body.as_bytes(), DIALECTS[dialect], &key).unwrap();
+            scan.settings.unwrap().offers_retrieval
+        };
+        let own = "mcp__headroom__headroom_retrieve";
+        let tools = [
+            format!(r#"{{"name":"Read"}},{{"name":"{own}"}}"#),
+            format!(r#"{{"type":"function","function":{{"name":"{own}"}}}}"#),
+            format!(r#"{{"type":"function","name":"{own}"}}"#),
+        ];
+        let named = |name: &str| {
+            [
+                format!(r#"{{"type":"tool","name":"{name}"}}"#),
+                format!(r#"{{"type":"function","function":{{"name":"{name}"}}}}"#),
+                format!(r#"{{"type":"function","name":"{name}"}}"#),
+                format!(
+                    r#"{{"type":"allowed_tools","allowed_tools":{{"mode":"auto","tools":[{{"type":"function","function":{{"name":"{name}"}}}}]}}}}"#
+                ),
+                format!(
+                    r#"{{"type":"allowed_tools","mode":"auto","tools":[{{"type":"function","name":"{name}"}}]}}"#
+                ),
+            ]
+        };
+        let free = [
+            r#"{"type":"auto","disable_parallel_tool_use":true}"#,
+            r#"{"type":"any"}"#,
+            r#""auto""#,
+            r#""required""#,
+            "null",
+        ];
+        let ruled_out = [
+            r#"{"type":"none"}"#,
+            r#""none""#,
+            r#"{"type":"image_generation"}"#,
+            "7",
+        ];
+        for (dialect, tools) in tools.iter().enumerate() {
+            assert!(offers(dialect, tools, ""));
+            let with =
+                |choice: &str| offers(dialect, tools, &format!(r#""tool_choice":{choice},"#));
+            for choice in named(own).iter().map(String::as_str).chain(free) {
+                assert!(with(choice), "{dialect}: {choice}");
+            }
+            for choice in named("Read").iter().map(String::as_str).chain(ruled_out) {
+                assert!(!with(choice), "{dialect}: {choice}");
+            }
+            let last = r#""tool_choice":"auto","tool_choice":"none","#;
+            assert!(!offers(dialect, tools, last));
+        }
+        assert!(!offers(0, r#"{"name":"Read"}"#, ""));
     }
 
     #[test]

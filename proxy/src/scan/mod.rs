@@ -15,6 +15,7 @@ mod message_reader;
 #[cfg(test)]
 mod properties;
 mod raw_message;
+mod retrieval_offer;
 mod scan_cache;
 mod scanner;
 pub(crate) mod string_end;

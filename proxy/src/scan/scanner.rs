@@ -18,6 +18,9 @@ use super::raw_message::{RawMessage, Text};
 use super::scan_cache::{CachedScan, ResumePoint, ScanCache};
 use super::{BASE_MEMORY, Block, Call, Grammar, Message, ParsedMessage, Scan};
 
+/// The member that says which tools the model may call, in every dialect.
+const TOOL_CHOICE: &[u8] = b"tool_choice";
+
 /// Scans a body.
 ///
 /// # Errors
@@ -170,6 +173,9 @@ impl<'a> Scanner<'a> {
             let mut of_cache = grammar.cached_settings().iter();
             if let Some(name) = of_cache.find(|it| **it == name) {
                 settings.push(name, start..cursor.offset());
+            }
+            if name == TOOL_CHOICE {
+                settings.set_tool_choice(start..cursor.offset());
             }
             Ok(())
         })?;

@@ -14,7 +14,7 @@ use headroom_shared::compress::Deadline;
 use headroom_shared::runtime::config::ModelSettings;
 use headroom_tests::footprint::figure;
 use headroom_worker::model::Model;
-use headroom_worker::shortener::Shortener as _;
+use headroom_worker::shortener::{Shortener as _, TokensLeft};
 
 /// Leaves words out of the text on the standard input.
 #[derive(Debug, Parser)]
@@ -42,7 +42,10 @@ fn main() -> anyhow::Result<()> {
     say("loaded", begun);
     let begun = Instant::now();
     let shorter = std::thread::scope(|scope| {
-        let shorten = || model.shorten(&text, Deadline::NEVER);
+        let shorten = || {
+            let mut tokens = TokensLeft::new(usize::MAX);
+            model.shorten(&text, &mut tokens, Deadline::NEVER)
+        };
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(shorten)).collect();
         let ended = running.into_iter().map(|it| it.join());
         ended.collect::<Result<Vec<_>, _>>()

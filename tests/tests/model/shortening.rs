@@ -4,15 +4,17 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use headroom_shared::compress::Deadline;
+use headroom_shared::runtime::config::ModelSettings;
 use headroom_tests::tiny_model::{self, Output};
 use headroom_worker::model::Model;
-use headroom_worker::shortener::{ShortenError, Shortener as _};
+use headroom_worker::shortener::{ShortenError, Shortener as _, TokensLeft};
 use tempfile::TempDir;
 
 use crate::{WORDS, load, tiny};
 
 fn shorten(model: &Model, text: &str) -> Option<String> {
-    model.shorten(text, Deadline::NEVER).unwrap()
+    let mut tokens = TokensLeft::new(usize::MAX);
+    model.shorten(text, &mut tokens, Deadline::NEVER).unwrap()
 }
 
 #[test]
@@ -56,11 +58,32 @@ fn a_text_of_many_windows_is_read_to_its_end() {
 
 #[test]
 #[ignore = "needs ONNX Runtime: scripts/model"]
+fn behind_the_tokens_that_may_be_looked_at_all_words_stay() {
+    let dir = TempDir::new().unwrap();
+    tiny_model::write(dir.path(), &WORDS, Output::FinalScores, 32);
+    let model = load(dir.path()).unwrap();
+    let text = "the engine\n".repeat(1000);
+    // Windows of 30 tokens, of which 7 are in the next one too.
+    let mut tokens = TokensLeft::new(100);
+    let shorter = model.shorten(&text, &mut tokens, Deadline::NEVER);
+    let shorter = shorter.unwrap().unwrap();
+    let left_out = shorter.lines().take_while(|line| *line == "engine").count();
+    assert!((30..45).contains(&left_out), "{left_out}");
+    let rest = shorter.lines().skip(left_out);
+    assert!(rest.clone().all(|line| line == "the engine"));
+    assert_eq!(left_out + rest.count(), 1000);
+    // Nothing is left for another text of the same job.
+    assert_eq!(model.shorten(&text, &mut tokens, Deadline::NEVER), Ok(None));
+}
+
+#[test]
+#[ignore = "needs ONNX Runtime: scripts/model"]
 fn a_deadline_ends_the_work() {
     let dir = tiny(Output::FinalScores);
     let model = load(dir.path()).unwrap();
     let over = Deadline::after(Duration::ZERO);
-    let shorter = model.shorten("the engine of it", over);
+    let mut tokens = TokensLeft::new(usize::MAX);
+    let shorter = model.shorten("the engine of it", &mut tokens, over);
     assert_eq!(shorter, Err(ShortenError::OutOfTime));
 }
 
@@ -107,7 +130,7 @@ fn two_processes_leave_out_the_same() {
 
 #[test]
 #[ignore = "needs ONNX Runtime: scripts/model"]
-fn the_identity_is_that_of_the_files() {
+fn the_identity_is_that_of_the_files_and_settings() {
     let (one, same, other) = (
         tiny(Output::FinalScores),
         tiny(Output::FinalScores),
@@ -116,4 +139,11 @@ fn the_identity_is_that_of_the_files() {
     let identity = |dir: &TempDir| load(dir.path()).unwrap().identity().to_owned();
     assert_eq!(identity(&one), identity(&same));
     assert_ne!(identity(&one), identity(&other));
+    let settings = ModelSettings {
+        dir: None,
+        threshold: 0.5,
+        keep_rate: 0.1,
+    };
+    let with_other_rate = Model::load(one.path(), &settings, 1).unwrap();
+    assert_ne!(identity(&one), with_other_rate.identity());
 }

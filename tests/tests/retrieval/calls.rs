@@ -123,3 +123,23 @@ async fn a_large_text_is_returned_whole_and_not_logged() {
     let log = stage.proxy().log();
     assert!(!log.contains("secret line") && !log.contains(ID));
 }
+
+#[tokio::test]
+async fn a_text_for_which_there_is_no_memory_is_told_and_others_are_returned() {
+    let stage = Stage::with_redis(|launch| launch.set("HEADROOM_MAX_MEMORY", "8MiB")).await;
+    let asked = json!({"id": ID});
+    put(&stage, &"x".repeat(4 << 20)).await;
+    let (said, is_error) = retrieve(&stage, &asked).await;
+    assert!(
+        is_error && said.contains("no memory") && said.contains("try again"),
+        "{said}"
+    );
+    assert_eq!(stage.stats().await["retrieval"]["calls"]["over_memory"], 1);
+    // Each takes almost half of it, and gives it back.
+    let text = "x".repeat(600 << 10);
+    put(&stage, &text).await;
+    for _ in 0..6 {
+        let (said, is_error) = retrieve(&stage, &asked).await;
+        assert!(!is_error && said.ends_with(&text), "{}", &said[..200]);
+    }
+}

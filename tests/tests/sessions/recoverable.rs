@@ -7,6 +7,7 @@ use headroom_tests::process::Launch;
 use headroom_tests::retrieval::{TOOL, retrieve, tools};
 use headroom_tests::shortened::{shortened, texts};
 use headroom_tests::stage::Stage;
+use headroom_tests::wait;
 use serde_json::json;
 
 /// The output of a test run in which one of many tests fails.
@@ -186,4 +187,47 @@ async fn with_redis_the_original_is_there_under_its_name() {
         retrieve(&stage, &json!({"id": id})).await,
         (test_run(), false)
     );
+}
+
+/// Waits until the tool returns this original again.
+async fn until_it_can_be_fetched(stage: &Stage, id: &str) {
+    wait::eventually("the original to be there again", async || {
+        let fetched = retrieve(stage, &json!({"id": id})).await;
+        (fetched == (test_run(), false)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_original_that_is_gone_comes_back_with_the_next_turn() {
+    let mut stage = Stage::with_redis(recoverable).await;
+    let mut conversation = conversation(Dialect::Messages);
+    let (_, got) = stage.exchange(&conversation.call()).await;
+    let (form, original) = shortened(&got).unwrap();
+    let id = original.to_string();
+    let key = format!("headroom:original:{id}");
+    stage.until_settled(1).await;
+
+    // One entry is deleted, and a proxy that knows nothing yet goes on.
+    let deleted: i64 = stage.redis().command(&["DEL", &key]).await;
+    assert_eq!(deleted, 1);
+    stage.proxy().kill();
+    stage.proxy().start_again().await;
+    conversation = conversation.assistant("One fails.").user("Which?");
+    let (_, got) = stage.exchange(&conversation.call()).await;
+    assert_eq!(shortened(&got), Some((form.clone(), original)));
+    until_it_can_be_fetched(&stage, &id).await;
+    stage.until_settled(2).await;
+
+    // Redis loses all, and the proxy writes back what it knows.
+    let () = stage.redis().command(&["FLUSHALL"]).await;
+    let proxy = stage.proxy();
+    wait::until("it to be written back", wait::DEADLINE, async || {
+        proxy.log().contains("was written back")
+    })
+    .await;
+    conversation = conversation.assistant("Number 237.").user("Why?");
+    let (_, got) = stage.exchange(&conversation.call()).await;
+    assert_eq!(shortened(&got), Some((form, original)));
+    until_it_can_be_fetched(&stage, &id).await;
 }

@@ -10,6 +10,7 @@ use headroom_shared::store::{EmbeddedStore, Entry, Key, SecretCheck, Store, Stor
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::http::Call;
+use headroom_tests::process::Launch;
 use headroom_tests::small_disk::SmallDisk;
 use headroom_tests::stage::Stage;
 use headroom_tests::wait;
@@ -207,4 +208,62 @@ async fn a_proxy_goes_on_without_it_and_a_session_keeps_its_forms() {
     session.grow(|it| it.reads(60, 9000));
     assert_eq!(session.turn(&stage).await.decision, "compressed");
     assert_eq!(session.forms.entered, 3);
+}
+
+/// The proxy's settings, with its data on this disk.
+fn on_disk(launch: Launch, disk: &SmallDisk) -> Launch {
+    let folder = disk.path().display();
+    launch
+        .set("HEADROOM_DATA_DIR", folder)
+        .patient()
+        .alive_is_enough()
+}
+
+/// Checks what a proxy says that was started on a full disk.
+async fn is_away_for_want_of_room(stage: &mut Stage) {
+    let reason = until_ready_is(stage, 503).await;
+    let told = ["store away", "headroom.redb", "No space left on device"];
+    assert!(told.iter().all(|part| reason.contains(part)), "{reason}");
+    let log = stage.proxy().log();
+    let line = "WARN headroom_shared::store::embedded::reopen: the embedded store is away";
+    assert_eq!(log.matches(line).count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_was_killed_starts_on_a_full_disk_and_goes_on_when_there_is_room() {
+    let disk = SmallDisk::mount(SIZE).unwrap();
+    let mut stage = Stage::embedded(|launch| on_disk(launch, &disk)).await;
+    let mut session = client("killed", 1);
+    assert_eq!(session.turn(&stage).await.decision, "compressed");
+    // Once something has reached the disk, what is written waits in the log for up to a second.
+    let log = disk.path().join("headroom.wal");
+    let mut compressed = 1;
+    while fs::metadata(&log).unwrap().len() == 0 {
+        session.grow(|it| it.reads(compressed, 9000));
+        assert_eq!(session.turn(&stage).await.decision, "compressed");
+        compressed += 1;
+    }
+    stage.proxy().kill();
+    let filler = disk.fill();
+    stage.proxy().start_again().await;
+    is_away_for_want_of_room(&mut stage).await;
+    assert_eq!(client("new", 2).turn(&stage).await.decision, "forwarded");
+
+    drop(filler);
+    until_ready_is(&stage, 200).await;
+    session.grow(|it| it.reads(50, 9000));
+    assert_eq!(session.turn(&stage).await.decision, "compressed");
+    assert_eq!(session.forms.entered, compressed + 1);
+}
+
+#[tokio::test]
+async fn a_proxy_starts_for_the_first_time_on_a_full_disk() {
+    let disk = SmallDisk::mount(SIZE).unwrap();
+    let filler = disk.fill();
+    let mut stage = Stage::embedded(|launch| on_disk(launch, &disk)).await;
+    is_away_for_want_of_room(&mut stage).await;
+    assert_eq!(client("new", 2).turn(&stage).await.decision, "forwarded");
+    drop(filler);
+    until_ready_is(&stage, 200).await;
+    assert_eq!(client("later", 3).turn(&stage).await.decision, "compressed");
 }

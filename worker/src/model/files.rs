@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::error::{ModelError, first_line};
+use super::select::Limits;
 
 /// The files of a model.
 #[derive(Debug, Clone)]
@@ -27,14 +28,18 @@ impl Files {
         }
     }
 
-    /// What tells these files from others, in hexadecimal digits: a BLAKE3 digest of the digests of each.
+    /// What tells these files, used with these limits, from others, in hexadecimal digits: a BLAKE3 digest of the digests of each, and of the
+    /// limits.
     ///
     /// # Errors
     /// Where one can't be read.
-    pub(super) fn identity(&self) -> Result<String, ModelError> {
+    pub(super) fn identity(&self, limits: Limits) -> Result<String, ModelError> {
         let mut identity = blake3::Hasher::new();
         for path in [&self.graph, &self.tokenizer, &self.config] {
             identity.update(digest(path)?.as_bytes());
+        }
+        for limit in [limits.threshold, limits.keep_rate] {
+            identity.update(&limit.to_le_bytes());
         }
         Ok(identity.finalize().to_hex().to_string())
     }
@@ -139,22 +144,34 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_changes_with_each_file() {
+    fn the_identity_changes_with_each_file_and_each_limit() {
         let dir = tempfile::tempdir().unwrap();
         let files = Files::of(dir.path());
-        let missing = files.identity().unwrap_err().to_string();
+        let limits = Limits {
+            threshold: 0.5,
+            keep_rate: 0.5,
+        };
+        let missing = files.identity(limits).unwrap_err().to_string();
         assert!(missing.contains("model.onnx can't be read"), "{missing}");
         let paths = [&files.graph, &files.tokenizer, &files.config];
         for path in paths {
             std::fs::write(path, "a").unwrap();
         }
-        let mut identities = vec![files.identity().unwrap()];
+        let mut identities = vec![files.identity(limits).unwrap()];
         for path in paths {
             std::fs::write(path, "b").unwrap();
-            identities.push(files.identity().unwrap());
+            identities.push(files.identity(limits).unwrap());
+        }
+        for (threshold, keep_rate) in [(0.6, 0.5), (0.5, 0.6), (0.6, 0.6)] {
+            let limits = Limits {
+                threshold,
+                keep_rate,
+            };
+            identities.push(files.identity(limits).unwrap());
         }
         assert!(identities.iter().all(|it| it.len() == 64));
+        identities.sort();
         identities.dedup();
-        assert_eq!(identities.len(), 4);
+        assert_eq!(identities.len(), 7);
     }
 }

@@ -38,7 +38,7 @@ use self::sessions::Sessions;
 use self::tokens::{Token, Tokens};
 use self::windows::windows;
 use self::words::{Word, words};
-use crate::shortener::{ShortenError, Shortener};
+use crate::shortener::{ShortenError, Shortener, TokensLeft};
 
 /// A model that is loaded, for several threads.
 #[derive(Debug)]
@@ -61,7 +61,11 @@ impl Model {
     /// Where ONNX Runtime is not there, or a file of the model is missing or not usable.
     pub fn load(dir: &Path, settings: &ModelSettings, threads: usize) -> Result<Self, ModelError> {
         let files = Files::of(dir);
-        let identity = files.identity()?;
+        let limits = Limits {
+            threshold: settings.threshold,
+            keep_rate: settings.keep_rate,
+        };
+        let identity = files.identity(limits)?;
         let config = files.read_config()?;
         let tokens = Tokens::load(&files.tokenizer)?;
         let window = config.window().saturating_sub(tokens.special());
@@ -80,14 +84,12 @@ impl Model {
             tokens,
             sessions,
             window,
-            limits: Limits {
-                threshold: settings.threshold,
-                keep_rate: settings.keep_rate,
-            },
+            limits,
             identity,
         };
         let text = "one word";
-        let trial = model.scores(text, &words(text), Deadline::NEVER);
+        let mut tokens = TokensLeft::OF_JOB;
+        let trial = model.scores((text, &words(text)), &mut tokens, Deadline::NEVER);
         trial.map_err(|error| ModelError::Content {
             path: files.graph,
             reason: format!("a trial failed: {error}"),
@@ -95,11 +97,12 @@ impl Model {
         Ok(model)
     }
 
-    /// The score of each word of a text, the highest of its tokens; none for those that stay anyway, where the model was not asked for them.
+    /// The score of each word of a text, the highest of its tokens; none for those that stay anyway, where the model was not asked for them, and
+    /// behind the last window for which there are tokens left.
     fn scores(
         &self,
-        text: &str,
-        words: &[Word],
+        (text, words): (&str, &[Word]),
+        left: &mut TokensLeft,
         deadline: Deadline,
     ) -> Result<Vec<Option<f32>>, ShortenError> {
         let tokens = self.tokens.cut(text, words, deadline)?;
@@ -110,6 +113,9 @@ impl Model {
             let scored = &tokens[window.scored.clone()];
             if !scored.iter().any(may_go) {
                 continue;
+            }
+            if !left.take(window.tokens.len()) {
+                break;
             }
             if deadline.is_over() {
                 return Err(ShortenError::OutOfTime);
@@ -128,9 +134,14 @@ impl Model {
 }
 
 impl Shortener for Model {
-    fn shorten(&self, text: &str, deadline: Deadline) -> Result<Option<String>, ShortenError> {
+    fn shorten(
+        &self,
+        text: &str,
+        tokens: &mut TokensLeft,
+        deadline: Deadline,
+    ) -> Result<Option<String>, ShortenError> {
         let words = words(text);
-        let scores = self.scores(text, &words, deadline)?;
+        let scores = self.scores((text, &words), tokens, deadline)?;
         Ok(text_of(text, &words, &stay(&words, &scores, self.limits)))
     }
 

@@ -19,10 +19,10 @@ mod words;
 
 use std::collections::HashMap;
 
-use headroom_shared::compress::Call;
 use headroom_shared::compress::shorten::{
     Fetched, Selection, ends, kind_of, may_shorten, select_old, signatures,
 };
+use headroom_shared::compress::{Call, Deadline};
 use headroom_shared::contract::id::OriginalId;
 use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::output_kind::OutputKinds;
@@ -57,8 +57,12 @@ pub(crate) enum Stays {
     AsSentFirst,
 }
 
-/// What of each block stays, in their order; of those of `whole_kinds` all does.
-pub(crate) fn stays(blocks: &[JobBlock], whole_kinds: OutputKinds) -> Vec<Stays> {
+/// What of each block stays, in their order; of those of `whole_kinds` all does. Once the deadline is over, it is not known.
+pub(crate) fn stays(
+    blocks: &[JobBlock],
+    whole_kinds: OutputKinds,
+    deadline: Deadline,
+) -> Vec<Stays> {
     let end = blocks.last().map_or(0, |block| block.place.message);
     let calls: Vec<Call> = blocks
         .iter()
@@ -85,7 +89,8 @@ pub(crate) fn stays(blocks: &[JobBlock], whole_kinds: OutputKinds) -> Vec<Stays>
             let is_worked_on = || changed.name(file) || recent.name(file);
             let is_needed = || newest[file] == at && is_worked_on() || holds_instructions(file);
             let is_left = is_old && !is_needed();
-            return is_left.then(|| signatures(block.source()).or_else(|| ends(&block.text)))?;
+            return is_left
+                .then(|| signatures(block.source(), deadline).or_else(|| ends(&block.text)))?;
         }
         is_old.then(|| select_old(block.source()))?
     };

@@ -1,6 +1,7 @@
 //! Which reads of a file a later one shows again.
 
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
 use headroom_shared::compress::Call;
 use headroom_shared::contract::job::JobBlock;
@@ -8,23 +9,27 @@ use headroom_shared::contract::job::JobBlock;
 /// So many reads of a file that do not show the same are compared with its earlier ones.
 const MAX_PARTS: usize = 64;
 
+/// A later read whose numbers do not prove it must show one of so many lines of the earlier one: otherwise it says something else than what
+/// the file holds, or the lines have moved out of what it shows.
+const SHOWN_SHARE: usize = 2;
+
 /// For each read, by its position, the last later read of the same file that shows all of its lines.
 pub(super) fn superseding(blocks: &[JobBlock], calls: &[Call]) -> HashMap<usize, usize> {
-    let mut reads: HashMap<&str, Vec<(usize, Lines)>> = HashMap::new();
+    let mut reads: HashMap<&str, Vec<(usize, Read<'_>)>> = HashMap::new();
     for (at, call) in calls.iter().enumerate() {
         if let Some(file) = call.file_read() {
-            let lines = Lines::of(&blocks[at].text, call);
-            reads.entry(file).or_default().push((at, lines));
+            let read = Read::of(&blocks[at].text, call);
+            reads.entry(file).or_default().push((at, read));
         }
     }
     let mut superseding = HashMap::new();
     for of_file in reads.values() {
         // The last ones that no other one covers: a file that is read in parts has few that are distinct.
-        let mut last: Vec<(usize, Lines)> = Vec::new();
-        for (at, lines) in of_file.iter().rev() {
-            match last.iter().find(|(_, later)| later.cover(*lines)) {
+        let mut last: Vec<(usize, &Read<'_>)> = Vec::new();
+        for (at, read) in of_file.iter().rev() {
+            match last.iter().find(|(_, later)| later.shows_again(read)) {
                 Some((later, _)) => _ = superseding.insert(*at, *later),
-                None if last.len() < MAX_PARTS => last.push((*at, *lines)),
+                None if last.len() < MAX_PARTS => last.push((*at, read)),
                 None => {}
             }
         }
@@ -32,45 +37,80 @@ pub(super) fn superseding(blocks: &[JobBlock], calls: &[Call]) -> HashMap<usize,
     superseding
 }
 
-/// Which lines of a file a read shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Lines {
+/// What a read shows of a file.
+#[derive(Debug)]
+struct Read<'a> {
+    text: &'a str,
     /// Whether it asked for the file and not for a part of it.
     asks_all: bool,
-    /// The numbers of the first and the last one, where they have any.
+    /// The numbers of the first and the last line, where they are numbered one after the other.
     numbers: Option<(u64, u64)>,
-    /// Bytes of the text.
-    bytes: usize,
+    /// Its lines without their numbers, once they are needed.
+    lines: OnceCell<HashSet<&'a str>>,
 }
 
-impl Lines {
-    fn of(text: &str, call: &Call) -> Self {
-        let first = text.lines().find_map(number);
-        let last = text.lines().rev().find_map(number);
+impl<'a> Read<'a> {
+    fn of(text: &'a str, call: &Call) -> Self {
         Self {
+            text,
             asks_all: !call.reads_part(),
-            numbers: first.zip(last),
-            bytes: text.len(),
+            numbers: numbers(text),
+            lines: OnceCell::new(),
         }
     }
 
-    /// Whether all lines of an earlier read are among them, as far as the file still has them. An answer that is much shorter says something
-    /// else than what the file holds.
-    fn cover(self, earlier: Self) -> bool {
+    /// Whether it shows all lines of an earlier read, as far as the file still has them.
+    fn shows_again(&self, earlier: &Read<'_>) -> bool {
         let has_numbers = || {
             let ((from, to), (first, last)) = self.numbers.zip(earlier.numbers)?;
             Some(from <= first && last <= to)
         };
-        let are_alike =
-            self.numbers.is_some() == earlier.numbers.is_some() && self.bytes >= earlier.bytes / 2;
-        self.asks_all && earlier.asks_all && are_alike || has_numbers().unwrap_or(false)
+        let has_numbers = has_numbers().unwrap_or(false);
+        // An answer that is much shorter says something else than what the file holds.
+        let are_alike = || {
+            self.numbers.is_some() == earlier.numbers.is_some()
+                && self.text.len() >= earlier.text.len() / 2
+        };
+        if self.asks_all && has_numbers {
+            return true;
+        }
+        let may_show = has_numbers || self.asks_all && earlier.asks_all && are_alike();
+        may_show && self.shows_lines_of(earlier)
+    }
+
+    /// Whether enough lines of an earlier read are among its own.
+    fn shows_lines_of(&self, earlier: &Read<'_>) -> bool {
+        let own = self.lines.get_or_init(|| contents(self.text).collect());
+        let (mut shown, mut all) = (0, 0);
+        for line in contents(earlier.text) {
+            all += 1;
+            shown += usize::from(own.contains(line));
+        }
+        shown * SHOWN_SHARE >= all
     }
 }
 
-/// The number that a line of a read begins with: `   12→` or `12⇥`.
-fn number(line: &str) -> Option<u64> {
+/// The lines of a read that are not empty, without their numbers and the white space around them.
+fn contents(text: &str) -> impl Iterator<Item = &str> {
+    let content = |line| numbered(line).map_or(line, |(_, content)| content).trim();
+    text.lines().map(content).filter(|line| !line.is_empty())
+}
+
+/// The numbers of the first and the last numbered line; `None` where there is none, or they do not follow each other.
+fn numbers(text: &str) -> Option<(u64, u64)> {
+    let mut numbers = text.lines().filter_map(numbered).map(|(number, _)| number);
+    let first = numbers.next()?;
+    let last = numbers.try_fold(first, |before, number| {
+        (Some(number) == before.checked_add(1)).then_some(number)
+    });
+    last.map(|last| (first, last))
+}
+
+/// The number that a line of a read begins with, `   12→` or `12⇥`, and what stands behind it.
+fn numbered(line: &str) -> Option<(u64, &str)> {
     let line = line.trim_start_matches(' ');
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let (number, rest) = line.split_at(digits);
-    rest.starts_with(['→', '\t']).then(|| number.parse().ok())?
+    let content = rest.strip_prefix(['→', '\t'])?;
+    Some((number.parse().ok()?, content))
 }

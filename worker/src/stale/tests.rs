@@ -41,7 +41,7 @@ fn selections(blocks: &[JobBlock]) -> Vec<Option<Selection>> {
         Stays::Selected(selection) => Some(selection),
         Stays::All | Stays::AsSentFirst => None,
     };
-    let stays = stays(blocks, OutputKinds::default());
+    let stays = stays(blocks, OutputKinds::NONE, Deadline::NEVER);
     stays.into_iter().map(selected).collect()
 }
 
@@ -81,6 +81,57 @@ fn a_part_is_not_shown_again_by_another_part() {
     calls.extend(old().into_iter().take(5));
     let selections = selections(&conversation(&calls));
     assert!(selections[..2].iter().all(Option::is_none));
+}
+
+#[test]
+fn what_is_no_read_of_the_file_shows_nothing_again() {
+    let line = |n: usize| format!("word {n} of a file without numbers\n");
+    let file: String = (0..60).map(line).collect();
+    let edited = file.replace("word 7 of", "another word of");
+    let refused =
+        "cat: the file could not be read, because it is on a disk that is away\n".repeat(20);
+    let table = |from: usize| -> String {
+        let row = |n: usize| format!("{}\tvalue {}\n", 7 * (n + from), n * from);
+        (1..60).map(row).collect()
+    };
+    let (first_rows, other_rows) = (table(3), table(1));
+    let moved = |by: u32| -> String {
+        let line = |n: u32| format!("{n:>6}→let x = {};\n", n - by);
+        (130..=180).map(line).collect()
+    };
+    let (part, before, little, far) = (read(130..=170), moved(0), moved(10), moved(40));
+    let (cat, rows) = (
+        json!({"command": "cat /x/a"}),
+        json!({"command": "cat /x/a.tsv"}),
+    );
+    let offset = json!({"file_path": "/x/a.rs", "offset": 130, "limit": 51});
+    for (tool, input, earlier, later, is_shown) in [
+        ("Bash", &cat, &file, &edited, true),
+        ("Bash", &cat, &file, &refused, false),
+        ("Bash", &rows, &first_rows, &other_rows, false),
+        // Parts with the same numbers, after lines were put in before them.
+        ("Read", &offset, &part, &before, true),
+        ("Read", &offset, &part, &little, true),
+        ("Read", &offset, &part, &far, false),
+    ] {
+        let mut calls = vec![
+            (tool, input.clone(), earlier.as_str()),
+            (tool, input.clone(), later.as_str()),
+        ];
+        calls.extend(old().into_iter().take(3));
+        let selections = selections(&conversation(&calls));
+        assert_eq!(selections[0].is_some(), is_shown, "{input}: {later}");
+    }
+}
+
+#[test]
+fn a_file_that_was_written_anew_is_shown_by_a_read_of_all_its_lines() {
+    let new: String = (1..=90).map(|n| format!("{n:>6}→fn f{n}();\n")).collect();
+    let whole = json!({"file_path": "/x/a.rs"});
+    let earlier = read(1..=80);
+    let mut calls = vec![("Read", whole.clone(), &*earlier), ("Read", whole, &*new)];
+    calls.extend(old().into_iter().take(3));
+    assert!(selections(&conversation(&calls))[0].is_some());
 }
 
 #[test]

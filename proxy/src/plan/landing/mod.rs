@@ -111,7 +111,7 @@ impl Landing {
 }
 
 /// Whether the compressed prefix of a request that goes out at `now_ms` lands; `None` where none was left to a worker, it has landed, or
-/// nothing in it could be compressed.
+/// nothing in it would be saved.
 pub(crate) fn decide(
     scan: &Scan,
     known: &KnownPrefix,
@@ -119,7 +119,7 @@ pub(crate) fn decide(
     now_ms: u64,
 ) -> Option<Landing> {
     let deferred = known.deferred.as_ref()?;
-    if !known.awaits_landing() {
+    if !is_awaited(scan, known) {
         return None;
     }
     let landing = match obstacle(scan, known, deferred) {
@@ -128,6 +128,14 @@ pub(crate) fn decide(
             .map_or(Landing::Waits(Obstacle::Warm), Landing::Lands),
     };
     Some(landing)
+}
+
+/// Whether a compressed prefix is to land, or in the making. One that takes the place of forms that were sent, and with what goes back to
+/// the original makes the messages no smaller, is as good as none.
+pub(super) fn is_awaited(scan: &Scan, known: &KnownPrefix) -> bool {
+    known.awaits_result()
+        || known.to_land().next().is_some()
+            && (!known.replaces_forms() || rewrite::saved_tokens(scan, known) > 0)
 }
 
 /// What keeps a prefix from landing, whatever is cached.

@@ -37,14 +37,11 @@ impl Rewrite {
     ) -> Option<Self> {
         let stated = known.latest_record()?.usage?.input as f64;
         let denser = models.map(|model| times_denser(scan.facts, Model::named(model)));
-        let saved: i64 = known.to_land().map(|made| saved_tokens(known, made)).sum();
-        let returned = known.to_return(scan).into_iter();
-        let returned: i64 = returned.map(|at| added_tokens(known, scan, at)).sum();
         let of_model = scan.facts.tokens_per_100_estimated as f64 / 100.0;
         Some(Self {
             facts: scan.facts,
             tokens: stated * denser.fold(1.0, f64::max),
-            saved: (saved - returned) as f64 * of_model * SURE_PART,
+            saved: saved_tokens(scan, known) as f64 * of_model * SURE_PART,
         })
     }
 
@@ -75,8 +72,17 @@ impl Rewrite {
     }
 }
 
+/// How many tokens fewer than what was sent before the messages have with what is to land, as they are estimated; negative where they have
+/// more.
+pub(super) fn saved_tokens(scan: &Scan, known: &KnownPrefix) -> i64 {
+    let saved: i64 = known.to_land().map(|made| saved_by(known, made)).sum();
+    let returned = known.to_return(scan).into_iter();
+    let returned: i64 = returned.map(|at| added_tokens(known, scan, at)).sum();
+    saved - returned
+}
+
 /// How many tokens a block's form is shorter than what is sent of it, as they are estimated; negative where it is longer.
-fn saved_tokens(known: &KnownPrefix, made: &CompressedBlock) -> i64 {
+fn saved_by(known: &KnownPrefix, made: &CompressedBlock) -> i64 {
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let (saved, from, to) = (
         signed(made.saved_tokens),

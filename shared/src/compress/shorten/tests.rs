@@ -1,4 +1,5 @@
 use super::*;
+use crate::compress::Deadline;
 use crate::contract::id::BlockId;
 use crate::contract::retrieval;
 
@@ -140,7 +141,7 @@ mod properties {
         ) {
             let text = lines.join("\n");
             let source = Source { text: &text, tool: Some(tool), input: Some(input) };
-            for selection in [select(source), signatures(source)].into_iter().flatten() {
+            for selection in [select(source), signatures(source, Deadline::NEVER)].into_iter().flatten() {
                 let shortened = show(&text, &selection, original());
                 prop_assert!(is_shortened_of(&shortened, &text, original()), "{shortened}");
             }

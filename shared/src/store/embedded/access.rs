@@ -29,23 +29,28 @@ pub(super) struct Access {
 
 #[derive(Debug)]
 struct Secret {
-    key: DigestKey,
+    /// The secret; none while the file could never be read.
+    key: Option<DigestKey>,
     /// How often the file was opened anew, and how often an empty one was found then, which was given this secret.
     reopened: u64,
     emptied: u64,
 }
 
 impl Access {
-    /// Opens the file in this folder.
+    /// Opens the file in this folder. Where the disk is full, it is closed.
     pub(super) fn open(dir: PathBuf, max_bytes: u64) -> Result<Self, StoreError> {
-        let Opened { open, secret, .. } = file::open(&dir, max_bytes, None)?;
+        let (state, key) = match file::open(&dir, max_bytes, None) {
+            Ok(Opened { open, secret, .. }) => (Ok(open), Some(secret)),
+            Err(failed) if failed.is_disk_full => (Err(failed.error.to_string()), failed.secret),
+            Err(failed) => return Err(failed.error),
+        };
         Ok(Self {
             dir,
             max_bytes,
-            state: RwLock::new(Ok(open)),
-            is_open: watch::Sender::new(true),
+            is_open: watch::Sender::new(state.is_ok()),
+            state: RwLock::new(state),
             secret: Mutex::new(Secret {
-                key: secret,
+                key,
                 reopened: 0,
                 emptied: 0,
             }),
@@ -84,11 +89,12 @@ impl Access {
     pub(super) fn reopen(&self) -> Result<(), StoreError> {
         file::check_disk(&self.dir)?;
         let known = self.secret().key.clone();
-        let opened = file::open(&self.dir, self.max_bytes, Some(&known))?;
+        let opened = file::open(&self.dir, self.max_bytes, known.as_ref());
+        let opened = opened.map_err(|failed| failed.error)?;
         let mut secret = self.secret();
         secret.reopened += 1;
         secret.emptied += u64::from(opened.is_new);
-        secret.key = opened.secret;
+        secret.key = Some(opened.secret);
         drop(secret);
         self.reopen_with(opened.open);
         Ok(())
@@ -107,21 +113,29 @@ impl Access {
         let _ = self.is_open.subscribe().wait_for(|is_open| *is_open).await;
     }
 
+    /// Why the file is closed, if it is.
+    pub(super) fn why_closed(&self) -> Option<String> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.as_ref().err().cloned()
+    }
+
     /// The deployment's secret, as the file had it when it was last open.
-    pub(super) fn digest_key(&self) -> DigestKey {
-        self.secret().key.clone()
+    pub(super) fn digest_key(&self) -> Result<DigestKey, StoreError> {
+        let key = self.secret().key.clone();
+        key.ok_or_else(|| self.away("it could not be opened yet"))
     }
 
     /// Compares a process's secret with the file's.
-    pub(super) fn check_secret(&self, own: &DigestKey) -> SecretCheck {
-        let secret = self.secret();
-        if secret.key.as_bytes() != own.as_bytes() {
-            return SecretCheck::Replaced(secret.key.clone());
+    pub(super) fn check_secret(&self, own: &DigestKey) -> Result<SecretCheck, StoreError> {
+        let key = self.digest_key()?;
+        if key.as_bytes() != own.as_bytes() {
+            return Ok(SecretCheck::Replaced(key));
         }
-        SecretCheck::Same(Generation {
+        let secret = self.secret();
+        Ok(SecretCheck::Same(Generation {
             name: Some(secret.emptied.to_string().into()),
             interruptions: secret.reopened,
-        })
+        }))
     }
 
     fn secret(&self) -> std::sync::MutexGuard<'_, Secret> {

@@ -44,24 +44,62 @@ pub(super) struct Opened {
     pub(super) is_new: bool,
 }
 
+/// Why the file could not be opened.
+#[derive(Debug)]
+pub(super) struct NotOpened {
+    pub(super) error: StoreError,
+    /// Whether that is because the disk is full, and so may pass.
+    pub(super) is_disk_full: bool,
+    /// The deployment's secret, where that could be read.
+    pub(super) secret: Option<DigestKey>,
+}
+
+/// Why something with the file failed, in words.
+#[derive(Debug)]
+struct Failed {
+    cause: String,
+    is_disk_full: bool,
+}
+
+impl From<String> for Failed {
+    fn from(cause: String) -> Self {
+        Self {
+            cause,
+            is_disk_full: false,
+        }
+    }
+}
+
+impl From<&str> for Failed {
+    fn from(cause: &str) -> Self {
+        cause.to_owned().into()
+    }
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self {
+            cause: error.to_string(),
+            is_disk_full: is_full(&error),
+        }
+    }
+}
+
 /// Opens or creates the database in `dir`, of at most so many bytes. A new one is given the deployment's secret, or a fresh one.
 pub(super) fn open(
     dir: &Path,
     max_bytes: u64,
     secret: Option<&DigestKey>,
-) -> Result<Opened, StoreError> {
+) -> Result<Opened, Box<NotOpened>> {
     let path = path(dir);
-    let failed = |cause: String| {
-        StoreError::other(
-            "opening the embedded store",
-            format!("{}: {cause}", path.display()),
-        )
-    };
+    let was_empty = fs::metadata(&path).map_or(true, |file| file.len() == 0);
+    let mut found = None;
     // The database may panic on a damaged file.
     let opened = catch_unwind(AssertUnwindSafe(|| {
         // Opened twice, because the pages that a repair and the walk over the keys read stay in the database's cache.
         let (walked, length) = database(dir, &path, max_bytes, OPENING_CACHE_BYTES)?;
         let (is_new, secret) = check_format(&walked, secret)?;
+        found = Some(secret.clone());
         let filter = KeyFilter::of(&walked).map_err(text)?;
         // What is in the log was in the file before, so that it has room for it, or nearly.
         length.lift_bound(true);
@@ -80,9 +118,19 @@ pub(super) fn open(
             is_new,
         })
     }));
-    opened
-        .unwrap_or_else(|_| Err(DAMAGED.to_owned()))
-        .map_err(failed)
+    let opened = opened.unwrap_or_else(|_| Err(DAMAGED.into()));
+    opened.map_err(|failed: Failed| {
+        if failed.is_disk_full && was_empty {
+            // What there is of a new file is no database yet.
+            let _ = fs::remove_file(&path);
+        }
+        let cause = format!("{}: {}", path.display(), failed.cause);
+        Box::new(NotOpened {
+            error: StoreError::other("opening the embedded store", cause),
+            is_disk_full: failed.is_disk_full,
+            secret: found,
+        })
+    })
 }
 
 /// Makes an open file as long as it may be, but longer than it is by so many bytes at least. To redb it is a file that was closed, and has
@@ -107,7 +155,8 @@ pub(super) fn lengthen(
         file.set_len(len.max(room::full_length(max_bytes)))
     });
     lengthened.map_err(|error| error.to_string())?;
-    let (database, length) = database(dir, &path, max_bytes, CACHE_BYTES)?;
+    let database = database(dir, &path, max_bytes, CACHE_BYTES);
+    let (database, length) = database.map_err(|failed| failed.cause)?;
     Ok(Open {
         database,
         filter,
@@ -141,10 +190,10 @@ fn database(
     path: &Path,
     max_bytes: u64,
     cache: usize,
-) -> Result<(Database, FileLength), String> {
-    let file = open_file(dir, path).map_err(|error| error.to_string())?;
+) -> Result<(Database, FileLength), Failed> {
+    let file = open_file(dir, path)?;
     let file = FileBackend::new(file).map_err(explained)?;
-    let file = BoundedFile::new(file, max_bytes).map_err(|error| error.to_string())?;
+    let file = BoundedFile::new(file, max_bytes)?;
     let length = file.length();
     let database = Database::builder()
         .set_cache_size(cache)
@@ -154,9 +203,12 @@ fn database(
 }
 
 /// Opens the write-ahead log, and brings what it has to the disk.
-fn open_log(dir: &Path, database: &Database, filter: &KeyFilter) -> Result<WriteAheadLog, String> {
+fn open_log(dir: &Path, database: &Database, filter: &KeyFilter) -> Result<WriteAheadLog, Failed> {
     let path = dir.join(LOG_NAME);
-    let failed = |error: io::Error| format!("its log {}: {error}", path.display());
+    let failed = |error: io::Error| Failed {
+        cause: format!("its log {}: {error}", path.display()),
+        is_disk_full: is_full(&error),
+    };
     let name = log_name(database).map_err(text)?;
     let file = open_file(dir, &path).map_err(failed)?;
     let mut log = WriteAheadLog::new(file, name);
@@ -187,23 +239,31 @@ fn log_name(database: &Database) -> Result<Option<LogName>, redb::Error> {
 
 const DAMAGED: &str = "the file is damaged: move it away to begin with an empty one";
 
-fn explained(error: DatabaseError) -> String {
+/// Whether an error says that the disk, or what this user may have of it, is full.
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+fn explained(error: DatabaseError) -> Failed {
     match error {
         DatabaseError::DatabaseAlreadyOpen => {
             "another process has it open: stop the other proxy, or \
             set HEADROOM_DATA_DIR to another folder, or HEADROOM_REDIS_URL to share a Redis"
-                .to_owned()
+                .into()
         }
-        DatabaseError::Storage(StorageError::Corrupted(_)) => DAMAGED.to_owned(),
+        DatabaseError::Storage(StorageError::Corrupted(_)) => DAMAGED.into(),
         DatabaseError::Storage(StorageError::Io(error))
             if matches!(
                 error.kind(),
                 io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
             ) =>
         {
-            DAMAGED.to_owned()
+            DAMAGED.into()
         }
-        other => other.to_string(),
+        other => text(other),
     }
 }
 
@@ -237,7 +297,7 @@ fn open_file(dir: &Path, path: &Path) -> io::Result<File> {
 fn check_format(
     database: &Database,
     known: Option<&DigestKey>,
-) -> Result<(bool, DigestKey), String> {
+) -> Result<(bool, DigestKey), Failed> {
     // A file that is not new need not be written, and so may be full.
     if let Some(secret) = stored_secret(database)? {
         return Ok((false, secret));
@@ -258,7 +318,7 @@ fn check_format(
 }
 
 /// The secret in a file of a format that is known; none in a new file.
-fn stored_secret(database: &Database) -> Result<Option<DigestKey>, String> {
+fn stored_secret(database: &Database) -> Result<Option<DigestKey>, Failed> {
     let transaction = database.begin_read().map_err(text)?;
     let meta = match transaction.open_table(META) {
         Err(TableError::TableDoesNotExist(_)) => return Ok(None),
@@ -270,15 +330,20 @@ fn stored_secret(database: &Database) -> Result<Option<DigestKey>, String> {
     if format > FORMAT {
         return Err(format!(
             "it has format {format}, and this program knows none above {FORMAT}: use a newer one"
-        ));
+        )
+        .into());
     }
     let secret = meta.get("secret").map_err(text)?;
     let bytes = secret.and_then(|found| found.value().try_into().ok());
     Ok(Some(DigestKey::from_bytes(bytes.ok_or(DAMAGED)?)))
 }
 
-fn text(error: impl Into<redb::Error>) -> String {
-    error.into().to_string()
+fn text(error: impl Into<redb::Error>) -> Failed {
+    let error = error.into();
+    Failed {
+        cause: error.to_string(),
+        is_disk_full: matches!(&error, redb::Error::Io(error) if is_full(error)),
+    }
 }
 
 #[cfg(test)]
@@ -302,7 +367,7 @@ mod tests {
 
     fn refusal(dir: &Path) -> String {
         let refused = open(dir, MAX_BYTES, None).map(drop);
-        refused.unwrap_err().to_string()
+        refused.unwrap_err().error.to_string()
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl EmbeddedStore {
     /// Opens the file in the folder `dir`, or makes both, readable by this user alone. Entries live for `retention` (at
     /// least 1 ms) since their last use. The file becomes no larger than `max_bytes`: where there is no room left, the entries that were
     /// used longest ago are deleted. Blocks while it walks the keys (a million: some 0.2 s); after a kill of the last process it walks the
-    /// whole file once.
+    /// whole file once. Where the disk is too full for that, the store is away until it has room.
     ///
     /// # Errors
     /// When another process has the file open, when it is damaged or of a newer format, or when it can't be made.
@@ -206,12 +206,19 @@ impl EmbeddedStore {
 #[async_trait]
 impl Store for EmbeddedStore {
     async fn digest_key(&self) -> Result<DigestKey, StoreError> {
-        Ok(self.access.digest_key())
+        self.access.digest_key()
+    }
+
+    async fn digest_key_until_available(&self) -> Result<DigestKey, StoreError> {
+        match self.digest_key().await {
+            Err(error) if error.is_away() => self.while_away(|| self.digest_key()).await,
+            known => known,
+        }
     }
 
     async fn check_secret(&self, own: &DigestKey) -> Result<SecretCheck, StoreError> {
         self.access.with(|_| ())?;
-        Ok(self.access.check_secret(own))
+        self.access.check_secret(own)
     }
 
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {

@@ -75,6 +75,8 @@ impl Writer {
 
     /// Runs until the store is dropped.
     pub(super) fn run(mut self) {
+        let opened = self.access.why_closed().map(Broken).map_or(Ok(()), Err);
+        self.heal(opened, &mut Vec::new());
         let mut requests = Vec::with_capacity(MAX_BATCH);
         while self.next_requests(&mut requests) {
             let mut batch = Vec::with_capacity(requests.len());

@@ -6,17 +6,18 @@ mod language;
 
 use self::language::Language;
 use super::{Selection, may_shorten};
-use crate::compress::Source;
 use crate::compress::call::Call;
 use crate::compress::lines::lines;
+use crate::compress::{Deadline, Source};
 
 /// A longer text is not parsed, in bytes.
-const MAX_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 256 << 10;
 
 /// The lines that stay of what a call read of a file of source code, all but the bodies of functions and what follows the first line of a
-/// comment, or of a Markdown file. `None` where the text is no such read, its language is not known, all lines stay, or parsing takes too long.
+/// comment, or of a Markdown file. `None` where the text is no such read, its language is not known, all lines stay, or it takes too many
+/// steps to parse; and once the deadline is over.
 #[must_use]
-pub fn signatures(source: Source<'_>) -> Option<Selection> {
+pub fn signatures(source: Source<'_>, deadline: Deadline) -> Option<Selection> {
     if source.text.len() > MAX_BYTES || !may_shorten(source) {
         return None;
     }
@@ -25,7 +26,7 @@ pub fn signatures(source: Source<'_>) -> Option<Selection> {
     let lines = lines(source.text);
     let code = without_numbers(&lines);
     let mut shown = match language::of_file(&file)? {
-        Language::Code(language) => bodies::shown(&code, &language)?,
+        Language::Code(language) => bodies::shown(&code, &language, deadline)?,
         Language::Markdown => headings(&code),
     };
     leave_out_empty_lines(&code, &mut shown);

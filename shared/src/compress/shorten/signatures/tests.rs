@@ -19,7 +19,7 @@ fn shown_of(file: &str, code: &str) -> Vec<String> {
         input: Some(&input),
     };
     let original = OriginalId::of(BlockId::from_bytes([0xab; 16]));
-    let Some(selection) = signatures(source) else {
+    let Some(selection) = signatures(source, Deadline::NEVER) else {
         return code.lines().map(str::to_owned).collect();
     };
     let shortened = show(&text, &selection, original);
@@ -96,11 +96,12 @@ fn the_bodies_of_other_languages_go() {
 fn other_texts_have_no_signatures() {
     let code = "fn f() {\n    let a = \"a long line of a body that would be left out\";\n}\n";
     let of = |tool, input| {
-        signatures(Source {
+        let source = Source {
             text: code,
             tool: Some(tool),
             input: Some(input),
-        })
+        };
+        signatures(source, Deadline::NEVER)
     };
     assert!(of("Read", r#"{"file_path":"a.rs"}"#).is_some());
     assert!(of("Read", r#"{"file_path":"a.txt"}"#).is_none());
@@ -119,7 +120,11 @@ fn a_part_of_a_file_and_what_a_client_says_below_it_are_no_trouble() {
         input: Some(r#"{"file_path":"a.rs","offset":7}"#),
     };
     let original = OriginalId::of(BlockId::from_bytes([0xab; 16]));
-    let shortened = show(&text, &signatures(source).unwrap(), original);
+    let shortened = show(
+        &text,
+        &signatures(source, Deadline::NEVER).unwrap(),
+        original,
+    );
     assert!(is_shortened_of(&shortened, &text, original));
     assert!(!shortened.contains("second_line_of"), "{shortened}");
     assert!(shortened.contains("fn f() {") && shortened.contains("\nbe careful\n"));
@@ -133,15 +138,48 @@ fn deep_nesting_ends() {
         tool: Some("Read"),
         input: Some(r#"{"file_path":"a.rs"}"#),
     };
-    let _ = signatures(source);
+    let _ = signatures(source, Deadline::NEVER);
 }
 
 #[test]
 fn of_many_comments_the_first_line_stays() {
-    let code = "// line of a comment that says something\n".repeat(20_000) + "struct A;\n";
+    let code = "// line of a comment that says something\n".repeat(5_000) + "struct A;\n";
     let shown = shown_of("a.rs", &code);
     assert_eq!(
         shown,
         ["// line of a comment that says something", "struct A;"]
     );
+}
+
+#[test]
+fn deep_nesting_ends_in_every_language() {
+    for (file, unit) in [
+        ("a.tsx", "<a>("),
+        ("a.java", "(a<b"),
+        ("a.go", "a[b]("),
+        ("a.cpp", "[a]{"),
+        ("a.rs", "-"),
+        ("a.c", "{"),
+        ("a.js", "["),
+        ("a.py", "if a:\n "),
+    ] {
+        let code = unit.repeat(MAX_BYTES / unit.len());
+        let lines: Vec<&str> = code.lines().collect();
+        let language = language::of_file(file).unwrap();
+        let _ = bodies::shown(&lines, &language, Deadline::NEVER);
+    }
+}
+
+#[test]
+fn whether_code_is_parsed_depends_on_the_code_alone() {
+    let language = language::of_file("a.rs").unwrap();
+    let is_parsed = |unit: &str, deadline| {
+        let code = unit.repeat(100_000 / unit.len());
+        bodies::shown(&[&code], &language, deadline).is_some()
+    };
+    assert!(is_parsed("let name = value; ", Deadline::NEVER));
+    // More steps for each byte than any code takes that people write.
+    assert!(!is_parsed("a<b<", Deadline::NEVER));
+    let over = Deadline::after(std::time::Duration::ZERO);
+    assert!(!is_parsed("let name = value; ", over));
 }
