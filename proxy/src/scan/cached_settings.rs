@@ -1,12 +1,11 @@
 //! What a provider's cache of a prefix depends on besides its messages: the model, tools, instructions and some settings.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use headroom_shared::contract::id::{KeyedHasher, SettingsId};
-use headroom_shared::contract::retrieval;
 use memchr::{memchr, memmem, memrchr};
-use serde::Deserialize;
+
+use super::offered_tools::offers_retrieval_tool;
 
 /// What a text of the instructions begins with that Claude Code changes with each request. Anthropic's cache passes over it
 /// (`docs/providers.md`).
@@ -24,7 +23,7 @@ pub(crate) struct CacheSettings {
     pub(crate) all: SettingsId,
     /// The names of its tools; `None` where some are not in the cached prefix. Two bodies that differ in it have different caches.
     pub(crate) tools: Option<SettingsId>,
-    /// Whether the retrieval tool is one of its tools, and the model need not search for it.
+    /// Whether the retrieval tool is one of its `tools`, and the model need not search for it.
     pub(crate) offers_retrieval: bool,
 }
 
@@ -89,47 +88,6 @@ impl SettingsMembers {
             offers_retrieval,
         })
     }
-}
-
-/// A tool in the JSON of tools, or a group of them, as far as it tells which they are. Chat completions have it in `function`.
-#[derive(Deserialize)]
-struct Tool<'a> {
-    #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    function: Option<Function<'a>>,
-    #[serde(borrow, default)]
-    tools: Vec<Tool<'a>>,
-    #[serde(default)]
-    defer_loading: bool,
-}
-
-#[derive(Deserialize)]
-struct Function<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-}
-
-/// Whether the retrieval tool is among these tools, in JSON, without being deferred.
-fn offers_retrieval_tool(tools: &[u8]) -> bool {
-    // Nearly all requests do not even mention it.
-    if memmem::find(tools, retrieval::TOOL.as_bytes()).is_none() {
-        return false;
-    }
-    let tools: Vec<Tool<'_>> = serde_json::from_slice(tools).unwrap_or_default();
-    let mut left: Vec<&Tool<'_>> = tools.iter().collect();
-    while let Some(tool) = left.pop() {
-        let name = tool.name.as_deref();
-        let name = name.or(tool.function.as_ref().map(|it| &*it.name));
-        if tool.defer_loading {
-            continue;
-        }
-        if name.is_some_and(retrieval::is_retrieval_tool) {
-            return true;
-        }
-        left.extend(&tool.tools);
-    }
-    false
 }
 
 /// Adds the names in the JSON of tools.

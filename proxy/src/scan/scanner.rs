@@ -14,6 +14,7 @@ use super::cached_settings::SettingsMembers;
 use super::digest::RollingDigest;
 use super::json::{Cursor, Kind, NotInDialect};
 use super::message_reader::MessageReader;
+use super::offered_tools::offers_retrieval_tool;
 use super::raw_message::{RawMessage, Text};
 use super::scan_cache::{CachedScan, ResumePoint, ScanCache};
 use super::{BASE_MEMORY, Block, Call, Grammar, Message, ParsedMessage, Scan};
@@ -262,6 +263,7 @@ impl<'a> Scanner<'a> {
             compacts,
             is_reference,
             is_appended,
+            tools,
             blocks,
             calls,
         } = parsed;
@@ -273,6 +275,7 @@ impl<'a> Scanner<'a> {
             compacts,
             is_reference,
             is_appended,
+            offers_retrieval: tools.is_some_and(|tools| offers_retrieval_tool(&self.body[tools])),
             calls: all_calls.map_err(|_| NotInDialect)?,
         });
         note_calls(&mut self.from_code, &calls, self.body);
