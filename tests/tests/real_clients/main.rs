@@ -137,8 +137,11 @@ async fn claude_code_fetches_what_a_shortened_output_lacks() {
 #[tokio::test]
 #[ignore = "needs programs from PyPI: scripts/real-clients"]
 async fn codex_fetches_what_a_shortened_output_lacks() {
-    for told in [Told::ByArgument, Told::InSettings] {
-        let client = Client::Codex("gpt-5.5", Transport::Http);
+    for (model, told) in [
+        ("gpt-5.5", Told::ByArgument),
+        ("gpt-6.1-sol", Told::InSettings),
+    ] {
+        let client = Client::Codex(model, Transport::Http);
         let session = retrieval::session(client, told).await;
         session.assert_fetched();
         session.assert_stable();

@@ -1,7 +1,7 @@
 //! Which [`Kind`] a tool's output is, by its call.
 
 use super::kind::Kind;
-use super::script;
+use super::{code, script};
 use crate::compress::Source;
 use crate::compress::call::{Call, plain_name, script_of};
 use crate::compress::json;
@@ -33,13 +33,20 @@ const REPORT_TOOLS: [&str; 7] = [
     "websearchprime",
 ];
 
+/// Codex' tool that runs code, in which commands are calls.
+const CODE_TOOL: &str = "exec";
+
 /// The kind of a block; `None` where nothing may be left out of it: it may be what a file holds, or is data.
 pub(super) fn kind_of(block: Source<'_>) -> Option<Kind> {
     let tool = block.tool?;
     let name = tool.rsplit("__").next().unwrap_or(tool);
     let name = plain_name(name);
     let is = |tools: &[&str]| tools.contains(&name.as_str());
-    let kind = if let Some(script) = block.input.and_then(script_of) {
+    let in_code = |input| code::commands(input).filter(|_| name == CODE_TOOL);
+    let script = block
+        .input
+        .and_then(|input| script_of(input).or_else(|| in_code(input)));
+    let kind = if let Some(script) = script {
         script::kind(&script)?
     } else if is(&SEARCH_TOOLS) {
         Kind::Search
@@ -73,6 +80,9 @@ mod tests {
         assert_eq!(kind("mcp__web__web_fetch", "{}"), Some(Kind::Report));
         let tests = r#"{"command":"cargo test"}"#;
         assert_eq!(kind("Bash", tests), Some(Kind::Messages));
+        let code = "text((await tools.exec_command({cmd: 'cargo test'})).output)";
+        assert_eq!(kind("exec", code), Some(Kind::Messages));
+        assert_eq!(kind("other", code), None);
         for tool in ["Read", "Edit", "Write", "NotebookRead", "unknown"] {
             assert_eq!(kind(tool, r#"{"file_path":"a.rs"}"#), None);
         }

@@ -15,6 +15,7 @@
 
 mod call_kind;
 mod check;
+mod code;
 mod kind;
 mod line_matches;
 mod listings;
