@@ -5,8 +5,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::tiny;
-use headroom_tests::tiny_model::Output;
+use headroom_tests::tiny_model::{self, Output};
+
+/// A model that leaves out a third of the words of made-up prose.
+fn model() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let words = ["the", "and", "so", "people", "of", "place"].map(|word| (word, 0.1));
+    tiny_model::write(dir.path(), &words, Output::FinalScores, 8192);
+    dir
+}
 
 /// The program with the model in this folder.
 fn burst(model: &std::path::Path) -> Command {
@@ -21,7 +28,7 @@ fn burst(model: &std::path::Path) -> Command {
 #[tokio::test]
 #[ignore = "needs ONNX Runtime: scripts/model"]
 async fn workers_with_a_model_are_measured() {
-    let (model, folder) = (tiny(Output::FinalScores), TempDir::new().unwrap());
+    let (model, folder) = (model(), TempDir::new().unwrap());
     let file = folder.path().join("report");
     let mut command = burst(model.path());
     command.arg("--json").arg(&file);
@@ -36,7 +43,7 @@ async fn workers_with_a_model_are_measured() {
 #[tokio::test]
 #[ignore = "needs ONNX Runtime: scripts/model"]
 async fn a_model_that_is_not_used_is_an_error() {
-    let model = tiny(Output::FinalScores);
+    let model = model();
     std::fs::remove_file(model.path().join("tokenizer.json")).unwrap();
     let ended = wait::soon("the error", burst(model.path()).output()).await;
     let ended = ended.unwrap();
