@@ -127,8 +127,11 @@ async fn on_a_websocket(name: &str, model: &'static str) {
 #[tokio::test]
 #[ignore = "needs programs from PyPI: scripts/real-clients"]
 async fn claude_code_fetches_what_a_shortened_output_lacks() {
-    for model in ["claude-sonnet-4-5", "claude-opus-5-5"] {
-        let session = retrieval::session(Client::Claude(model), Told::ByCommand).await;
+    for (model, told) in [
+        ("claude-sonnet-4-5", Told::ByCommand),
+        ("claude-opus-5-5", Told::ByArgument),
+    ] {
+        let session = retrieval::session(Client::Claude(model), told).await;
         session.assert_fetched();
         session.assert_stable();
     }

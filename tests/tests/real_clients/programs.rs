@@ -69,6 +69,23 @@ impl Client {
         run_in(places, command, words.env).await
     }
 
+    /// The arguments that give it the retrieval tool at `addr` for one session (`docs/retrieval.md`).
+    pub(crate) fn retrieval_args(self, addr: &str) -> [String; 2] {
+        let url = format!("http://{addr}/mcp");
+        match self {
+            Self::Claude(_) => [
+                "--mcp-config".to_owned(),
+                format!(r#"{{"mcpServers":{{"headroom":{{"type":"http","url":"{url}"}}}}}}"#),
+            ],
+            Self::Codex(..) => [
+                "-c".to_owned(),
+                format!(
+                    r#"mcp_servers.headroom={{url="{url}",omit_tools_from=["deferred","code_mode"]}}"#
+                ),
+            ],
+        }
+    }
+
     /// Adds the retrieval tool at `addr` for all later sessions, with the client's own command (`docs/retrieval.md`).
     ///
     /// # Panics

@@ -23,7 +23,7 @@ pub(crate) enum Told {
     Not,
     /// By its own command, for all sessions.
     ByCommand,
-    /// By an argument, for one session (Codex alone).
+    /// By an argument, for one session.
     ByArgument,
     /// In its settings, for all sessions (Codex alone).
     InSettings,
@@ -116,14 +116,7 @@ async fn tell(client: Client, told: Told, folder: &Folder, addr: &str) -> Vec<St
     match told {
         Told::Not => {}
         Told::ByCommand => client.add_retrieval(places(folder), addr).await,
-        Told::ByArgument => {
-            return vec![
-                "-c".to_owned(),
-                format!(
-                    r#"mcp_servers.headroom={{url="http://{addr}/mcp",omit_tools_from=["deferred","code_mode"]}}"#
-                ),
-            ];
-        }
+        Told::ByArgument => return client.retrieval_args(addr).into(),
         Told::InSettings => {
             let settings = format!(
                 "[mcp_servers.headroom]\nurl = \"http://{addr}/mcp\"\nomit_tools_from = [\"deferred\", \"code_mode\"]\n"
