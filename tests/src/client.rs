@@ -162,7 +162,7 @@ impl Client {
         let new = self
             .forms
             .observe(&self.conversation, sent, got, self.allowed)?;
-        check_expansion(&self.conversation, sent, &new)
+        check_expansion(&self.conversation, sent, &new, self.allowed)
     }
 
     /// Goes on with small turns until one is sent compressed: a result lands at some turn after it is there.

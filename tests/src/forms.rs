@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use headroom_proxy::scan::{MIN_TOOL_BYTES, MIN_USER_BYTES};
-use headroom_shared::compress::{Earlier, Source, compress, expand, gives_back};
+use headroom_shared::compress::shorten::original_of;
+use headroom_shared::compress::{Earlier, Prepared, Source, compress, expand, gives_back};
+use headroom_shared::contract::id::OriginalId;
 use headroom_shared::contract::model::Model;
 
 use crate::audit;
@@ -41,6 +43,8 @@ pub struct Allowed {
     pub originals: bool,
     /// Any block may change its form: the store has lost what it knew. What goes out is the block's form from then on.
     pub loss: bool,
+    /// A form may leave out what the agent can fetch again.
+    pub shortening: bool,
 }
 
 /// What became of a block that goes out in another way than before.
@@ -56,7 +60,8 @@ enum Change {
     Flips,
 }
 
-/// Expands forms, each with the originals of the blocks that stand before it in the request.
+/// Expands forms, each with the originals of the blocks that stand before it in the request. One that leaves out what the agent can fetch again
+/// says nothing else than its original, where that is allowed.
 ///
 /// # Errors
 /// When a form does not expand, or to something else than its original.
@@ -64,6 +69,7 @@ pub fn check_expansion(
     conversation: &Conversation,
     sent: &Body,
     new: &[NewForm],
+    allowed: Allowed,
 ) -> Result<(), String> {
     let Some(last) = new.iter().map(|form| form.block).max() else {
         return Ok(());
@@ -79,24 +85,46 @@ pub fn check_expansion(
         if let Some(form) = new.iter().find(|form| form.block == at) {
             let text = unescape(&form.text).map_err(|error| error.to_string())?;
             let here = format!("message {} block {}", block.message, block.nth);
-            let expanded = expand(&text, &earlier).map_err(|error| {
-                format!(
-                    "{here}: {error}
---- form\n{text}"
-                )
-            })?;
-            if !gives_back(&text, source, &earlier) {
-                return Err(format!(
-                    "{here} expands to something else\n--- form\n{text}\n--- expanded\n{expanded}\n--- original\n{}",
-                    source.text
-                ));
-            }
+            let shortens = original_of(&text).filter(|_| allowed.shortening);
+            let checked = match shortens {
+                Some(original) => check_shortened(&text, source, original, &earlier),
+                None => check_lossless(&text, source, &earlier),
+            };
+            checked.map_err(|error| format!("{here} {error}\n--- form\n{text}"))?;
         }
         if block.range.len() >= minimum(block.kind) {
             earlier.push(source);
         }
     }
     Ok(())
+}
+
+fn check_lossless(form: &str, source: Source<'_>, earlier: &Earlier) -> Result<(), String> {
+    let expanded = expand(form, earlier);
+    let expanded = expanded.map_err(|error| format!("does not expand: {error}"))?;
+    if gives_back(form, source, earlier) {
+        return Ok(());
+    }
+    Err(format!(
+        "expands to something else\n--- expanded\n{expanded}\n--- original\n{}",
+        source.text
+    ))
+}
+
+fn check_shortened(
+    form: &str,
+    source: Source<'_>,
+    original: OriginalId,
+    earlier: &Earlier,
+) -> Result<(), String> {
+    let block = Prepared::of(source).with_original(original);
+    if block.gives_back(form, earlier) {
+        return Ok(());
+    }
+    Err(format!(
+        "says something else\n--- original\n{}",
+        source.text
+    ))
 }
 
 /// Whether a compressor makes any block of a request smaller.
@@ -276,6 +304,7 @@ mod tests {
         landing: false,
         originals: false,
         loss: true,
+        shortening: false,
     };
     const IN_DOUBT: Allowed = Allowed {
         loss: false,

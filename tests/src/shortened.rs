@@ -30,3 +30,25 @@ pub fn shortened(body: &[u8]) -> Option<(String, OriginalId)> {
     let mut named = texts.filter_map(|text| original_of(&text).map(|original| (text, original)));
     named.next()
 }
+
+/// The lines that the first mark in a shortened text stands for, such as `41-77`.
+#[must_use]
+pub fn first_gap(text: &str) -> Option<&str> {
+    let mut lines = text.lines();
+    lines.find_map(|line| line.strip_prefix("[…")?.strip_suffix(']'))
+}
+
+/// The output of a test run in which one of many tests fails.
+#[must_use]
+pub fn test_run() -> String {
+    let mut run = "   Compiling parser v0.1.0 (/srv/parser)\nrunning 400 tests\n".to_owned();
+    for test in 0..400 {
+        let outcome = if test == 237 { "FAILED" } else { "ok" };
+        run.push_str(&format!(
+            "test parse::module_{test}::reads_what_it_wrote ... {outcome}\n"
+        ));
+    }
+    run.push_str("\nfailures:\n\n---- parse::module_237::reads_what_it_wrote stdout ----\n");
+    run.push_str("thread 'parse' panicked at src/parse.rs:41:9:\nleft: 1, right: 2\n\n");
+    run + "test result: FAILED. 399 passed; 1 failed; 0 ignored; finished in 1.20s\n"
+}

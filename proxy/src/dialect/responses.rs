@@ -17,12 +17,15 @@ use crate::scan::{
 
 /// Items that a client appends, beside messages and outputs. All others of a type that is not known count as the model's.
 const APPENDED: [&[u8]; 5] = [
-    b"additional_tools",
+    TOOLS,
     b"compaction_trigger",
     b"configuration_update",
     REFERENCE,
     b"mcp_approval_response",
 ];
+
+/// The item that offers the model tools beside those of the request.
+const TOOLS: &[u8] = b"additional_tools";
 
 /// The item that names another one, which the provider has stored.
 const REFERENCE: &[u8] = b"item_reference";
@@ -82,6 +85,7 @@ impl Grammar for Responses {
             kind if APPENDED.contains(&kind) => {
                 parsed.is_appended = true;
                 parsed.is_reference = kind == REFERENCE;
+                parsed.tools = member(&item.others, "tools").filter(|_| kind == TOOLS);
                 // What it names may be reasoning.
                 parsed.thinking = parsed.is_reference;
             }

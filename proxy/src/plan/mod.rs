@@ -184,7 +184,7 @@ impl Planner {
 
     /// What the forms of a request's blocks may leave out.
     pub(crate) fn tier_of(self, scan: &Scan) -> Tier {
-        if scan.settings.is_some_and(|it| it.offers_retrieval) {
+        if scan.offers_retrieval() {
             self.tier
         } else {
             Tier::Lossless

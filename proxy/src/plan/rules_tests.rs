@@ -32,6 +32,7 @@ fn scan(story: &str, model: &str, cache: CacheLife) -> Scan {
         thinking: letter == b't',
         is_reference: false,
         is_appended: false,
+        offers_retrieval: false,
         calls: 0,
     });
     let users = story

@@ -47,7 +47,7 @@ impl Ledger {
         first_new: usize,
         shortened: &[(usize, usize)],
     ) {
-        if !scan.settings.is_some_and(|it| it.offers_retrieval) {
+        if !scan.offers_retrieval() {
             return;
         }
         let mut blocks = Blocks::new(body, scan);

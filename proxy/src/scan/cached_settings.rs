@@ -5,7 +5,7 @@ use std::ops::Range;
 use headroom_shared::contract::id::{KeyedHasher, SettingsId};
 use memchr::{memchr, memmem, memrchr};
 
-use super::retrieval_offer::offers_retrieval;
+use super::retrieval_offer::{may_call_retrieval_tool, offers_retrieval_tool};
 
 /// What a text of the instructions begins with that Claude Code changes with each request. Anthropic's cache passes over it
 /// (`docs/providers.md`).
@@ -23,8 +23,10 @@ pub(crate) struct CacheSettings {
     pub(crate) all: SettingsId,
     /// The names of its tools; `None` where some are not in the cached prefix. Two bodies that differ in it have different caches.
     pub(crate) tools: Option<SettingsId>,
-    /// Whether the retrieval tool is one of its tools, the model need not search for it, and it may call it.
+    /// Whether the retrieval tool is one of its `tools`, and the model need not search for it.
     pub(crate) offers_retrieval: bool,
+    /// Whether the choice of tools, if there is one, lets the model call it.
+    pub(crate) may_call_retrieval: bool,
 }
 
 /// The members of one body that hold those settings, in its order.
@@ -76,12 +78,12 @@ impl SettingsMembers {
         members.sort_by_key(|(name, _)| *name);
         let (mut all, mut tools) = (new.clone(), Some(new.clone()));
         let choice = self.tool_choice.as_ref().map(|value| &body[value.clone()]);
-        let mut is_retrieval_offered = false;
+        let mut offers_retrieval = false;
         for (name, value) in members {
             all.update(name);
             if name == b"tools" {
                 tools = tools.and_then(|names| with_tools(names, &body[value.clone()]));
-                is_retrieval_offered = offers_retrieval(&body[value.clone()], choice);
+                offers_retrieval = offers_retrieval_tool(&body[value.clone()]);
             }
             let first = markers.partition_point(|marker| marker.start < value.start);
             let within = |marker: &&Range<usize>| marker.end <= value.end;
@@ -96,7 +98,8 @@ impl SettingsMembers {
         Some(CacheSettings {
             all: all.finish().into(),
             tools: tools.map(|names| names.finish().into()),
-            offers_retrieval: is_retrieval_offered,
+            offers_retrieval,
+            may_call_retrieval: choice.is_none_or(may_call_retrieval_tool),
         })
     }
 }
@@ -227,7 +230,7 @@ mod tests {
             );
             let key = DigestKey::from_bytes([7; 32]);
             let scan = scan(body.as_bytes(), DIALECTS[dialect], &key).unwrap();
-            scan.settings.unwrap().offers_retrieval
+            scan.offers_retrieval()
         };
         let own = "mcp__headroom__headroom_retrieve";
         let tools = [

@@ -91,6 +91,8 @@ pub(crate) struct Message {
     pub(crate) is_reference: bool,
     /// Whether clients append it to what they have to say; such a reference is one, too.
     pub(crate) is_appended: bool,
+    /// Whether it offers the model the retrieval tool.
+    pub(crate) offers_retrieval: bool,
     /// How many tool calls stand in the messages up to this one.
     pub(crate) calls: u32,
 }
@@ -178,6 +180,8 @@ pub(crate) struct ParsedMessage {
     pub(crate) is_reference: bool,
     /// Whether clients append it to what they have to say, and it says nothing more to the model.
     pub(crate) is_appended: bool,
+    /// The tools that it offers the model: JSON.
+    pub(crate) tools: Option<Range<usize>>,
     /// Its texts that may be replaced, each with the id of the tool call whose output it is.
     pub(crate) blocks: Vec<(Text, Option<Range<usize>>)>,
     /// The tool calls in it.
@@ -193,6 +197,13 @@ impl Scan {
             + size_of::<Call>() * self.calls.len()
             + size_of::<ResumePoint>() * self.resume_points.points.len()
             + size_of::<Range<usize>>() * self.resume_points.markers.len()
+    }
+
+    /// Whether the model can call the retrieval tool at once.
+    pub(crate) fn offers_retrieval(&self) -> bool {
+        let in_messages = || self.messages.iter().any(|it| it.offers_retrieval);
+        self.settings
+            .is_some_and(|it| it.may_call_retrieval && (it.offers_retrieval || in_messages()))
     }
 
     /// The messages before the model's first.

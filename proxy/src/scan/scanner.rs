@@ -15,6 +15,7 @@ use super::digest::RollingDigest;
 use super::json::{Cursor, Kind, NotInDialect};
 use super::message_reader::MessageReader;
 use super::raw_message::{RawMessage, Text};
+use super::retrieval_offer::offers_retrieval_tool;
 use super::scan_cache::{CachedScan, ResumePoint, ScanCache};
 use super::{BASE_MEMORY, Block, Call, Grammar, Message, ParsedMessage, Scan};
 
@@ -268,6 +269,7 @@ impl<'a> Scanner<'a> {
             compacts,
             is_reference,
             is_appended,
+            tools,
             blocks,
             calls,
         } = parsed;
@@ -279,6 +281,7 @@ impl<'a> Scanner<'a> {
             compacts,
             is_reference,
             is_appended,
+            offers_retrieval: tools.is_some_and(|tools| offers_retrieval_tool(&self.body[tools])),
             calls: all_calls.map_err(|_| NotInDialect)?,
         });
         note_calls(&mut self.from_code, &calls, self.body);

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::answer::{Gate, Reply};
-pub use self::says::Says;
+pub use self::says::{Says, Tool};
 pub use self::sink::Sink;
 pub use self::steps::Step;
 use crate::wait;

@@ -13,7 +13,25 @@ pub enum Says {
     /// The text `ok`.
     Ok,
     /// A call of this tool with this input. A text instead of an object is the input of a custom tool (Responses alone).
-    Call(&'static str, Value),
+    Call(Tool, Value),
+}
+
+/// A tool, as a request offers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tool {
+    /// The group of tools that it is called in, if any (Responses alone).
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl From<&str> for Tool {
+    fn from(name: &str) -> Self {
+        Self {
+            namespace: None,
+            name: name.to_owned(),
+        }
+    }
 }
 
 /// A good answer to a request.
@@ -172,8 +190,8 @@ impl<'a> Answer<'a> {
                 };
                 (said, "end_turn")
             }
-            Says::Call(name, input) => {
-                let block = |input: &Value| json!({"type": "tool_use", "id": self.id("call"), "name": name, "input": input});
+            Says::Call(tool, input) => {
+                let block = |input: &Value| json!({"type": "tool_use", "id": self.id("call"), "name": tool.name, "input": input});
                 let call = ContentBlock {
                     begun: block(&json!({})),
                     whole: block(input),
@@ -198,14 +216,14 @@ impl<'a> Answer<'a> {
                 let deltas = halves("ok").map(|text| json!({"content": text}));
                 (message, deltas, "stop")
             }
-            Says::Call(name, input) => {
+            Says::Call(tool, input) => {
                 let input = input.to_string();
                 let call = json!({"id": self.id("call"), "type": "function",
-                                  "function": {"name": name, "arguments": input}});
+                                  "function": {"name": tool.name, "arguments": input}});
                 let message = json!({"role": "assistant", "content": null, "tool_calls": [call]});
                 let [first, second] = halves(&input);
                 let begin = json!({"index": 0, "id": self.id("call"), "type": "function",
-                                   "function": {"name": name, "arguments": first}});
+                                   "function": {"name": tool.name, "arguments": first}});
                 let go_on = json!({"index": 0, "function": {"arguments": second}});
                 (
                     message,
@@ -253,8 +271,8 @@ impl<'a> Answer<'a> {
         };
         let (item, within) = match self.says {
             Says::Ok => self.said_item(),
-            Says::Call(name, Value::String(input)) => self.custom_call_item(name, input),
-            Says::Call(name, input) => self.call_item(name, &input.to_string()),
+            Says::Call(tool, Value::String(input)) => self.custom_call_item(&tool.name, input),
+            Says::Call(tool, input) => self.call_item(tool, &input.to_string()),
         };
         let reasoning = self.thinks.then(|| self.reasoning_item());
         let output: Vec<&Value> = reasoning.iter().chain([&item]).collect();
@@ -291,10 +309,15 @@ impl<'a> Answer<'a> {
         (item("completed", input), vec![added])
     }
 
-    fn call_item(&self, name: &str, input: &str) -> (Value, Vec<Value>) {
+    fn call_item(&self, tool: &Tool, input: &str) -> (Value, Vec<Value>) {
+        let name = &tool.name;
         let item = |status: &str, input: &str| {
-            json!({"type": "function_call", "id": self.id("fc"), "call_id": self.id("call"), "name": name,
-                   "arguments": input, "status": status})
+            let mut item = json!({"type": "function_call", "id": self.id("fc"), "call_id": self.id("call"), "name": name,
+                                  "arguments": input, "status": status});
+            if let Some(namespace) = &tool.namespace {
+                item["namespace"] = json!(namespace);
+            }
+            item
         };
         let added = json!({"type": "response.output_item.added", "output_index": 0,
                            "item": item("in_progress", "")});

@@ -1,6 +1,7 @@
 //! What a test gives to a queue and sees of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use headroom_shared::contract::job::Envelope;
 use headroom_shared::contract::prefix::{CompressedPrefix, JobResult};
@@ -100,7 +101,12 @@ pub async fn idle(redis: &RedisServer) {
 
 /// Waits until so many workers wait for a job.
 pub async fn all_idle(redis: &RedisServer, workers: usize) {
-    until("workers wait for a job", SOON, async || {
+    all_idle_within(SOON, redis, workers).await;
+}
+
+/// Waits until so many workers wait for a job, which they do before the limit has passed.
+pub async fn all_idle_within(limit: Duration, redis: &RedisServer, workers: usize) {
+    until("workers wait for a job", limit, async || {
         let clients: String = redis.command(&["CLIENT", "LIST"]).await;
         clients.matches("flags=b").count() >= workers
     })

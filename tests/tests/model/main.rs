@@ -7,6 +7,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod burst;
 mod hub;
 mod job;
 mod program;

@@ -31,8 +31,8 @@ pub(crate) async fn of(folder: &Folder, model: &'static str, env: &[(&str, &str)
     };
     let words = Words {
         prompt: "Hello.",
-        resumes: false,
         env,
+        ..Words::default()
     };
     let addr = url.trim_start_matches("http://");
     let said = Client::Claude(model).run(places, addr, words).await;

@@ -3,6 +3,7 @@
 //! A session of 25 tool calls in a folder made for it, then the same session resumed with a proxy that knows nothing of it. At
 //! each turn the provider got the client's bytes but for replaced texts, every form expands to its original, and none has ever
 //! flipped. Tables by kind of tool result say what was saved, and why the rest was left. Codex runs over HTTP and on a WebSocket.
+//! In sessions of their own the model calls the retrieval tool for what a shortened output lacks.
 //!
 //! The programs come from `PyPI` (`requirements.txt`), 800 MB once installed under `target/`. `scripts/real-clients` runs these
 //! tests where they can be had.
@@ -17,6 +18,7 @@ mod folder;
 mod lost;
 mod outcome;
 mod programs;
+mod retrieval;
 mod session;
 mod steps;
 mod table;
@@ -25,6 +27,7 @@ use headroom_shared::compress::{Earlier, Source, compress};
 
 use crate::folder::Folder;
 use crate::programs::{Client, Transport, Words};
+use crate::retrieval::Told;
 use crate::session::{Sent, Session};
 use crate::steps::{JSON, READ_AGAIN};
 use crate::table::Tally;
@@ -109,8 +112,7 @@ async fn on_a_websocket(name: &str, model: &'static str) {
     let plan = steps::with_shell(&folder);
     let words = Words {
         prompt: PROMPTS[0],
-        resumes: false,
-        env: &[],
+        ..Words::default()
     };
     let direct = outcome::of(&Session::direct(client, &folder, words, &plan).await);
     assert!(!direct.is_empty());
@@ -120,6 +122,65 @@ async fn on_a_websocket(name: &str, model: &'static str) {
         (CALLS + 1, CALLS + 2)
     );
     assert_eq!(less_saved(&session, ALL, MIN_ON_A_WEBSOCKET), None);
+}
+
+#[tokio::test]
+#[ignore = "needs programs from PyPI: scripts/real-clients"]
+async fn claude_code_fetches_what_a_shortened_output_lacks() {
+    for (model, told) in [
+        ("claude-sonnet-4-5", Told::ByCommand),
+        ("claude-opus-5-5", Told::ByArgument),
+    ] {
+        let session = retrieval::session(Client::Claude(model), told).await;
+        session.assert_fetched();
+        session.assert_stable();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs programs from PyPI: scripts/real-clients"]
+async fn codex_fetches_what_a_shortened_output_lacks() {
+    for (model, told) in [
+        ("gpt-5.5", Told::ByArgument),
+        ("gpt-6.1-sol", Told::InSettings),
+    ] {
+        let client = Client::Codex(model, Transport::Http);
+        let session = retrieval::session(client, told).await;
+        session.assert_fetched();
+        session.assert_stable();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs programs from PyPI: scripts/real-clients"]
+async fn nothing_is_left_out_on_a_websocket_where_requests_do_not_say_what_a_tool_did() {
+    let client = Client::Codex("gpt-5.5", Transport::WebSocket);
+    let session = retrieval::session(client, Told::ByArgument).await;
+    session.assert_lossless();
+}
+
+#[tokio::test]
+#[ignore = "needs programs from PyPI: scripts/real-clients"]
+async fn nothing_is_left_out_for_a_client_that_was_not_told_of_the_retrieval_tool() {
+    for client in [
+        Client::Claude("claude-sonnet-4-5"),
+        Client::Codex("gpt-5.5", Transport::Http),
+        Client::Codex("gpt-6.1-sol", Transport::Http),
+    ] {
+        let session = retrieval::session(client, Told::Not).await;
+        session.assert_lossless();
+    }
+}
+
+/// Codex has the model search for the tools of servers that were added by its command.
+#[tokio::test]
+#[ignore = "needs programs from PyPI: scripts/real-clients"]
+async fn nothing_is_left_out_where_the_model_must_search_for_the_retrieval_tool() {
+    for model in ["gpt-5.5", "gpt-6.1-sol"] {
+        let client = Client::Codex(model, Transport::Http);
+        let session = retrieval::session(client, Told::ByCommand).await;
+        session.assert_lossless();
+    }
 }
 
 #[tokio::test]
@@ -164,7 +225,7 @@ async fn play(name: &str, client: Client) -> Session {
     let words = |resumes| Words {
         prompt: PROMPTS[usize::from(resumes)],
         resumes,
-        env: &[],
+        ..Words::default()
     };
     let session = Session::run(client, &folder, words(false), &plan).await;
     say(&table::of(name, &session, 0));

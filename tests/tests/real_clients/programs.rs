@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use headroom_tests::conversation::Dialect;
+use headroom_tests::retrieval::TOOL;
 use headroom_tests::venv;
 use tokio::process::Command;
 
@@ -61,21 +62,65 @@ impl Client {
     /// # Panics
     /// When it fails or does not end.
     pub(crate) async fn run(self, places: Places<'_>, addr: &str, words: Words<'_>) -> String {
-        let mut command = match self {
+        let command = match self {
             Self::Claude(model) => claude(model, addr, words),
             Self::Codex(model, transport) => codex(model, transport, addr, words),
         };
-        command
-            .current_dir(places.work)
-            .env("HOME", places.home)
-            .env("CODEX_HOME", places.home)
-            .envs(words.env.iter().copied());
-        output(command).await
+        run_in(places, command, words.env).await
+    }
+
+    /// The arguments that give it the retrieval tool at `addr` for one session (`docs/retrieval.md`).
+    pub(crate) fn retrieval_args(self, addr: &str) -> [String; 2] {
+        let url = format!("http://{addr}/mcp");
+        match self {
+            Self::Claude(_) => [
+                "--mcp-config".to_owned(),
+                format!(r#"{{"mcpServers":{{"headroom":{{"type":"http","url":"{url}"}}}}}}"#),
+            ],
+            Self::Codex(..) => [
+                "-c".to_owned(),
+                format!(
+                    r#"mcp_servers.headroom={{url="{url}",omit_tools_from=["deferred","code_mode"]}}"#
+                ),
+            ],
+        }
+    }
+
+    /// Adds the retrieval tool at `addr` for all later sessions, with the client's own command (`docs/retrieval.md`).
+    ///
+    /// # Panics
+    /// When it fails or does not end.
+    pub(crate) async fn add_retrieval(self, places: Places<'_>, addr: &str) {
+        let url = format!("http://{addr}/mcp");
+        let mut command = empty(program(match self {
+            Self::Claude(_) => CLAUDE,
+            Self::Codex(..) => CODEX,
+        }));
+        command.args(["mcp", "add"]);
+        match self {
+            Self::Claude(_) => command.args(["--transport", "http", "headroom", &url]),
+            Self::Codex(..) => command.args(["headroom", "--url", &url]),
+        };
+        run_in(places, command, &[]).await;
     }
 }
 
+/// Where the packages have the programs.
+const CLAUDE: &str = "claude_agent_sdk/_bundled/claude";
+const CODEX: &str = "codex_cli_bin/bin/codex";
+
+/// Runs a command of a client to its end, and gives its output.
+async fn run_in(places: Places<'_>, mut command: Command, env: &[(&str, &str)]) -> String {
+    command
+        .current_dir(places.work)
+        .env("HOME", places.home)
+        .env("CODEX_HOME", places.home)
+        .envs(env.iter().copied());
+    output(command).await
+}
+
 /// What a client is told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Words<'a> {
     /// The user's words.
     pub(crate) prompt: &'a str,
@@ -83,18 +128,24 @@ pub(crate) struct Words<'a> {
     pub(crate) resumes: bool,
     /// More environment variables.
     pub(crate) env: &'a [(&'a str, &'a str)],
+    /// More arguments.
+    pub(crate) args: &'a [String],
 }
 
 fn claude(model: &str, addr: &str, words: Words<'_>) -> Command {
-    let mut command = empty(program("claude_agent_sdk/_bundled/claude"));
+    let mut command = empty(program(CLAUDE));
     command
         .env("ANTHROPIC_BASE_URL", format!("http://{addr}"))
         .env("ANTHROPIC_API_KEY", "sk-ant-fake")
         .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
         .env("DISABLE_AUTOUPDATER", "1")
         .args(["-p", "--output-format", "json", "--model", model])
-        .args(["--allowedTools", "Bash Read Grep Edit Glob"])
+        .args([
+            "--allowedTools",
+            &format!("Bash Read Grep Edit Glob {TOOL}"),
+        ])
         .args(words.resumes.then_some("--continue"))
+        .args(words.args)
         .args(["--", words.prompt]);
     command
 }
@@ -104,7 +155,7 @@ fn codex(model: &str, transport: Transport, addr: &str, words: Words<'_>) -> Com
     let provider = format!(
         r#"model_providers.hr={{name="hr",base_url="http://{addr}/v1",env_key="OPENAI_API_KEY",wire_api="responses",supports_websockets={websockets}}}"#
     );
-    let mut command = empty(program("codex_cli_bin/bin/codex"));
+    let mut command = empty(program(CODEX));
     command
         .env("OPENAI_API_KEY", "sk-fake")
         .arg("exec")
@@ -118,6 +169,7 @@ fn codex(model: &str, transport: Transport, addr: &str, words: Words<'_>) -> Com
         .args(["--json", "--skip-git-repo-check", "--model", model])
         .arg("--dangerously-bypass-approvals-and-sandbox")
         .args(["-c", r#"model_provider="hr""#, "-c", &provider])
+        .args(words.args)
         .arg(words.prompt);
     command
 }

@@ -177,7 +177,7 @@ impl Checks {
         let new = self
             .forms
             .observe(&conversation, &body, got, self.allowed)?;
-        check_expansion(&conversation, &body, &new)?;
+        check_expansion(&conversation, &body, &new, self.allowed)?;
         let texts = audit::texts(&body, got)?;
         for (block, text) in body.blocks.iter().zip(texts) {
             if block.kind == Kind::Tool {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use headroom_tests::provider::Step;
+use headroom_tests::retrieval::TOOL;
 use serde_json::{Value, json};
 
 use crate::folder::Folder;
@@ -22,6 +23,7 @@ impl Planned {
         match &self.step {
             Step::Call(name, input) => ((*name).to_owned(), input.to_string()),
             Step::Shell(command) => ("shell".to_owned(), command.clone()),
+            Step::Retrieve => (TOOL.to_owned(), String::new()),
         }
     }
 }

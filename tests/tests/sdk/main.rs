@@ -51,7 +51,7 @@ fn call_tools(stage: &Stage) {
         let input = json!({"path": "/srv/a.py", "at": ["é"]});
         stage
             .provider
-            .script(Reply::Well(Says::Call("read", input)));
+            .script(Reply::Well(Says::Call("read".into(), input)));
         stage.provider.script(Reply::Well(Says::Ok));
     }
 }

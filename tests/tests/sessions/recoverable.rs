@@ -5,24 +5,10 @@ use headroom_shared::compress::{Earlier, Prepared, Source};
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::process::Launch;
 use headroom_tests::retrieval::{TOOL, retrieve, tools};
-use headroom_tests::shortened::{shortened, texts};
+use headroom_tests::shortened::{shortened, test_run, texts};
 use headroom_tests::stage::Stage;
 use headroom_tests::wait;
 use serde_json::json;
-
-/// The output of a test run in which one of many tests fails.
-fn test_run() -> String {
-    let mut run = "   Compiling parser v0.1.0 (/srv/parser)\nrunning 400 tests\n".to_owned();
-    for test in 0..400 {
-        let outcome = if test == 237 { "FAILED" } else { "ok" };
-        run.push_str(&format!(
-            "test parse::module_{test}::reads_what_it_wrote ... {outcome}\n"
-        ));
-    }
-    run.push_str("\nfailures:\n\n---- parse::module_237::reads_what_it_wrote stdout ----\n");
-    run.push_str("thread 'parse' panicked at src/parse.rs:41:9:\nleft: 1, right: 2\n\n");
-    run + "test result: FAILED. 399 passed; 1 failed; 0 ignored; finished in 1.20s\n"
-}
 
 /// A conversation in which a test run has just ended; its client offers the retrieval tool.
 fn conversation(dialect: Dialect) -> Conversation {

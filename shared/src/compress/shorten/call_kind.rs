@@ -1,6 +1,6 @@
 //! Which [`OutputKind`] a text is, by the call that it answers.
 
-use super::script;
+use super::{code, script};
 use crate::compress::Source;
 use crate::compress::call::{Call, plain_name, script_of};
 use crate::compress::json;
@@ -33,28 +33,34 @@ const REPORT_TOOLS: [&str; 7] = [
     "websearchprime",
 ];
 
+/// Codex' tool that runs code, in which commands are calls.
+const CODE_TOOL: &str = "exec";
+
 /// What a block is, as far as its call tells.
 #[must_use]
 pub fn kind_of(block: Source<'_>) -> OutputKind {
     let Some(tool) = block.tool else {
         return OutputKind::Other;
     };
+    let name = plain_name(tool.rsplit("__").next().unwrap_or(tool));
+    let in_code = |input| code::commands(input).filter(|_| name == CODE_TOOL);
+    let script = block
+        .input
+        .and_then(|input| script_of(input).or_else(|| in_code(input)));
     if Call::of(Some(tool), block.input).reads_file {
         OutputKind::Read
     } else if json::is_json(block.text) {
         OutputKind::Other
-    } else if let Some(script) = block.input.and_then(script_of) {
+    } else if let Some(script) = script {
         script::kind(&script).unwrap_or(OutputKind::Other)
     } else {
-        kind_of_tool(tool)
+        kind_of_tool(&name)
     }
 }
 
-/// The kind of what a tool returns that runs no script.
-fn kind_of_tool(tool: &str) -> OutputKind {
-    let name = tool.rsplit("__").next().unwrap_or(tool);
-    let name = plain_name(name);
-    let is = |tools: &[&str]| tools.contains(&name.as_str());
+/// The kind of what a tool returns that runs no script, by its plain name.
+fn kind_of_tool(name: &str) -> OutputKind {
+    let is = |tools: &[&str]| tools.contains(&name);
     if is(&SEARCH_TOOLS) {
         OutputKind::Search
     } else if is(&LIST_TOOLS) {
@@ -85,6 +91,9 @@ mod tests {
         assert_eq!(kind("mcp__web__web_fetch", "{}"), OutputKind::Report);
         let tests = r#"{"command":"cargo test"}"#;
         assert_eq!(kind("Bash", tests), OutputKind::Messages);
+        let code = "text((await tools.exec_command({cmd: 'cargo test'})).output)";
+        assert_eq!(kind("exec", code), OutputKind::Messages);
+        assert_eq!(kind("other", code), OutputKind::Other);
         for tool in ["Read", "NotebookRead"] {
             assert_eq!(kind(tool, r#"{"file_path":"a.rs"}"#), OutputKind::Read);
         }

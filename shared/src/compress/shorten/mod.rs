@@ -15,6 +15,7 @@
 
 mod call_kind;
 mod check;
+mod code;
 mod diffs;
 mod fetched;
 mod line_matches;

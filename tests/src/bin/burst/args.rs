@@ -37,6 +37,11 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) added: Added,
 
+    /// Folder of a model with which the workers leave words out of prose (docs/model.md). The sessions are made up, of prose. Needs a build with
+    /// the feature `model`, and ONNX Runtime as `ORT_DYLIB_PATH` names it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+
     /// Write the figures to this file, too.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

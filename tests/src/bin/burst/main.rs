@@ -12,11 +12,15 @@
 //! is held back to leave it out; the table says how long all of them took. A session waits from its own cold start until its
 //! compressed prefix is announced.
 //!
+//! With a model, its loading is not part of the time, and each session must end with a text that lacks words.
+//!
 //! | file | what |
 //! |---|---|
 //! | `args` | what can be asked for |
 //! | `role` | the proxy and the worker, and the work that is added to each job |
+//! | `model` | what makes the workers and the proxy use a model, and whether they do |
 //! | `sessions` | the sessions, recorded or generated |
+//! | `prose` | what generated sessions for a model say |
 //! | `run` | one run with one count of workers |
 //! | `cpu` | CPU time: using it, and how much is to be had |
 //! | `watch` | when the queue is empty, and when each session's result was there |
@@ -26,6 +30,8 @@
 mod args;
 mod cpu;
 mod figures;
+mod model;
+mod prose;
 mod role;
 mod run;
 mod sessions;
@@ -60,7 +66,10 @@ fn main() -> ExitCode {
 async fn measure(args: &Args) -> anyhow::Result<()> {
     redis_server::is_installed()?;
     let json = args.json.as_deref().map(JsonFile::create).transpose()?;
-    let source = Source::find();
+    let source = match args.model {
+        Some(_) => Source::Prose,
+        None => Source::find(),
+    };
     let mut report = Report::default();
     for workers in args.counts() {
         let measured = run::run(args, &source, workers).await;

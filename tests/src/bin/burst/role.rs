@@ -7,7 +7,7 @@ use clap::Subcommand;
 use headroom_shared::queue::{Job, Timing};
 use headroom_shared::runtime::config;
 use headroom_worker::pool::JobHandler;
-use headroom_worker::{process, program};
+use headroom_worker::{Settings, process, program};
 
 use crate::args::Added;
 use crate::cpu::use_up;
@@ -35,14 +35,18 @@ impl Role {
 
 fn worker(added: Added) -> ExitCode {
     match config::parse(["headroom-worker"]) {
-        Ok(settings) => program::run(settings, |_| work(added), Timing::default()),
+        Ok(settings) => program::run(
+            settings,
+            |settings| work(settings, added),
+            Timing::default(),
+        ),
         Err(refused) => refused.report(),
     }
 }
 
 /// What the real worker does, and what is added.
-fn work(added: Added) -> JobHandler {
-    let real = process::handler();
+fn work(settings: &Settings, added: Added) -> JobHandler {
+    let real = process::handler_for(settings);
     Arc::new(move |job: &Job, deadline| {
         std::thread::sleep(added.sleep());
         use_up(added.work());

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use bytes::Bytes;
 use headroom_tests::process::{Launch, Process};
-use headroom_tests::queue::watch::all_idle;
+use headroom_tests::queue::watch::all_idle_within;
 use headroom_tests::queue::workers;
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::stage::Stage;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::Args;
 use crate::cpu::free_cores;
 use crate::figures::{Kind, Measured};
+use crate::model::{self, LOADING, LONGEST_JOB};
 use crate::sessions::{Session, Source};
 use crate::watch::{Notices, drained};
 
@@ -36,13 +38,14 @@ const PAUSE_MORE: Duration = Duration::from_secs(2);
 pub(crate) async fn run(args: &Args, source: &Source, workers: u32) -> anyhow::Result<Measured> {
     let bar = bar(args, workers);
     let free_before = tokio::task::spawn_blocking(free_cores).await?;
-    let stage = Arc::new(stage(args.sessions).await);
-    let processes = start_workers(args, &stage, workers).await;
+    let stage = Arc::new(stage(args).await);
+    let processes = start_workers(args, &stage, workers).await?;
     let notices = Notices::listen(stage.redis()).await;
     let emptied = CancellationToken::new();
     let mut playing = play_all(args, source, &stage, &emptied);
 
-    let patience = STILL + (args.added.work() + args.added.sleep()) * workers;
+    let with_model = args.model.as_ref().map_or(Duration::ZERO, |_| LONGEST_JOB);
+    let patience = STILL + with_model + (args.added.work() + args.added.sleep()) * workers;
     let watched = async {
         let at = drained(stage.redis(), args.sessions.into(), patience, &bar).await?;
         emptied.cancel();
@@ -82,13 +85,13 @@ fn bar(args: &Args, workers: u32) -> ProgressBar {
     bar
 }
 
-async fn stage(sessions: u32) -> Stage {
+async fn stage(args: &Args) -> Stage {
     let set = |launch: Launch| {
-        launch
+        model::in_proxy(launch, args.model.as_deref())
             .itself(&["proxy"])
             .set("HEADROOM_LOG", "warn")
             .set("HEADROOM_BACKGROUND_COMPRESSION_MIN_TOKENS", MIN_TOKENS)
-            .set("HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", sessions)
+            .set("HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", args.sessions)
             .set("HEADROOM_STORE_BUDGET_MS", 5000)
             // A turn is to be compressed by what a worker made of its session's cold start, and by nothing else.
             .set("HEADROOM_ENTRY_BUDGET_MS", 0)
@@ -99,20 +102,24 @@ async fn stage(sessions: u32) -> Stage {
 }
 
 /// Starts the workers and waits until all of them wait for a job.
-async fn start_workers(args: &Args, stage: &Stage, workers: u32) -> Vec<Process> {
+///
+/// # Errors
+/// When one can't load its model.
+async fn start_workers(args: &Args, stage: &Stage, workers: u32) -> anyhow::Result<Vec<Process>> {
     let (processes, threads) = match args.kind() {
         Kind::Threads => (1, workers as usize),
         Kind::Processes => (workers as usize, 1),
     };
     let [work, sleep] = args.added.arguments();
-    let launch = workers::real(stage.redis(), threads)
+    let launch = model::in_worker(workers::real(stage.redis(), threads), args.model.as_deref())
         .itself(&["worker".to_owned(), work, sleep])
         // The line for each job that is done is the only one that names both the request and its prefix.
         .set("HEADROOM_LOG", "headroom_worker=info")
         .set("HEADROOM_LOG_FORMAT", "json");
-    let started = (0..processes).map(|_| launch.spawn()).collect();
-    all_idle(stage.redis(), processes).await;
-    started
+    let started: Vec<Process> = (0..processes).map(|_| launch.spawn()).collect();
+    all_idle_within(LOADING, stage.redis(), processes).await;
+    model::ensure_loaded(&started)?;
+    Ok(started)
 }
 
 /// What became of one session.
@@ -124,6 +131,8 @@ struct Played {
     answered: Instant,
     /// Turns after the cold start that went out uncompressed.
     uncompressed: usize,
+    /// What the provider got at the first turn that went out compressed.
+    got: Bytes,
 }
 
 fn play_all(
@@ -140,9 +149,14 @@ fn play_all(
         let (stage, emptied) = (Arc::clone(stage), emptied.clone());
         let all_ready = Arc::clone(&all_ready);
         let pause = PAUSE + PAUSE_MORE * u32::try_from(number).unwrap_or(0) / args.sessions;
+        let has_model = args.model.is_some();
         playing.spawn(async move {
             all_ready.wait().await;
-            play(session, &stage, pause, &emptied).await
+            let played = play(session, &stage, pause, &emptied).await?;
+            if has_model {
+                model::ensure_used(&played.got)?;
+            }
+            Ok(played)
         });
     }
     playing
@@ -164,18 +178,19 @@ async fn play(
         turn.decision
     );
     let mut uncompressed = 0;
-    loop {
+    let compressed = loop {
         let human = tokio::time::timeout(pause, emptied.cancelled()).await;
         if human.is_ok() {
-            session.client.until_compressed(stage).await;
-            break;
+            break session.client.until_compressed(stage).await;
         }
-        if session.next_turn(stage).await.decision == "compressed" {
-            break;
+        let next = session.next_turn(stage).await;
+        if next.decision == "compressed" {
+            break next;
         }
         uncompressed += 1;
-    }
+    };
     Ok(Played {
+        got: compressed.got,
         request: turn.request,
         sent,
         answered,

@@ -7,7 +7,11 @@ use headroom_tests::client::{Client, Turn};
 use headroom_tests::conversation::recorded::{self, Playing, Step};
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::forms::shrinks;
+use headroom_tests::retrieval::tools;
 use headroom_tests::stage::Stage;
+use serde_json::json;
+
+use crate::prose::prose;
 
 /// The share of a recorded session, in percent of its turns, that happened before its cold start.
 const BEFORE: usize = 40;
@@ -17,6 +21,11 @@ const LARGEST: usize = 64_000;
 /// Files that a generated session has read before its cold start, and about how long each is, in bytes.
 const FILES: usize = 4;
 const FILE_BYTES: usize = 10_000;
+/// Texts that a session of prose begins with, and about how long each is, in bytes: some 2,300 tokens in all, for which a model of the size of
+/// Kompress needs 8 s of one core. One worker must be done with a few of them within a minute, or the proxy takes the last for lost and has
+/// them compressed once more.
+const TEXTS: usize = 3;
+const TEXT_BYTES: usize = 3_400;
 
 /// Where the sessions come from.
 #[derive(Debug)]
@@ -25,6 +34,8 @@ pub(crate) enum Source {
     Recorded(Vec<recorded::Session>),
     /// From nowhere: there are no recordings beside the checkout.
     Generated,
+    /// From nowhere, for a model: what users and other agents say at length.
+    Prose,
 }
 
 impl Source {
@@ -46,6 +57,7 @@ impl Source {
         match self {
             Self::Recorded(sessions) => format!("{} recorded ones, in turn", sessions.len()),
             Self::Generated => "generated ones".to_owned(),
+            Self::Prose => "generated ones of prose".to_owned(),
         }
     }
 
@@ -56,6 +68,7 @@ impl Source {
                 Session::recorded(&sessions[number % sessions.len()], number)
             }
             Self::Generated => Session::generated(number),
+            Self::Prose => Session::prose(number),
         }
     }
 }
@@ -80,6 +93,24 @@ impl Session {
             .assistant("Found it.")
             .user("Fix it.");
         Self::new(conversation, None)
+    }
+
+    fn prose(number: usize) -> Self {
+        let text = |nth: usize| prose((number * TEXTS + nth) as u64, TEXT_BYTES);
+        let mut conversation = Conversation::new(Dialect::Messages, &format!("prose-{number}"));
+        conversation.tools = tools(Dialect::Messages);
+        let conversation = conversation.user(&format!("Plan {number}.\n{}", text(0)));
+        let conversation = (1..TEXTS)
+            .fold(conversation, |it, nth| {
+                let input =
+                    json!({"description": "Report", "prompt": format!("Look at part {nth}.")});
+                it.tool("Task", &input, &text(nth))
+            })
+            .assistant("Understood.")
+            .user("Begin.");
+        let mut session = Self::new(conversation, None);
+        session.client.allowed.shortening = true;
+        session
     }
 
     fn recorded(recorded: &recorded::Session, number: usize) -> Self {

@@ -47,13 +47,18 @@ pub(crate) fn of(report: &Report, args: &Args, source: &Source) -> String {
 }
 
 fn heading(args: &Args, source: &Source) -> String {
+    let model = args.model.as_ref();
     format!(
-        "{} sessions at once ({}), {} ms of CPU and {} ms of sleep added to a job, {} cores",
+        "{} sessions at once ({}), {} ms of CPU and {} ms of sleep added to a job, {} cores{}",
         args.sessions,
         source.name(),
         args.added.work().as_millis(),
         args.added.sleep().as_millis(),
         cores(),
+        model.map_or_else(String::new, |dir| format!(
+            ", the model in {}",
+            dir.display()
+        )),
     )
 }
 

@@ -32,6 +32,7 @@ impl Circumstances {
             landing: !self.may_be_cached,
             originals: self.store_in_doubt,
             loss: self.first_after_loss,
+            shortening: false,
         }
     }
 }

@@ -2,6 +2,14 @@ use super::*;
 use crate::compress::shorten::{is_shortened_of, show};
 use crate::contract::id::{BlockId, OriginalId};
 
+/// The grammar of a file of source code.
+fn grammar(file: &str) -> tree_sitter::Language {
+    match language::of_file(file) {
+        Some(Language::Code(language)) => language,
+        Some(Language::Markdown) | None => panic!("{file} is no source code"),
+    }
+}
+
 fn numbered(code: &str) -> String {
     let lines = code.lines().enumerate();
     lines
@@ -165,14 +173,14 @@ fn deep_nesting_ends_in_every_language() {
     ] {
         let code = unit.repeat(MAX_BYTES / unit.len());
         let lines: Vec<&str> = code.lines().collect();
-        let language = language::of_file(file).unwrap();
+        let language = grammar(file);
         let _ = bodies::shown(&lines, &language, Deadline::NEVER);
     }
 }
 
 #[test]
 fn whether_code_is_parsed_depends_on_the_code_alone() {
-    let language = language::of_file("a.rs").unwrap();
+    let language = grammar("a.rs");
     let is_parsed = |unit: &str, deadline| {
         let code = unit.repeat(100_000 / unit.len());
         bodies::shown(&[&code], &language, deadline).is_some()
