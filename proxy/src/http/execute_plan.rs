@@ -258,7 +258,9 @@ fn requeue_if_overdue(
     request: (&Bytes, &Arc<Scan>),
     (known, now_ms): (&KnownPrefix, u64),
 ) {
-    if let Some(deferred) = context.app.jobs.overdue.to_requeue(known, now_ms) {
+    let tier = context.planner().tier_of(request.1);
+    let overdue = &context.app.jobs.overdue;
+    if let Some(deferred) = overdue.to_requeue(known, tier, now_ms) {
         enqueue_again(context, request, deferred);
     }
 }

@@ -1,6 +1,7 @@
 //! Which deferred prefixes get their job pushed again, because it seems lost; and how often a conversation gets one that compresses it anew.
 
 use headroom_shared::contract::id::PrefixId;
+use headroom_shared::contract::tier::Tier;
 use quick_cache::sync::Cache;
 
 use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix};
@@ -8,6 +9,8 @@ use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix};
 /// The job of a deferred prefix that has no result after this long was perhaps dropped or buried, or lost with a process that kept its queue
 /// in memory.
 const OVERDUE_MS: u64 = 60_000;
+/// The same where forms may leave something out: a model takes minutes for a large prefix. It is twice what a job may take by default.
+const OVERDUE_WITH_MODEL_MS: u64 = 600_000;
 /// How long this process waits before it pushes the same prefix's job once more, or another refresh of the same conversation.
 const INTERVAL_MS: u64 = 600_000;
 /// How many prefixes are remembered.
@@ -50,17 +53,22 @@ impl OverdueJobs {
         }
     }
 
-    /// The deferred prefix of a request, if its job is to be pushed again; then it is noted that it is.
+    /// The deferred prefix of a request, whose forms may leave out what `tier` says, if its job is to be pushed again; then it is noted that it is.
     pub(crate) fn to_requeue<'k>(
         &self,
         known: &'k KnownPrefix,
+        tier: Tier,
         now_ms: u64,
     ) -> Option<&'k DeferredPrefix> {
         let deferred = known.deferred.as_ref()?;
+        let overdue_ms = match tier {
+            Tier::Lossless => OVERDUE_MS,
+            Tier::Recoverable => OVERDUE_WITH_MODEL_MS,
+        };
         let is_overdue = known.complete
             && !deferred.record.bound
             && deferred.compressed.is_none()
-            && now_ms.saturating_sub(deferred.record.sent_ms) > OVERDUE_MS;
+            && now_ms.saturating_sub(deferred.record.sent_ms) > overdue_ms;
         (is_overdue && self.requeued.may_push(deferred.prefix, now_ms)).then_some(deferred)
     }
 

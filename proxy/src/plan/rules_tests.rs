@@ -9,6 +9,7 @@ use headroom_shared::contract::job::Place;
 use headroom_shared::contract::model::Model;
 use headroom_shared::contract::prefix::{CompressedBlock, CompressedPrefix};
 use headroom_shared::contract::record::SentRecord;
+use headroom_shared::contract::tier::Tier;
 use headroom_shared::contract::usage::Usage;
 
 use crate::jobs::overdue::OverdueJobs;
@@ -253,26 +254,20 @@ fn the_job_of_a_deferred_prefix_without_a_result_is_requeued_now_and_then() {
     let mut known = known(2, record(0, SILENT), &[]);
     let sent = record(0, SILENT).sent_ms;
     let overdue = OverdueJobs::new();
-    assert!(
-        overdue.to_requeue(&known, sent + 10 * minute).is_none(),
-        "it has a result"
-    );
+    let done = overdue.to_requeue(&known, Tier::Lossless, sent + 10 * minute);
+    assert!(done.is_none(), "it has a result");
     known.deferred.as_mut().unwrap().compressed = None;
-    for (minutes, again) in [
-        (0, false),
-        (1, false),
-        (2, true),
-        (3, false),
-        (12, false),
-        (13, true),
+    for (tier, minutes, again) in [
+        (Tier::Lossless, 0, false),
+        (Tier::Lossless, 1, false),
+        (Tier::Recoverable, 10, false),
+        (Tier::Lossless, 2, true),
+        (Tier::Lossless, 3, false),
+        (Tier::Lossless, 12, false),
+        (Tier::Recoverable, 13, true),
     ] {
-        assert_eq!(
-            overdue
-                .to_requeue(&known, sent + minutes * minute)
-                .is_some(),
-            again,
-            "{minutes}"
-        );
+        let requeued = overdue.to_requeue(&known, tier, sent + minutes * minute);
+        assert_eq!(requeued.is_some(), again, "{tier:?} {minutes}");
     }
 }
 

@@ -200,7 +200,8 @@ impl Simulation {
             .billing
             .open((&scan, &known), text, (settled.landing, self.now_ms));
         let pushed = deferred.or(settled.refresh).or_else(|| {
-            let overdue = self.overdue.to_requeue(&known, self.now_ms);
+            let tier = self.planner.tier_of(&scan);
+            let overdue = self.overdue.to_requeue(&known, tier, self.now_ms);
             overdue.map(|deferred| deferred.prefix)
         });
         if let Some(prefix) = pushed {

@@ -91,33 +91,26 @@ async fn what_was_fetched_goes_out_as_it_is() {
     assert!(texts(&got).contains(&test_run()));
 }
 
-/// The same with retrievals of the outputs of several commands, whose originals are these, and the output of one more.
-fn fetching(ids: &[String]) -> Conversation {
-    let mut conversation = Conversation::new(Dialect::Messages, "fetching");
-    conversation.tools = tools(Dialect::Messages);
-    let run = |at: usize| test_run().replace("parse", &format!("part{at}"));
-    for at in 0..=ids.len() {
-        let input = json!({"command": format!("cargo test -p part{at}")});
-        conversation = conversation.tool("Bash", &input, &run(at));
-        if let Some(id) = ids.get(at) {
-            conversation = conversation.tool(TOOL, &json!({"id": id}), &run(at));
-        }
-    }
-    conversation
-}
-
 #[tokio::test]
 async fn what_is_fetched_again_and_again_is_not_shortened_any_more() {
     let stage = Stage::embedded(recoverable).await;
-    let mut ids = Vec::new();
+    let mut conversation = Conversation::new(Dialect::Messages, "fetching");
+    conversation.tools = tools(Dialect::Messages);
     let mut are_shortened = Vec::new();
     for at in 0..3 {
-        let (_, got) = stage.exchange(&fetching(&ids).call()).await;
-        let output = |text: &String| text.contains(&format!("part{at}::module_237"));
-        let sent = texts(&got).into_iter().find(output).unwrap();
+        let output = test_run().replace("parse", &format!("part{at}"));
+        let input = json!({"command": format!("cargo test -p part{at}")});
+        conversation = conversation.tool("Bash", &input, &output);
+        let (_, got) = stage.exchange(&conversation.call()).await;
+        let is_output = |text: &String| text.contains(&format!("part{at}::module_237"));
+        let sent = texts(&got).into_iter().find(is_output).unwrap();
         let original = original_of(&sent);
         are_shortened.push(original.is_some());
-        ids.extend(original.map(|original| original.to_string()));
+        if let Some(original) = original {
+            let input = json!({"id": original.to_string()});
+            conversation = conversation.tool(TOOL, &input, &output);
+            stage.exchange(&conversation.call()).await;
+        }
     }
     assert_eq!(are_shortened, [true, true, false]);
     let stats = stage.stats().await;
