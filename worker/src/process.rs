@@ -50,7 +50,7 @@ fn process_with(
     let shortener = shortener.filter(|_| payload.tier == Tier::Recoverable);
     let stays = match payload.tier {
         Tier::Lossless => vec![Stays::All; payload.blocks.len()],
-        Tier::Recoverable => stale::stays(&payload.blocks, payload.whole_kinds, deadline),
+        Tier::Recoverable => stale::stays(payload, deadline),
     };
     if deadline.is_over() {
         return Err(Failure::OutOfTime);
@@ -183,6 +183,7 @@ mod tests {
             text: (0..120).map(&mut line).collect(),
             tool: None,
             input: None,
+            turn: 0,
             calls: Vec::new(),
         }
     }
@@ -196,6 +197,8 @@ mod tests {
             whole_kinds: OutputKinds::NONE,
             provisional: false,
             blocks: (0..4).map(report).collect(),
+            calls_after: Vec::new(),
+            turns: 0,
         };
         let bytes = payload.blocks[0].text.len();
         assert_eq!((1 << 15) / bytes, 2);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::tier::Tier;
+use headroom_shared::runtime::clock::now_ms;
 use tracing::Instrument as _;
 
 use crate::app::App;
@@ -24,9 +26,13 @@ impl RequestContext {
     /// The rules by which it is planned.
     pub(crate) fn planner(&self) -> Planner {
         let planner = self.app.rules.planner;
+        let tier = self.tier.unwrap_or(planner.tier);
         Planner {
-            tier: self.tier.unwrap_or(planner.tier),
-            whole_kinds: self.app.ledger.whole_kinds(),
+            tier,
+            whole_kinds: match tier {
+                Tier::Recoverable => self.app.ledger.whole_kinds(now_ms()),
+                Tier::Lossless => OutputKinds::NONE,
+            },
             ..planner
         }
     }

@@ -21,7 +21,6 @@ use crate::http::scannable_body::ScannableBody;
 use crate::http::settle_plan::{dropping_thinking, settle, with_forms};
 use crate::http::thinking_retry::ThinkingRetry;
 use crate::plan::entry_budget::left_for_store;
-use crate::plan::first_send::first_new_block;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::landing;
 use crate::plan::{FinalPlan, Plan, Request};
@@ -102,8 +101,8 @@ fn report(
     plan: &FinalPlan,
 ) -> Option<&'static str> {
     report_skipped(app, body, scan, &plan.skipped);
-    let first_new = first_new_block(scan, known);
-    app.ledger.note((body, scan), first_new, &plan.shortened);
+    app.ledger
+        .note((body, scan), known, &plan.shortened, now_ms());
     if app.rules.planner.can_never_land(scan, known) {
         report_not_deferred(app, scan)
     } else {

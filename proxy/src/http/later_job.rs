@@ -73,12 +73,13 @@ pub(super) fn job_source(
     prefix: PrefixId,
     is_refresh: bool,
 ) -> JobSource {
+    let planner = context.planner();
     JobSource {
         body: body.clone(),
         scan: scan.clone(),
         prefix,
-        tier: context.planner().tier_of(scan),
-        whole_kinds: context.app.ledger.whole_kinds(),
+        tier: planner.tier_of(scan),
+        whole_kinds: planner.whole_kinds,
         trace: context.id.to_string(),
         is_refresh,
     }

@@ -1,4 +1,4 @@
-//! The path of the retrieval tool: only for clients that ask this host and are no page of another origin.
+//! The paths of the retrieval tool: only for clients that ask this host and are no page of another origin.
 
 use std::sync::Arc;
 
@@ -19,14 +19,28 @@ use crate::retrieval::server::Retrieval;
 /// The longest body of a request: a call names a text and a part of it.
 const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// The route. Its hosts must be checked before.
+/// Where clients of the Model Context Protocol look for a server that gives out tokens. There is none: what a provider answers there is not
+/// meant for them.
+const AUTHORIZATION: [&str; 6] = [
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/oauth-authorization-server/mcp",
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/openid-configuration",
+    "/.well-known/openid-configuration/mcp",
+];
+
+/// The routes. Their hosts must be checked before.
 pub(super) fn routes(app: &App) -> Router<Arc<App>> {
     let store = app.records.store().clone();
     let (counts, memory) = (app.counts.retrieval.clone(), app.memory.clone());
     let retrieval = Retrieval::new(store, counts, memory);
     let respond =
         async move |State(app): State<Arc<App>>, request| respond(&app, &retrieval, request).await;
-    Router::new().route("/mcp", any(respond))
+    let routes = Router::new().route("/mcp", any(respond));
+    AUTHORIZATION.iter().fold(routes, |routes, path| {
+        routes.route(path, any(async || no_authorization()))
+    })
 }
 
 async fn respond(app: &App, retrieval: &Retrieval, request: Request) -> Response<Body> {
@@ -44,6 +58,11 @@ async fn respond(app: &App, retrieval: &Retrieval, request: Request) -> Response
         Ok(ReceivedBody::OverBudget(_)) => errors::over_budget(Provider::OpenAi),
         Err(error) => unread(error),
     }
+}
+
+fn no_authorization() -> Response<Body> {
+    let message = "the retrieval tool asks for no authorization";
+    errors::error(Provider::OpenAi, StatusCode::NOT_FOUND, message)
 }
 
 /// The response to a request whose body was not read.

@@ -137,7 +137,11 @@ mod tests {
         let (envelope, payload) = read_job(&body, &scan, 2);
         assert_eq!(envelope.bytes, 2 * long.len() as u64);
         assert_eq!(payload.references, scan.references);
-        assert_eq!(payload.blocks, unescaped(&body, &scan));
+        let turns: Vec<u32> = payload.blocks.iter().map(|block| block.turn).collect();
+        assert_eq!((turns, payload.turns), (vec![0, 1], 1));
+        let mut compressed = unescaped(&body, &scan);
+        compressed[1].turn = 1;
+        assert_eq!(payload.blocks, compressed);
         assert_eq!(payload.blocks[1].tool.as_deref(), Some("Read"));
         assert_eq!(
             payload.blocks[1].input.as_deref(),

@@ -8,7 +8,7 @@ use headroom_shared::compress::shorten::Fetched;
 use headroom_shared::contract::id::{OriginalId, PrefixId};
 use headroom_shared::contract::job::{EscapedText, JobBlock, JobCall, Payload, VERSION};
 use headroom_shared::contract::output_kind::OutputKinds;
-use headroom_shared::contract::retrieval::is_retrieval_tool;
+use headroom_shared::contract::retrieval::{TOOL, is_retrieval_tool};
 use headroom_shared::contract::tier::Tier;
 
 use crate::scan::{Block, Call, Scan};
@@ -110,6 +110,8 @@ pub(crate) fn payload<'a>(
     let last = messages.position(|message| message.boundary == prefix)?;
     let in_sight = scan.blocks_from(scan.first_visible_message())..scan.blocks_from(last + 1);
     let mut known_calls = scan.calls_before(scan.first_visible_message());
+    let turns = turns(scan);
+    let has_calls = scan.references || !tier.is_lossless();
     let mut blocks = Blocks::new(body, scan);
     // Which texts are old is told by the calls after them, short ones too.
     let shortest = match tier {
@@ -118,20 +120,26 @@ pub(crate) fn payload<'a>(
     };
     let blocks = in_sight.filter_map(|index| {
         let mut block = blocks.with_call(index, EscapedText::new)?;
-        if scan.references || !tier.is_lossless() {
+        block.turn = turns[block.place.message as usize];
+        if has_calls {
             let calls = known_calls..scan.calls_before(block.place.message as usize);
             known_calls = calls.end;
             block.calls = calls_from(body, scan, calls, shortest).collect();
         }
         Some(block)
     });
+    let blocks = blocks.collect();
+    let after = known_calls..scan.calls_before(last + 1);
+    let after = after.start..if has_calls { after.end } else { after.start };
     Some(Payload {
         v: VERSION,
         references: scan.references,
         tier,
         whole_kinds,
         provisional: false,
-        blocks: blocks.collect(),
+        blocks,
+        calls_after: calls_from(body, scan, after, shortest).collect(),
+        turns: turns[last],
     })
 }
 
@@ -153,14 +161,49 @@ pub(crate) fn payload_of_part<'a>(
         whole_kinds: OutputKinds::NONE,
         provisional: true,
         blocks: blocks.collect(),
+        calls_after: Vec::new(),
+        turns: 0,
+    }
+}
+
+/// For each message how many turns the model has had up to it: a turn is what it wrote in one message or in several that follow each other.
+fn turns(scan: &Scan) -> Vec<u32> {
+    let (mut turns, mut is_in_turn) = (0, false);
+    let messages = scan.messages.iter();
+    let turns = messages.map(|message| {
+        let from_model = message.may_be_from_model();
+        turns += u32::from(from_model && !is_in_turn);
+        is_in_turn = from_model;
+        turns
+    });
+    turns.collect()
+}
+
+/// Those of a request's tool calls, by their positions, that fetch an original.
+pub(crate) fn retrievals<'a>(
+    body: &'a [u8],
+    scan: &'a Scan,
+    calls: Range<usize>,
+) -> impl Iterator<Item = JobCall> + 'a {
+    // Most calls need not be read to know that they are none.
+    let may_fetch = |call: &&Call| body[call.name.clone()].ends_with(TOOL.as_bytes());
+    let calls = scan.calls.get(calls).unwrap_or_default().iter();
+    let calls = calls.filter(may_fetch);
+    calls.filter_map(|call| job_call(body, call).filter(|it| is_retrieval_tool(&it.tool)))
+}
+
+/// A block as its call tells of it.
+pub(crate) fn call_alone(block: &JobBlock<()>) -> Source<'_> {
+    Source {
+        text: "",
+        tool: block.tool.as_deref(),
+        input: block.input.as_deref(),
     }
 }
 
 /// What the agent has fetched again in the conversation of a request.
 pub(crate) fn fetched(body: &[u8], scan: &Scan) -> Fetched {
-    let calls: Vec<JobCall> = calls_from(body, scan, 0..scan.calls.len(), 0)
-        .filter(|call| is_retrieval_tool(&call.tool))
-        .collect();
+    let calls: Vec<JobCall> = retrievals(body, scan, 0..scan.calls.len()).collect();
     if calls.is_empty() {
         return Fetched::default();
     }
@@ -168,14 +211,8 @@ pub(crate) fn fetched(body: &[u8], scan: &Scan) -> Fetched {
     let blocks: Vec<JobBlock<()>> = (0..scan.blocks.len())
         .filter_map(|at| blocks.without_text(at))
         .collect();
-    let sources = blocks.iter().map(|block| {
-        let source = Source {
-            text: "",
-            tool: block.tool.as_deref(),
-            input: block.input.as_deref(),
-        };
-        (OriginalId::of(block.block), source)
-    });
+    let sources = blocks.iter();
+    let sources = sources.map(|block| (OriginalId::of(block.block), call_alone(block)));
     let calls = calls.iter().map(|call| (&*call.tool, &*call.input));
     Fetched::of(calls, sources)
 }
@@ -198,11 +235,13 @@ fn calls_from<'a>(
 ) -> impl Iterator<Item = JobCall> + 'a {
     let calls = scan.calls.get(calls).unwrap_or_default().iter();
     let calls = calls.filter(move |call| call.input.len() >= shortest);
-    calls.filter_map(|call| {
-        Some(JobCall {
-            tool: name(body, call)?,
-            input: input(body, call)?,
-        })
+    calls.filter_map(|call| job_call(body, call))
+}
+
+fn job_call(body: &[u8], call: &Call) -> Option<JobCall> {
+    Some(JobCall {
+        tool: name(body, call)?,
+        input: input(body, call)?,
     })
 }
 
@@ -227,6 +266,7 @@ fn with_call<Text>(body: &[u8], block: &Block, text: Text, call: Option<&Call>) 
         text,
         tool: call.and_then(|call| name(body, call)),
         input: call.and_then(|call| input(body, call)),
+        turn: 0,
         calls: Vec::new(),
     }
 }

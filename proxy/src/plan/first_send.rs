@@ -1,18 +1,16 @@
 //! Compressing a request's new blocks before they are sent for the first time, within a budget of wall time.
 
-use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use bytes::Bytes;
+use headroom_shared::compress::Source;
 use headroom_shared::compress::shorten::kind_of;
-use headroom_shared::contract::job::JobBlock;
 use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::prefix::Form;
 use headroom_shared::contract::tier::Tier;
 
-use super::blocks;
 use super::history::{History, affords, prepared};
 use super::history_cache::{HistoryCache, Index};
 use super::known_prefix::KnownPrefix;
@@ -61,6 +59,14 @@ impl BlocksToCompress {
         }
     }
 
+    /// What the form of a new block may leave out.
+    pub(super) fn tier_of(&self, block: Source<'_>) -> Tier {
+        match self.tiers.0 {
+            Tier::Recoverable if !self.whole_kinds.contains(kind_of(block)) => Tier::Recoverable,
+            Tier::Recoverable | Tier::Lossless => Tier::Lossless,
+        }
+    }
+
     /// Their positions, in order.
     pub(crate) fn positions(&self) -> impl Iterator<Item = usize> + '_ {
         self.moved.keys().chain(&self.new).copied()
@@ -79,15 +85,7 @@ pub(crate) fn compress_blocks(
 ) -> Index {
     let mut positions = to_compress.positions().peekable();
     let first = positions.peek().copied().unwrap_or(scan.blocks.len());
-    let (tier, tier_before) = to_compress.tiers;
-    let fetched = LazyCell::new(|| blocks::fetched(body, scan).kinds());
-    let tier_of = |block: &JobBlock| {
-        let is_whole = |kind| to_compress.whole_kinds.contains(kind) || fetched.contains(kind);
-        match tier {
-            Tier::Recoverable if !is_whole(kind_of(block.source())) => tier,
-            Tier::Recoverable | Tier::Lossless => Tier::Lossless,
-        }
-    };
+    let tier_before = to_compress.tiers.1;
     let mut history = History::resume((body, scan), cache, first, tier_before);
     let now = Instant::now();
     // What was sent before may take no more than half of the budget.
@@ -98,17 +96,21 @@ pub(crate) fn compress_blocks(
         history.push_calls(index);
         let is_affordable = affords(deadline, scan.blocks[index].span.len());
         let block = is_affordable.then(|| history.block(index)).flatten();
-        let prepared = block.as_ref().map(|block| prepared(block, tier_of(block)));
-        let result = match block.as_ref().zip(prepared.as_ref()) {
-            Some((block, prepared)) => {
-                let moved = to_compress.moved.get(&index);
-                let kept = moved
-                    .filter(|form| history.gives_back(form, prepared))
-                    .cloned();
-                kept.map_or_else(|| history.compress(block, prepared), Ok)
+        let kept = block.as_ref().and_then(|block| {
+            let sent = to_compress.moved.get(&index)?;
+            let prepared = prepared(block, tier_before);
+            history
+                .gives_back(sent, &prepared)
+                .then_some((sent, prepared))
+        });
+        let (result, prepared) = match (kept, &block) {
+            (Some((sent, prepared)), _) => (Ok(sent.clone()), Some(prepared)),
+            (None, Some(block)) => {
+                let prepared = prepared(block, to_compress.tier_of(block.source()));
+                (history.compress(block, &prepared), Some(prepared))
             }
-            None if is_affordable => Err(SkipReason::NoGain),
-            None => Err(SkipReason::EntryBudget),
+            (None, None) if is_affordable => (Err(SkipReason::NoGain), None),
+            (None, None) => (Err(SkipReason::EntryBudget), None),
         };
         if on_result(index, result).is_break() || positions.peek().is_none() {
             break;

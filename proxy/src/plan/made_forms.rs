@@ -16,7 +16,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, call_alone};
 use super::first_send::{BlocksToCompress, compress_blocks};
 use super::history::prepared;
 use super::history_cache::HistoryCache;
@@ -78,12 +78,11 @@ impl MadeForms {
         }
         let mut blocks = Blocks::new(body, scan);
         let mut form = |at: usize| {
-            let here = here(scan, &scan.blocks[at], to_compress.tiers);
+            let block = blocks.without_text(at)?;
+            let tiers = (to_compress.tier_of(call_alone(&block)), to_compress.tiers.1);
+            let here = here(scan, &scan.blocks[at], tiers);
             let here = here.and_then(|key| self.0.get(&key));
-            here.or_else(|| {
-                let block = blocks.without_text(at)?;
-                self.0.get(&anywhere(&block, to_compress.tiers.0))
-            })
+            here.or_else(|| self.0.get(&anywhere(&block, tiers.0)))
         };
         let found = to_compress.new.iter().map(|at| (*at, form(*at)));
         found.filter_map(|(at, form)| Some((at, form?))).collect()
@@ -102,7 +101,8 @@ impl MadeForms {
             if let Ok(form) = result
                 && let Some(block) = blocks.unescaped(at)
             {
-                self.keep(scan, at, &block, (form, to_compress.tiers));
+                let tiers = (to_compress.tier_of(block.source()), to_compress.tiers.1);
+                self.keep(scan, at, &block, (form, tiers));
             }
             ControlFlow::Continue(())
         };

@@ -134,10 +134,21 @@ pub(crate) struct FinalPlan {
     pub(crate) landing: Option<Landing>,
     /// How many blocks land.
     pub(crate) landed: usize,
-    /// The blocks that are sent shortened from now on, by their positions, each with the bytes of its form.
-    pub(crate) shortened: Vec<(usize, usize)>,
+    /// The blocks that are sent shortened from now on.
+    pub(crate) shortened: Vec<Shortened>,
     /// The prefix that a worker is to compress anew when it has time: the whole request.
     pub(crate) refresh: Option<PrefixId>,
+}
+
+/// A block that is sent shortened from a request on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shortened {
+    /// Its position in the scan.
+    pub(crate) block: usize,
+    /// Bytes of its form, escaped.
+    pub(crate) bytes: usize,
+    /// Bytes of the form in which it was sent before, if there was one.
+    pub(crate) bytes_before: Option<usize>,
 }
 
 impl Planner {
@@ -251,7 +262,13 @@ impl Planner {
         BlocksToCompress {
             moved,
             tiers: (request.tier, known.tier_before(request.tier)),
-            whole_kinds: self.whole_kinds,
+            whole_kinds: match request.tier {
+                Tier::Recoverable => {
+                    let fetched = blocks::fetched(request.body, scan);
+                    self.whole_kinds.union(fetched.kinds())
+                }
+                Tier::Lossless => OutputKinds::NONE,
+            },
             ..BlocksToCompress::new_from(first_send::first_new_block(scan, known), scan)
         }
     }
@@ -440,11 +457,21 @@ impl Plan {
         self.record_updates_without_new.note_untried(without_new);
     }
 
-    /// The blocks that are shortened from this request on, by their positions, each with the bytes of its form.
-    fn shortened(&self) -> Vec<(usize, usize)> {
+    /// The blocks that are shortened from this request on.
+    fn shortened(&self) -> Vec<Shortened> {
+        let before: HashMap<usize, usize> = self
+            .recorded
+            .iter()
+            .map(|(at, text)| (*at, text.len()))
+            .collect();
         let new = self.landed_forms.iter().chain(&self.newly_compressed);
         let new = new.filter(|(_, form)| form.original.is_some());
-        new.map(|(at, form)| (*at, form.text.len())).collect()
+        let shortened = new.map(|(at, form)| Shortened {
+            block: *at,
+            bytes: form.text.len(),
+            bytes_before: before.get(at).copied(),
+        });
+        shortened.collect()
     }
 
     /// What goes out when the plan's entries are stored.

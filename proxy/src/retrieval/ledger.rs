@@ -1,6 +1,8 @@
 //! [`Ledger`]: what shortened texts save and what fetching their originals costs, by kind.
 
-use headroom_shared::compress::Source;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use headroom_shared::compress::shorten::{kind_of, original_fetched};
 use headroom_shared::contract::id::OriginalId;
 use headroom_shared::contract::job::JobBlock;
@@ -10,7 +12,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use serde_json::{Map, Value, json};
 
-use crate::plan::blocks::Blocks;
+use crate::plan::Shortened;
+use crate::plan::blocks::{self, Blocks, call_alone};
+use crate::plan::known_prefix::KnownPrefix;
 use crate::scan::Scan;
 
 /// The label of a counter: the kind.
@@ -26,8 +30,14 @@ const READ_PERCENT: u64 = 10;
 /// What the call of the tool costs, in fresh tokens: 60 tokens of output, five times as dear.
 const CALL_TOKENS: u64 = 300;
 
+/// What an answer has that is too short to be a block, in tokens.
+const SHORT_ANSWER_TOKENS: u64 = 40;
+
 /// After so many retrievals of a kind it is known what they cost.
 const MIN_RETRIEVALS: u64 = 5;
+
+/// What is known counts half after so long: milliseconds. So a kind that was left whole is tried again.
+const HALF_LIFE_MS: u64 = 6 * 3_600_000;
 
 /// What shortened texts have saved and what fetching their originals has cost since the process began, in fresh tokens. Clones are the same
 /// ledger.
@@ -35,72 +45,104 @@ const MIN_RETRIEVALS: u64 = 5;
 pub(crate) struct Ledger {
     saved: Family<Label, Counter>,
     cost: Family<Label, Counter>,
-    retrievals: Family<Label, Counter>,
+    balances: Arc<Mutex<Balances>>,
+}
+
+/// What is known of each kind, where what was long ago counts less.
+#[derive(Debug, Default)]
+struct Balances {
+    kinds: [Balance; OutputKind::ALL.len()],
+    /// When they were last halved: milliseconds since 1970.
+    halved_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Balance {
+    saved: u64,
+    cost: u64,
+    retrievals: u64,
+}
+
+impl Balances {
+    /// The same at this time.
+    fn at(&mut self, now_ms: u64) -> &mut Self {
+        let halvings = now_ms.saturating_sub(self.halved_ms) / HALF_LIFE_MS;
+        if halvings > 0 {
+            let shift = u32::try_from(halvings).unwrap_or(u32::MAX);
+            let half = |count: u64| count.checked_shr(shift).unwrap_or(0);
+            self.kinds = self.kinds.map(|it| Balance {
+                saved: half(it.saved),
+                cost: half(it.cost),
+                retrievals: half(it.retrievals),
+            });
+            self.halved_ms = now_ms;
+        }
+        self
+    }
+
+    /// The kinds of which fetching has cost more than shortening saved.
+    fn whole_kinds(&self) -> OutputKinds {
+        let kinds = OutputKind::ALL.into_iter().zip(self.kinds);
+        let costs_more =
+            kinds.filter(|(_, it)| it.retrievals >= MIN_RETRIEVALS && it.cost > it.saved);
+        costs_more.map(|(kind, _)| kind).collect()
+    }
 }
 
 impl Ledger {
-    /// Notes what a request adds: the blocks, by their positions, that are shortened from now on, each with the bytes of its form, and the
-    /// answers of the retrieval tool among its blocks from `first_new` on.
+    /// Notes what a request adds: the blocks that are shortened from now on, and the originals that the model's last turn has fetched, as far
+    /// as they are of texts that were sent shortened in this conversation.
     pub(crate) fn note(
         &self,
         (body, scan): (&[u8], &Scan),
-        first_new: usize,
-        shortened: &[(usize, usize)],
+        known: &KnownPrefix,
+        shortened: &[Shortened],
+        now_ms: u64,
     ) {
-        if !scan.offers_retrieval() {
-            return;
+        let mut added = [Balance::default(); OutputKind::ALL.len()];
+        add_savings((body, scan), shortened, &mut added);
+        if !known.originals.is_empty() {
+            add_costs((body, scan), &known.originals, &mut added);
         }
-        let mut blocks = Blocks::new(body, scan);
-        for (at, bytes) in shortened {
-            if let Some(block) = blocks.without_text(*at) {
-                let less = scan.blocks[*at].span.len().saturating_sub(*bytes);
-                self.saves(kind(&block), scan.facts.tokens(less));
-            }
-        }
-        let mut blocks = Blocks::new(body, scan);
-        for at in first_new..scan.blocks.len() {
-            let original = blocks.without_text(at).and_then(|block| fetched_by(&block));
-            if let Some(kind) =
-                original.and_then(|original| kind_of_original((body, scan), original))
-            {
-                let answer = scan.facts.tokens(scan.blocks[at].span.len());
-                self.is_fetched(kind, (answer, scan.tokens()));
+        for (kind, added) in OutputKind::ALL.into_iter().zip(added) {
+            if added.saved > 0 || added.retrievals > 0 {
+                self.add(kind, added, now_ms);
             }
         }
     }
 
-    /// A text of this kind is sent with so many tokens less.
-    fn saves(&self, kind: OutputKind, tokens: u64) {
-        let of_kind = self.saved.get_or_create_owned(&label(kind));
-        of_kind.inc_by(tokens.saturating_mul(TOKEN_PERCENT) / 100);
-    }
-
-    /// A text of this kind is fetched: the answer has so many tokens, and the request that brings it as many as stand in its messages.
-    fn is_fetched(&self, kind: OutputKind, (answer, messages): (u64, u64)) {
-        let answer = answer.saturating_mul(TOKEN_PERCENT) / 100;
-        let turn = messages.saturating_mul(READ_PERCENT) / 100;
-        let of_kind = self.cost.get_or_create_owned(&label(kind));
-        of_kind.inc_by(answer.saturating_add(turn).saturating_add(CALL_TOKENS));
-        self.retrievals.get_or_create_owned(&label(kind)).inc();
+    fn add(&self, kind: OutputKind, added: Balance, now_ms: u64) {
+        self.saved
+            .get_or_create_owned(&label(kind))
+            .inc_by(added.saved);
+        self.cost
+            .get_or_create_owned(&label(kind))
+            .inc_by(added.cost);
+        let mut balances = self.balances();
+        let balance = &mut balances.at(now_ms).kinds[kind as usize];
+        balance.saved = balance.saved.saturating_add(added.saved);
+        balance.cost = balance.cost.saturating_add(added.cost);
+        balance.retrievals = balance.retrievals.saturating_add(added.retrievals);
     }
 
     /// The kinds of which fetching has cost more than shortening saved: they are left whole.
-    pub(crate) fn whole_kinds(&self) -> OutputKinds {
-        let costs_more = |kind: &OutputKind| {
-            let [saved, cost, retrievals] = self.sums(*kind);
-            retrievals >= MIN_RETRIEVALS && cost > saved
-        };
-        OutputKind::ALL.into_iter().filter(costs_more).collect()
+    pub(crate) fn whole_kinds(&self, now_ms: u64) -> OutputKinds {
+        self.balances().at(now_ms).whole_kinds()
+    }
+
+    fn balances(&self) -> MutexGuard<'_, Balances> {
+        self.balances.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn stats(&self) -> Value {
-        let whole = self.whole_kinds();
-        let kinds = OutputKind::ALL.into_iter().map(|kind| {
-            let [saved, cost, retrievals] = self.sums(kind);
+        let balances = self.balances();
+        let whole = balances.whole_kinds();
+        let kinds = OutputKind::ALL.into_iter().zip(balances.kinds);
+        let kinds = kinds.map(|(kind, balance)| {
             let sums = json!({
-                "saved_tokens": saved,
-                "retrieval_cost_tokens": cost,
-                "retrievals": retrievals,
+                "saved_tokens": balance.saved,
+                "retrieval_cost_tokens": balance.cost,
+                "retrievals": balance.retrievals,
                 "left_whole": whole.contains(kind),
             });
             (kind.name().to_owned(), sums)
@@ -120,38 +162,81 @@ impl Ledger {
             self.cost.clone(),
         );
     }
-
-    fn sums(&self, kind: OutputKind) -> [u64; 3] {
-        let families = [&self.saved, &self.cost, &self.retrievals];
-        families.map(|family| family.get_or_create_owned(&label(kind)).get())
-    }
 }
 
 const fn label(kind: OutputKind) -> Label {
     [("kind", kind.name())]
 }
 
-/// What a block is whose text is of no interest.
-fn kind(block: &JobBlock<()>) -> OutputKind {
-    kind_of(Source {
-        text: "",
-        tool: block.tool.as_deref(),
-        input: block.input.as_deref(),
-    })
+/// Adds what these blocks are sent shorter.
+fn add_savings((body, scan): (&[u8], &Scan), shortened: &[Shortened], added: &mut [Balance]) {
+    let mut shortened = shortened.to_vec();
+    shortened.sort_unstable_by_key(|it| it.block);
+    let mut blocks = Blocks::new(body, scan);
+    for it in shortened {
+        let Some(block) = blocks.without_text(it.block) else {
+            continue;
+        };
+        let before = it.bytes_before.unwrap_or(scan.blocks[it.block].span.len());
+        let tokens = scan.facts.tokens(before.saturating_sub(it.bytes));
+        let balance = &mut added[kind_of(call_alone(&block)) as usize];
+        balance.saved = balance
+            .saved
+            .saturating_add(tokens.saturating_mul(TOKEN_PERCENT) / 100);
+    }
+}
+
+/// Adds what the model's last turn costs where it has fetched some of these originals.
+fn add_costs((body, scan): (&[u8], &Scan), originals: &HashSet<OriginalId>, added: &mut [Balance]) {
+    let turn = scan.last_turn();
+    let calls = scan.calls_before(turn.start)..scan.calls_before(turn.end);
+    let mut fetched: HashSet<OriginalId> = blocks::retrievals(body, scan, calls)
+        .filter_map(|call| original_fetched(&call.tool, &call.input))
+        .filter(|original| originals.contains(original))
+        .collect();
+    if fetched.is_empty() {
+        return;
+    }
+    let first_answer = scan.blocks_from(turn.end);
+    let (mut kinds, mut answers) = (Vec::new(), HashMap::new());
+    let mut blocks = Blocks::new(body, scan);
+    for (at, of_scan) in scan.blocks.iter().enumerate() {
+        let original = OriginalId::of(of_scan.id);
+        let is_answer = at >= first_answer;
+        if !is_answer && !fetched.remove(&original) {
+            continue;
+        }
+        let Some(block) = blocks.without_text(at) else {
+            continue;
+        };
+        if !is_answer {
+            kinds.push((original, kind_of(call_alone(&block))));
+        } else if let Some(original) = fetched_by(&block) {
+            let tokens = answers.entry(original).or_insert(0_u64);
+            *tokens = tokens.saturating_add(scan.facts.tokens(of_scan.span.len()));
+        }
+    }
+    // All that is fetched in one turn takes one turn.
+    let mut turn = scan.tokens().saturating_mul(READ_PERCENT) / 100;
+    for (original, kind) in kinds {
+        let answer = answers
+            .get(&original)
+            .copied()
+            .unwrap_or(SHORT_ANSWER_TOKENS);
+        let answer = answer.saturating_mul(TOKEN_PERCENT) / 100;
+        let balance = &mut added[kind as usize];
+        balance.cost = balance
+            .cost
+            .saturating_add(answer)
+            .saturating_add(CALL_TOKENS);
+        balance.cost = balance.cost.saturating_add(std::mem::take(&mut turn));
+        balance.retrievals += 1;
+    }
 }
 
 /// The original that a block is the answer to the call for.
 fn fetched_by(block: &JobBlock<()>) -> Option<OriginalId> {
     original_fetched(block.tool.as_deref()?, block.input.as_deref()?)
-}
-
-/// What the block is of a request that is sent shortened with this original.
-fn kind_of_original((body, scan): (&[u8], &Scan), original: OriginalId) -> Option<OutputKind> {
-    let mut blocks = scan.blocks.iter();
-    let at = blocks.position(|block| OriginalId::of(block.id) == original)?;
-    Blocks::new(body, scan)
-        .without_text(at)
-        .map(|block| kind(&block))
 }
 
 #[cfg(test)]
@@ -197,33 +282,66 @@ mod tests {
         body(&messages)
     }
 
-    #[test]
-    fn a_kind_is_left_whole_once_fetching_it_costs_more_than_it_saves() {
-        let ledger = Ledger::default();
-        let (body, scan) = conversation(1);
-        let fetch = || ledger.note((&body, &scan), 1, &[]);
-        ledger.note((&body, &scan), 2, &[(0, 200)]);
-        let [saved, cost, retrievals] = ledger.sums(OutputKind::Messages);
-        assert!(saved > 0 && cost == 0 && retrievals == 0);
-        for _ in 1..MIN_RETRIEVALS {
-            fetch();
-            assert!(ledger.whole_kinds().is_empty());
+    /// What is known of a conversation in which the first block was sent shortened.
+    fn known(scan: &Scan) -> KnownPrefix {
+        KnownPrefix {
+            originals: HashSet::from([OriginalId::of(scan.blocks[0].id)]),
+            ..KnownPrefix::default()
         }
-        fetch();
-        assert!(ledger.whole_kinds().contains(OutputKind::Messages));
-        assert_eq!(ledger.stats()["messages"]["left_whole"], true);
-        assert_eq!(ledger.stats()["search"]["retrievals"], 0);
-        for _ in 0..20 {
-            ledger.note((&body, &scan), 2, &[(0, 200)]);
-        }
-        assert!(ledger.whole_kinds().is_empty());
+    }
+
+    const FIRST: Shortened = Shortened {
+        block: 0,
+        bytes: 200,
+        bytes_before: None,
+    };
+
+    fn messages(ledger: &Ledger) -> Balance {
+        ledger.balances().kinds[OutputKind::Messages as usize]
     }
 
     #[test]
-    fn each_answer_in_a_request_counts() {
+    fn a_kind_is_left_whole_once_fetching_it_costs_more_than_it_saves_and_tried_again() {
+        let ledger = Ledger::default();
+        let (body, scan) = conversation(1);
+        let known = known(&scan);
+        let begin = 1_000_000_000_000;
+        ledger.note((&body, &scan), &KnownPrefix::default(), &[FIRST], begin);
+        let balance = messages(&ledger);
+        assert!(balance.saved > 0 && balance.cost == 0 && balance.retrievals == 0);
+        for count in 1..=MIN_RETRIEVALS {
+            assert!(ledger.whole_kinds(begin).is_empty());
+            ledger.note((&body, &scan), &known, &[], begin);
+            assert_eq!(messages(&ledger).retrievals, count);
+        }
+        assert!(ledger.whole_kinds(begin).contains(OutputKind::Messages));
+        assert_eq!(ledger.stats()["messages"]["left_whole"], true);
+        assert_eq!(ledger.stats()["search"]["retrievals"], 0);
+        let later = begin + HALF_LIFE_MS;
+        assert!(ledger.whole_kinds(later - 1).contains(OutputKind::Messages));
+        assert!(ledger.whole_kinds(later).is_empty());
+        assert!(ledger.whole_kinds(u64::MAX).is_empty());
+    }
+
+    #[test]
+    fn a_form_that_takes_the_place_of_another_saves_the_difference() {
+        let ledger = Ledger::default();
+        let (body, scan) = conversation(0);
+        let again = Shortened {
+            bytes_before: Some(200),
+            ..FIRST
+        };
+        ledger.note((&body, &scan), &KnownPrefix::default(), &[again], 1);
+        assert_eq!(messages(&ledger).saved, 0);
+    }
+
+    #[test]
+    fn only_what_was_sent_shortened_here_and_is_fetched_in_the_last_turn_counts() {
         let ledger = Ledger::default();
         let (body, scan) = conversation(3);
-        ledger.note((&body, &scan), 2, &[]);
-        assert_eq!(ledger.sums(OutputKind::Messages)[2], 2);
+        ledger.note((&body, &scan), &KnownPrefix::default(), &[], 1);
+        assert_eq!(messages(&ledger).retrievals, 0);
+        ledger.note((&body, &scan), &known(&scan), &[], 1);
+        assert_eq!(messages(&ledger).retrievals, 1);
     }
 }

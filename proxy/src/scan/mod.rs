@@ -201,7 +201,8 @@ impl Scan {
 
     /// Whether the model can call the retrieval tool at once.
     pub(crate) fn offers_retrieval(&self) -> bool {
-        let in_messages = || self.messages.iter().any(|it| it.offers_retrieval);
+        let visible = &self.messages[self.first_visible_message()..];
+        let in_messages = || visible.iter().any(|it| it.offers_retrieval);
         self.settings
             .is_some_and(|it| it.may_call_retrieval && (it.offers_retrieval || in_messages()))
     }
@@ -226,6 +227,16 @@ impl Scan {
         let said = said.rposition(|message| !message.is_appended)?;
         let mut said = self.messages[..=said].iter();
         said.rposition(Message::may_be_from_model)
+    }
+
+    /// The messages of the model's last turn: of those that it wrote one after the other.
+    pub(crate) fn last_turn(&self) -> Range<usize> {
+        let end = self.last_from_model().map_or(0, |last| last + 1);
+        let turn = self.messages[..end].iter().rev();
+        let count = turn
+            .take_while(|message| message.may_be_from_model())
+            .count();
+        end - count..end
     }
 
     /// The first message that the model still sees: the provider drops those before a compaction.

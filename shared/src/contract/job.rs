@@ -67,6 +67,12 @@ pub struct Payload<Text = String> {
     pub provisional: bool,
     /// The blocks.
     pub blocks: Vec<JobBlock<Text>>,
+    /// The tool calls behind the last block, as [`JobBlock::calls`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls_after: Vec<JobCall>,
+    /// How many turns of the model the conversation has.
+    #[serde(default)]
+    pub turns: u32,
 }
 
 impl Payload<EscapedText<'_>> {
@@ -97,7 +103,10 @@ pub struct JobBlock<Text = String> {
     /// The tool call's input as JSON text, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
-    /// The tool calls between the block before and this one whose inputs are long.
+    /// How many turns of the model stand before it: of messages that it wrote one after the other.
+    #[serde(default)]
+    pub turn: u32,
+    /// The tool calls between the block before and this one: those whose inputs are long, or all where forms may leave something out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<JobCall>,
 }

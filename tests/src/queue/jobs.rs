@@ -35,6 +35,7 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
         text: text.to_owned(),
         tool: Some("Bash".to_owned()),
         input: None,
+        turn: 0,
         calls: Vec::new(),
     };
     let payload = Payload {
@@ -44,6 +45,8 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
         whole_kinds: OutputKinds::NONE,
         provisional: false,
         blocks: vec![block(0, text), block(1, TEXT)],
+        calls_after: Vec::new(),
+        turns: 0,
     };
     let envelope = Envelope {
         v: VERSION,

@@ -1,5 +1,6 @@
 //! Requests that are answered nothing.
 
+use headroom_tests::http::Call;
 use headroom_tests::process::Launch;
 use headroom_tests::retrieval::{call, post};
 use headroom_tests::stage::Stage;
@@ -24,6 +25,16 @@ async fn pages_and_other_names_of_this_address_are_refused() {
         assert_eq!(said.contains("the text"), status == 200, "{said}");
     }
     assert_eq!(stage.stats().await["retrieval"]["calls"]["found"], 2);
+    assert_eq!(stage.provider.untaken(), 0);
+}
+
+#[tokio::test]
+async fn whoever_looks_for_authorization_is_told_that_there_is_none() {
+    let stage = over_redis("the text").await;
+    for path in ["oauth-protected-resource/mcp", "oauth-authorization-server"] {
+        let asked = Call::get(&format!("/.well-known/{path}"));
+        assert_eq!(stage.send(&asked).await.status(), 404, "{path}");
+    }
     assert_eq!(stage.provider.untaken(), 0);
 }
 

@@ -2,48 +2,65 @@
 //!
 //! | text | what stays |
 //! |---|---|
-//! | a read of a file, all of whose lines a later read shows | a line that names that one |
-//! | an old read of a file, of which there is a newer one, or which nobody works on | its signatures; where it has none, both ends |
+//! | a read of a file that a later read shows again, as the file was then | a line that names that one |
+//! | an old read of a file that nobody works on, or of which there are a newer whole read and a newest one | its signatures; where it has none, both ends |
 //! | a read of [instructions for agents](INSTRUCTIONS) | all |
 //! | an old output of a tool | what [`select_old`] shows |
 //! | what was fetched again | all |
 //! | any other text | what stays of it when it is sent first, or what a model leaves of it |
 //!
-//! A text is old once more than [`OLD_MESSAGES`] messages stand behind it, about ten turns. A file is worked on where a call that may change it
-//! names it, or a call or a user does in so many messages at the end.
+//! A text is old once more than [`OLD_TURNS`] turns of the model stand behind it. A file is worked on where a call that may change it names it,
+//! or where a call or a long text of a user in so many turns at the end does.
 
 mod superseding;
 #[cfg(test)]
 mod tests;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use headroom_shared::compress::shorten::{
     Fetched, Selection, ends, kind_of, may_shorten, select_old, signatures,
 };
 use headroom_shared::compress::{Call, Deadline};
 use headroom_shared::contract::id::OriginalId;
-use headroom_shared::contract::job::JobBlock;
-use headroom_shared::contract::output_kind::OutputKinds;
+use headroom_shared::contract::job::{JobBlock, JobCall, Payload};
 
 use self::superseding::superseding;
 use self::words::Words;
 
-/// More messages behind a text make it old: a turn of an agent is a call and its output.
-const OLD_MESSAGES: u32 = 20;
+/// More turns of the model behind a text make it old.
+const OLD_TURNS: u32 = 10;
 
-/// More messages behind a read make it worth a look whether a later one shows the same.
-const RECENT_MESSAGES: u32 = 4;
+/// More turns behind a read make it worth a look whether a later one shows the same.
+const RECENT_TURNS: u32 = 2;
+
+/// An answer to a read with no more lines may be a message: that the file is not there, or is as it was read before.
+const MESSAGE_LINES: usize = 3;
 
 /// Files that tell an agent what to do, in lower case.
-const INSTRUCTIONS: [&str; 6] = [
+const INSTRUCTIONS: [&str; 11] = [
+    ".clinerules",
     ".cursorrules",
+    ".windsurfrules",
     "agents.md",
+    "agents.override.md",
+    "claude.local.md",
     "claude.md",
     "copilot-instructions.md",
     "gemini.md",
+    "memory.md",
     "skill.md",
+];
+
+/// Folders in which prose tells an agent what to do.
+const INSTRUCTION_FOLDERS: [&str; 6] = [
+    ".claude",
+    ".clinerules",
+    ".cursor",
+    ".windsurf",
+    "instructions",
+    "skills",
 ];
 
 /// What stays of a block.
@@ -57,37 +74,30 @@ pub(crate) enum Stays {
     AsSentFirst,
 }
 
-/// What of each block stays, in their order; of those of `whole_kinds` all does. Once the deadline is over, it is not known.
-pub(crate) fn stays(
-    blocks: &[JobBlock],
-    whole_kinds: OutputKinds,
-    deadline: Deadline,
-) -> Vec<Stays> {
-    let end = blocks.last().map_or(0, |block| block.place.message);
+/// What of each block of a job stays, in their order. Once the deadline is over, it is not known.
+pub(crate) fn stays(payload: &Payload, deadline: Deadline) -> Vec<Stays> {
+    let blocks = &payload.blocks;
     let calls: Vec<Call> = blocks
         .iter()
         .map(|block| Call::of(block.tool.as_deref(), block.input.as_deref()))
         .collect();
-    let fetched = fetched(blocks);
-    let whole_kinds = whole_kinds.union(fetched.kinds());
+    let fetched = fetched(payload);
+    let whole_kinds = payload.whole_kinds.union(fetched.kinds());
     let superseding = superseding(blocks, &calls);
-    let changed = Words::of_changes(blocks);
-    let recent = Words::of_recent(blocks, end.saturating_sub(OLD_MESSAGES));
-    let newest: HashMap<&str, usize> = calls
-        .iter()
-        .enumerate()
-        .filter_map(|(at, call)| Some((call.file_read()?, at)))
-        .collect();
+    let changed = Words::of_changes(payload);
+    let recent = Words::of_recent(payload, payload.turns.saturating_sub(OLD_TURNS));
+    let newest = newest_reads(blocks, &calls);
     let selection = |at: usize, block: &JobBlock| {
-        let age = end - block.place.message;
-        let is_old = age > OLD_MESSAGES;
+        let age = payload.turns.saturating_sub(block.turn);
+        let is_old = age > OLD_TURNS;
         if let Some(file) = calls[at].file_read() {
-            if let Some(later) = superseding.get(&at).filter(|_| age > RECENT_MESSAGES) {
-                let what = format!("a later {} covers them", calls[*later].label());
+            if let Some(later) = superseding.get(&at).filter(|_| age > RECENT_TURNS) {
+                let later = calls[*later].label();
+                let what = format!("a later {later} shows the file as it was then");
                 return Some(Selection::none_of(&block.text, what));
             }
             let is_worked_on = || changed.name(file) || recent.name(file);
-            let is_needed = || newest[file] == at && is_worked_on() || holds_instructions(file);
+            let is_needed = || newest.contains(&at) && is_worked_on() || holds_instructions(file);
             let is_left = is_old && !is_needed();
             return is_left
                 .then(|| signatures(block.source(), deadline).or_else(|| ends(&block.text)))?;
@@ -107,18 +117,57 @@ pub(crate) fn stays(
     blocks.iter().enumerate().map(stays).collect()
 }
 
-/// What the agent has fetched again of these blocks.
-fn fetched(blocks: &[JobBlock]) -> Fetched {
-    let own = blocks.iter();
-    let own = own.filter_map(|block| Some((block.tool.as_deref()?, block.input.as_deref()?)));
-    let others = blocks.iter().flat_map(|block| &block.calls);
-    let others = others.map(|call| (call.tool.as_str(), call.input.as_str()));
-    let sources = blocks.iter();
+/// Of each file the newest read that shows something of it, and the newest one of all of it; and those up to the first that does, where none
+/// does.
+fn newest_reads(blocks: &[JobBlock], calls: &[Call]) -> HashSet<usize> {
+    let shows_lines = |at: usize| blocks[at].text.lines().nth(MESSAGE_LINES).is_some();
+    let (mut shown, mut shown_whole) = (HashSet::new(), HashSet::new());
+    let mut newest = HashSet::new();
+    for (at, call) in calls.iter().enumerate().rev() {
+        let Some(file) = call.file_read() else {
+            continue;
+        };
+        let is_newest = !shown.contains(file);
+        let is_newest_whole = !call.reads_part() && !shown_whole.contains(file);
+        if is_newest || is_newest_whole {
+            newest.insert(at);
+        }
+        if shows_lines(at) {
+            shown.insert(file);
+            shown_whole.extend((!call.reads_part()).then_some(file));
+        }
+    }
+    newest
+}
+
+/// What the agent has fetched again of the blocks of a job.
+fn fetched(payload: &Payload) -> Fetched {
+    let sources = payload.blocks.iter();
     let sources = sources.map(|block| (OriginalId::of(block.block), block.source()));
-    Fetched::of(own.chain(others), sources)
+    Fetched::of(calls(payload), sources)
+}
+
+/// All tool calls of a job, some of them twice: each a tool's name, and its input as JSON text.
+fn calls(payload: &Payload) -> impl Iterator<Item = (&str, &str)> {
+    let before = payload.blocks.iter().flat_map(calls_of);
+    before.chain(payload.calls_after.iter().map(named))
+}
+
+/// The tool calls up to a block: its own may be there twice.
+fn calls_of(block: &JobBlock) -> impl Iterator<Item = (&str, &str)> {
+    let own = block.tool.as_deref().zip(block.input.as_deref());
+    own.into_iter().chain(block.calls.iter().map(named))
+}
+
+fn named(call: &JobCall) -> (&str, &str) {
+    (&call.tool, &call.input)
 }
 
 fn holds_instructions(file: &str) -> bool {
-    let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
-    INSTRUCTIONS.contains(&name.to_ascii_lowercase().as_str())
+    let file = file.to_ascii_lowercase();
+    let mut parts = file.rsplit(['/', '\\']);
+    let name = parts.next().unwrap_or_default();
+    let is_prose = || [".md", ".mdc"].iter().any(|ending| name.ends_with(ending));
+    INSTRUCTIONS.contains(&name)
+        || is_prose() && parts.any(|folder| INSTRUCTION_FOLDERS.contains(&folder))
 }

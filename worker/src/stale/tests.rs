@@ -1,5 +1,7 @@
 use headroom_shared::contract::id::{BlockId, OriginalId};
-use headroom_shared::contract::job::Place;
+use headroom_shared::contract::job::{Place, VERSION};
+use headroom_shared::contract::output_kind::OutputKinds;
+use headroom_shared::contract::tier::Tier;
 use serde_json::{Value, json};
 
 use super::*;
@@ -16,6 +18,7 @@ fn conversation(calls: &[(&str, Value, &str)]) -> Vec<JobBlock> {
         text: (*text).to_owned(),
         tool: Some((*tool).to_owned()),
         input: Some(input.to_string()),
+        turn: u32::try_from(at).unwrap() + 1,
         calls: Vec::new(),
     };
     calls.iter().enumerate().map(block).collect()
@@ -35,13 +38,27 @@ fn old() -> Vec<(&'static str, Value, &'static str)> {
     vec![("Bash", json!({"command": "ls"}), "a\nb"); 11]
 }
 
+/// A job of these blocks.
+fn payload(blocks: &[JobBlock]) -> Payload {
+    Payload {
+        v: VERSION,
+        references: true,
+        tier: Tier::Recoverable,
+        whole_kinds: OutputKinds::NONE,
+        provisional: false,
+        blocks: blocks.to_vec(),
+        calls_after: Vec::new(),
+        turns: blocks.last().map_or(0, |block| block.turn),
+    }
+}
+
 /// What stays of each block, where that is known.
 fn selections(blocks: &[JobBlock]) -> Vec<Option<Selection>> {
     let selected = |stays| match stays {
         Stays::Selected(selection) => Some(selection),
         Stays::All | Stays::AsSentFirst => None,
     };
-    let stays = stays(blocks, OutputKinds::NONE, Deadline::NEVER);
+    let stays = stays(&payload(blocks), Deadline::NEVER);
     stays.into_iter().map(selected).collect()
 }
 
@@ -246,7 +263,7 @@ fn what_a_user_names_is_worked_on_for_some_turns() {
     let file = json!({"file_path": "/x/total.rs"});
     let mut calls = vec![("Read", file, &*code)];
     calls.extend(old());
-    calls.push(("", json!({}), "Please look at total.rs again."));
+    calls.push(("", json!({}), "Please look at @total.rs."));
     calls.extend(old());
     let mut blocks = conversation(&calls);
     blocks[12].tool = None;
@@ -256,12 +273,48 @@ fn what_a_user_names_is_worked_on_for_some_turns() {
 }
 
 #[test]
-fn of_a_file_that_is_worked_on_only_the_newest_read_stays_whole() {
-    let file = json!({"file_path": "/x/total.rs", "offset": 1});
-    let part = ("Read", file, "use std::fmt;\n");
+fn of_a_file_that_is_worked_on_the_newest_read_and_the_newest_whole_one_stay() {
+    let whole = json!({"file_path": "/x/total.rs"});
+    let part = json!({"file_path": "/x/total.rs", "offset": 1});
     let edit = json!({"file_path": "/x/total.rs", "old_string": "a", "new_string": "b"});
-    let first = of_read(vec![("Edit", edit, "ok"), part], Vec::new());
-    assert!(shown(&code(), &first.unwrap()).len() < 8);
+    let first = |asked: &Value, newer: &'static str| {
+        let newer = ("Read", asked.clone(), newer);
+        of_read(vec![("Edit", edit.clone(), "ok"), newer], Vec::new())
+    };
+    let lines = "use std::io;\n\npub fn total() -> u64 {\n    0\n}\n";
+    assert!(shown(&code(), &first(&whole, lines).unwrap()).len() < 8);
+    assert_eq!(first(&part, lines), None);
+    let message = "The file has not changed since it was read.\n";
+    assert_eq!(first(&whole, message), None);
+}
+
+#[test]
+fn calls_behind_the_last_block_count() {
+    let code = code();
+    let mut calls = vec![("Read", json!({"file_path": "/x/total.rs"}), &*code)];
+    calls.extend(old());
+    let mut payload = payload(&conversation(&calls));
+    let is_cut =
+        |payload: &Payload| matches!(stays(payload, Deadline::NEVER)[0], Stays::Selected(_));
+    assert!(is_cut(&payload));
+    payload.calls_after.push(JobCall {
+        tool: "Edit".to_owned(),
+        input: json!({"file_path": "/x/total.rs"}).to_string(),
+    });
+    assert!(!is_cut(&payload));
+}
+
+#[test]
+fn searches_change_nothing_wherever_they_stand() {
+    let code = code();
+    let mut calls = vec![("Read", json!({"file_path": "/x/total.rs"}), &*code)];
+    calls.extend(old());
+    let mut blocks = conversation(&calls);
+    blocks[1].calls.push(JobCall {
+        tool: "Grep".to_owned(),
+        input: json!({"pattern": "sum", "path": "/x/total.rs"}).to_string(),
+    });
+    assert!(selections(&blocks)[0].is_some());
 }
 
 #[test]

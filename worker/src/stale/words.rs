@@ -1,69 +1,76 @@
-//! [`Words`]: whether a call names a file.
+//! [`Words`]: whether a call or a user names a file.
 
 use std::collections::HashSet;
 
-use headroom_shared::compress::Call;
-use headroom_shared::compress::shorten::is_search;
-use headroom_shared::contract::job::JobBlock;
+use headroom_shared::compress::Source;
+use headroom_shared::compress::shorten::kind_of;
+use headroom_shared::contract::job::Payload;
+use headroom_shared::contract::output_kind::OutputKind;
+
+use super::{calls, calls_of, named};
+
+/// Signs that a name may hold, and that stand beside one in prose: `@main.rs`, `main.rs.`
+const BESIDE_NAMES: [char; 4] = ['.', '-', '@', '+'];
 
 /// The words in the inputs of calls, and in texts of users.
 pub(super) struct Words<'a>(HashSet<&'a str>);
 
 impl<'a> Words<'a> {
     /// Those of all calls that may change a file: of each tool but those that read one, search or list.
-    pub(super) fn of_changes(blocks: &'a [JobBlock]) -> Self {
-        let own = blocks.iter().filter(|block| !is_search(block.source()));
-        let changes = calls(own.filter_map(call_of).chain(long_calls(blocks)));
-        Self::of(changes)
+    pub(super) fn of_changes(payload: &'a Payload) -> Self {
+        let may_change = |(tool, input): &(&str, &str)| {
+            let looks = [OutputKind::Read, OutputKind::Search, OutputKind::Listing];
+            !looks.contains(&kind_of_call(tool, input))
+        };
+        Self::of(calls(payload).filter(may_change).map(|(_, input)| input))
     }
 
-    /// Those of all calls that read no file, and of users, from a message on.
-    pub(super) fn of_recent(blocks: &'a [JobBlock], message: u32) -> Self {
-        let recent = blocks.partition_point(|block| block.place.message < message);
-        let recent = &blocks[recent..];
-        let said = recent.iter().filter(|block| block.tool.is_none());
+    /// Those of all calls that read no file, and of users, behind so many turns of the model.
+    pub(super) fn of_recent(payload: &'a Payload, turns: u32) -> Self {
+        let recent = || {
+            payload
+                .blocks
+                .iter()
+                .filter(move |block| block.turn > turns)
+        };
+        let said = recent().filter(|block| block.tool.is_none());
         let said = said.map(|block| block.text.as_str());
-        Self::of(calls(recent.iter().filter_map(call_of).chain(long_calls(recent))).chain(said))
+        let calls = recent().flat_map(calls_of);
+        let calls = calls.chain(payload.calls_after.iter().map(named));
+        let others = calls.filter(|(tool, input)| kind_of_call(tool, input) != OutputKind::Read);
+        Self::of(others.map(|(_, input)| input).chain(said))
     }
 
     fn of(texts: impl Iterator<Item = &'a str>) -> Self {
         let words = texts.flat_map(|text| text.split(|sign| !is_of_name(sign)));
         // In JSON a word at the beginning of a line comes right behind `\n`.
-        Self(
-            words
-                .flat_map(|word| [Some(word), behind_escape(word)])
-                .flatten()
-                .collect(),
-        )
+        let words = words.flat_map(|word| [Some(word), behind_escape(word)]);
+        Self(words.flatten().map(bare).collect())
     }
 
-    /// Whether one of them is a file's name: what is behind the last slash of its path. One that is no single word may be there.
+    /// Whether one of them is a file's name: what is behind the last slash of its path. One that is no single word, or may stand escaped in
+    /// JSON, may be there.
     pub(super) fn name(&self, file: &str) -> bool {
         let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
-        self.0.contains(name) || !name.chars().all(is_of_name)
+        self.0.contains(bare(name)) || !name.is_ascii() || !name.chars().all(is_of_name)
     }
 }
 
-/// The tool that a block answers, and its input.
-fn call_of(block: &JobBlock) -> Option<(&str, &str)> {
-    Some((block.tool.as_deref()?, block.input.as_deref()?))
-}
-
-/// The calls whose inputs are long, answered by whatever block.
-fn long_calls(blocks: &[JobBlock]) -> impl Iterator<Item = (&str, &str)> {
-    let calls = blocks.iter().flat_map(|block| &block.calls);
-    calls.map(|call| (call.tool.as_str(), call.input.as_str()))
-}
-
-/// The inputs of those calls that read no file.
-fn calls<'a>(calls: impl Iterator<Item = (&'a str, &'a str)>) -> impl Iterator<Item = &'a str> {
-    let reads_file = |tool, input| Call::of(Some(tool), Some(input)).file_read().is_some();
-    let others = calls.filter(move |(tool, input)| !reads_file(tool, input));
-    others.map(|(_, input)| input)
+fn kind_of_call(tool: &str, input: &str) -> OutputKind {
+    kind_of(Source {
+        text: "",
+        tool: Some(tool),
+        input: Some(input),
+    })
 }
 
 fn is_of_name(sign: char) -> bool {
-    sign.is_alphanumeric() || matches!(sign, '_' | '-' | '.' | '+' | '@')
+    sign.is_alphanumeric() || sign == '_' || BESIDE_NAMES.contains(&sign)
+}
+
+/// A word without what stands beside a name in prose.
+fn bare(word: &str) -> &str {
+    word.trim_matches(BESIDE_NAMES)
 }
 
 /// What is left of a word without the letter of an escape.
