@@ -317,6 +317,40 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_may_leave_something_out_knows_of_all_calls() {
+        let turn = |id: &str, name: &str, answer: &str| {
+            let call = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
+            let result = json!({"type": "tool_result", "tool_use_id": id, "content": answer});
+            [
+                json!({"role": "assistant", "content": [call]}),
+                json!({"role": "user", "content": [result]}),
+            ]
+        };
+        let text = "text ".repeat(200);
+        let turns = [
+            turn("1", "Read", &text),
+            turn("2", "Read", &text),
+            turn("3", "Edit", "ok"),
+        ];
+        let messages: Vec<_> = turns.into_iter().flatten().collect();
+        let body = json!({"model": "claude-opus-4-6", "messages": messages}).to_string();
+        let key = DigestKey::from_bytes([7; 32]);
+        let scan = scan(body.as_bytes(), DIALECTS[0], &key).unwrap();
+        let payload = |prefix, tier| {
+            payload(body.as_bytes(), &scan, prefix, (tier, OutputKinds::NONE)).unwrap()
+        };
+        let whole = payload(scan.full_prefix().unwrap(), Tier::Recoverable);
+        let after: Vec<&str> = whole.calls_after.iter().map(|it| &*it.tool).collect();
+        assert_eq!((after, whole.turns), (vec!["Edit"], 3));
+        let turns: Vec<u32> = whole.blocks.iter().map(|block| block.turn).collect();
+        assert_eq!(turns, [1, 2]);
+        let first = payload(scan.messages[1].boundary, Tier::Recoverable);
+        assert_eq!((first.calls_after.len(), first.turns), (0, 1));
+        let lossless = payload(scan.full_prefix().unwrap(), Tier::Lossless);
+        assert!(lossless.calls_after.is_empty());
+    }
+
+    #[test]
     fn a_block_belongs_to_the_last_call_with_its_id_before_it() {
         let call = |name: &str| {
             let call = json!({"type": "tool_use", "id": "call_1", "name": name, "input": {}});
