@@ -1,14 +1,15 @@
 //! The local cache of records and forms that this process has lately read or written, bounded in bytes.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
+use headroom_shared::contract::id::{BlockId, FormId, OriginalId, PrefixId};
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::Life;
-use quick_cache::Weighter;
 use quick_cache::sync::Cache as Bounded;
+use quick_cache::{UnitWeighter, Weighter};
 
 use crate::scan::Scan;
 
@@ -16,11 +17,10 @@ use crate::scan::Scan;
 const RECORD_BYTES: u64 = 16 << 20;
 /// Bytes of forms that are kept.
 const FORM_BYTES: u64 = 64 << 20;
-/// After how long the life of what a record names is renewed again at the latest, where it names originals of shortened texts: a store that is
-/// full may have deleted them, and the agent may ask for them at any time.
-const TOUCH_ORIGINALS_AFTER: Duration = Duration::from_secs(10 * 60);
 /// How many conversations are remembered by their openings.
 const OPENINGS: usize = 4096;
+/// Of how many originals it is remembered when they were renewed. The others are renewed with each request that uses them.
+const ORIGINALS: u64 = 1 << 16;
 
 #[derive(Debug)]
 pub(super) struct Cache {
@@ -28,6 +28,8 @@ pub(super) struct Cache {
     forms: Bounded<FormId, CachedForm, Weights>,
     /// Conversations that were looked up, and whether there are records of them beyond their openings.
     openings: Bounded<PrefixId, bool>,
+    /// When this process last gave originals of shortened texts a full life in the store.
+    originals: Bounded<OriginalId, Instant>,
     /// When the store was last found to have lost data.
     lost_at: Mutex<Option<Instant>>,
     /// Held while a record is changed by what it was.
@@ -42,7 +44,7 @@ struct CachedRecord {
     stored: bool,
     /// Whether it was read from there: made by another process, or by this one before it left the cache.
     from_store: bool,
-    /// When this process last gave it a full life there.
+    /// When this process last gave it, and what it names, a full life there.
     touched: Option<Instant>,
     /// Since when it is here.
     since: Instant,
@@ -78,6 +80,7 @@ impl Cache {
             records: Bounded::with_weighter(1024, RECORD_BYTES, Weights),
             forms: Bounded::with_weighter(1024, FORM_BYTES, Weights),
             openings: Bounded::new(OPENINGS),
+            originals: Bounded::with_weighter(1024, ORIGINALS, UnitWeighter),
             lost_at: Mutex::new(None),
             change: Mutex::new(()),
         }
@@ -166,7 +169,8 @@ impl Cache {
         {
             cached.stored = true;
             if life == Life::Full {
-                cached.touched = Some(Instant::now());
+                // To store a record again gives no full life to what it names.
+                cached.touched.get_or_insert_with(Instant::now);
             }
             self.records.insert(prefix, cached);
         }
@@ -255,6 +259,7 @@ impl Cache {
         self.records.clear();
         self.forms.clear();
         self.openings.clear();
+        self.originals.clear();
     }
 
     /// Notes that a request's conversation was looked up.
@@ -275,24 +280,49 @@ impl Cache {
         self.openings.get(&opening).is_some()
     }
 
-    /// Those of the records that were last given a full life longer ago than `after`, or than [`TOUCH_ORIGINALS_AFTER`] where they name
-    /// originals, before the store last lost data, or by another process.
+    /// Those of the records that were last given a full life longer ago than `after`, before the store last lost data, or by another process.
     pub(super) fn to_touch(
         &self,
         chain: &[(PrefixId, Arc<SentRecord>)],
         after: Duration,
     ) -> Vec<(PrefixId, Arc<SentRecord>)> {
-        let lost_at = *self.lost_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = |(prefix, record): &&(PrefixId, Arc<SentRecord>)| {
-            let after = match record.originals.is_empty() {
-                true => after,
-                false => after.min(TOUCH_ORIGINALS_AFTER),
-            };
-            let touched = self.records.get(prefix).and_then(|cached| cached.touched);
-            touched.is_none_or(|touched| {
-                touched.elapsed() >= after || lost_at.is_some_and(|lost_at| touched <= lost_at)
-            })
-        };
-        chain.iter().filter(is_due).cloned().collect()
+        let lost_at = self.lost_at();
+        let touched = |prefix| self.records.get(prefix).and_then(|cached| cached.touched);
+        let due = chain
+            .iter()
+            .filter(|(prefix, _)| is_due(touched(prefix), after, lost_at));
+        due.cloned().collect()
     }
+
+    /// Those of the originals that were last given a full life longer ago than `after`, before the store last lost data, or by another
+    /// process.
+    pub(super) fn originals_to_renew(
+        &self,
+        originals: &HashSet<OriginalId>,
+        after: Duration,
+    ) -> HashSet<OriginalId> {
+        let lost_at = self.lost_at();
+        let due = originals
+            .iter()
+            .filter(|original| is_due(self.originals.get(*original), after, lost_at));
+        due.copied().collect()
+    }
+
+    /// Notes that the store has given these originals a full life, `at` this time or later.
+    pub(super) fn mark_renewed(&self, originals: impl Iterator<Item = OriginalId>, at: Instant) {
+        for original in originals {
+            self.originals.insert(original, at);
+        }
+    }
+
+    fn lost_at(&self) -> Option<Instant> {
+        *self.lost_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether what was last given a full life at this time, if ever, is to be given one again.
+fn is_due(last: Option<Instant>, after: Duration, lost_at: Option<Instant>) -> bool {
+    last.is_none_or(|last| {
+        last.elapsed() >= after || lost_at.is_some_and(|lost_at| last <= lost_at)
+    })
 }

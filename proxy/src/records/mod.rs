@@ -5,6 +5,8 @@ mod budget;
 mod cache;
 mod lookup;
 mod originals;
+#[cfg(test)]
+mod originals_tests;
 mod parts;
 pub(crate) mod sent_elsewhere;
 pub(crate) mod sent_request;

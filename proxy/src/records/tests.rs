@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headroom_shared::contract::id::{BlockId, DigestKey, FormId, OriginalId};
+use headroom_shared::contract::id::{BlockId, DigestKey, FormId};
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::contract::usage::Usage;
@@ -20,23 +20,23 @@ use crate::scan::{MIN_USER_BYTES, Scan, scan};
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A conversation of so many messages, of which each of the user's is a block.
-fn conversation(messages: usize) -> Scan {
+pub(super) fn conversation(messages: usize) -> Scan {
     conversation_with(messages, &long())
 }
 
 /// What makes a user's message a block.
-fn long() -> String {
+pub(super) fn long() -> String {
     " long".repeat(MIN_USER_BYTES)
 }
 
 /// A conversation of so many messages, each of which goes on like this.
-fn conversation_with(messages: usize, more: &str) -> Scan {
+pub(super) fn conversation_with(messages: usize, more: &str) -> Scan {
     let key = DigestKey::from_bytes([1; 32]);
     scan(&body(messages, more), DIALECTS[0], &key).unwrap()
 }
 
 /// Its body.
-fn body(messages: usize, more: &str) -> Bytes {
+pub(super) fn body(messages: usize, more: &str) -> Bytes {
     let message = |at: usize| {
         let role = if at.is_multiple_of(2) {
             "user"
@@ -55,7 +55,7 @@ fn form_id(message: u32, form: u8) -> FormId {
     FormId::of(scan.blocks.last().unwrap().id, &form.to_string())
 }
 
-fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
+pub(super) fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
     let forms = forms.iter().map(|(message, form)| {
         (
             Place {
@@ -85,30 +85,30 @@ fn record(start: u32, forms: &[(u32, u8)]) -> SentRecord {
 }
 
 /// A record whose request had a response, so that its forms are certain.
-fn answered(record: SentRecord) -> SentRecord {
+pub(super) fn answered(record: SentRecord) -> SentRecord {
     let usage = Some(Usage::default());
     SentRecord { usage, ..record }
 }
 
-struct Fixture {
+pub(super) struct Fixture {
     _dir: tempfile::TempDir,
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(EmbeddedStore::open(dir.path(), DAY, 1 << 30).unwrap());
         Self { _dir: dir, store }
     }
 
     /// A process that knows nothing yet.
-    fn records(&self) -> Records {
+    pub(super) fn records(&self) -> Records {
         Records::new(self.store.clone(), Duration::from_secs(10), DAY)
     }
 
     /// Writes the record of the first `covers` messages.
-    async fn sent(&self, covers: usize, record: &SentRecord) {
+    pub(super) async fn sent(&self, covers: usize, record: &SentRecord) {
         let key = Key::Sent(conversation(covers).full_prefix().unwrap());
         let value = Bytes::from(serde_json::to_vec(record).unwrap());
         self.store
@@ -120,7 +120,7 @@ impl Fixture {
             .unwrap();
     }
 
-    async fn form(&self, message: u32, form: u8) {
+    pub(super) async fn form(&self, message: u32, form: u8) {
         let key = Key::Form(form_id(message, form));
         let value = Bytes::from(form.to_string());
         self.store
@@ -295,7 +295,7 @@ async fn what_was_looked_up_lately_is_not_asked_for_as_new() {
 
 /// A store that takes every question and never answers.
 #[derive(Debug)]
-struct Hanging;
+pub(super) struct Hanging;
 
 #[async_trait::async_trait]
 impl Store for Hanging {
@@ -490,31 +490,4 @@ async fn a_form_that_is_not_what_its_id_says_is_as_good_as_gone() {
             "{text}"
         );
     }
-}
-
-#[tokio::test]
-async fn an_original_that_the_store_has_lost_comes_back_with_a_request_that_carries_its_text() {
-    let fixture = Fixture::new();
-    let (body, scan) = (body(3, &long()), conversation(3));
-    let block = &scan.blocks[0];
-    let (key, text) = (
-        Key::Original(OriginalId::of(block.id)),
-        body.slice(block.span.clone()),
-    );
-    let sent = SentRecord {
-        originals: [OriginalId::of(block.id)].into(),
-        ..answered(record(0, &[(0, 1)]))
-    };
-    fixture.sent(1, &sent).await;
-    fixture.form(0, 1).await;
-    let records = fixture.records();
-    let known = records.look_up(&scan, &mut records.budget()).await;
-    records.enqueue_originals(&body, &scan, &known);
-    records.flush_writes().await;
-    let keys = [key];
-    let found = || fixture.store.read(&keys);
-    assert_eq!(found().await.unwrap(), [Some(text.clone())]);
-    // It has a full life: who refuses the request does not take it away.
-    fixture.store.remove_provisional(&keys).await.unwrap();
-    assert_eq!(found().await.unwrap(), [Some(text)]);
 }

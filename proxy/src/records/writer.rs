@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use headroom_shared::contract::id::PrefixId;
@@ -46,7 +47,7 @@ impl Records {
         // Now, because a request may have been refused while its records were written.
         self.remove_refused(&writes).await;
         self.renew_used(&writes).await;
-        self.renew_originals(&originals).await;
+        self.renew_originals(originals).await;
     }
 
     async fn write_records(&self, writes: &[PendingWrite]) {
@@ -131,9 +132,16 @@ impl Records {
             keys.extend(record.forms.values().map(|form| Key::Form(*form)));
         }
         let keys: Vec<Key> = keys.into_iter().collect();
+        let touched_at = Instant::now();
         let Ok(exist) = self.store.touch(&keys).await else {
             return;
         };
+        let found = keys.iter().zip(&exist).filter(|(_, exists)| **exists);
+        let originals = found.filter_map(|(key, _)| match key {
+            Key::Original(original) => Some(*original),
+            _ => None,
+        });
+        self.cache.mark_renewed(originals, touched_at);
         let gone = keys.iter().zip(exist).filter(|(_, exists)| !exists);
         let entries: Vec<Entry> = gone
             .filter_map(|(key, _)| self.known_entry(*key, &used))
