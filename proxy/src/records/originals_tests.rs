@@ -1,7 +1,7 @@
 //! Renewing originals in a real embedded store.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headroom_shared::contract::id::{OriginalId, PrefixId};
@@ -72,6 +72,17 @@ impl Session {
         self.records.flush_writes().await;
     }
 
+    /// The response of a request ends that changes the record of what was sent before.
+    async fn store_record_again(&self) {
+        let (prefix, record) = self.known.chain[0].clone();
+        let record = SentRecord {
+            warm_until_ms: 1,
+            ..SentRecord::clone(&record)
+        };
+        self.records.cache_record(prefix, record.clone());
+        self.end(&[(prefix, record)], Vec::new()).await;
+    }
+
     /// The store loses all that it holds.
     fn lose_data(&mut self) {
         self.fixture = Fixture::new();
@@ -118,13 +129,7 @@ async fn an_original_whose_record_is_stored_again_with_each_request_comes_back_w
     session.request().await;
     session.end(&[], Vec::new()).await;
     session.lose_data();
-    let (prefix, oldest) = session.known.chain[0].clone();
-    let oldest = SentRecord {
-        warm_until_ms: 1,
-        ..SentRecord::clone(&oldest)
-    };
-    session.records.cache_record(prefix, oldest.clone());
-    session.end(&[(prefix, oldest)], Vec::new()).await;
+    session.store_record_again().await;
     session.request().await;
     assert!(session.is_stored().await);
 }
@@ -165,6 +170,27 @@ async fn an_original_is_renewed_again_only_when_that_is_due() {
 }
 
 #[tokio::test]
+async fn an_original_is_renewed_after_ten_minutes_or_an_eighth_of_the_retention() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let mut session = Session::new().await;
+    for (touch_after, renewed_ago, is_due) in [
+        (180 * MINUTE, 9 * MINUTE, false),
+        (180 * MINUTE, 10 * MINUTE, true),
+        (7 * MINUTE, 6 * MINUTE, false),
+        (7 * MINUTE, 7 * MINUTE, true),
+    ] {
+        session.records.touch_after = touch_after;
+        let renewed_at = Instant::now().checked_sub(renewed_ago).unwrap();
+        let original = OriginalId::of(session.scan.blocks[0].id);
+        let cache = &session.records.cache;
+        cache.mark_renewed([original].into_iter(), renewed_at);
+        session.enqueue();
+        let waits = !session.records.write_queue.drain_originals().is_empty();
+        assert_eq!(waits, is_due, "{touch_after:?} {renewed_ago:?}");
+    }
+}
+
+#[tokio::test]
 async fn of_more_originals_than_may_wait_later_requests_renew_the_others() {
     const ORIGINALS: usize = 4096 + 100;
     let fixture = Fixture::new();
@@ -202,14 +228,14 @@ async fn the_form_of_a_record_that_is_stored_again_with_each_request_comes_back(
     let mut session = Session::new().await;
     session.end(&[], Vec::new()).await;
     session.lose_data();
-    let (prefix, oldest) = session.known.chain[0].clone();
-    let oldest = SentRecord {
-        warm_until_ms: 1,
-        ..SentRecord::clone(&oldest)
-    };
-    session.records.cache_record(prefix, oldest.clone());
-    let forms: Vec<Key> = oldest.forms.values().copied().map(Key::Form).collect();
-    session.end(&[(prefix, oldest)], Vec::new()).await;
+    session.store_record_again().await;
+    let forms: Vec<Key> = session
+        .known
+        .forms
+        .values()
+        .copied()
+        .map(Key::Form)
+        .collect();
     let lives = session.fixture.store.lives(&forms).await.unwrap();
     assert_eq!(lives, [Some(Life::Full)]);
 }
