@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::command;
+use super::{command, place};
 
 /// Characters of a command or a search pattern that are shown.
 const MAX_CHARS: usize = 40;
@@ -38,6 +38,8 @@ pub struct Call {
     pub(super) file: Option<String>,
     /// Whether its output is what a file holds, all of it or a part.
     pub(super) reads_file: bool,
+    /// What [`Call::place_read`] returns.
+    place: Option<String>,
     /// Whether it asks for a part of a file.
     pub(super) reads_part: bool,
 }
@@ -59,6 +61,7 @@ struct Arguments {
     limit: Option<Value>,
     view_range: Option<Value>,
     start_line: Option<Value>,
+    workdir: Option<Value>,
 }
 
 impl Call {
@@ -72,6 +75,14 @@ impl Call {
     #[must_use]
     pub fn file_read(&self) -> Option<&str> {
         self.file.as_deref().filter(|_| self.reads_file)
+    }
+
+    /// The file whose content its output is, as a key that two calls of a conversation share only where they read the same file. A relative
+    /// path counts from the folder that a script is run in or begins with a change to; `None` where that is not known, or where the script
+    /// may print several files. A relative path of another tool stays relative: such tools have one folder.
+    #[must_use]
+    pub fn place_read(&self) -> Option<String> {
+        self.place.clone()
     }
 
     /// Whether it asks for a part of a file.
@@ -107,6 +118,13 @@ impl Call {
         };
         let tool_name = one_line(tool, MAX_CHARS);
         let plain_name = plain_name(tool);
+        let reads_file =
+            file.is_some() && (script.is_some() || READ_TOOLS.contains(&plain_name.as_str()));
+        let file_read = file.as_deref().filter(|_| reads_file);
+        let place = file_read.and_then(|file| match &script {
+            Some(script) => place::of_script(script, file, arguments.workdir()),
+            None => Some(place::of_tool(file)),
+        });
         Self {
             label: match shown {
                 Some(shown) => format!("{tool_name} {shown}"),
@@ -114,8 +132,8 @@ impl Call {
             },
             reads_part: arguments.names_a_part()
                 || script.as_deref().is_some_and(command::prints_part),
-            reads_file: file.is_some()
-                && (script.is_some() || READ_TOOLS.contains(&plain_name.as_str())),
+            reads_file,
+            place,
             file,
         }
     }
@@ -172,6 +190,11 @@ impl Arguments {
             Value::Array(words) => words.last()?.as_str().map(str::to_owned),
             _ => None,
         }
+    }
+
+    /// The folder in which a script is run.
+    fn workdir(&self) -> Option<&str> {
+        self.workdir.as_ref()?.as_str()
     }
 
     fn names_a_part(&self) -> bool {
@@ -292,6 +315,21 @@ mod tests {
         let part = |input: &str| Call::of(Some("Read"), Some(input)).reads_part;
         assert!(part(r#"{"file_path":"/x/a.rs","offset":20,"limit":10}"#) && part(sed));
         assert!(!part(r#"{"file_path":"/x/a.rs"}"#));
+    }
+
+    #[test]
+    fn the_place_of_a_file_tells_files_of_different_folders_apart() {
+        let place = |tool: &str, input: &str| Call::of(Some(tool), Some(input)).place_read();
+        let in_a = place("exec_command", r#"{"cmd":"cat a.rs","workdir":"/r/a"}"#);
+        let in_b = place("exec_command", r#"{"cmd":"cat a.rs","workdir":"/r/b"}"#);
+        assert_eq!(in_a.as_deref(), Some("/r/a/a.rs"));
+        assert_eq!(in_b.as_deref(), Some("/r/b/a.rs"));
+        let of_shell = r#"{"command":["bash","-lc","cat a.rs"],"workdir":"/r/a"}"#;
+        assert_eq!(place("shell", of_shell), in_a);
+        assert_eq!(place("Bash", r#"{"command":"cat a.rs"}"#), None);
+        let view = place("view", r#"{"path":"./a.rs"}"#);
+        assert_eq!(view.as_deref(), Some("a.rs"));
+        assert_eq!(place("Edit", r#"{"file_path":"/r/a/a.rs"}"#), None);
     }
 
     #[test]

@@ -109,11 +109,19 @@ fn command_prints_no_file(command: &str) -> bool {
 
 /// A script without the change of folder that it begins with.
 pub(super) fn without_cd(script: &str) -> &str {
+    split_cd(script).1
+}
+
+/// The folder to which a script begins with a change, as the script writes it, and the script without that.
+pub(super) fn split_cd(script: &str) -> (Option<&str>, &str) {
     let script = script.trim_start();
     let behind_cd = script
         .strip_prefix("cd ")
         .and_then(|rest| rest.split_once("&&"));
-    behind_cd.map_or(script, |(_, rest)| rest.trim_start())
+    match behind_cd {
+        Some((folder, rest)) => (Some(folder.trim()), rest.trim_start()),
+        None => (None, script),
+    }
 }
 
 /// The file that a script prints, all of it or a part, and nothing else.
@@ -126,6 +134,19 @@ pub(super) fn printed_file(script: &str) -> Option<&str> {
     let is_file = !file.starts_with('-') && file.parse::<u64>().is_err();
     let writes = program == "sed" && words.any(is_in_place);
     (is_plain && is_file && !writes && PRINT_A_FILE.contains(&program)).then_some(file)
+}
+
+/// Whether a script that [prints a file](printed_file) surely prints no other one too.
+pub(super) fn prints_one_file(script: &str) -> bool {
+    let mut words = without_cd(script).split_whitespace();
+    let program = words.next().map(without_folder);
+    // A name with a space in quotes is several words here.
+    let is_whole = words
+        .next_back()
+        .is_some_and(|file| file.matches(['"', '\'']).count() % 2 == 0);
+    let is_option = |word: &&str| word.starts_with('-') || word.parse::<u64>().is_ok();
+    let others = words.filter(|word| !is_option(word)).count();
+    is_whole && others <= usize::from(program == Some("sed"))
 }
 
 /// Whether an option of `sed` has it write the file and print nothing.
@@ -196,6 +217,27 @@ mod tests {
             "",
         ] {
             assert_eq!(printed_file(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_may_print_several_files_is_known() {
+        for one in [
+            "cat a.rs",
+            "cd x && nl -ba 'b/a.rs'",
+            "sed -n '1,200p' a.rs",
+            "head -n 5 a.rs",
+            "tail -n +5 a.rs",
+        ] {
+            assert!(prints_one_file(one), "{one}");
+        }
+        for several in [
+            "cat a.rs b.rs",
+            "cat 'a b.rs'",
+            "sed -n 1,200p a.rs b.rs",
+            "head -n 5 a.rs b.rs",
+        ] {
+            assert!(!prints_one_file(several), "{several}");
         }
     }
 

@@ -31,6 +31,7 @@ mod lines;
 mod log;
 mod lookup;
 mod patch;
+mod place;
 mod plans;
 mod prefixes;
 mod prepared;

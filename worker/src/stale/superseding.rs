@@ -15,11 +15,11 @@ const SHOWN_SHARE: usize = 2;
 
 /// For each read, by its position, the last later read of the same file that shows all of its lines.
 pub(super) fn superseding(blocks: &[JobBlock], calls: &[Call]) -> HashMap<usize, usize> {
-    let mut reads: HashMap<&str, Vec<(usize, Read<'_>)>> = HashMap::new();
+    let mut reads: HashMap<String, Vec<(usize, Read<'_>)>> = HashMap::new();
     for (at, call) in calls.iter().enumerate() {
-        if let Some(file) = call.file_read() {
+        if let Some(place) = call.place_read() {
             let read = Read::of(&blocks[at].text, call);
-            reads.entry(file).or_default().push((at, read));
+            reads.entry(place).or_default().push((at, read));
         }
     }
     let mut superseding = HashMap::new();
@@ -113,4 +113,45 @@ fn numbered(line: &str) -> Option<(u64, &str)> {
     let (number, rest) = line.split_at(digits);
     let content = rest.strip_prefix(['→', '\t'])?;
     Some((number.parse().ok()?, content))
+}
+
+#[cfg(test)]
+mod tests {
+    use headroom_shared::contract::id::BlockId;
+    use headroom_shared::contract::job::Place;
+
+    use super::*;
+
+    /// For each of these commands, each with the folder that it is run in, the one that shows its output again.
+    fn superseding_of(commands: &[(&str, Option<&str>)]) -> HashMap<usize, usize> {
+        let block = |(at, (command, folder)): (u8, &(&str, Option<&str>))| JobBlock {
+            place: Place {
+                message: u32::from(at),
+                part: 0,
+                inner: 0,
+            },
+            turn: u32::from(at),
+            block: BlockId::from_bytes([at; 16]),
+            text: "[package]\nname = \"a\"\n".to_owned(),
+            tool: Some("exec_command".to_owned()),
+            input: Some(serde_json::json!({"cmd": command, "workdir": folder}).to_string()),
+            calls: Vec::new(),
+        };
+        let blocks: Vec<JobBlock> = (0..).zip(commands).map(block).collect();
+        let call = |block: &JobBlock| Call::of(block.tool.as_deref(), block.input.as_deref());
+        let calls: Vec<Call> = blocks.iter().map(call).collect();
+        superseding(&blocks, &calls)
+    }
+
+    #[test]
+    fn a_file_of_another_folder_is_another_file() {
+        let read = "cat Cargo.toml";
+        let of = |first, second| superseding_of(&[first, second]).get(&0).copied();
+        assert_eq!(of((read, Some("/r/a")), (read, Some("/r/a"))), Some(1));
+        assert_eq!(of((read, Some("/r/a")), (read, Some("/r/b"))), None);
+        let (in_a, in_b) = ("cd /r/a && cat Cargo.toml", "cd /r/b && cat Cargo.toml");
+        assert_eq!(of((in_a, None), (read, Some("/r/a"))), Some(1));
+        assert_eq!(of((in_a, None), (in_b, None)), None);
+        assert_eq!(of((read, None), (read, None)), None);
+    }
 }
