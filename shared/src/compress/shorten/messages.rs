@@ -1,6 +1,8 @@
 //! What a command says: what went wrong stays with the lines around it, counts, and both ends of the output.
 
+use super::line_message::message;
 use super::signs::{self, SUMMARY, TRACE, TROUBLE};
+use super::table::is_table;
 use super::words;
 use crate::compress::Source;
 
@@ -26,7 +28,7 @@ const MAX_BLOCK_LINES: usize = 128;
 /// Lines that stay of a stack trace.
 const TRACE_LINES: usize = 30;
 
-/// Where more than one line in so many says what went wrong or has data in columns, nothing is left out.
+/// Where more than one line in so many says what went wrong, nothing is left out.
 const MOST: usize = 2;
 
 /// More counts than these are no summary: the last ones stay.
@@ -104,36 +106,6 @@ fn indent(line: &str) -> usize {
     }
 }
 
-/// What a line says, without the name of the package or the job that says it: `pkg:lint: …`, `job` tab `step` tab `time …`.
-fn message(line: &str) -> &str {
-    if let Some((name, rest)) = line.split_once(": ")
-        && name.contains(':')
-        && !name.contains(char::is_whitespace)
-    {
-        return rest;
-    }
-    let mut columns = line.splitn(3, '\t');
-    if let (Some(_), Some(_), Some(rest)) = (columns.next(), columns.next(), columns.next())
-        && rest.starts_with(|c: char| c.is_ascii_digit())
-        && let Some((_, rest)) = rest.split_once(' ')
-    {
-        return rest;
-    }
-    line
-}
-
-/// Whether most lines are rows of a table, by what parts their columns.
-fn is_table(lines: &[&str]) -> bool {
-    [',', '|', '\t', '│'].into_iter().any(|separator| {
-        let columns = |line: &str| line.matches(separator).count();
-        let rows = lines
-            .windows(2)
-            .filter(|pair| columns(pair[0]) >= 2 && columns(pair[0]) == columns(pair[1]));
-        let is_log = separator == '\t' && message(lines[lines.len() / 2]) != lines[lines.len() / 2];
-        !is_log && rows.count() * MOST > lines.len()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,12 +168,5 @@ mod tests {
             .map(|n| format!("job\tstep\t2020-01-01T00:00:{n:02} did it"))
             .collect();
         assert_eq!(left_out(&log), Some(80));
-    }
-
-    #[test]
-    fn the_name_of_who_says_it_is_no_part_of_a_message() {
-        assert_eq!(message("@a/b:test:   x: y"), "  x: y");
-        assert_eq!(message("job\tstep\t2020-01-01T00:00:00Z   x"), "  x");
-        assert_eq!(message("error: x"), "error: x");
     }
 }

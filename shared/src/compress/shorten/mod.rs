@@ -19,6 +19,7 @@ mod code;
 mod diffs;
 mod fetched;
 mod line_matches;
+mod line_message;
 mod listings;
 mod messages;
 mod old;
@@ -29,6 +30,7 @@ mod searches;
 mod select;
 mod signatures;
 mod signs;
+mod table;
 mod words;
 
 pub use self::call_kind::kind_of;

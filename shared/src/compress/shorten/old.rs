@@ -2,6 +2,7 @@
 
 use super::call_kind::kind_of;
 use super::signs::{self, TROUBLE};
+use super::table::is_table;
 use super::{Selection, diffs, may_shorten, reports};
 use crate::compress::Source;
 use crate::compress::call::script_of;
@@ -11,8 +12,9 @@ use crate::contract::output_kind::OutputKind;
 /// Lines at the beginning and at the end that stay.
 const END_LINES: usize = 2;
 
-/// Lines that tell what went wrong and stay: the first ones.
-const MAX_TROUBLES: usize = 12;
+/// Of the lines that tell what went wrong, so many of the first and of the last stay: warnings may stand before what failed.
+const FIRST_TROUBLES: usize = 4;
+const LAST_TROUBLES: usize = 8;
 
 /// Of each hundred bytes of a report so many stay at least.
 const REPORT_PERCENT: usize = 25;
@@ -25,6 +27,7 @@ pub fn select_old(block: Source<'_>) -> Option<Selection> {
     }
     let text = block.text;
     let shown = match kind_of(block) {
+        OutputKind::Messages if is_table(&lines(text)) => return None,
         OutputKind::Messages | OutputKind::Search | OutputKind::Listing => {
             return ends_and_troubles(text);
         }
@@ -46,17 +49,20 @@ pub fn ends(text: &str) -> Option<Selection> {
     Selection::new(shown)?.without_small_gaps(text)
 }
 
-/// The first and last lines of a text, and those that tell what went wrong; `None` where that is all of it.
+/// The first and last lines of a text, and of those that tell what went wrong the first four and the last eight; `None` where that is all
+/// of it.
 fn ends_and_troubles(text: &str) -> Option<Selection> {
     let lines = lines(text);
     let signs = signs::of(text, &lines)?;
-    let mut troubles = 0;
-    let stays = |(at, line): (usize, &&str)| {
-        let is_trouble = signs[at] & TROUBLE != 0 && !signs::is_harmless(line, signs[at]);
-        troubles += usize::from(is_trouble);
-        is_end(at, lines.len()) || is_trouble && troubles <= MAX_TROUBLES
-    };
-    let shown = lines.iter().enumerate().map(stays).collect();
+    let mut shown: Vec<bool> = (0..lines.len()).map(|at| is_end(at, lines.len())).collect();
+    let is_trouble =
+        |at: &usize| signs[*at] & TROUBLE != 0 && !signs::is_harmless(lines[*at], signs[*at]);
+    let troubles: Vec<usize> = (0..lines.len()).filter(is_trouble).collect();
+    let first = troubles.iter().take(FIRST_TROUBLES);
+    let last = troubles.iter().rev().take(LAST_TROUBLES);
+    for at in first.chain(last) {
+        shown[*at] = true;
+    }
     Selection::new(shown)?.without_small_gaps(text)
 }
 
@@ -81,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_output_the_ends_and_the_first_troubles_stay() {
+    fn of_an_output_the_ends_and_the_first_and_last_troubles_stay() {
         let lines: String = (0..80).map(|n| format!("compiling {n}\n")).collect();
         let text = lines.replace("compiling 40\n", "error: it broke\n");
         let expected = [
@@ -93,8 +99,13 @@ mod tests {
         ];
         let build = r#"{"command":"cargo build"}"#;
         assert_eq!(shown("Bash", build, &text).unwrap(), expected);
+        let warnings = "warning: it may break\n".repeat(12);
+        let text = format!("{warnings}error[E0308]: it broke\n{lines}");
+        let shown_of = |text: &str| shown("Bash", build, text).unwrap();
+        assert!(shown_of(&text).contains(&"error[E0308]: it broke".to_owned()));
+        // The empty line at the end stays, too.
         let troubles = "error: it broke\n".repeat(80);
-        assert_eq!(shown("Bash", build, &troubles).unwrap().len(), 12 + 2);
+        assert_eq!(shown_of(&troubles).len(), 4 + 8 + 1);
     }
 
     #[test]
@@ -135,5 +146,12 @@ mod tests {
         assert_eq!(shown("Bash", r#"{"command":"git log"}"#, &lines), None);
         assert_eq!(shown("Bash", r#"{"command":"cat x"}"#, &lines), None);
         assert_eq!(shown("get_user", "{}", &lines), None);
+        let pod = |n: usize| format!("web-{n:04}   1/1     Running   0          3d\n");
+        let pods = "NAME       READY   STATUS    RESTARTS   AGE\n".to_owned();
+        let pods: String = (0..80).map(pod).fold(pods, |pods, pod| pods + &pod);
+        let get = r#"{"command":"kubectl get pods"}"#;
+        assert_eq!(shown("Bash", get, &pods), None);
+        let rows: String = (0..80).map(|n| format!("{n},a{n},17\n")).collect();
+        assert_eq!(shown("Bash", r#"{"command":"./export"}"#, &rows), None);
     }
 }
