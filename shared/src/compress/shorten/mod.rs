@@ -24,6 +24,7 @@ mod listings;
 mod messages;
 mod old;
 mod outputs;
+mod redirection;
 mod reports;
 mod script;
 mod searches;

@@ -1,5 +1,6 @@
 //! What a shell script prints, by the programs that it runs.
 
+use super::redirection::is_redirected;
 use crate::compress::command::{RUN_ANOTHER, is_assignment, without_folder};
 use crate::contract::output_kind::OutputKind;
 
@@ -107,7 +108,6 @@ enum Printed {
 
 fn printed_by(command: &str) -> Printed {
     let command = command.trim().trim_start_matches(['(', '\\']).trim_start();
-    let is_redirected = command.contains('>') && !command.contains("/dev/null");
     let mut words = command.split_whitespace().map(without_folder);
     let passed_over = |word: &&str| {
         is_assignment(word) || RUN_ANOTHER.contains(word) || BEFORE_A_COMMAND.contains(word)
@@ -117,7 +117,7 @@ fn printed_by(command: &str) -> Printed {
     match program {
         "" => Printed::Nothing,
         _ if program.starts_with('#') || SAY_NOTHING.contains(&program) => Printed::Nothing,
-        _ if is_redirected && !program.contains('$') => Printed::Nothing,
+        _ if is_redirected(command) && !program.contains('$') => Printed::Nothing,
         "git" => printed_by_git(words),
         "gh" if argument != "run" => Printed::Content,
         "go" | "cargo" | "npm" if ["doc", "expand", "view", "metadata"].contains(&argument) => {
@@ -168,6 +168,11 @@ mod tests {
             "git add . && git -C /x diff HEAD~1",
             "gh pr diff 1",
             "git blame a.rs",
+            "cat a.rs 2>err.log; cargo build",
+            "cat a.rs 2> err.log; cargo build",
+            "cat a.rs >/dev/null; cargo build",
+            "awk '$3 > 5' d.csv; make",
+            "git log --format='%h <%ae>'; git status",
         ] {
             assert_eq!(kind(script), None, "{script}");
         }
