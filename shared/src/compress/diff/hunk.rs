@@ -127,17 +127,36 @@ fn number(text: &str) -> Option<u32> {
 /// How many lines the hunk has in the old and the new file, whose lines begin here: those up to the first that is of no hunk.
 pub(super) fn count_lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> (u32, u32) {
     let (mut old, mut new) = (0_u32, 0_u32);
-    for line in lines {
-        let (in_old, in_new) = match line.as_bytes().first() {
-            Some(b' ') => (1, 1),
-            Some(b'-') => (1, 0),
-            Some(b'+') => (0, 1),
-            // "\ No newline at end of file".
-            Some(b'\\') => (0, 0),
-            _ => break,
-        };
+    for (in_old, in_new) in lines.into_iter().map_while(sides_of) {
         old = old.saturating_add(in_old);
         new = new.saturating_add(in_new);
     }
     (old, new)
+}
+
+/// How many of these lines are a hunk's, its head among them, by the counts that the head says; `None` where the first line is no head.
+pub(in crate::compress) fn hunk_len(lines: &[&str]) -> Option<usize> {
+    let (head, lines) = lines.split_first()?;
+    let head = HunkHeader::read_full(head)?;
+    let (mut old, mut new) = (head.old.count, head.new.count);
+    let is_of_hunk = |line: &&&str| {
+        let left = sides_of(line).and_then(|(in_old, in_new)| {
+            Some((old.checked_sub(in_old)?, new.checked_sub(in_new)?))
+        });
+        (old, new) = left.unwrap_or_default();
+        left.is_some()
+    };
+    Some(1 + lines.iter().take_while(is_of_hunk).count())
+}
+
+/// How many lines of the old and of the new file a line of a hunk is; `None` where it is of no hunk.
+fn sides_of(line: &str) -> Option<(u32, u32)> {
+    match line.as_bytes().first()? {
+        b' ' => Some((1, 1)),
+        b'-' => Some((1, 0)),
+        b'+' => Some((0, 1)),
+        // "\ No newline at end of file".
+        b'\\' => Some((0, 0)),
+        _ => None,
+    }
 }

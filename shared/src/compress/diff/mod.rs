@@ -21,6 +21,7 @@ use super::text::Text;
 use super::tokens::Tokens;
 use super::{Compressor, Context, Deadline, Earlier, push_line, with_header};
 use file::FileHeader;
+pub(super) use hunk::hunk_len;
 use hunk::{HunkHeader, count_lines};
 
 const HEADER: &str =

@@ -1,29 +1,17 @@
 //! Diffs: what is said of each file stays, and the head of each hunk, without the lines of the hunks.
 
-/// What the head of a hunk begins with.
-const HUNK: &str = "@@ -";
+use crate::compress::diff::hunk_len;
 
 /// For each line of a diff, whether it is outside the hunks or the head of one; `None` where the text has no hunk.
 pub(super) fn shown(lines: &[&str]) -> Option<Vec<bool>> {
-    let mut in_hunk = false;
-    let shown = lines.iter().enumerate().map(|(at, line)| {
-        let names_file = || line.starts_with("--- ") && next_names_file(lines, at);
-        in_hunk = in_hunk && line.starts_with([' ', '+', '-', '\\']) && !names_file();
-        if line.starts_with(HUNK) {
-            in_hunk = true;
-            return true;
-        }
-        !in_hunk
-    });
-    let shown: Vec<bool> = shown.collect();
+    let mut shown = vec![true; lines.len()];
+    let mut at = 0;
+    while at < lines.len() {
+        let len = hunk_len(&lines[at..]).unwrap_or(1);
+        shown[at + 1..at + len].fill(false);
+        at += len;
+    }
     shown.contains(&false).then_some(shown)
-}
-
-/// Whether the next line names the new file.
-fn next_names_file(lines: &[&str], at: usize) -> bool {
-    lines
-        .get(at + 1)
-        .is_some_and(|line| line.starts_with("+++ "))
 }
 
 #[cfg(test)]
@@ -43,5 +31,15 @@ mod tests {
         let expected = [" a", "-b", "+c", "-d", "\\ No newline", "+--- z"];
         assert_eq!(left_out, expected);
         assert_eq!(super::shown(&["a", " b"]), None);
+    }
+
+    #[test]
+    fn a_hunk_ends_after_the_lines_that_its_head_counts() {
+        let hunk = "@@ -1,2 +1,3 @@\n a\n-b\n+c\n+d\n\\ No newline at end of file\n";
+        let text = format!("{hunk}- a list\n+ of a file\n that is printed next");
+        let lines: Vec<&str> = text.split('\n').collect();
+        let shown = shown(&lines).unwrap();
+        let expected = [true, false, false, false, false, false, true, true, true];
+        assert_eq!(shown, expected);
     }
 }
