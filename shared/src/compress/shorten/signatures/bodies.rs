@@ -19,17 +19,31 @@ const LOOKS_PER_KIB: usize = 40;
 const MIN_STACK: usize = 1 << 20;
 const STACK_PER_BYTE: usize = 256;
 
-/// Nodes that are the body of a function, where another node has them as its body.
-const BODIES: [&str; 5] = [
+/// Nodes that are the body of a function, where it is more than an expression.
+const BODIES: [&str; 4] = [
     "block",
     "compound_statement",
     "constructor_body",
-    "function_body",
     "statement_block",
 ];
 
-/// Nodes whose body holds the heads of others.
-const OF_TYPES: [&str; 1] = ["class_definition"];
+/// Nodes that are functions, in all languages.
+const FUNCTIONS: [&str; 14] = [
+    "arrow_function",
+    "closure_expression",
+    "compact_constructor_declaration",
+    "constructor_declaration",
+    "func_literal",
+    "function_declaration",
+    "function_definition",
+    "function_expression",
+    "function_item",
+    "generator_function",
+    "generator_function_declaration",
+    "lambda_expression",
+    "method_declaration",
+    "method_definition",
+];
 
 /// For each line of code whether it stays; `None` where it takes too many steps to parse, or the deadline is over first.
 pub(super) fn shown(lines: &[&str], language: &Language, deadline: Deadline) -> Option<Vec<bool>> {
@@ -47,7 +61,7 @@ pub(super) fn shown(lines: &[&str], language: &Language, deadline: Deadline) -> 
         let node = cursor.node();
         let is_left_out = walk.leave_out(node, cursor.field_name() == Some("body"));
         if !is_left_out && cursor.goto_first_child() {
-            walk.parents.push(node.kind());
+            walk.parents.push(is_function(node));
             continue;
         }
         while !cursor.goto_next_sibling() {
@@ -92,8 +106,8 @@ struct Walk<'a> {
     shown: Vec<bool>,
     /// The first line of the last comment.
     comment: Option<usize>,
-    /// The kinds of the nodes around the current one. Asking the tree for them takes time that grows with its size.
-    parents: Vec<&'a str>,
+    /// For each node around the current one, whether it is a function. Asking the tree for them takes time that grows with its size.
+    parents: Vec<bool>,
 }
 
 impl Walk<'_> {
@@ -105,11 +119,8 @@ impl Walk<'_> {
             self.leave_out_comment(node);
             return true;
         }
-        let is_of_type = self
-            .parents
-            .last()
-            .is_some_and(|kind| OF_TYPES.contains(kind));
-        if !is_body || !BODIES.contains(&node.kind()) || is_of_type {
+        let is_of_function = self.parents.last() == Some(&true);
+        if !is_body || !BODIES.contains(&node.kind()) || !is_of_function {
             return false;
         }
         // A body that begins a line, as Python's do, goes from there.
@@ -146,6 +157,12 @@ impl Walk<'_> {
             self.shown[first..last.min(lines.len())].fill(false);
         }
     }
+}
+
+/// Whether a node is a function. To the grammar of C++, `class EXPORT A { … }` is one, whose name has no parameters.
+fn is_function(node: Node<'_>) -> bool {
+    let declarator = node.child_by_field_name("declarator");
+    FUNCTIONS.contains(&node.kind()) && declarator.is_none_or(|it| it.kind() != "identifier")
 }
 
 /// The line of a body in which its documentation begins, as in Python.

@@ -100,6 +100,225 @@ fn the_bodies_of_other_languages_go() {
     }
 }
 
+/// Code of which the lines that say `goes` are the bodies of functions, and all others are not.
+const CODE: [(&str, &str); 11] = [
+    (
+        "a.py",
+        r#"try:
+    import stays_in_a_try_statement
+except ImportError:
+    stays = None
+with stays_open() as a:
+    for b in a:
+        stays_in_a_for_statement(b)
+    while a:
+        stays_in_a_while_statement()
+if stays_if(a):
+    stays_in_an_if_statement()
+    def f():
+        goes_as_the_body_of_a_function(1)
+        goes_as_well()
+else:
+    stays_in_an_else_clause_of_it()
+match a:
+    case 1:
+        stays_in_a_case_of_a_match()
+"#,
+    ),
+    (
+        "a.cpp",
+        r#"namespace stays {
+int stays_in_a_namespace(int a, int b, int c, int d);
+int f() {
+  goes_as_the_body(of, a, function);
+  goes_as_well();
+}
+}
+extern "C" {
+int stays_in_an_extern_block(int a, int b, int c);
+}
+class EXPORT A {
+  int stays_as_a_member_of_a_class_with_a_macro;
+};
+auto g = [](int a) {
+  goes_as_the_body_of_a_lambda(a);
+  goes_as_well();
+};
+"#,
+    ),
+    (
+        "b.cpp",
+        r#"for (int a : stays) {
+  stays_in_a_for_statement(a, a, a, a, a, a, a, a);
+}
+"#,
+    ),
+    (
+        "a.c",
+        r#"struct stays {
+  int stays_in_a_struct_of_more_than_a_line;
+};
+int f(int a) {
+  goes_as_the_body(of, a, function);
+  goes_as_well();
+}
+"#,
+    ),
+    (
+        "a.js",
+        r#"if (stays) {
+  stays_in_an_if_statement(a, b, c, d, e, f);
+}
+for (const a of stays) {
+  stays_in_a_for_statement(a, b, c, d, e);
+}
+try {
+  stays_in_a_try_statement(a, b, c, d, e, f, g);
+} catch {
+  stays_in_a_catch_clause(a, b, c, d, e, f, g);
+} finally {
+  stays_in_a_finally_clause(a, b, c, d, e, f, g);
+}
+class A {
+  static {
+    stays_in_a_static_block(a, b, c, d, e, f, g);
+  }
+  f() {
+    goes_as_the_body_of_a_method(a);
+    goes_as_well();
+  }
+}
+const g = (a) => {
+  goes_as_the_body_of_a_function(a);
+  goes_as_well();
+};
+h(function* () {
+  goes_as_the_body_of_a_function(a);
+  goes_as_well();
+});
+"#,
+    ),
+    (
+        "a.ts",
+        r#"export namespace Stays {
+  export const stays_in_a_namespace: number = 123456789;
+}
+if (stays) {
+  stays_in_an_if_statement(a, b, c, d, e, f);
+}
+class A {
+  constructor(a: number) {
+    goes_as_the_body_of_a_constructor(a);
+    goes_as_well();
+  }
+}
+const g = (a: number): void => {
+  goes_as_the_body_of_a_function(a);
+  goes_as_well();
+};
+"#,
+    ),
+    (
+        "a.tsx",
+        r#"const g = function (a: number) {
+  goes_as_the_body_of_a_function(a);
+  goes_as_well();
+};
+const stays = (
+  <Stays one="1" two="2" three="3" four="4"></Stays>
+);
+"#,
+    ),
+    (
+        "a.go",
+        r#"package stays
+var (
+	stays_in_a_group_of_variables = map[string]int{
+		"stays in a literal of more than a line": 1,
+	}
+)
+func (a A) F() {
+	goesAsTheBodyOfAMethod(a, 1)
+	goesAsWell()
+}
+var g = func() {
+	goesAsTheBodyOfAFunction(1)
+	goesAsWell()
+}
+"#,
+    ),
+    (
+        "a.java",
+        r#"class A {
+  static {
+    staysInAnInitializer(of, the, class, that, it, is, in);
+  }
+  A() {
+    goesAsTheBodyOfAConstructor(1);
+    goesAsWell();
+  }
+  void f() {
+    goesAsTheBodyOfAMethod(1, 2, 3);
+    goesAsWell();
+  }
+  Runnable stays = () -> {
+    goesAsTheBodyOfALambda(1, 2, 3);
+    goesAsWell();
+  };
+}
+enum B {
+  STAYS_IN_AN_ENUM_OF_MORE_THAN_A_LINE_OF_CODE {
+    int stays_in_the_class_of_a_constant = 1;
+  };
+}
+"#,
+    ),
+    (
+        "a.rs",
+        r#"mod stays {
+    pub const STAYS_IN_A_MODULE: &str = "of more than a line";
+}
+impl A {
+    const STAYS_IN_AN_IMPL: &str = "of more than a line, too";
+    fn f() {
+        goes_as_the_body_of_a_function(1);
+        goes_as_well();
+    }
+}
+static STAYS: Lazy = Lazy::new(|| {
+    goes_as_the_body_of_a_closure(1);
+    goes_as_well()
+});
+"#,
+    ),
+    (
+        "b.rs",
+        r#"const {
+    stays_in_a_block_of_constants(that, are, not, functions);
+};
+"#,
+    ),
+];
+
+#[test]
+fn nothing_but_the_bodies_of_functions_goes() {
+    for (file, code) in CODE {
+        let shown = shown_of(file, code);
+        let stay = code.lines().filter(|line| !line.contains("goes"));
+        let are_ends = |line: &&str| !["}", "};", "});"].contains(&line.trim());
+        for line in stay.filter(are_ends) {
+            assert!(
+                shown.iter().any(|it| it == line),
+                "{file}: {line}: {shown:#?}"
+            );
+        }
+        assert!(
+            !shown.iter().any(|line| line.contains("goes")),
+            "{file}: {shown:#?}"
+        );
+    }
+}
+
 #[test]
 fn other_texts_have_no_signatures() {
     let code = "fn f() {\n    let a = \"a long line of a body that would be left out\";\n}\n";
