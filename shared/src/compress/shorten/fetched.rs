@@ -71,7 +71,7 @@ impl Fetched {
 pub fn original_fetched(tool: &str, input: &str) -> Option<OriginalId> {
     let input = is_retrieval_tool(tool).then_some(input)?;
     let Arguments { id } = serde_json::from_str(input).ok()?;
-    id.parse().ok()
+    id.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -107,5 +107,13 @@ mod tests {
         assert!(!fetched.kinds().contains(OutputKind::Listing));
         let others = inputs.iter().map(|input| ("Read", input.as_str()));
         assert!(!Fetched::of(others, [block(1, "Grep")].into_iter()).has(id(1)));
+    }
+
+    #[test]
+    fn white_space_around_an_id_is_no_part_of_it() {
+        let id = OriginalId::of(BlockId::from_bytes([1; 16]));
+        let input = serde_json::json!({"id": format!(" {id}\n")}).to_string();
+        let fetched = original_fetched("mcp__x__headroom_retrieve", &input);
+        assert_eq!(fetched, Some(id));
     }
 }
