@@ -124,17 +124,19 @@ fn newest_reads(blocks: &[JobBlock], calls: &[Call]) -> HashSet<usize> {
     let (mut shown, mut shown_whole) = (HashSet::new(), HashSet::new());
     let mut newest = HashSet::new();
     for (at, call) in calls.iter().enumerate().rev() {
-        let Some(file) = call.file_read() else {
+        let Some(file) = call.place_read() else {
+            // Nobody knows whether another read is of the same file.
+            newest.insert(at);
             continue;
         };
-        let is_newest = !shown.contains(file);
-        let is_newest_whole = !call.reads_part() && !shown_whole.contains(file);
+        let is_newest = !shown.contains(&file);
+        let is_newest_whole = !call.reads_part() && !shown_whole.contains(&file);
         if is_newest || is_newest_whole {
             newest.insert(at);
         }
         if shows_lines(at) {
+            shown_whole.extend((!call.reads_part()).then(|| file.clone()));
             shown.insert(file);
-            shown_whole.extend((!call.reads_part()).then_some(file));
         }
     }
     newest
