@@ -3,14 +3,14 @@
 //! | text | what stays |
 //! |---|---|
 //! | a read of a file that a later read shows again, as the file was then | a line that names that one |
-//! | an old read of a file that nobody works on, or of which there are a newer whole read and a newest one | its signatures; where it has none, both ends |
+//! | an old read of a file that nobody works on, or of which there is a newer one of more than [`FEW_LINES`] lines | its signatures; where it has none, both ends |
 //! | a read of [instructions for agents](INSTRUCTIONS) | all |
 //! | an old output of a tool | what [`select_old`] shows |
 //! | what was fetched again | all |
 //! | any other text | what stays of it when it is sent first, or what a model leaves of it |
 //!
-//! A text is old once more than [`OLD_TURNS`] turns of the model stand behind it. A file is worked on where a call that may change it names it,
-//! or where a call or a long text of a user in so many turns at the end does.
+//! A text is old once more than [`OLD_TURNS`] turns of the model stand behind it. A file is worked on where a call that does not read it names it,
+//! or a long text of a user in so many turns at the end.
 
 mod superseding;
 #[cfg(test)]
@@ -24,7 +24,7 @@ use headroom_shared::compress::shorten::{
 };
 use headroom_shared::compress::{Call, Deadline};
 use headroom_shared::contract::id::OriginalId;
-use headroom_shared::contract::job::{JobBlock, JobCall, Payload};
+use headroom_shared::contract::job::{JobBlock, Payload};
 
 use self::superseding::superseding;
 use self::words::Words;
@@ -35,8 +35,9 @@ const OLD_TURNS: u32 = 10;
 /// More turns behind a read make it worth a look whether a later one shows the same.
 const RECENT_TURNS: u32 = 2;
 
-/// An answer to a read with no more lines may be a message: that the file is not there, or is as it was read before.
-const MESSAGE_LINES: usize = 3;
+/// A read of no more lines does not stand for earlier ones of the file: it is a look at a place in it, or a message, that the file is not there
+/// or has not changed.
+const FEW_LINES: usize = 16;
 
 /// Files that tell an agent what to do, in lower case.
 const INSTRUCTIONS: [&str; 11] = [
@@ -84,8 +85,7 @@ pub(crate) fn stays(payload: &Payload, deadline: Deadline) -> Vec<Stays> {
     let fetched = fetched(payload);
     let whole_kinds = payload.whole_kinds.union(fetched.kinds());
     let superseding = superseding(blocks, &calls);
-    let changed = Words::of_changes(payload);
-    let recent = Words::of_recent(payload, payload.turns.saturating_sub(OLD_TURNS));
+    let words = Words::of(payload, payload.turns.saturating_sub(OLD_TURNS));
     let newest = newest_reads(blocks, &calls);
     let selection = |at: usize, block: &JobBlock| {
         let age = payload.turns.saturating_sub(block.turn);
@@ -96,8 +96,7 @@ pub(crate) fn stays(payload: &Payload, deadline: Deadline) -> Vec<Stays> {
                 let what = format!("a later {later} shows the file as it was then");
                 return Some(Selection::none_of(&block.text, what));
             }
-            let is_worked_on = || changed.name(file) || recent.name(file);
-            let is_needed = || newest.contains(&at) && is_worked_on() || holds_instructions(file);
+            let is_needed = || newest.contains(&at) && words.name(file) || holds_instructions(file);
             let is_left = is_old && !is_needed();
             return is_left
                 .then(|| signatures(block.source(), deadline).or_else(|| ends(&block.text)))?;
@@ -117,26 +116,18 @@ pub(crate) fn stays(payload: &Payload, deadline: Deadline) -> Vec<Stays> {
     blocks.iter().enumerate().map(stays).collect()
 }
 
-/// Of each file the newest read that shows something of it, and the newest one of all of it; and those up to the first that does, where none
-/// does.
+/// Of each file the newest read that shows more than a few lines, and those behind it.
 fn newest_reads(blocks: &[JobBlock], calls: &[Call]) -> HashSet<usize> {
-    let shows_lines = |at: usize| blocks[at].text.lines().nth(MESSAGE_LINES).is_some();
-    let (mut shown, mut shown_whole) = (HashSet::new(), HashSet::new());
+    let mut shown = HashSet::new();
     let mut newest = HashSet::new();
     for (at, call) in calls.iter().enumerate().rev() {
-        let Some(file) = call.place_read() else {
-            // Nobody knows whether another read is of the same file.
-            newest.insert(at);
-            continue;
-        };
-        let is_newest = !shown.contains(&file);
-        let is_newest_whole = !call.reads_part() && !shown_whole.contains(&file);
-        if is_newest || is_newest_whole {
+        // Where nobody knows which file it is, another read may be of another one.
+        let file = call.place_read();
+        if file.as_ref().is_none_or(|file| !shown.contains(file)) {
             newest.insert(at);
         }
-        if shows_lines(at) {
-            shown_whole.extend((!call.reads_part()).then(|| file.clone()));
-            shown.insert(file);
+        if blocks[at].text.lines().nth(FEW_LINES).is_some() {
+            shown.extend(file);
         }
     }
     newest
@@ -151,18 +142,11 @@ fn fetched(payload: &Payload) -> Fetched {
 
 /// All tool calls of a job, some of them twice: each a tool's name, and its input as JSON text.
 fn calls(payload: &Payload) -> impl Iterator<Item = (&str, &str)> {
-    let before = payload.blocks.iter().flat_map(calls_of);
-    before.chain(payload.calls_after.iter().map(named))
-}
-
-/// The tool calls up to a block: its own may be there twice.
-fn calls_of(block: &JobBlock) -> impl Iterator<Item = (&str, &str)> {
-    let own = block.tool.as_deref().zip(block.input.as_deref());
-    own.into_iter().chain(block.calls.iter().map(named))
-}
-
-fn named(call: &JobCall) -> (&str, &str) {
-    (&call.tool, &call.input)
+    let blocks = payload.blocks.iter();
+    let own = blocks.filter_map(|block| block.tool.as_deref().zip(block.input.as_deref()));
+    let before = payload.blocks.iter().flat_map(|block| &block.calls);
+    let others = before.chain(&payload.calls_after);
+    own.chain(others.map(|call| (&*call.tool, &*call.input)))
 }
 
 fn holds_instructions(file: &str) -> bool {

@@ -1,5 +1,5 @@
 use headroom_shared::contract::id::{BlockId, OriginalId};
-use headroom_shared::contract::job::{Place, VERSION};
+use headroom_shared::contract::job::{JobCall, Place, VERSION};
 use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::tier::Tier;
 use serde_json::{Value, json};
@@ -253,7 +253,7 @@ fn of_an_old_read_of_a_file_that_nobody_works_on_the_signatures_stay() {
         json!({"pattern": "sum", "path": "/x/total.rs"}),
         "ok",
     )];
-    assert!(of_read(search.clone(), Vec::new()).is_some());
+    assert_eq!(of_read(search.clone(), Vec::new()), None);
     assert_eq!(of_read(Vec::new(), search), None);
 }
 
@@ -273,19 +273,23 @@ fn what_a_user_names_is_worked_on_for_some_turns() {
 }
 
 #[test]
-fn of_a_file_that_is_worked_on_the_newest_read_and_the_newest_whole_one_stay() {
-    let whole = json!({"file_path": "/x/total.rs"});
+fn of_a_file_that_is_worked_on_the_newest_read_of_more_than_a_few_lines_stays() {
     let part = json!({"file_path": "/x/total.rs", "offset": 1});
     let edit = json!({"file_path": "/x/total.rs", "old_string": "a", "new_string": "b"});
-    let first = |asked: &Value, newer: &'static str| {
-        let newer = ("Read", asked.clone(), newer);
-        of_read(vec![("Edit", edit.clone(), "ok"), newer], Vec::new())
+    let first = |newer: &str| {
+        let code = code();
+        let mut calls = vec![
+            ("Read", json!({"file_path": "/x/total.rs"}), &*code),
+            ("Edit", edit.clone(), "ok"),
+            ("Read", part.clone(), newer),
+        ];
+        calls.extend(old());
+        selections(&conversation(&calls)).remove(0)
     };
-    let lines = "use std::io;\n\npub fn total() -> u64 {\n    0\n}\n";
-    assert!(shown(&code(), &first(&whole, lines).unwrap()).len() < 8);
-    assert_eq!(first(&part, lines), None);
-    let message = "The file has not changed since it was read.\n";
-    assert_eq!(first(&whole, message), None);
+    let lines = "    let other = 1;\n".repeat(FEW_LINES + 1);
+    assert!(shown(&code(), &first(&lines).unwrap()).len() < 8);
+    assert_eq!(first("    let other = 1;\n"), None);
+    assert_eq!(first("The file has not changed since it was read.\n"), None);
 }
 
 #[test]
@@ -302,19 +306,6 @@ fn calls_behind_the_last_block_count() {
         input: json!({"file_path": "/x/total.rs"}).to_string(),
     });
     assert!(!is_cut(&payload));
-}
-
-#[test]
-fn searches_change_nothing_wherever_they_stand() {
-    let code = code();
-    let mut calls = vec![("Read", json!({"file_path": "/x/total.rs"}), &*code)];
-    calls.extend(old());
-    let mut blocks = conversation(&calls);
-    blocks[1].calls.push(JobCall {
-        tool: "Grep".to_owned(),
-        input: json!({"pattern": "sum", "path": "/x/total.rs"}).to_string(),
-    });
-    assert!(selections(&blocks)[0].is_some());
 }
 
 #[test]

@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 
-use headroom_shared::compress::Source;
-use headroom_shared::compress::shorten::kind_of;
+use headroom_shared::compress::Call;
 use headroom_shared::contract::job::Payload;
-use headroom_shared::contract::output_kind::OutputKind;
 
-use super::{calls, calls_of, named};
+use super::calls;
 
 /// Signs that a name may hold, and that stand beside one in prose: `@main.rs`, `main.rs.`
 const BESIDE_NAMES: [char; 4] = ['.', '-', '@', '+'];
@@ -16,32 +14,18 @@ const BESIDE_NAMES: [char; 4] = ['.', '-', '@', '+'];
 pub(super) struct Words<'a>(HashSet<&'a str>);
 
 impl<'a> Words<'a> {
-    /// Those of all calls that may change a file: of each tool but those that read one, search or list.
-    pub(super) fn of_changes(payload: &'a Payload) -> Self {
-        let may_change = |(tool, input): &(&str, &str)| {
-            let looks = [OutputKind::Read, OutputKind::Search, OutputKind::Listing];
-            !looks.contains(&kind_of_call(tool, input))
-        };
-        Self::of(calls(payload).filter(may_change).map(|(_, input)| input))
-    }
-
-    /// Those of all calls that read no file, and of users, behind so many turns of the model.
-    pub(super) fn of_recent(payload: &'a Payload, turns: u32) -> Self {
-        let recent = || {
-            payload
-                .blocks
-                .iter()
-                .filter(move |block| block.turn > turns)
-        };
-        let said = recent().filter(|block| block.tool.is_none());
+    /// Those of all calls that read no file, and of users behind so many turns of the model.
+    pub(super) fn of(payload: &'a Payload, turns: u32) -> Self {
+        let reads =
+            |(tool, input): &(&str, &str)| Call::of(Some(tool), Some(input)).file_read().is_some();
+        let others = calls(payload).filter(|call| !reads(call));
+        let blocks = payload.blocks.iter();
+        let said = blocks.filter(|block| block.tool.is_none() && block.turn > turns);
         let said = said.map(|block| block.text.as_str());
-        let calls = recent().flat_map(calls_of);
-        let calls = calls.chain(payload.calls_after.iter().map(named));
-        let others = calls.filter(|(tool, input)| kind_of_call(tool, input) != OutputKind::Read);
-        Self::of(others.map(|(_, input)| input).chain(said))
+        Self::of_texts(others.map(|(_, input)| input).chain(said))
     }
 
-    fn of(texts: impl Iterator<Item = &'a str>) -> Self {
+    fn of_texts(texts: impl Iterator<Item = &'a str>) -> Self {
         let words = texts.flat_map(|text| text.split(|sign| !is_of_name(sign)));
         // In JSON a word at the beginning of a line comes right behind `\n`.
         let words = words.flat_map(|word| [Some(word), behind_escape(word)]);
@@ -54,14 +38,6 @@ impl<'a> Words<'a> {
         let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
         self.0.contains(bare(name)) || !name.is_ascii() || !name.chars().all(is_of_name)
     }
-}
-
-fn kind_of_call(tool: &str, input: &str) -> OutputKind {
-    kind_of(Source {
-        text: "",
-        tool: Some(tool),
-        input: Some(input),
-    })
 }
 
 fn is_of_name(sign: char) -> bool {

@@ -72,12 +72,6 @@ pub fn is_prose(block: Source<'_>) -> bool {
     may_shorten(block) && !json::is_json(block.text) && (block.tool.is_none() || is_report())
 }
 
-/// Whether a text is the answer to a search or a listing, by which no file changes.
-#[must_use]
-pub fn is_search(block: Source<'_>) -> bool {
-    matches!(kind_of(block), OutputKind::Search | OutputKind::Listing)
-}
-
 /// Whether a text may be shortened at all: it is no answer of the retrieval tool, and nothing in it looks like what shortening adds.
 #[must_use]
 pub fn may_shorten(block: Source<'_>) -> bool {
