@@ -21,13 +21,14 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// Where clients of the Model Context Protocol look for a server that gives out tokens. There is none: what a provider answers there is not
 /// meant for them.
-const AUTHORIZATION: [&str; 6] = [
+const AUTHORIZATION: [&str; 7] = [
     "/.well-known/oauth-authorization-server",
     "/.well-known/oauth-authorization-server/mcp",
     "/.well-known/oauth-protected-resource",
     "/.well-known/oauth-protected-resource/mcp",
     "/.well-known/openid-configuration",
     "/.well-known/openid-configuration/mcp",
+    "/mcp/.well-known/openid-configuration",
 ];
 
 /// The routes. Their hosts must be checked before.

@@ -61,8 +61,9 @@ impl BlocksToCompress {
 
     /// What the form of a new block may leave out.
     pub(super) fn tier_of(&self, block: Source<'_>) -> Tier {
+        let is_whole = || !self.whole_kinds.is_empty() && self.whole_kinds.contains(kind_of(block));
         match self.tiers.0 {
-            Tier::Recoverable if !self.whole_kinds.contains(kind_of(block)) => Tier::Recoverable,
+            Tier::Recoverable if !is_whole() => Tier::Recoverable,
             Tier::Recoverable | Tier::Lossless => Tier::Lossless,
         }
     }

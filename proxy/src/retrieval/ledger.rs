@@ -102,7 +102,7 @@ impl Ledger {
         let mut added = [Balance::default(); OutputKind::ALL.len()];
         add_savings((body, scan), shortened, &mut added);
         if !known.originals.is_empty() {
-            add_costs((body, scan), &known.originals, &mut added);
+            add_costs((body, scan), known, &mut added);
         }
         for (kind, added) in OutputKind::ALL.into_iter().zip(added) {
             if added.saved > 0 || added.retrievals > 0 {
@@ -187,12 +187,16 @@ fn add_savings((body, scan): (&[u8], &Scan), shortened: &[Shortened], added: &mu
 }
 
 /// Adds what the model's last turn costs where it has fetched some of these originals.
-fn add_costs((body, scan): (&[u8], &Scan), originals: &HashSet<OriginalId>, added: &mut [Balance]) {
+fn add_costs((body, scan): (&[u8], &Scan), known: &KnownPrefix, added: &mut [Balance]) {
     let turn = scan.last_turn();
+    if turn.end <= known.frozen {
+        // An earlier request has brought its answers.
+        return;
+    }
     let calls = scan.calls_before(turn.start)..scan.calls_before(turn.end);
     let mut fetched: HashSet<OriginalId> = blocks::retrievals(body, scan, calls)
         .filter_map(|call| original_fetched(&call.tool, &call.input))
-        .filter(|original| originals.contains(original))
+        .filter(|original| known.originals.contains(original))
         .collect();
     if fetched.is_empty() {
         return;
@@ -341,7 +345,13 @@ mod tests {
         let (body, scan) = conversation(3);
         ledger.note((&body, &scan), &KnownPrefix::default(), &[], 1);
         assert_eq!(messages(&ledger).retrievals, 0);
-        ledger.note((&body, &scan), &known(&scan), &[], 1);
+        let known = known(&scan);
+        ledger.note((&body, &scan), &known, &[], 1);
+        assert_eq!(messages(&ledger).retrievals, 1);
+        // The user goes on without another turn of the model.
+        let frozen = scan.messages.len();
+        let sent = KnownPrefix { frozen, ..known };
+        ledger.note((&body, &scan), &sent, &[], 1);
         assert_eq!(messages(&ledger).retrievals, 1);
     }
 }

@@ -263,7 +263,7 @@ fn what_a_user_names_is_worked_on_for_some_turns() {
     let file = json!({"file_path": "/x/total.rs"});
     let mut calls = vec![("Read", file, &*code)];
     calls.extend(old());
-    calls.push(("", json!({}), "Please look at @total.rs."));
+    calls.push(("", json!({}), "请修复@total.rs里的错误。"));
     calls.extend(old());
     let mut blocks = conversation(&calls);
     blocks[12].tool = None;

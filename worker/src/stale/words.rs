@@ -41,7 +41,8 @@ impl<'a> Words<'a> {
 }
 
 fn is_of_name(sign: char) -> bool {
-    sign.is_alphanumeric() || sign == '_' || BESIDE_NAMES.contains(&sign)
+    // What is written without spaces, as Chinese is, may stand beside a name.
+    sign.is_ascii_alphanumeric() || sign == '_' || BESIDE_NAMES.contains(&sign)
 }
 
 /// A word without what stands beside a name in prose.

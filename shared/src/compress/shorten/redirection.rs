@@ -24,15 +24,23 @@ pub(super) fn is_redirected(command: &str) -> bool {
 /// Whether the `>` that one part of a command ends before and the other begins with is of what it prints, and into a file.
 fn is_of_output(before: &str, from: &str) -> bool {
     // Of `>>` the first one counts.
+    if before.ends_with('>') {
+        return false;
+    }
     let number = before.strip_suffix('2');
     let is_of_errors = number.is_some_and(|rest| rest.is_empty() || rest.ends_with([' ', '\t']));
     let target = from.trim_start_matches('>').trim_start();
-    !is_of_errors && !before.ends_with('>') && !target.starts_with(NOWHERE)
+    !is_of_errors && !target.starts_with(NOWHERE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn very_many_signs_are_looked_at_once() {
+        assert!(!is_redirected(&format!("cat a 2{}", ">".repeat(1 << 20))));
+    }
 
     #[test]
     fn output_that_goes_into_a_file_is_told_from_other_signs() {
