@@ -1,5 +1,7 @@
 //! The programs with a model, and with one that can't be used: they do lossless work all the same.
 
+use std::path::Path;
+
 use headroom_tests::process::{Launch, Process};
 use headroom_tests::provider::Provider;
 use headroom_tests::queue::jobs::TEXT;
@@ -18,6 +20,12 @@ async fn works(redis: &RedisServer) {
     assert!(!stored(redis, 1).await.unwrap().blocks.is_empty());
 }
 
+/// With the model in this folder, and the settings of [`load`].
+fn with_model(launch: Launch, dir: &Path) -> Launch {
+    let launch = launch.set("HEADROOM_MODEL", dir.display());
+    with_runtime(launch.set("HEADROOM_MODEL_KEEP_RATE", 0))
+}
+
 fn errors(process: &Process) -> Vec<String> {
     let log = process.log();
     let errors = log.lines().filter(|line| line.contains("ERROR"));
@@ -28,8 +36,8 @@ fn errors(process: &Process) -> Vec<String> {
 #[ignore = "needs ONNX Runtime: scripts/model"]
 async fn a_worker_loads_its_model_and_says_which_it_is() {
     let (redis, dir) = (RedisServer::start().await, tiny(Output::FinalScores));
-    let launch = Launch::worker(&redis.url()).set("HEADROOM_MODEL", dir.path().display());
-    let worker = with_runtime(launch).start().await;
+    let launch = with_model(Launch::worker(&redis.url()), dir.path());
+    let worker = launch.start().await;
     let identity = load(dir.path()).unwrap().identity().to_owned();
     assert!(worker.log().contains(&identity), "{}", worker.log());
     assert_eq!(errors(&worker), [""; 0]);
@@ -40,8 +48,8 @@ async fn a_worker_loads_its_model_and_says_which_it_is() {
 #[ignore = "needs ONNX Runtime: scripts/model"]
 async fn an_embedded_proxy_loads_its_model_and_says_which_it_is() {
     let (provider, dir) = (Provider::start().await, tiny(Output::FinalScores));
-    let launch = Launch::proxy(&provider).set("HEADROOM_MODEL", dir.path().display());
-    let proxy = with_runtime(launch).start().await;
+    let launch = with_model(Launch::proxy(&provider), dir.path());
+    let proxy = launch.start().await;
     let identity = load(dir.path()).unwrap().identity().to_owned();
     assert!(proxy.log().contains(&identity), "{}", proxy.log());
     assert_eq!(errors(&proxy), [""; 0]);
