@@ -1,14 +1,14 @@
 //! Blocks as compressors and jobs take them: each with the tool call whose output it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use headroom_shared::compress::Source;
-use headroom_shared::compress::shorten::Fetched;
+use headroom_shared::compress::shorten::{Fetched, original_fetched};
 use headroom_shared::contract::id::{OriginalId, PrefixId};
 use headroom_shared::contract::job::{EscapedText, JobBlock, JobCall, Payload, VERSION};
 use headroom_shared::contract::output_kind::OutputKinds;
-use headroom_shared::contract::retrieval::{TOOL, is_retrieval_tool};
+use headroom_shared::contract::retrieval::TOOL;
 use headroom_shared::contract::tier::Tier;
 
 use crate::scan::{Block, Call, Scan};
@@ -99,7 +99,8 @@ pub(crate) fn unescaped<'a>(
 }
 
 /// The payload of a job: the blocks of a request up to the message that `prefix` ends with; their texts stay where they are in the body.
-/// What the model no longer sees is no part of it. Its forms may leave out what `tier` says, of blocks of other kinds than these. `None` where no message ends with `prefix`.
+/// What the model no longer sees is no part of it. Its forms may leave out what `tier` says, of blocks of other kinds than these. `None`
+/// where no message ends with `prefix`.
 pub(crate) fn payload<'a>(
     body: &'a [u8],
     scan: &'a Scan,
@@ -109,28 +110,32 @@ pub(crate) fn payload<'a>(
     let mut messages = scan.messages.iter();
     let last = messages.position(|message| message.boundary == prefix)?;
     let in_sight = scan.blocks_from(scan.first_visible_message())..scan.blocks_from(last + 1);
-    let mut known_calls = scan.calls_before(scan.first_visible_message());
     let turns = turns(scan);
-    let has_calls = scan.references || !tier.is_lossless();
-    let mut blocks = Blocks::new(body, scan);
     // Which texts are old is told by the calls after them, short ones too.
     let shortest = match tier {
         Tier::Lossless => SHORTEST_INPUT,
         Tier::Recoverable => 0,
     };
+    let has_calls = scan.references || !tier.is_lossless();
+    let mut next_call = scan.calls_before(scan.first_visible_message());
+    // The calls before this message that were not given yet.
+    let mut calls_before = |message: usize| -> Vec<JobCall> {
+        if !has_calls {
+            return Vec::new();
+        }
+        let calls = next_call..scan.calls_before(message);
+        next_call = calls.end;
+        calls_from(body, scan, calls, shortest).collect()
+    };
+    let mut blocks = Blocks::new(body, scan);
     let blocks = in_sight.filter_map(|index| {
         let mut block = blocks.with_call(index, EscapedText::new)?;
-        block.turn = turns[block.place.message as usize];
-        if has_calls {
-            let calls = known_calls..scan.calls_before(block.place.message as usize);
-            known_calls = calls.end;
-            block.calls = calls_from(body, scan, calls, shortest).collect();
-        }
+        let message = block.place.message as usize;
+        block.turn = turns[message];
+        block.calls = calls_before(message);
         Some(block)
     });
     let blocks = blocks.collect();
-    let after = known_calls..scan.calls_before(last + 1);
-    let after = after.start..if has_calls { after.end } else { after.start };
     Some(Payload {
         v: VERSION,
         references: scan.references,
@@ -138,7 +143,7 @@ pub(crate) fn payload<'a>(
         whole_kinds,
         provisional: false,
         blocks,
-        calls_after: calls_from(body, scan, after, shortest).collect(),
+        calls_after: calls_before(last + 1),
         turns: turns[last],
     })
 }
@@ -179,17 +184,32 @@ fn turns(scan: &Scan) -> Vec<u32> {
     turns.collect()
 }
 
-/// Those of a request's tool calls, by their positions, that fetch an original.
-pub(crate) fn retrievals<'a>(
+/// The originals that those of a request's tool calls fetch, by their positions.
+pub(crate) fn retrieved<'a>(
     body: &'a [u8],
     scan: &'a Scan,
     calls: Range<usize>,
-) -> impl Iterator<Item = JobCall> + 'a {
+) -> impl Iterator<Item = OriginalId> + 'a {
     // Most calls need not be read to know that they are none.
     let may_fetch = |call: &&Call| body[call.name.clone()].ends_with(TOOL.as_bytes());
     let calls = scan.calls.get(calls).unwrap_or_default().iter();
     let calls = calls.filter(may_fetch);
-    calls.filter_map(|call| job_call(body, call).filter(|it| is_retrieval_tool(&it.tool)))
+    calls.filter_map(|call| original_fetched(&name(body, call)?, &input(body, call)?))
+}
+
+/// The first block of a request that has each of these originals, with its tool call alone: a later one may be what fetched it.
+pub(crate) fn of_originals(
+    body: &[u8],
+    scan: &Scan,
+    originals: &HashSet<OriginalId>,
+) -> Vec<(OriginalId, JobBlock<()>)> {
+    let mut blocks = Blocks::new(body, scan);
+    let mut left = originals.clone();
+    let named = scan.blocks.iter().enumerate();
+    let named = named.map(|(at, block)| (at, OriginalId::of(block.id)));
+    let named = named.filter(|(_, original)| left.remove(original));
+    let found = named.filter_map(|(at, original)| Some((original, blocks.without_text(at)?)));
+    found.collect()
 }
 
 /// A block as its call tells of it.
@@ -203,18 +223,14 @@ pub(crate) fn call_alone(block: &JobBlock<()>) -> Source<'_> {
 
 /// What the agent has fetched again in the conversation of a request.
 pub(crate) fn fetched(body: &[u8], scan: &Scan) -> Fetched {
-    let calls: Vec<JobCall> = retrievals(body, scan, 0..scan.calls.len()).collect();
-    if calls.is_empty() {
+    let originals: HashSet<OriginalId> = retrieved(body, scan, 0..scan.calls.len()).collect();
+    if originals.is_empty() {
         return Fetched::default();
     }
-    let mut blocks = Blocks::new(body, scan);
-    let blocks: Vec<JobBlock<()>> = (0..scan.blocks.len())
-        .filter_map(|at| blocks.without_text(at))
-        .collect();
+    let blocks = of_originals(body, scan, &originals);
     let sources = blocks.iter();
-    let sources = sources.map(|block| (OriginalId::of(block.block), call_alone(block)));
-    let calls = calls.iter().map(|call| (&*call.tool, &*call.input));
-    Fetched::of(calls, sources)
+    let sources = sources.map(|(original, block)| (*original, call_alone(block)));
+    Fetched::of(originals, sources)
 }
 
 /// Those of a request's tool calls, by their positions, to whose inputs a block may refer.
@@ -235,13 +251,11 @@ fn calls_from<'a>(
 ) -> impl Iterator<Item = JobCall> + 'a {
     let calls = scan.calls.get(calls).unwrap_or_default().iter();
     let calls = calls.filter(move |call| call.input.len() >= shortest);
-    calls.filter_map(|call| job_call(body, call))
-}
-
-fn job_call(body: &[u8], call: &Call) -> Option<JobCall> {
-    Some(JobCall {
-        tool: name(body, call)?,
-        input: input(body, call)?,
+    calls.filter_map(|call| {
+        Some(JobCall {
+            tool: name(body, call)?,
+            input: input(body, call)?,
+        })
     })
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use headroom_shared::compress::Source;
-use headroom_shared::compress::shorten::kind_of;
+use headroom_shared::compress::shorten::is_of;
 use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::prefix::Form;
 use headroom_shared::contract::tier::Tier;
@@ -61,10 +61,10 @@ impl BlocksToCompress {
 
     /// What the form of a new block may leave out.
     pub(super) fn tier_of(&self, block: Source<'_>) -> Tier {
-        let is_whole = || !self.whole_kinds.is_empty() && self.whole_kinds.contains(kind_of(block));
-        match self.tiers.0 {
-            Tier::Recoverable if !is_whole() => Tier::Recoverable,
-            Tier::Recoverable | Tier::Lossless => Tier::Lossless,
+        if is_of(block, self.whole_kinds) {
+            Tier::Lossless
+        } else {
+            self.tiers.0
         }
     }
 

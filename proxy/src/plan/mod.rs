@@ -24,6 +24,7 @@ mod refresh;
 mod refresh_tests;
 #[cfg(test)]
 mod rules_tests;
+pub(crate) mod shortened;
 pub(crate) mod skip_reason;
 pub(crate) mod splice;
 #[cfg(test)]
@@ -45,6 +46,7 @@ use self::first_send::BlocksToCompress;
 use self::known_prefix::KnownPrefix;
 use self::landing::{Landing, Obstacle};
 use self::record_updates::RecordUpdates;
+use self::shortened::Shortened;
 use self::skip_reason::{CompressResult, SkipReason, SkippedBlocks};
 use crate::prices::Prices;
 use crate::scan::Scan;
@@ -138,17 +140,6 @@ pub(crate) struct FinalPlan {
     pub(crate) shortened: Vec<Shortened>,
     /// The prefix that a worker is to compress anew when it has time: the whole request.
     pub(crate) refresh: Option<PrefixId>,
-}
-
-/// A block that is sent shortened from a request on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shortened {
-    /// Its position in the scan.
-    pub(crate) block: usize,
-    /// Bytes of its form, escaped.
-    pub(crate) bytes: usize,
-    /// Bytes of the form in which it was sent before, if there was one.
-    pub(crate) bytes_before: Option<usize>,
 }
 
 impl Planner {
@@ -259,17 +250,19 @@ impl Planner {
         if !known.complete || known.lost || self.defers(scan, known) {
             return BlocksToCompress::default();
         }
+        let new = BlocksToCompress::new_from(first_send::first_new_block(scan, known), scan);
+        let whole_kinds = match request.tier {
+            Tier::Recoverable if !(new.new.is_empty() && moved.is_empty()) => {
+                let fetched = blocks::fetched(request.body, scan);
+                self.whole_kinds.union(fetched.kinds())
+            }
+            Tier::Recoverable | Tier::Lossless => OutputKinds::NONE,
+        };
         BlocksToCompress {
             moved,
             tiers: (request.tier, known.tier_before(request.tier)),
-            whole_kinds: match request.tier {
-                Tier::Recoverable => {
-                    let fetched = blocks::fetched(request.body, scan);
-                    self.whole_kinds.union(fetched.kinds())
-                }
-                Tier::Lossless => OutputKinds::NONE,
-            },
-            ..BlocksToCompress::new_from(first_send::first_new_block(scan, known), scan)
+            whole_kinds,
+            ..new
         }
     }
 
@@ -455,23 +448,6 @@ impl Plan {
         let without_new = untried.saturating_add(scan.facts.tokens(new.sum()));
         self.record_updates.note_untried(untried);
         self.record_updates_without_new.note_untried(without_new);
-    }
-
-    /// The blocks that are shortened from this request on.
-    fn shortened(&self) -> Vec<Shortened> {
-        let before: HashMap<usize, usize> = self
-            .recorded
-            .iter()
-            .map(|(at, text)| (*at, text.len()))
-            .collect();
-        let new = self.landed_forms.iter().chain(&self.newly_compressed);
-        let new = new.filter(|(_, form)| form.original.is_some());
-        let shortened = new.map(|(at, form)| Shortened {
-            block: *at,
-            bytes: form.text.len(),
-            bytes_before: before.get(at).copied(),
-        });
-        shortened.collect()
     }
 
     /// What goes out when the plan's entries are stored.

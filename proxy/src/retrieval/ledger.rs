@@ -12,9 +12,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use serde_json::{Map, Value, json};
 
-use crate::plan::Shortened;
 use crate::plan::blocks::{self, Blocks, call_alone};
 use crate::plan::known_prefix::KnownPrefix;
+use crate::plan::shortened::Shortened;
 use crate::scan::Scan;
 
 /// The label of a counter: the kind.
@@ -194,41 +194,30 @@ fn add_costs((body, scan): (&[u8], &Scan), known: &KnownPrefix, added: &mut [Bal
         return;
     }
     let calls = scan.calls_before(turn.start)..scan.calls_before(turn.end);
-    let mut fetched: HashSet<OriginalId> = blocks::retrievals(body, scan, calls)
-        .filter_map(|call| original_fetched(&call.tool, &call.input))
+    let fetched: HashSet<OriginalId> = blocks::retrieved(body, scan, calls)
         .filter(|original| known.originals.contains(original))
         .collect();
     if fetched.is_empty() {
         return;
     }
-    let first_answer = scan.blocks_from(turn.end);
-    let (mut kinds, mut answers) = (Vec::new(), HashMap::new());
+    let mut answers: HashMap<OriginalId, u64> = HashMap::new();
     let mut blocks = Blocks::new(body, scan);
-    for (at, of_scan) in scan.blocks.iter().enumerate() {
-        let original = OriginalId::of(of_scan.id);
-        let is_answer = at >= first_answer;
-        if !is_answer && !fetched.remove(&original) {
-            continue;
-        }
-        let Some(block) = blocks.without_text(at) else {
-            continue;
-        };
-        if !is_answer {
-            kinds.push((original, kind_of(call_alone(&block))));
-        } else if let Some(original) = fetched_by(&block) {
-            let tokens = answers.entry(original).or_insert(0_u64);
-            *tokens = tokens.saturating_add(scan.facts.tokens(of_scan.span.len()));
+    for at in scan.blocks_from(turn.end)..scan.blocks.len() {
+        let block = blocks.without_text(at);
+        if let Some(original) = block.and_then(|block| fetched_by(&block)) {
+            let tokens = answers.entry(original).or_default();
+            *tokens = tokens.saturating_add(scan.facts.tokens(scan.blocks[at].span.len()));
         }
     }
     // All that is fetched in one turn takes one turn.
     let mut turn = scan.tokens().saturating_mul(READ_PERCENT) / 100;
-    for (original, kind) in kinds {
+    for (original, block) in blocks::of_originals(body, scan, &fetched) {
         let answer = answers
             .get(&original)
             .copied()
             .unwrap_or(SHORT_ANSWER_TOKENS);
         let answer = answer.saturating_mul(TOKEN_PERCENT) / 100;
-        let balance = &mut added[kind as usize];
+        let balance = &mut added[kind_of(call_alone(&block)) as usize];
         balance.cost = balance
             .cost
             .saturating_add(answer)

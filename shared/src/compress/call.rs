@@ -81,8 +81,8 @@ impl Call {
     /// path counts from the folder that a script is run in or begins with a change to; `None` where that is not known, or where the script
     /// may print several files. A relative path of another tool stays relative: such tools have one folder.
     #[must_use]
-    pub fn place_read(&self) -> Option<String> {
-        self.place.clone()
+    pub fn place_read(&self) -> Option<&str> {
+        self.place.as_deref()
     }
 
     /// Whether it asks for a part of a file.
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn the_place_of_a_file_tells_files_of_different_folders_apart() {
-        let place = |tool: &str, input: &str| Call::of(Some(tool), Some(input)).place_read();
+        let place = |tool: &str, input: &str| Call::of(Some(tool), Some(input)).place;
         let in_a = place("exec_command", r#"{"cmd":"cat a.rs","workdir":"/r/a"}"#);
         let in_b = place("exec_command", r#"{"cmd":"cat a.rs","workdir":"/r/b"}"#);
         assert_eq!(in_a.as_deref(), Some("/r/a/a.rs"));

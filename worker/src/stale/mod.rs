@@ -20,7 +20,7 @@ mod words;
 use std::collections::HashSet;
 
 use headroom_shared::compress::shorten::{
-    Fetched, Selection, ends, kind_of, may_shorten, select_old, signatures,
+    Fetched, Selection, ends, is_of, may_shorten, original_fetched, select_old, signatures,
 };
 use headroom_shared::compress::{Call, Deadline};
 use headroom_shared::contract::id::OriginalId;
@@ -104,11 +104,9 @@ pub(crate) fn stays(payload: &Payload, deadline: Deadline) -> Vec<Stays> {
         is_old.then(|| select_old(block.source()))?
     };
     let stays = |(at, block): (usize, &JobBlock)| {
-        let is_fetched = || {
-            fetched.has(OriginalId::of(block.block))
-                || whole_kinds.contains(kind_of(block.source()))
-        };
-        if !may_shorten(block.source()) || is_fetched() {
+        let source = block.source();
+        let is_fetched = || fetched.has(OriginalId::of(block.block)) || is_of(source, whole_kinds);
+        if !may_shorten(source) || is_fetched() {
             return Stays::All;
         }
         selection(at, block).map_or(Stays::AsSentFirst, Stays::Selected)
@@ -123,7 +121,7 @@ fn newest_reads(blocks: &[JobBlock], calls: &[Call]) -> HashSet<usize> {
     for (at, call) in calls.iter().enumerate().rev() {
         // Where nobody knows which file it is, another read may be of another one.
         let file = call.place_read();
-        if file.as_ref().is_none_or(|file| !shown.contains(file)) {
+        if file.is_none_or(|file| !shown.contains(file)) {
             newest.insert(at);
         }
         if blocks[at].text.lines().nth(FEW_LINES).is_some() {
@@ -135,9 +133,10 @@ fn newest_reads(blocks: &[JobBlock], calls: &[Call]) -> HashSet<usize> {
 
 /// What the agent has fetched again of the blocks of a job.
 fn fetched(payload: &Payload) -> Fetched {
+    let originals = calls(payload).filter_map(|(tool, input)| original_fetched(tool, input));
     let sources = payload.blocks.iter();
     let sources = sources.map(|block| (OriginalId::of(block.block), block.source()));
-    Fetched::of(calls(payload), sources)
+    Fetched::of(originals.collect(), sources)
 }
 
 /// All tool calls of a job, some of them twice: each a tool's name, and its input as JSON text.

@@ -13,9 +13,9 @@ const MAX_PARTS: usize = 64;
 /// the file holds, or the lines have moved out of what it shows.
 const SHOWN_SHARE: usize = 2;
 
-/// For each read, by its position, the last later read of the same file that shows all of its lines.
+/// For each read, by its position, the last later read of the same file that shows it again.
 pub(super) fn superseding(blocks: &[JobBlock], calls: &[Call]) -> HashMap<usize, usize> {
-    let mut reads: HashMap<String, Vec<(usize, Read<'_>)>> = HashMap::new();
+    let mut reads: HashMap<&str, Vec<(usize, Read<'_>)>> = HashMap::new();
     for (at, call) in calls.iter().enumerate() {
         if let Some(place) = call.place_read() {
             let read = Read::of(&blocks[at].text, call);
@@ -59,7 +59,8 @@ impl<'a> Read<'a> {
         }
     }
 
-    /// Whether it shows all lines of an earlier read, as far as the file still has them.
+    /// Whether it shows the file where an earlier read did: by the numbers of its lines where it asked for the whole file, otherwise by half
+    /// of the earlier one's lines too.
     fn shows_again(&self, earlier: &Read<'_>) -> bool {
         let has_numbers = || {
             let ((from, to), (first, last)) = self.numbers.zip(earlier.numbers)?;

@@ -4,7 +4,7 @@ use super::{code, script};
 use crate::compress::Source;
 use crate::compress::call::{Call, plain_name, script_of};
 use crate::compress::json;
-use crate::contract::output_kind::OutputKind;
+use crate::contract::output_kind::{OutputKind, OutputKinds};
 
 /// Tools that search files, in plain names: see [`plain_name`].
 const SEARCH_TOOLS: [&str; 5] = ["codesearch", "grep", "grepsearch", "ripgrep", "searchfiles"];
@@ -36,25 +36,32 @@ const REPORT_TOOLS: [&str; 7] = [
 /// Codex' tool that runs code, in which commands are calls.
 const CODE_TOOL: &str = "exec";
 
+/// Whether a block is of one of these kinds.
+#[must_use]
+pub fn is_of(block: Source<'_>, kinds: OutputKinds) -> bool {
+    !kinds.is_empty() && kinds.contains(kind_of(block))
+}
+
 /// What a block is, as far as its call tells.
 #[must_use]
 pub fn kind_of(block: Source<'_>) -> OutputKind {
     let Some(tool) = block.tool else {
         return OutputKind::Other;
     };
+    if Call::of(Some(tool), block.input).reads_file {
+        return OutputKind::Read;
+    }
+    if json::is_json(block.text) {
+        return OutputKind::Other;
+    }
     let name = plain_name(tool.rsplit("__").next().unwrap_or(tool));
     let in_code = |input| code::commands(input).filter(|_| name == CODE_TOOL);
     let script = block
         .input
         .and_then(|input| script_of(input).or_else(|| in_code(input)));
-    if Call::of(Some(tool), block.input).reads_file {
-        OutputKind::Read
-    } else if json::is_json(block.text) {
-        OutputKind::Other
-    } else if let Some(script) = script {
-        script::kind(&script).unwrap_or(OutputKind::Other)
-    } else {
-        kind_of_tool(&name)
+    match script {
+        Some(script) => script::kind(&script).unwrap_or(OutputKind::Other),
+        None => kind_of_tool(&name),
     }
 }
 

@@ -27,18 +27,12 @@ struct Arguments {
 }
 
 impl Fetched {
-    /// What these calls fetched, each a tool's name and its input as JSON text, of these blocks.
+    /// These originals, those of some of these blocks.
     #[must_use]
     pub fn of<'a>(
-        calls: impl Iterator<Item = (&'a str, &'a str)>,
+        originals: HashSet<OriginalId>,
         blocks: impl Iterator<Item = (OriginalId, Source<'a>)>,
     ) -> Self {
-        let originals: HashSet<OriginalId> = calls
-            .filter_map(|(tool, input)| original_fetched(tool, input))
-            .collect();
-        if originals.is_empty() {
-            return Self::default();
-        }
         let mut by_kind: HashMap<_, HashSet<OriginalId>> = HashMap::new();
         for (original, block) in blocks {
             if originals.contains(&original) {
@@ -98,14 +92,17 @@ mod tests {
             block(4, "Glob"),
         ];
         let inputs = [1, 2, 3, 3, 9].map(|n| format!(r#"{{"id":"{}"}}"#, id(n)));
-        let calls = inputs
-            .iter()
-            .map(|input| ("mcp__x__headroom_retrieve", input.as_str()));
-        let fetched = Fetched::of(calls, blocks.into_iter());
+        let originals = |tool| {
+            inputs
+                .iter()
+                .filter_map(move |input| original_fetched(tool, input))
+        };
+        let fetched = originals("mcp__x__headroom_retrieve").collect();
+        let fetched = Fetched::of(fetched, blocks.into_iter());
         assert!(fetched.has(id(3)) && !fetched.has(id(4)));
         assert!(fetched.kinds().contains(OutputKind::Search));
         assert!(!fetched.kinds().contains(OutputKind::Listing));
-        let others = inputs.iter().map(|input| ("Read", input.as_str()));
+        let others = originals("Read").collect();
         assert!(!Fetched::of(others, [block(1, "Grep")].into_iter()).has(id(1)));
     }
 

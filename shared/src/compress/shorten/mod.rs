@@ -34,7 +34,7 @@ mod signs;
 mod table;
 mod words;
 
-pub use self::call_kind::kind_of;
+pub use self::call_kind::{is_of, kind_of};
 pub use self::check::is_shortened_of;
 pub use self::fetched::{Fetched, original_fetched};
 pub use self::old::{ends, select_old};

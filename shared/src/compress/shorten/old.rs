@@ -25,36 +25,33 @@ pub fn select_old(block: Source<'_>) -> Option<Selection> {
     if !may_shorten(block) {
         return None;
     }
-    let text = block.text;
+    let lines = lines(block.text);
     let shown = match kind_of(block) {
-        OutputKind::Messages if is_table(&lines(text)) => return None,
+        OutputKind::Messages if is_table(&lines) => None,
         OutputKind::Messages | OutputKind::Search | OutputKind::Listing => {
-            return ends_and_troubles(text);
+            ends_and_troubles(block.text, &lines)
         }
-        OutputKind::Report => reports::shown(block, &lines(text), REPORT_PERCENT),
+        OutputKind::Report => reports::shown(block, &lines, REPORT_PERCENT),
         OutputKind::Read => None,
         OutputKind::Other => {
             block.input.and_then(script_of)?;
-            diffs::shown(&lines(text))
+            diffs::shown(&lines)
         }
     };
-    Selection::new(shown?)?.without_small_gaps(text)
+    Selection::new(shown?)?.without_small_gaps(block.text)
 }
 
 /// The first and last lines of a text; `None` where that is all of it.
 #[must_use]
 pub fn ends(text: &str) -> Option<Selection> {
-    let count = lines(text).len();
-    let shown = (0..count).map(|at| is_end(at, count)).collect();
-    Selection::new(shown)?.without_small_gaps(text)
+    Selection::new(ends_of(lines(text).len()))?.without_small_gaps(text)
 }
 
-/// The first and last lines of a text, and of those that tell what went wrong the first four and the last eight; `None` where that is all
-/// of it.
-fn ends_and_troubles(text: &str) -> Option<Selection> {
-    let lines = lines(text);
-    let signs = signs::of(text, &lines)?;
-    let mut shown: Vec<bool> = (0..lines.len()).map(|at| is_end(at, lines.len())).collect();
+/// For each line of a text whether it is one of the first and last, or of those that tell what went wrong one of the first four and the last
+/// eight; `None` only where the signs can't be searched for.
+fn ends_and_troubles(text: &str, lines: &[&str]) -> Option<Vec<bool>> {
+    let signs = signs::of(text, lines)?;
+    let mut shown = ends_of(lines.len());
     let is_trouble =
         |at: &usize| signs[*at] & TROUBLE != 0 && !signs::is_harmless(lines[*at], signs[*at]);
     let troubles: Vec<usize> = (0..lines.len()).filter(is_trouble).collect();
@@ -63,11 +60,13 @@ fn ends_and_troubles(text: &str) -> Option<Selection> {
     for at in first.chain(last) {
         shown[*at] = true;
     }
-    Selection::new(shown)?.without_small_gaps(text)
+    Some(shown)
 }
 
-fn is_end(at: usize, count: usize) -> bool {
-    at < END_LINES || at + END_LINES >= count
+/// For each of so many lines whether it is one of the first or last.
+fn ends_of(count: usize) -> Vec<bool> {
+    let is_end = |at| at < END_LINES || at + END_LINES >= count;
+    (0..count).map(is_end).collect()
 }
 
 #[cfg(test)]

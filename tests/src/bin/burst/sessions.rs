@@ -22,8 +22,7 @@ const LARGEST: usize = 64_000;
 const FILES: usize = 4;
 const FILE_BYTES: usize = 10_000;
 /// Texts that a session of prose begins with, and about how long each is, in bytes: some 2,300 tokens in all, for which a model of the size of
-/// Kompress needs 8 s of one core. One worker must be done with a few of them within a minute, or the proxy takes the last for lost and has
-/// them compressed once more.
+/// Kompress needs some 4 s of one core.
 const TEXTS: usize = 3;
 const TEXT_BYTES: usize = 3_400;
 
