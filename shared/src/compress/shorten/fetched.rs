@@ -27,20 +27,20 @@ struct Arguments {
 }
 
 impl Fetched {
-    /// These originals, those of some of these blocks.
+    /// These originals, those of some of these blocks, in their order: the first block that has one counts, a later one may be what fetched it.
     #[must_use]
     pub fn of<'a>(
         originals: HashSet<OriginalId>,
         blocks: impl Iterator<Item = (OriginalId, Source<'a>)>,
     ) -> Self {
-        let mut by_kind: HashMap<_, HashSet<OriginalId>> = HashMap::new();
+        let mut left = originals.clone();
+        let mut by_kind: HashMap<_, usize> = HashMap::new();
         for (original, block) in blocks {
-            if originals.contains(&original) {
-                let fetched = by_kind.entry(kind_of(block)).or_default();
-                fetched.insert(original);
+            if left.remove(&original) {
+                *by_kind.entry(kind_of(block)).or_default() += 1;
             }
         }
-        let often = by_kind.into_iter().filter(|(_, it)| it.len() >= MANY);
+        let often = by_kind.into_iter().filter(|(_, count)| *count >= MANY);
         Self {
             originals,
             kinds: often.map(|(kind, _)| kind).collect(),
@@ -90,6 +90,8 @@ mod tests {
             block(2, "Grep"),
             block(3, "Glob"),
             block(4, "Glob"),
+            block(1, "mcp__x__headroom_retrieve"),
+            block(2, "mcp__x__headroom_retrieve"),
         ];
         let inputs = [1, 2, 3, 3, 9].map(|n| format!(r#"{{"id":"{}"}}"#, id(n)));
         let originals = |tool| {
@@ -102,6 +104,7 @@ mod tests {
         assert!(fetched.has(id(3)) && !fetched.has(id(4)));
         assert!(fetched.kinds().contains(OutputKind::Search));
         assert!(!fetched.kinds().contains(OutputKind::Listing));
+        assert!(!fetched.kinds().contains(OutputKind::Other));
         let others = originals("Read").collect();
         assert!(!Fetched::of(others, [block(1, "Grep")].into_iter()).has(id(1)));
     }
