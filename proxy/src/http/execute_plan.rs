@@ -26,6 +26,7 @@ use crate::plan::landing;
 use crate::plan::{FinalPlan, Plan, Request};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
+use crate::retrieval::ledger::LedgerEntry;
 use crate::scan::{Scan, ScanProgress};
 use crate::usage::{Outcome, OutcomeCallback};
 
@@ -58,7 +59,7 @@ pub(super) async fn turn(
         None => plan(context, request, (&body.bytes, &scan), &mut body.budget).await?,
     };
     let (plan, wire) = settle(app, plan, &mut body, (&scan, &known)).await;
-    let reason = report(app, &body.bytes, (&scan, &known), &plan);
+    let (reason, ledger) = report(app, &body.bytes, (&scan, &known), &plan);
     requeue_if_overdue(context, (&body.bytes, &scan), (&known, now_ms));
     let may_be_refused =
         context.dialect.provider() == Provider::Anthropic && landing::is_bound(&scan);
@@ -83,7 +84,7 @@ pub(super) async fn turn(
     let may_retry = may_be_refused && !known.lost;
     let refresh = plan.refresh;
     app.records.enqueue_originals(&body.bytes, &scan, &known);
-    let sent = SentRequest::new(&app.records, plan, &scan, known, bill);
+    let sent = SentRequest::new(&app.records, plan, &scan, known, bill).with_ledger(ledger);
     if may_retry {
         outgoing.retry = Some(ThinkingRetry::new(body.bytes, body.coding, sent));
     } else {
@@ -93,21 +94,23 @@ pub(super) async fn turn(
     Some(outgoing)
 }
 
-/// Counts and logs what was decided. Gives what became of the prefix that was left to a worker, in a word.
+/// Counts and logs what was decided. Gives what became of the prefix that was left to a worker, in a word, and what the request adds to the
+/// ledger.
 fn report(
     app: &App,
     body: &[u8],
     (scan, known): (&Scan, &KnownPrefix),
     plan: &FinalPlan,
-) -> Option<&'static str> {
+) -> (Option<&'static str>, LedgerEntry) {
     report_skipped(app, body, scan, &plan.skipped);
-    app.ledger
-        .note((body, scan), known, &plan.shortened, now_ms());
-    if app.rules.planner.can_never_land(scan, known) {
+    let shortened = &plan.shortened;
+    let ledger = app.ledger.entry((body, scan), known, shortened, now_ms());
+    let reason = if app.rules.planner.can_never_land(scan, known) {
         report_not_deferred(app, scan)
     } else {
         report_landing(app, plan)
-    }
+    };
+    (reason, ledger)
 }
 
 /// Whom to tell the outcome of a request with perhaps a refresh.

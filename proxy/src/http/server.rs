@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use super::routes;
 use crate::app::App;
 use crate::http::settings;
+use crate::retrieval::turns::Client;
 
 /// Why a connection ended early.
 type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
@@ -79,8 +80,10 @@ async fn serve_connection(
 ) -> Result<(), ConnectionError> {
     set_options(&stream);
     let has_request = AtomicBool::new(false);
+    let client = Client(stream.peer_addr().ok().map(|address| address.ip()));
     let routes = TowerToHyperService::new(routes);
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: http::Request<_>| {
+        request.extensions_mut().insert(client);
         has_request.store(true, Ordering::Relaxed);
         let (stream, response) = (app.streams.token(), routes.call(request));
         // The body keeps the token until it is dropped.

@@ -11,10 +11,8 @@ use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::retrieval::TOOL;
 use headroom_shared::contract::tier::Tier;
 
+use super::call_parts::{LONGEST_INPUT, ReadInput, input, input_or_abridged, name};
 use crate::scan::{Block, Call, Scan};
-
-/// A tool call's input that is longer than this is left out.
-const LONGEST_INPUT: usize = 64 << 10;
 
 /// A tool call's input that is shorter than this holds no text that a block may refer to.
 const SHORTEST_INPUT: usize = 256;
@@ -111,10 +109,10 @@ pub(crate) fn payload<'a>(
     let last = messages.position(|message| message.boundary == prefix)?;
     let in_sight = scan.blocks_from(scan.first_visible_message())..scan.blocks_from(last + 1);
     let turns = turns(scan);
-    // Which texts are old is told by the calls after them, short ones too.
-    let shortest = match tier {
-        Tier::Lossless => SHORTEST_INPUT,
-        Tier::Recoverable => 0,
+    // Which texts are old is told by the calls after them, short ones and very long ones too.
+    let (shortest, read): (usize, ReadInput) = match tier {
+        Tier::Lossless => (SHORTEST_INPUT, input),
+        Tier::Recoverable => (0, input_or_abridged),
     };
     let has_calls = scan.references || !tier.is_lossless();
     let mut next_call = scan.calls_before(scan.first_visible_message());
@@ -125,7 +123,7 @@ pub(crate) fn payload<'a>(
         }
         let calls = next_call..scan.calls_before(message);
         next_call = calls.end;
-        calls_from(body, scan, calls, shortest).collect()
+        calls_from((body, scan), calls, shortest, read).collect()
     };
     let mut blocks = Blocks::new(body, scan);
     let blocks = in_sight.filter_map(|index| {
@@ -239,22 +237,22 @@ pub(crate) fn long_calls<'a>(
     scan: &'a Scan,
     calls: Range<usize>,
 ) -> impl Iterator<Item = JobCall> + 'a {
-    calls_from(body, scan, calls, SHORTEST_INPUT)
+    calls_from((body, scan), calls, SHORTEST_INPUT, input)
 }
 
 /// Those whose inputs have at least so many bytes.
 fn calls_from<'a>(
-    body: &'a [u8],
-    scan: &'a Scan,
+    (body, scan): (&'a [u8], &'a Scan),
     calls: Range<usize>,
     shortest: usize,
+    read: ReadInput,
 ) -> impl Iterator<Item = JobCall> + 'a {
     let calls = scan.calls.get(calls).unwrap_or_default().iter();
     let calls = calls.filter(move |call| call.input.len() >= shortest);
-    calls.filter_map(|call| {
+    calls.filter_map(move |call| {
         Some(JobCall {
             tool: name(body, call)?,
-            input: input(body, call)?,
+            input: read(body, call)?,
         })
     })
 }
@@ -269,10 +267,6 @@ pub(crate) fn tool(body: &[u8], scan: &Scan, block: &Block) -> Option<String> {
     name(body, call)
 }
 
-fn name(body: &[u8], call: &Call) -> Option<String> {
-    serde_json::from_slice(&body[call.name.start - 1..call.name.end + 1]).ok()
-}
-
 fn with_call<Text>(body: &[u8], block: &Block, text: Text, call: Option<&Call>) -> JobBlock<Text> {
     JobBlock {
         place: block.place,
@@ -285,25 +279,13 @@ fn with_call<Text>(body: &[u8], block: &Block, text: Text, call: Option<&Call>) 
     }
 }
 
-fn input(body: &[u8], call: &Call) -> Option<String> {
-    let raw = &body[call.input.clone()];
-    if raw.len() > LONGEST_INPUT {
-        return None;
-    }
-    // `arguments` is JSON in a string; `input` is JSON as it stands.
-    let in_string = raw.starts_with(b"\"").then(|| serde_json::from_slice(raw));
-    in_string
-        .and_then(Result::ok)
-        .or_else(|| String::from_utf8(raw.to_vec()).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dialect::DIALECTS;
     use crate::scan::scan;
     use headroom_shared::contract::id::DigestKey;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn calls_that_very_many_blocks_name_take_no_more_than_the_body() {
@@ -362,6 +344,39 @@ mod tests {
         assert_eq!((first.calls_after.len(), first.turns), (0, 1));
         let lossless = payload(scan.full_prefix().unwrap(), Tier::Lossless);
         assert!(lossless.calls_after.is_empty());
+    }
+
+    #[test]
+    fn a_job_that_may_leave_something_out_knows_the_files_of_very_long_calls() {
+        let content = "a line of the file\n".repeat(LONGEST_INPUT / 8);
+        let input = json!({"file_path": "/srv/a.rs", "content": content});
+        let call = json!({"type": "tool_use", "id": "1", "name": "Write", "input": input});
+        let messages = json!([
+            {"role": "user", "content": "text ".repeat(2000)},
+            {"role": "assistant", "content": [call]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": "ok"}]},
+        ]);
+        let body = json!({"model": "claude-opus-4-6", "messages": messages}).to_string();
+        let scan = scan(
+            body.as_bytes(),
+            DIALECTS[0],
+            &DigestKey::from_bytes([7; 32]),
+        )
+        .unwrap();
+        let calls = |tier| {
+            let prefix = scan.full_prefix().unwrap();
+            let tiers = (tier, OutputKinds::NONE);
+            let payload = payload(body.as_bytes(), &scan, prefix, tiers).unwrap();
+            payload.calls_after
+        };
+        assert!(calls(Tier::Lossless).is_empty());
+        let known = calls(Tier::Recoverable);
+        let input: Value = serde_json::from_str(&known[0].input).unwrap();
+        assert_eq!(known[0].tool, "Write");
+        assert_eq!(
+            input,
+            json!({"file_path": "/srv/a.rs", "content": "a line of the file"})
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! the plan's entries, and sends what [`Plan::commit`] gives, or [`Plan::roll_back`] where storing failed.
 
 pub(crate) mod blocks;
+mod call_parts;
 pub(crate) mod entry_budget;
 pub(crate) mod first_send;
 pub(crate) mod fleet;

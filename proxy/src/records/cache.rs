@@ -46,6 +46,8 @@ struct CachedRecord {
     from_store: bool,
     /// When this process last gave it, and what it names, a full life there.
     touched: Option<Instant>,
+    /// Whether that failed since for some of what it names.
+    is_due: bool,
     /// Since when it is here.
     since: Instant,
 }
@@ -121,6 +123,7 @@ impl Cache {
                 stored: false,
                 from_store: false,
                 touched: None,
+                is_due: false,
                 since: Instant::now(),
             },
         )
@@ -135,6 +138,7 @@ impl Cache {
                 stored: true,
                 from_store: true,
                 touched: None,
+                is_due: false,
                 since: Instant::now(),
             },
         )
@@ -148,6 +152,7 @@ impl Cache {
                 return cached.record;
             }
             new.touched = cached.touched;
+            new.is_due = cached.is_due;
             new.since = cached.since;
             new.from_store |= cached.from_store;
             if cached.record.rev == new.record.rev {
@@ -191,9 +196,24 @@ impl Cache {
         let _locked = self.lock();
         for prefix in prefixes {
             if let Some(cached) = self.records.get(&prefix) {
-                let touched = Some(Instant::now());
+                let touched = CachedRecord {
+                    touched: Some(Instant::now()),
+                    is_due: false,
+                    ..cached
+                };
+                self.records.insert(prefix, touched);
+            }
+        }
+    }
+
+    /// Notes that what these records name could not be given a full life.
+    pub(super) fn mark_due(&self, prefixes: impl Iterator<Item = PrefixId>) {
+        let _locked = self.lock();
+        for prefix in prefixes {
+            if let Some(cached) = self.records.get(&prefix) {
+                let is_due = true;
                 self.records
-                    .insert(prefix, CachedRecord { touched, ..cached });
+                    .insert(prefix, CachedRecord { is_due, ..cached });
             }
         }
     }
@@ -287,10 +307,12 @@ impl Cache {
         after: Duration,
     ) -> Vec<(PrefixId, Arc<SentRecord>)> {
         let lost_at = self.lost_at();
-        let touched = |prefix| self.records.get(prefix).and_then(|cached| cached.touched);
-        let due = chain
-            .iter()
-            .filter(|(prefix, _)| is_due(touched(prefix), after, lost_at));
+        let is_due = |prefix| {
+            let cached = self.records.get(prefix);
+            let failed = cached.as_ref().is_some_and(|cached| cached.is_due);
+            failed || is_due(cached.and_then(|cached| cached.touched), after, lost_at)
+        };
+        let due = chain.iter().filter(|(prefix, _)| is_due(prefix));
         due.cloned().collect()
     }
 

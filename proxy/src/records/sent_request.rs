@@ -14,6 +14,7 @@ use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::RecordUpdates;
 use crate::records::write_queue::is_in;
 use crate::records::{PendingWrite, Records};
+use crate::retrieval::ledger::LedgerEntry;
 use crate::scan::{CacheLife, Scan};
 use crate::usage::Outcome;
 
@@ -31,6 +32,7 @@ pub(crate) struct SentRequest {
     forms: Vec<Key>,
     refused: Arc<AtomicBool>,
     bill: Option<OpenBill>,
+    ledger: Option<LedgerEntry>,
 }
 
 impl SentRequest {
@@ -58,6 +60,7 @@ impl SentRequest {
             forms: Vec::new(),
             refused: Arc::default(),
             bill: bill.into(),
+            ledger: None,
         };
         sent.cache_records();
         if !plan.stored.is_empty() {
@@ -70,6 +73,12 @@ impl SentRequest {
             records.enqueue_write(sent.pending_write(Life::Provisional), true);
         }
         sent
+    }
+
+    /// The same, which adds this to the ledger unless the provider refuses it.
+    pub(crate) fn with_ledger(mut self, ledger: LedgerEntry) -> Self {
+        self.ledger = Some(ledger);
+        self
     }
 
     /// Notes that the provider refused the thinking in it, and took it in the original with such thinking dropped: so the
@@ -135,6 +144,10 @@ impl SentRequest {
 
 impl Drop for SentRequest {
     fn drop(&mut self) {
+        let ledger = self.ledger.take();
+        if let Some(ledger) = ledger.filter(|_| !self.refused.load(Ordering::SeqCst)) {
+            ledger.book();
+        }
         let write = self.pending_write(Life::Full);
         self.records.enqueue_write(write, false);
     }

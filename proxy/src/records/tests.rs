@@ -1,7 +1,8 @@
 //! Looking up prefixes in a real embedded store.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -427,6 +428,85 @@ async fn a_record_that_did_not_reach_the_store_goes_with_the_next_one() {
     records.flush_writes().await;
     let elsewhere = look_up(&fixture.records(), 3).await;
     assert_eq!((elsewhere.chain.len(), forms(&elsewhere)), (2, vec![0]));
+}
+
+#[tokio::test]
+async fn forms_whose_touch_failed_behind_their_first_record_are_touched_with_the_next_request() {
+    let fixture = Fixture::new();
+    fixture.form(0, 1).await;
+    let untouchable = Arc::new(Untouchable {
+        store: fixture.store.clone(),
+        fails: AtomicBool::new(true),
+        touched: Mutex::default(),
+    });
+    let records = Records::new(untouchable.clone(), Duration::from_secs(10), DAY);
+    let (prefix, record) = (conversation(1).full_prefix().unwrap(), record(0, &[(0, 1)]));
+    let form = Key::Form(form_id(0, 1));
+    let first = PendingWrite {
+        opened: None,
+        records: vec![(prefix, record.clone())],
+        chain: Vec::new(),
+        forms: vec![form],
+        life: Life::Full,
+        refused: Arc::default(),
+    };
+    records.cache_record(prefix, record);
+    records.enqueue_write(first, false);
+    records.flush_writes().await;
+    assert!(!untouchable.touched.lock().unwrap().contains(&form));
+    untouchable.fails.store(false, Ordering::SeqCst);
+    let next = |known: KnownPrefix| PendingWrite {
+        opened: None,
+        records: Vec::new(),
+        chain: known.chain,
+        forms: Vec::new(),
+        life: Life::Full,
+        refused: Arc::default(),
+    };
+    for touched in [true, false] {
+        untouchable.touched.lock().unwrap().clear();
+        records.enqueue_write(next(look_up(&records, 3).await), false);
+        records.flush_writes().await;
+        assert_eq!(untouchable.touched.lock().unwrap().contains(&form), touched);
+    }
+}
+
+/// A store that can't be reached when entries are to be given a full life, for a while.
+#[derive(Debug)]
+struct Untouchable {
+    store: Arc<dyn Store>,
+    fails: AtomicBool,
+    /// What was given one.
+    touched: Mutex<HashSet<Key>>,
+}
+
+#[async_trait::async_trait]
+impl Store for Untouchable {
+    async fn digest_key(&self) -> Result<DigestKey, StoreError> {
+        self.store.digest_key().await
+    }
+    async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.store.read(keys).await
+    }
+    async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        self.store.write(entries).await
+    }
+    async fn lives(&self, keys: &[Key]) -> Result<Vec<Option<Life>>, StoreError> {
+        self.store.lives(keys).await
+    }
+    async fn touch(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(StoreError::timeout("touching", Duration::ZERO));
+        }
+        self.touched.lock().unwrap().extend(keys);
+        self.store.touch(keys).await
+    }
+    async fn remove_provisional(&self, keys: &[Key]) -> Result<(), StoreError> {
+        self.store.remove_provisional(keys).await
+    }
+    async fn ping(&self) -> Result<Option<headroom_shared::redis::Full>, StoreError> {
+        self.store.ping().await
+    }
 }
 
 #[tokio::test]

@@ -133,7 +133,13 @@ impl Records {
         }
         let keys: Vec<Key> = keys.into_iter().collect();
         let touched_at = Instant::now();
+        // Their records have a full life since they were written, but what they name has not.
+        let written = || {
+            let records = accepted.iter().flat_map(|write| &write.records);
+            records.map(|(prefix, _)| *prefix)
+        };
         let Ok(exist) = self.store.touch(&keys).await else {
+            self.cache.mark_due(written());
             return;
         };
         let found = keys.iter().zip(&exist).filter(|(_, exists)| **exists);
@@ -148,6 +154,8 @@ impl Records {
             .collect();
         if self.store.write(&entries).await.is_ok() {
             self.cache.mark_touched(used.into_keys());
+        } else {
+            self.cache.mark_due(written());
         }
     }
 

@@ -89,25 +89,44 @@ impl Balances {
     }
 }
 
+/// What a request adds to the ledger, once the provider has taken it: one that it refuses comes again.
+#[derive(Debug)]
+pub(crate) struct LedgerEntry {
+    ledger: Ledger,
+    added: [Balance; OutputKind::ALL.len()],
+    now_ms: u64,
+}
+
+impl LedgerEntry {
+    /// Adds it.
+    pub(crate) fn book(self) {
+        for (kind, added) in OutputKind::ALL.into_iter().zip(self.added) {
+            if added.saved > 0 || added.retrievals > 0 {
+                self.ledger.add(kind, added, self.now_ms);
+            }
+        }
+    }
+}
+
 impl Ledger {
-    /// Notes what a request adds: the blocks that are shortened from now on, and the originals that the model's last turn has fetched, as far
+    /// What a request adds: the blocks that are shortened from now on, and the originals that the model's last turn has fetched, as far
     /// as they are of texts that were sent shortened in this conversation.
-    pub(crate) fn note(
+    pub(crate) fn entry(
         &self,
         (body, scan): (&[u8], &Scan),
         known: &KnownPrefix,
         shortened: &[Shortened],
         now_ms: u64,
-    ) {
+    ) -> LedgerEntry {
         let mut added = [Balance::default(); OutputKind::ALL.len()];
         add_savings((body, scan), shortened, &mut added);
         if !known.originals.is_empty() {
             add_costs((body, scan), known, &mut added);
         }
-        for (kind, added) in OutputKind::ALL.into_iter().zip(added) {
-            if added.saved > 0 || added.retrievals > 0 {
-                self.add(kind, added, now_ms);
-            }
+        LedgerEntry {
+            ledger: self.clone(),
+            added,
+            now_ms,
         }
     }
 
@@ -299,12 +318,17 @@ mod tests {
         let (body, scan) = conversation(1);
         let known = known(&scan);
         let begin = 1_000_000_000_000;
-        ledger.note((&body, &scan), &KnownPrefix::default(), &[FIRST], begin);
+        ledger
+            .entry((&body, &scan), &KnownPrefix::default(), &[FIRST], begin)
+            .book();
         let balance = messages(&ledger);
         assert!(balance.saved > 0 && balance.cost == 0 && balance.retrievals == 0);
+        // The provider refuses this one.
+        drop(ledger.entry((&body, &scan), &known, &[FIRST], begin));
+        assert_eq!(messages(&ledger).saved, balance.saved);
         for count in 1..=MIN_RETRIEVALS {
             assert!(ledger.whole_kinds(begin).is_empty());
-            ledger.note((&body, &scan), &known, &[], begin);
+            ledger.entry((&body, &scan), &known, &[], begin).book();
             assert_eq!(messages(&ledger).retrievals, count);
         }
         assert!(ledger.whole_kinds(begin).contains(OutputKind::Messages));
@@ -324,7 +348,9 @@ mod tests {
             bytes_before: Some(200),
             ..FIRST
         };
-        ledger.note((&body, &scan), &KnownPrefix::default(), &[again], 1);
+        ledger
+            .entry((&body, &scan), &KnownPrefix::default(), &[again], 1)
+            .book();
         assert_eq!(messages(&ledger).saved, 0);
     }
 
@@ -332,15 +358,17 @@ mod tests {
     fn only_what_was_sent_shortened_here_and_is_fetched_in_the_last_turn_counts() {
         let ledger = Ledger::default();
         let (body, scan) = conversation(3);
-        ledger.note((&body, &scan), &KnownPrefix::default(), &[], 1);
+        ledger
+            .entry((&body, &scan), &KnownPrefix::default(), &[], 1)
+            .book();
         assert_eq!(messages(&ledger).retrievals, 0);
         let known = known(&scan);
-        ledger.note((&body, &scan), &known, &[], 1);
+        ledger.entry((&body, &scan), &known, &[], 1).book();
         assert_eq!(messages(&ledger).retrievals, 1);
         // The user goes on without another turn of the model.
         let frozen = scan.messages.len();
         let sent = KnownPrefix { frozen, ..known };
-        ledger.note((&body, &scan), &sent, &[], 1);
+        ledger.entry((&body, &scan), &sent, &[], 1).book();
         assert_eq!(messages(&ledger).retrievals, 1);
     }
 }

@@ -11,3 +11,4 @@ pub(crate) mod server;
 #[cfg(test)]
 mod tests;
 mod tool;
+pub(crate) mod turns;

@@ -20,11 +20,11 @@ use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use tokio::sync::Semaphore;
 
 use super::answer::{NoPart, answer};
 use super::arguments::{BadArguments, Part, Request};
 use super::tool::tool;
+use super::turns::{Client, Turns};
 use crate::memory::{BodyMemory, MemoryBudget, OverBudget};
 use crate::metrics::retrieval::{Outcome, RetrievalCounts};
 
@@ -34,9 +34,6 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(3);
 const SEARCH_TIME: Duration = Duration::from_secs(5);
 /// How long an answer may take in all, with the wait for a turn.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
-/// How many texts are read and searched at the same time. Each may be as large as a request's body before it is known how much memory it
-/// takes.
-const AT_ONCE: usize = 4;
 
 /// The retrieval of originals from a store.
 #[derive(Debug, Clone)]
@@ -44,13 +41,14 @@ pub(crate) struct Retrieval {
     store: Arc<dyn Store>,
     counts: RetrievalCounts,
     memory: MemoryBudget,
-    turns: Arc<Semaphore>,
+    turns: Arc<Turns>,
 }
 
 /// The retrieval for one HTTP request.
 #[derive(Debug, Clone)]
 struct OneRequest {
     retrieval: Retrieval,
+    client: Client,
     /// What its response takes of the memory for bodies.
     memory: Arc<Mutex<Option<BodyMemory>>>,
 }
@@ -101,7 +99,7 @@ impl Retrieval {
             store,
             counts,
             memory,
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            turns: Arc::new(Turns::new()),
         }
     }
 
@@ -110,8 +108,10 @@ impl Retrieval {
         &self,
         request: HttpRequest<Full<Bytes>>,
     ) -> Response<BoxBody<Bytes, Infallible>> {
+        let client = request.extensions().get().copied();
         let one = OneRequest {
             retrieval: self.clone(),
+            client: client.unwrap_or(Client(None)),
             memory: Arc::default(),
         };
         let memory = one.memory.clone();
@@ -134,17 +134,20 @@ impl Retrieval {
     }
 
     /// The answer to a call.
-    async fn call(&self, arguments: &rmcp::model::JsonObject) -> Result<Answered, NoAnswer> {
+    async fn call(
+        &self,
+        client: Client,
+        arguments: &rmcp::model::JsonObject,
+    ) -> Result<Answered, NoAnswer> {
         let request = Request::new(arguments)?;
-        let answered = tokio::time::timeout(ANSWER_TIMEOUT, self.answer(request)).await;
+        let answered = tokio::time::timeout(ANSWER_TIMEOUT, self.answer(client, request)).await;
         answered.unwrap_or(Err(NoAnswer::NoPart(NoPart::OutOfTime)))
     }
 
     /// What is answered to a request, when it is its turn.
-    async fn answer(&self, request: Request) -> Result<Answered, NoAnswer> {
+    async fn answer(&self, client: Client, request: Request) -> Result<Answered, NoAnswer> {
         let Request { original, part } = request;
-        // It is never closed.
-        let turn = self.turns.clone().acquire_owned().await;
+        let turn = self.turns.take(client, &part).await;
         let text = self.read(original).await?;
         let memory = self.memory_for(&text)?;
         let answered = tokio::task::spawn_blocking(move || {
@@ -224,7 +227,7 @@ impl ServerHandler for OneRequest {
         }
         let arguments = call.arguments.unwrap_or_default();
         let Retrieval { counts, .. } = &self.retrieval;
-        let result = match self.retrieval.call(&arguments).await {
+        let result = match self.retrieval.call(self.client, &arguments).await {
             Ok((text, memory)) => {
                 counts.found(text.len());
                 *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(memory);

@@ -13,6 +13,14 @@ const MAX_PARTS: usize = 64;
 /// the file holds, or the lines have moved out of what it shows.
 const SHOWN_SHARE: usize = 2;
 
+/// What Codex says before an output whose middle is left out, within the first of so many lines.
+const TOTAL_LINES: &str = "Total output lines: ";
+const MAX_BEFORE: usize = 8;
+
+/// What stands in place of the middle, behind a number and a unit.
+const TRUNCATED: &str = " truncated";
+const UNITS: [&str; 5] = [" bytes", " characters", " chars", " lines", " tokens"];
+
 /// For each read, by its position, the last later read of the same file that shows it again.
 pub(super) fn superseding(blocks: &[JobBlock], calls: &[Call]) -> HashMap<usize, usize> {
     let mut reads: HashMap<&str, Vec<(usize, Read<'_>)>> = HashMap::new();
@@ -43,6 +51,8 @@ struct Read<'a> {
     text: &'a str,
     /// Whether it asked for the file and not for a part of it.
     asks_all: bool,
+    /// Whether the client has left out lines in its middle.
+    is_cut: bool,
     /// The numbers of the first and the last line, where they are numbered one after the other.
     numbers: Option<(u64, u64)>,
     /// Its lines without their numbers, once they are needed.
@@ -54,6 +64,7 @@ impl<'a> Read<'a> {
         Self {
             text,
             asks_all: !call.reads_part(),
+            is_cut: is_cut(text),
             numbers: numbers(text),
             lines: OnceCell::new(),
         }
@@ -62,6 +73,9 @@ impl<'a> Read<'a> {
     /// Whether it shows the file where an earlier read did: by the numbers of its lines where it asked for the whole file, otherwise by half
     /// of the earlier one's lines too.
     fn shows_again(&self, earlier: &Read<'_>) -> bool {
+        if self.is_cut {
+            return false;
+        }
         let has_numbers = || {
             let ((from, to), (first, last)) = self.numbers.zip(earlier.numbers)?;
             Some(from <= first && last <= to)
@@ -89,6 +103,22 @@ impl<'a> Read<'a> {
         }
         shown * SHOWN_SHARE >= all
     }
+}
+
+/// Whether a client has left out the middle of an output, and says so: Codex, by a line before the output or a mark within it, as
+/// `…1234 tokens truncated…`; Claude Code by one as `... [1234 characters truncated] ...`.
+fn is_cut(text: &str) -> bool {
+    let says = |line: &str| {
+        let before = line.split_once(TRUNCATED).map(|(before, _)| before);
+        let number =
+            before.and_then(|it| it.strip_suffix(UNITS.iter().find(|unit| it.ends_with(**unit))?));
+        number.is_some_and(|it| it.ends_with(|c: char| c.is_ascii_digit()))
+    };
+    let first = text
+        .lines()
+        .take(MAX_BEFORE)
+        .any(|line| line.starts_with(TOTAL_LINES));
+    first || text.lines().any(says)
 }
 
 /// The lines of a read that are not empty, without their numbers and the white space around them.
@@ -123,9 +153,8 @@ mod tests {
 
     use super::*;
 
-    /// For each of these commands, each with the folder that it is run in, the one that shows its output again.
-    fn superseding_of(commands: &[(&str, Option<&str>)]) -> HashMap<usize, usize> {
-        let block = |(at, (command, folder)): (u8, &(&str, Option<&str>))| JobBlock {
+    fn block(at: u8, text: &str, command: &str, folder: Option<&str>) -> JobBlock {
+        JobBlock {
             place: Place {
                 message: u32::from(at),
                 part: 0,
@@ -133,15 +162,55 @@ mod tests {
             },
             turn: u32::from(at),
             block: BlockId::from_bytes([at; 16]),
-            text: "[package]\nname = \"a\"\n".to_owned(),
+            text: text.to_owned(),
             tool: Some("exec_command".to_owned()),
             input: Some(serde_json::json!({"cmd": command, "workdir": folder}).to_string()),
             calls: Vec::new(),
-        };
-        let blocks: Vec<JobBlock> = (0..).zip(commands).map(block).collect();
+        }
+    }
+
+    fn superseding_of_blocks(blocks: &[JobBlock]) -> HashMap<usize, usize> {
         let call = |block: &JobBlock| Call::of(block.tool.as_deref(), block.input.as_deref());
         let calls: Vec<Call> = blocks.iter().map(call).collect();
-        superseding(&blocks, &calls)
+        superseding(blocks, &calls)
+    }
+
+    /// For each of these commands, each with the folder that it is run in, the one that shows its output again.
+    fn superseding_of(commands: &[(&str, Option<&str>)]) -> HashMap<usize, usize> {
+        let text = "[package]\nname = \"a\"\n";
+        let blocks = (0..).zip(commands);
+        let blocks = blocks.map(|(at, (command, folder))| block(at, text, command, *folder));
+        superseding_of_blocks(&blocks.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn an_output_whose_middle_the_client_left_out_shows_no_earlier_one_again() {
+        let file: String = (0..400)
+            .map(|n| format!("line {n} of the file\n"))
+            .collect();
+        let read = |text: &str| superseding_of_texts(&[&file, text]).contains_key(&0);
+        assert!(read(&file));
+        let (head, tail) = (&file[..file.len() / 3], &file[file.len() / 2..]);
+        for cut in [
+            format!("{head}…512 tokens truncated…{tail}"),
+            format!("Exit code: 0\nTotal output lines: 400\nOutput:\n{head}{tail}"),
+            format!("{head}\n\n... [66 lines truncated] ...\n\n{tail}"),
+            format!("{head} ... [900 characters truncated] ... {tail}"),
+        ] {
+            assert!(!read(&cut), "{cut}");
+        }
+        assert!(read(&format!(
+            "{file}the list is truncated, too many tokens truncated\n"
+        )));
+    }
+
+    /// The same for reads of one file with these outputs.
+    fn superseding_of_texts(texts: &[&str]) -> HashMap<usize, usize> {
+        let blocks: Vec<JobBlock> = (0..)
+            .zip(texts)
+            .map(|(at, text)| block(at, text, "cat a", Some("/r")))
+            .collect();
+        superseding_of_blocks(&blocks)
     }
 
     #[test]

@@ -139,12 +139,17 @@ pub(in crate::compress) fn hunk_len(lines: &[&str]) -> Option<usize> {
     let (head, lines) = lines.split_first()?;
     let head = HunkHeader::read_full(head)?;
     let (mut old, mut new) = (head.old.count, head.new.count);
+    let mut is_behind_line = false;
     let is_of_hunk = |line: &&&str| {
         let left = sides_of(line).and_then(|(in_old, in_new)| {
             Some((old.checked_sub(in_old)?, new.checked_sub(in_new)?))
         });
+        let is_line = left.is_some_and(|left| left != (old, new));
+        // What is said of a line stands behind it, once.
+        let is_said_of_line = left.is_some() && is_behind_line && line.starts_with("\\ ");
+        is_behind_line = is_line;
         (old, new) = left.unwrap_or_default();
-        left.is_some()
+        is_line || is_said_of_line
     };
     Some(1 + lines.iter().take_while(is_of_hunk).count())
 }

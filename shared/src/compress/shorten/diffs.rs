@@ -42,4 +42,17 @@ mod tests {
         let expected = [true, false, false, false, false, false, true, true, true];
         assert_eq!(shown, expected);
     }
+
+    #[test]
+    fn what_is_said_of_a_hunks_last_line_is_said_once() {
+        let said = "\\ No newline at end of file";
+        for (behind, len) in [
+            (format!("{said}\n{said}\n"), 4),
+            ("\\section{Of a file that is printed next}\n".to_owned(), 3),
+        ] {
+            let text = format!("@@ -1 +1 @@\n-a\n+b\n{behind}");
+            let lines: Vec<&str> = text.split('\n').collect();
+            assert_eq!(hunk_len(&lines), Some(len), "{text}");
+        }
+    }
 }

@@ -159,10 +159,22 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a node is a function. To the grammar of C++, `class EXPORT A { … }` is one, whose name has no parameters.
+/// What a function of C++ is called that has no parameters: to the grammar `class EXPORT A { … }` is such a function.
+const NAMES: [&str; 4] = [
+    "identifier",
+    "template_function",
+    "template_type",
+    "type_identifier",
+];
+
+/// Whether a node is a function.
 fn is_function(node: Node<'_>) -> bool {
-    let declarator = node.child_by_field_name("declarator");
-    FUNCTIONS.contains(&node.kind()) && declarator.is_none_or(|it| it.kind() != "identifier")
+    let mut declarator = node.child_by_field_name("declarator");
+    // `A::operator bool() { … }` has its parameters within its name.
+    while let Some(name) = declarator.filter(|it| it.kind() == "qualified_identifier") {
+        declarator = name.child_by_field_name("name");
+    }
+    FUNCTIONS.contains(&node.kind()) && declarator.is_none_or(|it| !NAMES.contains(&it.kind()))
 }
 
 /// The line of a body in which its documentation begins, as in Python.

@@ -140,6 +140,20 @@ int stays_in_an_extern_block(int a, int b, int c);
 class EXPORT A {
   int stays_as_a_member_of_a_class_with_a_macro;
 };
+class EXPORT A::B {
+  int stays_as_a_member_of_a_class_within_another;
+};
+class EXPORT A::B<int> {
+  int stays_as_a_member_of_a_class_for_a_type;
+};
+A::operator bool() const {
+  goes_as_the_body_of_an_operator(a, b, c, d);
+  goes_as_well();
+}
+int& A::f() {
+  goes_as_the_body_of_a_method(a, b, c, d, e);
+  goes_as_well();
+}
 auto g = [](int a) {
   goes_as_the_body_of_a_lambda(a);
   goes_as_well();
