@@ -51,7 +51,7 @@ impl Earlier {
         let (mut entry, mut windows) = self.read(&block, &insides);
         match block.shown() {
             Shown::All => {}
-            shown @ (Shown::Lines(_) | Shown::Words(_)) => {
+            shown @ (Shown::Lines(_) | Shown::Words(_) | Shown::Page(_)) => {
                 hide_left_out(shown, &mut entry, &mut windows);
                 // As a whole it may not be there for the model to see.
                 return self.add(entry, &[], windows);

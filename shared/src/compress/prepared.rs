@@ -34,6 +34,8 @@ pub(super) enum Shown {
     Lines(Selection),
     /// All lines, without some of their words.
     Words(String),
+    /// The text of a page of the web.
+    Page(String),
 }
 
 impl<'a> Prepared<'a> {
@@ -60,7 +62,8 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// The same, where an agent can fetch the text again by this name: its form may leave out what [`shorten::select`] does not show.
+    /// The same, where an agent can fetch the text again by this name: its form may leave out what [`shorten::select`] does not show, or
+    /// of a page of the web all but its text.
     #[must_use]
     pub fn with_original(self, original: OriginalId) -> Self {
         Self {
@@ -96,6 +99,7 @@ impl<'a> Prepared<'a> {
             Shown::All => None,
             Shown::Lines(selection) => Some(shorten::show(self.source.text, selection, original)),
             Shown::Words(words) => Some(shorten::show_words(words, original)),
+            Shown::Page(page) => Some(shorten::show_page(page, self.source.text, original)),
         }
     }
 
@@ -105,6 +109,10 @@ impl<'a> Prepared<'a> {
             return &Shown::All;
         }
         self.shown.get_or_init(|| {
+            if shorten::is_page(self.source) {
+                let page = shorten::text_of_page(self.source.text);
+                return page.map_or(Shown::All, Shown::Page);
+            }
             let selection = shorten::select(self.source);
             selection.map_or(Shown::All, Shown::Lines)
         })

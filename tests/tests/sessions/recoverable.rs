@@ -4,11 +4,12 @@ use headroom_shared::compress::shorten::original_of;
 use headroom_shared::compress::{Earlier, Prepared, Source};
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::process::Launch;
+use headroom_tests::provider::Reply;
 use headroom_tests::retrieval::{TOOL, retrieve, tools};
 use headroom_tests::shortened::{shortened, test_run, texts};
 use headroom_tests::stage::Stage;
 use headroom_tests::wait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A conversation in which a test run has just ended; its client offers the retrieval tool.
 fn conversation(dialect: Dialect) -> Conversation {
@@ -113,14 +114,85 @@ async fn what_is_fetched_again_and_again_is_not_shortened_any_more() {
         }
     }
     assert_eq!(are_shortened, [true, true, false]);
-    let stats = stage.stats().await;
+    // Counted when the response has ended.
+    let has_both = |stats: &Value| stats["shortened"]["messages"]["retrievals"] == 2;
+    let stats = stage.until("both are counted", has_both).await;
     let of_kind = &stats["shortened"]["messages"];
-    assert_eq!(of_kind["retrievals"], 2, "{of_kind}");
     assert!(of_kind["saved_tokens"].as_u64() > Some(1000), "{of_kind}");
     assert!(
         of_kind["retrieval_cost_tokens"].as_u64() > Some(1000),
         "{of_kind}"
     );
+}
+
+#[tokio::test]
+async fn a_retrieval_counts_once_although_its_request_is_refused_first() {
+    let stage = Stage::embedded(recoverable).await;
+    let conversation = conversation(Dialect::Messages);
+    let (_, got) = stage.exchange(&conversation.call()).await;
+    let (_, original) = shortened(&got).unwrap();
+    let input = json!({"id": original.to_string()});
+    let conversation = conversation.tool(TOOL, &input, &test_run());
+    let overloaded = r#"{"type":"error","error":{"type":"overloaded_error","message":""}}"#;
+    for _ in 0..2 {
+        stage.provider.script(Reply::fixed(529, &[], overloaded));
+        stage.exchange(&conversation.call()).await;
+    }
+    stage.exchange(&conversation.call()).await;
+    // Another one's is counted after these.
+    let mut other = Conversation::new(Dialect::Messages, "another");
+    other.tools = tools(Dialect::Messages);
+    let other = other.tool("Bash", &json!({"command": "make"}), &test_run());
+    let (_, got) = stage.exchange(&other.call()).await;
+    let input = json!({"id": shortened(&got).unwrap().1.to_string()});
+    let other = other.tool(TOOL, &input, &test_run());
+    stage.exchange(&other.call()).await;
+    let retrievals = |stats: &Value| stats["shortened"]["messages"]["retrievals"].as_u64();
+    let is_counted = |stats: &Value| retrievals(stats) >= Some(2);
+    let stats = stage.until("both are counted", is_counted).await;
+    assert_eq!(retrievals(&stats), Some(2));
+}
+
+#[tokio::test]
+async fn a_page_that_was_fetched_goes_out_as_its_text() {
+    let stage = Stage::embedded(recoverable).await;
+    let paragraph = |n: usize| {
+        format!("<div class=\"block\"><p data-n=\"{n}\">Paragraph <b>{n}</b> of it.</p></div>\n")
+    };
+    let paragraphs: String = (0..100).map(paragraph).collect();
+    let page = format!(
+        "<!DOCTYPE html>\n<html><head><script>let a = 1 < 2;</script></head>\n<body>{paragraphs}</body></html>\n"
+    );
+    for (at, (tool, input, is_text)) in [
+        (
+            "Bash",
+            json!({"command": "curl -s https://example.com/"}),
+            true,
+        ),
+        ("WebFetch", json!({"url": "https://example.com/"}), true),
+        ("Bash", json!({"command": "cat page.html"}), false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut conversation = Conversation::new(Dialect::Messages, &format!("page-{at}"));
+        conversation.tools = tools(Dialect::Messages);
+        let conversation = conversation.tool(tool, &input, &page);
+        let (_, got) = stage.exchange(&conversation.call()).await;
+        let Some((text, original)) = shortened(&got) else {
+            assert!(!is_text, "{input}");
+            continue;
+        };
+        assert!(is_text, "{input}");
+        assert!(
+            text.contains("Paragraph 57 of it.\n\nParagraph 58 of it."),
+            "{text}"
+        );
+        assert!(!text.contains('<'), "{text}");
+        let asked = json!({"id": original.to_string(), "pattern": "data-n=\"57\""});
+        let (found, _) = retrieve(&stage, &asked).await;
+        assert!(found.contains("60:<div class"), "{found}");
+    }
 }
 
 #[tokio::test]

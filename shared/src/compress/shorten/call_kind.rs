@@ -54,15 +54,22 @@ pub fn kind_of(block: Source<'_>) -> OutputKind {
     if json::is_json(block.text) {
         return OutputKind::Other;
     }
-    let name = plain_name(tool.rsplit("__").next().unwrap_or(tool));
-    let in_code = |input| code::commands(input).filter(|_| name == CODE_TOOL);
-    let script = block
-        .input
-        .and_then(|input| script_of(input).or_else(|| in_code(input)));
+    let script = block.input.and_then(|input| script_of_call(tool, input));
     match script {
         Some(script) => script::kind(&script).unwrap_or(OutputKind::Other),
-        None => kind_of_tool(&name),
+        None => kind_of_tool(&name_of(tool)),
     }
+}
+
+/// The script that a call runs, by its tool's name and its input.
+pub(super) fn script_of_call(tool: &str, input: &str) -> Option<String> {
+    let in_code = || code::commands(input).filter(|_| name_of(tool) == CODE_TOOL);
+    script_of(input).or_else(in_code)
+}
+
+/// The plain name of a tool, without that of its server.
+fn name_of(tool: &str) -> String {
+    plain_name(tool.rsplit("__").next().unwrap_or(tool))
 }
 
 /// The kind of what a tool returns that runs no script, by its plain name.

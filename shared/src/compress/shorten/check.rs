@@ -1,6 +1,6 @@
 //! Whether a shortened text shows nothing but what its original says.
 
-use super::{MARK, OPENING};
+use super::{MARK, OPENING, page};
 use crate::compress::lines::lines;
 use crate::contract::id::OriginalId;
 
@@ -16,6 +16,9 @@ pub fn is_shortened_of(shortened: &str, text: &str, original: OriginalId) -> boo
         // All lines are left out.
         return rest.ends_with(']');
     };
+    if page::is_of_page(shortened) {
+        return page::is_text_of(shortened, text, original);
+    }
     let originals = lines(text);
     let mut next = 0;
     for line in lines(body) {

@@ -10,6 +10,8 @@
 //! test parse::an_empty_body ... FAILED
 //! ```
 //!
+//! Of a page of the web that was fetched as HTML the text is shown instead: `page`.
+//!
 //! [`is_shortened_of`] checks that against the original, so what a shortened text says is never changed, whatever chose the lines.
 //! Unlike a compressor's form it can't be expanded without its original.
 
@@ -24,6 +26,7 @@ mod listings;
 mod messages;
 mod old;
 mod outputs;
+mod page;
 mod redirection;
 mod reports;
 mod script;
@@ -38,6 +41,8 @@ pub use self::call_kind::{is_of, kind_of};
 pub use self::check::is_shortened_of;
 pub use self::fetched::{Fetched, original_fetched};
 pub use self::old::{ends, select_old};
+pub use self::page::is_page;
+pub(super) use self::page::{show_page, text_of as text_of_page};
 pub use self::select::Selection;
 pub use self::signatures::signatures;
 
@@ -69,7 +74,10 @@ pub fn select(block: Source<'_>) -> Option<Selection> {
 #[must_use]
 pub fn is_prose(block: Source<'_>) -> bool {
     let is_report = || kind_of(block) == OutputKind::Report;
-    may_shorten(block) && !json::is_json(block.text) && (block.tool.is_none() || is_report())
+    may_shorten(block)
+        && !json::is_json(block.text)
+        && (block.tool.is_none() || is_report())
+        && !is_page(block)
 }
 
 /// Whether a text may be shortened at all: it is no answer of the retrieval tool, and nothing in it looks like what shortening adds.

@@ -3,7 +3,7 @@
 use super::call_kind::kind_of;
 use super::signs::{self, TROUBLE};
 use super::table::is_table;
-use super::{Selection, diffs, may_shorten, reports};
+use super::{Selection, diffs, is_page, may_shorten, reports};
 use crate::compress::Source;
 use crate::compress::call::script_of;
 use crate::compress::lines::lines;
@@ -19,10 +19,11 @@ const LAST_TROUBLES: usize = 8;
 /// Of each hundred bytes of a report so many stay at least.
 const REPORT_PERCENT: usize = 25;
 
-/// The lines that stay of the old output of a tool; `None` for every text that may be what a file holds, data, or a user's.
+/// The lines that stay of the old output of a tool; `None` for every text that may be what a file holds, data, or a user's, and for pages of
+/// the web, whose text is shown.
 #[must_use]
 pub fn select_old(block: Source<'_>) -> Option<Selection> {
-    if !may_shorten(block) {
+    if !may_shorten(block) || is_page(block) {
         return None;
     }
     let lines = lines(block.text);

@@ -1,6 +1,6 @@
 //! What a shell script prints, by the programs that it runs.
 
-use super::redirection::is_redirected;
+use super::redirection::{is_redirected, without_duplications};
 use crate::compress::command::{RUN_ANOTHER, is_assignment, without_folder};
 use crate::contract::output_kind::OutputKind;
 
@@ -79,7 +79,7 @@ pub(super) fn kind(script: &str) -> Option<OutputKind> {
     if hands_on.iter().any(|words| script.contains(words)) {
         return None;
     }
-    let script = script.replace("2>&1", "");
+    let script = without_duplications(script);
     let commands = script
         .split(['\n', ';', '&'])
         .flat_map(|part| part.split("||"));
@@ -104,6 +104,11 @@ enum Printed {
     Nothing,
     Content,
     Kind(OutputKind),
+}
+
+/// Whether a command prints nothing, or little.
+pub(super) fn says_nothing(command: &str) -> bool {
+    matches!(printed_by(command), Printed::Nothing)
 }
 
 fn printed_by(command: &str) -> Printed {
@@ -171,6 +176,9 @@ mod tests {
             "cat a.rs 2>err.log; cargo build",
             "cat a.rs 2> err.log; cargo build",
             "cat a.rs >/dev/null; cargo build",
+            "cat a.rs >&2; make",
+            "cat a.rs 1>&2; make",
+            "cat a.rs > /dev/stderr; make",
             "awk '$3 > 5' d.csv; make",
             "git log --format='%h <%ae>'; git status",
         ] {

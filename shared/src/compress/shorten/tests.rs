@@ -118,6 +118,8 @@ mod properties {
             ("Task", r#"{"prompt":"find the wingman"}"#),
             ("Read", r#"{"file_path":"a.rs"}"#),
             ("Read", r#"{"file_path":"a.py"}"#),
+            ("Bash", r#"{"command":"curl -s https://example.com/"}"#),
+            ("WebFetch", r#"{"url":"https://example.com/"}"#),
             ("other", "not JSON"),
         ])
     }
@@ -133,6 +135,18 @@ mod properties {
         ]
     }
 
+    /// A piece of a page.
+    fn html() -> impl Strategy<Value = String> {
+        prop_oneof![
+            2 => "</?(p|div|b|i|a|ul|ol|li|table|tr|td|pre|code|h[1-6]|svg|path|script|style|noscript|br|hr|img|title|template)( [a-z]{1,4})?/?>",
+            2 => "<(a|img) (href|src|alt)=[\"']?[a-z#:/&;]{0,9}[\"']?>",
+            2 => "[a-zé \n&;]{0,40}",
+            1 => "&(amp|lt|mdash|#x?[0-9a-f]{1,6});?",
+            1 => ".{0,20}",
+            1 => "<!--.{0,9}(-->)?",
+        ]
+    }
+
     proptest! {
         #[test]
         fn nothing_is_said_but_what_the_original_says(
@@ -144,6 +158,25 @@ mod properties {
             for selection in [select(source), signatures(source, Deadline::NEVER)].into_iter().flatten() {
                 let shortened = show(&text, &selection, original());
                 prop_assert!(is_shortened_of(&shortened, &text, original()), "{shortened}");
+            }
+        }
+
+        #[test]
+        fn the_text_of_a_page_is_found_to_be_that(
+            parts in prop::collection::vec(html(), 0..150),
+            wrapper in prop::sample::select(vec!["", "Exit code: 0\nWall time: 1 seconds\nOutput:\n", "\n "]),
+            change in 0usize..400,
+        ) {
+            let text = format!("{wrapper}<!DOCTYPE html>{}", parts.concat());
+            let Some(page) = text_of_page(&text) else {
+                return Ok(());
+            };
+            let shortened = show_page(&page, &text, original());
+            prop_assert!(is_shortened_of(&shortened, &text, original()));
+            let change = change % shortened.len();
+            if shortened.is_char_boundary(change) {
+                let changed = [&shortened[..change], "x", &shortened[change..]].concat();
+                prop_assert!(!is_shortened_of(&changed, &text, original()), "{changed}");
             }
         }
 

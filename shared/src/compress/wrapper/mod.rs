@@ -56,7 +56,7 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     pub(super) fn of(text: &'a str) -> Self {
-        let lines = among_lines(text);
+        let lines = inside_lines(text);
         let mut strings = strings_of_json(&text[lines.clone()]);
         for string in &mut strings {
             *string = lines.start + string.start..lines.start + string.end;
@@ -122,7 +122,7 @@ impl<'a> Wrapped<'a> {
 }
 
 /// Where the text stands within all that is around it on lines of its own.
-fn among_lines(text: &str) -> Range<usize> {
+pub(super) fn inside_lines(text: &str) -> Range<usize> {
     let mut found = 0..text.len();
     let narrow = |found: &Range<usize>, inside: Range<usize>| {
         found.start + inside.start..found.start + inside.end
