@@ -1,34 +1,49 @@
 //! The sums of conversations.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::num::ParseIntError;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use headroom_shared::contract::bill::Bill;
 use headroom_shared::contract::id::PrefixId;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::SentTurn;
 
 /// So many conversations are remembered.
 const MAX_CONVERSATIONS: usize = 200;
 
-/// Names a conversation: the prefix of its messages before the model's first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
-pub(crate) struct ConversationId(PrefixId);
+/// Names a conversation: by its messages before the model's first, and the session that the client names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ConversationId(u64);
 
 impl ConversationId {
-    pub(crate) const fn of(opening: PrefixId) -> Self {
-        Self(opening)
+    pub(super) fn of(opening: PrefixId, session: &str) -> Self {
+        let names = [opening.as_bytes(), session.as_bytes()].concat();
+        Self(xxh3_64(&names))
+    }
+}
+
+impl fmt::Display for ConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
     }
 }
 
 impl FromStr for ConversationId {
-    type Err = <PrefixId as FromStr>::Err;
+    type Err = ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
+impl Serialize for ConversationId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -89,16 +89,18 @@ impl Activity {
     /// Notes which conversation a request belongs to, and that it goes out with these forms in this body.
     pub(crate) fn note_request(
         &self,
-        id: Uuid,
+        (id, session): (Uuid, &str),
         scan: &Scan,
         (forms, body): (&[(usize, Bytes)], &Bytes),
     ) {
-        if let Some(texts) = &self.texts {
-            texts.keep(body, scan, forms);
+        let opening = scan.opening();
+        let conversation = opening.map(|opening| ConversationId::of(opening, session));
+        if let (Some(texts), Some(conversation)) = (&self.texts, conversation) {
+            texts.keep(conversation, (body, scan), forms);
         }
         let mut state = self.state();
         let turn = state.turn(id);
-        turn.conversation = scan.opening().map(ConversationId::of);
+        turn.conversation = conversation;
         turn.model = Some(scan.model.clone());
         turn.tokens = Some(scan.tokens());
         state.note_in_conversation(id);
@@ -198,7 +200,8 @@ mod tests {
             br#"{"model":"one","max_tokens":9,"messages":[{"role":"user","content":"Hi."}]}"#;
         let key = DigestKey::from_bytes([7; 32]);
         let scan = crate::scan::scan(body, DIALECTS[0], &key).unwrap();
-        activity.note_request(id, &scan, (&[], &Bytes::from_static(body)));
+        let text = (&[][..], &Bytes::from_static(body));
+        activity.note_request((id, "s"), &scan, text);
     }
 
     fn sent(at_ms: u64) -> SentTurn {

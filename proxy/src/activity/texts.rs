@@ -60,11 +60,12 @@ pub(crate) struct BlockTexts {
 
 impl Texts {
     /// Keeps a request that goes out with these forms in place of the one before.
-    pub(crate) fn keep(&self, body: &Bytes, scan: &Scan, forms: &[(usize, Bytes)]) {
-        let Some(opening) = scan.opening() else {
-            return;
-        };
-        let conversation = ConversationId::of(opening);
+    pub(super) fn keep(
+        &self,
+        conversation: ConversationId,
+        (body, scan): (&Bytes, &Scan),
+        forms: &[(usize, Bytes)],
+    ) {
         let mut forms = forms.iter().peekable();
         let blocks = scan.blocks.iter().enumerate().map(|(index, block)| Block {
             tool: blocks::tool(body, scan, block),

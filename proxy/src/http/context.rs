@@ -59,7 +59,7 @@ impl RequestContext {
             activity, billing, ..
         } = &*self.app;
         let id = self.id.uuid();
-        activity.note_request(id, scan, (forms, body));
+        activity.note_request((id, &self.session), scan, (forms, body));
         billing
             .open((scan, known), (forms, body), (landing, now_ms))
             .shown_in(activity, id)
