@@ -5,10 +5,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use headroom_shared::contract::id::DigestKey;
-use headroom_shared::queue::JobQueue;
+use headroom_shared::queue::{AdminQueue, JobQueue};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
+use crate::activity::Activity;
 use crate::background_limit::BackgroundLimit;
 use crate::bill::Billing;
 use crate::http::websocket::mode::WebSocketMode;
@@ -16,6 +17,7 @@ use crate::jobs::Jobs;
 use crate::memory::MemoryBudget;
 use crate::metrics::Counts;
 use crate::own_hosts::OwnHosts;
+use crate::page_token::PageToken;
 use crate::plan::Planner;
 use crate::plan::history_cache::HistoryCache;
 use crate::plan::made_forms::MadeForms;
@@ -36,6 +38,9 @@ pub(crate) struct App {
     pub(crate) counts: Counts,
     pub(crate) billing: Arc<Billing>,
     pub(crate) ledger: Ledger,
+    pub(crate) activity: Activity,
+    /// The queue as an operator sees it.
+    pub(crate) admin: Arc<dyn AdminQueue>,
     /// Work that goes on after a response has begun; a stop waits for it.
     pub(crate) tasks: TaskTracker,
     /// One token for each response and each WebSocket that has not ended.
@@ -71,6 +76,10 @@ pub(crate) struct Rules {
     pub(crate) own_hosts: OwnHosts,
     /// `embedded` or `redis`.
     pub(crate) store_name: &'static str,
+    /// Whether the page may show the texts of blocks.
+    pub(crate) show_text: bool,
+    /// What who acts on the queue from the page must know.
+    pub(crate) page_token: PageToken,
 }
 
 impl App {
@@ -78,7 +87,7 @@ impl App {
         rules: Rules,
         upstream: Upstream,
         records: Records,
-        queue: Arc<dyn JobQueue>,
+        (queue, admin): (Arc<dyn JobQueue>, Arc<dyn AdminQueue>),
         background: Handle,
         memory: MemoryBudget,
         prices: Prices,
@@ -86,11 +95,12 @@ impl App {
         let billing = Arc::new(Billing::new(Arc::new(prices)));
         let ledger = Ledger::default();
         Self {
-            rules,
             upstream,
             counts: Counts::new(records.mismatches(), billing.costs.clone(), ledger.clone()),
             billing,
             ledger,
+            activity: Activity::new(rules.show_text),
+            admin,
             records: Arc::new(records),
             jobs: Jobs::new(queue),
             tasks: TaskTracker::new(),
@@ -103,6 +113,7 @@ impl App {
             index_limit: BackgroundLimit::new(),
             memory,
             key: RwLock::default(),
+            rules,
         }
     }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use headroom_shared::queue::embedded::EmbeddedQueue;
+use headroom_shared::queue::redis::admin::QueueAdmin;
 use headroom_shared::queue::redis::{self, RedisJobQueue, UnmetRequirement, check_requirements};
-use headroom_shared::queue::{Bounds, JobQueue, Timing};
+use headroom_shared::queue::{AdminQueue, Bounds, JobQueue, Timing};
 use headroom_shared::redis::Evicts;
 use headroom_shared::store::{EmbeddedStore, RedisStore, Store};
 use headroom_worker::metrics::Metrics;
@@ -35,6 +36,8 @@ pub(crate) struct Backend {
     pub(crate) place: String,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) queue: Arc<dyn JobQueue>,
+    /// The same queue as an operator sees it.
+    pub(crate) admin: Arc<dyn AdminQueue>,
     /// The queue's worker side and the store's sweeper, where this process is the worker.
     embedded: Option<(Arc<EmbeddedQueue>, Arc<EmbeddedStore>)>,
     /// The model, where this process is the worker and has one.
@@ -73,6 +76,12 @@ impl Backend {
             evicts,
             place: format!("Redis at {url}"),
             store: Arc::new(RedisStore::new(url, keys.clone(), retention)),
+            admin: Arc::new(QueueAdmin::new(
+                pool.clone(),
+                keys.clone(),
+                bounds.clone(),
+                Timing::default(),
+            )),
             queue: Arc::new(RedisJobQueue::new(pool, keys, max_queue, bounds)),
             embedded: None,
             shortener: None,
@@ -100,6 +109,7 @@ impl Backend {
             place,
             store: store.clone(),
             queue: queue.clone(),
+            admin: queue.clone(),
             embedded: Some((queue, store)),
             shortener: shortener(settings).await?,
         })

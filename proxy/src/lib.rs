@@ -15,6 +15,7 @@
 //! | `usage/` | reads the token usage from a provider's response |
 //! | `prices/` | what tokens cost |
 //! | `bill/` | what requests cost, and what they would have cost in the originals |
+//! | `activity/` | the last requests and conversations, for the page |
 //! | `replay/` | `headroom-proxy replay`: what a user's own sessions cost, and what they would have cost through the proxy |
 //! | `simulation/` | plays sessions without a server, with a model of the providers' caches |
 //! | `demo/` | a made-up session in a simulation |
@@ -25,6 +26,7 @@
 //! Not here: how jobs are claimed and done (`headroom-worker`), how texts are compressed and where things are kept
 //! (`headroom-shared`).
 
+mod activity;
 mod app;
 mod backend;
 mod background;
@@ -42,6 +44,7 @@ mod jobs;
 mod memory;
 mod metrics;
 mod own_hosts;
+mod page_token;
 mod plan;
 pub mod prices;
 mod records;
@@ -73,6 +76,7 @@ use self::backend::Backend;
 use self::background::BackgroundRuntime;
 use self::memory::MemoryBudget;
 use self::own_hosts::OwnHosts;
+use self::page_token::PageToken;
 use self::plan::Planner;
 use self::records::Records;
 use self::separation::Separation;
@@ -154,12 +158,13 @@ pub async fn run(
         settings.store.retention(),
     )
     .with_bound_budget(settings.limits.bound_store_budget());
-    let rules = rules(&settings, backend.name);
-    let queue = backend.queue.clone();
+    let token = PageToken::new();
+    let rules = rules(&settings, backend.name, &token);
+    let queues = (backend.queue.clone(), backend.admin.clone());
     let memory = MemoryBudget::new(settings.limits.max_memory());
     let background = runtime.handle();
     let app = Arc::new(App::new(
-        rules, upstream, records, queue, background, memory, prices,
+        rules, upstream, records, queues, background, memory, prices,
     ));
     let stopping = CancellationToken::new();
     let background = TaskTracker::new();
@@ -186,7 +191,7 @@ pub async fn run(
         app.clone(),
         stopping.clone(),
     ));
-    started(startup::text(&settings, &backend, address));
+    started(startup::text(&settings, &backend, (address, &token)));
     http::serve(app.clone(), listener, stop).await;
     stopping.cancel();
     background.close();
@@ -196,7 +201,7 @@ pub async fn run(
 }
 
 /// What these settings ask of every request.
-fn rules(settings: &Settings, store_name: &'static str) -> Rules {
+fn rules(settings: &Settings, store_name: &'static str, token: &PageToken) -> Rules {
     Rules {
         compress: settings.background.on,
         planner: Planner {
@@ -217,5 +222,7 @@ fn rules(settings: &Settings, store_name: &'static str) -> Rules {
         drain_time: settings.limits.drain_time(),
         own_hosts: OwnHosts::new(&settings.host, &settings.allowed_hosts),
         store_name,
+        show_text: settings.show_text,
+        page_token: token.clone(),
     }
 }

@@ -75,6 +75,11 @@ pub struct Settings {
     #[arg(long, env = "HEADROOM_PRICES", value_name = "HEADROOM_PRICES")]
     pub prices: Option<PathBuf>,
 
+    /// Let the page show the texts of the last conversations, as they came and as they went out, to everyone who can reach the listener;
+    /// on or off.
+    #[arg(long, env = "HEADROOM_SHOW_TEXT", value_name = "HEADROOM_SHOW_TEXT", default_value = "off", value_parser = switch, action = clap::ArgAction::Set)]
+    pub show_text: bool,
+
     #[command(flatten)]
     pub log: LogSettings,
 }
@@ -158,7 +163,6 @@ pub struct Background {
     )]
     pub min_tokens: MinTokens,
 
-    /// What compressed texts may leave out: lossless: nothing; recoverable: lines that the agent can fetch again, where it offers the model
     /// What compressed texts may leave out: lossless: nothing; recoverable: lines that the agent can fetch again, where its requests offer
     /// the model the tool for that.
     #[arg(

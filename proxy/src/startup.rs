@@ -5,11 +5,16 @@ use std::net::SocketAddr;
 use url::Url;
 
 use crate::backend::Backend;
+use crate::page_token::PageToken;
 use crate::settings::Settings;
 use crate::upstream::proxies;
 
 /// The few lines for a person at the terminal.
-pub(crate) fn text(settings: &Settings, backend: &Backend, address: SocketAddr) -> String {
+pub(crate) fn text(
+    settings: &Settings,
+    backend: &Backend,
+    (address, token): (SocketAddr, &PageToken),
+) -> String {
     let url = format!("http://{address}");
     let does = if let Some(evicts) = &backend.evicts {
         format!("Requests are forwarded uncompressed: {evicts}.")
@@ -31,7 +36,8 @@ pub(crate) fn text(settings: &Settings, backend: &Backend, address: SocketAddr) 
          \x20 SDKs           set ANTHROPIC_BASE_URL={url} or OPENAI_BASE_URL={url}/v1\n\
          \n\
          {does}\n\
-         Forms and sent records: {}. Counts: {url}/stats. Stop with Ctrl-C.",
+         Forms and sent records: {}. Stop with Ctrl-C.\n\
+         What it saves, and the queue: {url}/#token={token}",
         codex(&url),
         backend.place
     )
@@ -57,6 +63,7 @@ pub(crate) fn log(settings: &Settings) {
         upstreams,
         websocket,
         prices,
+        show_text,
         log,
     } = settings;
     let model = &background.workers.model;
@@ -100,6 +107,7 @@ pub(crate) fn log(settings: &Settings) {
         upstream.anthropic.proxy = through(&upstreams.anthropic),
         upstream.openai.proxy = through(&upstreams.openai),
         prices = prices.as_ref().map(|file| tracing::field::display(file.display())),
+        show_text,
         log = log.filter,
         "settings"
     );

@@ -40,6 +40,7 @@ pub mod conversation;
 pub mod footprint;
 pub mod forms;
 pub mod http;
+pub mod page;
 pub mod ports;
 pub mod process;
 pub mod provider;

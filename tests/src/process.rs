@@ -201,15 +201,18 @@ impl Launch {
     pub fn spawn(&self) -> Process {
         let log = NamedTempFile::new().expect("a file for the log");
         let stderr = log.reopen().expect("the log file opens twice");
+        let printed = NamedTempFile::new().expect("a file for what it prints");
+        let stdout = printed.reopen().expect("the file opens twice");
         let child = self
             .command()
-            .stdout(Stdio::null())
+            .stdout(stdout)
             .stderr(stderr)
             .spawn()
             .expect("the program starts");
         Process {
             child,
             log,
+            printed,
             launch: self.clone(),
         }
     }
@@ -246,6 +249,7 @@ impl Launch {
 pub struct Process {
     child: Child,
     log: NamedTempFile,
+    printed: NamedTempFile,
     launch: Launch,
 }
 
@@ -268,10 +272,16 @@ impl Process {
     /// When the log can't be read.
     #[must_use]
     pub fn log(&self) -> String {
-        let mut bytes = Vec::new();
-        let mut file = File::open(self.log.path()).expect("the log is there");
-        file.read_to_end(&mut bytes).expect("the log is readable");
-        String::from_utf8_lossy(&bytes).into_owned()
+        read(&self.log)
+    }
+
+    /// What it printed so far on its standard output.
+    ///
+    /// # Panics
+    /// When that can't be read.
+    #[must_use]
+    pub fn printed(&self) -> String {
+        read(&self.printed)
     }
 
     async fn wait_until_ready(&self) {
@@ -339,6 +349,13 @@ impl Process {
     pub async fn start_again(&mut self) {
         *self = self.launch.start().await;
     }
+}
+
+fn read(file: &NamedTempFile) -> String {
+    let mut bytes = Vec::new();
+    let mut file = File::open(file.path()).expect("the file is there");
+    file.read_to_end(&mut bytes).expect("the file is readable");
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl Drop for Process {

@@ -57,8 +57,8 @@ mod time_limit;
 
 use std::sync::Arc;
 
-use headroom_shared::queue::redis::{self, RedisJobQueue, RedisWorkQueue, WorkerInfo};
-use headroom_shared::queue::{Bounds, Timing};
+use headroom_shared::queue::redis::{self, RedisJobQueue, RedisWorkQueue};
+use headroom_shared::queue::{Bounds, Timing, WorkerInfo};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

@@ -1,17 +1,27 @@
 //! What requests have cost since the process began, and what they would have cost in the originals, by model.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use headroom_shared::contract::usage::Usage;
 
 /// After so many requests that were billed the sums are logged.
 const LOG_EVERY: u64 = 100;
+/// The sums of so many days are kept.
+const MAX_DAYS: usize = 60;
+const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// The sums of one process.
 #[derive(Debug, Default)]
 pub(crate) struct Costs {
-    models: Mutex<BTreeMap<String, Cost>>,
+    sums: Mutex<Sums>,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    models: BTreeMap<String, Cost>,
+    /// By days since 1970, in UTC: the last [`MAX_DAYS`].
+    days: BTreeMap<u64, Cost>,
 }
 
 /// The sums of some requests.
@@ -74,12 +84,16 @@ impl Cost {
 }
 
 impl Costs {
-    /// Counts a request of the model with this name.
-    pub(super) fn add(&self, model: String, cost: &Cost) {
-        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        models.entry(model).or_default().add(cost);
-        let total = total(models.values());
-        drop(models);
+    /// Counts a request of the model with this name that ended at `now_ms`.
+    pub(super) fn add(&self, model: String, cost: &Cost, now_ms: u64) {
+        let mut sums = self.sums();
+        sums.models.entry(model).or_default().add(cost);
+        sums.days.entry(now_ms / DAY_MS).or_default().add(cost);
+        if sums.days.len() > MAX_DAYS {
+            sums.days.pop_first();
+        }
+        let total = total(sums.models.values());
+        drop(sums);
         if total.requests.is_multiple_of(LOG_EVERY) {
             log(&total);
         }
@@ -87,8 +101,18 @@ impl Costs {
 
     /// The sums of each model, by the name that it is counted under.
     pub(super) fn by_model(&self) -> BTreeMap<String, Cost> {
-        let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        models.clone()
+        self.sums().models.clone()
+    }
+
+    /// The sums of each day, by its beginning: milliseconds since 1970.
+    pub(super) fn by_day(&self) -> BTreeMap<u64, Cost> {
+        let sums = self.sums();
+        let days = sums.days.iter();
+        days.map(|(day, cost)| (day * DAY_MS, *cost)).collect()
+    }
+
+    fn sums(&self) -> MutexGuard<'_, Sums> {
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Logs the sums, if a request was billed.

@@ -13,10 +13,13 @@ use headroom_shared::contract::id::BlockId;
 use headroom_shared::contract::model::Model;
 use headroom_shared::contract::prefix::unescaped;
 use headroom_shared::contract::usage::Usage;
+use headroom_shared::runtime::clock::now_ms;
 use quick_cache::sync::Cache;
+use uuid::Uuid;
 
 use self::costs::{Cost, Costs};
 use self::shadow::{Replaced, SentText};
+use crate::activity::Activity;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::landing::{Landing, Occasion};
 use crate::prices::Prices;
@@ -47,6 +50,8 @@ pub(crate) struct OpenBill {
     unknown: Vec<Unknown>,
     /// The last bill of its conversation.
     before: Option<Bill>,
+    /// Where the bill is shown, and the request's id there.
+    shown: Option<(Activity, Uuid)>,
 }
 
 /// A block of which it is not known what its form saves: that takes longer to find out than a request should wait.
@@ -106,6 +111,7 @@ impl Billing {
             was_warm,
             unknown,
             before: bills.find_map(|bill| bill),
+            shown: None,
         }
     }
 }
@@ -116,6 +122,14 @@ const fn of_model(facts: Model, millitokens: u64) -> u64 {
 }
 
 impl OpenBill {
+    /// The same, which is shown as that of the request with this id.
+    pub(crate) fn shown_in(self, activity: &Activity, id: Uuid) -> Self {
+        Self {
+            shown: Some((activity.clone(), id)),
+            ..self
+        }
+    }
+
     /// The request goes out once more, in the originals, although the provider may have its forms in its cache.
     pub(crate) fn send_in_originals(&mut self) {
         self.sent.changed_warm = !self.sent.replaced.is_empty() && self.was_warm;
@@ -139,7 +153,10 @@ impl OpenBill {
         let (usd, shadow_usd) = (price.rates.cost(usage), price.rates.cost(shadow));
         let bill = Bill::after(self.before, usd, shadow_usd)?;
         let cost = Cost::of(usage, usd, shadow_usd, price.is_guess);
-        self.billing.costs.add(label, &cost);
+        self.billing.costs.add(label, &cost, now_ms());
+        if let Some((activity, id)) = &self.shown {
+            activity.note_bill(*id, bill);
+        }
         Some(bill)
     }
 }

@@ -24,6 +24,12 @@ impl Costs {
             .map(|(model, cost)| (model, json(&cost)))
             .collect();
         document["models"] = models.into();
+        let days = self.by_day().into_iter().map(|(beginning_ms, cost)| {
+            let mut day = json(&cost);
+            day["beginning_ms"] = beginning_ms.into();
+            day
+        });
+        document["days"] = days.collect();
         document
     }
 
@@ -95,12 +101,18 @@ mod tests {
             input: 10,
             output: 4,
         };
-        costs.add("one".to_owned(), &Cost::of(usage, 0.5, 0.75, false));
-        costs.add("two".to_owned(), &Cost::of(usage, 0.25, 0.25, true));
+        costs.add("one".to_owned(), &Cost::of(usage, 0.5, 0.75, false), 0);
+        costs.add(
+            "two".to_owned(),
+            &Cost::of(usage, 0.25, 0.25, true),
+            86_400_000,
+        );
         let stats = costs.stats();
         assert_eq!(stats["usd"], 0.75);
         assert_eq!(stats["saved_usd"], 0.25);
         assert_eq!(stats["models"]["two"]["guessed_prices"], true);
+        assert_eq!(stats["days"][1]["beginning_ms"], 86_400_000);
+        assert_eq!(stats["days"][1]["usd"], 0.25);
         assert_eq!(
             stats["tokens"],
             json!({"fresh": 4, "read": 10, "written": 6, "output": 8})

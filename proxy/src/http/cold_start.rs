@@ -50,10 +50,8 @@ async fn record_and_enqueue(
     let plan = planner.plan(request, &HashMap::new(), BTreeMap::new())?;
     let (job, is_new) = (plan.job, planner.is_cold_start(&scan, &known));
     let plan = plan.commit();
-    let in_originals = (&[][..], &body.bytes[..]);
-    let bill = app
-        .billing
-        .open((&scan, &known), in_originals, (None, now_ms));
+    let in_originals = (&[][..], &body.bytes);
+    let bill = context.open_bill((&scan, &known), in_originals, (None, now_ms));
     let sent = SentRequest::new(&app.records, plan, &scan, known, bill);
     let enqueued = async {
         if let Some(prefix) = job {

@@ -1,16 +1,22 @@
 //! What all code that handles one request of a dialect needs.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use bytes::Bytes;
 use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::runtime::clock::now_ms;
 use tracing::Instrument as _;
 
 use crate::app::App;
+use crate::bill::OpenBill;
 use crate::dialect::Dialect;
 use crate::http::headers::RequestId;
 use crate::plan::Planner;
+use crate::plan::known_prefix::KnownPrefix;
+use crate::plan::landing::Landing;
+use crate::scan::Scan;
 
 /// One request of a dialect.
 #[derive(Debug, Clone)]
@@ -18,6 +24,10 @@ pub(crate) struct RequestContext {
     pub(crate) app: Arc<App>,
     pub(crate) dialect: &'static dyn Dialect,
     pub(crate) id: RequestId,
+    /// The session that the client names; empty if none.
+    pub(crate) session: Arc<str>,
+    /// When the request was read.
+    pub(crate) read_at: Instant,
     /// What forms may leave out, where the client says it.
     pub(crate) tier: Option<Tier>,
 }
@@ -35,6 +45,24 @@ impl RequestContext {
             },
             ..planner
         }
+    }
+
+    /// The bill of this request, which goes out with these forms in this body at `now_ms`, some of which have perhaps landed. It is shown on
+    /// the page, with the conversation that the request belongs to.
+    pub(crate) fn open_bill(
+        &self,
+        (scan, known): (&Scan, &KnownPrefix),
+        (forms, body): (&[(usize, Bytes)], &Bytes),
+        (landing, now_ms): (Option<Landing>, u64),
+    ) -> OpenBill {
+        let App {
+            activity, billing, ..
+        } = &*self.app;
+        let id = self.id.uuid();
+        activity.note_request((id, &self.session), scan, (forms, body));
+        billing
+            .open((scan, known), (forms, body), (landing, now_ms))
+            .shown_in(activity, id)
     }
 
     /// Does work for this request that nobody waits for but a stop.

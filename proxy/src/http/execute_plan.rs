@@ -71,7 +71,7 @@ pub(super) async fn turn(
     } else {
         &plan.forms[..]
     };
-    let bill = app.billing.open(
+    let bill = context.open_bill(
         (&scan, &known),
         (forms, &body.bytes),
         (plan.landing, now_ms),
@@ -133,8 +133,8 @@ pub(super) async fn compaction(
     let mut body = ScannableBody::new(context, headers, received).await?;
     let (scan, known, mut plan) = plan_recorded_forms(context, &mut body).await?;
     let (app, forms) = (&context.app, std::mem::take(&mut plan.forms));
-    let text = (&forms[..], &body.bytes[..]);
-    let bill = app.billing.open((&scan, &known), text, (None, now_ms()));
+    let text = (&forms[..], &body.bytes);
+    let bill = context.open_bill((&scan, &known), text, (None, now_ms()));
     app.records.enqueue_originals(&body.bytes, &scan, &known);
     drop(SentRequest::new(&app.records, plan, &scan, known, None));
     let mut outgoing = with_forms(app, received, &body, (&scan, &forms, None));

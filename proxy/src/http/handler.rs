@@ -2,15 +2,18 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
+use headroom_shared::runtime::clock::now_ms;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Response, StatusCode, header};
 use tracing::Instrument;
 
+use crate::activity::SentTurn;
 use crate::app::App;
 use crate::dialect::{Endpoint, Purpose, prefix_mismatch};
 use crate::http::body::BodyError;
@@ -42,6 +45,8 @@ pub(crate) async fn handle(
         app,
         dialect,
         id,
+        session: session.into(),
+        read_at: Instant::now(),
         tier: headers::tier(&parts.headers),
     };
     let handled = context.handle(endpoint, parts, received);
@@ -60,6 +65,8 @@ struct Sent {
     text: TextBytes,
     /// What became of the prefix that was left to a worker, in a word.
     reason: Option<&'static str>,
+    /// How long the request was held before it went out.
+    added: Duration,
 }
 
 impl RequestContext {
@@ -143,6 +150,7 @@ impl RequestContext {
             prefix_mismatch::add_beta(&mut headers);
         }
         let mut sent = Sent {
+            added: self.read_at.elapsed(),
             is_billed: line.endpoint.is_none_or(|endpoint| endpoint.is_billed()),
             decision,
             bytes_received,
@@ -235,6 +243,7 @@ impl RequestContext {
             bytes_sent,
             text,
             reason,
+            added,
         } = *sent;
         let provider = self.dialect.provider();
         if is_billed {
@@ -249,6 +258,7 @@ impl RequestContext {
             Err(error) => errors::upstream_error(provider, &error),
         };
         let status = response.status().as_u16();
+        self.note_sent(decision, (reason, text), (added, Some(status)));
         tracing::debug!(
             decision = decision.name(),
             reason,
@@ -262,6 +272,27 @@ impl RequestContext {
             headers::set_reason(response.headers_mut(), reason);
         }
         response
+    }
+
+    /// Notes what the page shows of a request whose response begins.
+    pub(super) fn note_sent(
+        &self,
+        decision: Decision,
+        (reason, text): (Option<&'static str>, TextBytes),
+        (added, status): (Duration, Option<u16>),
+    ) {
+        let sent = SentTurn {
+            at_ms: now_ms(),
+            dialect: self.dialect.name(),
+            session: Arc::clone(&self.session),
+            decision: decision.name(),
+            reason,
+            bytes_in: text.received,
+            bytes_saved: text.saved(),
+            added_ms: added.as_secs_f64() * 1000.0,
+            status,
+        };
+        self.app.activity.note_sent(self.id.uuid(), sent);
     }
 
     /// Passes a response on, and tells the request's outcome where somebody wants it.

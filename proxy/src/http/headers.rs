@@ -32,6 +32,11 @@ impl RequestId {
         Self(Uuid::now_v7())
     }
 
+    /// The id as such.
+    pub(crate) const fn uuid(self) -> Uuid {
+        self.0
+    }
+
     /// Sets the id on a response, and this hop's HTTP version in place of the provider's.
     pub(crate) fn set_on(self, mut response: Response<Body>) -> Response<Body> {
         *response.version_mut() = Version::HTTP_11;

@@ -6,6 +6,7 @@ mod body_timeout;
 mod cold_start;
 mod compress_new;
 mod context;
+mod dashboard;
 mod errors;
 mod execute_plan;
 mod fleet_wait;

@@ -18,7 +18,7 @@ use crate::dialect::{Endpoint, Provider};
 use crate::http::body::ReceivedBody;
 use crate::http::body_timeout::timed;
 use crate::http::handler;
-use crate::http::{body, errors, headers, passthrough, retrieval};
+use crate::http::{body, dashboard, errors, headers, passthrough, retrieval};
 
 /// How long `/stats`, `/metrics` and `/readyz` may wait for the queue and the store.
 const COUNTS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -29,6 +29,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/stats", get(stats))
         .route("/metrics", get(metrics))
         .merge(retrieval::routes(&app))
+        .merge(dashboard::routes())
         .layer(middleware::from_fn_with_state(
             app.clone(),
             refuse_other_hosts,

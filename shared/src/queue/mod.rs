@@ -14,10 +14,12 @@
 //! |---|---|
 //! | here | [`JobQueue`]: the producer's side |
 //! | `work_queue` | [`WorkQueue`]: the worker's side |
-//! | [`redis`], [`embedded`] | both sides over Redis, and in memory |
+//! | `admin` | [`AdminQueue`]: the operator's side |
+//! | [`redis`], [`embedded`] | all sides over Redis, and in memory |
 //! | `element`, `dead_letter` | the JSON of an element of the queue, and of the dead-letter list |
 //! | `limits` | [`Bounds`] and [`Timing`] |
 
+mod admin;
 mod dead_letter;
 mod element;
 pub mod embedded;
@@ -28,6 +30,10 @@ mod work_queue;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use self::admin::{
+    AdminQueue, Content, DeadLetter, DeadLetters, DropError, DroppedFrom, JobList, JobState,
+    ListedJob, Paused, QueueStatus, ReplayOutcome, ReplayRefusal, WorkerInfo, WorkerStatus,
+};
 pub use self::limits::{Bounds, Timing};
 pub use self::work_queue::{Element, Finished, Job, Loaded, Reaped, Retried, WorkQueue};
 use crate::contract::job::Envelope;

@@ -4,7 +4,8 @@ use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headroom_shared::queue::redis::{RedisWorkQueue, WorkerInfo};
+use headroom_shared::queue::WorkerInfo;
+use headroom_shared::queue::redis::RedisWorkQueue;
 use headroom_shared::queue::{Timing, WorkQueue};
 use serde_json::Value;
 

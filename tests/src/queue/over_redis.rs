@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use headroom_shared::contract::keys::Keys;
 use headroom_shared::queue::redis::admin::QueueAdmin;
-use headroom_shared::queue::redis::{RedisJobQueue, RedisWorkQueue, WorkerInfo, pool};
-use headroom_shared::queue::{Bounds, Depth, JobQueue, Timing, Totals};
+use headroom_shared::queue::redis::{RedisJobQueue, RedisWorkQueue, pool};
+use headroom_shared::queue::{Bounds, Depth, JobQueue, Timing, Totals, WorkerInfo};
 use headroom_shared::runtime::config::RedisUrl;
 
 use crate::redis_server::RedisServer;

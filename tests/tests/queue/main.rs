@@ -1,5 +1,6 @@
 //! The queue and its workers, and the operator's command.
 
+mod admin;
 mod command;
 mod contract;
 mod entries;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use headroom_shared::contract::job::Envelope;
 use headroom_shared::queue::redis::RedisWorkQueue;
-use headroom_shared::queue::{Enqueued, JobQueue, Timing, WorkQueue};
+use headroom_shared::queue::{AdminQueue as _, Enqueued, JobQueue, Timing, WorkQueue};
 use headroom_tests::queue::SOON;
 use headroom_tests::queue::jobs::{TEXT, job, json, result};
 use headroom_tests::queue::over_redis::{bounds, keys};

@@ -3,7 +3,7 @@
 
 use std::process::ExitStatus;
 
-use headroom_shared::queue::redis::admin::DropError;
+use headroom_shared::queue::{AdminQueue as _, DropError};
 use headroom_shared::queue::{JobQueue, Timing, WorkQueue};
 use headroom_tests::process::signal;
 use headroom_tests::queue::hand::queue_at;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use headroom_shared::queue::redis::admin::QueueStatus;
+use headroom_shared::queue::QueueStatus;
 use serde::Serialize;
 
 /// The time over which the rate is measured, in milliseconds.

@@ -23,9 +23,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use headroom_shared::queue::redis::admin::{DropError, QueueAdmin, QueueStatus};
+use headroom_shared::queue::redis::admin::QueueAdmin;
 use headroom_shared::queue::redis::{UnmetRequirement, check_requirements, pool};
-use headroom_shared::queue::{Bounds, Timing};
+use headroom_shared::queue::{AdminQueue as _, Bounds, DropError, QueueStatus, Timing};
 use headroom_shared::redis::RedisPool;
 use headroom_shared::runtime::config::{RedisUrl, StoreSettings, fail};
 use headroom_shared::runtime::shutdown;

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use comfy_table::{CellAlignment, Table, presets};
-use headroom_shared::queue::redis::WorkerInfo;
-use headroom_shared::queue::redis::admin::{
+use headroom_shared::queue::{
     Content, DeadLetters, DroppedFrom, JobList, JobState, Paused, QueueStatus, ReplayOutcome,
+    WorkerInfo,
 };
 use headroom_shared::runtime::terminal::sanitized;
 use headroom_shared::store::StoreError;

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use headroom_shared::queue::AdminQueue as _;
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};

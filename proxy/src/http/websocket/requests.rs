@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -135,6 +136,8 @@ impl Requests {
             app: Arc::clone(&self.app),
             dialect,
             id,
+            session: session.into(),
+            read_at: Instant::now(),
             tier: headers::tier(&self.headers),
         };
         match Box::pin(self.plan(&context, received).instrument(span)).await {
@@ -151,6 +154,8 @@ impl Requests {
         let sent = outgoing.body.rope.len();
         let counts = &self.app.counts;
         counts.request(decision, (received.len(), sent), outgoing.text);
+        let added = context.read_at.elapsed();
+        context.note_sent(decision, (outgoing.reason, outgoing.text), (added, None));
         tracing::debug!(
             decision = decision.name(),
             bytes.r#in = received.len(),

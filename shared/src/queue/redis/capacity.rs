@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::WorkerInfo;
 use super::admin::score_ms;
 use crate::contract::keys::Keys;
 use crate::queue::limits::ms;
-use crate::queue::{Capacity, Timing};
+use crate::queue::{Capacity, Timing, WorkerInfo};
 use crate::redis::{RedisPool, Retry};
 use crate::store::StoreError;
 

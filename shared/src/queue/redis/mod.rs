@@ -39,7 +39,7 @@ use crate::runtime::config::RedisUrl;
 
 pub use self::job_queue::RedisJobQueue;
 pub use self::requirements::{UnmetRequirement, check_requirements};
-pub use self::work_queue::{RedisWorkQueue, WorkerInfo};
+pub use self::work_queue::RedisWorkQueue;
 
 /// The payload of a job that was withdrawn when a worker had it already. `finish.lua` knows it, too.
 const WITHDRAWN: &str = "withdrawn";

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use redis::cmd;
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::blocking_claim::BlockingClaim;
@@ -17,7 +16,8 @@ use crate::contract::prefix::JobResult;
 use crate::queue::element::{loaded, parse, read};
 use crate::queue::limits::ms;
 use crate::queue::{
-    Bounds, Element, Finished, Job, Loaded, Reaped, Retried, Timing, WorkQueue, dead_letter,
+    Bounds, Element, Finished, Job, Loaded, Reaped, Retried, Timing, WorkQueue, WorkerInfo,
+    dead_letter,
 };
 use crate::redis::{RedisPool, Retry};
 use crate::store::{Life, StoreError};
@@ -28,24 +28,6 @@ const MAX_PROMOTED: usize = 100;
 const LATE_COMMAND_WINDOW: Duration = Duration::from_secs(120);
 /// How long a claim waits while the queue is paused.
 const PAUSE_POLL_INTERVAL: Duration = Duration::from_millis(500);
-
-/// What `headroom:worker-info` says of a worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct WorkerInfo {
-    /// Its machine or container.
-    pub host: String,
-    /// Its process there.
-    pub pid: u32,
-    /// How many jobs it runs at once.
-    pub threads: usize,
-    /// Its program's version.
-    pub version: String,
-    /// When it started: milliseconds since 1970 by its own clock.
-    pub started: u64,
-    /// Why it is about to end by itself, if it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ending: Option<String>,
-}
 
 /// The queue as one worker process sees it.
 #[derive(Debug)]

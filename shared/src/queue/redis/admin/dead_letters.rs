@@ -3,11 +3,10 @@
 use std::num::NonZeroU32;
 
 use redis::cmd;
-use serde::Serialize;
 
-use super::{Content, QueueAdmin};
+use super::QueueAdmin;
 use crate::contract::job::Envelope;
-use crate::queue::dead_letter;
+use crate::queue::{Content, DeadLetter, DeadLetters, dead_letter};
 use crate::redis::{Retry, unix_ms};
 use crate::store::StoreError;
 
@@ -15,37 +14,15 @@ const OPERATION: &str = "read the dead list";
 /// What is wrong with an entry that holds no job.
 pub(super) const NO_ENVELOPE: &str = "it holds no envelope";
 
-/// Dead letters, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DeadLetters {
-    /// The entries.
-    pub dead: Vec<DeadLetter>,
-    /// How many more there are.
-    pub more: u64,
-}
-
-/// A job in the dead-letter list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DeadLetter {
-    /// Why it is there.
-    pub reason: String,
-    /// The worker that moved it there, or that held it last.
-    pub worker: String,
-    /// When it was moved: milliseconds since 1970 by Redis's clock; 0 where the entry was written by hand.
-    pub at: u64,
-    /// How long ago that is, in milliseconds.
-    pub age_ms: u64,
-    /// The element that was moved.
-    #[serde(flatten)]
-    pub content: Content,
-}
-
 impl QueueAdmin {
     /// Dead letters, newest first, at most `limit`.
     ///
     /// # Errors
     /// When the queue can't be reached.
-    pub async fn dead_letters(&self, limit: NonZeroU32) -> Result<DeadLetters, StoreError> {
+    pub(super) async fn read_dead_letters(
+        &self,
+        limit: NonZeroU32,
+    ) -> Result<DeadLetters, StoreError> {
         let mut all = redis::pipe();
         all.atomic()
             .add_command(cmd("TIME"))

@@ -1,49 +1,14 @@
 //! Deletes a job from the queue or the dead-letter list.
 
-use serde::Serialize;
-
-use super::{JobState, QueueAdmin};
+use super::QueueAdmin;
 use crate::contract::job::Envelope;
 use crate::queue::redis::scripts;
+use crate::queue::{DropError, DroppedFrom, JobState};
 use crate::redis::Retry;
 use crate::store::StoreError;
 
 /// How often a job is looked for that moves while it is being deleted.
 const MAX_ATTEMPTS: usize = 5;
-
-/// Where a deleted job was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DroppedFrom {
-    /// Waiting in the queue.
-    Waiting,
-    /// Waiting for its next attempt.
-    Delayed,
-    /// In the dead-letter list.
-    Dead,
-}
-
-/// Why a job was not deleted.
-#[derive(Debug, thiserror::Error)]
-pub enum DropError {
-    /// There is no job with this id.
-    #[error("no job has the id {0:?}: it is done, or never was")]
-    Unknown(String),
-    /// It is running.
-    #[error("worker {worker} works on job {id}: it can be dropped when it is put off or buried")]
-    Active {
-        /// The job's id.
-        id: String,
-        /// The worker's id.
-        worker: String,
-    },
-    /// It moved at each attempt to delete it.
-    #[error("job {0} moved whenever it was to be dropped: try again")]
-    Moves(String),
-    /// The queue can't be reached.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 impl QueueAdmin {
     /// Deletes the job with this id from the queue or the dead-letter list, with its payload. A running job is not deleted. A proxy may push
@@ -51,7 +16,7 @@ impl QueueAdmin {
     ///
     /// # Errors
     /// When there is no such job, it is running, or the queue can't be reached.
-    pub async fn drop_job(&self, id: &str) -> Result<DroppedFrom, DropError> {
+    pub(super) async fn remove_job(&self, id: &str) -> Result<DroppedFrom, DropError> {
         for _ in 0..MAX_ATTEMPTS {
             let (entry, envelope) = match self.find(id).await? {
                 Some((found, envelope)) => {

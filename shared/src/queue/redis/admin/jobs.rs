@@ -2,57 +2,13 @@
 
 use std::num::NonZeroU32;
 
-use serde::Serialize;
-
+use super::QueueAdmin;
 use super::status::score_ms;
-use super::{Content, QueueAdmin};
 use crate::contract::job::Envelope;
 use crate::queue::redis::scripts;
+use crate::queue::{Content, JobList, JobState, ListedJob};
 use crate::redis::Retry;
 use crate::store::StoreError;
-
-/// Jobs that are not done: the waiting ones, the next to be claimed first; then the waiting refreshes likewise; then the running ones; then
-/// the delayed ones, the next to be due first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct JobList {
-    /// The jobs.
-    pub jobs: Vec<ListedJob>,
-    /// How many more there are.
-    pub more: u64,
-}
-
-/// A job that is not done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ListedJob {
-    /// Its state.
-    #[serde(flatten)]
-    pub state: JobState,
-    /// How long ago it was pushed, in milliseconds, where the element is a job.
-    pub age_ms: Option<u64>,
-    /// What its element holds.
-    #[serde(flatten)]
-    pub content: Content,
-}
-
-/// The state of a job that is not done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum JobState {
-    /// It waits in the queue.
-    Waiting,
-    /// It waits in the queue until no other job does.
-    WaitingRefresh,
-    /// It runs.
-    Active {
-        /// The id of the worker that runs it.
-        worker: String,
-    },
-    /// It failed, and waits for its next attempt.
-    Delayed {
-        /// In how many milliseconds that is due.
-        due_in_ms: u64,
-    },
-}
 
 /// An element that is not done.
 pub(super) struct Found {
@@ -82,7 +38,7 @@ impl QueueAdmin {
     ///
     /// # Errors
     /// When the queue can't be reached.
-    pub async fn list(&self, limit: NonZeroU32) -> Result<JobList, StoreError> {
+    pub(super) async fn list_jobs(&self, limit: NonZeroU32) -> Result<JobList, StoreError> {
         let read = self.read(limit).await?;
         let jobs = read.found.into_iter().map(|found| {
             let content = self.content(&found.element);

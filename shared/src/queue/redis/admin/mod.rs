@@ -19,20 +19,17 @@ mod pause;
 mod replay;
 mod status;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use serde::Serialize;
+use async_trait::async_trait;
 
-pub use self::dead_letters::{DeadLetter, DeadLetters};
-pub use self::drop::{DropError, DroppedFrom};
-pub use self::jobs::{JobList, JobState, ListedJob};
-pub use self::pause::Paused;
-pub use self::replay::{ReplayOutcome, ReplayRefusal};
 pub(super) use self::status::score_ms;
-pub use self::status::{QueueStatus, WorkerStatus};
-use crate::contract::job::Envelope;
 use crate::contract::keys::Keys;
-use crate::queue::{Bounds, Element, Timing, element};
+use crate::queue::{
+    AdminQueue, Bounds, Content, DeadLetters, DropError, DroppedFrom, JobList, QueueStatus,
+    ReplayOutcome, Timing,
+};
 use crate::redis::{RedisPool, Retry};
 use crate::store::StoreError;
 
@@ -43,36 +40,6 @@ pub struct QueueAdmin {
     keys: Keys,
     bounds: Bounds,
     timing: Timing,
-}
-
-/// What an element of the queue holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Content {
-    /// A job's envelope.
-    Envelope(Envelope),
-    /// Something else, which has no id: a worker moves it to the dead-letter list.
-    Unreadable {
-        /// What is wrong with it; never its text.
-        unreadable: String,
-    },
-}
-
-impl Content {
-    /// The job's id, where it has one.
-    #[must_use]
-    pub fn id(&self) -> Option<&str> {
-        self.envelope().map(|envelope| envelope.id.as_str())
-    }
-
-    /// The job's envelope, if it is one.
-    #[must_use]
-    pub const fn envelope(&self) -> Option<&Envelope> {
-        match self {
-            Self::Envelope(envelope) => Some(envelope),
-            Self::Unreadable { .. } => None,
-        }
-    }
 }
 
 impl QueueAdmin {
@@ -88,11 +55,7 @@ impl QueueAdmin {
     }
 
     fn content(&self, element: &[u8]) -> Content {
-        let element = Element::new(element.to_vec().into());
-        match element::parse(&element, self.bounds.max_envelope_bytes) {
-            Ok(envelope) => Content::Envelope(envelope),
-            Err(unreadable) => Content::Unreadable { unreadable },
-        }
+        Content::of(element, self.bounds.max_envelope_bytes)
     }
 
     /// The ids of all registered workers: dead ones too, as long as their lists are checked for jobs.
@@ -105,5 +68,28 @@ impl QueueAdmin {
         self.pool
             .query("look for workers", Retry::Once, &range)
             .await
+    }
+}
+
+#[async_trait]
+impl AdminQueue for QueueAdmin {
+    async fn status(&self) -> Result<QueueStatus, StoreError> {
+        self.read_status().await
+    }
+
+    async fn list(&self, limit: NonZeroU32) -> Result<JobList, StoreError> {
+        self.list_jobs(limit).await
+    }
+
+    async fn dead_letters(&self, limit: NonZeroU32) -> Result<DeadLetters, StoreError> {
+        self.read_dead_letters(limit).await
+    }
+
+    async fn replay(&self, id: &str) -> Result<ReplayOutcome, StoreError> {
+        self.replay_one(id).await
+    }
+
+    async fn drop_job(&self, id: &str) -> Result<DroppedFrom, DropError> {
+        self.remove_job(id).await
     }
 }

@@ -4,18 +4,10 @@ use redis::cmd;
 use serde::{Deserialize, Serialize};
 
 use super::QueueAdmin;
+use crate::queue::Paused;
 use crate::queue::redis::scripts;
 use crate::redis::Retry;
 use crate::store::StoreError;
-
-/// A pause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Paused {
-    /// The machine where the operator paused the queue; unknown where the key was set by hand.
-    pub by: Option<String>,
-    /// How long it has been on, in milliseconds of Redis's clock; unknown likewise.
-    pub since_ms: Option<u64>,
-}
 
 /// The key's value: `{"by":…,"at":…}`, unless it was set by hand.
 #[derive(Deserialize)]
@@ -30,14 +22,12 @@ struct UnfinishedValue<'a> {
     by: &'a str,
 }
 
-impl Paused {
-    /// The pause that the key's value describes, at the time `now`.
-    pub(super) fn read(value: &[u8], now: u64) -> Self {
-        let value: Option<Value> = serde_json::from_slice(value).ok();
-        Self {
-            since_ms: value.as_ref().map(|value| now.saturating_sub(value.at)),
-            by: value.map(|value| value.by),
-        }
+/// The pause that the key's value describes, at the time `now`.
+pub(super) fn read(value: &[u8], now: u64) -> Paused {
+    let value: Option<Value> = serde_json::from_slice(value).ok();
+    Paused {
+        since_ms: value.as_ref().map(|value| now.saturating_sub(value.at)),
+        by: value.map(|value| value.by),
     }
 }
 
@@ -53,7 +43,7 @@ impl QueueAdmin {
         script.arg(value);
         let reply = self.pool.query("pause the queue", Retry::Once, &script);
         let (now, before): (u64, Option<Vec<u8>>) = reply.await?;
-        Ok(before.map(|value| Paused::read(&value, now)))
+        Ok(before.map(|value| read(&value, now)))
     }
 
     /// Lets claims go on. Returns whether the queue was paused.

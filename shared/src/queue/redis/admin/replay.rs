@@ -1,34 +1,14 @@
 //! Replays dead letters: moves them back to the queue.
 
-use serde::Serialize;
-
+use super::QueueAdmin;
 use super::dead_letters::NO_ENVELOPE;
-use super::{JobState, QueueAdmin};
 use crate::contract::job::Envelope;
 use crate::queue::element;
 use crate::queue::limits::ms;
 use crate::queue::redis::scripts;
-use crate::queue::{Element, dead_letter};
+use crate::queue::{Element, ReplayOutcome, ReplayRefusal, dead_letter};
 use crate::redis::Retry;
 use crate::store::StoreError;
-
-/// Which dead letters were replayed and which were not.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct ReplayOutcome {
-    /// Ids of the jobs that wait in the queue again, in the order in which they will be claimed.
-    pub replayed: Vec<String>,
-    /// Those that stay in the dead-letter list.
-    pub refused: Vec<ReplayRefusal>,
-}
-
-/// A dead letter that can't be replayed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ReplayRefusal {
-    /// Its id, where it has one.
-    pub id: Option<String>,
-    /// Why not.
-    pub reason: String,
-}
 
 /// The job in an entry of the dead-letter list.
 struct DeadJob {
@@ -43,7 +23,7 @@ impl QueueAdmin {
     ///
     /// # Errors
     /// When the queue can't be reached.
-    pub async fn replay(&self, id: &str) -> Result<ReplayOutcome, StoreError> {
+    pub(super) async fn replay_one(&self, id: &str) -> Result<ReplayOutcome, StoreError> {
         let mut outcome = ReplayOutcome::default();
         let is_it = |job: &Result<DeadJob, ReplayRefusal>| match job {
             Ok(job) => job.envelope.id == id,
@@ -78,18 +58,11 @@ impl QueueAdmin {
 
     /// Where the job with this id is, as a reason why it can't be replayed.
     async fn why_not_buried(&self, id: &str) -> Result<String, StoreError> {
-        Ok(match self.find(id).await?.map(|(found, _)| found.state) {
-            Some(JobState::Waiting | JobState::WaitingRefresh) => {
-                "it is not buried: it waits in the queue".to_owned()
-            }
-            Some(JobState::Active { worker }) => {
-                format!("it is not buried: worker {worker} works on it")
-            }
-            Some(JobState::Delayed { .. }) => {
-                "it is not buried: it is delayed, and will be tried again by itself".to_owned()
-            }
-            None => "no job has this id".to_owned(),
-        })
+        let found = self.find(id).await?;
+        Ok(found.map_or_else(
+            || "no job has this id".to_owned(),
+            |(found, _)| found.state.why_not_dead(),
+        ))
     }
 
     /// Replays one entry, if it is still in the list, and notes the outcome.

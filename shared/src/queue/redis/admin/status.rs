@@ -2,54 +2,15 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
-
-use super::{Paused, QueueAdmin};
+use super::{QueueAdmin, pause};
 use crate::queue::limits::ms;
 use crate::queue::redis::job_queue::totals;
-use crate::queue::redis::{WorkerInfo, scripts};
-use crate::queue::{Depth, Totals};
+use crate::queue::redis::scripts;
+use crate::queue::{Depth, QueueStatus, WorkerStatus};
 use crate::redis::Retry;
 use crate::store::StoreError;
 
 const OPERATION: &str = "read the queue's state";
-
-/// The queue's state at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct QueueStatus {
-    /// When: milliseconds since 1970 by Redis's clock.
-    pub at: u64,
-    /// How many jobs are in each state.
-    #[serde(flatten)]
-    pub depth: Depth,
-    /// How long ago the job was pushed that is claimed next, in milliseconds; none where no job waits. A refresh is next where no other
-    /// waits.
-    pub oldest_ms: Option<u64>,
-    /// Bytes of text in jobs that wait, are in work or delayed, which the queue's bound is for.
-    pub queued_bytes: u64,
-    /// The pause, if the queue is paused.
-    pub paused: Option<Paused>,
-    /// The queue's counters.
-    pub totals: Totals,
-    /// All registered workers, sorted by their ids.
-    pub workers: Vec<WorkerStatus>,
-}
-
-/// A registered worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WorkerStatus {
-    /// Its id, as in the name of its active list.
-    pub id: String,
-    /// What it says of itself.
-    #[serde(flatten)]
-    pub info: Option<WorkerInfo>,
-    /// The age of its last heartbeat, in milliseconds.
-    pub heartbeat_ms: u64,
-    /// Whether that is recent enough. If not, the worker counts as dead, and its jobs are taken back.
-    pub alive: bool,
-    /// How many jobs it holds.
-    pub holds: u64,
-}
 
 /// What the script returns.
 type StatusReply = (
@@ -69,7 +30,7 @@ impl QueueAdmin {
     ///
     /// # Errors
     /// When the queue can't be reached.
-    pub async fn status(&self) -> Result<QueueStatus, StoreError> {
+    pub(super) async fn read_status(&self) -> Result<QueueStatus, StoreError> {
         let (scores, infos) = self.registered_workers().await?;
         let mut script = scripts::STATUS.key(self.keys.jobs());
         script
@@ -112,7 +73,7 @@ impl QueueAdmin {
                 .get("queued_bytes")
                 .and_then(|bytes| u64::try_from(*bytes).ok())
                 .unwrap_or(0),
-            paused: paused.map(|value| Paused::read(&value, at)),
+            paused: paused.map(|value| pause::read(&value, at)),
             totals: totals(&counters),
             workers: workers.collect(),
         })

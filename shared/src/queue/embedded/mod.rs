@@ -1,5 +1,7 @@
 //! The queue in the memory of one process, for the proxy that runs its own worker threads. Waiting jobs are lost with
-//! the process, which costs savings and never a request.
+//! the process, which costs savings and never a request. So are the dead letters.
+
+mod admin;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use self::admin::DeadJob;
 use super::element::loaded;
 use super::work_queue::ResultEntry;
 use super::{
@@ -17,9 +20,10 @@ use super::{
 };
 use crate::contract::job::Envelope;
 use crate::contract::prefix::JobResult;
+use crate::runtime::clock::now_ms;
 use crate::store::{Entry, Key, Life, Store, StoreError};
 
-/// Both sides of the queue: [`JobQueue`] and [`WorkQueue`]. There is one worker, this process.
+/// All sides of the queue: [`JobQueue`], [`WorkQueue`] and [`AdminQueue`](super::AdminQueue). There is one worker, this process.
 #[derive(Debug)]
 pub struct EmbeddedQueue {
     store: Arc<dyn Store>,
@@ -28,6 +32,8 @@ pub struct EmbeddedQueue {
     timing: Timing,
     /// How many threads take its jobs.
     threads: u64,
+    /// When it was made: milliseconds since 1970.
+    started_ms: u64,
     state: Mutex<State>,
     arrived: Notify,
 }
@@ -53,6 +59,8 @@ struct State {
     attempts: HashMap<Element, u32>,
     /// How often each job took too long.
     crashes: HashMap<Element, u32>,
+    /// Newest first.
+    dead: VecDeque<DeadJob>,
     totals: Totals,
 }
 
@@ -76,6 +84,16 @@ impl State {
             || queued <= bounds.max_queued_bytes_with(envelope)
     }
 
+    fn depth(&self) -> Depth {
+        Depth {
+            waiting: self.waiting.len() as u64,
+            waiting_refresh: self.waiting_refresh.len() as u64,
+            active: self.active.len() as u64,
+            delayed: self.delayed.len() as u64,
+            dead: self.dead.len() as u64,
+        }
+    }
+
     /// Bytes of text in jobs that wait, are in work or delayed.
     fn queued_bytes(&self) -> u64 {
         let delayed = self.delayed.iter().map(|(_, job)| job);
@@ -94,12 +112,6 @@ impl State {
         self.totals.done += 1;
         Finished::Done
     }
-
-    fn dead_letter(&mut self, element: &Element) {
-        self.attempts.remove(element);
-        self.crashes.remove(element);
-        self.totals.dead += 1;
-    }
 }
 
 impl EmbeddedQueue {
@@ -112,6 +124,7 @@ impl EmbeddedQueue {
             bounds,
             timing,
             threads: 1,
+            started_ms: now_ms(),
             state: Mutex::default(),
             arrived: Notify::new(),
         }
@@ -218,14 +231,7 @@ impl JobQueue for EmbeddedQueue {
 
     async fn counts(&self) -> Result<(Depth, Totals), StoreError> {
         let state = self.state();
-        let depth = Depth {
-            waiting: state.waiting.len() as u64,
-            waiting_refresh: state.waiting_refresh.len() as u64,
-            active: state.active.len() as u64,
-            delayed: state.delayed.len() as u64,
-            dead: state.totals.dead.min(self.bounds.max_dead_letters.into()),
-        };
-        Ok((depth, state.totals))
+        Ok((state.depth(), state.totals))
     }
 
     async fn enqueue_all(&self, jobs: &[(Envelope, Bytes)]) -> Result<Vec<Enqueued>, StoreError> {
@@ -303,7 +309,7 @@ impl WorkQueue for EmbeddedQueue {
         Ok((finished, and_claim.then(|| self.claim_next()).flatten()))
     }
 
-    async fn retry(&self, job: &Job, _reason: &str) -> Result<Retried, StoreError> {
+    async fn retry(&self, job: &Job, reason: &str) -> Result<Retried, StoreError> {
         let mut state = self.state();
         let Some(held) = state.active.remove(&job.element) else {
             return Ok(Retried::NotHeld);
@@ -312,7 +318,7 @@ impl WorkQueue for EmbeddedQueue {
         *attempts += 1;
         let attempts = *attempts;
         if attempts >= self.bounds.max_attempts {
-            state.dead_letter(&job.element);
+            state.dead_letter(held, reason, &self.bounds);
             return Ok(Retried::DeadLettered);
         }
         let delay = self
@@ -340,10 +346,10 @@ impl WorkQueue for EmbeddedQueue {
 
     fn announce_end(&self, _reason: &str) {}
 
-    async fn dead_letter(&self, element: &Element, _reason: &str) -> Result<(), StoreError> {
+    async fn dead_letter(&self, element: &Element, reason: &str) -> Result<(), StoreError> {
         let mut state = self.state();
-        if state.active.remove(element).is_some() {
-            state.dead_letter(element);
+        if let Some(job) = state.active.remove(element) {
+            state.dead_letter(job, reason, &self.bounds);
         }
         Ok(())
     }

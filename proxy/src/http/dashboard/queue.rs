@@ -1,0 +1,78 @@
+//! What may be done to the queue from the page: replay and drop a job.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use headroom_shared::queue::DropError;
+use http::{HeaderMap, HeaderName, Response, StatusCode};
+use serde_json::json;
+
+use super::{document, error};
+use crate::app::App;
+
+/// Carries the token that was printed when the proxy started.
+const TOKEN: HeaderName = HeaderName::from_static("x-headroom-token");
+
+/// How long the queue may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Does it for who has the token and is no page of another origin.
+pub(super) async fn act(
+    State(app): State<Arc<App>>,
+    Path((action, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    if app.rules.own_hosts.is_cross_origin(&headers) {
+        return error(
+            StatusCode::FORBIDDEN,
+            "a web page of another origin may not do this",
+        );
+    }
+    let token = headers.get(TOKEN);
+    if !token.is_some_and(|token| app.rules.page_token.is(token.as_bytes())) {
+        let message = "this takes the token that the proxy printed when it started, in the header x-headroom-token";
+        return error(StatusCode::UNAUTHORIZED, message);
+    }
+    let done = async {
+        match action.as_str() {
+            "replay" => replay(&app, &id).await,
+            "drop" => drop_job(&app, &id).await,
+            _ => error(
+                StatusCode::NOT_FOUND,
+                "jobs are replayed (replay) and dropped (drop) here",
+            ),
+        }
+    };
+    tokio::time::timeout(TIMEOUT, done)
+        .await
+        .unwrap_or_else(|_| {
+            let message = "the queue did not answer within 5 s; it may be done all the same";
+            error(StatusCode::GATEWAY_TIMEOUT, message)
+        })
+}
+
+async fn replay(app: &App, id: &str) -> Response<Body> {
+    match app.admin.replay(id).await {
+        Ok(outcome) => match outcome.refused.first() {
+            Some(refused) => error(StatusCode::CONFLICT, &refused.reason),
+            None => document(StatusCode::OK, &json!(outcome)),
+        },
+        Err(away) => error(StatusCode::SERVICE_UNAVAILABLE, &away.to_string()),
+    }
+}
+
+async fn drop_job(app: &App, id: &str) -> Response<Body> {
+    match app.admin.drop_job(id).await {
+        Ok(from) => document(StatusCode::OK, &json!({"dropped": id, "was": from})),
+        Err(refused) => {
+            let status = match refused {
+                DropError::Unknown(_) => StatusCode::NOT_FOUND,
+                DropError::Active { .. } | DropError::Moves(_) => StatusCode::CONFLICT,
+                DropError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            error(status, &refused.to_string())
+        }
+    }
+}
