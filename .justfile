@@ -16,6 +16,10 @@ lint:
 model *args:
     ./scripts/model {{args}}
 
+# The page in a headless Chromium; arguments go to the test runner.
+browser *args:
+    ./scripts/browser {{args}}
+
 # The containers, end to end.
 compose-test:
     ./scripts/compose-test

@@ -40,7 +40,28 @@ const duration = (ms) => {
 };
 const time = (ms) => new Date(ms).toLocaleTimeString();
 const day = (ms) => new Date(ms).toISOString().slice(0, 10);
-const words = (name) => (name ?? '').replaceAll('_', ' ');
+// What is not clear from its name, in words; docs/operations.md says more.
+const IN_WORDS = {
+  deferring: 'left to a worker',
+  deferred: 'left to a worker',
+  dropped: 'no room for its job',
+  landed_expired: 'landed: the cache was cold',
+  landed_uncached: 'landed: nothing was cached',
+  landed_invalidated: 'landed: the client changed its settings',
+  landed_pays: 'landed: it pays',
+  no_result: 'the worker is not done',
+  store_late: 'the store was late',
+  bound: 'thinking is bound to it',
+  changed: 'the client changed it',
+  warm: 'waits: the cache is warm',
+  entry_budget: 'no time left',
+  floor: 'saves too little',
+  no_gain: 'no form is shorter',
+  unsure: 'may have been sent before',
+  references_off: 'may refer to nothing',
+  fleet_late: 'the workers were late',
+};
+const words = (name) => IN_WORDS[name] ?? (name ?? '').replaceAll('_', ' ');
 
 /** Puts children in place of those of an element, and keeps the focus where it was. */
 function replace(element, ...children) {
