@@ -19,6 +19,8 @@ use crate::http::websocket::mode::WebSocketMode;
 use crate::plan::Planner;
 use crate::prices::Prices;
 use crate::replay::ReplayArgs;
+#[cfg(unix)]
+use crate::wrap::WrapArgs;
 use sysinfo::System;
 
 use crate::upstream::proxies::Proxies;
@@ -87,6 +89,13 @@ pub enum Command {
     /// Show what your own sessions cost, and what they would have cost through this proxy: reads the transcripts that Claude Code and
     /// Codex keep, without a server, a network or a key.
     Replay(ReplayArgs),
+    /// Run Claude Code, Codex or another client through this proxy, which is started for it where none runs, and say what it cost.
+    #[cfg(unix)]
+    Wrap(WrapArgs),
+    /// Serve for as long as a `wrap` uses it.
+    #[cfg(unix)]
+    #[command(hide = true)]
+    WrapProxy,
 }
 
 /// Where things are kept, and how much a request may take.
@@ -265,6 +274,21 @@ impl Settings {
 }
 
 impl Limits {
+    /// The folder of the embedded store: [`Self::data_dir`], or the platform's for user data.
+    ///
+    /// # Errors
+    /// When none is set and this user has no home folder.
+    pub(crate) fn data_folder(&self) -> anyhow::Result<PathBuf> {
+        if let Some(dir) = &self.data_dir {
+            return Ok(dir.clone());
+        }
+        let dirs = directories::ProjectDirs::from("", "", "headroom");
+        let dirs = dirs.context(
+            "this user has no home folder to keep data in: set HEADROOM_DATA_DIR to a folder",
+        )?;
+        Ok(dirs.data_dir().to_owned())
+    }
+
     /// [`Self::body_timeout_seconds`] as a time.
     pub(crate) const fn body_timeout(&self) -> Duration {
         Duration::from_secs(self.body_timeout_seconds as u64)

@@ -25,6 +25,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use url::Url;
 
+pub(crate) use self::base_url::base_url;
 use self::config::Upstreams;
 use self::connection::{Connection, SendFailed};
 use self::connector::Connector;
@@ -114,6 +115,11 @@ impl Upstream {
             allowed: settings.allowed.clone(),
             custom: CustomPools::new(connector.clone()),
         })
+    }
+
+    /// The base URLs of Anthropic's and of `OpenAI`'s API.
+    pub(crate) fn bases(&self) -> [&Url; 2] {
+        [&self.anthropic.base, &self.openai.base]
     }
 
     /// The upstream that a request with these headers goes to whose path is `provider`'s.

@@ -10,3 +10,4 @@ mod latency;
 mod memory;
 mod settings;
 mod soak;
+mod wrap;
