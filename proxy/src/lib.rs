@@ -19,6 +19,7 @@
 //! | `simulation/` | plays sessions without a server, with a model of the providers' caches |
 //! | `demo/` | a made-up session in a simulation |
 //! | `running/` | asks a proxy that runs what it is and has counted |
+//! | `doctor/` | `headroom-proxy doctor`: says what is wrong on this machine and around it |
 //! | `wrap/` | `headroom-proxy wrap`: runs a client through a proxy |
 //!
 //! A request is handled in one task; what it need not wait for (jobs, records) runs in the [`background`]. No folder imports from one that
@@ -36,6 +37,8 @@ mod content_encoding;
 pub mod demo;
 mod deployment_secret;
 mod dialect;
+#[cfg(unix)]
+pub mod doctor;
 mod header_list;
 #[doc(hidden)]
 pub mod hot_path;

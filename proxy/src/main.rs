@@ -21,6 +21,8 @@ fn run(mut settings: Settings) -> anyhow::Result<ExitCode> {
         #[cfg(unix)]
         Some(Command::Wrap(args)) => return headroom_proxy::wrap::run(&args, &settings),
         #[cfg(unix)]
+        Some(Command::Doctor(args)) => return headroom_proxy::doctor::run(args, &settings),
+        #[cfg(unix)]
         Some(Command::WrapProxy) => headroom_proxy::wrap::serve(settings)?,
         None => headroom_proxy::serve_alone(settings)?,
     }

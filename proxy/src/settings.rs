@@ -15,6 +15,8 @@ use headroom_shared::runtime::config::{
 
 pub(crate) use crate::upstream::config::Upstreams;
 
+#[cfg(unix)]
+use crate::doctor::DoctorArgs;
 use crate::http::websocket::mode::WebSocketMode;
 use crate::plan::Planner;
 use crate::prices::Prices;
@@ -22,6 +24,7 @@ use crate::replay::ReplayArgs;
 #[cfg(unix)]
 use crate::wrap::WrapArgs;
 use sysinfo::System;
+use url::Url;
 
 use crate::upstream::proxies::Proxies;
 
@@ -92,6 +95,10 @@ pub enum Command {
     /// Run Claude Code, Codex or another client through this proxy, which is started for it where none runs, and say what it cost.
     #[cfg(unix)]
     Wrap(WrapArgs),
+    /// Look for what is wrong: the address, the data folder or Redis, workers, providers, and where clients on this machine ask. Nothing is
+    /// sent that costs.
+    #[cfg(unix)]
+    Doctor(DoctorArgs),
     /// Serve for as long as a `wrap` uses it.
     #[cfg(unix)]
     #[command(hide = true)]
@@ -251,6 +258,26 @@ impl Settings {
         let mut settings: Self = parse(args)?;
         settings.upstreams.proxies = Proxies::read(variable);
         Ok(settings)
+    }
+
+    /// The base URL by which this machine reaches a proxy that listens as set.
+    ///
+    /// # Errors
+    /// When the host is none that can stand in a URL.
+    pub(crate) fn url(&self) -> anyhow::Result<Url> {
+        let host = match self.host.as_str() {
+            "0.0.0.0" => "127.0.0.1",
+            "::" => "::1",
+            host => host,
+        };
+        let brackets = if host.contains(':') {
+            ["[", "]"]
+        } else {
+            ["", ""]
+        };
+        let url = format!("http://{}{host}{}:{}/", brackets[0], brackets[1], self.port);
+        url.parse()
+            .with_context(|| format!("{url} (HEADROOM_HOST, HEADROOM_PORT)"))
     }
 
     /// What models cost: the table that is built in, with the rows of [`Self::prices`].

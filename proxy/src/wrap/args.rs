@@ -17,7 +17,7 @@ use super::{Invocation, claude, codex, other};
     override_usage = "headroom-proxy wrap [OPTIONS] claude|codex [ARGS]...\n       headroom-proxy wrap [OPTIONS] -- COMMAND [ARGS]..."
 )]
 pub struct WrapArgs {
-    /// What compressed texts may leave out, in place of HEADROOM_TIER: lossless: nothing; recoverable: lines that the agent can fetch again,
+    /// What compressed texts may leave out, in place of `HEADROOM_TIER`: lossless: nothing; recoverable: lines that the agent can fetch again,
     /// with a tool that it is given.
     #[arg(long)]
     pub tier: Option<Tier>,
@@ -26,7 +26,7 @@ pub struct WrapArgs {
     #[command(subcommand)]
     pub client: Option<ClientArgs>,
 
-    /// Any other command, which reads ANTHROPIC_BASE_URL or OPENAI_BASE_URL.
+    /// Any other command, which reads `ANTHROPIC_BASE_URL` or `OPENAI_BASE_URL`.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }

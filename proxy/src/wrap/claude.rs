@@ -91,7 +91,7 @@ pub(super) fn asks_past(environment: &Environment) -> Option<&'static str> {
         let value = environment.variable(name);
         value.is_some_and(|value| !matches!(value, "0" | "false"))
     };
-    CLOUDS.into_iter().find(|name| is_on(&name))
+    CLOUDS.into_iter().find(|name| is_on(name))
 }
 
 /// The base URL in its settings, which has precedence over the variable, and where it stands.

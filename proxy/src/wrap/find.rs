@@ -71,7 +71,7 @@ pub(super) async fn find_or_start(
     let folder = settings.limits.data_folder()?;
     let starting = Starting::wait(&folder).await?;
     let lease = Lease::take(&folder, &starting).await?;
-    let own = own_address(settings)?;
+    let own = settings.url()?;
     let mut elsewhere = Vec::new();
     let mut candidates = Vec::new();
     for asked in asked {
@@ -191,23 +191,6 @@ fn last_line(log: &mut File, begin: u64) -> Option<String> {
         last.trim_start_matches("headroom-proxy: error: ")
             .to_owned(),
     )
-}
-
-/// Where the settings have a proxy listen.
-fn own_address(settings: &Settings) -> anyhow::Result<Url> {
-    let host = match settings.host.as_str() {
-        "0.0.0.0" => "127.0.0.1",
-        "::" => "::1",
-        host => host,
-    };
-    let host = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
-    };
-    let url = format!("http://{host}:{}/", settings.port);
-    url.parse()
-        .with_context(|| format!("{url} (HEADROOM_HOST, HEADROOM_PORT)"))
 }
 
 /// A base URL without its path, which is where the proxy's own paths are.

@@ -5,6 +5,7 @@
 //! | `args` | the words of the command line |
 //! | `environment` | variables and files of the user, read once |
 //! | `claude`, `codex`, `other` | what each client is given, and where it would ask without us (pure) |
+//! | `loopback` | keeps a corporate HTTP proxy out of the way to this machine (pure) |
 //! | `upstreams` | whether a proxy sends where the client would ask (pure) |
 //! | `find` | finds the proxy or starts one |
 //! | `lease` | keeps a started proxy for as long as any `wrap` uses it |
@@ -16,12 +17,13 @@
 //! that another `wrap` uses too outlives the one that started it.
 
 mod args;
-mod claude;
-mod codex;
-mod environment;
+pub(crate) mod claude;
+pub(crate) mod codex;
+pub(crate) mod environment;
 mod find;
 mod foreground;
 mod lease;
+mod loopback;
 mod other;
 mod serve;
 mod summary;
@@ -77,7 +79,8 @@ async fn wrap(args: &WrapArgs, settings: &Settings) -> anyhow::Result<ExitCode> 
         found = find::find_or_start(settings, args.tier, would_ask, &environment) => found?,
         number = signals.end() => return Ok(Ended::Signal(number).code()),
     };
-    let invocation = client.invocation(&found, &environment)?;
+    let mut invocation = client.invocation(&found, &environment)?;
+    invocation.env.extend(loopback::exempt(&environment));
     let ended = foreground::run(&invocation, &mut signals).await?;
     if let Ended::NotStarted(error) = &ended {
         let program = sanitized(&invocation.words[0].to_string_lossy());

@@ -4,6 +4,7 @@ mod bill;
 mod burst;
 mod decisions;
 mod demo;
+mod doctor;
 mod drain;
 mod health;
 mod latency;
