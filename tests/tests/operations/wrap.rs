@@ -259,6 +259,45 @@ fn is_stopped(pid: u32) -> bool {
     output.unwrap().stdout.starts_with(b"T")
 }
 
+/// Runs a program at a terminal of its own, types Ctrl-C once it says `ready`, and shows what it has said.
+const TERMINAL: &str = r#"
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+said, typed = b"", False
+while True:
+    try:
+        read = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not read:
+        break
+    said += read
+    if b"ready" in said and not typed:
+        os.write(terminal, b"\x03")
+        typed = True
+sys.stdout.buffer.write(said)
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+#[tokio::test]
+async fn the_terminal_is_the_client_s() {
+    let provider = Provider::start().await;
+    let does = r#"trap 'echo interrupted; ask "$ANTHROPIC_BASE_URL"; exit 4' INT
+        [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo ready
+        wait_for never"#;
+    let client = Client::new("client", does);
+    let launch = wrap(Launch::proxy(&provider), &client);
+    let output = launch.through(&["python3", "-c", TERMINAL]).run().await;
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert_eq!(said.matches("interrupted").count(), 1, "{said}");
+    assert!(said.contains("; 1 request"), "{said}");
+    assert!(client.read("answer").starts_with("HTTP/1.1 200 "));
+}
+
 #[tokio::test]
 async fn a_proxy_that_runs_is_used() {
     let mut stage = Stage::embedded(|launch| launch).await;
