@@ -9,7 +9,7 @@ use url::Url;
 /// What was read, once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment {
-    pub(super) variables: BTreeMap<String, String>,
+    pub(crate) variables: BTreeMap<String, String>,
     /// Claude Code's settings, `settings.json`.
     pub(crate) claude_settings: Option<ReadFile>,
     /// Codex's settings, `config.toml`.

@@ -17,6 +17,7 @@ use headroom_tests::stage::Stage;
 use headroom_tests::wait;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 /// What every client does first: it keeps its arguments and variables, and knows how to `ask`.
 const BEGIN: &str = r#"#!/usr/bin/env bash
@@ -305,7 +306,7 @@ async fn a_proxy_that_runs_is_used() {
     let client = Client::new("client", r#"ask "$ANTHROPIC_BASE_URL"; exit 0"#);
     let port = addr.rsplit(':').next().unwrap().to_owned();
     let by_address = Launch::proxy(&stage.provider).set("HEADROOM_PORT", port);
-    let folder = folder_of(&mut stage).await;
+    let folder = folder_of(&mut stage);
     let by_folder = Launch::proxy(&stage.provider).set("HEADROOM_DATA_DIR", folder);
     let by_variable =
         Launch::proxy(&stage.provider).set("ANTHROPIC_BASE_URL", format!("http://{addr}"));
@@ -326,7 +327,7 @@ async fn a_proxy_that_runs_is_used() {
 }
 
 /// The data folder of a stage's proxy, as its log says it.
-async fn folder_of(stage: &mut Stage) -> String {
+fn folder_of(stage: &mut Stage) -> String {
     let log = stage.proxy().log();
     let rest = log
         .split("data.dir=")
@@ -373,7 +374,8 @@ async fn a_port_that_another_program_has_is_no_obstacle() {
     let provider = Provider::start().await;
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port();
-    let hangs_up = tokio::spawn(async move {
+    let mut hangs_up = JoinSet::new();
+    hangs_up.spawn(async move {
         loop {
             drop(taken.accept().await);
         }
@@ -385,7 +387,6 @@ async fn a_port_that_another_program_has_is_no_obstacle() {
     let base = client.variable("ANTHROPIC_BASE_URL").unwrap();
     assert!(!base.ends_with(&format!(":{port}")), "{base}");
     assert!(client.read("answer").starts_with("HTTP/1.1 200 "));
-    hangs_up.abort();
 }
 
 #[tokio::test]
