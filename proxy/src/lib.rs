@@ -19,6 +19,9 @@
 //! | `replay/` | `headroom-proxy replay`: what a user's own sessions cost, and what they would have cost through the proxy |
 //! | `simulation/` | plays sessions without a server, with a model of the providers' caches |
 //! | `demo/` | a made-up session in a simulation |
+//! | `running/` | asks a proxy that runs what it is and has counted |
+//! | `doctor/` | `headroom-proxy doctor`: says what is wrong on this machine and around it |
+//! | `wrap/` | `headroom-proxy wrap`: runs a client through a proxy |
 //!
 //! A request is handled in one task; what it need not wait for (jobs, records) runs in the [`background`]. No folder imports from one that
 //! imports from it.
@@ -36,6 +39,8 @@ mod content_encoding;
 pub mod demo;
 mod deployment_secret;
 mod dialect;
+#[cfg(unix)]
+pub mod doctor;
 mod header_list;
 #[doc(hidden)]
 pub mod hot_path;
@@ -50,6 +55,7 @@ pub mod prices;
 mod records;
 pub mod replay;
 mod retrieval;
+mod running;
 pub mod scan;
 mod separation;
 mod settings;
@@ -58,6 +64,8 @@ mod startup;
 mod tables;
 mod upstream;
 mod usage;
+#[cfg(unix)]
+pub mod wrap;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -79,6 +87,7 @@ use self::own_hosts::OwnHosts;
 use self::page_token::PageToken;
 use self::plan::Planner;
 use self::records::Records;
+use self::running::Published;
 use self::separation::Separation;
 use self::upstream::Upstream;
 
@@ -94,6 +103,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// # Errors
 /// Those of [`start`], and where the system gives no threads.
 pub fn serve_alone(settings: Settings) -> anyhow::Result<()> {
+    serve_with(settings, start)
+}
+
+/// Logs as the settings say, and has `start` serve on a runtime of its own.
+fn serve_with<T>(settings: Settings, start: impl FnOnce(Settings) -> T) -> anyhow::Result<()>
+where
+    T: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
     telemetry::start(&settings.log);
     panics::hide_messages();
     let runtime = Builder::new_multi_thread().enable_all().build()?;
@@ -132,9 +149,12 @@ pub async fn start(settings: Settings) -> anyhow::Result<()> {
     let stopped = stop.clone().cancelled_owned();
     let running = Box::pin(run(settings, listener, show, stopped));
     let ended = shutdown::until_second_signal(running, stop).await;
-    ended.unwrap_or_else(|| {
-        bail!("ended at once by a second signal: what was on its way is cut off")
-    })
+    ended.unwrap_or_else(cut_off)
+}
+
+/// Ends with the error of a second signal.
+fn cut_off() -> anyhow::Result<()> {
+    bail!("ended at once by a second signal: what was on its way is cut off")
 }
 
 /// Serves on `listener` until `stop` is done, and drains then. `started` is given what a person at the terminal wants to know.
@@ -191,8 +211,11 @@ pub async fn run(
         app.clone(),
         stopping.clone(),
     ));
+    let published = backend.folder.as_deref();
+    let published = published.map(|folder| Published::in_folder(folder, address));
     started(startup::text(&settings, &backend, (address, &token)));
     http::serve(app.clone(), listener, stop).await;
+    drop(published);
     stopping.cancel();
     background.close();
     background.wait().await;

@@ -140,11 +140,20 @@ async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
 }
 
 async fn stats(State(app): State<Arc<App>>) -> impl IntoResponse {
-    json_text(
-        StatusCode::OK,
-        &app.counts
-            .stats(queue_counts(&app).await, app.rules.store_name),
-    )
+    let queue = queue_counts(&app).await;
+    let mut document = app.counts.stats(queue, app.rules.store_name);
+    document["proxy"] = about(&app);
+    json_text(StatusCode::OK, &document)
+}
+
+/// What this proxy is, and what it has under way besides the request that asks.
+fn about(app: &App) -> serde_json::Value {
+    let [anthropic, openai] = app.upstream.bases();
+    let under_way = app.streams.len().saturating_sub(1) + app.tasks.len();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"), "tier": app.rules.planner.tier.name(), "under_way": under_way,
+        "anthropic": anthropic.as_str(), "openai": openai.as_str(),
+    })
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
