@@ -71,6 +71,8 @@ pub(crate) struct Rules {
     pub(crate) own_hosts: OwnHosts,
     /// `embedded` or `redis`.
     pub(crate) store_name: &'static str,
+    /// The name of the queue in the metrics.
+    pub(crate) queue_name: String,
 }
 
 impl App {
@@ -88,7 +90,11 @@ impl App {
         Self {
             rules,
             upstream,
-            counts: Counts::new(records.mismatches(), billing.costs.clone(), ledger.clone()),
+            counts: Counts::new(
+                (records.mismatches(), records.times()),
+                billing.costs.clone(),
+                ledger.clone(),
+            ),
             billing,
             ledger,
             records: Arc::new(records),

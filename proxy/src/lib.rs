@@ -62,6 +62,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use headroom_shared::runtime::config::warn_of_unknown;
 use headroom_shared::runtime::{shutdown, telemetry};
+use headroom_shared::traces::Traces;
 use headroom_worker::panics;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -91,6 +92,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Those of [`start`], and where the system gives no threads.
 pub fn serve_alone(settings: Settings) -> anyhow::Result<()> {
     telemetry::start(&settings.log);
+    let _traces = Traces::start("headroom-proxy", env!("CARGO_PKG_VERSION"));
     panics::hide_messages();
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     // It runs where all that it spawns runs: the thread that waits here would have to wake another one for each connection.
@@ -154,7 +156,7 @@ pub async fn run(
         settings.store.retention(),
     )
     .with_bound_budget(settings.limits.bound_store_budget());
-    let rules = rules(&settings, backend.name);
+    let rules = rules(&settings, &backend);
     let queue = backend.queue.clone();
     let memory = MemoryBudget::new(settings.limits.max_memory());
     let background = runtime.handle();
@@ -196,7 +198,7 @@ pub async fn run(
 }
 
 /// What these settings ask of every request.
-fn rules(settings: &Settings, store_name: &'static str) -> Rules {
+fn rules(settings: &Settings, backend: &Backend) -> Rules {
     Rules {
         compress: settings.background.on,
         planner: Planner {
@@ -216,6 +218,7 @@ fn rules(settings: &Settings, store_name: &'static str) -> Rules {
         websocket: settings.websocket,
         drain_time: settings.limits.drain_time(),
         own_hosts: OwnHosts::new(&settings.host, &settings.allowed_hosts),
-        store_name,
+        store_name: backend.name,
+        queue_name: backend.queue_name.clone(),
     }
 }

@@ -23,6 +23,7 @@
 //! | [`report`] | what the programs that measure have in common |
 //! | [`recorder`] | a hop between a client and the proxy that keeps what the client sent |
 //! | [`tiny_model`] | a token classification model with known answers |
+//! | [`promtool`] | Prometheus' own tool, which checks what is meant for Prometheus |
 //! | [`venv`] | Python packages, pinned |
 //! | [`stage`] | provider, Redis, proxy and worker together |
 //!
@@ -42,6 +43,7 @@ pub mod forms;
 pub mod http;
 pub mod ports;
 pub mod process;
+pub mod promtool;
 pub mod provider;
 pub mod queue;
 pub mod random;

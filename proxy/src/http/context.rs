@@ -5,11 +5,13 @@ use std::sync::Arc;
 use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::runtime::clock::now_ms;
+use headroom_shared::traces::{Kind, Span, SpanParent};
 use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::dialect::Dialect;
 use crate::http::headers::RequestId;
+use crate::jobs::Origin;
 use crate::plan::Planner;
 
 /// One request of a dialect.
@@ -18,6 +20,8 @@ pub(crate) struct RequestContext {
     pub(crate) app: Arc<App>,
     pub(crate) dialect: &'static dyn Dialect,
     pub(crate) id: RequestId,
+    /// Its span.
+    pub(crate) span: SpanParent,
     /// What forms may leave out, where the client says it.
     pub(crate) tier: Option<Tier>,
 }
@@ -35,6 +39,19 @@ impl RequestContext {
             },
             ..planner
         }
+    }
+
+    /// What a job that comes from it says of it.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            id: self.id.to_string(),
+            span: self.span.clone(),
+        }
+    }
+
+    /// Begins a span of a part of this request.
+    pub(crate) fn part(&self, name: &'static str) -> Span {
+        Span::begin(name, Kind::Internal, &self.span)
     }
 
     /// Does work for this request that nobody waits for but a stop.

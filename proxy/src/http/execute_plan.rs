@@ -20,32 +20,37 @@ use crate::http::report::{report_landing, report_not_deferred, report_skipped};
 use crate::http::scannable_body::ScannableBody;
 use crate::http::settle_plan::{dropping_thinking, settle, with_forms};
 use crate::http::thinking_retry::ThinkingRetry;
+use crate::metrics::uncompressed::Uncompressed;
 use crate::plan::entry_budget::left_for_store;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::plan::landing;
+use crate::plan::landing::{self, Landing};
+use crate::plan::skip_reason::SkippedBlocks;
 use crate::plan::{FinalPlan, Plan, Request};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
 use crate::scan::{Scan, ScanProgress};
 use crate::usage::{Outcome, OutcomeCallback};
 
-/// What goes out for a request for the conversation's next message; `None` where the body is to go out as it came.
+/// What goes out for a request for the conversation's next message.
+///
+/// # Errors
+/// Why the body is to go out as it came.
 pub(super) async fn turn(
     context: &RequestContext,
     headers: &HeaderMap,
     received: &Bytes,
-) -> Option<Outgoing> {
+) -> Result<Outgoing, Uncompressed> {
     let (app, planner) = (&context.app, context.planner());
     let mut body = ScannableBody::new(context, headers, received).await?;
     let Some(scan) = scan_unless_new(context, &mut body).await? else {
-        return Some(cold_start::forward(context, received, body));
+        return Ok(cold_start::forward(context, received, body));
     };
     let known = look_up(context, &mut body, &scan).await;
     let mut of_fleet = None;
     if planner.defers(&scan, &known) {
         of_fleet = fleet_wait::of_cold_start(context, (&body.bytes, &scan), &known).await;
         if of_fleet.is_none() {
-            return Some(cold_start::forward(context, received, body));
+            return Ok(cold_start::forward(context, received, body));
         }
     }
     let now_ms = now_ms();
@@ -53,11 +58,19 @@ pub(super) async fn turn(
     let plan = match of_fleet {
         Some(results) => {
             let planner = planner.never_deferring();
-            planner.plan(request, &HashMap::new(), results)?
+            let plan = planner.plan(request, &HashMap::new(), results);
+            plan.ok_or(Uncompressed::NoBlocks)?
         }
-        None => plan(context, request, (&body.bytes, &scan), &mut body.budget).await?,
+        None => {
+            let plan = plan(context, request, (&body.bytes, &scan), &mut body.budget);
+            plan.await.ok_or(Uncompressed::NoBlocks)?
+        }
     };
+    let span = context.part("store write");
     let (plan, wire) = settle(app, plan, &mut body, (&scan, &known)).await;
+    drop(span);
+    let landed = known.deferred.as_ref().map(|deferred| deferred.prefix);
+    let landed = landed.filter(|_| plan.landing.is_some_and(Landing::lands));
     let reason = report(app, &body.bytes, (&scan, &known), &plan);
     requeue_if_overdue(context, (&body.bytes, &scan), (&known, now_ms));
     let may_be_refused =
@@ -77,9 +90,13 @@ pub(super) async fn turn(
     );
     let mut outgoing = match drop_block {
         Some(drop_block) => dropping_thinking(app, &body, drop_block),
-        None => with_forms(app, received, &body, (&scan, &plan.forms, wire)),
+        None => {
+            let forms = (&*scan, &plan.forms, wire);
+            with_forms(app, received, &body, forms, &plan.skipped)
+        }
     };
-    outgoing.reason = reason;
+    outgoing.family = body.family;
+    (outgoing.reason, outgoing.landed) = (reason, landed);
     let may_retry = may_be_refused && !known.lost;
     let refresh = plan.refresh;
     app.records.enqueue_originals(&body.bytes, &scan, &known);
@@ -90,7 +107,7 @@ pub(super) async fn turn(
         let refresh = refresh.and_then(|it| enqueue_refresh(context, (&body.bytes, &scan), it));
         outgoing.on_outcome = Some(note_outcome(sent, refresh));
     }
-    Some(outgoing)
+    Ok(outgoing)
 }
 
 /// Counts and logs what was decided. Gives what became of the prefix that was left to a worker, in a word.
@@ -126,7 +143,7 @@ pub(super) async fn compaction(
     context: &RequestContext,
     headers: &HeaderMap,
     received: &Bytes,
-) -> Option<Outgoing> {
+) -> Result<Outgoing, Uncompressed> {
     let mut body = ScannableBody::new(context, headers, received).await?;
     let (scan, known, mut plan) = plan_recorded_forms(context, &mut body).await?;
     let (app, forms) = (&context.app, std::mem::take(&mut plan.forms));
@@ -134,13 +151,15 @@ pub(super) async fn compaction(
     let bill = app.billing.open((&scan, &known), text, (None, now_ms()));
     app.records.enqueue_originals(&body.bytes, &scan, &known);
     drop(SentRequest::new(&app.records, plan, &scan, known, None));
-    let mut outgoing = with_forms(app, received, &body, (&scan, &forms, None));
+    let forms = (&*scan, &forms, None);
+    let mut outgoing = with_forms(app, received, &body, forms, &SkippedBlocks::new());
+    outgoing.family = body.family;
     outgoing.on_outcome = Some(Box::new(|outcome| {
         if let Outcome::Ended(Some(usage)) = outcome {
             bill.close(usage);
         }
     }));
-    Some(outgoing)
+    Ok(outgoing)
 }
 
 /// What goes out for a request that asks how many tokens the conversation is: the forms that were sent before, so that the count is that of
@@ -149,19 +168,22 @@ pub(super) async fn count(
     context: &RequestContext,
     headers: &HeaderMap,
     received: &Bytes,
-) -> Option<Outgoing> {
+) -> Result<Outgoing, Uncompressed> {
     let mut body = ScannableBody::new(context, headers, received).await?;
     let (scan, _, plan) = plan_recorded_forms(context, &mut body).await?;
     let app = &context.app;
-    Some(with_forms(app, received, &body, (&scan, &plan.forms, None)))
+    let forms = (&*scan, &plan.forms, None);
+    let mut outgoing = with_forms(app, received, &body, forms, &SkippedBlocks::new());
+    outgoing.family = body.family;
+    Ok(outgoing)
 }
 
 /// Records a request that goes out in the original whatever was sent before: the provider's cache of its prefix may be warm from now on.
 pub(super) async fn record_bypassed(context: RequestContext, headers: HeaderMap, received: Bytes) {
-    let Some(mut body) = ScannableBody::new(&context, &headers, &received).await else {
+    let Ok(mut body) = ScannableBody::new(&context, &headers, &received).await else {
         return;
     };
-    if let Some((scan, known, plan)) = plan_recorded_forms(&context, &mut body).await {
+    if let Ok((scan, known, plan)) = plan_recorded_forms(&context, &mut body).await {
         let records = &context.app.records;
         drop(SentRequest::new(records, plan, &scan, known, None));
     }
@@ -171,7 +193,7 @@ pub(super) async fn record_bypassed(context: RequestContext, headers: HeaderMap,
 async fn plan_recorded_forms(
     context: &RequestContext,
     body: &mut ScannableBody,
-) -> Option<(Arc<Scan>, KnownPrefix, FinalPlan)> {
+) -> Result<(Arc<Scan>, KnownPrefix, FinalPlan), Uncompressed> {
     let app = &context.app;
     let planner = context.planner();
     let scan = body.scan(context)?;
@@ -181,37 +203,41 @@ async fn plan_recorded_forms(
         &known,
         (app.billing.prices(), now_ms()),
     );
-    let plan = planner.plan_recorded_forms(request)?.commit();
-    Some((scan, known, plan))
+    let plan = planner.plan_recorded_forms(request);
+    let plan = plan.ok_or(Uncompressed::NoBlocks)?.commit();
+    Ok((scan, known, plan))
 }
 
-/// Scans a request, and stops where it turns out to be a cold start that waits for nothing: then there is no scan. `None` where the body is
-/// not in the dialect.
+/// Scans a request, and stops where it turns out to be a cold start that waits for nothing: then there is no scan.
+///
+/// # Errors
+/// When the body is not in the dialect.
 async fn scan_unless_new(
     context: &RequestContext,
     body: &mut ScannableBody,
-) -> Option<Option<Arc<Scan>>> {
+) -> Result<Option<Arc<Scan>>, Uncompressed> {
     let planner = context.planner();
     let may_wait = fleet_wait::may_wait(context);
     let stop_when = |scan: &Scan| may_wait != Some(Ok(())) && planner.may_defer(scan);
     let beginning = match body.scan_until(context, &stop_when)? {
-        ScanProgress::Whole(scan) => return Some(Some(scan)),
+        ScanProgress::Whole(scan) => return Ok(Some(scan)),
         ScanProgress::Partial(beginning) => beginning,
     };
     let records = &context.app.records;
     let is_new = records.is_new_conversation(&beginning, &mut body.budget);
     if !is_new.await {
-        return Some(Some(body.scan(context)?));
+        return Ok(Some(body.scan(context)?));
     }
     if let Some(Err(outcome)) = may_wait {
         context.app.counts.fleet.request(outcome);
     }
-    Some(None)
+    Ok(None)
 }
 
 /// What is known of a request's prefix.
 async fn look_up(context: &RequestContext, body: &mut ScannableBody, scan: &Scan) -> KnownPrefix {
     let app = &context.app;
+    let mut span = context.part("store read");
     if landing::may_bind(scan) {
         app.records.extend(&mut body.budget);
     }
@@ -221,6 +247,7 @@ async fn look_up(context: &RequestContext, body: &mut ScannableBody, scan: &Scan
         app.counts.store_misses.inc();
     }
     app.counts.forms_missing.inc_by(known.missing_texts());
+    span.set("headroom.store.answered", known.complete);
     known
 }
 
@@ -245,7 +272,9 @@ async fn plan(
             .await
     };
     let to_compress = planner.blocks_to_compress(request, moved);
+    let span = context.part("compress");
     let (mut results, left) = compress_within_budget(app, body, scan, to_compress).await;
+    drop(span);
     budget.add_for_write(left_for_store(left));
     fleet_wait::of_rest(context, (body, scan), request.known, &mut results).await;
     planner.plan(request.sent_at(now_ms()), &texts, results)

@@ -2,10 +2,12 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
+use headroom_shared::traces::{Kind, Span};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Response, StatusCode, header};
@@ -13,14 +15,17 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, Purpose, prefix_mismatch};
+use crate::http::account::Account;
 use crate::http::body::BodyError;
 use crate::http::context::RequestContext;
-use crate::http::headers::{self, RequestId};
+use crate::http::headers;
 use crate::http::outgoing::Outgoing;
 use crate::http::thinking_retry::ThinkingRetry;
 use crate::http::wire_body::WireBody;
 use crate::http::{errors, execute_plan};
 use crate::jobs::PendingJob;
+use crate::metrics::model_family::ModelFamily;
+use crate::metrics::uncompressed::Uncompressed;
 use crate::metrics::{Decision, TextBytes};
 use crate::upstream::{Destination, RequestBody, RequestLine, ResponseBody, UpstreamError};
 use crate::usage::{self, Outcome, OutcomeCallback};
@@ -34,18 +39,21 @@ pub(crate) async fn handle(
     endpoint: Endpoint,
     parts: Parts,
     received: Result<Bytes, BodyError>,
+    account: &mut Account,
 ) -> Response<Body> {
-    let (id, dialect) = (RequestId::new(), endpoint.dialect);
+    let (id, dialect) = (account.id, endpoint.dialect);
     let session = headers::session(&parts.headers);
     let span = tracing::info_span!("request", %id, dialect = dialect.name(), session);
     let context = RequestContext {
         app,
         dialect,
         id,
+        span: account.span.as_parent(),
         tier: headers::tier(&parts.headers),
     };
-    let handled = context.handle(endpoint, parts, received);
-    id.set_on(handled.instrument(span).await)
+    account.span.set("headroom.dialect", dialect.name());
+    let handled = context.handle(endpoint, parts, received, account);
+    handled.instrument(span).await
 }
 
 /// What was sent for a request.
@@ -58,6 +66,10 @@ struct Sent {
     /// The same as it was sent.
     bytes_sent: usize,
     text: TextBytes,
+    /// Why it has no forms, where it has none.
+    uncompressed: Option<Uncompressed>,
+    /// The family of the model that it names.
+    family: ModelFamily,
     /// What became of the prefix that was left to a worker, in a word.
     reason: Option<&'static str>,
 }
@@ -68,6 +80,7 @@ impl RequestContext {
         endpoint: Endpoint,
         parts: Parts,
         received: Result<Bytes, BodyError>,
+        account: &mut Account,
     ) -> Response<Body> {
         let provider = self.dialect.provider();
         let destination = match self.app.upstream.destination(provider, &parts.headers) {
@@ -79,6 +92,7 @@ impl RequestContext {
             Err(error) => return errors::body_error(provider, error, &self.app.rules),
         };
         let outgoing = self.plan(endpoint, &parts.headers, &received).await;
+        self.refer_to_landed(&outgoing, &mut account.span);
         let path = parts.uri.path_and_query().cloned();
         let line = RequestLine {
             method: parts.method,
@@ -89,6 +103,7 @@ impl RequestContext {
             (&destination, line, parts.headers),
             outgoing,
             received.len(),
+            account,
         )
         .await
     }
@@ -106,7 +121,7 @@ impl RequestContext {
                     execute_plan::record_bypassed(self.clone(), headers.clone(), received.clone());
                 self.spawn_in_background(record);
             }
-            return Outgoing::as_received(received, Decision::Bypassed);
+            return Outgoing::as_received(received, Uncompressed::Bypass);
         }
         // A panic of ours costs savings, never the request; its message is not shown, because it may quote a prompt.
         let planned = async {
@@ -117,8 +132,9 @@ impl RequestContext {
             }
         };
         match AssertUnwindSafe(planned).catch_unwind().await {
-            Ok(Some(outgoing)) => outgoing,
-            Ok(None) | Err(_) => Outgoing::as_received(received, Decision::Forwarded),
+            Ok(Ok(outgoing)) => outgoing,
+            Ok(Err(why)) => Outgoing::as_received(received, why),
+            Err(_) => Outgoing::as_received(received, Uncompressed::Failed),
         }
     }
 
@@ -127,16 +143,20 @@ impl RequestContext {
         (destination, line, mut headers): (&Destination, RequestLine<'_>, HeaderMap),
         outgoing: Outgoing,
         bytes_received: usize,
+        account: &mut Account,
     ) -> Response<Body> {
         let Outgoing {
             body,
             decision,
             text,
+            uncompressed,
+            family,
             reason,
             drops_thinking,
             job,
             mut on_outcome,
             retry,
+            ..
         } = outgoing;
         headers::make_outgoing(&mut headers, self.app.rules.separation.tenant_header());
         if drops_thinking {
@@ -148,19 +168,27 @@ impl RequestContext {
             bytes_received,
             bytes_sent: body.rope.len(),
             text,
+            uncompressed,
+            family,
             reason,
         };
         let retry = retry.map(|retry| (retry, headers.clone()));
-        let mut response = self.forward(destination, line.clone(), headers, body).await;
+        let to = (destination, line.clone());
+        let forwarded = self.forward(to, headers, body, (family, &mut *account));
+        let mut response = forwarded.await;
         if let Some((retry, headers)) = retry {
             // In a box: it is rare that there is more to do than to look at a status.
-            let retried =
-                self.retry_if_refused(response, retry, (destination, line, headers), &mut sent);
+            let retried = self.retry_if_refused(
+                response,
+                retry,
+                (destination, line, headers),
+                (&mut sent, &mut *account),
+            );
             let (final_response, callback) = Box::pin(retried).await;
             (response, on_outcome) = (final_response, Some(callback));
         }
         sent.decision = self.decision(sent.decision, job);
-        self.respond(response, on_outcome, &sent)
+        self.respond(response, on_outcome, &sent, account)
     }
 
     /// What was done with a request: this, or what is known of its job by now. A job that is still on its way is counted when it ends.
@@ -176,20 +204,45 @@ impl RequestContext {
         decision
     }
 
+    /// Has the span of a request in which a result lands tell whose work that is.
+    pub(super) fn refer_to_landed(&self, outgoing: &Outgoing, span: &mut Span) {
+        let Some(prefix) = outgoing.landed.filter(|_| span.is_recording()) else {
+            return;
+        };
+        span.set("headroom.landed.prefix", prefix.to_string());
+        if let Some(job) = self.app.jobs.span_of(prefix) {
+            span.set("headroom.landed.job.id", job.id.clone());
+            span.link(&job.span);
+        }
+    }
+
     /// Sends a body to the provider.
     async fn forward(
         &self,
-        destination: &Destination,
-        line: RequestLine<'_>,
+        (destination, line): (&Destination, RequestLine<'_>),
         mut headers: HeaderMap,
         body: WireBody,
+        (family, account): (ModelFamily, &mut Account),
     ) -> UpstreamResult {
         if body.lost_encoding {
             headers.remove(header::CONTENT_ENCODING);
         }
         let body = RequestBody::Whole(body.rope);
         let upstream = &self.app.upstream;
-        upstream.send(destination, line, headers, body).await
+        let mut span = Span::begin("upstream", Kind::Client, &self.span);
+        let began = Instant::now();
+        let response = upstream.send(destination, line, headers, body).await;
+        let (took, status) = (
+            began.elapsed(),
+            response.as_ref().ok().map(Response::status),
+        );
+        account.elsewhere += took;
+        self.app.counts.upstream.sent(family, status, took);
+        match status {
+            Some(status) => span.set("http.response.status_code", i64::from(status.as_u16())),
+            None => span.fail("there is no response"),
+        }
+        response
     }
 
     /// Sends a request once more if the response refuses its thinking. Gives the response to pass on, and whom to tell its outcome.
@@ -198,7 +251,7 @@ impl RequestContext {
         response: UpstreamResult,
         retry: ThinkingRetry,
         (destination, line, mut headers): (&Destination, RequestLine<'_>, HeaderMap),
-        sent: &mut Sent,
+        (sent, account): (&mut Sent, &mut Account),
     ) -> (UpstreamResult, OutcomeCallback) {
         let Ok(mut response) = response else {
             return (response, retry.on_outcome());
@@ -207,11 +260,14 @@ impl RequestContext {
             return (Ok(response), retry.on_outcome());
         };
         sent.decision = Decision::Forwarded;
+        sent.uncompressed = Some(Uncompressed::Refused);
         sent.text.sent = text.len();
         let body = WireBody::of_text(&self.app, text, retry.coding);
         sent.bytes_sent = body.rope.len();
         prefix_mismatch::add_beta(&mut headers);
-        let second = self.forward(destination, line, headers, body).await;
+        let to = (destination, line);
+        let forwarded = self.forward(to, headers, body, (sent.family, account));
+        let second = forwarded.await;
         let is_success = second.as_ref().is_ok_and(|it| it.status().is_success());
         let on_outcome = if is_success {
             retry.on_outcome_of_retry(&self.app.counts)
@@ -227,6 +283,7 @@ impl RequestContext {
         response: UpstreamResult,
         on_outcome: Option<OutcomeCallback>,
         sent: &Sent,
+        account: &mut Account,
     ) -> Response<Body> {
         let Sent {
             is_billed,
@@ -234,12 +291,20 @@ impl RequestContext {
             bytes_received,
             bytes_sent,
             text,
+            uncompressed,
             reason,
+            ..
         } = *sent;
         let provider = self.dialect.provider();
         if is_billed {
             let counts = &self.app.counts;
             counts.request(decision, (bytes_received, bytes_sent), text);
+            if let Some(why) = uncompressed {
+                counts.left_uncompressed(why);
+            }
+            if response.as_ref().is_ok_and(|it| it.status().is_success()) {
+                counts.saved(text);
+            }
         }
         let mut response = match response {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
@@ -248,15 +313,9 @@ impl RequestContext {
             Ok(response) => self.pass_on(response, on_outcome),
             Err(error) => errors::upstream_error(provider, &error),
         };
-        let status = response.status().as_u16();
-        tracing::debug!(
-            decision = decision.name(),
-            reason,
-            bytes.r#in = bytes_received,
-            bytes.sent = bytes_sent,
-            status,
-            "answered"
-        );
+        account.decision = Some(decision);
+        account.reason = reason.or_else(|| uncompressed.map(Uncompressed::name));
+        (account.bytes_in, account.bytes_sent) = (bytes_received, bytes_sent);
         headers::set_decision(response.headers_mut(), decision, text.saved());
         if let Some(reason) = reason {
             headers::set_reason(response.headers_mut(), reason);

@@ -1,6 +1,7 @@
 //! HTTP between clients and the proxy: [`routes`] says which request goes where. What is posted to a dialect's path is read whole ([`body`])
 //! and goes to the [`handler`]; everything else is relayed ([`passthrough`], [`websocket`]).
 
+mod account;
 mod body;
 mod body_timeout;
 mod cold_start;

@@ -1,7 +1,7 @@
 //! Routes requests by method and path.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -9,12 +9,14 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use headroom_shared::metrics::page;
 use headroom_shared::queue::{Depth, Totals};
-use http::{Method, Response, StatusCode, Version, header};
+use http::{HeaderMap, Method, Response, StatusCode, Version, header};
 use serde_json::json;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
+use crate::http::account::Account;
 use crate::http::body::ReceivedBody;
 use crate::http::body_timeout::timed;
 use crate::http::handler;
@@ -70,8 +72,20 @@ async fn refuse_other_hosts(
     errors::error(Provider::OpenAi, StatusCode::FORBIDDEN, message)
 }
 
-/// Has a request that is posted to a dialect's path planned, and relays everything else.
+/// Answers a request that is for a provider, and accounts for it.
 async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let mut account = Account::of(&request);
+    let response = answer(&app, request, &mut account).await;
+    let added = account.head_is_ready(Some(response.status().as_u16()));
+    if account.decision.is_some() {
+        app.counts.times.added(added);
+    }
+    let response = account.id.set_on(response);
+    account.keep_with(response)
+}
+
+/// Has a request that is posted to a dialect's path planned, and relays everything else.
+async fn answer(app: &Arc<App>, request: Request, account: &mut Account) -> Response<Body> {
     let endpoint = Endpoint::of(request.uri().path());
     let posted = endpoint.filter(|_| request.method() == Method::POST);
     if request.method() == Method::POST && app.rules.own_hosts.is_cross_origin(request.headers()) {
@@ -91,17 +105,23 @@ async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body
     }
     let request = request.map(|body| timed(body, app.rules.body_timeout));
     let Some(posted) = posted else {
-        return passthrough::relay(app, endpoint, request).await;
+        return passthrough::relay(app.clone(), endpoint, request, account).await;
     };
     let (parts, body) = request.into_parts();
     let limits = (app.rules.max_body_bytes, &app.memory);
-    match body::read(body, &parts.headers, limits).await {
+    let began = Instant::now();
+    let read = body::read(body, &parts.headers, limits).await;
+    account.elsewhere += began.elapsed();
+    let app = app.clone();
+    match read {
         Ok(ReceivedBody::OverBudget(body)) => {
             let request = Request::from_parts(parts, body);
-            passthrough::relay_over_budget(app, posted, request).await
+            passthrough::relay_over_budget(app, posted, request, account).await
         }
-        Ok(ReceivedBody::Whole(whole)) => handler::handle(app, posted, parts, Ok(whole)).await,
-        Err(error) => handler::handle(app, posted, parts, Err(error)).await,
+        Ok(ReceivedBody::Whole(whole)) => {
+            handler::handle(app, posted, parts, Ok(whole), account).await
+        }
+        Err(error) => handler::handle(app, posted, parts, Err(error), account).await,
     }
 }
 
@@ -146,15 +166,12 @@ async fn stats(State(app): State<Arc<App>>) -> impl IntoResponse {
     )
 }
 
-async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
-    let text = app.counts.metrics(queue_counts(&app).await);
-    (
-        [(
-            header::CONTENT_TYPE,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        )],
-        text,
-    )
+async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> impl IntoResponse {
+    let figures = queue_counts(&app).await;
+    let registry = app.counts.registry(&app.rules.queue_name, figures);
+    let accept = headers.get_all(header::ACCEPT).into_iter();
+    let page = page(&registry, accept.filter_map(|value| value.to_str().ok()));
+    ([(header::CONTENT_TYPE, page.content_type)], page.text)
 }
 
 async fn queue_counts(app: &App) -> Option<(Depth, Totals)> {

@@ -13,9 +13,10 @@ use crate::http::outgoing::Outgoing;
 use crate::http::scannable_body::ScannableBody;
 use crate::http::wire_body::WireBody;
 use crate::metrics::TextBytes;
+use crate::metrics::uncompressed::Uncompressed;
 use crate::plan::first_send::first_new_block;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::plan::skip_reason::SkipReason;
+use crate::plan::skip_reason::{SkipReason, SkippedBlocks};
 use crate::plan::splice::Rope;
 use crate::plan::{FinalPlan, Forms, Plan};
 use crate::records::Budget;
@@ -49,13 +50,25 @@ pub(super) fn with_forms(
     received: &Bytes,
     body: &ScannableBody,
     (scan, forms, wire): (&Scan, &Forms, Option<WireBody>),
+    skipped: &SkippedBlocks,
 ) -> Outgoing {
     let Some(text) = Rope::with_forms(&body.bytes, scan, forms) else {
-        return Outgoing::with_unchanged_text(received, body.bytes.len());
+        let why = why_uncompressed(scan, skipped);
+        return Outgoing::with_unchanged_text(received, body.bytes.len(), why);
     };
     let bytes = text_bytes(body, &text);
     let wire = wire.unwrap_or_else(|| WireBody::of_text(app, text, body.coding));
     Outgoing::spliced(wire, bytes)
+}
+
+/// Why a request has no forms of which these blocks are new.
+fn why_uncompressed(scan: &Scan, skipped: &SkippedBlocks) -> Uncompressed {
+    let bytes = |(index, _): &&(usize, SkipReason)| scan.blocks[*index].span.len();
+    match skipped.iter().max_by_key(bytes) {
+        Some((_, reason)) => Uncompressed::Skipped(*reason),
+        None if scan.blocks.is_empty() => Uncompressed::NoBlocks,
+        None => Uncompressed::SentBefore,
+    }
 }
 
 /// The outgoing request without forms that asks the provider to drop thinking: `drop_block` replaces a span of its body.

@@ -8,5 +8,6 @@ mod drain;
 mod health;
 mod latency;
 mod memory;
+mod metrics;
 mod settings;
 mod soak;
