@@ -11,3 +11,4 @@ mod memory;
 mod metrics;
 mod settings;
 mod soak;
+mod traces;
