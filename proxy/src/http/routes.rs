@@ -9,7 +9,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use headroom_shared::metrics::page;
+use headroom_shared::metrics::{page, register_ready};
 use headroom_shared::queue::{Depth, Totals};
 use http::{HeaderMap, Method, Response, StatusCode, Version, header};
 use serde_json::json;
@@ -137,25 +137,31 @@ fn refused(
 }
 
 async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
+    match readiness(&app).await {
+        Ok(()) => json_text(StatusCode::OK, &json!({"status": "ready"})),
+        Err(document) => json_text(StatusCode::SERVICE_UNAVAILABLE, &document),
+    }
+}
+
+/// Whether the proxy is ready.
+///
+/// # Errors
+/// Why it is not, as `/readyz` says it.
+async fn readiness(app: &App) -> Result<(), serde_json::Value> {
     if app.is_draining() {
-        return json_text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &json!({"status": "draining"}),
-        );
+        return Err(json!({"status": "draining"}));
     }
     let store = app.records.store();
     let ping = tokio::time::timeout(COUNTS_TIMEOUT, store.ping()).await;
     let (status, reason) = match (ping, store.evicts()) {
         (Ok(Ok(_)), Some(evicts)) => ("store evicts", evicts.to_string()),
         (Ok(Ok(Some(full))), None) => ("store full", full.to_string()),
-        (Ok(Ok(None)), None) => return json_text(StatusCode::OK, &json!({"status": "ready"})),
+        (Ok(Ok(None)), None) => return Ok(()),
         (Ok(Err(error)), _) if error.is_refusal() => ("store refuses", error.to_string()),
         (Ok(Err(error)), _) => ("store away", error.to_string()),
         (Err(_), _) => ("store away", "no answer within 1 s".to_owned()),
     };
-    let document =
-        json!({"status": status, "reason": reason, "note": "requests are forwarded uncompressed"});
-    json_text(StatusCode::SERVICE_UNAVAILABLE, &document)
+    Err(json!({"status": status, "reason": reason, "note": "requests are forwarded uncompressed"}))
 }
 
 async fn stats(State(app): State<Arc<App>>) -> impl IntoResponse {
@@ -167,8 +173,9 @@ async fn stats(State(app): State<Arc<App>>) -> impl IntoResponse {
 }
 
 async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> impl IntoResponse {
-    let figures = queue_counts(&app).await;
-    let registry = app.counts.registry(&app.rules.queue_name, figures);
+    let (figures, ready) = tokio::join!(queue_counts(&app), readiness(&app));
+    let mut registry = app.counts.registry(&app.rules.queue_name, figures);
+    register_ready(&mut registry, ready.is_ok());
     let accept = headers.get_all(header::ACCEPT).into_iter();
     let page = page(&registry, accept.filter_map(|value| value.to_str().ok()));
     ([(header::CONTENT_TYPE, page.content_type)], page.text)

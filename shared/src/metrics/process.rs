@@ -14,6 +14,17 @@ pub struct Started {
     seconds: f64,
 }
 
+/// Shows whether `/readyz` says 200.
+pub fn register_ready(registry: &mut Registry, is_ready: bool) {
+    let ready: Gauge = Gauge::default();
+    ready.set(i64::from(is_ready));
+    registry.register(
+        "headroom_ready",
+        "1 where /readyz says 200, 0 where it says 503",
+        ready,
+    );
+}
+
 impl Started {
     /// It begins now.
     #[must_use]

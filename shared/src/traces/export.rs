@@ -33,10 +33,19 @@ const SERVICE_NAMES: [(&str, &str); 2] = [
 /// Why there are no traces.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoTraces {
-    #[error("{0}")]
+    #[error("{}", without_password(&.0.to_string()))]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
     #[error("the system gives no runtime for them: {0}")]
     Runtime(#[from] std::io::Error),
+}
+
+/// An error, unless it shows an endpoint that holds a password.
+fn without_password(error: &str) -> &str {
+    if error.contains('@') {
+        "the endpoint can't be used (it is not shown, because it holds a password)"
+    } else {
+        error
+    }
 }
 
 /// Whether these variables ask for traces.
@@ -45,7 +54,7 @@ pub(super) fn is_asked_for(variable: impl Fn(&str) -> Option<String>) -> bool {
         variable(name).is_some_and(|it| it.trim().eq_ignore_ascii_case(value))
     };
     let is_set = |name: &&str| variable(name).is_some_and(|it| !it.trim().is_empty());
-    ENDPOINTS.iter().any(|name| is_set(&name))
+    ENDPOINTS.iter().any(is_set)
         && !is("OTEL_SDK_DISABLED", "true")
         && !is("OTEL_TRACES_EXPORTER", "none")
 }

@@ -9,6 +9,7 @@ mod health;
 mod latency;
 mod memory;
 mod metrics;
+mod prometheus;
 mod settings;
 mod soak;
 mod traces;

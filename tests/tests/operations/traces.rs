@@ -145,6 +145,17 @@ async fn a_collector_that_is_away_is_not_felt_and_told_once() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_is_none_is_told_without_its_password() {
+    let wrong = |launch: Launch| traced(launch, "http://me:pass word@[::1");
+    let mut stage = Stage::embedded(wrong).await;
+    let hi = Conversation::new(Dialect::Messages, "wrong").user("hi");
+    stage.exchange(&hi.call()).await;
+    let log = stage.proxy().log();
+    assert!(log.contains("no traces: see the variables"), "{log}");
+    assert!(!log.contains("pass word"), "{log}");
+}
+
+#[tokio::test]
 async fn spans_that_were_not_sent_yet_are_sent_at_a_stop() {
     let collector = Collector::start().await;
     let patient =
