@@ -52,7 +52,7 @@ pub(crate) struct Counts {
     text_bytes_in: Counter,
     /// Bytes of bodies as they went out, without content encodings.
     text_bytes_sent: Counter,
-    /// Bytes of text saved: what would have gone out in the originals, less what did.
+    /// Bytes of text saved: what would have gone out in the originals, less what did, of requests that providers took.
     text_bytes_saved: Counter,
     /// Requests of conversations with a prefix that was left to a worker.
     landings: Family<Label, Counter>,

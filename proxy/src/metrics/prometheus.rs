@@ -104,7 +104,7 @@ impl Counts {
             ),
             (
                 "text_bytes_saved",
-                "Bytes of text that did not have to go out",
+                "Bytes of text that did not have to go out, of requests that providers took",
                 &self.text_bytes_saved,
             ),
             (

@@ -130,11 +130,16 @@ fn queries_of_dashboard() -> Vec<String> {
 }
 
 #[test]
-fn promtool_takes_the_configuration_and_the_rules() {
+fn promtool_takes_the_configuration_and_the_alerts_fire_when_they_should() {
     let config = deploy("prometheus/prometheus.yml");
     let rules = deploy("prometheus/alerts.yml");
-    for (what, file) in [("config", config), ("rules", rules)] {
-        let args = ["check", what, file.to_str().unwrap()];
+    let cases = deploy("prometheus/alerts_test.yml");
+    for (does, what, file) in [
+        ("check", "config", config),
+        ("check", "rules", rules),
+        ("test", "rules", cases),
+    ] {
+        let args = [does, what, file.to_str().unwrap()];
         assert_eq!(promtool::complaint(&args, ""), None);
     }
 }
