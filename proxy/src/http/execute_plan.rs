@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use headroom_shared::contract::id::PrefixId;
 use headroom_shared::runtime::clock::now_ms;
 use http::HeaderMap;
 
@@ -56,21 +57,13 @@ pub(super) async fn turn(
     let now_ms = now_ms();
     let request = planner.request((&body.bytes, &scan), &known, (app.billing.prices(), now_ms));
     let plan = match of_fleet {
-        Some(results) => {
-            let planner = planner.never_deferring();
-            let plan = planner.plan(request, &HashMap::new(), results);
-            plan.ok_or(Uncompressed::NoBlocks)?
-        }
-        None => {
-            let plan = plan(context, request, (&body.bytes, &scan), &mut body.budget);
-            plan.await.ok_or(Uncompressed::NoBlocks)?
-        }
+        Some(results) => planner
+            .never_deferring()
+            .plan(request, &HashMap::new(), results),
+        None => plan(context, request, (&body.bytes, &scan), &mut body.budget).await,
     };
-    let span = context.part("store write");
-    let (plan, wire) = settle(app, plan, &mut body, (&scan, &known)).await;
-    drop(span);
-    let landed = known.deferred.as_ref().map(|deferred| deferred.prefix);
-    let landed = landed.filter(|_| plan.landing.is_some_and(Landing::lands));
+    let plan = plan.ok_or(Uncompressed::NoBlocks)?;
+    let (plan, wire) = settle(context, plan, &mut body, (&scan, &known)).await;
     let reason = report(app, &body.bytes, (&scan, &known), &plan);
     requeue_if_overdue(context, (&body.bytes, &scan), (&known, now_ms));
     let may_be_refused =
@@ -95,10 +88,8 @@ pub(super) async fn turn(
             with_forms(app, received, &body, forms, &plan.skipped)
         }
     };
-    outgoing.family = body.family;
-    (outgoing.reason, outgoing.landed) = (reason, landed);
-    let may_retry = may_be_refused && !known.lost;
-    let refresh = plan.refresh;
+    (outgoing.reason, outgoing.landed) = (reason, landed(&known, &plan));
+    let (may_retry, refresh) = (may_be_refused && !known.lost, plan.refresh);
     app.records.enqueue_originals(&body.bytes, &scan, &known);
     let sent = SentRequest::new(&app.records, plan, &scan, known, bill);
     if may_retry {
@@ -108,6 +99,13 @@ pub(super) async fn turn(
         outgoing.on_outcome = Some(note_outcome(sent, refresh));
     }
     Ok(outgoing)
+}
+
+/// The prefix whose result lands with this plan, if any does.
+fn landed(known: &KnownPrefix, plan: &FinalPlan) -> Option<PrefixId> {
+    let lands = plan.landing.is_some_and(Landing::lands);
+    let deferred = known.deferred.as_ref().filter(|_| lands);
+    deferred.map(|deferred| deferred.prefix)
 }
 
 /// Counts and logs what was decided. Gives what became of the prefix that was left to a worker, in a word.
@@ -153,7 +151,6 @@ pub(super) async fn compaction(
     drop(SentRequest::new(&app.records, plan, &scan, known, None));
     let forms = (&*scan, &forms, None);
     let mut outgoing = with_forms(app, received, &body, forms, &SkippedBlocks::new());
-    outgoing.family = body.family;
     outgoing.on_outcome = Some(Box::new(|outcome| {
         if let Outcome::Ended(Some(usage)) = outcome {
             bill.close(usage);
@@ -173,9 +170,8 @@ pub(super) async fn count(
     let (scan, _, plan) = plan_recorded_forms(context, &mut body).await?;
     let app = &context.app;
     let forms = (&*scan, &plan.forms, None);
-    let mut outgoing = with_forms(app, received, &body, forms, &SkippedBlocks::new());
-    outgoing.family = body.family;
-    Ok(outgoing)
+    let skipped = SkippedBlocks::new();
+    Ok(with_forms(app, received, &body, forms, &skipped))
 }
 
 /// Records a request that goes out in the original whatever was sent before: the provider's cache of its prefix may be warm from now on.

@@ -2,12 +2,11 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use headroom_shared::traces::{Kind, Span};
+use headroom_shared::traces::Span;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Response, StatusCode, header};
@@ -19,6 +18,7 @@ use crate::http::account::Account;
 use crate::http::body::BodyError;
 use crate::http::context::RequestContext;
 use crate::http::headers;
+use crate::http::observed::{UpstreamResult, observed};
 use crate::http::outgoing::Outgoing;
 use crate::http::thinking_retry::ThinkingRetry;
 use crate::http::wire_body::WireBody;
@@ -27,11 +27,8 @@ use crate::jobs::PendingJob;
 use crate::metrics::model_family::ModelFamily;
 use crate::metrics::uncompressed::Uncompressed;
 use crate::metrics::{Decision, TextBytes};
-use crate::upstream::{Destination, RequestBody, RequestLine, ResponseBody, UpstreamError};
+use crate::upstream::{Destination, RequestBody, RequestLine, ResponseBody};
 use crate::usage::{self, Outcome, OutcomeCallback};
-
-/// The provider's response to a request, or why there is none.
-type UpstreamResult = Result<Response<ResponseBody>, UpstreamError>;
 
 /// Handles a request of a dialect whose body was read, or could not be.
 pub(crate) async fn handle(
@@ -229,20 +226,8 @@ impl RequestContext {
         }
         let body = RequestBody::Whole(body.rope);
         let upstream = &self.app.upstream;
-        let mut span = Span::begin("upstream", Kind::Client, &self.span);
-        let began = Instant::now();
-        let response = upstream.send(destination, line, headers, body).await;
-        let (took, status) = (
-            began.elapsed(),
-            response.as_ref().ok().map(Response::status),
-        );
-        account.elsewhere += took;
-        self.app.counts.upstream.sent(family, status, took);
-        match status {
-            Some(status) => span.set("http.response.status_code", i64::from(status.as_u16())),
-            None => span.fail("there is no response"),
-        }
-        response
+        let sending = upstream.send(destination, line, headers, body);
+        observed(&self.app, (Some(family), account), sending).await
     }
 
     /// Sends a request once more if the response refuses its thinking. Gives the response to pass on, and whom to tell its outcome.

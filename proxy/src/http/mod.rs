@@ -14,6 +14,7 @@ mod handler;
 mod headers;
 mod hop_by_hop;
 mod later_job;
+mod observed;
 mod outgoing;
 mod passthrough;
 mod report;

@@ -1,12 +1,10 @@
 //! Relays requests that are in no dialect: streamed to their provider and back, untouched.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
-use headroom_shared::traces::{Kind, Span};
 use http::{HeaderMap, Response, StatusCode, Uri};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
@@ -16,6 +14,7 @@ use crate::dialect::{Endpoint, Provider};
 use crate::http::account::Account;
 use crate::http::body::BodyError;
 use crate::http::headers;
+use crate::http::observed::observed;
 use crate::http::websocket::Upgrade;
 use crate::http::websocket::mode::WebSocketMode;
 use crate::http::{body, errors};
@@ -93,34 +92,16 @@ pub(crate) async fn relay(
     }
     // Why the client's body ended early, if it did.
     let body_error = Arc::new(OnceLock::new());
-    let body = if body.is_end_stream() {
-        RequestBody::Whole(Rope::from(Bytes::new()))
-    } else {
-        let note = Arc::clone(&body_error);
-        RequestBody::Streamed(Body::new(body.map_err(move |error| {
-            let _ = note.set(BodyError::from(&error));
-            error
-        })))
-    };
+    let body = streamed(body, &body_error);
     let line = RequestLine {
         method: parts.method,
         path,
         endpoint,
     };
-    let upstream = Span::begin("upstream", Kind::Client, &account.span.as_parent());
-    let began = Instant::now();
-    let response = app
-        .upstream
-        .send(&destination, line, parts.headers, body)
-        .await;
-    let took = began.elapsed();
-    account.elsewhere += took;
-    let status = response.as_ref().ok().map(Response::status);
-    if endpoint.is_some() && upgrade.is_none() {
-        let counts = &app.counts.upstream;
-        counts.sent(ModelFamily::Other, status, took);
-    }
-    drop(upstream);
+    let family = endpoint.filter(|_| upgrade.is_none());
+    let family = family.map(|_| ModelFamily::Other);
+    let sending = app.upstream.send(&destination, line, parts.headers, body);
+    let response = observed(&app, (family, account), sending).await;
     match response {
         Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
             let accepted = upgrade.and_then(|upgrade| upgrade.accept(&app, response));
@@ -136,6 +117,18 @@ pub(crate) async fn relay(
             None => span.in_scope(|| errors::upstream_error(provider, &error)),
         },
     }
+}
+
+/// A client's body as it is passed on. Why it ended early, if it does, is noted.
+fn streamed(body: Body, early_end: &Arc<OnceLock<BodyError>>) -> RequestBody {
+    if body.is_end_stream() {
+        return RequestBody::Whole(Rope::from(Bytes::new()));
+    }
+    let note = Arc::clone(early_end);
+    RequestBody::Streamed(Body::new(body.map_err(move |error| {
+        let _ = note.set(BodyError::from(&error));
+        error
+    })))
 }
 
 /// Does what is set with a WebSocket to an endpoint; gives the response that refuses it.

@@ -1,6 +1,7 @@
 //! The files for Prometheus and Grafana: a real Prometheus reads a real proxy and worker, takes every alert and every query of the dashboard, and
 //! has each metric that they name.
 #![expect(
+    clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     reason = "helpers of tests fail as tests do"

@@ -1,7 +1,5 @@
 //! One trace goes from a client's request through the list to the worker that does its job; what is sent to a collector, and that nothing of it
 //! is felt where the collector is away.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 use std::time::{Duration, Instant};
 
 use headroom_tests::collector::{Collector, Span};
@@ -42,17 +40,41 @@ async fn span(collector: &Collector, name: &str) -> Span {
     .await
 }
 
-#[tokio::test]
-async fn one_trace_leads_from_the_request_to_the_worker_and_the_landing() {
-    let collector = Collector::start().await;
+/// A proxy and a worker that send their spans to this collector, before a provider that caches nothing, so that a result lands as soon as it is
+/// there.
+async fn traced_stage(collector: &Collector) -> Stage {
     let with_traces = |launch: Launch| traced(launch.patient(), collector.url());
     let mut stage = Stage::over(RedisServer::persistent().await, with_traces).await;
     let launch = Launch::worker(&stage.redis().url());
     let launch = launch.set("OTEL_SERVICE_NAME", "a worker's name");
     stage.worker = Some(traced(launch, collector.url()).start().await);
-    let traceparent = format!("00-{TRACE}-{PARENT}-01");
-    // Where the provider caches nothing, a result lands as soon as it is there.
     stage.provider.cache(|cache| cache.turn_off());
+    stage
+}
+
+/// The span of the turn in which the result of this conversation lands.
+async fn landing(stage: &Stage, collector: &Collector, mut conversation: Conversation) -> Span {
+    let mut turns = 0..20;
+    while turns.next().is_some() {
+        conversation = conversation.assistant("Well.").user("And now?");
+        let (decision, _) = stage.exchange(&conversation.call()).await;
+        if decision == "compressed" {
+            break;
+        }
+    }
+    assert!(!turns.is_empty(), "the result never landed");
+    wait::eventually("the landing", || async {
+        let mut spans = collector.spans().into_iter();
+        spans.find(|it| it.get("headroom.landed.job.id").is_some())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn one_trace_leads_from_the_request_to_the_worker_and_the_landing() {
+    let collector = Collector::start().await;
+    let stage = traced_stage(&collector).await;
+    let traceparent = format!("00-{TRACE}-{PARENT}-01");
     let conversation = cold_start("traced").unmarked();
     let call = conversation.call().header("traceparent", &traceparent);
     let answer = stage
@@ -82,21 +104,7 @@ async fn one_trace_leads_from_the_request_to_the_worker_and_the_landing() {
     let upstream = span(&collector, "upstream").await;
     assert_eq!(upstream.parent, request.id);
 
-    let mut conversation = conversation;
-    let mut turns = 0..20;
-    while turns.next().is_some() {
-        conversation = conversation.assistant("Well.").user("And now?");
-        let (decision, _) = stage.exchange(&conversation.call()).await;
-        if decision == "compressed" {
-            break;
-        }
-    }
-    assert!(!turns.is_empty(), "the result never landed");
-    let landing = wait::eventually("the landing", || async {
-        let mut spans = collector.spans().into_iter();
-        spans.find(|it| it.get("headroom.landed.job.id").is_some())
-    })
-    .await;
+    let landing = landing(&stage, &collector, conversation).await;
     let spans = collector.spans();
     assert_eq!(
         landing.get("headroom.landed.job.id"),
