@@ -15,6 +15,7 @@
 //! | `usage/` | reads the token usage from a provider's response |
 //! | `prices/` | what tokens cost |
 //! | `bill/` | what requests cost, and what they would have cost in the originals |
+//! | `metrics/` | what is counted and timed, for `/stats` and `/metrics` |
 //! | `replay/` | `headroom-proxy replay`: what a user's own sessions cost, and what they would have cost through the proxy |
 //! | `simulation/` | plays sessions without a server, with a model of the providers' caches |
 //! | `demo/` | a made-up session in a simulation |
