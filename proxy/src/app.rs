@@ -80,6 +80,8 @@ pub(crate) struct Rules {
     pub(crate) show_text: bool,
     /// What who acts on the queue from the page must know.
     pub(crate) page_token: PageToken,
+    /// The name of the queue in the metrics.
+    pub(crate) queue_name: String,
 }
 
 impl App {
@@ -96,7 +98,11 @@ impl App {
         let ledger = Ledger::default();
         Self {
             upstream,
-            counts: Counts::new(records.mismatches(), billing.costs.clone(), ledger.clone()),
+            counts: Counts::new(
+                (records.mismatches(), records.times()),
+                billing.costs.clone(),
+                ledger.clone(),
+            ),
             billing,
             ledger,
             activity: Activity::new(rules.show_text),

@@ -29,6 +29,8 @@ const IDLE: Duration = Duration::from_secs(600);
 pub(crate) struct Backend {
     /// `embedded` or `redis`.
     pub(crate) name: &'static str,
+    /// The name of the queue in the metrics: the namespace in Redis, or `embedded`.
+    pub(crate) queue_name: String,
     /// Why nothing is compressed, where Redis evicted keys at the start.
     pub(crate) evicts: Option<Evicts>,
     /// Where it is, for people.
@@ -74,6 +76,7 @@ impl Backend {
         }
         Ok(Self {
             name: "redis",
+            queue_name: settings.store.namespace.clone(),
             evicts,
             place: format!("Redis at {url}"),
             folder: None,
@@ -107,6 +110,7 @@ impl Backend {
         let queue = Arc::new(queue);
         Ok(Self {
             name: "embedded",
+            queue_name: "embedded".to_owned(),
             evicts: None,
             place: folder.display().to_string(),
             folder: Some(folder),

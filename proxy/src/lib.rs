@@ -16,6 +16,7 @@
 //! | `prices/` | what tokens cost |
 //! | `bill/` | what requests cost, and what they would have cost in the originals |
 //! | `activity/` | the last requests and conversations, for the page |
+//! | `metrics/` | what is counted and timed, for `/stats` and `/metrics` |
 //! | `replay/` | `headroom-proxy replay`: what a user's own sessions cost, and what they would have cost through the proxy |
 //! | `simulation/` | plays sessions without a server, with a model of the providers' caches |
 //! | `demo/` | a made-up session in a simulation |
@@ -73,6 +74,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use headroom_shared::runtime::config::warn_of_unknown;
 use headroom_shared::runtime::{shutdown, telemetry};
+use headroom_shared::traces::Traces;
 use headroom_worker::panics;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -112,6 +114,7 @@ where
     T: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
     telemetry::start(&settings.log);
+    let _traces = Traces::start("headroom-proxy", env!("CARGO_PKG_VERSION"));
     panics::hide_messages();
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     // It runs where all that it spawns runs: the thread that waits here would have to wake another one for each connection.
@@ -179,7 +182,7 @@ pub async fn run(
     )
     .with_bound_budget(settings.limits.bound_store_budget());
     let token = PageToken::new();
-    let rules = rules(&settings, backend.name, &token);
+    let rules = rules(&settings, &backend, &token);
     let queues = (backend.queue.clone(), backend.admin.clone());
     let memory = MemoryBudget::new(settings.limits.max_memory());
     let background = runtime.handle();
@@ -224,7 +227,7 @@ pub async fn run(
 }
 
 /// What these settings ask of every request.
-fn rules(settings: &Settings, store_name: &'static str, token: &PageToken) -> Rules {
+fn rules(settings: &Settings, backend: &Backend, token: &PageToken) -> Rules {
     Rules {
         compress: settings.background.on,
         planner: Planner {
@@ -244,8 +247,9 @@ fn rules(settings: &Settings, store_name: &'static str, token: &PageToken) -> Ru
         websocket: settings.websocket,
         drain_time: settings.limits.drain_time(),
         own_hosts: OwnHosts::new(&settings.host, &settings.allowed_hosts),
-        store_name,
         show_text: settings.show_text,
         page_token: token.clone(),
+        store_name: backend.name,
+        queue_name: backend.queue_name.clone(),
     }
 }

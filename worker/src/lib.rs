@@ -108,7 +108,11 @@ pub async fn run(
     let _stop_listening = listening.clone().drop_guard();
     if let Some(port) = settings.port {
         let counts = RedisJobQueue::new(Arc::clone(&connections), keys, 0, bounds);
-        let state = http::HttpState::new(pool.status(), pool.metrics(), Arc::new(counts));
+        let namespace = settings.store.namespace.clone();
+        let state = http::HttpState::new(
+            (pool.status(), pool.metrics()),
+            (Arc::new(counts), namespace),
+        );
         let listener = http::bind(&settings.host, port).await?;
         tasks.spawn(http::serve(listener, state, listening));
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use headroom_shared::queue::Timing;
 use headroom_shared::runtime::{config, shutdown::until_second_signal, telemetry};
+use headroom_shared::traces::Traces;
 use tokio_util::sync::CancellationToken;
 
 use crate::handler::JobHandler;
@@ -21,6 +22,7 @@ pub fn run(
         return missing.report();
     }
     telemetry::start(&settings.log);
+    let _traces = Traces::start("headroom-worker", env!("CARGO_PKG_VERSION"));
     panics::hide_messages();
     let handler = handler(&settings);
     let ended = tokio::runtime::Runtime::new()

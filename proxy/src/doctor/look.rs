@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use headroom_shared::queue::redis::admin::QueueAdmin;
 use headroom_shared::queue::redis::{check_requirements, diagnose, pool};
-use headroom_shared::queue::{Bounds, Timing};
+use headroom_shared::queue::{AdminQueue as _, Bounds, Timing};
 use headroom_shared::runtime::config::RedisUrl;
 use headroom_shared::store::{EmbeddedStore, Store as _};
 use tokio::net::TcpListener;

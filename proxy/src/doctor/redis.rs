@@ -1,7 +1,7 @@
 //! The Redis of a deployment, and its workers.
 
 use bytesize::ByteSize;
-use headroom_shared::queue::redis::admin::QueueStatus;
+use headroom_shared::queue::QueueStatus;
 use headroom_shared::queue::redis::{Diagnosis, UnmetRequirement};
 
 use super::check::Check;

@@ -80,7 +80,7 @@ pub(super) fn job_source(
         prefix,
         tier: planner.tier_of(scan),
         whole_kinds: planner.whole_kinds,
-        trace: context.id.to_string(),
+        origin: context.origin(),
         is_refresh,
     }
 }

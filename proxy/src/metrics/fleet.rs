@@ -1,5 +1,6 @@
 //! Counts requests that wait for the workers before they are sent for the first time.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -108,10 +109,12 @@ impl FleetCounts {
             "New blocks that requests waited for, by what became of them",
             self.blocks.clone(),
         );
+        let waited: Counter<f64, AtomicU64> = Counter::default();
+        waited.inc_by(Duration::from_millis(self.waited_ms.get()).as_secs_f64());
         registry.register(
-            "fleet_waited_milliseconds",
+            "fleet_waited_seconds",
             "How long requests waited for the workers",
-            self.waited_ms.clone(),
+            waited,
         );
         registry.register(
             "fleet_threads",

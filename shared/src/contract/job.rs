@@ -42,6 +42,9 @@ pub struct Envelope {
     pub enqueued_ms: u64,
     /// `x-headroom-request-id` of the request that caused it.
     pub trace: String,
+    /// The span of that request, as W3C Trace Context writes it, where there are traces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// Whether it compresses anew a prefix that has grown: such a job runs when no other waits.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refresh: bool,

@@ -59,6 +59,7 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
         enqueued_ms: now_ms(),
         trace: "trace".to_owned(),
         refresh: false,
+        traceparent: None,
     };
     (envelope, payload)
 }
