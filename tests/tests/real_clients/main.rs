@@ -139,9 +139,14 @@ async fn wrap_runs_claude_code_also_where_its_settings_lead_elsewhere() {
 
 #[tokio::test]
 #[ignore = "needs programs from PyPI: scripts/real-clients"]
-async fn wrap_runs_codex_also_with_a_provider_of_its_user_s() {
+async fn wrap_runs_codex_also_with_a_provider_or_a_login_of_its_user_s() {
     let own = "model_provider = \"mine\"\n[model_providers.mine]\nname = \"mine\"\nbase_url = \"PROVIDER/v1\"\nenv_key = \"OPENAI_API_KEY\"\nwire_api = \"responses\"\n";
-    for settings in [None, Some((".codex/config.toml", own))] {
+    let kept_key = r#"{"OPENAI_API_KEY":"sk-kept"}"#;
+    for settings in [
+        None,
+        Some((".codex/config.toml", own)),
+        Some((".codex/auth.json", kept_key)),
+    ] {
         let said = wrap::session("codex", &wrap::CODEX_ARGS, settings).await;
         assert!(said.contains("headroom: cost $"), "{said}");
     }

@@ -42,7 +42,7 @@ pub(crate) async fn session(name: &str, args: &[&str], settings: Option<(&str, &
         .set("OPENAI_API_KEY", "sk-fake")
         .set("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
         .set("DISABLE_AUTOUPDATER", "1");
-    if settings.is_some() {
+    if settings.is_some_and(|(_, text)| text.contains("PROVIDER")) {
         launch = launch
             .unset("ANTHROPIC_TARGET_API_URL")
             .unset("OPENAI_TARGET_API_URL");
