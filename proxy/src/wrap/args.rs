@@ -10,6 +10,7 @@ use super::environment::Environment;
 use super::find::Found;
 use super::upstreams::Asked;
 use super::{Invocation, claude, codex, other};
+use crate::dialect::Provider;
 
 /// The flags of `wrap`, and what it runs.
 #[derive(Debug, Clone, Args)]
@@ -82,6 +83,15 @@ impl Client<'_> {
             Self::Claude(args) => claude::would_ask(args, environment),
             Self::Codex(_) => codex::would_ask(environment),
             Self::Other(_) => other::would_ask(environment),
+        }
+    }
+
+    /// The providers whose requests it sends.
+    pub(super) const fn providers(self) -> &'static [Provider] {
+        match self {
+            Self::Claude(_) => &[Provider::Anthropic],
+            Self::Codex(_) => &[Provider::OpenAi],
+            Self::Other(_) => &[Provider::Anthropic, Provider::OpenAi],
         }
     }
 

@@ -13,6 +13,7 @@ use headroom_shared::runtime::terminal::sanitized;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use url::Url;
 
+use super::args::Client;
 use super::environment::Environment;
 use super::lease::{self, Lease, Starting};
 use super::upstreams::{self, Asked, target_variable};
@@ -57,7 +58,7 @@ impl Found {
     }
 }
 
-/// Finds the proxy that a client is to ask which would ask `asked` without us: one that it asks already, the one where the settings listen, or
+/// Finds the proxy that a client is to ask which would ask others without us: one that it asks already, the one where the settings listen, or
 /// the one that has the data folder open. Where none runs, starts one that sends there.
 ///
 /// # Errors
@@ -65,7 +66,7 @@ impl Found {
 pub(super) async fn find_or_start(
     settings: &Settings,
     tier: Option<Tier>,
-    asked: Vec<Asked>,
+    client: Client<'_>,
     environment: &Environment,
 ) -> anyhow::Result<Found> {
     let folder = settings.limits.data_folder()?;
@@ -74,7 +75,7 @@ pub(super) async fn find_or_start(
     let own = settings.url()?;
     let mut elsewhere = Vec::new();
     let mut candidates = Vec::new();
-    for asked in asked {
+    for asked in client.would_ask(environment)? {
         if asked.base.scheme() == "http" && running::stats(&origin(&asked.base)).await.is_ok() {
             candidates.push(origin(&asked.base));
         } else if origin(&asked.base) != own {
@@ -87,13 +88,14 @@ pub(super) async fn find_or_start(
             .variable(target_variable(asked.provider))
             .is_none()
     });
+    let targets = upstreams::targets(client.providers(), &settings.upstreams, environment);
     candidates.push(own);
     candidates.extend(running::published_in(&folder));
     for url in candidates {
         if let Ok(stats) = running::stats(&url).await
             && is_wanted(&stats, settings)
         {
-            upstreams::check(&url, &stats.proxy, &elsewhere)?;
+            upstreams::check(&url, &stats.proxy, elsewhere.iter().chain(&targets))?;
             check_tier(&url, &stats, tier)?;
             let (before, log) = (stats, None);
             return Ok(Found {

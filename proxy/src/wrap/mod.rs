@@ -73,10 +73,9 @@ pub fn run(args: &WrapArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
 async fn wrap(args: &WrapArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
     let client = args.client()?;
     let environment = Environment::read();
-    let would_ask = client.would_ask(&environment)?;
     let mut signals = foreground::Signals::catch()?;
     let found = tokio::select! {
-        found = find::find_or_start(settings, args.tier, would_ask, &environment) => found?,
+        found = find::find_or_start(settings, args.tier, client, &environment) => found?,
         number = signals.end() => return Ok(Ended::Signal(number).code()),
     };
     let mut invocation = client.invocation(&found, &environment)?;

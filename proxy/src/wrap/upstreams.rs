@@ -3,8 +3,10 @@
 use anyhow::bail;
 use url::Url;
 
+use super::environment::Environment;
 use crate::dialect::Provider;
 use crate::running::About;
+use crate::settings::Upstreams;
 
 /// Where a client would send requests of a provider, because it was told so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +25,37 @@ pub(super) const fn target_variable(provider: Provider) -> &'static str {
     }
 }
 
+/// Where our own variables say that requests of these providers go, as far as they are set.
+pub(super) fn targets(
+    providers: &[Provider],
+    settings: &Upstreams,
+    environment: &Environment,
+) -> Vec<Asked> {
+    let target = |provider: &Provider| {
+        let variable = target_variable(*provider);
+        environment.variable(variable)?;
+        let base = match provider {
+            Provider::Anthropic => &settings.anthropic,
+            Provider::OpenAi => &settings.openai,
+        };
+        Some(Asked {
+            provider: *provider,
+            base: base.clone(),
+            by: variable.to_owned(),
+        })
+    };
+    providers.iter().filter_map(target).collect()
+}
+
 /// Checks that the proxy at `url` sends where the client would ask.
 ///
 /// # Errors
 /// Which of it goes elsewhere, and what to do.
-pub(super) fn check(url: &Url, proxy: &About, asked: &[Asked]) -> anyhow::Result<()> {
+pub(super) fn check<'a>(
+    url: &Url,
+    proxy: &About,
+    asked: impl IntoIterator<Item = &'a Asked>,
+) -> anyhow::Result<()> {
     for Asked { provider, base, by } in asked {
         let sends_to = match provider {
             Provider::Anthropic => &proxy.anthropic,
@@ -87,7 +115,7 @@ mod tests {
                 base: base.parse().unwrap(),
                 by: "THE_VARIABLE".to_owned(),
             };
-            let checked = check(&url, &proxy, &[asked]);
+            let checked = check(&url, &proxy, [&asked]);
             assert_eq!(checked.is_ok(), sends_there, "{base}");
             if let Err(error) = checked {
                 let said = error.to_string();

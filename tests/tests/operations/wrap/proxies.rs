@@ -120,13 +120,17 @@ async fn a_gateway_of_the_user_s_is_where_the_proxy_sends() {
     // A proxy that runs and sends elsewhere is told, and nothing is sent there.
     let stage = Stage::embedded(|launch| launch).await;
     let port = stage.addr().rsplit(':').next().unwrap().to_owned();
-    let (code, said) = run(&wrap(launch.set("HEADROOM_PORT", port), &client)).await;
-    assert_eq!(code, 1);
-    let says = format!(
-        "sends to {}, and ANTHROPIC_BASE_URL says {}",
-        stage.provider.url(),
-        gateway.url()
-    );
-    assert!(said.contains(&says), "{said}");
+    let by_client = launch.set("HEADROOM_PORT", &port);
+    let by_setting = Launch::proxy_to(&gateway.url()).set("HEADROOM_PORT", &port);
+    for (launch, by) in [
+        (by_client, "ANTHROPIC_BASE_URL"),
+        (by_setting, "ANTHROPIC_TARGET_API_URL"),
+    ] {
+        let (code, said) = run(&wrap(launch, &client)).await;
+        assert_eq!(code, 1);
+        let [sends, wanted] = [stage.provider.url(), gateway.url()];
+        let says = format!("sends to {sends}, and {by} says {wanted}");
+        assert!(said.contains(&says), "{said}");
+    }
     assert_eq!(stage.stats().await["requests"]["total"], 0);
 }
