@@ -86,13 +86,15 @@ impl Backend {
         let open = move || EmbeddedStore::open(&dir, retention, max_bytes);
         let opened = tokio::task::spawn_blocking(open).await?;
         let store = Arc::new(opened?);
+        let shortener = shortener(settings).await?;
         let queue = EmbeddedQueue::new(
             store.clone(),
             settings.background.max_queue,
             bounds,
             Timing::default(),
         )
-        .with_threads(settings.background.workers.threads.get() as u64);
+        .with_threads(settings.background.workers.threads.get() as u64)
+        .with_model(shortener.is_some());
         let queue = Arc::new(queue);
         Ok(Self {
             name: "embedded",
@@ -101,7 +103,7 @@ impl Backend {
             store: store.clone(),
             queue: queue.clone(),
             embedded: Some((queue, store)),
-            shortener: shortener(settings).await?,
+            shortener,
         })
     }
 

@@ -232,6 +232,7 @@ mod tests {
             warm_until_ms,
             caches: None,
             waiting: true,
+            tail: false,
             untried: 0,
             bound: false,
             lost: false,

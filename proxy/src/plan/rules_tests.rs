@@ -80,6 +80,7 @@ fn record(start: u32, usage: Option<Usage>) -> SentRecord {
         warm_until_ms: 0,
         caches: None,
         waiting: start == 0,
+        tail: false,
         untried: 0,
         bound: false,
         lost: false,

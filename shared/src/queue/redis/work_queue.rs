@@ -42,6 +42,9 @@ pub struct WorkerInfo {
     pub version: String,
     /// When it started: milliseconds since 1970 by its own clock.
     pub started: u64,
+    /// What identifies the model that it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// Why it is about to end by itself, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<String>,
@@ -214,19 +217,20 @@ impl WorkQueue for RedisWorkQueue {
             return Ok(None);
         }
         let is_withdrawn = payload.as_deref() == Some(WITHDRAWN.as_bytes());
-        if payload.is_none() && has_result || is_withdrawn {
+        let loaded = loaded(
+            element.clone(),
+            envelope.clone(),
+            payload.as_deref(),
+            crashes,
+        );
+        if payload.is_none() && has_result || is_withdrawn || loaded.is_too_late() {
             // The job was done before, or nobody wants its result.
             let nothing = (&[][..], false, Life::Full);
             self.acknowledge((element, &envelope), nothing, false)
                 .await?;
             return Ok(None);
         }
-        Ok(Some(loaded(
-            element.clone(),
-            envelope,
-            payload.as_deref(),
-            crashes,
-        )))
+        Ok(Some(loaded))
     }
 
     async fn release(&self, element: &Element) -> Result<(), StoreError> {
