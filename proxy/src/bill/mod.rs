@@ -166,7 +166,7 @@ fn sent_text(
         }
         at += block.span.start - from;
         let is_new = block.place.message as usize >= sent_before;
-        has_landed |= !is_new && !known.forms.contains_key(&block.place);
+        has_landed |= !is_new && known.sent_text(block.place) != Some(form);
         sent.replaced.push(Replaced {
             at,
             form: form.len(),

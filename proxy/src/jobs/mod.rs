@@ -39,7 +39,7 @@ pub(crate) struct JobPermit {
     outcome: oneshot::Sender<Enqueued>,
 }
 
-/// What a job is built from: the messages of a request that `prefix` ends with.
+/// What a job is built from: the messages of a request that `prefix` ends with, or some new blocks of it alone.
 #[derive(Debug)]
 pub(crate) struct JobSource {
     pub(crate) body: Bytes,
@@ -53,6 +53,17 @@ pub(crate) struct JobSource {
     pub(crate) trace: String,
     /// Whether the prefix has been sent for long and has grown.
     pub(crate) is_refresh: bool,
+    /// The new blocks that it is for alone, if it is.
+    pub(crate) tail: Option<Tail>,
+}
+
+/// The new blocks that a job is for alone.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    /// Their positions in the scan, in order.
+    pub(crate) blocks: Vec<usize>,
+    /// After that nobody needs the result: milliseconds since 1970.
+    pub(crate) useful_until_ms: u64,
 }
 
 /// The jobs of parts of a request, to be pushed together. They hold the memory that is reserved for them.
@@ -140,7 +151,7 @@ impl Jobs {
 
     /// Keeps [`Self::fleet`] up to date, for ever.
     pub(crate) async fn watch_fleet(&self, counts: &FleetCounts) {
-        self.fleet.watch(&*self.queue, &counts.threads).await;
+        self.fleet.watch(&*self.queue, counts).await;
     }
 
     /// Withdraws the job of a request that the provider refused.

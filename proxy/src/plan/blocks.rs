@@ -173,6 +173,24 @@ pub(crate) fn payload_of_part<'a>(
     }
 }
 
+/// The payload of a job for some new blocks of a request alone, whose forms may leave out what `tier` says, of blocks of other kinds than these.
+/// After `useful_until_ms` (milliseconds since 1970) nobody needs its result.
+pub(crate) fn payload_of_tail<'a>(
+    body: &'a [u8],
+    scan: &'a Scan,
+    blocks: &[usize],
+    (tier, whole_kinds): (Tier, OutputKinds),
+    useful_until_ms: u64,
+) -> Payload<EscapedText<'a>> {
+    Payload {
+        tier,
+        whole_kinds,
+        provisional: false,
+        useful_until_ms,
+        ..payload_of_part(body, scan, blocks)
+    }
+}
+
 /// For each message how many turns the model has had up to it: a turn is what it wrote in one message or in several that follow each other.
 fn turns(scan: &Scan) -> Vec<u32> {
     let (mut turns, mut is_in_turn) = (0, false);

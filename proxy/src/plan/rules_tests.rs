@@ -35,6 +35,7 @@ fn scan(story: &str, model: &str, cache: CacheLife) -> Scan {
         is_appended: false,
         offers_retrieval: false,
         calls: 0,
+        parts: 0,
     });
     let users = story
         .bytes()
