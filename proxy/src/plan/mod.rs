@@ -43,6 +43,7 @@ use bytes::Bytes;
 use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
 use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::prefix::Form;
+use headroom_shared::contract::record::SentRecord;
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::store::{Entry, Life};
 
@@ -291,10 +292,15 @@ impl Planner {
         }
         let mut plan = request.with_new_forms(updates, landing_texts, results);
         let untried = refresh::untried_tokens(scan, &plan.skipped);
+        // Sent once more after an error, the request has a job already.
+        let has_tail = |own: &mut SentRecord| own.tail;
+        let has_tail = plan.record_updates.own_record().is_some_and(has_tail);
         plan.tail = tail::due(&request, (self.tail_tokens, self.whole_kinds), &plan);
         if !plan.tail.is_empty() {
             plan.record_updates.await_tail(scan);
-        } else if refresh::is_due(scan, known, (self.refresh_tokens, request.tier), untried) {
+        } else if !has_tail
+            && refresh::is_due(scan, known, (self.refresh_tokens, request.tier), untried)
+        {
             plan.refresh = scan.full_prefix();
             plan.record_updates.await_refresh(known);
         }

@@ -189,3 +189,45 @@ fn a_report_behind_a_refresh_that_waits_lands_with_it_or_before() {
         assert_eq!(later.forms, cold.forms);
     }
 }
+
+#[test]
+fn what_waits_as_a_whole_lands_together_with_a_report_behind_it() {
+    let planner = Planner {
+        refresh_tokens: 1000,
+        ..PLANNER
+    };
+    // What was read before the proxy was there has no forms until a refresh makes them.
+    let mut session = Session::resumed(planner, 400, 3);
+    session.tools = retrieval::TOOL;
+    session.simulation.shortener = Some(Arc::new(OneWordOfThree));
+    session.request(0);
+    for name in 91..93 {
+        session.read(&report(name, 20));
+        session.request(5);
+    }
+    assert_eq!(session.step(5), WARM);
+    report_back(&mut session, 1);
+    let before = session.step_turn(5);
+    assert_eq!(shortened(&before), 0);
+    let cold = session.step_turn(400);
+    assert_eq!((cold.landing, shortened(&cold)), (EXPIRED, 1));
+    assert!(cold.landed > 1, "{}", cold.landed);
+    assert_eq!(session.step_turn(5).forms, cold.forms);
+}
+
+#[test]
+fn of_two_reports_that_wait_the_later_one_lands_first() {
+    let mut session = session(PLANNER, 4);
+    session.jobs_wait = true;
+    report_back(&mut session, 1);
+    session.jobs_wait = false;
+    report_back(&mut session, 2);
+    let later = session.step_turn(5);
+    assert_eq!((later.landing, shortened(&later)), (TAIL, 1));
+    // The provider no longer reads what stands before the later one from where it stood.
+    assert_eq!(session.step(5), WARM);
+    let cold = session.step_turn(400);
+    assert_eq!((cold.landing, shortened(&cold)), (EXPIRED, 2));
+    assert!(session.paid < session.direct);
+    assert_eq!(session.step_turn(5).forms, cold.forms);
+}
