@@ -84,6 +84,15 @@ pub(crate) struct Rules {
     pub(crate) queue_name: String,
 }
 
+impl Rules {
+    /// Whether what requests get depends on which workers there are, and on whether they have a model.
+    pub(crate) const fn asks_after_workers(&self) -> bool {
+        let may_push_tails =
+            self.compress && self.planner.tail_tokens > 0 && !self.planner.tier.is_lossless();
+        !self.fleet_wait.is_zero() || may_push_tails
+    }
+}
+
 impl App {
     pub(crate) fn new(
         rules: Rules,

@@ -100,13 +100,15 @@ impl Backend {
         let open = move || EmbeddedStore::open(&dir, retention, max_bytes);
         let opened = tokio::task::spawn_blocking(open).await?;
         let store = Arc::new(opened?);
+        let shortener = shortener(settings).await?;
         let queue = EmbeddedQueue::new(
             store.clone(),
             settings.background.max_queue,
             bounds,
             Timing::default(),
         )
-        .with_threads(settings.background.workers.threads.get() as u64);
+        .with_threads(settings.background.workers.threads.get() as u64)
+        .with_model(shortener.is_some());
         let queue = Arc::new(queue);
         Ok(Self {
             name: "embedded",
@@ -118,7 +120,7 @@ impl Backend {
             queue: queue.clone(),
             admin: queue.clone(),
             embedded: Some((queue, store)),
-            shortener: shortener(settings).await?,
+            shortener,
         })
     }
 

@@ -203,7 +203,7 @@ pub async fn run(
             .clone()
             .run_until_cancelled_owned(sweep(app.clone())),
     );
-    if !app.rules.fleet_wait.is_zero() {
+    if app.rules.asks_after_workers() {
         let watch = async move |app: Arc<App>| app.jobs.watch_fleet(&app.counts.fleet).await;
         let watch = stopping
             .clone()
@@ -232,6 +232,7 @@ fn rules(settings: &Settings, backend: &Backend, token: &PageToken) -> Rules {
         compress: settings.background.on,
         planner: Planner {
             refresh_tokens: settings.background.refresh_tokens,
+            tail_tokens: settings.background.tail_tokens,
             tier: settings.background.tier,
             ..Planner::new(settings.background.min_tokens.get())
         },

@@ -194,6 +194,11 @@ pub struct Background {
     #[arg(long, env = "HEADROOM_REFRESH_TOKENS", value_name = "HEADROOM_REFRESH_TOKENS", default_value_t = Planner::DEFAULT_REFRESH_TOKENS, value_parser = number::<u64>)]
     pub refresh_tokens: u64,
 
+    /// A new text of more tokens out of which only the workers' model can leave something goes to them as a job of its own, where it may;
+    /// 0: none does.
+    #[arg(long, env = "HEADROOM_TAIL_TOKENS", value_name = "HEADROOM_TAIL_TOKENS", default_value_t = Planner::DEFAULT_TAIL_TOKENS, value_parser = number::<u64>)]
+    pub tail_tokens: u64,
+
     /// Jobs that may wait, and refreshes that may wait beside them; above it a job is dropped and counted.
     #[arg(long = "background-compression-max-queue", env = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", value_name = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", default_value_t = 256, value_parser = number::<u64>)]
     pub max_queue: u64,

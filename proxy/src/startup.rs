@@ -94,6 +94,7 @@ pub(crate) fn log(settings: &Settings) {
         compression.min_tokens = background.min_tokens.get(),
         compression.tier = background.tier.name(),
         compression.refresh_tokens = background.refresh_tokens,
+        compression.tail_tokens = background.tail_tokens,
         compression.max_queue = background.max_queue,
         compression.workers = background.workers.threads.get(),
         compression.job_timeout_seconds = background.workers.job_timeout_seconds,

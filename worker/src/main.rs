@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         Ok(settings) => match &settings.command {
             Some(Command::Queue(command)) => queue_command::run(&settings.store, command),
             Some(Command::Model(command)) => model_command::run(command),
-            None => program::run(settings, process::handler_for, Timing::default()),
+            None => program::run(settings, process::work_for, Timing::default()),
         },
         Err(refused) => refused.report(),
     }

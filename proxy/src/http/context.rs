@@ -38,8 +38,10 @@ impl RequestContext {
     pub(crate) fn planner(&self) -> Planner {
         let planner = self.app.rules.planner;
         let tier = self.tier.unwrap_or(planner.tier);
+        let has_model = !tier.is_lossless() && self.app.jobs.fleet.has_model();
         Planner {
             tier,
+            tail_tokens: if has_model { planner.tail_tokens } else { 0 },
             whole_kinds: match tier {
                 Tier::Recoverable => self.app.ledger.whole_kinds(now_ms()),
                 Tier::Lossless => OutputKinds::NONE,

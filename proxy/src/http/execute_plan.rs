@@ -15,7 +15,7 @@ use crate::http::cold_start;
 use crate::http::compress_new::compress_within_budget;
 use crate::http::context::RequestContext;
 use crate::http::fleet_wait;
-use crate::http::later_job::{Refusal, enqueue_again, enqueue_refresh};
+use crate::http::later_job::{Refusal, enqueue_again, enqueue_refresh, enqueue_tail};
 use crate::http::outgoing::Outgoing;
 use crate::http::report::{report_landing, report_not_deferred, report_skipped};
 use crate::http::scannable_body::ScannableBody;
@@ -64,7 +64,7 @@ pub(super) async fn turn(
         None => plan(context, request, (&body.bytes, &scan), &mut body.budget).await,
     };
     let plan = plan.ok_or(Uncompressed::NoBlocks)?;
-    let (plan, wire) = settle(context, plan, &mut body, (&scan, &known)).await;
+    let (mut plan, wire) = settle(context, plan, &mut body, (&scan, &known)).await;
     let (reason, ledger) = report(app, &body.bytes, (&scan, &known), &plan);
     requeue_if_overdue(context, (&body.bytes, &scan), (&known, now_ms));
     let may_be_refused =
@@ -90,14 +90,16 @@ pub(super) async fn turn(
         }
     };
     (outgoing.reason, outgoing.landed) = (reason, landed(&known, &plan));
-    let (may_retry, refresh) = (may_be_refused && !known.lost, plan.refresh);
+    let may_retry = may_be_refused && !known.lost;
+    let later = (plan.refresh, std::mem::take(&mut plan.tail));
+    let before = known.chain.first().map(|(prefix, _)| *prefix);
     app.records.enqueue_originals(&body.bytes, &scan, &known);
     let sent = SentRequest::new(&app.records, plan, &scan, known, bill).with_ledger(ledger);
     if may_retry {
         outgoing.retry = Some(ThinkingRetry::new(body.bytes, body.coding, sent));
     } else {
-        let refresh = refresh.and_then(|it| enqueue_refresh(context, (&body.bytes, &scan), it));
-        outgoing.on_outcome = Some(note_outcome(sent, refresh));
+        let job = enqueue_later(context, (&body.bytes, &scan), later, before);
+        outgoing.on_outcome = Some(note_outcome(sent, job));
     }
     Ok(outgoing)
 }
@@ -128,11 +130,25 @@ fn report(
     (reason, ledger)
 }
 
-/// Whom to tell the outcome of a request with perhaps a refresh.
-fn note_outcome(sent: SentRequest, refresh: Option<Refusal>) -> OutcomeCallback {
+/// Pushes the job of a request whose prefix is to be compressed anew, or of its new blocks alone: there is one of them at most. It goes on from
+/// the prefix `before`.
+fn enqueue_later(
+    context: &RequestContext,
+    request: (&Bytes, &Arc<Scan>),
+    (refresh, tail): (Option<PrefixId>, Vec<usize>),
+    before: Option<PrefixId>,
+) -> Option<Refusal> {
+    match refresh {
+        Some(prefix) => enqueue_refresh(context, request, prefix),
+        None => enqueue_tail(context, request, tail, before?),
+    }
+}
+
+/// Whom to tell the outcome of a request with perhaps a job that is withdrawn where it is refused.
+fn note_outcome(sent: SentRequest, job: Option<Refusal>) -> OutcomeCallback {
     Box::new(|outcome| {
-        if let (Outcome::Refused, Some(refresh)) = (&outcome, refresh) {
-            refresh.tell();
+        if let (Outcome::Refused, Some(job)) = (&outcome, job) {
+            job.tell();
         }
         sent.note_outcome(outcome);
     })

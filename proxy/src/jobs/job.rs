@@ -6,12 +6,12 @@ use headroom_shared::contract::job::{Envelope, EscapedText, Payload, VERSION};
 use headroom_shared::runtime::clock::now_ms;
 use uuid::Uuid;
 
-use super::{JobSource, Origin};
+use super::{JobSource, Origin, Tail};
 use crate::plan::blocks;
 use crate::plan::fleet::Part;
 use crate::scan::Scan;
 
-/// The job of a request up to the message that its prefix ends with.
+/// The job of a request up to the message that its prefix ends with, or of new blocks alone.
 pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
     let JobSource {
         body,
@@ -21,7 +21,19 @@ pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
         whole_kinds,
         origin,
         is_refresh,
+        tail,
     } = source;
+    if let Some(Tail {
+        blocks,
+        useful_until_ms,
+    }) = tail
+    {
+        let may_leave_out = (*tier, *whole_kinds);
+        let payload = blocks::payload_of_tail(body, scan, blocks, may_leave_out, *useful_until_ms);
+        let bytes = blocks.iter().map(|at| scan.blocks[*at].span.len());
+        let tokens = scan.facts.tokens(bytes.sum());
+        return of_payload(scan, (*prefix, tokens), &payload, (origin, *is_refresh));
+    }
     let payload = blocks::payload(body, scan, *prefix, (*tier, *whole_kinds))?;
     of_payload(
         scan,
@@ -105,6 +117,7 @@ mod tests {
             whole_kinds: OutputKinds::NONE,
             origin: Origin::default(),
             is_refresh: false,
+            tail: None,
         };
         let (envelope, payload) = build(&source).unwrap();
         let payload: Payload = serde_json::from_slice(&payload).unwrap();

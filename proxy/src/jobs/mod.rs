@@ -63,7 +63,7 @@ pub(crate) struct TracedJob {
 /// How many traced jobs are remembered.
 const MAX_TRACED: usize = 4096;
 
-/// What a job is built from: the messages of a request that `prefix` ends with.
+/// What a job is built from: the messages of a request that `prefix` ends with, or some new blocks of it alone.
 #[derive(Debug)]
 pub(crate) struct JobSource {
     pub(crate) body: Bytes,
@@ -77,6 +77,17 @@ pub(crate) struct JobSource {
     pub(crate) origin: Origin,
     /// Whether the prefix has been sent for long and has grown.
     pub(crate) is_refresh: bool,
+    /// The new blocks that it is for alone, if it is.
+    pub(crate) tail: Option<Tail>,
+}
+
+/// The new blocks that a job is for alone.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    /// Their positions in the scan, in order.
+    pub(crate) blocks: Vec<usize>,
+    /// After that nobody needs the result: milliseconds since 1970.
+    pub(crate) useful_until_ms: u64,
 }
 
 /// The jobs of parts of a request, to be pushed together. They hold the memory that is reserved for them.
@@ -179,7 +190,7 @@ impl Jobs {
 
     /// Keeps [`Self::fleet`] up to date, for ever.
     pub(crate) async fn watch_fleet(&self, counts: &FleetCounts) {
-        self.fleet.watch(&*self.queue, &counts.threads).await;
+        self.fleet.watch(&*self.queue, counts).await;
     }
 
     /// The job of this prefix, if it was pushed here and is traced.

@@ -20,6 +20,8 @@ pub(crate) struct FleetCounts {
     waited_ms: Counter,
     /// The threads of the workers that are alive.
     pub(crate) threads: Gauge,
+    /// Whether one of them has a model: 1 or 0.
+    pub(crate) has_model: Gauge,
 }
 
 /// What became of a block that a request waited for.
@@ -93,7 +95,7 @@ impl FleetCounts {
             counts
         };
         json!({
-            "threads": self.threads.get(), "requests": object(&requests), "blocks": object(&blocks),
+            "threads": self.threads.get(), "has_model": self.has_model.get() > 0, "requests": object(&requests), "blocks": object(&blocks),
             "waited_ms": self.waited_ms.get(),
         })
     }
@@ -118,8 +120,13 @@ impl FleetCounts {
         );
         registry.register(
             "fleet_threads",
-            "Threads of the workers that are alive, for requests that may wait for them",
+            "Threads of the workers that are alive, for requests that may wait for them or leave new blocks to them",
             self.threads.clone(),
+        );
+        registry.register(
+            "fleet_has_model",
+            "1 where one of these workers has a model, else 0",
+            self.has_model.clone(),
         );
     }
 

@@ -371,7 +371,7 @@ impl Records {
                 Key::Compressed(prefix) => {
                     match serde_json::from_slice::<CompressedPrefix>(value) {
                         Ok(compressed) if compressed.v == prefix::VERSION => {
-                            found.compressed = Some((*prefix, compressed));
+                            found.compressed.insert(*prefix, compressed);
                         }
                         Ok(compressed) => {
                             tracing::warn!(

@@ -44,6 +44,7 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
         tier: Tier::Lossless,
         whole_kinds: OutputKinds::NONE,
         provisional: false,
+        useful_until_ms: 0,
         blocks: vec![block(0, text), block(1, TEXT)],
         calls_after: Vec::new(),
         turns: 0,
