@@ -24,8 +24,8 @@ use crate::http::thinking_retry::ThinkingRetry;
 use crate::metrics::uncompressed::Uncompressed;
 use crate::plan::entry_budget::left_for_store;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::plan::landing::{self, Landing};
-use crate::plan::skip_reason::SkippedBlocks;
+use crate::plan::landing::{self, Landing, Occasion};
+use crate::plan::skip_reason::{CompressResult, SkippedBlocks};
 use crate::plan::{FinalPlan, Plan, Request};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
@@ -57,12 +57,8 @@ pub(super) async fn turn(
     }
     let now_ms = now_ms();
     let request = planner.request((&body.bytes, &scan), &known, (app.billing.prices(), now_ms));
-    let plan = match of_fleet {
-        Some(results) => planner
-            .never_deferring()
-            .plan(request, &HashMap::new(), results),
-        None => plan(context, request, (&body.bytes, &scan), &mut body.budget).await,
-    };
+    let read = (&body.bytes, &scan);
+    let plan = plan(context, request, read, (of_fleet, &mut body.budget)).await;
     let plan = plan.ok_or(Uncompressed::NoBlocks)?;
     let (mut plan, wire) = settle(context, plan, &mut body, (&scan, &known)).await;
     let (reason, ledger) = report(app, &body.bytes, (&scan, &known), &plan);
@@ -106,9 +102,12 @@ pub(super) async fn turn(
 
 /// The prefix whose result lands with this plan, if any does.
 fn landed(known: &KnownPrefix, plan: &FinalPlan) -> Option<PrefixId> {
-    let lands = plan.landing.is_some_and(Landing::lands);
-    let deferred = known.deferred.as_ref().filter(|_| lands);
-    deferred.map(|deferred| deferred.prefix)
+    let landed = match plan.landing? {
+        Landing::Lands(Occasion::Tail) => known.tail.as_ref(),
+        Landing::Lands(_) => known.deferred.as_ref().or(known.tail.as_ref()),
+        Landing::Waits(_) => None,
+    };
+    landed.map(|deferred| deferred.prefix)
 }
 
 /// Counts and logs what was decided. Gives what became of the prefix that was left to a worker, in a word, and what the request adds to the
@@ -267,15 +266,19 @@ async fn look_up(context: &RequestContext, body: &mut ScannableBody, scan: &Scan
 }
 
 /// Reads what the plan of a request needs, compresses its new blocks or has the workers do that, and plans it; `None` for a request without
-/// messages.
+/// messages. Of a cold start that has waited for the workers it plans what they have made.
 async fn plan(
     context: &RequestContext,
     request: Request<'_>,
     (body, scan): (&Bytes, &Arc<Scan>),
-    budget: &mut Budget,
+    (of_fleet, budget): (Option<BTreeMap<usize, CompressResult>>, &mut Budget),
 ) -> Option<Plan> {
     let app = &context.app;
     let planner = context.planner();
+    if let Some(results) = of_fleet {
+        let planner = planner.never_deferring();
+        return planner.plan(request, &HashMap::new(), results);
+    }
     let needs = planner.needs(request);
     let (texts, _) = app.records.forms(needs.landing.into_iter(), budget).await;
     let moved = if needs.moved.is_empty() {

@@ -43,6 +43,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         )
         .route("/readyz", get(readyz))
         .merge(own)
+        .route("/", get(page_or_forward).fallback(forward))
         .fallback(forward)
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(refuse_unclear_host))
@@ -83,6 +84,15 @@ async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body
     }
     let response = account.id.set_on(response);
     account.keep_with(response)
+}
+
+/// Shows the page to who asks this host, and relays what is for another.
+async fn page_or_forward(app: State<Arc<App>>, request: Request) -> Response<Body> {
+    if app.rules.own_hosts.is_asked(&request) {
+        dashboard::page()
+    } else {
+        forward(app, request).await
+    }
 }
 
 /// Has a request that is posted to a dialect's path planned, and relays everything else.
