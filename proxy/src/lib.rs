@@ -36,6 +36,7 @@ mod backend;
 mod background;
 mod background_limit;
 mod bill;
+mod commands;
 mod content_encoding;
 pub mod demo;
 mod deployment_secret;
@@ -93,7 +94,10 @@ use self::running::Published;
 use self::separation::Separation;
 use self::upstream::Upstream;
 
-pub use self::settings::{Command, Settings};
+pub use self::commands::Command;
+#[cfg(unix)]
+pub use self::commands::{DoctorArgs, WrapArgs};
+pub use self::settings::Settings;
 
 /// For every program that serves as the proxy. Bodies come and go by the megabyte: the system's allocator gives each back to the
 /// kernel, which then clears it again page by page (2 MB on 8 connections: less than half of the CPU time, `docs/benchmarks.md`).

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytesize::ByteSize;
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::runtime::config::{
     ClampedNumber, LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch,
@@ -15,14 +15,10 @@ use headroom_shared::runtime::config::{
 
 pub(crate) use crate::upstream::config::Upstreams;
 
-#[cfg(unix)]
-use crate::doctor::DoctorArgs;
+use crate::commands::Command;
 use crate::http::websocket::mode::WebSocketMode;
 use crate::plan::Planner;
 use crate::prices::Prices;
-use crate::replay::ReplayArgs;
-#[cfg(unix)]
-use crate::wrap::WrapArgs;
 use sysinfo::System;
 use url::Url;
 
@@ -87,27 +83,6 @@ pub struct Settings {
 
     #[command(flatten)]
     pub log: LogSettings,
-}
-
-/// What the program can do instead of serving.
-#[derive(Debug, Clone, Subcommand)]
-pub enum Command {
-    /// Show what a made-up session sends and saves: without a server, an agent or a key.
-    Demo,
-    /// Show what your own sessions cost, and what they would have cost through this proxy: reads the transcripts that Claude Code and
-    /// Codex keep, without a server, a network or a key.
-    Replay(ReplayArgs),
-    /// Run Claude Code, Codex or another client through this proxy, which is started for it where none runs, and say what it cost.
-    #[cfg(unix)]
-    Wrap(WrapArgs),
-    /// Look for what is wrong: the address, the data folder or Redis, workers, providers, and where clients on this machine ask. Nothing is
-    /// sent that costs.
-    #[cfg(unix)]
-    Doctor(DoctorArgs),
-    /// Serve for as long as a `wrap` uses it.
-    #[cfg(unix)]
-    #[command(hide = true)]
-    WrapProxy,
 }
 
 /// Where things are kept, and how much a request may take.

@@ -16,15 +16,8 @@ use std::process::ExitCode;
 use tokio::runtime::Builder;
 
 use self::check::Status;
+use crate::commands::DoctorArgs;
 use crate::settings::Settings;
-
-/// The flags of `doctor`.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub struct DoctorArgs {
-    /// Print JSON instead of lines.
-    #[arg(long)]
-    pub json: bool,
-}
 
 /// Looks at everything, prints what it found, and gives the code to exit with: 0 if nothing failed, 1 otherwise.
 ///

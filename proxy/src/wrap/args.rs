@@ -1,55 +1,14 @@
-//! The words of the command line.
+//! Which client the command line names.
 
 use std::ffi::OsString;
 
 use anyhow::bail;
-use clap::{Args, Subcommand};
-use headroom_shared::contract::tier::Tier;
 
 use super::environment::Environment;
-use super::find::Found;
 use super::upstreams::Asked;
 use super::{Invocation, claude, codex, other};
+use crate::commands::{ClientArgs, WrapArgs};
 use crate::dialect::Provider;
-
-/// The flags of `wrap`, and what it runs.
-#[derive(Debug, Clone, Args)]
-#[command(
-    override_usage = "headroom-proxy wrap [OPTIONS] claude|codex [ARGS]...\n       headroom-proxy wrap [OPTIONS] -- COMMAND [ARGS]..."
-)]
-pub struct WrapArgs {
-    /// What compressed texts may leave out, in place of `HEADROOM_TIER`: lossless: nothing; recoverable: lines that the agent can fetch again,
-    /// with a tool that it is given.
-    #[arg(long)]
-    pub tier: Option<Tier>,
-
-    /// The client that is run.
-    #[command(subcommand)]
-    pub client: Option<ClientArgs>,
-
-    /// Any other command, which reads `ANTHROPIC_BASE_URL` or `OPENAI_BASE_URL`.
-    #[arg(last = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
-}
-
-/// A client that is known by its name.
-#[derive(Debug, Clone, Subcommand)]
-#[command(disable_help_subcommand = true)]
-pub enum ClientArgs {
-    /// Claude Code: `claude`.
-    Claude(OwnArgs),
-    /// Codex CLI: `codex`.
-    Codex(OwnArgs),
-}
-
-/// A client's own arguments.
-#[derive(Debug, Clone, Args)]
-#[command(disable_help_flag = true)]
-pub struct OwnArgs {
-    /// They are the client's as they stand, also those that begin with a dash.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub args: Vec<OsString>,
-}
 
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,14 +54,14 @@ impl Client<'_> {
         }
     }
 
-    /// What it is started with to ask this proxy.
+    /// What it is started with to ask the proxy at this URL. `offers_tool`: whether it gets the retrieval tool.
     pub(super) fn invocation(
         self,
-        found: &Found,
+        url: &str,
+        offers_tool: bool,
         environment: &Environment,
     ) -> anyhow::Result<Invocation> {
-        let url = found.url.as_str().trim_end_matches('/');
-        let offers_tool = found.offers_tool();
+        let url = url.trim_end_matches('/');
         match self {
             Self::Claude(args) => Ok(claude::invocation(args, url, offers_tool, environment)),
             Self::Codex(args) => codex::invocation(args, url, offers_tool, environment),
@@ -122,6 +81,8 @@ impl Client<'_> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+
+    use headroom_shared::contract::tier::Tier;
 
     use super::*;
 

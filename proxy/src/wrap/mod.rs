@@ -36,11 +36,11 @@ use std::time::{Duration, Instant};
 use headroom_shared::runtime::terminal::sanitized;
 use tokio::runtime::Builder;
 
-pub use self::args::WrapArgs;
 use self::environment::Environment;
 use self::find::Found;
 use self::foreground::Ended;
 use self::summary::Scope;
+use crate::commands::WrapArgs;
 use crate::running::{self, Stats};
 use crate::settings::Settings;
 
@@ -78,7 +78,8 @@ async fn wrap(args: &WrapArgs, settings: &Settings) -> anyhow::Result<ExitCode> 
         found = find::find_or_start(settings, args.tier, client, &environment) => found?,
         number = signals.end() => return Ok(Ended::Signal(number).code()),
     };
-    let mut invocation = client.invocation(&found, &environment)?;
+    let (url, offers_tool) = (found.url.as_str(), found.offers_tool());
+    let mut invocation = client.invocation(url, offers_tool, &environment)?;
     invocation.env.extend(loopback::exempt(&environment));
     let ended = foreground::run(&invocation, &mut signals).await?;
     if let Ended::NotStarted(error) = &ended {

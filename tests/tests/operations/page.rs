@@ -47,7 +47,10 @@ async fn the_page_and_its_files_are_served_and_ask_nobody_else() {
     }
     // What is for another host is no question to the page.
     let elsewhere = Call::get("/").header("host", "evil.example");
-    assert_eq!(stage.send(&elsewhere).await.header("content-type"), "application/json");
+    assert_eq!(
+        stage.send(&elsewhere).await.header("content-type"),
+        "application/json"
+    );
     assert_eq!(stage.provider.next().await.path(), "/");
     let elsewhere = Call::get("/dashboard").header("host", "evil.example");
     assert_eq!(stage.send(&elsewhere).await.status(), 403);
