@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     let ended = match &settings.command {
         Some(Command::Demo) => headroom_proxy::demo::play(),
         Some(Command::Replay(args)) => headroom_proxy::replay::run(args),
+        Some(Command::Reference(what)) => what.write::<Settings>().map_err(Into::into),
         None => headroom_proxy::serve_alone(settings),
     };
     match ended {

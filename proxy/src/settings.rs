@@ -12,6 +12,7 @@ use headroom_shared::contract::tier::Tier;
 use headroom_shared::runtime::config::{
     ClampedNumber, LogSettings, Refused, StoreSettings, WorkerSettings, parse, switch,
 };
+use headroom_shared::runtime::reference::Reference;
 
 pub(crate) use crate::upstream::config::Upstreams;
 
@@ -92,6 +93,8 @@ pub enum Command {
     /// Show what your own sessions cost, and what they would have cost through this proxy: reads the transcripts that Claude Code and
     /// Codex keep, without a server, a network or a key.
     Replay(ReplayArgs),
+    #[command(flatten)]
+    Reference(Reference),
 }
 
 /// Where things are kept, and how much a request may take.
