@@ -9,5 +9,6 @@ mod health;
 mod latency;
 mod memory;
 mod page;
+mod reference;
 mod settings;
 mod soak;
