@@ -80,6 +80,17 @@ pub(crate) struct Rules {
     pub(crate) show_text: bool,
     /// What who acts on the queue from the page must know.
     pub(crate) page_token: PageToken,
+    /// The name of the queue in the metrics.
+    pub(crate) queue_name: String,
+}
+
+impl Rules {
+    /// Whether what requests get depends on which workers there are, and on whether they have a model.
+    pub(crate) const fn asks_after_workers(&self) -> bool {
+        let may_push_tails =
+            self.compress && self.planner.tail_tokens > 0 && !self.planner.tier.is_lossless();
+        !self.fleet_wait.is_zero() || may_push_tails
+    }
 }
 
 impl App {
@@ -96,7 +107,11 @@ impl App {
         let ledger = Ledger::default();
         Self {
             upstream,
-            counts: Counts::new(records.mismatches(), billing.costs.clone(), ledger.clone()),
+            counts: Counts::new(
+                (records.mismatches(), records.times()),
+                billing.costs.clone(),
+                ledger.clone(),
+            ),
             billing,
             ledger,
             activity: Activity::new(rules.show_text),

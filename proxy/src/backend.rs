@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use headroom_shared::queue::embedded::EmbeddedQueue;
 use headroom_shared::queue::redis::admin::QueueAdmin;
 use headroom_shared::queue::redis::{self, RedisJobQueue, UnmetRequirement, check_requirements};
@@ -30,10 +29,14 @@ const IDLE: Duration = Duration::from_secs(600);
 pub(crate) struct Backend {
     /// `embedded` or `redis`.
     pub(crate) name: &'static str,
+    /// The name of the queue in the metrics: the namespace in Redis, or `embedded`.
+    pub(crate) queue_name: String,
     /// Why nothing is compressed, where Redis evicted keys at the start.
     pub(crate) evicts: Option<Evicts>,
     /// Where it is, for people.
     pub(crate) place: String,
+    /// The folder of the embedded store's file.
+    pub(crate) folder: Option<PathBuf>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) queue: Arc<dyn JobQueue>,
     /// The same queue as an operator sees it.
@@ -73,8 +76,10 @@ impl Backend {
         }
         Ok(Self {
             name: "redis",
+            queue_name: settings.store.namespace.clone(),
             evicts,
             place: format!("Redis at {url}"),
+            folder: None,
             store: Arc::new(RedisStore::new(url, keys.clone(), retention)),
             admin: Arc::new(QueueAdmin::new(
                 pool.clone(),
@@ -89,29 +94,33 @@ impl Backend {
     }
 
     async fn embedded(settings: &Settings, bounds: Bounds) -> anyhow::Result<Self> {
-        let dir = data_dir(settings)?;
-        let (place, retention) = (dir.display().to_string(), settings.store.retention());
+        let dir = settings.limits.data_folder()?;
+        let (folder, retention) = (dir.clone(), settings.store.retention());
         let max_bytes = settings.limits.max_store_bytes.as_u64();
         let open = move || EmbeddedStore::open(&dir, retention, max_bytes);
         let opened = tokio::task::spawn_blocking(open).await?;
         let store = Arc::new(opened?);
+        let shortener = shortener(settings).await?;
         let queue = EmbeddedQueue::new(
             store.clone(),
             settings.background.max_queue,
             bounds,
             Timing::default(),
         )
-        .with_threads(settings.background.workers.threads.get() as u64);
+        .with_threads(settings.background.workers.threads.get() as u64)
+        .with_model(shortener.is_some());
         let queue = Arc::new(queue);
         Ok(Self {
             name: "embedded",
+            queue_name: "embedded".to_owned(),
             evicts: None,
-            place,
+            place: folder.display().to_string(),
+            folder: Some(folder),
             store: store.clone(),
             queue: queue.clone(),
             admin: queue.clone(),
             embedded: Some((queue, store)),
-            shortener: shortener(settings).await?,
+            shortener,
         })
     }
 
@@ -177,16 +186,4 @@ async fn sweep(store: Arc<EmbeddedStore>) {
             tracing::debug!(%error, "could not make the store's file smaller");
         }
     }
-}
-
-/// The folder of the embedded store: as set, or the platform's for user data.
-fn data_dir(settings: &Settings) -> anyhow::Result<PathBuf> {
-    if let Some(dir) = &settings.limits.data_dir {
-        return Ok(dir.clone());
-    }
-    let dirs = directories::ProjectDirs::from("", "", "headroom");
-    let dirs = dirs.context(
-        "this user has no home folder to keep data in: set HEADROOM_DATA_DIR to a folder",
-    )?;
-    Ok(dirs.data_dir().to_owned())
 }

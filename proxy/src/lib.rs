@@ -16,9 +16,13 @@
 //! | `prices/` | what tokens cost |
 //! | `bill/` | what requests cost, and what they would have cost in the originals |
 //! | `activity/` | the last requests and conversations, for the page |
+//! | `metrics/` | what is counted and timed, for `/stats` and `/metrics` |
 //! | `replay/` | `headroom-proxy replay`: what a user's own sessions cost, and what they would have cost through the proxy |
 //! | `simulation/` | plays sessions without a server, with a model of the providers' caches |
 //! | `demo/` | a made-up session in a simulation |
+//! | `running/` | asks a proxy that runs what it is and has counted |
+//! | `doctor/` | `headroom-proxy doctor`: says what is wrong on this machine and around it |
+//! | `wrap/` | `headroom-proxy wrap`: runs a client through a proxy |
 //!
 //! A request is handled in one task; what it need not wait for (jobs, records) runs in the [`background`]. No folder imports from one that
 //! imports from it.
@@ -36,6 +40,8 @@ mod content_encoding;
 pub mod demo;
 mod deployment_secret;
 mod dialect;
+#[cfg(unix)]
+pub mod doctor;
 mod header_list;
 #[doc(hidden)]
 pub mod hot_path;
@@ -50,6 +56,7 @@ pub mod prices;
 mod records;
 pub mod replay;
 mod retrieval;
+mod running;
 pub mod scan;
 mod separation;
 mod settings;
@@ -58,6 +65,8 @@ mod startup;
 mod tables;
 mod upstream;
 mod usage;
+#[cfg(unix)]
+pub mod wrap;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,6 +74,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use headroom_shared::runtime::config::warn_of_unknown;
 use headroom_shared::runtime::{shutdown, telemetry};
+use headroom_shared::traces::Traces;
 use headroom_worker::panics;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -79,6 +89,7 @@ use self::own_hosts::OwnHosts;
 use self::page_token::PageToken;
 use self::plan::Planner;
 use self::records::Records;
+use self::running::Published;
 use self::separation::Separation;
 use self::upstream::Upstream;
 
@@ -94,7 +105,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// # Errors
 /// Those of [`start`], and where the system gives no threads.
 pub fn serve_alone(settings: Settings) -> anyhow::Result<()> {
+    serve_with(settings, start)
+}
+
+/// Logs as the settings say, and has `start` serve on a runtime of its own.
+fn serve_with<T>(settings: Settings, start: impl FnOnce(Settings) -> T) -> anyhow::Result<()>
+where
+    T: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
     telemetry::start(&settings.log);
+    let _traces = Traces::start("headroom-proxy", env!("CARGO_PKG_VERSION"));
     panics::hide_messages();
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     // It runs where all that it spawns runs: the thread that waits here would have to wake another one for each connection.
@@ -132,9 +152,12 @@ pub async fn start(settings: Settings) -> anyhow::Result<()> {
     let stopped = stop.clone().cancelled_owned();
     let running = Box::pin(run(settings, listener, show, stopped));
     let ended = shutdown::until_second_signal(running, stop).await;
-    ended.unwrap_or_else(|| {
-        bail!("ended at once by a second signal: what was on its way is cut off")
-    })
+    ended.unwrap_or_else(cut_off)
+}
+
+/// Ends with the error of a second signal.
+fn cut_off() -> anyhow::Result<()> {
+    bail!("ended at once by a second signal: what was on its way is cut off")
 }
 
 /// Serves on `listener` until `stop` is done, and drains then. `started` is given what a person at the terminal wants to know.
@@ -159,7 +182,7 @@ pub async fn run(
     )
     .with_bound_budget(settings.limits.bound_store_budget());
     let token = PageToken::new();
-    let rules = rules(&settings, backend.name, &token);
+    let rules = rules(&settings, &backend, &token);
     let queues = (backend.queue.clone(), backend.admin.clone());
     let memory = MemoryBudget::new(settings.limits.max_memory());
     let background = runtime.handle();
@@ -180,7 +203,7 @@ pub async fn run(
             .clone()
             .run_until_cancelled_owned(sweep(app.clone())),
     );
-    if !app.rules.fleet_wait.is_zero() {
+    if app.rules.asks_after_workers() {
         let watch = async move |app: Arc<App>| app.jobs.watch_fleet(&app.counts.fleet).await;
         let watch = stopping
             .clone()
@@ -191,8 +214,11 @@ pub async fn run(
         app.clone(),
         stopping.clone(),
     ));
+    let published = backend.folder.as_deref();
+    let published = published.map(|folder| Published::in_folder(folder, address));
     started(startup::text(&settings, &backend, (address, &token)));
     http::serve(app.clone(), listener, stop).await;
+    drop(published);
     stopping.cancel();
     background.close();
     background.wait().await;
@@ -201,11 +227,12 @@ pub async fn run(
 }
 
 /// What these settings ask of every request.
-fn rules(settings: &Settings, store_name: &'static str, token: &PageToken) -> Rules {
+fn rules(settings: &Settings, backend: &Backend, token: &PageToken) -> Rules {
     Rules {
         compress: settings.background.on,
         planner: Planner {
             refresh_tokens: settings.background.refresh_tokens,
+            tail_tokens: settings.background.tail_tokens,
             tier: settings.background.tier,
             ..Planner::new(settings.background.min_tokens.get())
         },
@@ -221,8 +248,9 @@ fn rules(settings: &Settings, store_name: &'static str, token: &PageToken) -> Ru
         websocket: settings.websocket,
         drain_time: settings.limits.drain_time(),
         own_hosts: OwnHosts::new(&settings.host, &settings.allowed_hosts),
-        store_name,
         show_text: settings.show_text,
         page_token: token.clone(),
+        store_name: backend.name,
+        queue_name: backend.queue_name.clone(),
     }
 }

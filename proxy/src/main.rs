@@ -10,14 +10,22 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(refused) => return refused.report(),
     };
-    let ended = match &settings.command {
-        Some(Command::Demo) => headroom_proxy::demo::play(),
-        Some(Command::Replay(args)) => headroom_proxy::replay::run(args),
-        Some(Command::Reference(what)) => what.write::<Settings>().map_err(Into::into),
-        None => headroom_proxy::serve_alone(settings),
-    };
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => config::fail("headroom-proxy", &error),
+    run(settings).unwrap_or_else(|error| config::fail("headroom-proxy", &error))
+}
+
+/// Does what the settings ask for, and gives the code to exit with.
+fn run(mut settings: Settings) -> anyhow::Result<ExitCode> {
+    match settings.command.take() {
+        Some(Command::Demo) => headroom_proxy::demo::play()?,
+        Some(Command::Replay(args)) => headroom_proxy::replay::run(&args)?,
+        #[cfg(unix)]
+        Some(Command::Wrap(args)) => return headroom_proxy::wrap::run(&args, &settings),
+        #[cfg(unix)]
+        Some(Command::Doctor(args)) => return headroom_proxy::doctor::run(args, &settings),
+        #[cfg(unix)]
+        Some(Command::WrapProxy) => headroom_proxy::wrap::serve(settings)?,
+        Some(Command::Reference(what)) => what.write::<Settings>()?,
+        None => headroom_proxy::serve_alone(settings)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,98 +1,49 @@
 //! What the proxy counts, as `/stats` and `/metrics` show it.
 
+mod decision;
 pub(crate) mod fleet;
+pub(crate) mod model_family;
+mod prometheus;
 pub(crate) mod retrieval;
+mod times;
+pub(crate) mod uncompressed;
+mod upstream;
 
 use std::sync::{Arc, OnceLock};
 
+use headroom_shared::metrics::Started;
 use headroom_shared::queue::{Depth, Totals};
-use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
+pub(crate) use self::decision::{Decision, TextBytes};
 use self::fleet::FleetCounts;
 use self::retrieval::RetrievalCounts;
+use self::times::Times;
+use self::uncompressed::Uncompressed;
+use self::upstream::UpstreamCounts;
 use crate::bill::costs::Costs;
 use crate::plan::landing::Landing;
 use crate::plan::skip_reason::SkipReason;
 use crate::records::Mismatches;
+use crate::records::store_times::StoreTimes;
 use crate::retrieval::ledger::Ledger;
-
-/// What was done with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decision {
-    /// Sent as it came.
-    Forwarded,
-    /// Sent as it came, and its job is on its way to the queue.
-    Deferring,
-    /// Sent as it came, and its job stands in the queue.
-    Deferred,
-    /// Sent as it came, and its job dropped because there is no room for it.
-    Dropped,
-    /// Sent with at least one form.
-    Compressed,
-    /// Sent as it came because the client asked for that.
-    Bypassed,
-}
-
-impl Decision {
-    /// Those that a request may be counted under for good: what becomes of a job that is on its way is known later.
-    pub(crate) const FINAL: [Self; 5] = [
-        Self::Forwarded,
-        Self::Deferred,
-        Self::Dropped,
-        Self::Compressed,
-        Self::Bypassed,
-    ];
-
-    /// Its name in headers, logs and counts.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Forwarded => "forwarded",
-            Self::Deferring => "deferring",
-            Self::Deferred => "deferred",
-            Self::Dropped => "dropped",
-            Self::Compressed => "compressed",
-            Self::Bypassed => "bypassed",
-        }
-    }
-}
-
-/// How long the text of a body is, in bytes: what is in it without its content encoding. A body that was not decoded counts as it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TextBytes {
-    pub(crate) received: usize,
-    pub(crate) sent: usize,
-}
-
-impl TextBytes {
-    /// That of a body that goes out as it came.
-    pub(crate) const fn unchanged(bytes: usize) -> Self {
-        Self {
-            received: bytes,
-            sent: bytes,
-        }
-    }
-
-    /// How much shorter the text is that goes out.
-    pub(crate) const fn saved(self) -> usize {
-        self.received.saturating_sub(self.sent)
-    }
-}
 
 /// One label: its name and its value.
 type Label = [(&'static str, &'static str); 1];
 
 /// The counters of one process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counts {
+    started: Started,
     decisions: Family<Label, Counter>,
     /// Requests whose job is on its way to the queue.
     deferring: Gauge,
     uncompressed: Family<Label, Counter>,
+    /// Requests in which nothing was compressed.
+    uncompressed_requests: Family<Label, Counter>,
     /// Bytes of bodies as clients sent them.
     wire_bytes_in: Counter,
     /// Bytes of bodies as they went out.
@@ -101,7 +52,7 @@ pub(crate) struct Counts {
     text_bytes_in: Counter,
     /// Bytes of bodies as they went out, without content encodings.
     text_bytes_sent: Counter,
-    /// Bytes of text saved: what would have gone out in the originals, less what did.
+    /// Bytes of text saved: what would have gone out in the originals, less what did, of requests that providers took.
     text_bytes_saved: Counter,
     /// Requests of conversations with a prefix that was left to a worker.
     landings: Family<Label, Counter>,
@@ -119,6 +70,12 @@ pub(crate) struct Counts {
     pub(crate) over_memory: Counter,
     /// Requests that wait for the workers.
     pub(crate) fleet: FleetCounts,
+    /// How long the proxy's part of requests takes.
+    pub(crate) times: Times,
+    /// How long requests wait for the store.
+    store_times: StoreTimes,
+    /// What providers answer.
+    pub(crate) upstream: UpstreamCounts,
     /// Calls of the retrieval tool.
     pub(crate) retrieval: RetrievalCounts,
     /// What retrievals cost.
@@ -131,14 +88,37 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// All at 0, but for what is counted elsewhere.
-    pub(crate) fn new(mismatches: Mismatches, costs: Arc<Costs>, ledger: Ledger) -> Self {
+    pub(crate) fn new(
+        (mismatches, store_times): (Mismatches, StoreTimes),
+        costs: Arc<Costs>,
+        ledger: Ledger,
+    ) -> Self {
         let counts = Self {
+            started: Started::now(),
+            decisions: Family::default(),
+            deferring: Gauge::default(),
+            uncompressed: Family::default(),
+            uncompressed_requests: Family::default(),
+            wire_bytes_in: Counter::default(),
+            wire_bytes_sent: Counter::default(),
+            text_bytes_in: Counter::default(),
+            text_bytes_sent: Counter::default(),
+            text_bytes_saved: Counter::default(),
+            landings: Family::default(),
+            made_before: Counter::default(),
+            store_misses: Counter::default(),
+            forms_missing: Counter::default(),
             mismatches,
-            costs,
-            ledger,
+            conversations_lost: Counter::default(),
+            over_memory: Counter::default(),
             fleet: FleetCounts::new(),
+            times: Times::default(),
+            store_times,
+            upstream: UpstreamCounts::default(),
             retrieval: RetrievalCounts::new(),
-            ..Self::default()
+            ledger,
+            costs,
+            worker: OnceLock::new(),
         };
         // A count that is still 0 is shown too.
         for decision in Decision::FINAL {
@@ -149,6 +129,9 @@ impl Counts {
         }
         for landing in Landing::ALL {
             counts.landings_of(landing);
+        }
+        for why in Uncompressed::all() {
+            counts.uncompressed_for(why);
         }
         counts
     }
@@ -185,7 +168,16 @@ impl Counts {
         self.wire_bytes_sent.inc_by(wire_sent as u64);
         self.text_bytes_in.inc_by(text.received as u64);
         self.text_bytes_sent.inc_by(text.sent as u64);
+    }
+
+    /// Counts what a request saved, once the provider has taken it.
+    pub(crate) fn saved(&self, text: TextBytes) {
         self.text_bytes_saved.inc_by(text.saved() as u64);
+    }
+
+    /// Counts a request in which nothing was compressed.
+    pub(crate) fn left_uncompressed(&self, why: Uncompressed) {
+        self.uncompressed_for(why).inc();
     }
 
     /// Counts a request whose job was on its way under what became of it.
@@ -249,123 +241,14 @@ impl Counts {
             .collect()
     }
 
-    /// The counts as Prometheus reads them.
-    pub(crate) fn metrics(&self, queue: Option<(Depth, Totals)>) -> String {
-        let mut registry = Registry::with_prefix("headroom");
-        registry.register(
-            "requests",
-            "Requests by what was done with them",
-            self.decisions.clone(),
-        );
-        registry.register(
-            "blocks_uncompressed",
-            "Blocks that were sent for the first time, in the original, by why",
-            self.uncompressed.clone(),
-        );
-        registry.register(
-            "landings",
-            "Requests of conversations with a prefix that was left to a worker, by what became of it",
-            self.landings.clone(),
-        );
-        let mismatches: Family<Label, Counter> = Family::default();
-        for (kind, count) in [
-            ("form", &self.mismatches.forms),
-            ("record", &self.mismatches.records),
-        ] {
-            mismatches
-                .get_or_create(&[("kind", kind)])
-                .inc_by(count.get());
-        }
-        registry.register(
-            "store_mismatches",
-            "Values in the store that are not what their keys say, so that they count as missing",
-            mismatches,
-        );
-        let landed: Counter = Counter::default();
-        landed.inc_by(self.landed());
-        registry.register(
-            "prefixes_landed",
-            "Prefixes whose compressed form landed",
-            landed,
-        );
-        for (name, help, counter) in self.plain_counters() {
-            registry.register(name, help, counter.clone());
-        }
-        self.costs.register(&mut registry);
-        self.fleet.register(&mut registry);
-        self.retrieval.register(&mut registry);
-        self.ledger.register(&mut registry);
-        if let Some(worker) = self.worker.get() {
-            worker_metrics(&mut registry, worker);
-        }
-        if let Some((depth, totals)) = queue {
-            queue_metrics(&mut registry, depth, totals);
-        }
-        let mut text = String::new();
-        // Writing to a string does not fail.
-        let _ = encode(&mut text, &registry);
-        text
-    }
-
-    /// The counters without labels: name, help and value.
-    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 10] {
-        [
-            (
-                "wire_bytes_in",
-                "Bytes of bodies as clients sent them",
-                &self.wire_bytes_in,
-            ),
-            (
-                "wire_bytes_sent",
-                "Bytes of bodies as they went out",
-                &self.wire_bytes_sent,
-            ),
-            (
-                "text_bytes_in",
-                "Bytes of bodies as clients sent them, without content encodings",
-                &self.text_bytes_in,
-            ),
-            (
-                "text_bytes_sent",
-                "Bytes of bodies as they went out, without content encodings",
-                &self.text_bytes_sent,
-            ),
-            (
-                "text_bytes_saved",
-                "Bytes of text that did not have to go out",
-                &self.text_bytes_saved,
-            ),
-            (
-                "forms_made_before",
-                "New blocks whose forms were ready, because they were made after an earlier request that had no time for them",
-                &self.made_before,
-            ),
-            (
-                "store_misses",
-                "Requests the store did not answer in time",
-                &self.store_misses,
-            ),
-            (
-                "forms_missing",
-                "Blocks whose form's text was gone",
-                &self.forms_missing,
-            ),
-            (
-                "over_memory",
-                "Requests not looked into because HEADROOM_MAX_MEMORY was used up",
-                &self.over_memory,
-            ),
-            (
-                "conversations_lost",
-                "Conversations that go on in the originals, because their thinking is bound to forms that were lost",
-                &self.conversations_lost,
-            ),
-        ]
-    }
-
     fn skips(&self, reason: SkipReason) -> Counter {
         self.uncompressed
             .get_or_create_owned(&[("reason", reason.name())])
+    }
+
+    fn uncompressed_for(&self, why: Uncompressed) -> Counter {
+        self.uncompressed_requests
+            .get_or_create_owned(&[("reason", why.name())])
     }
 
     /// Prefixes whose compressed form landed.
@@ -384,45 +267,5 @@ impl Counts {
     fn decided(&self, decision: Decision) -> Counter {
         self.decisions
             .get_or_create_owned(&[("decision", decision.name())])
-    }
-}
-
-fn worker_metrics(registry: &mut Registry, worker: &headroom_worker::metrics::Metrics) {
-    registry.register(
-        "worker_job_timeouts",
-        "Jobs that took longer than HEADROOM_JOB_TIMEOUT_SECONDS, each time counted",
-        worker.timeouts().clone(),
-    );
-    registry.register(
-        "worker_stuck_threads",
-        "Threads that could not be stopped after their job's time was over",
-        worker.stuck_threads().clone(),
-    );
-}
-
-fn queue_metrics(registry: &mut Registry, depth: Depth, totals: Totals) {
-    let gauges: Family<Label, Gauge> = Family::default();
-    for (state, jobs) in depth.by_state() {
-        let jobs = i64::try_from(jobs).unwrap_or(i64::MAX);
-        gauges.get_or_create(&[("state", state)]).set(jobs);
-    }
-    registry.register(
-        "queue_jobs",
-        "Jobs by where they are; waiting_refresh: refreshes, which run when no other job waits",
-        gauges,
-    );
-    for (name, help, value) in [
-        ("jobs_enqueued", "Jobs put into the queue", totals.enqueued),
-        ("jobs_done", "Jobs done", totals.done),
-        ("jobs_failed", "Jobs buried", totals.dead),
-        (
-            "jobs_dropped",
-            "Jobs dropped because the queue was full",
-            totals.dropped_full,
-        ),
-    ] {
-        let counter: Counter = Counter::default();
-        counter.inc_by(value);
-        registry.register(name, help, counter);
     }
 }

@@ -16,11 +16,16 @@ use headroom_shared::runtime::reference::Reference;
 
 pub(crate) use crate::upstream::config::Upstreams;
 
+#[cfg(unix)]
+use crate::doctor::DoctorArgs;
 use crate::http::websocket::mode::WebSocketMode;
 use crate::plan::Planner;
 use crate::prices::Prices;
 use crate::replay::ReplayArgs;
+#[cfg(unix)]
+use crate::wrap::WrapArgs;
 use sysinfo::System;
+use url::Url;
 
 use crate::upstream::proxies::Proxies;
 
@@ -93,6 +98,17 @@ pub enum Command {
     /// Show what your own sessions cost, and what they would have cost through this proxy: reads the transcripts that Claude Code and
     /// Codex keep, without a server, a network or a key.
     Replay(ReplayArgs),
+    /// Run Claude Code, Codex or another client through this proxy, which is started for it where none runs, and say what it cost.
+    #[cfg(unix)]
+    Wrap(WrapArgs),
+    /// Look for what is wrong: the address, the data folder or Redis, workers, providers, and where clients on this machine ask. Nothing is
+    /// sent that costs.
+    #[cfg(unix)]
+    Doctor(DoctorArgs),
+    /// Serve for as long as a `wrap` uses it.
+    #[cfg(unix)]
+    #[command(hide = true)]
+    WrapProxy,
     #[command(flatten)]
     Reference(Reference),
 }
@@ -181,6 +197,11 @@ pub struct Background {
     #[arg(long, env = "HEADROOM_REFRESH_TOKENS", value_name = "HEADROOM_REFRESH_TOKENS", default_value_t = Planner::DEFAULT_REFRESH_TOKENS, value_parser = number::<u64>)]
     pub refresh_tokens: u64,
 
+    /// A new text of more tokens out of which only the workers' model can leave something goes to them as a job of its own, where it may;
+    /// 0: none does.
+    #[arg(long, env = "HEADROOM_TAIL_TOKENS", value_name = "HEADROOM_TAIL_TOKENS", default_value_t = Planner::DEFAULT_TAIL_TOKENS, value_parser = number::<u64>)]
+    pub tail_tokens: u64,
+
     /// Jobs that may wait, and refreshes that may wait beside them; above it a job is dropped and counted.
     #[arg(long = "background-compression-max-queue", env = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", value_name = "HEADROOM_BACKGROUND_COMPRESSION_MAX_QUEUE", default_value_t = 256, value_parser = number::<u64>)]
     pub max_queue: u64,
@@ -251,6 +272,26 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The base URL by which this machine reaches a proxy that listens as set.
+    ///
+    /// # Errors
+    /// When the host is none that can stand in a URL.
+    pub(crate) fn url(&self) -> anyhow::Result<Url> {
+        let host = match self.host.as_str() {
+            "0.0.0.0" => "127.0.0.1",
+            "::" => "::1",
+            host => host,
+        };
+        let brackets = if host.contains(':') {
+            ["[", "]"]
+        } else {
+            ["", ""]
+        };
+        let url = format!("http://{}{host}{}:{}/", brackets[0], brackets[1], self.port);
+        url.parse()
+            .with_context(|| format!("{url} (HEADROOM_HOST, HEADROOM_PORT)"))
+    }
+
     /// What models cost: the table that is built in, with the rows of [`Self::prices`].
     ///
     /// # Errors
@@ -272,6 +313,21 @@ impl Settings {
 }
 
 impl Limits {
+    /// The folder of the embedded store: [`Self::data_dir`], or the platform's for user data.
+    ///
+    /// # Errors
+    /// When none is set and this user has no home folder.
+    pub(crate) fn data_folder(&self) -> anyhow::Result<PathBuf> {
+        if let Some(dir) = &self.data_dir {
+            return Ok(dir.clone());
+        }
+        let dirs = directories::ProjectDirs::from("", "", "headroom");
+        let dirs = dirs.context(
+            "this user has no home folder to keep data in: set HEADROOM_DATA_DIR to a folder",
+        )?;
+        Ok(dirs.data_dir().to_owned())
+    }
+
     /// [`Self::body_timeout_seconds`] as a time.
     pub(crate) const fn body_timeout(&self) -> Duration {
         Duration::from_secs(self.body_timeout_seconds as u64)

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::backend::Backend;
 use crate::page_token::PageToken;
-use crate::settings::Settings;
+use crate::settings::{Settings, Upstreams};
 use crate::upstream::proxies;
 
 /// The few lines for a person at the terminal.
@@ -50,6 +50,12 @@ fn codex(url: &str) -> String {
     )
 }
 
+/// The HTTP proxy on the way to a provider, if there is one.
+fn through(upstreams: &Upstreams, base: &Url) -> Option<String> {
+    let proxy = upstreams.proxies.of(&base.as_str().parse().ok()?);
+    Some(proxies::name(&proxy.ok()??))
+}
+
 /// Logs every setting once.
 pub(crate) fn log(settings: &Settings) {
     let Settings {
@@ -67,10 +73,7 @@ pub(crate) fn log(settings: &Settings) {
         log,
     } = settings;
     let model = &background.workers.model;
-    let through = |base: &Url| {
-        let proxy = upstreams.proxies.of(&base.as_str().parse().ok()?);
-        Some(proxies::name(&proxy.ok()??))
-    };
+    let through = |base| through(upstreams, base);
     tracing::info!(
         host,
         port,
@@ -94,6 +97,7 @@ pub(crate) fn log(settings: &Settings) {
         compression.min_tokens = background.min_tokens.get(),
         compression.tier = background.tier.name(),
         compression.refresh_tokens = background.refresh_tokens,
+        compression.tail_tokens = background.tail_tokens,
         compression.max_queue = background.max_queue,
         compression.workers = background.workers.threads.get(),
         compression.job_timeout_seconds = background.workers.job_timeout_seconds,

@@ -10,6 +10,8 @@
 //! | [`store`] | keeps forms, results and records |
 //! | [`queue`] | the job queue between proxy and workers |
 //! | [`compress`] | the compressors, each with its inverse |
+//! | [`metrics`] | what both programs show at `/metrics` |
+//! | [`traces`] | spans of requests and jobs, for a collector |
 //! | [`runtime`] | settings, logs, the clock and the signal to stop, for both programs |
 //!
 //! Not here: anything about HTTP or a provider's request format (that is the proxy's), and anything about threads and
@@ -18,7 +20,9 @@
 
 pub mod compress;
 pub mod contract;
+pub mod metrics;
 pub mod queue;
 pub mod redis;
 pub mod runtime;
 pub mod store;
+pub mod traces;

@@ -23,6 +23,8 @@
 //! | [`report`] | what the programs that measure have in common |
 //! | [`recorder`] | a hop between a client and the proxy that keeps what the client sent |
 //! | [`tiny_model`] | a token classification model with known answers |
+//! | [`collector`] | a collector of traces |
+//! | [`promtool`] | Prometheus' own tool, which checks what is meant for Prometheus |
 //! | [`venv`] | Python packages, pinned |
 //! | [`stage`] | provider, Redis, proxy and worker together |
 //!
@@ -35,6 +37,7 @@
 
 pub mod audit;
 pub mod client;
+pub mod collector;
 pub mod connect_proxy;
 pub mod conversation;
 pub mod footprint;
@@ -43,6 +46,7 @@ pub mod http;
 pub mod page;
 pub mod ports;
 pub mod process;
+pub mod promtool;
 pub mod provider;
 pub mod queue;
 pub mod random;

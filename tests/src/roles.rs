@@ -25,7 +25,7 @@ pub fn proxy() -> ExitCode {
 #[must_use]
 pub fn worker() -> ExitCode {
     match config::parse(["headroom-worker"]) {
-        Ok(settings) => program::run(settings, process::handler_for, Timing::default()),
+        Ok(settings) => program::run(settings, process::work_for, Timing::default()),
         Err(refused) => refused.report(),
     }
 }

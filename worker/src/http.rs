@@ -6,13 +6,11 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use headroom_shared::queue::{Depth, JobQueue};
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use headroom_shared::metrics::{Started, page, register_queue, register_ready};
+use headroom_shared::queue::{Depth, JobQueue, Totals};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -27,39 +25,39 @@ const SCRAPE_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct HttpState {
     status: Arc<Status>,
-    registry: Registry,
-    jobs: Family<[(&'static str, &'static str); 1], Gauge>,
+    metrics: Metrics,
+    started: Started,
     queue: Arc<dyn JobQueue>,
+    /// The name of the queue in the metrics.
+    queue_name: String,
 }
 
 impl HttpState {
     pub(crate) fn new(
-        status: Arc<Status>,
-        metrics: Metrics,
-        queue: Arc<dyn JobQueue>,
+        (status, metrics): (Arc<Status>, Metrics),
+        (queue, queue_name): (Arc<dyn JobQueue>, String),
     ) -> Arc<Self> {
-        let mut registry = Registry::default();
-        let jobs = Family::default();
-        metrics.register(&mut registry);
-        registry.register(
-            "headroom_queue_jobs",
-            "Jobs in the queue that all workers share, by state; waiting_refresh: refreshes, which run when no other job waits",
-            Family::clone(&jobs),
-        );
         Arc::new(Self {
             status,
-            registry,
-            jobs,
+            metrics,
+            started: Started::now(),
             queue,
+            queue_name,
         })
     }
 
-    fn set_jobs(&self, depth: Depth) {
-        for (label, count) in depth.by_state() {
-            self.jobs
-                .get_or_create(&[("state", label)])
-                .set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// All metrics, with the queue's figures where it could be asked: no number is better than an old one.
+    fn registry(&self, queue: Option<(Depth, Totals)>) -> Registry {
+        let mut registry = Registry::default();
+        let version = env!("CARGO_PKG_VERSION");
+        self.started
+            .register(&mut registry, "headroom-worker", version);
+        register_ready(&mut registry, self.status.ready().is_ok());
+        self.metrics.register(&mut registry);
+        if let Some(figures) = queue {
+            register_queue(&mut registry, &self.queue_name, figures);
         }
+        registry
     }
 }
 
@@ -90,21 +88,10 @@ async fn readyz(State(state): State<Arc<HttpState>>) -> (StatusCode, String) {
     }
 }
 
-async fn metrics(State(state): State<Arc<HttpState>>) -> impl IntoResponse {
-    match tokio::time::timeout(SCRAPE_TIMEOUT, state.queue.counts()).await {
-        Ok(Ok((depth, _))) => state.set_jobs(depth),
-        // No number is better than an old one.
-        Ok(Err(_)) | Err(_) => state.jobs.clear(),
-    }
-    let mut text = String::new();
-    match encode(&mut text, &state.registry) {
-        Ok(()) => Ok((
-            [(
-                header::CONTENT_TYPE,
-                "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            )],
-            text,
-        )),
-        Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR),
-    }
+async fn metrics(State(state): State<Arc<HttpState>>, headers: HeaderMap) -> impl IntoResponse {
+    let asked = tokio::time::timeout(SCRAPE_TIMEOUT, state.queue.counts()).await;
+    let registry = state.registry(asked.ok().and_then(Result::ok));
+    let accept = headers.get_all(header::ACCEPT).into_iter();
+    let page = page(&registry, accept.filter_map(|value| value.to_str().ok()));
+    ([(header::CONTENT_TYPE, page.content_type)], page.text)
 }

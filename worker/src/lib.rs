@@ -62,18 +62,18 @@ use headroom_shared::queue::{Bounds, Timing, WorkerInfo};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::handler::JobHandler;
+use self::handler::Work;
 use self::pool::Pool;
 pub use self::settings::Settings;
 
-/// Runs `handler` for the jobs of a Redis until `shutdown`, then stops in good order.
+/// Does this work for the jobs of a Redis until `shutdown`, then stops in good order.
 ///
 /// # Errors
 /// When a setting is missing, the port is taken, Redis refuses this worker or is unfit, or a job's thread can't be stopped. It waits for a
 /// Redis that is away.
 pub async fn run(
     settings: Settings,
-    handler: JobHandler,
+    work: Work,
     timing: Timing,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -89,6 +89,7 @@ pub async fn run(
         threads: threads.get(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: headroom_shared::runtime::clock::now_ms(),
+        model: work.model,
         ending: None,
     };
     let queue = RedisWorkQueue::new(
@@ -99,7 +100,7 @@ pub async fn run(
         timing.clone(),
     );
     tracing::info!(worker.id = queue.id(), "this worker's id");
-    let pool = Pool::new(Arc::new(queue), threads, handler)
+    let pool = Pool::new(Arc::new(queue), threads, work.handler)
         .with_timing(timing)
         .with_job_timeout(settings.worker.job_timeout());
 
@@ -108,7 +109,11 @@ pub async fn run(
     let _stop_listening = listening.clone().drop_guard();
     if let Some(port) = settings.port {
         let counts = RedisJobQueue::new(Arc::clone(&connections), keys, 0, bounds);
-        let state = http::HttpState::new(pool.status(), pool.metrics(), Arc::new(counts));
+        let namespace = settings.store.namespace.clone();
+        let state = http::HttpState::new(
+            (pool.status(), pool.metrics()),
+            (Arc::new(counts), namespace),
+        );
         let listener = http::bind(&settings.host, port).await?;
         tasks.spawn(http::serve(listener, state, listening));
     }

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => config::fail("headroom-worker", &anyhow::Error::from(error)),
             },
-            None => program::run(settings, process::handler_for, Timing::default()),
+            None => program::run(settings, process::work_for, Timing::default()),
         },
         Err(refused) => refused.report(),
     }

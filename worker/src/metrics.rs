@@ -30,6 +30,26 @@ pub(crate) enum Outcome {
     Lost,
 }
 
+impl Outcome {
+    const ALL: [Self; 5] = [
+        Self::Done,
+        Self::DoneAgain,
+        Self::Retried,
+        Self::DeadLettered,
+        Self::Lost,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::DoneAgain => "done_again",
+            Self::Retried => "retried",
+            Self::DeadLettered => "dead",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 impl Metrics {
     pub(crate) fn new(threads: usize) -> Self {
         let metrics = Self {
@@ -45,6 +65,10 @@ impl Metrics {
         metrics
             .threads
             .set(i64::try_from(threads).unwrap_or(i64::MAX));
+        // A count that is still 0 is shown too.
+        for outcome in Outcome::ALL {
+            metrics.ended_so(outcome);
+        }
         metrics
     }
 
@@ -106,14 +130,12 @@ impl Metrics {
     }
 
     pub(crate) fn ended(&self, outcome: Outcome) {
-        let outcome = match outcome {
-            Outcome::Done => "done",
-            Outcome::DoneAgain => "done_again",
-            Outcome::Retried => "retried",
-            Outcome::DeadLettered => "buried",
-            Outcome::Lost => "lost",
-        };
-        self.ended.get_or_create(&[("outcome", outcome)]).inc();
+        self.ended_so(outcome).inc();
+    }
+
+    fn ended_so(&self, outcome: Outcome) -> Counter {
+        self.ended
+            .get_or_create_owned(&[("outcome", outcome.name())])
     }
 
     pub(crate) fn completed(&self, took: Duration, saved_bytes: u64) {

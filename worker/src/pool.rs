@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use crate::handler::{Failure, JobHandler};
+pub use crate::handler::{Failure, JobHandler, Work};
 use crate::metrics::Metrics;
 use crate::state::State;
 use crate::status::Status;

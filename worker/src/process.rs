@@ -10,7 +10,7 @@ use headroom_shared::contract::job::{JobBlock, Payload};
 use headroom_shared::contract::prefix::{self, CompressedBlock, CompressedPrefix, Form, JobResult};
 use headroom_shared::contract::tier::Tier;
 
-use crate::handler::{Failure, JobHandler};
+use crate::handler::{Failure, JobHandler, Work};
 use crate::shortener::{ShortenError, Shortener, TokensLeft};
 use crate::stale::{self, Stays};
 use crate::{Settings, load_model};
@@ -21,10 +21,15 @@ pub fn handler() -> JobHandler {
     handler_with(None)
 }
 
-/// The handler that compresses a job's blocks, with the model that the settings name; it is loaded first.
+/// Compresses a job's blocks, with the model that the settings name; it is loaded first.
 #[must_use]
-pub fn handler_for(settings: &Settings) -> JobHandler {
-    handler_with(load_model::load(&settings.worker))
+pub fn work_for(settings: &Settings) -> Work {
+    let shortener = load_model::load(&settings.worker);
+    let model = shortener.as_ref().map(|it| it.identity().to_owned());
+    Work {
+        handler: handler_with(shortener),
+        model,
+    }
 }
 
 /// The handler that compresses a job's blocks, with what leaves words out of them where the job allows that.
@@ -42,7 +47,10 @@ pub fn process(payload: &Payload, deadline: Deadline) -> Result<JobResult, Failu
 }
 
 /// The same with what leaves words out of blocks whose payload allows that.
-fn process_with(
+///
+/// # Errors
+/// As [`process`]; and where the shortener fails.
+pub fn process_with(
     payload: &Payload,
     shortener: Option<&dyn Shortener>,
     deadline: Deadline,
@@ -196,6 +204,7 @@ mod tests {
             tier: Tier::Recoverable,
             whole_kinds: OutputKinds::NONE,
             provisional: false,
+            useful_until_ms: 0,
             blocks: (0..4).map(report).collect(),
             calls_after: Vec::new(),
             turns: 0,

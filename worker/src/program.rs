@@ -5,28 +5,26 @@ use std::process::ExitCode;
 use anyhow::bail;
 use headroom_shared::queue::Timing;
 use headroom_shared::runtime::{config, shutdown::until_second_signal, telemetry};
+use headroom_shared::traces::Traces;
 use tokio_util::sync::CancellationToken;
 
-use crate::handler::JobHandler;
+use crate::handler::Work;
 use crate::{Settings, panics};
 
-/// Runs until SIGTERM or SIGINT what `handler` makes of the settings. 0: stopped in good order; 1: could not work; 2: a setting is missing.
+/// Does the work that `work` makes of the settings until SIGTERM or SIGINT. 0: stopped in good order; 1: could not work; 2: a setting is missing.
 #[must_use]
-pub fn run(
-    settings: Settings,
-    handler: impl FnOnce(&Settings) -> JobHandler,
-    timing: Timing,
-) -> ExitCode {
+pub fn run(settings: Settings, work: impl FnOnce(&Settings) -> Work, timing: Timing) -> ExitCode {
     if let Err(missing) = settings.redis_url() {
         return missing.report();
     }
     telemetry::start(&settings.log);
+    let _traces = Traces::start("headroom-worker", env!("CARGO_PKG_VERSION"));
     panics::hide_messages();
-    let handler = handler(&settings);
+    let work = work(&settings);
     let ended = tokio::runtime::Runtime::new()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
-            let ended = runtime.block_on(run_until_signal(settings, handler, timing));
+            let ended = runtime.block_on(run_until_signal(settings, work, timing));
             // A job that ran longer than the grace went back to the queue: nothing waits for it.
             runtime.shutdown_background();
             ended
@@ -37,13 +35,9 @@ pub fn run(
     }
 }
 
-async fn run_until_signal(
-    settings: Settings,
-    handler: JobHandler,
-    timing: Timing,
-) -> anyhow::Result<()> {
+async fn run_until_signal(settings: Settings, work: Work, timing: Timing) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
-    let running = Box::pin(crate::run(settings, handler, timing, shutdown.clone()));
+    let running = Box::pin(crate::run(settings, work, timing, shutdown.clone()));
     let ended = until_second_signal(running, shutdown).await;
     ended.unwrap_or_else(|| {
         bail!("ended at once by a second signal: other workers take over the jobs in work")

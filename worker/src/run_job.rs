@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use headroom_shared::compress::Deadline;
 use headroom_shared::contract::prefix::JobResult;
 use headroom_shared::queue::{Element, Finished, Job, Loaded, Retried};
+use headroom_shared::traces::{Kind, Span, SpanParent};
 
 use crate::handler::Failure;
 use crate::metrics::Outcome;
@@ -55,8 +56,23 @@ async fn run_one(state: &State, element: &Element) -> Option<Element> {
     None
 }
 
+/// The span of a job, below that of the request that pushed it.
+fn span(job: &Job) -> Span {
+    let parent = SpanParent::of_headers(job.envelope.traceparent.as_deref(), None);
+    let mut span = Span::begin("job", Kind::Consumer, &parent);
+    if span.is_recording() {
+        span.set("headroom.job.id", job.envelope.id.clone());
+        span.set("headroom.job.prefix", job.envelope.prefix.to_string());
+        span.set("headroom.job.refresh", job.envelope.refresh);
+        let blocks = i64::try_from(job.payload.blocks.len()).unwrap_or(i64::MAX);
+        span.set("headroom.job.blocks", blocks);
+    }
+    span
+}
+
 /// Runs a job to its end, or until the grace for a stop is over.
 async fn run_loaded(state: &State, job: &Arc<Job>) -> Option<Element> {
+    let mut span = span(job);
     let started = Instant::now();
     let _busy = state.metrics.busy();
     let timeout = state.time_limit.timeout;
@@ -69,6 +85,17 @@ async fn run_loaded(state: &State, job: &Arc<Job>) -> Option<Element> {
             return None;
         }
     };
+    match &outcome {
+        Ok(JobOutcome::Completed(result)) => {
+            let forms = i64::try_from(result.forms.len()).unwrap_or(i64::MAX);
+            span.set("headroom.job.forms", forms);
+        }
+        Ok(JobOutcome::Failed(Failure::OutOfTime)) => span.fail("it took too long"),
+        Ok(JobOutcome::Failed(Failure::Transient(_))) => span.fail("it is tried again later"),
+        Ok(JobOutcome::Failed(Failure::Permanent(_)) | JobOutcome::Panicked(_)) | Err(_) => {
+            span.fail("it can't be done");
+        }
+    }
     match outcome {
         Ok(JobOutcome::Completed(result)) => {
             return finish(state, job, &result, started.elapsed()).await;

@@ -183,7 +183,7 @@ fn sent_text(
         }
         at += block.span.start - from;
         let is_new = block.place.message as usize >= sent_before;
-        has_landed |= !is_new && !known.forms.contains_key(&block.place);
+        has_landed |= !is_new && known.sent_text(block.place) != Some(form);
         sent.replaced.push(Replaced {
             at,
             form: form.len(),
@@ -249,6 +249,7 @@ mod tests {
             warm_until_ms,
             caches: None,
             waiting: true,
+            tail: false,
             untried: 0,
             bound: false,
             lost: false,

@@ -11,6 +11,7 @@ use crate::http::later_job::job_source;
 use crate::http::outgoing::Outgoing;
 use crate::http::scannable_body::ScannableBody;
 use crate::jobs::{JobPermit, log_without_job};
+use crate::metrics::uncompressed::Uncompressed;
 use crate::records::sent_request::SentRequest;
 use crate::usage::Outcome;
 
@@ -18,7 +19,9 @@ use crate::usage::Outcome;
 /// past the proxy.
 pub(super) fn forward(context: &RequestContext, received: &Bytes, body: ScannableBody) -> Outgoing {
     let (permit, job) = context.app.jobs.reserve(body.bytes.len());
-    let mut outgoing = Outgoing::with_unchanged_text(received, body.bytes.len());
+    let mut outgoing =
+        Outgoing::with_unchanged_text(received, body.bytes.len(), Uncompressed::ColdStart);
+    outgoing.family = body.family;
     outgoing.job = Some(job);
     if let Some(permit) = permit {
         let (on_outcome, outcome) = oneshot::channel();
@@ -33,13 +36,13 @@ pub(super) fn forward(context: &RequestContext, received: &Bytes, body: Scannabl
 /// If this comes late, no other request goes wrong: without the record, the conversation's next turn is a cold start, too.
 async fn record_and_enqueue(
     context: RequestContext,
-    body: ScannableBody,
+    mut body: ScannableBody,
     permit: JobPermit,
     now_ms: u64,
     outcome: oneshot::Receiver<Outcome>,
 ) -> Option<()> {
     let app = &context.app;
-    let Some(scan) = body.scan(&context) else {
+    let Ok(scan) = body.scan(&context) else {
         log_without_job("the rest of the body is not in its dialect");
         return None;
     };

@@ -46,10 +46,12 @@ pub(super) async fn compress_within_budget(
     to_compress.new.retain(|index| !made.contains_key(index));
     let mut missing = blocks.len() - made.len();
     results.extend(made.into_iter().map(|(index, form)| (index, Ok(form))));
-    let deadline = Instant::now() + budget;
+    let began = Instant::now();
+    let deadline = began + budget;
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    let (app, body, scan) = (app.clone(), body.clone(), scan.clone());
+    let (shared, body, scan) = (app.clone(), body.clone(), scan.clone());
     tokio::task::spawn_blocking(move || {
+        let app = shared;
         let mut is_left_over: BTreeSet<usize> = to_compress.new.iter().copied().collect();
         let in_time = &mut is_left_over;
         let on_result = move |index, result| {
@@ -79,6 +81,7 @@ pub(super) async fn compress_within_budget(
         }
     };
     let in_time = tokio::time::timeout_at(deadline.into(), received).await;
+    app.counts.times.entry(began.elapsed());
     if in_time.is_ok() && missing > 0 {
         // What it was is not shown: a panic's message may quote a prompt.
         tracing::warn!("a compressor failed on new blocks: the originals go out");

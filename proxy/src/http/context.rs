@@ -1,18 +1,19 @@
 //! What all code that handles one request of a dialect needs.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::runtime::clock::now_ms;
+use headroom_shared::traces::{Kind, Span, SpanParent};
 use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::bill::OpenBill;
 use crate::dialect::Dialect;
 use crate::http::headers::RequestId;
+use crate::jobs::Origin;
 use crate::plan::Planner;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::landing::Landing;
@@ -26,8 +27,8 @@ pub(crate) struct RequestContext {
     pub(crate) id: RequestId,
     /// The session that the client names; empty if none.
     pub(crate) session: Arc<str>,
-    /// When the request was read.
-    pub(crate) read_at: Instant,
+    /// Its span.
+    pub(crate) span: SpanParent,
     /// What forms may leave out, where the client says it.
     pub(crate) tier: Option<Tier>,
 }
@@ -37,8 +38,10 @@ impl RequestContext {
     pub(crate) fn planner(&self) -> Planner {
         let planner = self.app.rules.planner;
         let tier = self.tier.unwrap_or(planner.tier);
+        let has_model = !tier.is_lossless() && self.app.jobs.fleet.has_model();
         Planner {
             tier,
+            tail_tokens: if has_model { planner.tail_tokens } else { 0 },
             whole_kinds: match tier {
                 Tier::Recoverable => self.app.ledger.whole_kinds(now_ms()),
                 Tier::Lossless => OutputKinds::NONE,
@@ -63,6 +66,19 @@ impl RequestContext {
         billing
             .open((scan, known), (forms, body), (landing, now_ms))
             .shown_in(activity, id)
+    }
+
+    /// What a job that comes from it says of it.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            id: self.id.to_string(),
+            span: self.span.clone(),
+        }
+    }
+
+    /// Begins a span of a part of this request.
+    pub(crate) fn part(&self, name: &'static str) -> Span {
+        Span::begin(name, Kind::Internal, &self.span)
     }
 
     /// Does work for this request that nobody waits for but a stop.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use headroom_shared::contract::id::PrefixId;
 use headroom_shared::runtime::clock::now_ms;
 use http::HeaderMap;
 
@@ -14,15 +15,17 @@ use crate::http::cold_start;
 use crate::http::compress_new::compress_within_budget;
 use crate::http::context::RequestContext;
 use crate::http::fleet_wait;
-use crate::http::later_job::{Refusal, enqueue_again, enqueue_refresh};
+use crate::http::later_job::{Refusal, enqueue_again, enqueue_refresh, enqueue_tail};
 use crate::http::outgoing::Outgoing;
 use crate::http::report::{report_landing, report_not_deferred, report_skipped};
 use crate::http::scannable_body::ScannableBody;
 use crate::http::settle_plan::{dropping_thinking, settle, with_forms};
 use crate::http::thinking_retry::ThinkingRetry;
+use crate::metrics::uncompressed::Uncompressed;
 use crate::plan::entry_budget::left_for_store;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::plan::landing;
+use crate::plan::landing::{self, Landing, Occasion};
+use crate::plan::skip_reason::{CompressResult, SkippedBlocks};
 use crate::plan::{FinalPlan, Plan, Request};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
@@ -30,35 +33,34 @@ use crate::retrieval::ledger::LedgerEntry;
 use crate::scan::{Scan, ScanProgress};
 use crate::usage::{Outcome, OutcomeCallback};
 
-/// What goes out for a request for the conversation's next message; `None` where the body is to go out as it came.
+/// What goes out for a request for the conversation's next message.
+///
+/// # Errors
+/// Why the body is to go out as it came.
 pub(super) async fn turn(
     context: &RequestContext,
     headers: &HeaderMap,
     received: &Bytes,
-) -> Option<Outgoing> {
+) -> Result<Outgoing, Uncompressed> {
     let (app, planner) = (&context.app, context.planner());
     let mut body = ScannableBody::new(context, headers, received).await?;
     let Some(scan) = scan_unless_new(context, &mut body).await? else {
-        return Some(cold_start::forward(context, received, body));
+        return Ok(cold_start::forward(context, received, body));
     };
     let known = look_up(context, &mut body, &scan).await;
     let mut of_fleet = None;
     if planner.defers(&scan, &known) {
         of_fleet = fleet_wait::of_cold_start(context, (&body.bytes, &scan), &known).await;
         if of_fleet.is_none() {
-            return Some(cold_start::forward(context, received, body));
+            return Ok(cold_start::forward(context, received, body));
         }
     }
     let now_ms = now_ms();
     let request = planner.request((&body.bytes, &scan), &known, (app.billing.prices(), now_ms));
-    let plan = match of_fleet {
-        Some(results) => {
-            let planner = planner.never_deferring();
-            planner.plan(request, &HashMap::new(), results)?
-        }
-        None => plan(context, request, (&body.bytes, &scan), &mut body.budget).await?,
-    };
-    let (plan, wire) = settle(app, plan, &mut body, (&scan, &known)).await;
+    let read = (&body.bytes, &scan);
+    let plan = plan(context, request, read, (of_fleet, &mut body.budget)).await;
+    let plan = plan.ok_or(Uncompressed::NoBlocks)?;
+    let (mut plan, wire) = settle(context, plan, &mut body, (&scan, &known)).await;
     let (reason, ledger) = report(app, &body.bytes, (&scan, &known), &plan);
     requeue_if_overdue(context, (&body.bytes, &scan), (&known, now_ms));
     let may_be_refused =
@@ -78,20 +80,34 @@ pub(super) async fn turn(
     );
     let mut outgoing = match drop_block {
         Some(drop_block) => dropping_thinking(app, &body, drop_block),
-        None => with_forms(app, received, &body, (&scan, &plan.forms, wire)),
+        None => {
+            let forms = (&*scan, &plan.forms, wire);
+            with_forms(app, received, &body, forms, &plan.skipped)
+        }
     };
-    outgoing.reason = reason;
+    (outgoing.reason, outgoing.landed) = (reason, landed(&known, &plan));
     let may_retry = may_be_refused && !known.lost;
-    let refresh = plan.refresh;
+    let later = (plan.refresh, std::mem::take(&mut plan.tail));
+    let before = known.chain.first().map(|(prefix, _)| *prefix);
     app.records.enqueue_originals(&body.bytes, &scan, &known);
     let sent = SentRequest::new(&app.records, plan, &scan, known, bill).with_ledger(ledger);
     if may_retry {
         outgoing.retry = Some(ThinkingRetry::new(body.bytes, body.coding, sent));
     } else {
-        let refresh = refresh.and_then(|it| enqueue_refresh(context, (&body.bytes, &scan), it));
-        outgoing.on_outcome = Some(note_outcome(sent, refresh));
+        let job = enqueue_later(context, (&body.bytes, &scan), later, before);
+        outgoing.on_outcome = Some(note_outcome(sent, job));
     }
-    Some(outgoing)
+    Ok(outgoing)
+}
+
+/// The prefix whose result lands with this plan, if any does.
+fn landed(known: &KnownPrefix, plan: &FinalPlan) -> Option<PrefixId> {
+    let landed = match plan.landing? {
+        Landing::Lands(Occasion::Tail) => known.tail.as_ref(),
+        Landing::Lands(_) => known.deferred.as_ref().or(known.tail.as_ref()),
+        Landing::Waits(_) => None,
+    };
+    landed.map(|deferred| deferred.prefix)
 }
 
 /// Counts and logs what was decided. Gives what became of the prefix that was left to a worker, in a word, and what the request adds to the
@@ -113,11 +129,25 @@ fn report(
     (reason, ledger)
 }
 
-/// Whom to tell the outcome of a request with perhaps a refresh.
-fn note_outcome(sent: SentRequest, refresh: Option<Refusal>) -> OutcomeCallback {
+/// Pushes the job of a request whose prefix is to be compressed anew, or of its new blocks alone: there is one of them at most. It goes on from
+/// the prefix `before`.
+fn enqueue_later(
+    context: &RequestContext,
+    request: (&Bytes, &Arc<Scan>),
+    (refresh, tail): (Option<PrefixId>, Vec<usize>),
+    before: Option<PrefixId>,
+) -> Option<Refusal> {
+    match refresh {
+        Some(prefix) => enqueue_refresh(context, request, prefix),
+        None => enqueue_tail(context, request, tail, before?),
+    }
+}
+
+/// Whom to tell the outcome of a request with perhaps a job that is withdrawn where it is refused.
+fn note_outcome(sent: SentRequest, job: Option<Refusal>) -> OutcomeCallback {
     Box::new(|outcome| {
-        if let (Outcome::Refused, Some(refresh)) = (&outcome, refresh) {
-            refresh.tell();
+        if let (Outcome::Refused, Some(job)) = (&outcome, job) {
+            job.tell();
         }
         sent.note_outcome(outcome);
     })
@@ -129,7 +159,7 @@ pub(super) async fn compaction(
     context: &RequestContext,
     headers: &HeaderMap,
     received: &Bytes,
-) -> Option<Outgoing> {
+) -> Result<Outgoing, Uncompressed> {
     let mut body = ScannableBody::new(context, headers, received).await?;
     let (scan, known, mut plan) = plan_recorded_forms(context, &mut body).await?;
     let (app, forms) = (&context.app, std::mem::take(&mut plan.forms));
@@ -137,13 +167,14 @@ pub(super) async fn compaction(
     let bill = context.open_bill((&scan, &known), text, (None, now_ms()));
     app.records.enqueue_originals(&body.bytes, &scan, &known);
     drop(SentRequest::new(&app.records, plan, &scan, known, None));
-    let mut outgoing = with_forms(app, received, &body, (&scan, &forms, None));
+    let forms = (&*scan, &forms, None);
+    let mut outgoing = with_forms(app, received, &body, forms, &SkippedBlocks::new());
     outgoing.on_outcome = Some(Box::new(|outcome| {
         if let Outcome::Ended(Some(usage)) = outcome {
             bill.close(usage);
         }
     }));
-    Some(outgoing)
+    Ok(outgoing)
 }
 
 /// What goes out for a request that asks how many tokens the conversation is: the forms that were sent before, so that the count is that of
@@ -152,19 +183,21 @@ pub(super) async fn count(
     context: &RequestContext,
     headers: &HeaderMap,
     received: &Bytes,
-) -> Option<Outgoing> {
+) -> Result<Outgoing, Uncompressed> {
     let mut body = ScannableBody::new(context, headers, received).await?;
     let (scan, _, plan) = plan_recorded_forms(context, &mut body).await?;
     let app = &context.app;
-    Some(with_forms(app, received, &body, (&scan, &plan.forms, None)))
+    let forms = (&*scan, &plan.forms, None);
+    let skipped = SkippedBlocks::new();
+    Ok(with_forms(app, received, &body, forms, &skipped))
 }
 
 /// Records a request that goes out in the original whatever was sent before: the provider's cache of its prefix may be warm from now on.
 pub(super) async fn record_bypassed(context: RequestContext, headers: HeaderMap, received: Bytes) {
-    let Some(mut body) = ScannableBody::new(&context, &headers, &received).await else {
+    let Ok(mut body) = ScannableBody::new(&context, &headers, &received).await else {
         return;
     };
-    if let Some((scan, known, plan)) = plan_recorded_forms(&context, &mut body).await {
+    if let Ok((scan, known, plan)) = plan_recorded_forms(&context, &mut body).await {
         let records = &context.app.records;
         drop(SentRequest::new(records, plan, &scan, known, None));
     }
@@ -174,7 +207,7 @@ pub(super) async fn record_bypassed(context: RequestContext, headers: HeaderMap,
 async fn plan_recorded_forms(
     context: &RequestContext,
     body: &mut ScannableBody,
-) -> Option<(Arc<Scan>, KnownPrefix, FinalPlan)> {
+) -> Result<(Arc<Scan>, KnownPrefix, FinalPlan), Uncompressed> {
     let app = &context.app;
     let planner = context.planner();
     let scan = body.scan(context)?;
@@ -184,37 +217,41 @@ async fn plan_recorded_forms(
         &known,
         (app.billing.prices(), now_ms()),
     );
-    let plan = planner.plan_recorded_forms(request)?.commit();
-    Some((scan, known, plan))
+    let plan = planner.plan_recorded_forms(request);
+    let plan = plan.ok_or(Uncompressed::NoBlocks)?.commit();
+    Ok((scan, known, plan))
 }
 
-/// Scans a request, and stops where it turns out to be a cold start that waits for nothing: then there is no scan. `None` where the body is
-/// not in the dialect.
+/// Scans a request, and stops where it turns out to be a cold start that waits for nothing: then there is no scan.
+///
+/// # Errors
+/// When the body is not in the dialect.
 async fn scan_unless_new(
     context: &RequestContext,
     body: &mut ScannableBody,
-) -> Option<Option<Arc<Scan>>> {
+) -> Result<Option<Arc<Scan>>, Uncompressed> {
     let planner = context.planner();
     let may_wait = fleet_wait::may_wait(context);
     let stop_when = |scan: &Scan| may_wait != Some(Ok(())) && planner.may_defer(scan);
     let beginning = match body.scan_until(context, &stop_when)? {
-        ScanProgress::Whole(scan) => return Some(Some(scan)),
+        ScanProgress::Whole(scan) => return Ok(Some(scan)),
         ScanProgress::Partial(beginning) => beginning,
     };
     let records = &context.app.records;
     let is_new = records.is_new_conversation(&beginning, &mut body.budget);
     if !is_new.await {
-        return Some(Some(body.scan(context)?));
+        return Ok(Some(body.scan(context)?));
     }
     if let Some(Err(outcome)) = may_wait {
         context.app.counts.fleet.request(outcome);
     }
-    Some(None)
+    Ok(None)
 }
 
 /// What is known of a request's prefix.
 async fn look_up(context: &RequestContext, body: &mut ScannableBody, scan: &Scan) -> KnownPrefix {
     let app = &context.app;
+    let mut span = context.part("store read");
     if landing::may_bind(scan) {
         app.records.extend(&mut body.budget);
     }
@@ -224,19 +261,24 @@ async fn look_up(context: &RequestContext, body: &mut ScannableBody, scan: &Scan
         app.counts.store_misses.inc();
     }
     app.counts.forms_missing.inc_by(known.missing_texts());
+    span.set("headroom.store.answered", known.complete);
     known
 }
 
 /// Reads what the plan of a request needs, compresses its new blocks or has the workers do that, and plans it; `None` for a request without
-/// messages.
+/// messages. Of a cold start that has waited for the workers it plans what they have made.
 async fn plan(
     context: &RequestContext,
     request: Request<'_>,
     (body, scan): (&Bytes, &Arc<Scan>),
-    budget: &mut Budget,
+    (of_fleet, budget): (Option<BTreeMap<usize, CompressResult>>, &mut Budget),
 ) -> Option<Plan> {
     let app = &context.app;
     let planner = context.planner();
+    if let Some(results) = of_fleet {
+        let planner = planner.never_deferring();
+        return planner.plan(request, &HashMap::new(), results);
+    }
     let needs = planner.needs(request);
     let (texts, _) = app.records.forms(needs.landing.into_iter(), budget).await;
     let moved = if needs.moved.is_empty() {
@@ -248,7 +290,9 @@ async fn plan(
             .await
     };
     let to_compress = planner.blocks_to_compress(request, moved);
+    let span = context.part("compress");
     let (mut results, left) = compress_within_budget(app, body, scan, to_compress).await;
+    drop(span);
     budget.add_for_write(left_for_store(left));
     fleet_wait::of_rest(context, (body, scan), request.known, &mut results).await;
     planner.plan(request.sent_at(now_ms()), &texts, results)

@@ -135,8 +135,7 @@ async fn push(
     fleet::may_wait(app.jobs.fleet.capacity(), app.rules.fleet_wait)?;
     let bytes = parts.iter().map(|part| part.bytes).sum();
     let built = beside_other_tasks(bytes, || {
-        app.jobs
-            .build_parts((body, scan), parts, &context.id.to_string())
+        app.jobs.build_parts((body, scan), parts, &context.origin())
     });
     let built = built.ok_or(FleetOutcome::Busy)?;
     let mut awaited = AwaitedJobs::new(context.clone(), built.parts);

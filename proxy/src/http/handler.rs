@@ -2,12 +2,12 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use headroom_shared::runtime::clock::now_ms;
+use headroom_shared::traces::Span;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Response, StatusCode, header};
@@ -16,20 +16,21 @@ use tracing::Instrument;
 use crate::activity::SentTurn;
 use crate::app::App;
 use crate::dialect::{Endpoint, Purpose, prefix_mismatch};
+use crate::http::account::Account;
 use crate::http::body::BodyError;
 use crate::http::context::RequestContext;
-use crate::http::headers::{self, RequestId};
+use crate::http::headers;
+use crate::http::observed::{UpstreamResult, observed};
 use crate::http::outgoing::Outgoing;
 use crate::http::thinking_retry::ThinkingRetry;
 use crate::http::wire_body::WireBody;
 use crate::http::{errors, execute_plan};
 use crate::jobs::PendingJob;
+use crate::metrics::model_family::ModelFamily;
+use crate::metrics::uncompressed::Uncompressed;
 use crate::metrics::{Decision, TextBytes};
-use crate::upstream::{Destination, RequestBody, RequestLine, ResponseBody, UpstreamError};
+use crate::upstream::{Destination, RequestBody, RequestLine, ResponseBody};
 use crate::usage::{self, Outcome, OutcomeCallback};
-
-/// The provider's response to a request, or why there is none.
-type UpstreamResult = Result<Response<ResponseBody>, UpstreamError>;
 
 /// Handles a request of a dialect whose body was read, or could not be.
 pub(crate) async fn handle(
@@ -37,8 +38,9 @@ pub(crate) async fn handle(
     endpoint: Endpoint,
     parts: Parts,
     received: Result<Bytes, BodyError>,
+    account: &mut Account,
 ) -> Response<Body> {
-    let (id, dialect) = (RequestId::new(), endpoint.dialect);
+    let (id, dialect) = (account.id, endpoint.dialect);
     let session = headers::session(&parts.headers);
     let span = tracing::info_span!("request", %id, dialect = dialect.name(), session);
     let context = RequestContext {
@@ -46,11 +48,12 @@ pub(crate) async fn handle(
         dialect,
         id,
         session: session.into(),
-        read_at: Instant::now(),
+        span: account.span.as_parent(),
         tier: headers::tier(&parts.headers),
     };
-    let handled = context.handle(endpoint, parts, received);
-    id.set_on(handled.instrument(span).await)
+    account.span.set("headroom.dialect", dialect.name());
+    let handled = context.handle(endpoint, parts, received, account);
+    handled.instrument(span).await
 }
 
 /// What was sent for a request.
@@ -63,10 +66,12 @@ struct Sent {
     /// The same as it was sent.
     bytes_sent: usize,
     text: TextBytes,
+    /// Why it has no forms, where it has none.
+    uncompressed: Option<Uncompressed>,
+    /// The family of the model that it names.
+    family: ModelFamily,
     /// What became of the prefix that was left to a worker, in a word.
     reason: Option<&'static str>,
-    /// How long the request was held before it went out.
-    added: Duration,
 }
 
 impl RequestContext {
@@ -75,6 +80,7 @@ impl RequestContext {
         endpoint: Endpoint,
         parts: Parts,
         received: Result<Bytes, BodyError>,
+        account: &mut Account,
     ) -> Response<Body> {
         let provider = self.dialect.provider();
         let destination = match self.app.upstream.destination(provider, &parts.headers) {
@@ -86,6 +92,7 @@ impl RequestContext {
             Err(error) => return errors::body_error(provider, error, &self.app.rules),
         };
         let outgoing = self.plan(endpoint, &parts.headers, &received).await;
+        self.refer_to_landed(&outgoing, &mut account.span);
         let path = parts.uri.path_and_query().cloned();
         let line = RequestLine {
             method: parts.method,
@@ -96,6 +103,7 @@ impl RequestContext {
             (&destination, line, parts.headers),
             outgoing,
             received.len(),
+            account,
         )
         .await
     }
@@ -113,7 +121,7 @@ impl RequestContext {
                     execute_plan::record_bypassed(self.clone(), headers.clone(), received.clone());
                 self.spawn_in_background(record);
             }
-            return Outgoing::as_received(received, Decision::Bypassed);
+            return Outgoing::as_received(received, Uncompressed::Bypass);
         }
         // A panic of ours costs savings, never the request; its message is not shown, because it may quote a prompt.
         let planned = async {
@@ -124,8 +132,9 @@ impl RequestContext {
             }
         };
         match AssertUnwindSafe(planned).catch_unwind().await {
-            Ok(Some(outgoing)) => outgoing,
-            Ok(None) | Err(_) => Outgoing::as_received(received, Decision::Forwarded),
+            Ok(Ok(outgoing)) => outgoing,
+            Ok(Err(why)) => Outgoing::as_received(received, why),
+            Err(_) => Outgoing::as_received(received, Uncompressed::Failed),
         }
     }
 
@@ -134,41 +143,52 @@ impl RequestContext {
         (destination, line, mut headers): (&Destination, RequestLine<'_>, HeaderMap),
         outgoing: Outgoing,
         bytes_received: usize,
+        account: &mut Account,
     ) -> Response<Body> {
         let Outgoing {
             body,
             decision,
             text,
+            uncompressed,
+            family,
             reason,
             drops_thinking,
             job,
             mut on_outcome,
             retry,
+            ..
         } = outgoing;
         headers::make_outgoing(&mut headers, self.app.rules.separation.tenant_header());
         if drops_thinking {
             prefix_mismatch::add_beta(&mut headers);
         }
         let mut sent = Sent {
-            added: self.read_at.elapsed(),
             is_billed: line.endpoint.is_none_or(|endpoint| endpoint.is_billed()),
             decision,
             bytes_received,
             bytes_sent: body.rope.len(),
             text,
+            uncompressed,
+            family,
             reason,
         };
         let retry = retry.map(|retry| (retry, headers.clone()));
-        let mut response = self.forward(destination, line.clone(), headers, body).await;
+        let to = (destination, line.clone());
+        let forwarded = self.forward(to, headers, body, (family, &mut *account));
+        let mut response = forwarded.await;
         if let Some((retry, headers)) = retry {
             // In a box: it is rare that there is more to do than to look at a status.
-            let retried =
-                self.retry_if_refused(response, retry, (destination, line, headers), &mut sent);
+            let retried = self.retry_if_refused(
+                response,
+                retry,
+                (destination, line, headers),
+                (&mut sent, &mut *account),
+            );
             let (final_response, callback) = Box::pin(retried).await;
             (response, on_outcome) = (final_response, Some(callback));
         }
         sent.decision = self.decision(sent.decision, job);
-        self.respond(response, on_outcome, &sent)
+        self.respond(response, on_outcome, &sent, account)
     }
 
     /// What was done with a request: this, or what is known of its job by now. A job that is still on its way is counted when it ends.
@@ -184,20 +204,33 @@ impl RequestContext {
         decision
     }
 
+    /// Has the span of a request in which a result lands tell whose work that is.
+    pub(super) fn refer_to_landed(&self, outgoing: &Outgoing, span: &mut Span) {
+        let Some(prefix) = outgoing.landed.filter(|_| span.is_recording()) else {
+            return;
+        };
+        span.set("headroom.landed.prefix", prefix.to_string());
+        if let Some(job) = self.app.jobs.span_of(prefix) {
+            span.set("headroom.landed.job.id", job.id.clone());
+            span.link(&job.span);
+        }
+    }
+
     /// Sends a body to the provider.
     async fn forward(
         &self,
-        destination: &Destination,
-        line: RequestLine<'_>,
+        (destination, line): (&Destination, RequestLine<'_>),
         mut headers: HeaderMap,
         body: WireBody,
+        (family, account): (ModelFamily, &mut Account),
     ) -> UpstreamResult {
         if body.lost_encoding {
             headers.remove(header::CONTENT_ENCODING);
         }
         let body = RequestBody::Whole(body.rope);
         let upstream = &self.app.upstream;
-        upstream.send(destination, line, headers, body).await
+        let sending = upstream.send(destination, line, headers, body);
+        observed(&self.app, (Some(family), account), sending).await
     }
 
     /// Sends a request once more if the response refuses its thinking. Gives the response to pass on, and whom to tell its outcome.
@@ -206,7 +239,7 @@ impl RequestContext {
         response: UpstreamResult,
         retry: ThinkingRetry,
         (destination, line, mut headers): (&Destination, RequestLine<'_>, HeaderMap),
-        sent: &mut Sent,
+        (sent, account): (&mut Sent, &mut Account),
     ) -> (UpstreamResult, OutcomeCallback) {
         let Ok(mut response) = response else {
             return (response, retry.on_outcome());
@@ -215,11 +248,14 @@ impl RequestContext {
             return (Ok(response), retry.on_outcome());
         };
         sent.decision = Decision::Forwarded;
+        sent.uncompressed = Some(Uncompressed::Refused);
         sent.text.sent = text.len();
         let body = WireBody::of_text(&self.app, text, retry.coding);
         sent.bytes_sent = body.rope.len();
         prefix_mismatch::add_beta(&mut headers);
-        let second = self.forward(destination, line, headers, body).await;
+        let to = (destination, line);
+        let forwarded = self.forward(to, headers, body, (sent.family, account));
+        let second = forwarded.await;
         let is_success = second.as_ref().is_ok_and(|it| it.status().is_success());
         let on_outcome = if is_success {
             retry.on_outcome_of_retry(&self.app.counts)
@@ -235,6 +271,7 @@ impl RequestContext {
         response: UpstreamResult,
         on_outcome: Option<OutcomeCallback>,
         sent: &Sent,
+        account: &mut Account,
     ) -> Response<Body> {
         let Sent {
             is_billed,
@@ -242,13 +279,20 @@ impl RequestContext {
             bytes_received,
             bytes_sent,
             text,
+            uncompressed,
             reason,
-            added,
+            ..
         } = *sent;
         let provider = self.dialect.provider();
         if is_billed {
             let counts = &self.app.counts;
             counts.request(decision, (bytes_received, bytes_sent), text);
+            if let Some(why) = uncompressed {
+                counts.left_uncompressed(why);
+            }
+            if response.as_ref().is_ok_and(|it| it.status().is_success()) {
+                counts.saved(text);
+            }
         }
         let mut response = match response {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
@@ -257,16 +301,10 @@ impl RequestContext {
             Ok(response) => self.pass_on(response, on_outcome),
             Err(error) => errors::upstream_error(provider, &error),
         };
-        let status = response.status().as_u16();
-        self.note_sent(decision, (reason, text), (added, Some(status)));
-        tracing::debug!(
-            decision = decision.name(),
-            reason,
-            bytes.r#in = bytes_received,
-            bytes.sent = bytes_sent,
-            status,
-            "answered"
-        );
+        account.decision = Some(decision);
+        account.reason = reason.or_else(|| uncompressed.map(Uncompressed::name));
+        (account.bytes_in, account.bytes_sent) = (bytes_received, bytes_sent);
+        self.note_sent(account, text, Some(response.status()));
         headers::set_decision(response.headers_mut(), decision, text.saved());
         if let Some(reason) = reason {
             headers::set_reason(response.headers_mut(), reason);
@@ -274,23 +312,19 @@ impl RequestContext {
         response
     }
 
-    /// Notes what the page shows of a request whose response begins.
-    pub(super) fn note_sent(
-        &self,
-        decision: Decision,
-        (reason, text): (Option<&'static str>, TextBytes),
-        (added, status): (Duration, Option<u16>),
-    ) {
+    /// Notes what the page shows of a request that has gone out: `status` is that of the response, where it has come.
+    pub(super) fn note_sent(&self, account: &Account, text: TextBytes, status: Option<StatusCode>) {
+        let is_refused = status.is_some_and(|status| !status.is_success());
         let sent = SentTurn {
             at_ms: now_ms(),
             dialect: self.dialect.name(),
             session: Arc::clone(&self.session),
-            decision: decision.name(),
-            reason,
+            decision: account.decision.map_or("", Decision::name),
+            reason: account.reason,
             bytes_in: text.received,
-            bytes_saved: text.saved(),
-            added_ms: added.as_secs_f64() * 1000.0,
-            status,
+            bytes_saved: if is_refused { 0 } else { text.saved() },
+            added_ms: account.added_by_now().as_secs_f64() * 1000.0,
+            status: status.map(|status| status.as_u16()),
         };
         self.app.activity.note_sent(self.id.uuid(), sent);
     }

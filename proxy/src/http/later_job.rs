@@ -1,4 +1,5 @@
-//! The jobs of conversations that go on: the one of a cold start that seems lost, and the one of a prefix that is compressed anew.
+//! The jobs of conversations that go on: the one of a cold start that seems lost, the one of a prefix that is compressed anew, and the one of
+//! large new blocks alone.
 
 use std::sync::Arc;
 
@@ -8,8 +9,9 @@ use headroom_shared::runtime::clock::now_ms;
 use tokio::sync::oneshot;
 
 use crate::http::context::RequestContext;
-use crate::jobs::JobSource;
+use crate::jobs::{JobSource, Tail};
 use crate::plan::known_prefix::DeferredPrefix;
+use crate::plan::landing;
 use crate::scan::Scan;
 
 /// Pushes, in the background, the job of a request's first messages again, which were left to a worker.
@@ -35,14 +37,41 @@ pub(super) fn enqueue_refresh(
     request: (&Bytes, &Arc<Scan>),
     prefix: PrefixId,
 ) -> Option<Refusal> {
-    let (body, scan) = request;
-    let jobs = &context.app.jobs;
-    if !jobs.overdue.may_refresh(scan.opening()?, now_ms()) {
+    let overdue = &context.app.jobs.overdue;
+    if !overdue.may_refresh(request.1.opening()?, now_ms()) {
         return None;
     }
-    let (permit, _) = jobs.reserve(body.len());
+    enqueue(context, job_source(context, request, prefix, true))
+}
+
+/// Pushes likewise the job that compresses new blocks of a request alone, which goes on from the prefix `before`. `None` too where another
+/// request that goes on from there has had one a short time ago.
+pub(super) fn enqueue_tail(
+    context: &RequestContext,
+    request: (&Bytes, &Arc<Scan>),
+    blocks: Vec<usize>,
+    before: PrefixId,
+) -> Option<Refusal> {
+    let now_ms = now_ms();
+    let prefix = request.1.full_prefix()?;
+    if blocks.is_empty() || !context.app.jobs.overdue.may_push_tail(before, now_ms) {
+        return None;
+    }
+    let tail = Tail {
+        blocks,
+        useful_until_ms: now_ms.saturating_add(landing::SURELY_CACHED_MS),
+    };
+    let source = JobSource {
+        tail: Some(tail),
+        ..job_source(context, request, prefix, false)
+    };
+    enqueue(context, source)
+}
+
+/// Builds and pushes a job in the background, which is withdrawn where what this gives is told that the request was refused.
+fn enqueue(context: &RequestContext, source: JobSource) -> Option<Refusal> {
+    let (permit, _) = context.app.jobs.reserve(source.body.len());
     let permit = permit?;
-    let source = job_source(context, request, prefix, true);
     let app = context.app.clone();
     let (refusal, refused) = oneshot::channel();
     context.spawn_in_background(async move {
@@ -80,7 +109,8 @@ pub(super) fn job_source(
         prefix,
         tier: planner.tier_of(scan),
         whole_kinds: planner.whole_kinds,
-        trace: context.id.to_string(),
+        origin: context.origin(),
         is_refresh,
+        tail: None,
     }
 }

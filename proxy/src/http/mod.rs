@@ -1,6 +1,7 @@
 //! HTTP between clients and the proxy: [`routes`] says which request goes where. What is posted to a dialect's path is read whole ([`body`])
 //! and goes to the [`handler`]; everything else is relayed ([`passthrough`], [`websocket`]).
 
+mod account;
 mod body;
 mod body_timeout;
 mod cold_start;
@@ -14,6 +15,7 @@ mod handler;
 mod headers;
 mod hop_by_hop;
 mod later_job;
+mod observed;
 mod outgoing;
 mod passthrough;
 mod report;

@@ -5,17 +5,21 @@ use std::sync::{Arc, OnceLock};
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, Uri};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
+use crate::http::account::Account;
 use crate::http::body::BodyError;
-use crate::http::headers::{self, RequestId};
+use crate::http::headers;
+use crate::http::observed::observed;
 use crate::http::websocket::Upgrade;
 use crate::http::websocket::mode::WebSocketMode;
 use crate::http::{body, errors};
+use crate::metrics::model_family::ModelFamily;
+use crate::metrics::uncompressed::Uncompressed;
 use crate::metrics::{Decision, TextBytes};
 use crate::plan::splice::Rope;
 use crate::upstream::{RequestBody, RequestLine};
@@ -26,6 +30,7 @@ pub(crate) async fn relay_over_budget(
     app: Arc<App>,
     endpoint: Endpoint,
     request: Request,
+    account: &mut Account,
 ) -> Response<Body> {
     let length = request.body().size_hint().exact();
     let length = usize::try_from(length.unwrap_or(0)).unwrap_or(0);
@@ -33,7 +38,7 @@ pub(crate) async fn relay_over_budget(
     let Ok(_memory) = app.memory.stream() else {
         tracing::warn!("no memory is left for a request: it is refused for now");
         body::discard(request.into_body(), app.rules.max_body_bytes).await;
-        return RequestId::new().set_on(errors::over_budget(endpoint.dialect.provider()));
+        return errors::over_budget(endpoint.dialect.provider());
     };
     tracing::info!(
         bytes.r#in = length,
@@ -43,8 +48,12 @@ pub(crate) async fn relay_over_budget(
         let text = TextBytes::unchanged(length);
         app.counts
             .request(Decision::Forwarded, (length, length), text);
+        app.counts.left_uncompressed(Uncompressed::Memory);
     }
-    let mut response = relay(app, Some(endpoint), request).await;
+    let mut response = relay(app, Some(endpoint), request, account).await;
+    account.decision = Some(Decision::Forwarded);
+    account.reason = Some(Uncompressed::Memory.name());
+    (account.bytes_in, account.bytes_sent) = (length, length);
     headers::set_decision(response.headers_mut(), Decision::Forwarded, 0);
     headers::set_reason(response.headers_mut(), "memory");
     response
@@ -55,26 +64,27 @@ pub(crate) async fn relay(
     app: Arc<App>,
     endpoint: Option<Endpoint>,
     mut request: Request,
+    account: &mut Account,
 ) -> Response<Body> {
-    let id = RequestId::new();
+    let id = account.id;
     let mut upgrade = Upgrade::take_from(&mut request);
     let (mut parts, body) = request.into_parts();
     let span = tracing::info_span!("request", %id, path = parts.uri.path());
     let provider = Provider::of(endpoint, parts.uri.path(), &parts.headers);
     let Some(path) = parts.uri.path_and_query() else {
         let message = format!("{} is not a path that can be forwarded", parts.uri);
-        return id.set_on(errors::error(provider, StatusCode::BAD_REQUEST, &message));
+        return errors::error(provider, StatusCode::BAD_REQUEST, &message);
     };
     let destination = match app.upstream.destination(provider, &parts.headers) {
         Ok(destination) => destination,
         Err(refused) => {
-            return id.set_on(span.in_scope(|| errors::not_allowed(provider, &refused)));
+            return span.in_scope(|| errors::not_allowed(provider, &refused));
         }
     };
-    let headers = &parts.headers;
-    let apply = || apply_mode(app.rules.websocket, upgrade.as_mut()?, endpoint?, headers);
+    let of_client = (&parts.uri, &parts.headers);
+    let apply = || apply_mode(app.rules.websocket, upgrade.as_mut()?, endpoint?, of_client);
     if let Some(refused) = span.in_scope(apply) {
-        return id.set_on(refused);
+        return refused;
     }
     headers::make_outgoing(&mut parts.headers, app.rules.separation.tenant_header());
     if let Some(upgrade) = &upgrade {
@@ -82,25 +92,17 @@ pub(crate) async fn relay(
     }
     // Why the client's body ended early, if it did.
     let body_error = Arc::new(OnceLock::new());
-    let body = if body.is_end_stream() {
-        RequestBody::Whole(Rope::from(Bytes::new()))
-    } else {
-        let note = Arc::clone(&body_error);
-        RequestBody::Streamed(Body::new(body.map_err(move |error| {
-            let _ = note.set(BodyError::from(&error));
-            error
-        })))
-    };
+    let body = streamed(body, &body_error);
     let line = RequestLine {
         method: parts.method,
         path,
         endpoint,
     };
-    let response = app
-        .upstream
-        .send(&destination, line, parts.headers, body)
-        .await;
-    id.set_on(match response {
+    let family = endpoint.filter(|_| upgrade.is_none());
+    let family = family.map(|_| ModelFamily::Other);
+    let sending = app.upstream.send(&destination, line, parts.headers, body);
+    let response = observed(&app, (family, account), sending).await;
+    match response {
         Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
             let accepted = upgrade.and_then(|upgrade| upgrade.accept(&app, response));
             accepted.unwrap_or_else(|| errors::unexpected_upgrade(provider))
@@ -114,7 +116,19 @@ pub(crate) async fn relay(
             Some(body_error) => errors::body_error(provider, *body_error, &app.rules),
             None => span.in_scope(|| errors::upstream_error(provider, &error)),
         },
-    })
+    }
+}
+
+/// A client's body as it is passed on. Why it ended early, if it does, is noted.
+fn streamed(body: Body, early_end: &Arc<OnceLock<BodyError>>) -> RequestBody {
+    if body.is_end_stream() {
+        return RequestBody::Whole(Rope::from(Bytes::new()));
+    }
+    let note = Arc::clone(early_end);
+    RequestBody::Streamed(Body::new(body.map_err(move |error| {
+        let _ = note.set(BodyError::from(&error));
+        error
+    })))
 }
 
 /// Does what is set with a WebSocket to an endpoint; gives the response that refuses it.
@@ -122,10 +136,10 @@ fn apply_mode(
     mode: WebSocketMode,
     upgrade: &mut Upgrade,
     endpoint: Endpoint,
-    headers: &HeaderMap,
+    (target, headers): (&Uri, &HeaderMap),
 ) -> Option<Response<Body>> {
     let compresses = match mode {
-        WebSocketMode::Compress => upgrade.compress(endpoint, headers),
+        WebSocketMode::Compress => upgrade.compress(endpoint, target, headers),
         WebSocketMode::Relay => false,
         WebSocketMode::Refuse => {
             return Some(errors::websocket_refused(endpoint.dialect.provider()));

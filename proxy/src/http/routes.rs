@@ -1,7 +1,7 @@
 //! Routes requests by method and path.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -9,12 +9,14 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use headroom_shared::metrics::{page, register_ready};
 use headroom_shared::queue::{Depth, Totals};
-use http::{Method, Response, StatusCode, Version, header};
+use http::{HeaderMap, Method, Response, StatusCode, Version, header};
 use serde_json::json;
 
 use crate::app::App;
 use crate::dialect::{Endpoint, Provider};
+use crate::http::account::Account;
 use crate::http::body::ReceivedBody;
 use crate::http::body_timeout::timed;
 use crate::http::handler;
@@ -41,6 +43,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         )
         .route("/readyz", get(readyz))
         .merge(own)
+        .route("/", get(page_or_forward).fallback(forward))
         .fallback(forward)
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(refuse_unclear_host))
@@ -71,8 +74,29 @@ async fn refuse_other_hosts(
     errors::error(Provider::OpenAi, StatusCode::FORBIDDEN, message)
 }
 
-/// Has a request that is posted to a dialect's path planned, and relays everything else.
+/// Answers a request that is for a provider, and accounts for it.
 async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let mut account = Account::of(&request);
+    let response = answer(&app, request, &mut account).await;
+    let added = account.head_is_ready(Some(response.status().as_u16()));
+    if account.decision.is_some() {
+        app.counts.times.added(added);
+    }
+    let response = account.id.set_on(response);
+    account.keep_with(response)
+}
+
+/// Shows the page to who asks this host, and relays what is for another.
+async fn page_or_forward(app: State<Arc<App>>, request: Request) -> Response<Body> {
+    if app.rules.own_hosts.is_asked(&request) {
+        dashboard::page()
+    } else {
+        forward(app, request).await
+    }
+}
+
+/// Has a request that is posted to a dialect's path planned, and relays everything else.
+async fn answer(app: &Arc<App>, request: Request, account: &mut Account) -> Response<Body> {
     let endpoint = Endpoint::of(request.uri().path());
     let posted = endpoint.filter(|_| request.method() == Method::POST);
     if request.method() == Method::POST && app.rules.own_hosts.is_cross_origin(request.headers()) {
@@ -92,17 +116,23 @@ async fn forward(State(app): State<Arc<App>>, request: Request) -> Response<Body
     }
     let request = request.map(|body| timed(body, app.rules.body_timeout));
     let Some(posted) = posted else {
-        return passthrough::relay(app, endpoint, request).await;
+        return passthrough::relay(app.clone(), endpoint, request, account).await;
     };
     let (parts, body) = request.into_parts();
     let limits = (app.rules.max_body_bytes, &app.memory);
-    match body::read(body, &parts.headers, limits).await {
+    let began = Instant::now();
+    let read = body::read(body, &parts.headers, limits).await;
+    account.elsewhere += began.elapsed();
+    let app = app.clone();
+    match read {
         Ok(ReceivedBody::OverBudget(body)) => {
             let request = Request::from_parts(parts, body);
-            passthrough::relay_over_budget(app, posted, request).await
+            passthrough::relay_over_budget(app, posted, request, account).await
         }
-        Ok(ReceivedBody::Whole(whole)) => handler::handle(app, posted, parts, Ok(whole)).await,
-        Err(error) => handler::handle(app, posted, parts, Err(error)).await,
+        Ok(ReceivedBody::Whole(whole)) => {
+            handler::handle(app, posted, parts, Ok(whole), account).await
+        }
+        Err(error) => handler::handle(app, posted, parts, Err(error), account).await,
     }
 }
 
@@ -118,44 +148,57 @@ fn refused(
 }
 
 async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
+    match readiness(&app).await {
+        Ok(()) => json_text(StatusCode::OK, &json!({"status": "ready"})),
+        Err(document) => json_text(StatusCode::SERVICE_UNAVAILABLE, &document),
+    }
+}
+
+/// Whether the proxy is ready.
+///
+/// # Errors
+/// Why it is not, as `/readyz` says it.
+async fn readiness(app: &App) -> Result<(), serde_json::Value> {
     if app.is_draining() {
-        return json_text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &json!({"status": "draining"}),
-        );
+        return Err(json!({"status": "draining"}));
     }
     let store = app.records.store();
     let ping = tokio::time::timeout(COUNTS_TIMEOUT, store.ping()).await;
     let (status, reason) = match (ping, store.evicts()) {
         (Ok(Ok(_)), Some(evicts)) => ("store evicts", evicts.to_string()),
         (Ok(Ok(Some(full))), None) => ("store full", full.to_string()),
-        (Ok(Ok(None)), None) => return json_text(StatusCode::OK, &json!({"status": "ready"})),
+        (Ok(Ok(None)), None) => return Ok(()),
         (Ok(Err(error)), _) if error.is_refusal() => ("store refuses", error.to_string()),
         (Ok(Err(error)), _) => ("store away", error.to_string()),
         (Err(_), _) => ("store away", "no answer within 1 s".to_owned()),
     };
-    let document =
-        json!({"status": status, "reason": reason, "note": "requests are forwarded uncompressed"});
-    json_text(StatusCode::SERVICE_UNAVAILABLE, &document)
+    Err(json!({"status": status, "reason": reason, "note": "requests are forwarded uncompressed"}))
 }
 
 async fn stats(State(app): State<Arc<App>>) -> impl IntoResponse {
-    json_text(
-        StatusCode::OK,
-        &app.counts
-            .stats(queue_counts(&app).await, app.rules.store_name),
-    )
+    let queue = queue_counts(&app).await;
+    let mut document = app.counts.stats(queue, app.rules.store_name);
+    document["proxy"] = about(&app);
+    json_text(StatusCode::OK, &document)
 }
 
-async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
-    let text = app.counts.metrics(queue_counts(&app).await);
-    (
-        [(
-            header::CONTENT_TYPE,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        )],
-        text,
-    )
+/// What this proxy is, and what it has under way besides the request that asks.
+fn about(app: &App) -> serde_json::Value {
+    let [anthropic, openai] = app.upstream.bases();
+    let under_way = app.streams.len().saturating_sub(1) + app.tasks.len();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"), "tier": app.rules.planner.tier.name(), "under_way": under_way,
+        "anthropic": anthropic.as_str(), "openai": openai.as_str(),
+    })
+}
+
+async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> impl IntoResponse {
+    let (figures, ready) = tokio::join!(queue_counts(&app), readiness(&app));
+    let mut registry = app.counts.registry(&app.rules.queue_name, figures);
+    register_ready(&mut registry, ready.is_ok());
+    let accept = headers.get_all(header::ACCEPT).into_iter();
+    let page = page(&registry, accept.filter_map(|value| value.to_str().ok()));
+    ([(header::CONTENT_TYPE, page.content_type)], page.text)
 }
 
 async fn queue_counts(app: &App) -> Option<(Depth, Totals)> {

@@ -10,6 +10,8 @@ use http::{HeaderMap, header};
 use crate::content_encoding::{Coding, decoded};
 use crate::http::context::RequestContext;
 use crate::http::report::report_skipped;
+use crate::metrics::model_family::ModelFamily;
+use crate::metrics::uncompressed::Uncompressed;
 use crate::plan::landing;
 use crate::plan::skip_reason::{SkipReason, skip_new_blocks};
 use crate::records::Budget;
@@ -26,23 +28,29 @@ pub(crate) struct ScannableBody {
     key: DigestKey,
     /// What remains of the request's time for the store.
     pub(crate) budget: Budget,
+    /// The family of the model that it names, as far as it was scanned.
+    pub(crate) family: ModelFamily,
 }
 
 impl ScannableBody {
-    /// The body of a request as it was received; `None` where it can't be scanned, or need not be.
+    /// The body of a request as it was received.
+    ///
+    /// # Errors
+    /// Why it can't be scanned, or need not be.
     pub(crate) async fn new(
         context: &RequestContext,
         headers: &HeaderMap,
         received: &Bytes,
-    ) -> Option<Self> {
+    ) -> Result<Self, Uncompressed> {
         let app = &context.app;
         if !app.rules.compress {
-            return None;
+            return Err(Uncompressed::Off);
         }
         let limits = (app.rules.max_body_bytes, &app.memory);
         let (bytes, coding) = if headers.contains_key(header::CONTENT_ENCODING) {
             let decode = || decoded(received, headers, limits);
-            let bytes = beside_other_tasks(received.len(), decode)?;
+            let decoded = beside_other_tasks(received.len(), decode);
+            let bytes = decoded.ok_or(Uncompressed::Encoding)?;
             let coding = Coding::of(headers).filter(|coding| *coding != Coding::Identity);
             (bytes, coding)
         } else {
@@ -67,32 +75,46 @@ impl ScannableBody {
             app.records.note_unnamed(now_ms());
             app.counts.store_misses.inc();
             report_without_key(context.clone(), bytes);
-            return None;
+            return Err(Uncompressed::NoSecret);
         };
-        Some(Self {
+        Ok(Self {
             bytes,
             coding,
             key,
             budget,
+            family: ModelFamily::Other,
         })
     }
 
-    /// Scans all of it; `None` where it is not in the dialect.
-    pub(crate) fn scan(&self, context: &RequestContext) -> Option<Arc<Scan>> {
+    /// Scans all of it.
+    ///
+    /// # Errors
+    /// When it is not in the dialect.
+    pub(crate) fn scan(&mut self, context: &RequestContext) -> Result<Arc<Scan>, Uncompressed> {
         let cache = &context.app.scan_cache;
         let scan = || scan_with_cache(&self.bytes, context.dialect, &self.key, cache);
-        in_dialect(context, beside_other_tasks(self.bytes.len(), scan))
+        let scan = in_dialect(context, beside_other_tasks(self.bytes.len(), scan))?;
+        self.family = ModelFamily::of(&scan.model);
+        Ok(scan)
     }
 
-    /// Scans it as far as [`scan_until`] does; `None` where it is not in the dialect.
+    /// Scans it as far as [`scan_until`] does.
+    ///
+    /// # Errors
+    /// When it is not in the dialect.
     pub(crate) fn scan_until(
-        &self,
+        &mut self,
         context: &RequestContext,
         stop_when: &dyn Fn(&Scan) -> bool,
-    ) -> Option<ScanProgress> {
+    ) -> Result<ScanProgress, Uncompressed> {
         let cache = &context.app.scan_cache;
         let scan = || scan_until(&self.bytes, context.dialect, &self.key, cache, stop_when);
-        in_dialect(context, beside_other_tasks(self.bytes.len(), scan))
+        let progress = in_dialect(context, beside_other_tasks(self.bytes.len(), scan))?;
+        self.family = ModelFamily::of(match &progress {
+            ScanProgress::Whole(scan) => &scan.model,
+            ScanProgress::Partial(beginning) => &beginning.model,
+        });
+        Ok(progress)
     }
 }
 
@@ -129,7 +151,10 @@ fn report_without_key(context: RequestContext, body: Bytes) {
 }
 
 /// The scan, unless the body is not in the dialect, which is logged.
-fn in_dialect<T>(context: &RequestContext, scan: Result<T, NotInDialect>) -> Option<T> {
+fn in_dialect<T>(
+    context: &RequestContext,
+    scan: Result<T, NotInDialect>,
+) -> Result<T, Uncompressed> {
     if scan.is_err() {
         let dialect = context.dialect.name();
         tracing::debug!(
@@ -137,5 +162,5 @@ fn in_dialect<T>(context: &RequestContext, scan: Result<T, NotInDialect>) -> Opt
             "the body is not what the dialect says: it goes out as it came"
         );
     }
-    scan.ok()
+    scan.map_err(|_| Uncompressed::NotInDialect)
 }

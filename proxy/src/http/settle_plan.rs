@@ -9,13 +9,15 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::app::App;
+use crate::http::context::RequestContext;
 use crate::http::outgoing::Outgoing;
 use crate::http::scannable_body::ScannableBody;
 use crate::http::wire_body::WireBody;
 use crate::metrics::TextBytes;
+use crate::metrics::uncompressed::Uncompressed;
 use crate::plan::first_send::first_new_block;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::plan::skip_reason::SkipReason;
+use crate::plan::skip_reason::{SkipReason, SkippedBlocks};
 use crate::plan::splice::Rope;
 use crate::plan::{FinalPlan, Forms, Plan};
 use crate::records::Budget;
@@ -23,11 +25,13 @@ use crate::scan::Scan;
 
 /// The plan with the forms that go out, and their body if it was made already.
 pub(super) async fn settle(
-    app: &App,
+    context: &RequestContext,
     plan: Plan,
     body: &mut ScannableBody,
     (scan, known): (&Scan, &KnownPrefix),
 ) -> (FinalPlan, Option<WireBody>) {
+    let _span = context.part("store write");
+    let app = &context.app;
     if body.coding.is_none() {
         return (store_new_forms(app, plan, &mut body.budget).await, None);
     }
@@ -49,13 +53,29 @@ pub(super) fn with_forms(
     received: &Bytes,
     body: &ScannableBody,
     (scan, forms, wire): (&Scan, &Forms, Option<WireBody>),
+    skipped: &SkippedBlocks,
 ) -> Outgoing {
     let Some(text) = Rope::with_forms(&body.bytes, scan, forms) else {
-        return Outgoing::with_unchanged_text(received, body.bytes.len());
+        let why = why_uncompressed(scan, skipped);
+        let mut outgoing = Outgoing::with_unchanged_text(received, body.bytes.len(), why);
+        outgoing.family = body.family;
+        return outgoing;
     };
     let bytes = text_bytes(body, &text);
     let wire = wire.unwrap_or_else(|| WireBody::of_text(app, text, body.coding));
-    Outgoing::spliced(wire, bytes)
+    let mut outgoing = Outgoing::spliced(wire, bytes);
+    outgoing.family = body.family;
+    outgoing
+}
+
+/// Why a request has no forms of which these blocks are new.
+fn why_uncompressed(scan: &Scan, skipped: &SkippedBlocks) -> Uncompressed {
+    let bytes = |(index, _): &&(usize, SkipReason)| scan.blocks[*index].span.len();
+    match skipped.iter().max_by_key(bytes) {
+        Some((_, reason)) => Uncompressed::Skipped(*reason),
+        None if scan.blocks.is_empty() => Uncompressed::NoBlocks,
+        None => Uncompressed::SentBefore,
+    }
 }
 
 /// The outgoing request without forms that asks the provider to drop thinking: `drop_block` replaces a span of its body.
@@ -66,7 +86,10 @@ pub(super) fn dropping_thinking(
 ) -> Outgoing {
     let text = Rope::splice(&body.bytes, [drop_block]);
     let bytes = text_bytes(body, &text);
-    Outgoing::dropping_thinking(WireBody::of_text(app, text, body.coding), bytes)
+    let wire = WireBody::of_text(app, text, body.coding);
+    let mut outgoing = Outgoing::dropping_thinking(wire, bytes);
+    outgoing.family = body.family;
+    outgoing
 }
 
 /// The lengths of a body's text, of which this goes out.

@@ -1,11 +1,12 @@
-//! The workers as far as this process knows of them, so that a request that may wait for them need not ask.
+//! The workers as far as this process knows of them, so that a request that may wait for them, or leave new blocks to them, need not ask.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use headroom_shared::queue::{Capacity, JobQueue};
-use prometheus_client::metrics::gauge::Gauge;
+
+use crate::metrics::fleet::FleetCounts;
 
 /// How often they are asked after, and how long an answer may take.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -20,14 +21,16 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Reads their capacity again and again, and shows how many threads they have in `threads`.
-    pub(super) async fn watch(&self, queue: &dyn JobQueue, threads: &Gauge) {
+    /// Reads their capacity again and again, and shows in `counts` how many threads they have, and whether a model.
+    pub(super) async fn watch(&self, queue: &dyn JobQueue, counts: &FleetCounts) {
         loop {
             let read = tokio::time::timeout(INTERVAL, queue.capacity()).await;
             let capacity = read.ok().and_then(Result::ok);
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = capacity;
-            let count = capacity.map_or(0, |capacity| capacity.threads);
-            threads.set(i64::try_from(count).unwrap_or(i64::MAX));
+            let capacity = capacity.unwrap_or_default();
+            let threads = i64::try_from(capacity.threads);
+            counts.threads.set(threads.unwrap_or(i64::MAX));
+            counts.has_model.set(capacity.has_model.into());
             tokio::time::sleep(INTERVAL).await;
         }
     }
@@ -38,6 +41,11 @@ impl Fleet {
         let awaited = self.awaited_bytes.load(Ordering::Relaxed);
         capacity.queued_bytes = capacity.queued_bytes.max(awaited);
         Some(capacity)
+    }
+
+    /// Whether one of them has a model.
+    pub(crate) fn has_model(&self) -> bool {
+        self.capacity().is_some_and(|capacity| capacity.has_model)
     }
 
     /// Notes that a request waits for a job of so many bytes of text.

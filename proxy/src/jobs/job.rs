@@ -6,12 +6,12 @@ use headroom_shared::contract::job::{Envelope, EscapedText, Payload, VERSION};
 use headroom_shared::runtime::clock::now_ms;
 use uuid::Uuid;
 
-use super::JobSource;
+use super::{JobSource, Origin, Tail};
 use crate::plan::blocks;
 use crate::plan::fleet::Part;
 use crate::scan::Scan;
 
-/// The job of a request up to the message that its prefix ends with.
+/// The job of a request up to the message that its prefix ends with, or of new blocks alone.
 pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
     let JobSource {
         body,
@@ -19,15 +19,27 @@ pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
         prefix,
         tier,
         whole_kinds,
-        trace,
+        origin,
         is_refresh,
+        tail,
     } = source;
+    if let Some(Tail {
+        blocks,
+        useful_until_ms,
+    }) = tail
+    {
+        let may_leave_out = (*tier, *whole_kinds);
+        let payload = blocks::payload_of_tail(body, scan, blocks, may_leave_out, *useful_until_ms);
+        let bytes = blocks.iter().map(|at| scan.blocks[*at].span.len());
+        let tokens = scan.facts.tokens(bytes.sum());
+        return of_payload(scan, (*prefix, tokens), &payload, (origin, *is_refresh));
+    }
     let payload = blocks::payload(body, scan, *prefix, (*tier, *whole_kinds))?;
     of_payload(
         scan,
         (*prefix, scan.tokens()),
         &payload,
-        (trace, *is_refresh),
+        (origin, *is_refresh),
     )
 }
 
@@ -35,19 +47,19 @@ pub(super) fn build(source: &JobSource) -> Option<(Envelope, Bytes)> {
 pub(super) fn build_part(
     (body, scan): (&Bytes, &Scan),
     part: &Part,
-    trace: &str,
+    origin: &Origin,
 ) -> Option<(Envelope, Bytes)> {
     let prefix = PrefixId::of_part(scan.full_prefix()?, &part.blocks);
     let payload = blocks::payload_of_part(body, scan, &part.blocks);
     let tokens = scan.facts.tokens(part.bytes);
-    of_payload(scan, (prefix, tokens), &payload, (trace, false))
+    of_payload(scan, (prefix, tokens), &payload, (origin, false))
 }
 
 fn of_payload(
     scan: &Scan,
     (prefix, tokens): (PrefixId, u64),
     payload: &Payload<EscapedText<'_>>,
-    (trace, is_refresh): (&str, bool),
+    (origin, is_refresh): (&Origin, bool),
 ) -> Option<(Envelope, Bytes)> {
     let texts = payload.blocks.iter().map(|block| block.text.bytes() as u64);
     let envelope = Envelope {
@@ -59,7 +71,8 @@ fn of_payload(
         blocks: payload.blocks.len() as u64,
         bytes: texts.sum(),
         enqueued_ms: now_ms(),
-        trace: trace.to_owned(),
+        trace: origin.id.clone(),
+        traceparent: origin.span.traceparent(),
         refresh: is_refresh,
     };
     Some((envelope, payload.to_json().ok()?))
@@ -102,8 +115,9 @@ mod tests {
             prefix,
             tier: Tier::Lossless,
             whole_kinds: OutputKinds::NONE,
-            trace: String::new(),
+            origin: Origin::default(),
             is_refresh: false,
+            tail: None,
         };
         let (envelope, payload) = build(&source).unwrap();
         let payload: Payload = serde_json::from_slice(&payload).unwrap();
@@ -159,7 +173,8 @@ mod tests {
                 blocks: blocks.to_vec(),
                 bytes: blocks.len() * 3000,
             };
-            let (envelope, payload) = build_part((&body, &scan), &part, "trace").unwrap();
+            let (envelope, payload) =
+                build_part((&body, &scan), &part, &Origin::default()).unwrap();
             let payload: Payload = serde_json::from_slice(&payload).unwrap();
             (envelope, payload)
         };

@@ -13,6 +13,8 @@ use headroom_shared::contract::job::Envelope;
 use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::queue::{Enqueued, JobQueue};
+use headroom_shared::traces::{Kind, Span, SpanParent};
+use quick_cache::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use self::fleet::Fleet;
@@ -30,6 +32,8 @@ pub(crate) struct Jobs {
     pub(crate) overdue: OverdueJobs,
     pub(crate) fleet: Fleet,
     build_limit: BackgroundLimit,
+    /// Jobs that were pushed here and whose requests have spans, by their prefixes.
+    traced: Cache<PrefixId, Arc<TracedJob>>,
 }
 
 /// Memory that is reserved for building a job, and where to say what became of the job.
@@ -39,7 +43,27 @@ pub(crate) struct JobPermit {
     outcome: oneshot::Sender<Enqueued>,
 }
 
-/// What a job is built from: the messages of a request that `prefix` ends with.
+/// The request that a job comes from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Origin {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its span.
+    pub(crate) span: SpanParent,
+}
+
+/// A job whose span can be told.
+#[derive(Debug)]
+pub(crate) struct TracedJob {
+    pub(crate) id: String,
+    /// That of the request that pushed it, below which its own is.
+    pub(crate) span: SpanParent,
+}
+
+/// How many traced jobs are remembered.
+const MAX_TRACED: usize = 4096;
+
+/// What a job is built from: the messages of a request that `prefix` ends with, or some new blocks of it alone.
 #[derive(Debug)]
 pub(crate) struct JobSource {
     pub(crate) body: Bytes,
@@ -49,10 +73,21 @@ pub(crate) struct JobSource {
     pub(crate) tier: Tier,
     /// The kinds of blocks of which they leave out nothing all the same.
     pub(crate) whole_kinds: OutputKinds,
-    /// The id of the request.
-    pub(crate) trace: String,
+    /// The request that it comes from.
+    pub(crate) origin: Origin,
     /// Whether the prefix has been sent for long and has grown.
     pub(crate) is_refresh: bool,
+    /// The new blocks that it is for alone, if it is.
+    pub(crate) tail: Option<Tail>,
+}
+
+/// The new blocks that a job is for alone.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    /// Their positions in the scan, in order.
+    pub(crate) blocks: Vec<usize>,
+    /// After that nobody needs the result: milliseconds since 1970.
+    pub(crate) useful_until_ms: u64,
 }
 
 /// The jobs of parts of a request, to be pushed together. They hold the memory that is reserved for them.
@@ -72,6 +107,7 @@ impl Jobs {
             overdue: OverdueJobs::new(),
             fleet: Fleet::default(),
             build_limit: BackgroundLimit::new(),
+            traced: Cache::new(MAX_TRACED),
         }
     }
 
@@ -99,6 +135,12 @@ impl Jobs {
             let _ = permit.outcome.send(Enqueued::DroppedFull);
             return None;
         }
+        let mut span = Span::begin("push job", Kind::Producer, &source.origin.span);
+        let mut source = source;
+        if span.is_recording() {
+            source.origin.span = span.as_parent();
+        }
+        let origin = source.origin.span.clone();
         let built = self.build_limit.run(move || job::build(&source)).await;
         let Some((envelope, payload)) = built else {
             log_without_job("none can be made of the request");
@@ -107,6 +149,14 @@ impl Jobs {
         match self.queue.enqueue(&envelope, payload).await {
             Ok(enqueued) => {
                 log(&envelope, enqueued);
+                if span.is_recording() {
+                    span.set("headroom.job.id", envelope.id.clone());
+                    let job = TracedJob {
+                        id: envelope.id.clone(),
+                        span: origin,
+                    };
+                    self.traced.insert(envelope.prefix, Arc::new(job));
+                }
                 let _ = permit.outcome.send(enqueued);
                 (enqueued == Enqueued::Queued).then_some(envelope)
             }
@@ -122,7 +172,7 @@ impl Jobs {
         &self,
         (body, scan): (&Bytes, &Scan),
         parts: Vec<Part>,
-        trace: &str,
+        origin: &Origin,
     ) -> Option<PartJobs> {
         let bytes = parts.iter().map(|part| part.bytes).sum();
         let mut built = PartJobs {
@@ -131,7 +181,7 @@ impl Jobs {
             _memory: self.build_limit.reserve(bytes)?,
         };
         for part in parts {
-            let (envelope, payload) = job::build_part((body, scan), &part, trace)?;
+            let (envelope, payload) = job::build_part((body, scan), &part, origin)?;
             built.parts.push((part, envelope.clone()));
             built.jobs.push((envelope, payload));
         }
@@ -140,7 +190,12 @@ impl Jobs {
 
     /// Keeps [`Self::fleet`] up to date, for ever.
     pub(crate) async fn watch_fleet(&self, counts: &FleetCounts) {
-        self.fleet.watch(&*self.queue, &counts.threads).await;
+        self.fleet.watch(&*self.queue, counts).await;
+    }
+
+    /// The job of this prefix, if it was pushed here and is traced.
+    pub(crate) fn span_of(&self, prefix: PrefixId) -> Option<Arc<TracedJob>> {
+        self.traced.get(&prefix)
     }
 
     /// Withdraws the job of a request that the provider refused.

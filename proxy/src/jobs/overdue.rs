@@ -1,4 +1,5 @@
-//! Which deferred prefixes get their job pushed again, because it seems lost; and how often a conversation gets one that compresses it anew.
+//! Which deferred prefixes get their job pushed again, because it seems lost; and how often a conversation gets one that compresses it anew, or
+//! new blocks of it alone.
 
 use headroom_shared::contract::id::PrefixId;
 use headroom_shared::contract::tier::Tier;
@@ -23,6 +24,8 @@ pub(crate) struct OverdueJobs {
     requeued: LastPushes,
     /// By the opening of the conversation that was refreshed.
     refreshed: LastPushes,
+    /// By the prefix that a request with such new blocks went on from.
+    grown: LastPushes,
 }
 
 /// When something was last pushed: milliseconds since 1970.
@@ -50,6 +53,7 @@ impl OverdueJobs {
         Self {
             requeued: LastPushes::new(),
             refreshed: LastPushes::new(),
+            grown: LastPushes::new(),
         }
     }
 
@@ -76,5 +80,11 @@ impl OverdueJobs {
     /// every request would otherwise get one each time, whose result never lands.
     pub(crate) fn may_refresh(&self, opening: PrefixId, now_ms: u64) -> bool {
         self.refreshed.may_push(opening, now_ms)
+    }
+
+    /// Whether new blocks of a request that goes on from this prefix may get a job of their own; then it is noted that they do. A client that
+    /// changes its last message with every request goes on from the same prefix each time.
+    pub(crate) fn may_push_tail(&self, before: PrefixId, now_ms: u64) -> bool {
+        self.grown.may_push(before, now_ms)
     }
 }

@@ -1,5 +1,6 @@
 //! Counts requests that wait for the workers before they are sent for the first time.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -19,6 +20,8 @@ pub(crate) struct FleetCounts {
     waited_ms: Counter,
     /// The threads of the workers that are alive.
     pub(crate) threads: Gauge,
+    /// Whether one of them has a model: 1 or 0.
+    pub(crate) has_model: Gauge,
 }
 
 /// What became of a block that a request waited for.
@@ -92,7 +95,7 @@ impl FleetCounts {
             counts
         };
         json!({
-            "threads": self.threads.get(), "requests": object(&requests), "blocks": object(&blocks),
+            "threads": self.threads.get(), "has_model": self.has_model.get() > 0, "requests": object(&requests), "blocks": object(&blocks),
             "waited_ms": self.waited_ms.get(),
         })
     }
@@ -108,15 +111,22 @@ impl FleetCounts {
             "New blocks that requests waited for, by what became of them",
             self.blocks.clone(),
         );
+        let waited: Counter<f64, AtomicU64> = Counter::default();
+        waited.inc_by(Duration::from_millis(self.waited_ms.get()).as_secs_f64());
         registry.register(
-            "fleet_waited_milliseconds",
+            "fleet_waited_seconds",
             "How long requests waited for the workers",
-            self.waited_ms.clone(),
+            waited,
         );
         registry.register(
             "fleet_threads",
-            "Threads of the workers that are alive, for requests that may wait for them",
+            "Threads of the workers that are alive, for requests that may wait for them or leave new blocks to them",
             self.threads.clone(),
+        );
+        registry.register(
+            "fleet_has_model",
+            "1 where one of these workers has a model, else 0",
+            self.has_model.clone(),
         );
     }
 

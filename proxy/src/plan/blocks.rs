@@ -140,6 +140,7 @@ pub(crate) fn payload<'a>(
         tier,
         whole_kinds,
         provisional: false,
+        useful_until_ms: 0,
         blocks,
         calls_after: calls_before(last + 1),
         turns: turns[last],
@@ -163,9 +164,28 @@ pub(crate) fn payload_of_part<'a>(
         tier: Tier::Lossless,
         whole_kinds: OutputKinds::NONE,
         provisional: true,
+        useful_until_ms: 0,
         blocks: blocks.collect(),
         calls_after: Vec::new(),
         turns: 0,
+    }
+}
+
+/// The payload of a job for some new blocks of a request alone, whose forms may leave out what `tier` says, of blocks of other kinds than these.
+/// After `useful_until_ms` (milliseconds since 1970) nobody needs its result.
+pub(crate) fn payload_of_tail<'a>(
+    body: &'a [u8],
+    scan: &'a Scan,
+    blocks: &[usize],
+    (tier, whole_kinds): (Tier, OutputKinds),
+    useful_until_ms: u64,
+) -> Payload<EscapedText<'a>> {
+    Payload {
+        tier,
+        whole_kinds,
+        provisional: false,
+        useful_until_ms,
+        ..payload_of_part(body, scan, blocks)
     }
 }
 

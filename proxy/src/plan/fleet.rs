@@ -294,6 +294,7 @@ mod tests {
             let capacity = Capacity {
                 threads,
                 queued_bytes,
+                has_model: false,
             };
             may_wait(Some(capacity), wait)
         };

@@ -36,9 +36,11 @@ pub(crate) struct KnownPrefix {
     pub(crate) lost: bool,
     /// The prefix that was left to a worker and has not landed, if there is one.
     pub(crate) deferred: Option<DeferredPrefix>,
+    /// The longest prefix some new blocks of which alone were left to a worker and have not landed, if there is one.
+    pub(crate) tail: Option<DeferredPrefix>,
 }
 
-/// A prefix that was left to a worker and has not landed.
+/// A prefix that was left to a worker, or some new blocks of it, and has not landed.
 #[derive(Debug, Clone)]
 pub(crate) struct DeferredPrefix {
     pub(crate) prefix: PrefixId,
@@ -65,6 +67,11 @@ impl KnownPrefix {
             .values()
             .filter(|form| !self.texts.contains_key(form));
         missing.count() as u64
+    }
+
+    /// The text of the form that a block was sent in, if it was found.
+    pub(crate) fn sent_text(&self, place: Place) -> Option<&Bytes> {
+        self.texts.get(self.forms.get(&place)?)
     }
 
     /// Notes a gap at the first record that names a form whose text is missing.
@@ -135,6 +142,26 @@ impl KnownPrefix {
         self.made().any(|made| made.shortened && is_new(made))
     }
 
+    /// The blocks that change when the result for new blocks alone lands: those that it shortens, and that are sent as they were first. Others
+    /// keep their forms: what stands before these blocks can't refer to them.
+    pub(crate) fn tail_to_land(&self) -> impl Iterator<Item = &CompressedBlock> {
+        let tail = self.tail.as_ref();
+        let made = tail.and_then(|tail| Some((&tail.record, tail.compressed.as_ref()?)));
+        made.into_iter().flat_map(move |(record, made)| {
+            let to_land = made.blocks.iter();
+            to_land.filter(move |made| {
+                let (sent, first) = (self.forms.get(&made.place), record.forms.get(&made.place));
+                let is_new = made.place.message >= record.start;
+                is_new && made.shortened && sent == first && sent != Some(&made.form)
+            })
+        })
+    }
+
+    /// The place of a prefix's record in the chain.
+    pub(crate) fn place_in_chain(&self, prefix: PrefixId) -> Option<usize> {
+        self.chain.iter().position(|(known, _)| *known == prefix)
+    }
+
     /// What the result holds that is to land.
     fn made(&self) -> impl Iterator<Item = &CompressedBlock> {
         let compressed = self.deferred.as_ref();
@@ -142,13 +169,13 @@ impl KnownPrefix {
         compressed.into_iter().flat_map(|it| &it.blocks)
     }
 
-    /// Leaves out of the result that is to land what this tier does not allow.
+    /// Leaves out of the results that are to land what this tier does not allow.
     pub(crate) fn limit_to(&mut self, tier: Tier) {
-        let compressed = self.deferred.as_mut();
-        let compressed = compressed.and_then(|deferred| deferred.compressed.as_mut());
-        if let Some(compressed) = compressed
-            && tier.is_lossless()
-        {
+        if !tier.is_lossless() {
+            return;
+        }
+        let left = self.deferred.iter_mut().chain(&mut self.tail);
+        for compressed in left.filter_map(|it| it.compressed.as_mut()) {
             compressed.blocks.retain(|block| !block.shortened);
         }
     }

@@ -7,6 +7,7 @@
 pub(crate) mod blocks;
 mod call_parts;
 pub(crate) mod entry_budget;
+mod final_plan;
 pub(crate) mod first_send;
 pub(crate) mod fleet;
 pub(crate) mod history;
@@ -28,26 +29,30 @@ mod rules_tests;
 pub(crate) mod shortened;
 pub(crate) mod skip_reason;
 pub(crate) mod splice;
+mod tail;
+#[cfg(test)]
+mod tail_tests;
 #[cfg(test)]
 mod test_session;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use bytes::Bytes;
 use headroom_shared::contract::id::{BlockId, FormId, PrefixId};
 use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::prefix::Form;
+use headroom_shared::contract::record::SentRecord;
 use headroom_shared::contract::tier::Tier;
-use headroom_shared::store::{Entry, Key, Life};
+use headroom_shared::store::{Entry, Life};
 
+pub(crate) use self::final_plan::FinalPlan;
 use self::first_send::BlocksToCompress;
 use self::known_prefix::KnownPrefix;
-use self::landing::{Landing, Obstacle};
+use self::landing::Landing;
 use self::record_updates::RecordUpdates;
-use self::shortened::Shortened;
 use self::skip_reason::{CompressResult, SkipReason, SkippedBlocks};
 use crate::prices::Prices;
 use crate::scan::Scan;
@@ -65,6 +70,8 @@ pub(crate) struct Request<'a> {
     pub(crate) now_ms: u64,
     /// What becomes of the prefix that was left to a worker, if there is one.
     pub(crate) landing: Option<Landing>,
+    /// What becomes of the result for new blocks alone, if one is awaited.
+    tail: Option<Landing>,
     /// What the forms of its new blocks may leave out.
     tier: Tier,
 }
@@ -72,7 +79,7 @@ pub(crate) struct Request<'a> {
 /// What else must be read before a request can be planned.
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
-    /// The forms of the compressed prefix that may land, each with its block.
+    /// The forms of the compressed prefixes that may land, each with its block.
     pub(crate) landing: Vec<(FormId, BlockId)>,
     /// The blocks, by their positions, that stand behind what the client has edited: they may have been sent compressed.
     pub(crate) moved: Range<usize>,
@@ -85,6 +92,8 @@ pub(crate) struct Planner {
     pub(crate) min_tokens: u64,
     /// A prefix is compressed anew where its messages have grown by so many tokens since the last result; 0 is never.
     pub(crate) refresh_tokens: u64,
+    /// A new block of more tokens that only a model would shrink much is left to a worker alone; 0 is none. Only where workers have a model.
+    pub(crate) tail_tokens: u64,
     /// What forms may leave out where the request offers the model the retrieval tool.
     pub(crate) tier: Tier,
     /// The kinds of blocks of which forms leave out nothing all the same.
@@ -118,29 +127,8 @@ pub(crate) struct Plan {
     pub(crate) job: Option<PrefixId>,
     /// The prefix that a worker is to compress anew when it has time: the whole request.
     refresh: Option<PrefixId>,
-}
-
-/// A plan after its entries were stored, or could not be.
-#[derive(Debug)]
-pub(crate) struct FinalPlan {
-    /// The forms that go out.
-    pub(crate) forms: Forms,
-    /// What is to be remembered of the request.
-    pub(crate) record_updates: RecordUpdates,
-    /// The keys of what is in the store of it already: new forms, the blocks that are sent in them, and the record updates.
-    pub(crate) stored: Vec<Key>,
-    /// Forms that are in use from now on, each by its block's position in the scan.
-    pub(crate) newly_compressed: Vec<(usize, Form)>,
-    /// The blocks that are sent for the first time and go out in the original.
-    pub(crate) skipped: SkippedBlocks,
-    /// What becomes of the prefix that was left to a worker, if there is one.
-    pub(crate) landing: Option<Landing>,
-    /// How many blocks land.
-    pub(crate) landed: usize,
-    /// The blocks that are sent shortened from now on.
-    pub(crate) shortened: Vec<Shortened>,
-    /// The prefix that a worker is to compress anew when it has time: the whole request.
-    pub(crate) refresh: Option<PrefixId>,
+    /// The new blocks, by their positions, that a worker is to compress alone, and soon.
+    tail: Vec<usize>,
 }
 
 impl Planner {
@@ -148,12 +136,15 @@ impl Planner {
     pub(crate) const DEFAULT_MIN_TOKENS: u64 = 50_000;
     /// By how many tokens a prefix grows before it is compressed anew where nothing else is set.
     pub(crate) const DEFAULT_REFRESH_TOKENS: u64 = 30_000;
+    /// The tokens above which a new block is left to a worker alone where nothing else is set.
+    pub(crate) const DEFAULT_TAIL_TOKENS: u64 = 4_000;
 
-    /// The proxy's rules, with cold starts of so many tokens.
+    /// The proxy's rules before workers without a model, with cold starts of so many tokens.
     pub(crate) const fn new(min_tokens: u64) -> Self {
         Self {
             min_tokens,
             refresh_tokens: Self::DEFAULT_REFRESH_TOKENS,
+            tail_tokens: 0,
             tier: Tier::Lossless,
             whole_kinds: OutputKinds::NONE,
             landing: landing::decide,
@@ -175,12 +166,14 @@ impl Planner {
         known: &'a KnownPrefix,
         (prices, now_ms): (&Prices, u64),
     ) -> Request<'a> {
+        let landing = (self.landing)(scan, known, prices, now_ms);
         Request {
             body,
             scan,
             known,
             now_ms,
-            landing: (self.landing)(scan, known, prices, now_ms),
+            landing,
+            tail: landing::decide_tail(scan, known, landing, (prices, now_ms)),
             tier: self.tier_of(scan),
         }
     }
@@ -300,7 +293,15 @@ impl Planner {
         }
         let mut plan = request.with_new_forms(updates, landing_texts, results);
         let untried = refresh::untried_tokens(scan, &plan.skipped);
-        if refresh::is_due(scan, known, (self.refresh_tokens, request.tier), untried) {
+        // Sent once more after an error, the request has a job already.
+        let has_tail = |own: &mut SentRecord| own.tail;
+        let has_tail = plan.record_updates.own_record().is_some_and(has_tail);
+        plan.tail = tail::due(&request, (self.tail_tokens, self.whole_kinds), &plan);
+        if !plan.tail.is_empty() {
+            plan.record_updates.await_tail(scan);
+        } else if !has_tail
+            && refresh::is_due(scan, known, (self.refresh_tokens, request.tier), untried)
+        {
             plan.refresh = scan.full_prefix();
             plan.record_updates.await_refresh(known);
         }
@@ -339,6 +340,12 @@ impl Request<'_> {
             .collect()
     }
 
+    /// What is told of its landings, given whether something landed.
+    fn outcome(&self, landed: bool) -> Option<Landing> {
+        let mut both = [self.landing, self.tail].into_iter().flatten();
+        both.find(|it| it.lands() == landed)
+    }
+
     /// The position of the first block that no record covers, and that this process has not sent without one.
     fn first_unrecorded(&self) -> usize {
         let message = self.known.frozen.max(self.known.unrecorded.messages);
@@ -352,13 +359,14 @@ impl Request<'_> {
             landed_forms: Vec::new(),
             entries: Vec::new(),
             landed: 0,
-            landing: self.landing.filter(|landing| !landing.lands()),
+            landing: self.outcome(false),
             newly_compressed: Vec::new(),
             skipped: skip_reason::skip_new_blocks(self.scan, self.first_unrecorded(), reason),
             record_updates_without_new: record_updates.clone(),
             record_updates,
             job: None,
             refresh: None,
+            tail: Vec::new(),
         }
     }
 
@@ -370,9 +378,7 @@ impl Request<'_> {
         results: BTreeMap<usize, CompressResult>,
     ) -> Plan {
         let record_updates_without_new = record_updates.clone();
-        let landed_forms = self
-            .land(&mut record_updates, landing_texts)
-            .unwrap_or_default();
+        let landed_forms = self.land(&mut record_updates, landing_texts);
         let landed = landed_forms.len();
         let first_new = first_send::first_new_block(self.scan, self.known);
         let maybe_sent = (self.first_unrecorded()..first_new)
@@ -407,87 +413,14 @@ impl Request<'_> {
             landed_forms,
             entries,
             landed,
-            landing: self.landing.filter(|it| it.lands() == (landed > 0)),
+            landing: self.outcome(landed > 0),
             newly_compressed,
             skipped,
             record_updates,
             record_updates_without_new,
             job: None,
             refresh: None,
-        }
-    }
-}
-
-impl Plan {
-    /// The forms that go out when the plan's entries are stored.
-    pub(crate) fn forms(&self) -> Forms {
-        // What lands may change the form of a block that has one.
-        let landed: HashSet<usize> = self.landed_forms.iter().map(|(index, _)| *index).collect();
-        let recorded = self.recorded.iter();
-        let recorded = recorded.filter(|(index, _)| !landed.contains(index));
-        let mut forms: Forms = recorded.cloned().collect();
-        let texts = self.landed_forms.iter().chain(&self.newly_compressed);
-        forms.extend(texts.map(|(index, form)| (*index, Bytes::from(form.text.clone()))));
-        forms.sort_unstable_by_key(|(index, _)| *index);
-        forms
-    }
-
-    /// Whether it has forms, and all of them are of blocks that are sent for the first time: those from `first_new_block` on.
-    pub(crate) fn has_only_new_forms(&self, first_new_block: usize) -> bool {
-        let is_new = |(index, _): &(usize, Form)| *index >= first_new_block;
-        self.recorded.is_empty()
-            && self.landed_forms.is_empty()
-            && !self.newly_compressed.is_empty()
-            && self.newly_compressed.iter().all(is_new)
-    }
-
-    /// Notes in the request's record for how many tokens no form was looked for; where nothing new is stored, those of new forms are among
-    /// them.
-    fn note_untried(&mut self, scan: &Scan, untried: u64) {
-        let new = self.newly_compressed.iter();
-        let new = new.map(|(index, _)| scan.blocks[*index].span.len());
-        let without_new = untried.saturating_add(scan.facts.tokens(new.sum()));
-        self.record_updates.note_untried(untried);
-        self.record_updates_without_new.note_untried(without_new);
-    }
-
-    /// What goes out when the plan's entries are stored.
-    pub(crate) fn commit(self) -> FinalPlan {
-        let stored = self.entries.iter().map(|entry| entry.key).collect();
-        FinalPlan {
-            forms: self.forms(),
-            shortened: self.shortened(),
-            record_updates: self.record_updates,
-            stored,
-            newly_compressed: self.newly_compressed,
-            skipped: self.skipped,
-            landing: self.landing,
-            landed: self.landed,
-            refresh: self.refresh,
-        }
-    }
-
-    /// What goes out without new forms for this reason: the plan's entries could not be stored in time, for example. They may have reached
-    /// the store all the same.
-    pub(crate) fn roll_back(mut self, reason: SkipReason) -> FinalPlan {
-        let skipped = |(index, _): (usize, Form)| (index, reason);
-        self.skipped
-            .extend(self.newly_compressed.into_iter().map(skipped));
-        self.record_updates
-            .roll_back(self.record_updates_without_new);
-        FinalPlan {
-            forms: self.recorded,
-            record_updates: self.record_updates,
-            stored: Vec::new(),
-            shortened: Vec::new(),
-            newly_compressed: Vec::new(),
-            skipped: self.skipped,
-            landing: self.landing.map(|landing| match landing {
-                Landing::Lands(_) => Landing::Waits(Obstacle::StoreLate),
-                waits @ Landing::Waits(_) => waits,
-            }),
-            landed: 0,
-            refresh: None,
+            tail: Vec::new(),
         }
     }
 }

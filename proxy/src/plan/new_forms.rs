@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use headroom_shared::contract::id::{BlockId, FormId, OriginalId, SentBlockId};
-use headroom_shared::contract::prefix::Form;
+use headroom_shared::contract::prefix::{CompressedBlock, Form};
 use headroom_shared::store::{Entry, Key};
 
 use super::Request;
@@ -13,45 +13,92 @@ use super::landing::Landing;
 use super::record_updates::RecordUpdates;
 
 impl Request<'_> {
-    /// The deferred prefix that lands in it.
+    /// The deferred prefix that lands in it as a whole.
     fn landing_prefix(&self) -> Option<&DeferredPrefix> {
         let deferred = self.known.deferred.as_ref();
         deferred.filter(|_| self.landing.is_some_and(Landing::lands))
     }
 
-    /// The forms of the compressed prefix that lands in it, each with its block.
-    pub(super) fn landing_forms(&self) -> Vec<(FormId, BlockId)> {
-        let landing = self.landing_prefix().into_iter();
-        let blocks = landing.flat_map(|_| self.known.to_land());
-        blocks.map(|made| (made.form, made.block)).collect()
+    /// The prefix some new blocks of which land in it.
+    fn landing_tail(&self) -> Option<&DeferredPrefix> {
+        let tail = self.known.tail.as_ref();
+        tail.filter(|_| self.tail.is_some_and(Landing::lands))
     }
 
-    /// Lands the deferred prefix if that is safe, as a whole or not at all, given the texts of its forms. Gives the forms of all blocks that
-    /// change, by their positions in the scan.
+    /// The forms of the compressed prefixes that land in it, each with its block.
+    pub(super) fn landing_forms(&self) -> Vec<(FormId, BlockId)> {
+        let whole = self.landing_prefix().into_iter();
+        let whole = whole.flat_map(|_| self.known.to_land());
+        let tail = self.landing_tail().into_iter();
+        let tail = tail.flat_map(|_| self.known.tail_to_land());
+        let made = whole.chain(tail);
+        made.map(|made| (made.form, made.block)).collect()
+    }
+
+    /// Lands what is to land if that is safe, each prefix as a whole or not at all, given the texts of its forms. Gives the forms of all blocks
+    /// that change, by their positions in the scan.
     pub(super) fn land(
         &self,
         record_updates: &mut RecordUpdates,
         texts: &HashMap<FormId, Bytes>,
+    ) -> Vec<(usize, Form)> {
+        let whole = self.landing_prefix().map(|deferred| {
+            let mut forms = self.forms_of(self.known.to_land(), texts)?;
+            for at in self.known.to_return(self.scan) {
+                forms.push((at, self.form_of_original(at)?));
+            }
+            self.note_landed(deferred, record_updates, &forms)?;
+            Some(forms)
+        });
+        let mut landed = match whole {
+            // What lands with it has no other reason to.
+            Some(None) => return Vec::new(),
+            Some(Some(forms)) => forms,
+            None => Vec::new(),
+        };
+        let tail = self.landing_tail().and_then(|tail| {
+            let forms = self.forms_of(self.known.tail_to_land(), texts)?;
+            self.note_landed(tail, record_updates, &forms)?;
+            Some(forms)
+        });
+        match (tail, &self.known.tail) {
+            (Some(forms), _) => landed.extend(forms),
+            // No entry that was left before it is read any more.
+            (None, Some(tail)) if !landed.is_empty() => {
+                if let Some(waits) = record_updates.record(tail.prefix) {
+                    waits.caches = None;
+                }
+            }
+            (None, _) => {}
+        }
+        landed
+    }
+
+    /// The forms of these blocks, by their positions in the scan; `None` where the text of one is missing.
+    fn forms_of<'m>(
+        &self,
+        made: impl Iterator<Item = &'m CompressedBlock>,
+        texts: &HashMap<FormId, Bytes>,
     ) -> Option<Vec<(usize, Form)>> {
-        let prefix = self.landing_prefix()?.prefix;
-        let made: HashMap<_, _> = self
-            .known
-            .to_land()
-            .map(|made| (made.place, made.form))
-            .collect();
+        let made: HashMap<_, _> = made.map(|made| (made.place, made.form)).collect();
         let blocks = self.scan.blocks.iter().enumerate();
-        let forms: Option<Vec<(usize, Form)>> = blocks
+        blocks
             .filter_map(|(at, block)| Some((at, block, *made.get(&block.place)?)))
             .map(|(at, block, id)| {
                 let form = Form::of_escaped(block.id, texts.get(&id)?)?;
                 (form.id == id).then_some((at, form))
             })
-            .collect();
-        let mut forms = forms?;
-        for at in self.known.to_return(self.scan) {
-            forms.push((at, self.form_of_original(at)?));
-        }
-        let landed = record_updates.record(prefix)?;
+            .collect()
+    }
+
+    /// Notes in a prefix's record that these forms have landed.
+    fn note_landed(
+        &self,
+        waited: &DeferredPrefix,
+        record_updates: &mut RecordUpdates,
+        forms: &[(usize, Form)],
+    ) -> Option<()> {
+        let landed = record_updates.record(waited.prefix)?;
         landed.rev += 1;
         landed.waiting = false;
         let ids = forms.iter();
@@ -59,7 +106,7 @@ impl Request<'_> {
         landed.forms.extend(ids);
         let originals = forms.iter().filter_map(|(_, form)| form.original);
         landed.originals.extend(originals);
-        Some(forms)
+        Some(())
     }
 
     /// A form that is its block's original: what a block goes back to that was sent in another one.

@@ -14,7 +14,7 @@ use super::known_prefix::KnownPrefix;
 use super::landing::{self, caches};
 use crate::scan::{Block, CacheLife, Scan};
 
-/// The records that a request changes: its own, and that of a deferred prefix it goes on from, which must know how long the provider's
+/// The records that a request changes: its own, and those of deferred prefixes it goes on from, which must know how long the provider's
 /// cache of it may live and whether thinking is bound to it.
 #[derive(Debug, Clone)]
 pub(crate) struct RecordUpdates {
@@ -50,17 +50,24 @@ impl RecordUpdates {
         now_ms: u64,
     ) -> Option<Self> {
         let request = scan.full_prefix()?;
-        let deferred = known.deferred.as_ref().map(|deferred| {
-            let record = SentRecord::clone(&deferred.record);
-            let mut record = used(record, scan, now_ms);
-            let times = (now_ms, landing::warm_until_ms(scan.cache, now_ms));
-            record.caches = caches::after(record.caches, scan, known.latest_record(), times);
-            (deferred.prefix, record)
-        });
+        let left = known.deferred.iter().chain(&known.tail);
+        let followed: Vec<_> = left
+            .map(|left| {
+                let record = SentRecord::clone(&left.record);
+                let mut record = used(record, scan, now_ms);
+                let times = (now_ms, landing::warm_until_ms(scan.cache, now_ms));
+                record.caches = caches::after(record.caches, scan, known.latest_record(), times);
+                if record.tail && left.prefix == request {
+                    // What it reads from the cache may be what it has left there itself.
+                    record.caches = None;
+                }
+                (left.prefix, record)
+            })
+            .collect();
         let oldest = known.oldest_to_follow();
         let oldest = oldest.filter(|(prefix, _)| {
-            let is_deferred = known.deferred.as_ref().map(|it| it.prefix) == Some(*prefix);
-            *prefix != request && !is_deferred
+            let is_followed = followed.iter().any(|(followed, _)| followed == prefix);
+            *prefix != request && !is_followed
         });
         let oldest = oldest.map(|(prefix, record)| {
             let record = SentRecord::clone(record);
@@ -70,11 +77,11 @@ impl RecordUpdates {
             sent_ms: now_ms,
             request,
             opened: scan.opening().filter(|opening| *opening != request),
-            records: deferred.into_iter().chain(oldest).collect(),
+            records: followed.into_iter().chain(oldest).collect(),
         })
     }
 
-    /// Notes that the request's prefix is left to a worker.
+    /// Notes that the request's prefix is left to a worker, or new blocks of it.
     pub(crate) fn defer(&mut self, scan: &Scan) {
         let sent_ms = self.sent_ms;
         if let Some(own) = self.own_record() {
@@ -90,6 +97,14 @@ impl RecordUpdates {
         if let Some(own) = self.own_record() {
             own.waiting = true;
             own.warm_until_ms = chain.fold(own.warm_until_ms, u64::max);
+        }
+    }
+
+    /// Notes that new blocks of the request are left to a worker alone.
+    pub(crate) fn await_tail(&mut self, scan: &Scan) {
+        self.defer(scan);
+        if let Some(own) = self.own_record() {
+            own.tail = true;
         }
     }
 
@@ -166,6 +181,7 @@ impl RecordUpdates {
             warm_until_ms: 0,
             caches: None,
             waiting: false,
+            tail: false,
             untried: 0,
             bound: true,
             lost: true,
@@ -213,6 +229,7 @@ fn own_record(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> SentRecord {
         warm_until_ms: 0,
         caches: None,
         waiting: false,
+        tail: false,
         untried: 0,
         bound: false,
         lost: known.lost,

@@ -43,14 +43,7 @@ pub(super) fn is_due(
     (refresh_tokens, tier): (u64, Tier),
     own_untried: u64,
 ) -> bool {
-    let can_land = known.complete
-        && !known.chain.is_empty()
-        && known.gap.is_none()
-        && known.unrecorded.messages == 0
-        && !landing::binds(scan)
-        // Another model may have thought before, and bound it.
-        && !known.chain.iter().any(|(_, record)| record.bound);
-    if refresh_tokens == 0 || !can_land || landing::is_awaited(scan, known) {
+    if refresh_tokens == 0 || !may_land(scan, known) || landing::is_awaited(scan, known) {
         return false;
     }
     // The first request that was seen. Thinking from before it may be of a model that binds it.
@@ -61,7 +54,8 @@ pub(super) fn is_due(
     }
     let has_result = known.chain.iter().position(|(prefix, record)| {
         let deferred = known.deferred.as_ref();
-        record.landed() || deferred.is_some_and(|deferred| deferred.prefix == *prefix)
+        record.landed() && !record.tail
+            || deferred.is_some_and(|deferred| deferred.prefix == *prefix)
     });
     // Those since the last result, or all.
     let since = &known.chain[..has_result.unwrap_or(known.chain.len())];
@@ -72,4 +66,15 @@ pub(super) fn is_due(
     let grown = end.saturating_sub(points.message_end(grown_from).unwrap_or(end));
     scan.facts.tokens(grown) >= refresh_tokens
         && (!tier.is_lossless() || untried.saturating_add(own_untried) >= MIN_UNTRIED_TOKENS)
+}
+
+/// Whether what a worker makes of a request's prefix could land at all: all is known of it, and no model may have bound its thinking to it.
+pub(super) fn may_land(scan: &Scan, known: &KnownPrefix) -> bool {
+    known.complete
+        && !known.chain.is_empty()
+        && known.gap.is_none()
+        && known.unrecorded.messages == 0
+        && !landing::binds(scan)
+        // Another model may have thought before.
+        && !known.chain.iter().any(|(_, record)| record.bound)
 }

@@ -35,6 +35,7 @@ fn scan(story: &str, model: &str, cache: CacheLife) -> Scan {
         is_appended: false,
         offers_retrieval: false,
         calls: 0,
+        parts: 0,
     });
     let users = story
         .bytes()
@@ -80,6 +81,7 @@ fn record(start: u32, usage: Option<Usage>) -> SentRecord {
         warm_until_ms: 0,
         caches: None,
         waiting: start == 0,
+        tail: false,
         untried: 0,
         bound: false,
         lost: false,

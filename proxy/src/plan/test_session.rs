@@ -24,6 +24,8 @@ pub(super) struct Session {
     pub(super) thinking: Value,
     /// The cache marker.
     pub(super) marker: Value,
+    /// Whether jobs are left to wait.
+    pub(super) jobs_wait: bool,
     /// What was paid, and what would have been paid directly, in dollars.
     pub(super) paid: f64,
     pub(super) direct: f64,
@@ -53,6 +55,7 @@ impl Session {
             tools: "first",
             thinking: Value::Null,
             marker: json!({"type": "ephemeral"}),
+            jobs_wait: false,
             paid: 0.0,
             direct: 0.0,
         };
@@ -74,7 +77,7 @@ impl Session {
             .push(json!({"role": "user", "content": [result]}));
     }
 
-    /// The next request, after so many seconds, whose job is done before the one after it.
+    /// The next request, after so many seconds, whose job is done before the one after it, unless jobs are left to wait.
     pub(super) fn request(&mut self, seconds: u64) -> Turn {
         self.simulation.now_ms += seconds * 1000;
         let mut messages = self.messages.clone();
@@ -88,7 +91,9 @@ impl Session {
             body["thinking"] = self.thinking.clone();
         }
         let turn = self.simulation.turn(&Bytes::from(body.to_string()));
-        self.simulation.run_jobs();
+        if !self.jobs_wait {
+            self.simulation.run_jobs();
+        }
         let rates = Prices::built_in().of(self.model).rates;
         self.paid += rates.cost(turn.usage);
         self.direct += rates.cost(turn.direct_usage);

@@ -96,6 +96,12 @@ impl Prices {
         Ok(Self::of_rows(rows))
     }
 
+    /// The families of the models in it.
+    #[cfg(test)]
+    pub(crate) fn family_names(&self) -> std::collections::BTreeSet<String> {
+        self.families.keys().cloned().collect()
+    }
+
     /// A table with one price for these models.
     #[cfg(test)]
     pub(crate) fn same_for_all<'m>(

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use headroom_shared::store::StoreError;
 
+use super::store_times::StoreTimes;
+
 /// What remains of a request's time for the store.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -12,14 +14,16 @@ pub(crate) struct Budget {
     for_write: Duration,
     /// What reads and writes may take when that is spent: only where a wrong form would break the session.
     extra: Option<Duration>,
+    times: StoreTimes,
 }
 
 impl Budget {
-    pub(super) const fn new(remaining: Duration) -> Self {
+    pub(super) const fn new(remaining: Duration, times: StoreTimes) -> Self {
         Self {
             remaining,
             for_write: Duration::ZERO,
             extra: None,
+            times,
         }
     }
 
@@ -48,7 +52,7 @@ impl Budget {
     pub(super) fn take_quarter(&mut self) -> Self {
         let share = self.remaining / 4;
         self.remaining -= share;
-        Self::new(share)
+        Self::new(share, self.times.clone())
     }
 
     /// Adds what another budget has not spent.
@@ -70,17 +74,19 @@ impl Budget {
         F: Future<Output = Result<(), StoreError>>,
         G: Future<Output = Result<(), StoreError>>,
     {
+        let began = Instant::now();
         let mut time = self.remaining + std::mem::take(&mut self.for_write);
         let within = time;
-        let written = spend(&mut time, what, write(within)).await;
+        let mut written = spend(&mut time, what, write(within)).await;
         self.remaining = self.remaining.min(time);
-        match (written, &mut self.extra) {
-            (Err(_), Some(extra)) if !extra.is_zero() => {
-                let within = *extra;
-                spend(extra, what, wait(within)).await
-            }
-            (written, _) => written,
+        if let (Err(_), Some(extra)) = (&written, &mut self.extra)
+            && !extra.is_zero()
+        {
+            let within = *extra;
+            written = spend(extra, what, wait(within)).await;
         }
+        self.times.write.observe(began.elapsed().as_secs_f64());
+        written
     }
 
     /// Reads with `ask`, and where that failed and the budget was extended, with `wait`, which asks until there is an answer.
@@ -96,14 +102,19 @@ impl Budget {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        if let Some(extra) = self.extra.as_mut().filter(|_| self.remaining.is_zero()) {
-            return spend(extra, what, wait()).await;
-        }
-        let read = spend(&mut self.remaining, what, ask).await;
-        match (read, &mut self.extra) {
-            (Err(_), Some(extra)) if !extra.is_zero() => spend(extra, what, wait()).await,
-            (read, _) => read,
-        }
+        let began = Instant::now();
+        let read = match self.extra.as_mut().filter(|_| self.remaining.is_zero()) {
+            Some(extra) => spend(extra, what, wait()).await,
+            None => {
+                let read = spend(&mut self.remaining, what, ask).await;
+                match (read, &mut self.extra) {
+                    (Err(_), Some(extra)) if !extra.is_zero() => spend(extra, what, wait()).await,
+                    (read, _) => read,
+                }
+            }
+        };
+        self.times.read.observe(began.elapsed().as_secs_f64());
+        read
     }
 }
 
@@ -129,7 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_write_takes_what_other_budgets_have_left_and_a_read_does_not() {
-        let mut budget = Budget::new(READ);
+        let mut budget = Budget::new(READ, StoreTimes::default());
         budget.add_for_write(MORE);
         let read = budget.read("reading", async { Ok(()) }, || async { Ok(()) });
         read.await.unwrap();

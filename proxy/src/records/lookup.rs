@@ -1,6 +1,6 @@
 //! Looking up a request's sent records: which were found so far, which keys to ask the store for next, and what they say together.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use headroom_shared::contract::id::PrefixId;
@@ -14,13 +14,13 @@ use crate::scan::{Block, Scan};
 /// The most keys that the store is asked for at once.
 pub(super) const MAX_KEYS: usize = 512;
 
-/// What was found so far: records by the position of their last message, and the compressed prefix of one.
+/// What was found so far: records by the position of their last message, and the compressed prefixes of those that wait for them.
 #[derive(Debug)]
 pub(super) struct Lookup {
     pub(super) records: BTreeMap<usize, Arc<SentRecord>>,
     /// Records from the local cache that the process that made them may have rolled back since.
     may_be_rolled_back: BTreeSet<usize>,
-    pub(super) compressed: Option<(PrefixId, CompressedPrefix)>,
+    pub(super) compressed: HashMap<PrefixId, CompressedPrefix>,
     /// Whether another process may have sent what follows the longest local record with blocks in other forms, although nothing in that
     /// record can change any more: it was rolled back here and perhaps not there, or the store has lost its data since.
     pub(super) may_be_contradicted: bool,
@@ -37,7 +37,7 @@ impl Lookup {
         let mut found = Self {
             records: BTreeMap::new(),
             may_be_rolled_back: BTreeSet::new(),
-            compressed: None,
+            compressed: HashMap::new(),
             may_be_contradicted: false,
         };
         let mut next = (0..scan.messages.len())
@@ -67,23 +67,20 @@ impl Lookup {
         let boundary = |at: usize| scan.messages[at].boundary;
         let longest = self.records.last_key_value().map(|(last, _)| *last);
         let mut keys = Vec::new();
-        let (mut awaits_result, mut awaits_refresh) = (false, false);
+        let mut awaited = Awaited::default();
         let mut next = longest;
         while let Some(last) = next {
             let Some(record) = self.records.get(&last) else {
                 keys.extend((0..=last).rev().map(|at| Key::Sent(boundary(at))));
                 break;
             };
-            // Of several that wait, the result of the longest prefix is to land.
-            if record.waiting && !awaits_result {
+            if awaited.is_next(record) {
                 keys.extend([Key::Sent(boundary(last)), Key::Compressed(boundary(last))]);
-                awaits_result = true;
-                awaits_refresh = record.start > 0;
             } else if self.may_be_rolled_back.contains(&last) {
                 keys.push(Key::Sent(boundary(last)));
             }
             next = previous(last, record);
-            if next.is_none() && awaits_refresh {
+            if next.is_none() && awaited.is_behind_the_first {
                 // Other branches note in the oldest record how long the provider's cache of what may land lives.
                 keys.push(Key::Sent(boundary(last)));
             }
@@ -100,11 +97,12 @@ impl Lookup {
     }
 
     /// What the records say together; `complete` is [`KnownPrefix::complete`].
-    pub(super) fn known_prefix(self, scan: &Scan, complete: bool) -> KnownPrefix {
+    pub(super) fn known_prefix(mut self, scan: &Scan, complete: bool) -> KnownPrefix {
         let mut known = KnownPrefix {
             complete,
             ..KnownPrefix::default()
         };
+        let mut awaited = Awaited::default();
         let mut next = self.records.last_key_value().map(|(last, _)| *last);
         known.frozen = next.map_or(0, |last| last + 1);
         // Where a record is gone, the one before it is taken; what only the lost one knew counts as sent in the original.
@@ -121,29 +119,57 @@ impl Lookup {
             }
             known.originals.extend(&record.originals);
             known.chain.push((prefix, record.clone()));
-            if record.waiting && known.deferred.is_none() {
-                known.deferred = Some(DeferredPrefix {
+            if awaited.is_next(record) {
+                let left = Some(DeferredPrefix {
                     prefix,
                     record: record.clone(),
-                    compressed: None,
+                    compressed: self.compressed.remove(&prefix),
                 });
+                match record.tail {
+                    true => known.tail = left,
+                    false => known.deferred = left,
+                }
             }
             next = previous(*last, record);
         }
         if next.is_some() {
             known.gap = Some(0);
         }
-        if let Some(deferred) = &mut known.deferred {
-            let of_it = |(prefix, _): &(PrefixId, CompressedPrefix)| *prefix == deferred.prefix;
-            deferred.compressed = self.compressed.filter(of_it).map(|(_, result)| result);
-        }
         known.lost = known.latest_record().is_some_and(|record| record.lost);
         if known.lost {
             known.forms.clear();
             known.originals.clear();
             known.deferred = None;
+            known.tail = None;
         }
         known
+    }
+}
+
+/// Which records of a chain wait for results that are to land, going from the longest prefix to the shortest.
+#[derive(Debug, Default)]
+struct Awaited {
+    /// Whether there was one that waits for a result for its whole prefix.
+    whole: bool,
+    /// Whether one was found that waits for one for its new blocks alone, or none is to be found any more.
+    tail: bool,
+    /// Whether one of them continues another record.
+    is_behind_the_first: bool,
+}
+
+impl Awaited {
+    /// Whether the result of the next record is to land: of several that wait for the same, that of the longest prefix. Where one for a longer
+    /// prefix as a whole has landed, it holds the forms of these new blocks, too.
+    fn is_next(&mut self, record: &SentRecord) -> bool {
+        self.tail |= record.landed() && !record.tail;
+        let found = match record.tail {
+            true => &mut self.tail,
+            false => &mut self.whole,
+        };
+        let is_next = record.waiting && !*found;
+        *found |= is_next;
+        self.is_behind_the_first |= is_next && record.start > 0;
+        is_next
     }
 }
 

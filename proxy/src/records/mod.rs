@@ -10,6 +10,7 @@ mod originals_tests;
 mod parts;
 pub(crate) mod sent_elsewhere;
 pub(crate) mod sent_request;
+pub(crate) mod store_times;
 #[cfg(test)]
 mod tests;
 mod unrecorded;
@@ -34,6 +35,7 @@ use serde::de::IgnoredAny;
 pub(crate) use self::budget::Budget;
 use self::cache::Cache;
 use self::lookup::{Lookup, MAX_KEYS};
+use self::store_times::StoreTimes;
 use self::unrecorded::UnrecordedRequests;
 use self::write_back::{Known, write_back};
 pub(crate) use self::write_queue::PendingWrite;
@@ -57,6 +59,7 @@ pub(crate) struct Records {
     /// An entry that was given a full life this long ago is given one again when it is used.
     touch_after: Duration,
     mismatches: Mismatches,
+    times: StoreTimes,
 }
 
 /// Values in the store that are not what their keys say: something else has written to it. They count as missing.
@@ -78,6 +81,7 @@ impl Records {
             extra_for_bound: Duration::ZERO,
             touch_after: retention / 8,
             mismatches: Mismatches::default(),
+            times: StoreTimes::default(),
         }
     }
 
@@ -93,8 +97,8 @@ impl Records {
     }
 
     /// The budget of one request.
-    pub(crate) const fn budget(&self) -> Budget {
-        Budget::new(self.budget)
+    pub(crate) fn budget(&self) -> Budget {
+        Budget::new(self.budget, self.times.clone())
     }
 
     /// Lets a request's reads take as long as those of one to whose blocks thinking is bound.
@@ -297,6 +301,11 @@ impl Records {
         self.mismatches.clone()
     }
 
+    /// How long requests wait for the store.
+    pub(crate) fn times(&self) -> StoreTimes {
+        self.times.clone()
+    }
+
     /// Notes that the store has these records, with a provisional life at least.
     pub(crate) fn mark_stored(&self, records: &[(PrefixId, SentRecord)]) {
         for (prefix, record) in records {
@@ -362,7 +371,7 @@ impl Records {
                 Key::Compressed(prefix) => {
                     match serde_json::from_slice::<CompressedPrefix>(value) {
                         Ok(compressed) if compressed.v == prefix::VERSION => {
-                            found.compressed = Some((*prefix, compressed));
+                            found.compressed.insert(*prefix, compressed);
                         }
                         Ok(compressed) => {
                             tracing::warn!(

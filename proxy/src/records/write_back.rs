@@ -168,6 +168,7 @@ mod tests {
             warm_until_ms,
             caches: None,
             waiting: false,
+            tail: false,
             untried: 0,
             bound: false,
             lost: false,

@@ -115,6 +115,7 @@ impl<'a> Options<'a> {
         Workers {
             min_tokens: self.args.min_tokens,
             refresh_tokens: Planner::DEFAULT_REFRESH_TOKENS,
+            tail_tokens: 0,
             tier: self.args.tier,
             delay_ms: u64::from(self.args.worker_delay) * 1000,
         }

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::contract::usage::Usage;
+#[cfg(test)]
+use headroom_worker::shortener::Shortener;
 
 use super::conversation::Body;
 use crate::dialect::Endpoint;
@@ -80,6 +82,8 @@ pub(super) struct Workers {
     pub(super) min_tokens: u64,
     /// By how many tokens a prefix grows before they compress it anew.
     pub(super) refresh_tokens: u64,
+    /// Above how many tokens a new block is left to them alone; 0 where they have no model.
+    pub(super) tail_tokens: u64,
     /// What forms may leave out where a request offers the model the retrieval tool.
     pub(super) tier: Tier,
     /// How long a job takes, in milliseconds.
@@ -105,6 +109,7 @@ impl Proxy {
             whole_kinds: OutputKinds::NONE,
             min_tokens: workers.min_tokens,
             refresh_tokens: workers.refresh_tokens,
+            tail_tokens: workers.tail_tokens,
             tier: workers.tier,
             landing: policy.landing()?,
         };
@@ -114,6 +119,13 @@ impl Proxy {
             simulation: Simulation::with_prices(rules, cache, Arc::clone(prices)),
             delay_ms: workers.delay_ms,
         })
+    }
+
+    /// The same, whose workers have this model.
+    #[cfg(test)]
+    pub(super) fn with_model(mut self, model: Arc<dyn Shortener>) -> Self {
+        self.simulation.shortener = Some(model);
+        self
     }
 
     /// Sends a request at this time.

@@ -15,6 +15,7 @@ use crate::dialect::Endpoint;
 use crate::prices::{Prices, Rates};
 use crate::simulation::check::Checker;
 use crate::simulation::prompt_cache::{CacheBody, Life, PromptCache};
+use crate::simulation::test_model::{OneWordOfThree, report};
 
 /// How much dearer than direct a session may be: both bills are sums of estimates.
 const TOLERANCE: f64 = 1.001;
@@ -44,6 +45,8 @@ const OTHER_MODELS: [&str; 5] = [
 enum Step {
     /// The model runs a tool that reads this file, with so many lines.
     Read { file: usize, lines: usize },
+    /// The model has an agent report in so many long lines.
+    Report { lines: usize },
     /// The user says something.
     Say,
     /// The client goes back to where the conversation had so many messages, at least one.
@@ -67,6 +70,7 @@ struct Case {
     before: usize,
     min_tokens: u64,
     refresh_tokens: u64,
+    tail_tokens: u64,
     worker_ms: u64,
     tier: Tier,
     rates: Rates,
@@ -78,6 +82,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (0..4usize, 1..150usize).prop_map(|(file, lines)| Step::Read { file, lines }),
         // The same text once more, of which almost nothing goes out.
         4 => Just(Step::Read { file: 0, lines: 150 }),
+        4 => (5..30usize).prop_map(|lines| Step::Report { lines }),
         3 => Just(Step::Say),
         1 => (1..20usize).prop_map(Step::GoBack),
         1 => Just(Step::Compact),
@@ -109,6 +114,7 @@ fn case() -> impl Strategy<Value = Case> {
     let workers = (
         prop_oneof![Just(1000u64), Just(u64::MAX)],
         prop_oneof![Just(1000u64), Just(u64::MAX)],
+        prop_oneof![1 => Just(0u64), 2 => Just(300)],
         prop_oneof![Just(0u64), Just(1000), Just(60_000), Just(4_000_000)],
         prop_oneof![Just(Tier::Lossless), Just(Tier::Recoverable)],
     );
@@ -121,8 +127,9 @@ fn case() -> impl Strategy<Value = Case> {
         before: about.3,
         min_tokens: workers.0,
         refresh_tokens: workers.1,
-        worker_ms: workers.2,
-        tier: workers.3,
+        tail_tokens: workers.2,
+        worker_ms: workers.3,
+        tier: workers.4,
         rates,
         steps,
     })
@@ -172,6 +179,7 @@ impl<'a> Play<'a> {
         let workers = Workers {
             min_tokens: case.min_tokens,
             refresh_tokens: case.refresh_tokens,
+            tail_tokens: case.tail_tokens,
             tier: case.tier,
             delay_ms: case.worker_ms,
         };
@@ -183,7 +191,9 @@ impl<'a> Play<'a> {
             case,
             path,
             conversation: Conversation::new(path, case.life.filter(|_| is_claude)),
-            proxy: Proxy::new(Policy::Headroom, endpoint, workers, &prices).unwrap(),
+            proxy: Proxy::new(Policy::Headroom, endpoint, workers, &prices)
+                .unwrap()
+                .with_model(Arc::new(OneWordOfThree)),
             checker: Checker::default(),
             caches: [PromptCache::default(), PromptCache::default()],
             bills: [0.0, 0.0],
@@ -207,20 +217,35 @@ impl<'a> Play<'a> {
 
     /// The model answers with a call, and the tool with a file.
     fn read(&mut self, thinking: Option<&str>, number: usize, lines: usize) {
+        let name = format!("/srv/app/file_{number}.rs");
+        let call = ["Read", "read"];
+        self.call(
+            thinking,
+            (call, &json!({"file_path": name})),
+            &file(number, lines),
+        );
+    }
+
+    /// The model answers with a call, and an agent reports.
+    fn report(&mut self, thinking: Option<&str>, lines: usize) {
+        let call = ["Task", "task"];
+        let text = report(self.calls, lines);
+        self.call(thinking, (call, &json!({"prompt": "Look."})), &text);
+    }
+
+    /// The model answers with a call of the tool that one provider's clients name so and the others' so, and the tool with a text.
+    fn call(&mut self, thinking: Option<&str>, (tool, input): ([&str; 2], &Value), text: &str) {
         self.calls += 1;
         let id = format!("call-{}", self.calls);
-        let name = format!("/srv/app/file_{number}.rs");
-        let text = file(number, lines);
         if self.is_claude() {
-            let call =
-                json!({"type": "tool_use", "id": id, "name": "Read", "input": {"file_path": name}});
+            let call = json!({"type": "tool_use", "id": id, "name": tool[0], "input": input});
             let content: Vec<Value> = thinking.map(thought).into_iter().chain([call]).collect();
             self.push(&json!({"role": "assistant", "content": content}));
             let result = json!({"type": "tool_result", "tool_use_id": id, "content": text});
             self.push(&json!({"role": "user", "content": [result]}));
         } else {
-            let arguments = json!({"file_path": name}).to_string();
-            let call = json!({"id": id, "type": "function", "function": {"name": "read", "arguments": arguments}});
+            let arguments = input.to_string();
+            let call = json!({"id": id, "type": "function", "function": {"name": tool[1], "arguments": arguments}});
             self.push(&json!({"role": "assistant", "content": null, "tool_calls": [call]}));
             self.push(&json!({"role": "tool", "tool_call_id": id, "content": text}));
         }
@@ -281,6 +306,7 @@ impl<'a> Play<'a> {
                 // What was sent past the proxy and is sent again as it was, is taken for new.
                 Step::GoBack(_) if number + 1 == self.case.before => self.say(thought),
                 Step::Read { file, lines } => self.read(thought, *file, *lines),
+                Step::Report { lines } => self.report(thought, *lines),
                 Step::Say => self.say(thought),
                 // Thinking of a model that binds it, sent past the proxy and on to one that does not, can't be told from that one's.
                 Step::ChangeModel if number < self.case.before => self.say(thought),

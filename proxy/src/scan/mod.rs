@@ -95,6 +95,8 @@ pub(crate) struct Message {
     pub(crate) offers_retrieval: bool,
     /// How many tool calls stand in the messages up to this one.
     pub(crate) calls: u32,
+    /// How many parts of contents stand in the messages up to this one; a message has one at least.
+    pub(crate) parts: u32,
 }
 
 impl Message {
@@ -275,6 +277,13 @@ impl Scan {
     pub(crate) fn blocks_from(&self, message: usize) -> usize {
         self.blocks
             .partition_point(|block| (block.place.message as usize) < message)
+    }
+
+    /// How many parts of contents stand in the message at this position and behind it.
+    pub(crate) fn parts_from(&self, message: usize) -> u32 {
+        let upto = |messages: &[Message]| messages.last().map_or(0, |last| last.parts);
+        let before = self.messages.get(..message).unwrap_or(&self.messages);
+        upto(&self.messages) - upto(before)
     }
 
     /// How many tool calls stand before the message at this position.

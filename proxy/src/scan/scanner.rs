@@ -274,6 +274,8 @@ impl<'a> Scanner<'a> {
             calls,
         } = parsed;
         let all_calls = u32::try_from(self.scan.calls.len() + calls.len());
+        let before = self.scan.messages.last().map_or(0, |last| last.parts);
+        let parts = u32::try_from(message.count.max(1)).unwrap_or(u32::MAX);
         self.scan.messages.push(Message {
             boundary,
             from_model,
@@ -283,6 +285,7 @@ impl<'a> Scanner<'a> {
             is_appended,
             offers_retrieval: tools.is_some_and(|tools| offers_retrieval_tool(&self.body[tools])),
             calls: all_calls.map_err(|_| NotInDialect)?,
+            parts: before.saturating_add(parts),
         });
         note_calls(&mut self.from_code, &calls, self.body);
         self.scan.calls.extend(calls);

@@ -53,7 +53,7 @@ impl MemoryStore {
         let record = |prefix| Some((Arc::new(self.read(Key::Sent(prefix))?), false));
         let mut known = KnownPrefix::of_records(scan, record);
         known.texts = self.texts(known.forms.values().copied());
-        if let Some(waiting) = &mut known.deferred {
+        for waiting in known.deferred.iter_mut().chain(&mut known.tail) {
             waiting.compressed = self.read(Key::Compressed(waiting.prefix));
         }
         known

@@ -18,6 +18,8 @@ pub mod checked_session;
 pub(crate) mod first_forms;
 mod memory_store;
 pub mod prompt_cache;
+#[cfg(test)]
+pub(crate) mod test_model;
 pub(crate) mod turn;
 
 use std::collections::{BTreeMap, HashMap};
@@ -28,9 +30,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use headroom_shared::compress::Deadline;
 use headroom_shared::contract::id::{DigestKey, PrefixId};
-use headroom_shared::contract::job::Payload;
+use headroom_shared::contract::job::{EscapedText, Payload};
 use headroom_shared::contract::usage::Usage;
-use headroom_worker::process::process;
+use headroom_worker::process::process_with;
+use headroom_worker::shortener::Shortener;
 
 use self::memory_store::MemoryStore;
 use self::prompt_cache::PromptCache;
@@ -46,7 +49,7 @@ use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::RecordUpdates;
 use crate::plan::skip_reason::CompressResult;
 use crate::plan::splice::Rope;
-use crate::plan::{Plan, Planner, blocks};
+use crate::plan::{Plan, Planner, blocks, landing};
 use crate::prices::Prices;
 use crate::records::sent_elsewhere;
 use crate::scan::{Scan, ScanCache, ScanProgress, scan_until, scan_with_cache};
@@ -70,6 +73,8 @@ pub(crate) struct Simulation {
     overdue: OverdueJobs,
     /// Jobs that are pushed and not done, each with when it was pushed.
     jobs: HashMap<PrefixId, (u64, Payload)>,
+    /// The workers' model, if they have one.
+    pub(crate) shortener: Option<Arc<dyn Shortener>>,
     /// The provider's cache of what goes out.
     cache: PromptCache,
     /// What would be there if the client's bodies went out.
@@ -98,6 +103,7 @@ impl Simulation {
             store: MemoryStore::default(),
             overdue: OverdueJobs::new(),
             jobs: HashMap::new(),
+            shortener: None,
             direct_cache: cache.clone(),
             cache,
         }
@@ -140,7 +146,11 @@ impl Simulation {
         let is_due = |_: &PrefixId, (pushed, _): &mut (u64, Payload)| *pushed <= pushed_ms;
         let due: Vec<_> = self.jobs.extract_if(is_due).collect();
         for (prefix, (_, payload)) in &due {
-            if let Ok(result) = process(payload, Deadline::NEVER) {
+            if payload.is_too_late(self.now_ms) {
+                continue;
+            }
+            let shortener = self.shortener.as_deref();
+            if let Ok(result) = process_with(payload, shortener, Deadline::NEVER) {
                 self.store.keep(*prefix, result);
             }
         }
@@ -207,6 +217,7 @@ impl Simulation {
         if let Some(prefix) = pushed {
             self.push(body, &scan, prefix);
         }
+        self.push_tail(body, &scan, &settled.tail);
         turn.job = Job::of(&known, pushed.is_some(), landed > 0);
         turn.entered = settled.newly_compressed.len();
         turn.landed = landed;
@@ -238,6 +249,21 @@ impl Simulation {
             prefix,
             (self.planner.tier_of(scan), self.planner.whole_kinds),
         );
+        self.insert_job(prefix, payload);
+    }
+
+    /// Makes the job of these new blocks alone, if there are any.
+    fn push_tail(&mut self, body: &Bytes, scan: &Scan, tail: &[usize]) {
+        let planner = self.planner;
+        let may_leave_out = (planner.tier_of(scan), planner.whole_kinds);
+        let until_ms = self.now_ms + landing::SURELY_CACHED_MS;
+        if let Some(prefix) = scan.full_prefix().filter(|_| !tail.is_empty()) {
+            let payload = blocks::payload_of_tail(body, scan, tail, may_leave_out, until_ms);
+            self.insert_job(prefix, Some(payload));
+        }
+    }
+
+    fn insert_job(&mut self, prefix: PrefixId, payload: Option<Payload<EscapedText<'_>>>) {
         let payload = payload.and_then(|it| it.to_json().ok());
         let payload = payload.and_then(|json| serde_json::from_slice(&json).ok());
         if let Some(payload) = payload {

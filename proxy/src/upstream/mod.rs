@@ -9,6 +9,7 @@ mod custom_pools;
 mod ignore_write_errors;
 mod pool;
 pub(crate) mod proxies;
+mod reach;
 mod request;
 mod request_body;
 mod response_body;
@@ -25,11 +26,13 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use url::Url;
 
+pub(crate) use self::base_url::base_url;
 use self::config::Upstreams;
 use self::connection::{Connection, SendFailed};
 use self::connector::Connector;
 use self::custom_pools::CustomPools;
 use self::pool::Pool;
+pub(crate) use self::reach::{Reached, reach};
 use self::request::request;
 pub(crate) use self::request_body::RequestBody;
 pub(crate) use self::response_body::ResponseBody;
@@ -114,6 +117,11 @@ impl Upstream {
             allowed: settings.allowed.clone(),
             custom: CustomPools::new(connector.clone()),
         })
+    }
+
+    /// The base URLs of Anthropic's and of `OpenAI`'s API.
+    pub(crate) fn bases(&self) -> [&Url; 2] {
+        [&self.anthropic.base, &self.openai.base]
     }
 
     /// The upstream that a request with these headers goes to whose path is `provider`'s.

@@ -42,6 +42,9 @@ pub struct Envelope {
     pub enqueued_ms: u64,
     /// `x-headroom-request-id` of the request that caused it.
     pub trace: String,
+    /// The span of that request, as W3C Trace Context writes it, where there are traces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// Whether it compresses anew a prefix that has grown: such a job runs when no other waits.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refresh: bool,
@@ -65,6 +68,10 @@ pub struct Payload<Text = String> {
     /// ([`MAX_PROVISIONAL_LIFE`](crate::store::MAX_PROVISIONAL_LIFE)).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
+    /// Until when its result can be worth its work, in milliseconds since 1970 by the proxy's clock: a worker that takes the job up later does
+    /// not run it. 0: always.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub useful_until_ms: u64,
     /// The blocks.
     pub blocks: Vec<JobBlock<Text>>,
     /// The tool calls behind the last block, as [`JobBlock::calls`].
@@ -73,6 +80,23 @@ pub struct Payload<Text = String> {
     /// How many turns of the model the conversation has.
     #[serde(default)]
     pub turns: u32,
+}
+
+/// Whether there is nothing to write.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(ms: &u64) -> bool {
+    *ms == 0
+}
+
+impl Payload {
+    /// Whether its result comes too late to be worth its work, at this time in milliseconds since 1970.
+    #[must_use]
+    pub const fn is_too_late(&self, now_ms: u64) -> bool {
+        self.useful_until_ms > 0 && now_ms > self.useful_until_ms
+    }
 }
 
 impl Payload<EscapedText<'_>> {

@@ -57,6 +57,12 @@ impl Keys {
         self.name("data-name")
     }
 
+    /// String with a life of a second: it is written to see whether a user may write.
+    #[must_use]
+    pub fn trial(&self) -> String {
+        self.name("trial")
+    }
+
     /// String with a life: a sent record.
     #[must_use]
     pub fn sent(&self, prefix: PrefixId) -> String {

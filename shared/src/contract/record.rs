@@ -37,6 +37,9 @@ pub struct SentRecord {
     pub caches: Option<Caches>,
     /// A compressed prefix is in the making, or done and not landed.
     pub waiting: bool,
+    /// What waits, or has landed in this record, is of large blocks alone that were new in its request: all others keep their forms.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tail: bool,
     /// Tokens of the blocks that this record tells of for which no form was looked for when they were sent first: about as many.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub untried: u64,
@@ -166,6 +169,7 @@ impl SentRecord {
         let caches = self.caches.take().zip(other.caches.as_ref());
         self.caches = caches.and_then(|(own, other)| own.merged(other));
         self.untried = self.untried.max(other.untried);
+        self.tail |= other.tail;
         self.bound |= other.bound;
         self.lost |= other.lost;
         if other.sent_ms > self.sent_ms {

@@ -95,6 +95,9 @@ pub struct WorkerInfo {
     pub version: String,
     /// When it started: milliseconds since 1970 by its own clock.
     pub started: u64,
+    /// What identifies the model that it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// Why it is about to end by itself, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<String>,

@@ -115,6 +115,8 @@ pub struct Capacity {
     pub threads: u64,
     /// Bytes of text in the jobs that wait, are in work or delayed.
     pub queued_bytes: u64,
+    /// Whether one of these workers has a model.
+    pub has_model: bool,
 }
 
 /// The producer's side of the queue, which the proxy holds.

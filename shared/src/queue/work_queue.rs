@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::Bounds;
 use crate::contract::job::{Envelope, Payload};
 use crate::contract::prefix::JobResult;
+use crate::runtime::clock::now_ms;
 use crate::store::{Key, Life, StoreError};
 
 /// One element of the queue's list: the JSON of an envelope, or whatever else was put there.
@@ -98,6 +99,18 @@ pub enum Loaded {
     },
 }
 
+impl Loaded {
+    /// Whether it is a job whose result would come too late to be worth its work; then that is logged.
+    pub(super) fn is_too_late(&self) -> bool {
+        let Self::Job(job) = self else { return false };
+        let is_too_late = job.payload.is_too_late(now_ms());
+        if is_too_late {
+            tracing::info!(job.id = job.envelope.id, job.prefix = %job.envelope.prefix, "a job is not run: its result would come too late");
+        }
+        is_too_late
+    }
+}
+
 /// The outcome of finishing a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finished {
@@ -150,7 +163,7 @@ pub trait WorkQueue: Send + Sync + std::fmt::Debug {
     async fn claim(&self) -> Result<Option<Element>, StoreError>;
 
     /// Loads the job of a claimed element, or says what is wrong with the element. `None` where there is nothing to do: another worker
-    /// has the element by now, the job is done, or the queue is paused and has the element back. May be repeated after an error.
+    /// has the element by now, the job is done or would be done too late, or the queue is paused and has the element back. May be repeated after an error.
     ///
     /// # Errors
     /// When the queue can't be reached. The element is still held.

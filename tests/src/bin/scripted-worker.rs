@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         Timing::default()
     };
     match config::parse::<Settings>(std::env::args_os()) {
-        Ok(settings) => program::run(settings, |_| work(), timing),
+        Ok(settings) => program::run(settings, |_| work().into(), timing),
         Err(refused) => refused.report(),
     }
 }

@@ -87,6 +87,7 @@ impl RedisServer {
             threads: 3,
             version: "9".to_owned(),
             started: 1,
+            model: None,
             ending: None,
         });
         let describe = ["HSET", "headroom:worker-info", id, &info.unwrap()];

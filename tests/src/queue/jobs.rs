@@ -44,6 +44,7 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
         tier: Tier::Lossless,
         whole_kinds: OutputKinds::NONE,
         provisional: false,
+        useful_until_ms: 0,
         blocks: vec![block(0, text), block(1, TEXT)],
         calls_after: Vec::new(),
         turns: 0,
@@ -59,6 +60,7 @@ pub fn job_for(prefix: PrefixId, text: &str) -> (Envelope, Payload) {
         enqueued_ms: now_ms(),
         trace: "trace".to_owned(),
         refresh: false,
+        traceparent: None,
     };
     (envelope, payload)
 }

@@ -45,6 +45,7 @@ pub fn worker_at(url: &str, timing: Timing) -> Arc<RedisWorkQueue> {
         threads: 1,
         version: "0".to_owned(),
         started: 0,
+        model: None,
         ending: None,
     };
     let pool = pool(&url, &keys());

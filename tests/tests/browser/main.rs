@@ -69,7 +69,7 @@ async fn busy() -> Stage {
 #[ignore = "needs Chromium: scripts/browser"]
 async fn a_person_sees_what_is_saved_and_what_happened() {
     let stage = busy().await;
-    let mut view = View::open("sees", &stage.addr(), "").await;
+    let mut view = View::open("sees", &stage.addr(), "");
     view.until("sees a new turn").await;
     Client::new(session("third")).turn(&stage).await;
     view.ended().await;
@@ -80,7 +80,7 @@ async fn a_person_sees_what_is_saved_and_what_happened() {
 async fn an_operator_drops_a_dead_letter_with_the_token() {
     let mut stage = busy().await;
     let (addr, token) = (stage.addr(), page::token(stage.proxy()));
-    View::open("drops", &addr, &token).await.ended().await;
+    View::open("drops", &addr, &token).ended().await;
     let stats = stage.stats().await;
     assert_eq!(stats["queue"]["dead"], 0, "{stats}");
 }
@@ -89,7 +89,7 @@ async fn an_operator_drops_a_dead_letter_with_the_token() {
 #[ignore = "needs Chromium: scripts/browser"]
 async fn it_fits_a_narrow_window_and_says_what_is_wrong() {
     let mut stage = busy().await;
-    let mut view = View::open("narrow", &stage.addr(), "").await;
+    let mut view = View::open("narrow", &stage.addr(), "");
     view.until("sees that Redis is away").await;
     stage.redis.as_mut().unwrap().kill();
     view.go_on().await;
@@ -107,5 +107,5 @@ async fn a_hostile_text_stays_a_text() {
     let mut conversation = session("hostile").user(&hostile.repeat(100));
     conversation.model = "<i onmouseover=alert(1)>claude</i>".to_owned();
     Client::new(conversation).turn(&stage).await;
-    View::open("hostile", &stage.addr(), "").await.ended().await;
+    View::open("hostile", &stage.addr(), "").ended().await;
 }

@@ -16,7 +16,7 @@ pub(super) struct View {
 
 impl View {
     /// Starts the script of this view of the page at `addr`.
-    pub(super) async fn open(view: &str, addr: &str, token: &str) -> Self {
+    pub(super) fn open(view: &str, addr: &str, token: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = root.join("tests/browser");
         let venv = match venv::with("playwright", &folder.join("requirements.txt")) {

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{tiny, with_runtime};
 
 /// What a person says at length: no line twice, and none like the one before.
-fn report() -> String {
+pub(crate) fn report() -> String {
     const THINGS: [&str; 16] = [
         "engine", "ship", "harbour", "pump", "valve", "captain", "morning", "cold", "fuel",
         "rudder", "hull", "deck", "anchor", "cable", "storm", "crew",

@@ -13,6 +13,7 @@ mod job;
 mod program;
 mod pull;
 mod shortening;
+mod tail;
 mod unusable;
 
 use std::path::Path;

@@ -37,8 +37,12 @@ async fn stats_have_every_field() {
     ] {
         assert!(stats["requests"][name].is_u64(), "requests.{name}: {stats}");
     }
+    for name in ["version", "tier", "anthropic", "openai"] {
+        assert!(stats["proxy"][name].is_string(), "proxy.{name}: {stats}");
+    }
     for (of, names) in [
-        ("wire_bytes", &["in", "sent"][..]),
+        ("proxy", &["under_way"][..]),
+        ("wire_bytes", &["in", "sent"]),
         ("text_bytes", &["in", "sent", "saved"]),
         (
             "queue",

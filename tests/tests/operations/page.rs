@@ -45,8 +45,14 @@ async fn the_page_and_its_files_are_served_and_ask_nobody_else() {
         let text = std::str::from_utf8(&text).unwrap();
         assert!(!text.contains("://"), "{path} names another host");
     }
+    // What is for another host is no question to the page.
     let elsewhere = Call::get("/").header("host", "evil.example");
+    assert_eq!(stage.send(&elsewhere).await.header("content-type"), "application/json");
+    assert_eq!(stage.provider.next().await.path(), "/");
+    let elsewhere = Call::get("/dashboard").header("host", "evil.example");
     assert_eq!(stage.send(&elsewhere).await.status(), 403);
+    stage.send(&Call::post("/", "{}")).await;
+    assert_eq!(stage.provider.next().await.method, "POST");
 }
 
 #[tokio::test]

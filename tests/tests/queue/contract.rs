@@ -121,6 +121,7 @@ contract! {
     a_result_that_is_too_large_is_refused_for_good
     a_buried_job_is_gone_and_counted_once
     a_withdrawn_job_leaves_nothing
+    a_job_whose_result_would_come_too_late_is_not_run
     several_jobs_are_pushed_at_once_as_one_by_one
     the_capacity_says_which_threads_there_are_and_how_much_they_have_to_do
     a_result_for_one_request_alone_has_a_provisional_life
@@ -363,6 +364,22 @@ async fn a_buried_job_is_gone_and_counted_once(make: impl AsyncFn(u64) -> Subjec
     }
     let (depth, totals) = queue.producer.counts().await.unwrap();
     assert_eq!((depth.active, depth.dead, totals.dead), (0, 1, 1));
+}
+
+async fn a_job_whose_result_would_come_too_late_is_not_run(make: impl AsyncFn(u64) -> Subject) {
+    let queue = make(10).await;
+    queue.worker.register().await.unwrap();
+    for (number, until_ms) in [(1, 1), (2, u64::MAX)] {
+        let (envelope, mut payload) = job(number, TEXT);
+        payload.useful_until_ms = until_ms;
+        assert_eq!(queue.push((envelope, payload)).await, Enqueued::Queued);
+    }
+    let claimed = queue.worker.claim().await.unwrap().unwrap();
+    assert!(queue.worker.load(&claimed).await.unwrap().is_none());
+    assert_eq!(queue.stored(Key::Compressed(prefix(1))).await, None);
+    let (depth, totals) = queue.producer.counts().await.unwrap();
+    assert_eq!((depth.waiting, depth.active, totals.done), (1, 0, 1));
+    assert_eq!(queue.claim().await.envelope.prefix, prefix(2));
 }
 
 async fn a_withdrawn_job_leaves_nothing(make: impl AsyncFn(u64) -> Subject) {

@@ -22,6 +22,7 @@ mod retrieval;
 mod session;
 mod steps;
 mod table;
+mod wrap;
 
 use headroom_shared::compress::{Earlier, Source, compress};
 
@@ -122,6 +123,33 @@ async fn on_a_websocket(name: &str, model: &'static str) {
         (CALLS + 1, CALLS + 2)
     );
     assert_eq!(less_saved(&session, ALL, MIN_ON_A_WEBSOCKET), None);
+}
+
+#[tokio::test]
+#[ignore = "needs programs from PyPI: scripts/real-clients"]
+async fn wrap_runs_claude_code_also_where_its_settings_lead_elsewhere() {
+    let args = wrap::claude_args();
+    let args = args.each_ref().map(String::as_str);
+    let elsewhere = r#"{"env":{"ANTHROPIC_BASE_URL":"PROVIDER"}}"#;
+    for settings in [None, Some((".claude/settings.json", elsewhere))] {
+        let said = wrap::session("claude", &args, settings).await;
+        assert!(said.contains("headroom: cost $"), "{said}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs programs from PyPI: scripts/real-clients"]
+async fn wrap_runs_codex_also_with_a_provider_or_a_login_of_its_user_s() {
+    let own = "model_provider = \"mine\"\n[model_providers.mine]\nname = \"mine\"\nbase_url = \"PROVIDER/v1\"\nenv_key = \"OPENAI_API_KEY\"\nwire_api = \"responses\"\n";
+    let kept_key = r#"{"OPENAI_API_KEY":"sk-kept"}"#;
+    for settings in [
+        None,
+        Some((".codex/config.toml", own)),
+        Some((".codex/auth.json", kept_key)),
+    ] {
+        let said = wrap::session("codex", &wrap::CODEX_ARGS, settings).await;
+        assert!(said.contains("headroom: cost $"), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -109,6 +109,15 @@ impl Client {
 const CLAUDE: &str = "claude_agent_sdk/_bundled/claude";
 const CODEX: &str = "codex_cli_bin/bin/codex";
 
+/// The folders of the programs, as in `PATH`.
+pub(crate) fn folders() -> String {
+    let folders = [CLAUDE, CODEX].map(|path| {
+        let program = program(path);
+        program.parent().expect("a folder").display().to_string()
+    });
+    folders.join(":")
+}
+
 /// Runs a command of a client to its end, and gives its output.
 async fn run_in(places: Places<'_>, mut command: Command, env: &[(&str, &str)]) -> String {
     command

@@ -104,7 +104,7 @@ fn places(folder: &Folder) -> Places<'_> {
 }
 
 /// A program that prints what a long test run does.
-fn write_test(folder: &Folder) {
+pub(crate) fn write_test(folder: &Folder) {
     let program = folder.path("run-tests");
     let text = format!("#!/bin/sh\ncat <<'END'\n{}END\n", test_run());
     fs::write(&program, text).expect("the folder is writable");

@@ -46,6 +46,7 @@ fn payload(blocks: &[JobBlock]) -> Payload {
         tier: Tier::Recoverable,
         whole_kinds: OutputKinds::NONE,
         provisional: false,
+        useful_until_ms: 0,
         blocks: blocks.to_vec(),
         calls_after: Vec::new(),
         turns: blocks.last().map_or(0, |block| block.turn),

@@ -2,7 +2,7 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `/`, `/dashboard` | the page |
+//! | `/` (which [`routes`](super::routes) shows), `/dashboard` | the page |
 //! | `/dashboard/events` | [`overview`] as server-sent events, whenever it has changed |
 //! | `/dashboard/overview` | the same once |
 //! | `/dashboard/conversations/{id}` | the requests of a conversation, and the blocks of the last one |
@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
-use axum::middleware::{self, Next};
+use axum::extract::{Path, State};
+use axum::middleware;
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
 use http::{HeaderValue, Response, StatusCode, header};
@@ -40,11 +40,7 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 /// The routes. Their hosts must be checked before.
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/", get(async || file("text/html; charset=utf-8", PAGE)))
-        .route(
-            "/dashboard",
-            get(async || file("text/html; charset=utf-8", PAGE)),
-        )
+        .route("/dashboard", get(async || page()))
         .route(
             "/dashboard/page.css",
             get(async || file("text/css; charset=utf-8", STYLE)),
@@ -66,12 +62,16 @@ pub(super) fn routes() -> Router<Arc<App>> {
             get(block_texts),
         )
         .route("/dashboard/queue/{action}/{id}", post(queue::act))
-        .layer(middleware::from_fn(guard))
+        .layer(middleware::map_response(async |response| guarded(response)))
 }
 
-/// Keeps what is shown out of caches, frames and other pages.
-async fn guard(request: Request, next: Next) -> Response<Body> {
-    let mut response = next.run(request).await;
+/// The page itself.
+pub(super) fn page() -> Response<Body> {
+    guarded(file("text/html; charset=utf-8", PAGE))
+}
+
+/// A response that is kept out of caches, frames and other pages.
+fn guarded(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
     for (name, value) in [

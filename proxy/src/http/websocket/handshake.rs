@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
-use http::{HeaderMap, HeaderValue, Method, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri, header};
 use hyper::upgrade::OnUpgrade;
 
 use super::relay;
@@ -22,8 +22,8 @@ pub(crate) struct Upgrade {
     client: OnUpgrade,
     /// The `Upgrade` header as the client wrote it.
     protocol: HeaderValue,
-    /// Where the requests on it are to be compressed: to where they go, how they are known, and the client's headers.
-    requests: Option<(Endpoint, &'static MessageTypes, HeaderMap)>,
+    /// Where the requests on it are to be compressed: to where they go, how they are known, and the client's target and headers.
+    requests: Option<(Endpoint, &'static MessageTypes, Uri, HeaderMap)>,
 }
 
 impl Upgrade {
@@ -42,13 +42,18 @@ impl Upgrade {
         })
     }
 
-    /// Has the requests on it compressed, if the endpoint takes any on a WebSocket; says whether it does. `headers` are the client's.
-    pub(crate) fn compress(&mut self, endpoint: Endpoint, headers: &HeaderMap) -> bool {
+    /// Has the requests on it compressed, if the endpoint takes any on a WebSocket; says whether it does. `target` and `headers` are the client's.
+    pub(crate) fn compress(
+        &mut self,
+        endpoint: Endpoint,
+        target: &Uri,
+        headers: &HeaderMap,
+    ) -> bool {
         self.requests = endpoint.message_types().map(|types| {
             let mut headers = headers.clone();
             // It would be the handshake's own.
             headers.remove(header::CONTENT_ENCODING);
-            (endpoint, types, headers)
+            (endpoint, types, target.clone(), headers)
         });
         self.requests.is_some()
     }
@@ -79,10 +84,11 @@ impl Upgrade {
             );
         }
         let requests = self.requests.filter(|_| !has_extension);
-        let requests = requests.map(|(endpoint, types, headers)| Requests {
+        let requests = requests.map(|(endpoint, types, target, headers)| Requests {
             app: Arc::clone(app),
             endpoint,
             types,
+            target,
             headers,
             responses: Arc::new(Responses::default()),
         });

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use memchr::memmem;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -18,11 +17,14 @@ use super::gathered::{Gathered, Gathering, NotGathered};
 use super::responses::Responses;
 use crate::app::App;
 use crate::dialect::{Endpoint, MessageTypes};
+use crate::http::account::Account;
 use crate::http::context::RequestContext;
-use crate::http::headers::{self, RequestId};
+use crate::http::headers;
 use crate::http::scannable_body::beside_other_tasks;
 use crate::metrics::Decision;
+use crate::metrics::uncompressed::Uncompressed;
 use crate::plan::splice::Rope;
+use crate::usage::Outcome;
 
 /// What it takes to plan the requests of one connection.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(super) struct Requests {
     pub(super) app: Arc<App>,
     pub(super) endpoint: Endpoint,
     pub(super) types: &'static MessageTypes,
+    /// The handshake's target.
+    pub(super) target: Uri,
     /// The handshake's, as the client sent them.
     pub(super) headers: HeaderMap,
     pub(super) responses: Arc<Responses>,
@@ -129,7 +133,8 @@ impl Requests {
         if !beside_other_tasks(received.len(), is_request) {
             return message.write(to).await;
         }
-        let (id, dialect) = (RequestId::new(), self.endpoint.dialect);
+        let account = Account::on_websocket(self.target.clone(), &self.headers);
+        let (id, dialect) = (account.id, self.endpoint.dialect);
         let session = headers::session(&self.headers);
         let span = tracing::info_span!("request", %id, dialect = dialect.name(), session);
         let context = RequestContext {
@@ -137,32 +142,49 @@ impl Requests {
             dialect,
             id,
             session: session.into(),
-            read_at: Instant::now(),
+            span: account.span.as_parent(),
             tier: headers::tier(&self.headers),
         };
-        match Box::pin(self.plan(&context, received).instrument(span)).await {
+        match Box::pin(self.plan(&context, received, account).instrument(span)).await {
             Some(rope) => message.write_instead(&rope, to).await,
             None => message.write(to).await,
         }
     }
 
     /// Plans a request and counts it. Gives what goes out in its place; `None` where it goes out as it came.
-    async fn plan(&self, context: &RequestContext, received: &Bytes) -> Option<Rope> {
+    async fn plan(
+        &self,
+        context: &RequestContext,
+        received: &Bytes,
+        mut account: Account,
+    ) -> Option<Rope> {
         let outgoing = context.plan(self.endpoint, &self.headers, received).await;
+        context.refer_to_landed(&outgoing, &mut account.span);
         let is_compressed = outgoing.decision == Decision::Compressed;
         let decision = context.decision(outgoing.decision, outgoing.job);
         let sent = outgoing.body.rope.len();
         let counts = &self.app.counts;
         counts.request(decision, (received.len(), sent), outgoing.text);
-        let added = context.read_at.elapsed();
-        context.note_sent(decision, (outgoing.reason, outgoing.text), (added, None));
-        tracing::debug!(
-            decision = decision.name(),
-            bytes.r#in = received.len(),
-            bytes.sent = sent,
-            "a request goes out on a WebSocket"
-        );
-        self.responses.expect(outgoing.on_outcome);
+        if let Some(why) = outgoing.uncompressed {
+            counts.left_uncompressed(why);
+        }
+        account.decision = Some(decision);
+        let why = outgoing.uncompressed.map(Uncompressed::name);
+        account.reason = outgoing.reason.or(why);
+        (account.bytes_in, account.bytes_sent) = (received.len(), sent);
+        counts.times.added(account.head_is_ready(None));
+        context.note_sent(&account, outgoing.text, None);
+        let (on_outcome, text, app) = (outgoing.on_outcome, outgoing.text, self.app.clone());
+        self.responses.expect(Some(Box::new(move |outcome| {
+            // Usage is stated of what the provider has taken.
+            if matches!(outcome, Outcome::Ended(Some(_))) {
+                app.counts.saved(text);
+            }
+            if let Some(on_outcome) = on_outcome {
+                on_outcome(outcome);
+            }
+            drop(account);
+        })));
         is_compressed.then_some(outgoing.body.rope)
     }
 }

@@ -6,7 +6,9 @@
 //! `docs/architecture.md`.
 
 pub(super) mod caches;
+mod covered;
 mod rewrite;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -14,10 +16,13 @@ use std::collections::HashMap;
 
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::CompressedPrefix;
-use headroom_shared::contract::record::{KnownCache, SentRecord};
+use headroom_shared::contract::record::SentRecord;
 use headroom_shared::contract::usage::Usage;
 
+pub(crate) use self::covered::EXPECTED_READS;
+use self::covered::{Change, covered};
 use self::rewrite::Rewrite;
+pub(crate) use self::tail::decide_tail;
 use super::known_prefix::{DeferredPrefix, KnownPrefix};
 use crate::prices::Prices;
 use crate::scan::{Block, CacheLife, Scan};
@@ -29,12 +34,7 @@ pub(crate) const UNKNOWN_LIFE_MS: u64 = 3_600_000 + MARGIN_MS;
 /// A prefix of so many tokens is always cached by a provider that caches by itself (from 1,024 on: `docs/providers.md`).
 const SURELY_CACHED_TOKENS: u64 = 2_048;
 /// And for so long at least (five minutes: `docs/providers.md`).
-const SURELY_CACHED_MS: u64 = 4 * 60_000;
-/// How many more requests read from the provider's cache what a landing made smaller, before it would have landed without a loss or the
-/// conversation ends (`docs/architecture.md`).
-pub(crate) const EXPECTED_READS: f64 = 21.0;
-/// What a landing may lose must be covered this many times, because tokens and savings are estimated.
-const COVER: f64 = 1.1;
+pub(crate) const SURELY_CACHED_MS: u64 = 4 * 60_000;
 
 /// What becomes, in one request, of the compressed prefix that was left to a worker, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub(crate) enum Occasion {
     Invalidated,
     /// The cache may be alive, but to write the prefix anew is covered by what was saved, and pays.
     Pays,
+    /// The same, where only what stands behind the first block that changes is written anew.
+    Tail,
 }
 
 /// Why a compressed prefix does not land.
@@ -77,11 +79,12 @@ pub(crate) enum Obstacle {
 pub(crate) type Rule = fn(&Scan, &KnownPrefix, &Prices, u64) -> Option<Landing>;
 
 impl Landing {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Lands(Occasion::Expired),
         Self::Lands(Occasion::Uncached),
         Self::Lands(Occasion::Invalidated),
         Self::Lands(Occasion::Pays),
+        Self::Lands(Occasion::Tail),
         Self::Waits(Obstacle::NoResult),
         Self::Waits(Obstacle::StoreLate),
         Self::Waits(Obstacle::Bound),
@@ -96,6 +99,7 @@ impl Landing {
             Self::Lands(Occasion::Uncached) => "landed_uncached",
             Self::Lands(Occasion::Invalidated) => "landed_invalidated",
             Self::Lands(Occasion::Pays) => "landed_pays",
+            Self::Lands(Occasion::Tail) => "landed_tail",
             Self::Waits(Obstacle::NoResult) => "no_result",
             Self::Waits(Obstacle::StoreLate) => "store_late",
             Self::Waits(Obstacle::Bound) => "bound",
@@ -122,7 +126,11 @@ pub(crate) fn decide(
     if !is_awaited(scan, known) {
         return None;
     }
-    let landing = match obstacle(scan, known, deferred) {
+    let land = known.to_land().map(|it| it.place);
+    let returned = known.to_return(scan).into_iter();
+    let places = land.chain(returned.map(|at| scan.blocks[at].place));
+    let first = places.map(|it| it.message as usize).min();
+    let landing = match obstacle(scan, known, deferred, first.unwrap_or(usize::MAX)) {
         Some(obstacle) => Landing::Waits(obstacle),
         None => occasion(scan, known, deferred, (prices, now_ms))
             .map_or(Landing::Waits(Obstacle::Warm), Landing::Lands),
@@ -138,8 +146,13 @@ pub(super) fn is_awaited(scan: &Scan, known: &KnownPrefix) -> bool {
             && (!known.replaces_forms() || rewrite::saved_tokens(scan, known) > 0)
 }
 
-/// What keeps a prefix from landing, whatever is cached.
-fn obstacle(scan: &Scan, known: &KnownPrefix, deferred: &DeferredPrefix) -> Option<Obstacle> {
+/// What keeps a result from landing that changes blocks from the message `first` on, whatever is cached.
+fn obstacle(
+    scan: &Scan,
+    known: &KnownPrefix,
+    deferred: &DeferredPrefix,
+    first: usize,
+) -> Option<Obstacle> {
     if !known.complete {
         return Some(Obstacle::StoreLate);
     }
@@ -150,11 +163,6 @@ fn obstacle(scan: &Scan, known: &KnownPrefix, deferred: &DeferredPrefix) -> Opti
     let Some(compressed) = &deferred.compressed else {
         return Some(Obstacle::NoResult);
     };
-    let land = known.to_land().map(|it| it.place);
-    let returned = known.to_return(scan).into_iter();
-    let places = land.chain(returned.map(|at| scan.blocks[at].place));
-    let first = places.map(|it| it.message as usize).min();
-    let first = first.unwrap_or(usize::MAX);
     if thinking_after(scan, first) {
         return Some(Obstacle::Bound);
     }
@@ -206,14 +214,28 @@ fn occasion(
     deferred: &DeferredPrefix,
     (prices, now_ms): (&Prices, u64),
 ) -> Option<Occasion> {
-    let last = known.latest_record()?;
-    // What was sent later with a record says more of the cache than what was sent before without one.
-    let unrecorded_ms = known.unrecorded.at_ms;
-    if unrecorded_ms > last.sent_ms && now_ms <= unrecorded_ms.saturating_add(UNKNOWN_LIFE_MS) {
+    if !seen_to_the_end(known, now_ms) {
         return None;
     }
-    uncached(scan.cache, known, deferred, now_ms)
-        .or_else(|| covered(scan, known, deferred, (prices, now_ms)))
+    uncached(scan.cache, known, deferred, now_ms).or_else(|| {
+        let caches = deferred.record.caches.as_ref()?;
+        let models = caches.known.iter().map(|it| it.model.as_str());
+        let saved = rewrite::saved_tokens(scan, known);
+        let change = Change {
+            caches,
+            rewrite: Rewrite::of((scan, known), saved, models)?,
+            kept_tokens: 0,
+        };
+        covered(scan, known, change, (prices, now_ms))
+    })
+}
+
+/// Whether what the records say of the provider's cache is all there is to know: what was sent later without one may have left more there.
+fn seen_to_the_end(known: &KnownPrefix, now_ms: u64) -> bool {
+    let unrecorded_ms = known.unrecorded.at_ms;
+    known.latest_record().is_some_and(|last| {
+        unrecorded_ms <= last.sent_ms || now_ms > unrecorded_ms.saturating_add(UNKNOWN_LIFE_MS)
+    })
 }
 
 /// Why the provider has certainly nothing of the deferred prefix in its cache; `None` where it may have.
@@ -242,69 +264,6 @@ fn uncached(
             })
         }
     }
-}
-
-/// Why the prefix lands although the provider may have it in a cache: whatever that may lose, also where the client goes back to settings with
-/// which it may be cached, is covered by what the conversation has saved.
-fn covered(
-    scan: &Scan,
-    known: &KnownPrefix,
-    deferred: &DeferredPrefix,
-    (prices, now_ms): (&Prices, u64),
-) -> Option<Occasion> {
-    let (caches, settings) = (deferred.record.caches.as_ref()?, scan.settings?);
-    if scan.cache == CacheLife::None || known.latest_record()?.sent_ms != caches.last_ms {
-        return None;
-    }
-    let models = caches.known.iter().map(|it| it.model.as_str());
-    let rewrite = Rewrite::of(scan, known, models)?;
-    let (label, price) = prices.labelled(&scan.model);
-    let alive = caches.known.iter().filter(|it| it.until_ms >= now_ms);
-    let (own, others): (Vec<_>, Vec<_>) = alive.partition(|it| it.settings == settings.all);
-    let others: Vec<_> = others
-        .into_iter()
-        .map(|it| (it, prices.labelled(&it.model)))
-        .collect();
-    if price.is_guess || others.iter().any(|(_, (_, price))| price.is_guess) {
-        return None;
-    }
-    let costs = others.iter().map(|(it, (_, price))| {
-        let cost = rewrite.cost_later(&it.model, &price.rates);
-        cost.max(0.0)
-    });
-    let on_return: f64 = costs.sum();
-    let now = rewrite.cost(scan.cache, &price.rates);
-    // Prices may be as large as numbers are.
-    if !(now + on_return).is_finite() {
-        return None;
-    }
-    let saved = saved_so_far(known);
-    if !own.is_empty() {
-        let reads = EXPECTED_READS * rewrite.saved_by_reading(&price.rates);
-        let is_covered = saved >= COVER * (now.max(0.0) + on_return);
-        return (reads >= now && is_covered).then_some(Occasion::Pays);
-    }
-    // Whatever else the provider takes for the same settings, it has a cache for each model and for each set of tools.
-    let is_another = |(it, (other, _)): &(&KnownCache, (String, _))| {
-        let tools = it.tools.zip(settings.tools);
-        *other != label || tools.is_some_and(|(its, own)| its != own)
-    };
-    let is_sure = now_ms > caches.unseen_until_ms && others.iter().all(is_another);
-    let is_covered = if is_sure {
-        saved + rewrite.saved_by_writing(scan.cache, &price.rates) >= COVER * on_return
-    } else {
-        saved >= COVER * (now.max(0.0) + on_return)
-    };
-    is_covered.then_some(Occasion::Invalidated)
-}
-
-/// What the conversation has cost less than directly, in dollars; negative where it has cost more.
-fn saved_so_far(known: &KnownPrefix) -> f64 {
-    let mut bills = known.chain.iter().filter_map(|(_, record)| record.bill);
-    let last = bills.next();
-    last.map_or(0.0, |bill| {
-        bill.conversation_shadow_usd - bill.conversation_usd
-    })
 }
 
 /// Whether a provider that caches by itself has shown that it does not: each request that continued a long prefix got a response without

@@ -28,11 +28,11 @@ pub(super) struct Rewrite {
 }
 
 impl Rewrite {
-    /// That of the compressed prefix that is to land in a request, where the last one was to one of these models; `None` where the size of what
-    /// was sent before is not known.
+    /// That of a result that is to land in a request with so many tokens fewer, as they are estimated, where the last one was to one of these
+    /// models; `None` where the size of what was sent before is not known.
     pub(super) fn of<'m>(
-        scan: &Scan,
-        known: &KnownPrefix,
+        (scan, known): (&Scan, &KnownPrefix),
+        saved: i64,
         models: impl Iterator<Item = &'m str>,
     ) -> Option<Self> {
         let stated = known.latest_record()?.usage?.input as f64;
@@ -41,8 +41,16 @@ impl Rewrite {
         Some(Self {
             facts: scan.facts,
             tokens: stated * denser.fold(1.0, f64::max),
-            saved: saved_tokens(scan, known) as f64 * of_model * SURE_PART,
+            saved: saved as f64 * of_model * SURE_PART,
         })
+    }
+
+    /// The same where so many tokens before what changes are in an entry of their own, and read.
+    pub(super) fn behind(self, kept_tokens: u64) -> Self {
+        Self {
+            tokens: (self.tokens - kept_tokens as f64).max(0.0),
+            ..self
+        }
     }
 
     /// What the request costs more that finds the originals in its cache, in dollars.
@@ -82,7 +90,7 @@ pub(super) fn saved_tokens(scan: &Scan, known: &KnownPrefix) -> i64 {
 }
 
 /// How many tokens a block's form is shorter than what is sent of it, as they are estimated; negative where it is longer.
-fn saved_by(known: &KnownPrefix, made: &CompressedBlock) -> i64 {
+pub(super) fn saved_by(known: &KnownPrefix, made: &CompressedBlock) -> i64 {
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let (saved, from, to) = (
         signed(made.saved_tokens),

@@ -34,6 +34,8 @@ pub struct EmbeddedQueue {
     threads: u64,
     /// When it was made: milliseconds since 1970.
     started_ms: u64,
+    /// Whether they have a model.
+    has_model: bool,
     state: Mutex<State>,
     arrived: Notify,
 }
@@ -125,6 +127,7 @@ impl EmbeddedQueue {
             timing,
             threads: 1,
             started_ms: now_ms(),
+            has_model: false,
             state: Mutex::default(),
             arrived: Notify::new(),
         }
@@ -134,6 +137,13 @@ impl EmbeddedQueue {
     #[must_use]
     pub const fn with_threads(mut self, threads: u64) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// The same, whose threads have a model or not.
+    #[must_use]
+    pub const fn with_model(mut self, has_model: bool) -> Self {
+        self.has_model = has_model;
         self
     }
 
@@ -246,6 +256,7 @@ impl JobQueue for EmbeddedQueue {
         Ok(Capacity {
             threads: self.threads,
             queued_bytes: self.state().queued_bytes(),
+            has_model: self.has_model,
         })
     }
 }
@@ -275,7 +286,12 @@ impl WorkQueue for EmbeddedQueue {
         }
         let crashes = state.crashes.get(element).copied().unwrap_or(0);
         drop(state);
-        Ok(held.map(|job| loaded(job.element, job.envelope, Some(&job.payload), crashes)))
+        let job = held.map(|job| loaded(job.element, job.envelope, Some(&job.payload), crashes));
+        if job.as_ref().is_some_and(Loaded::is_too_late) {
+            self.state().end(element);
+            return Ok(None);
+        }
+        Ok(job)
     }
 
     async fn release(&self, element: &Element) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! Which workers are alive, and how much they have to do: what a producer asks before it lets a request wait for them.
+//! Which workers are alive, whether they have a model, and how much they have to do: what a producer asks before it leaves something to them.
 
 use std::collections::HashMap;
 
@@ -34,20 +34,29 @@ pub(super) async fn read(pool: &RedisPool, keys: &Keys) -> Result<Capacity, Stor
     let stale_ms = ms(Timing::default().stale_after);
     let is_alive = |heartbeat: f64| now_ms.saturating_sub(score_ms(heartbeat)) < stale_ms;
     let alive = heartbeats.iter().filter(|(_, at)| is_alive(*at));
-    let threads = alive.map(|(worker, _)| infos.get(worker).map_or(1, |info| threads(info)));
+    let alive = alive.map(|(worker, _)| infos.get(worker).and_then(|info| described(info)));
+    let alive: Vec<_> = alive.collect();
+    let threads = alive.iter().map(|info| info.as_ref().map_or(1, threads));
+    let mut known = alive.iter().flatten();
     Ok(Capacity {
         threads: if paused { 0 } else { threads.sum() },
+        has_model: known.any(|info| info.ending.is_none() && info.model.is_some()),
         queued_bytes: queued_bytes
             .and_then(|bytes| bytes.parse().ok())
             .unwrap_or(0),
     })
 }
 
-/// The threads of the worker that this describes: none of one that is about to end, one of one that can't be read.
-fn threads(info: &[u8]) -> u64 {
-    match serde_json::from_slice::<WorkerInfo>(info) {
-        Ok(info) if info.ending.is_some() => 0,
-        Ok(info) => info.threads as u64,
-        Err(_) => 1,
+/// The worker that this describes; `None` where it can't be read.
+fn described(info: &[u8]) -> Option<WorkerInfo> {
+    serde_json::from_slice(info).ok()
+}
+
+/// The threads of a worker: none of one that is about to end.
+const fn threads(info: &WorkerInfo) -> u64 {
+    if info.ending.is_some() {
+        0
+    } else {
+        info.threads as u64
     }
 }

@@ -10,6 +10,7 @@
 //! | `held_elements` | the elements that a worker holds, and those of claims whose reply was lost |
 //! | [`admin`] | [`QueueAdmin`](admin::QueueAdmin): what an operator does: status, list, replay, drop, pause |
 //! | `requirements` | refuses a Redis that is too old or evicts keys |
+//! | `diagnosis` | what an operator wants to know of a Redis: memory, clock, rights |
 //! | `memory` | how full Redis is |
 //! | `scripts` | the Lua scripts: every step over several keys is one |
 //!
@@ -21,6 +22,7 @@
 pub mod admin;
 mod blocking_claim;
 mod capacity;
+mod diagnosis;
 mod finish;
 mod held_elements;
 mod job_queue;
@@ -37,6 +39,7 @@ use crate::contract::keys::Keys;
 use crate::redis::RedisPool;
 use crate::runtime::config::RedisUrl;
 
+pub use self::diagnosis::{Diagnosis, diagnose};
 pub use self::job_queue::RedisJobQueue;
 pub use self::requirements::{UnmetRequirement, check_requirements};
 pub use self::work_queue::RedisWorkQueue;

@@ -196,19 +196,20 @@ impl WorkQueue for RedisWorkQueue {
             return Ok(None);
         }
         let is_withdrawn = payload.as_deref() == Some(WITHDRAWN.as_bytes());
-        if payload.is_none() && has_result || is_withdrawn {
+        let loaded = loaded(
+            element.clone(),
+            envelope.clone(),
+            payload.as_deref(),
+            crashes,
+        );
+        if payload.is_none() && has_result || is_withdrawn || loaded.is_too_late() {
             // The job was done before, or nobody wants its result.
             let nothing = (&[][..], false, Life::Full);
             self.acknowledge((element, &envelope), nothing, false)
                 .await?;
             return Ok(None);
         }
-        Ok(Some(loaded(
-            element.clone(),
-            envelope,
-            payload.as_deref(),
-            crashes,
-        )))
+        Ok(Some(loaded))
     }
 
     async fn release(&self, element: &Element) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 
 /// Every variable that begins with `HEADROOM_` and that either program or this project's tests read. A test of the proxy compares them with
 /// what both programs take.
-pub const VARIABLES: [&str; 36] = [
+pub const VARIABLES: [&str; 37] = [
     "HEADROOM_ALLOWED_HOSTS",
     "HEADROOM_ALLOWED_UPSTREAMS",
     "HEADROOM_BACKGROUND_COMPRESSION",
@@ -34,6 +34,7 @@ pub const VARIABLES: [&str; 36] = [
     "HEADROOM_SHARED_RECORDS",
     "HEADROOM_SHOW_TEXT",
     "HEADROOM_STORE_BUDGET_MS",
+    "HEADROOM_TAIL_TOKENS",
     "HEADROOM_TENANT_HEADER",
     "HEADROOM_TEST_SEED",
     "HEADROOM_TIER",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use headroom_shared::queue::{Job, Timing};
 use headroom_shared::runtime::config;
-use headroom_worker::pool::JobHandler;
+use headroom_worker::pool::Work;
 use headroom_worker::{Settings, process, program};
 
 use crate::args::Added;
@@ -45,11 +45,15 @@ fn worker(added: Added) -> ExitCode {
 }
 
 /// What the real worker does, and what is added.
-fn work(settings: &Settings, added: Added) -> JobHandler {
-    let real = process::handler_for(settings);
-    Arc::new(move |job: &Job, deadline| {
+fn work(settings: &Settings, added: Added) -> Work {
+    let Work {
+        handler: real,
+        model,
+    } = process::work_for(settings);
+    let handler = Arc::new(move |job: &Job, deadline| {
         std::thread::sleep(added.sleep());
         use_up(added.work());
         real(job, deadline)
-    })
+    });
+    Work { handler, model }
 }

@@ -1,0 +1,45 @@
+//! A proxy that runs, on this machine or another: what it is and what it has counted, and where the one listens that has a data folder
+//! open.
+
+mod published;
+mod stats;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use http::StatusCode;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use url::Url;
+
+pub(crate) use self::published::{Published, published_in};
+pub(crate) use self::stats::{About, Cost, Stats};
+
+/// How long a proxy may take to say what it has counted: it asks its queue for a second at most.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// No answer of ours is larger, in bytes.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// What the proxy at this base URL is and has counted.
+///
+/// # Errors
+/// When nobody answers there, or somebody who is no such proxy.
+pub(crate) async fn stats(base: &Url) -> anyhow::Result<Stats> {
+    let asked = tokio::time::timeout(TIMEOUT, get(base, "/stats"));
+    let answer = asked.await.context("no answer within 3 s")??;
+    serde_json::from_slice(&answer).context("its answer is not that of a headroom-proxy")
+}
+
+async fn get(base: &Url, path: &str) -> anyhow::Result<Bytes> {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let url = format!("{}{path}", base.as_str().trim_end_matches('/'));
+    let response = client.get(url.parse()?).await?;
+    if response.status() != StatusCode::OK {
+        bail!("{} in answer to {url}", response.status());
+    }
+    let body = Limited::new(response.into_body(), MAX_ANSWER);
+    let whole = body.collect().await.map_err(anyhow::Error::from_boxed)?;
+    Ok(whole.to_bytes())
+}

@@ -1,0 +1,53 @@
+//! What process it is whose metrics these are.
+
+use std::sync::atomic::AtomicU64;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+/// When a process began to count.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// Seconds since 1970.
+    seconds: f64,
+}
+
+/// Shows whether `/readyz` says 200.
+pub fn register_ready(registry: &mut Registry, is_ready: bool) {
+    let ready: Gauge = Gauge::default();
+    ready.set(i64::from(is_ready));
+    registry.register(
+        "headroom_ready",
+        "1 where /readyz says 200, 0 where it says 503",
+        ready,
+    );
+}
+
+impl Started {
+    /// It begins now.
+    #[must_use]
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            seconds: since.unwrap_or_default().as_secs_f64(),
+        }
+    }
+
+    /// Shows it, and which program in which version (`headroom_build_info`).
+    pub fn register(&self, registry: &mut Registry, program: &'static str, version: &'static str) {
+        let started: Gauge<f64, AtomicU64> = Gauge::default();
+        started.set(self.seconds);
+        registry.register(
+            "process_start_time_seconds",
+            "When the process began, in seconds since 1970",
+            started,
+        );
+        registry.register(
+            "headroom_build",
+            "The program and its version",
+            Info::new([("program", program), ("version", version)]),
+        );
+    }
+}
