@@ -20,6 +20,18 @@ model *args:
 browser *args:
     ./scripts/browser {{args}}
 
+# Kubernetes resources, systemd units, the compose file and GitHub workflows against their schemas.
+manifests:
+    ./scripts/manifests
+
+# cargo install, by path and from a Git repository.
+install-test:
+    ./scripts/install-test
+
+# What a release carries, in target/package.
+package:
+    ./scripts/package
+
 # The containers, end to end.
 compose-test:
     ./scripts/compose-test

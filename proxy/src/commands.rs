@@ -8,6 +8,7 @@ use clap::Args;
 use clap::Subcommand;
 #[cfg(unix)]
 use headroom_shared::contract::tier::Tier;
+use headroom_shared::runtime::reference::Reference;
 
 use crate::replay::ReplayArgs;
 
@@ -30,6 +31,8 @@ pub enum Command {
     #[cfg(unix)]
     #[command(hide = true)]
     WrapProxy,
+    #[command(flatten)]
+    Reference(Reference),
 }
 
 /// The flags of `wrap`, and what it runs.

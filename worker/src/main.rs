@@ -1,4 +1,5 @@
-//! The program `headroom-worker`: the worker, or with `queue` a command on the queue, or with `model` one on models.
+//! The program `headroom-worker`: the worker, or with `queue` a command on the queue, with `model` one on models, or what packages carry
+//! beside it.
 
 use std::process::ExitCode;
 
@@ -12,6 +13,10 @@ fn main() -> ExitCode {
         Ok(settings) => match &settings.command {
             Some(Command::Queue(command)) => queue_command::run(&settings.store, command),
             Some(Command::Model(command)) => model_command::run(command),
+            Some(Command::Reference(what)) => match what.write::<Settings>() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => config::fail("headroom-worker", &anyhow::Error::from(error)),
+            },
             None => program::run(settings, process::work_for, Timing::default()),
         },
         Err(refused) => refused.report(),

@@ -12,6 +12,7 @@ mod memory;
 mod metrics;
 mod page;
 mod prometheus;
+mod reference;
 mod settings;
 mod soak;
 mod traces;

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use clap::{Args, Subcommand};
+use headroom_shared::runtime::reference::Reference;
 
 use crate::model_command::ModelCommand;
 
@@ -13,6 +14,8 @@ pub enum Command {
     Queue(QueueCommand),
     /// Download a model that leaves words out of texts.
     Model(ModelCommand),
+    #[command(flatten)]
+    Reference(Reference),
 }
 
 /// A step on the queue.
