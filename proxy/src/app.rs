@@ -7,6 +7,7 @@ use std::time::Duration;
 use headroom_shared::contract::id::DigestKey;
 use headroom_shared::queue::{AdminQueue, JobQueue};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::activity::Activity;
@@ -28,6 +29,9 @@ use crate::scan::ScanCache;
 use crate::separation::{Scope, Separation};
 use crate::upstream::Upstream;
 
+/// So many pages are kept up to date at once: each asks the queue every second.
+const MAX_PAGES: usize = 32;
+
 /// The application state.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -47,6 +51,8 @@ pub(crate) struct App {
     pub(crate) streams: TaskTracker,
     /// The runtime for work that no request waits for.
     pub(crate) background: Handle,
+    /// One permit for each page that may be kept up to date.
+    pub(crate) pages: Arc<Semaphore>,
     pub(crate) draining: AtomicBool,
     pub(crate) scan_cache: ScanCache,
     pub(crate) history_cache: HistoryCache,
@@ -121,6 +127,7 @@ impl App {
             tasks: TaskTracker::new(),
             streams: TaskTracker::new(),
             background,
+            pages: Arc::new(Semaphore::new(MAX_PAGES)),
             draining: AtomicBool::new(false),
             scan_cache: ScanCache::new(),
             history_cache: HistoryCache::new(),
@@ -151,6 +158,11 @@ impl App {
             }
         };
         Some(scope.map_or_else(|| key.clone(), |scope| key.for_tenant(scope)))
+    }
+
+    /// How many pages are kept up to date.
+    pub(crate) fn open_pages(&self) -> usize {
+        MAX_PAGES - self.pages.available_permits()
     }
 
     /// The deployment's secret, once the store has given it.

@@ -67,7 +67,7 @@ pub(crate) struct Conversation {
     pub(crate) bytes_saved: u64,
     /// What was done with the last request.
     pub(crate) decision: &'static str,
-    /// What became of the prefix that was left to a worker, in the last request.
+    /// Why, in a word, where there is one.
     pub(crate) reason: Option<&'static str>,
     /// What they cost, in dollars, as far as that is known.
     pub(crate) usd: f64,

@@ -65,7 +65,7 @@ pub(crate) struct SentTurn {
     pub(crate) session: Arc<str>,
     /// What was done with it.
     pub(crate) decision: &'static str,
-    /// What became of the prefix that was left to a worker.
+    /// What became of the prefix that was left to a worker, or why nothing was compressed.
     pub(crate) reason: Option<&'static str>,
     /// Bytes of text as the client sent them.
     pub(crate) bytes_in: usize,
@@ -113,10 +113,13 @@ impl Activity {
         state.note_in_conversation(id);
     }
 
-    /// Notes what a request cost.
+    /// Notes what a request cost that is still remembered.
     pub(crate) fn note_bill(&self, id: Uuid, bill: Bill) {
         let mut state = self.state();
-        let turn = state.turn(id);
+        let mut newest = state.turns.iter_mut().rev();
+        let Some(turn) = newest.find(|turn| turn.id == id) else {
+            return;
+        };
         (turn.usd, turn.shadow_usd) = (Some(bill.usd), Some(bill.shadow_usd));
         let conversation = turn.conversation;
         state.conversations.add_bill(conversation, bill);

@@ -76,7 +76,8 @@ impl Texts {
         });
         let request = Request {
             conversation,
-            body: body.clone(),
+            // A copy: the body itself counts in HEADROOM_MAX_MEMORY for as long as any part of it is held.
+            body: Bytes::copy_from_slice(body),
             blocks: blocks.collect(),
         };
         let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);

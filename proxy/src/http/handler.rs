@@ -304,7 +304,9 @@ impl RequestContext {
         account.decision = Some(decision);
         account.reason = reason.or_else(|| uncompressed.map(Uncompressed::name));
         (account.bytes_in, account.bytes_sent) = (bytes_received, bytes_sent);
-        self.note_sent(account, text, Some(response.status()));
+        if is_billed {
+            self.note_sent(account, text, Some(response.status()));
+        }
         headers::set_decision(response.headers_mut(), decision, text.saved());
         if let Some(reason) = reason {
             headers::set_reason(response.headers_mut(), reason);

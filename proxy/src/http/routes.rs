@@ -182,10 +182,11 @@ async fn stats(State(app): State<Arc<App>>) -> impl IntoResponse {
     json_text(StatusCode::OK, &document)
 }
 
-/// What this proxy is, and what it has under way besides the request that asks.
+/// What this proxy is, and what it has under way besides the request that asks and open pages.
 fn about(app: &App) -> serde_json::Value {
     let [anthropic, openai] = app.upstream.bases();
-    let under_way = app.streams.len().saturating_sub(1) + app.tasks.len();
+    let responses = app.streams.len().saturating_sub(1 + app.open_pages());
+    let under_way = responses + app.tasks.len();
     json!({
         "version": env!("CARGO_PKG_VERSION"), "tier": app.rules.planner.tier.name(), "under_way": under_way,
         "anthropic": anthropic.as_str(), "openai": openai.as_str(),

@@ -147,6 +147,8 @@ impl KnownPrefix {
     pub(crate) fn tail_to_land(&self) -> impl Iterator<Item = &CompressedBlock> {
         let tail = self.tail.as_ref();
         let made = tail.and_then(|tail| Some((&tail.record, tail.compressed.as_ref()?)));
+        // A job for these blocks alone lets no form refer to another block; a result that may is that of another job.
+        let made = made.filter(|(_, made)| !made.references);
         made.into_iter().flat_map(move |(record, made)| {
             let to_land = made.blocks.iter();
             to_land.filter(move |made| {

@@ -29,7 +29,14 @@ async fn start(settings: Settings) -> anyhow::Result<()> {
     // One with the embedded store is found by its folder anyway.
     let is_shared = settings.store.redis_url.is_some();
     let _published = is_shared.then(|| Published::in_folder(&folder, address));
-    let show = move |_| {
+    let show = move |text: String| {
+        #[expect(
+            clippy::print_stderr,
+            reason = "this is for who reads the file that the log goes to"
+        )]
+        {
+            eprintln!("{text}");
+        }
         #[expect(clippy::print_stdout, reason = "this is how `wrap` learns the address")]
         {
             println!("http://{address}");

@@ -1,9 +1,4 @@
 //! What the page asks for, and what it may do.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests fail as tests do"
-)]
 
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};
@@ -14,7 +9,7 @@ use headroom_tests::stage::Stage;
 use headroom_tests::wait;
 use serde_json::Value;
 
-/// A conversation with a secret that a form leaves as it is.
+/// A conversation that reads a file twice.
 fn conversation(id: &str) -> Conversation {
     Conversation::new(Dialect::Messages, id)
         .user("Find the bug.")

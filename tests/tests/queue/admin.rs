@@ -52,6 +52,7 @@ async fn an_operator_sees_and_changes_the_queue_in_memory() {
     .await;
 }
 
+#[expect(clippy::too_many_lines, reason = "one job goes through all states")]
 async fn an_operator_sees_and_changes(queue: &Queue<'_>) {
     let (Queue { admin, worker, .. }, mut ids) = (queue, Vec::new());
     let pushed = [job(1, TEXT), job(2, TEXT), job(3, TEXT), refresh(4, TEXT)];

@@ -4,13 +4,17 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::State;
+use axum::response::IntoResponse as _;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::stream::{self, Stream};
+use futures_util::stream;
+use http::{Response, StatusCode};
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::overview;
+use super::{error, overview};
 use crate::app::App;
 
 /// Time between two looks at what may have changed.
@@ -21,24 +25,30 @@ struct Watch {
     app: Arc<App>,
     ticks: Interval,
     last: Option<Value>,
+    _place: OwnedSemaphorePermit,
 }
 
 /// An event with the whole overview at once, and whenever it has changed since; the stream ends when the proxy is about to stop.
-pub(super) async fn respond(
-    State(app): State<Arc<App>>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub(super) async fn respond(State(app): State<Arc<App>>) -> Response<Body> {
+    let Ok(place) = Arc::clone(&app.pages).try_acquire_owned() else {
+        let message = "so many pages are open that this one is not kept up to date: close some";
+        return error(StatusCode::SERVICE_UNAVAILABLE, message);
+    };
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let watch = Watch {
         app,
         ticks,
         last: None,
+        _place: place,
     };
     let events = stream::unfold(watch, async |mut watch| {
         let event = watch.next().await?;
-        Some((Ok(event), watch))
+        Some((Ok::<_, Infallible>(event), watch))
     });
-    Sse::new(events).keep_alive(KeepAlive::default())
+    Sse::new(events)
+        .keep_alive(KeepAlive::default())
+        .into_response()
 }
 
 impl Watch {

@@ -49,6 +49,7 @@ const IN_WORDS = {
   landed_uncached: 'landed: nothing was cached',
   landed_invalidated: 'landed: the client changed its settings',
   landed_pays: 'landed: it pays',
+  landed_tail: 'landed near the end: it pays',
   no_result: 'the worker is not done',
   store_late: 'the store was late',
   bound: 'thinking is bound to it',

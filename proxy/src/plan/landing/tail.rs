@@ -13,6 +13,9 @@ use crate::scan::{CacheLife, Scan};
 /// Behind the entry that is read there may be so many parts of contents. Anthropic finds an entry at most 20 blocks before a marker
 /// (`docs/providers.md`); a marker may stand a few parts before the end, in both requests.
 const MAX_PARTS: u32 = 16;
+/// So long after its request a result that has not come is waited for no more: a worker takes the job up in [`SURELY_CACHED_MS`] or not at
+/// all, and has five minutes for it where nothing else is set.
+const GIVEN_UP_MS: u64 = SURELY_CACHED_MS + 5 * 60_000;
 /// So many tokens that a request did not have cached stand in its last parts, behind its marker.
 const MAX_FRESH_TOKENS: u64 = 64;
 
@@ -25,6 +28,9 @@ pub(crate) fn decide_tail(
     (prices, now_ms): (&Prices, u64),
 ) -> Option<Landing> {
     let tail = known.tail.as_ref()?;
+    if tail.compressed.is_none() && now_ms > tail.record.sent_ms.saturating_add(GIVEN_UP_MS) {
+        return None;
+    }
     let saved: i64 = known.tail_to_land().map(|made| saved_by(known, made)).sum();
     if tail.compressed.is_some() && saved <= 0 {
         return None;

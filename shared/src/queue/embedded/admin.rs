@@ -112,7 +112,7 @@ impl AdminQueue for EmbeddedQueue {
                     threads: usize::try_from(self.threads).unwrap_or(usize::MAX),
                     version: env!("CARGO_PKG_VERSION").to_owned(),
                     started: self.started_ms,
-                    model: None,
+                    model: self.has_model.then(|| "yes".to_owned()),
                     ending: None,
                 }),
                 heartbeat_ms: 0,
