@@ -1,6 +1,7 @@
 //! The proxy's settings: flags and environment variables of the same meaning.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -280,6 +281,13 @@ impl Settings {
         self.background.workers.warn();
         if let Some(warning) = self.background.min_tokens.warning() {
             tracing::warn!("{warning}");
+        }
+        let is_local = matches!(self.host.parse::<IpAddr>(), Ok(host) if host.is_loopback());
+        if self.show_text && !is_local {
+            tracing::warn!(
+                host = self.host,
+                "HEADROOM_SHOW_TEXT is on: the page shows prompts to everyone who can reach this address"
+            );
         }
     }
 }

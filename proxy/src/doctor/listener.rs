@@ -10,9 +10,20 @@ use crate::running::About;
 const NAME: &str = "listener";
 
 /// What it means that this proxy answers there, if one does, and that the address could be listened on or not.
-pub(super) fn check(url: &Url, proxy: Option<&About>, bound: Result<(), &io::Error>) -> Check {
+pub(super) fn check(
+    url: &Url,
+    (proxy, is_of_another_user): (Option<&About>, bool),
+    bound: Result<(), &io::Error>,
+) -> Check {
     let url = url.as_str().trim_end_matches('/');
     match (proxy, bound) {
+        (Some(_), _) if is_of_another_user => Check::failed(
+            NAME,
+            format!(
+                "what answers at {url} belongs to another user of this machine, who would get your keys"
+            ),
+            "set HEADROOM_PORT to another port",
+        ),
         (Some(proxy), _) => {
             let detail = format!("headroom-proxy {} answers at {url}", proxy.version);
             Check::ok(NAME, detail)
@@ -57,7 +68,7 @@ mod tests {
             (None, Err(&in_use), Status::Failed, "another program"),
             (None, Err(&foreign), Status::Failed, "can't listen"),
         ] {
-            let check = check(&url, proxy, bound);
+            let check = check(&url, (proxy, false), bound);
             assert_eq!(check.status, status, "{says}");
             assert!(check.detail.contains(says), "{}", check.detail);
         }

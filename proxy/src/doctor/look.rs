@@ -18,7 +18,7 @@ use url::Url;
 use super::check::Check;
 use super::data_folder::{self, Folder, StoreFile};
 use super::{clients, listener, providers, redis};
-use crate::running::{self, Stats, published_in};
+use crate::running::{self, Stats, is_of_another_user, published_in};
 use crate::settings::Settings;
 use crate::upstream;
 use crate::wrap::environment::Environment;
@@ -62,7 +62,8 @@ async fn at_listener(settings: &Settings, own: &Url, runs: Option<&Stats>) -> Ch
             .await
             .map(drop),
     };
-    listener::check(own, runs.map(|stats| &stats.proxy), bound.as_ref().copied())
+    let runs = (runs.map(|stats| &stats.proxy), is_of_another_user(own));
+    listener::check(own, runs, bound.as_ref().copied())
 }
 
 async fn at_providers(settings: &Settings) -> Vec<Check> {

@@ -1,6 +1,7 @@
 //! A proxy that runs, on this machine or another: what it is and what it has counted, and where the one listens that has a data folder
 //! open.
 
+mod owner;
 mod published;
 mod stats;
 
@@ -14,6 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use url::Url;
 
+pub(crate) use self::owner::is_of_another_user;
 pub(crate) use self::published::{Published, published_in};
 pub(crate) use self::stats::{About, Cost, Stats};
 

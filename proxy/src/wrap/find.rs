@@ -89,8 +89,10 @@ pub(super) async fn find_or_start(
             .is_none()
     });
     let targets = upstreams::targets(client.providers(), &settings.upstreams, environment);
-    candidates.push(own);
-    candidates.extend(running::published_in(&folder));
+    // What a client was told to ask was somebody's choice. These addresses anybody may have taken.
+    let ours = running::published_in(&folder).into_iter();
+    let ours = std::iter::once(own).chain(ours);
+    candidates.extend(ours.filter(|url| !running::is_of_another_user(url)));
     for url in candidates {
         if let Ok(stats) = running::stats(&url).await
             && is_wanted(&stats, settings)

@@ -20,7 +20,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::middleware;
 use axum::response::IntoResponse as _;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -62,6 +62,10 @@ pub(super) fn routes() -> Router<Arc<App>> {
             get(block_texts),
         )
         .route("/dashboard/queue/{action}/{id}", post(queue::act))
+        .route(
+            "/dashboard/{*path}",
+            any(async || error(StatusCode::NOT_FOUND, "the page is at /dashboard")),
+        )
         .layer(middleware::map_response(async |response| guarded(response)))
 }
 
