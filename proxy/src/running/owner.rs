@@ -1,6 +1,7 @@
 //! Whose program listens on a port of this machine: a client's key goes to whoever is found there.
 
 use std::fs;
+use std::ops::RangeInclusive;
 
 use url::Url;
 
@@ -9,13 +10,18 @@ const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 /// The state of a socket that listens.
 const LISTENS: &str = "0A";
 
-/// Whether a program of a user who is neither this one nor root listens at the port of this base URL. False where the system does not tell.
+/// The users that systemd gives to services, `DynamicUser=` ones too (systemd's UIDS-GIDS document): who may start a service is root.
+const OF_SERVICES: RangeInclusive<u32> = 61_184..=65_519;
+
+/// Whether a program of another user than this one listens at the port of this base URL. Root and its services are no others. False where the
+/// system does not tell.
 pub(crate) fn is_of_another_user(base: &Url) -> bool {
     let own = rustix::process::geteuid().as_raw();
     let tables = TABLES.iter().filter_map(|it| fs::read_to_string(it).ok());
     let others = |table: String| {
         table.lines().filter_map(listener).any(|(port, user)| {
-            Some(port) == base.port_or_known_default() && user != own && user != 0
+            let is_trusted = user == own || user == 0 || OF_SERVICES.contains(&user);
+            Some(port) == base.port_or_known_default() && !is_trusted
         })
     };
     tables.into_iter().any(others)
