@@ -9,6 +9,7 @@ use clap::Subcommand;
 #[cfg(unix)]
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::runtime::reference::Reference;
+use headroom_worker::queue_command::QueueCommand;
 
 use crate::replay::ReplayArgs;
 
@@ -27,6 +28,8 @@ pub enum Command {
     /// sent that costs.
     #[cfg(unix)]
     Doctor(DoctorArgs),
+    /// Look into the queue and set it right: that in Redis where one is set, else that of the proxy that runs here.
+    Queue(QueueCommand),
     /// Serve for as long as a `wrap` uses it.
     #[cfg(unix)]
     #[command(hide = true)]

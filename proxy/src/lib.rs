@@ -54,6 +54,7 @@ mod own_hosts;
 mod page_token;
 mod plan;
 pub mod prices;
+pub mod queue_command;
 mod records;
 pub mod replay;
 mod retrieval;
@@ -219,7 +220,7 @@ pub async fn run(
         stopping.clone(),
     ));
     let published = backend.folder.as_deref();
-    let published = published.map(|folder| Published::in_folder(folder, address));
+    let published = published.map(|folder| Published::in_folder(folder, address, Some(&token)));
     started(startup::text(&settings, &backend, (address, &token)));
     http::serve(app.clone(), listener, stop).await;
     drop(published);

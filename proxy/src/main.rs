@@ -24,6 +24,9 @@ fn run(mut settings: Settings) -> anyhow::Result<ExitCode> {
         Some(Command::Doctor(args)) => return headroom_proxy::doctor::run(args, &settings),
         #[cfg(unix)]
         Some(Command::WrapProxy) => headroom_proxy::wrap::serve(settings)?,
+        Some(Command::Queue(command)) => {
+            return headroom_proxy::queue_command::run(&command, &settings);
+        }
         Some(Command::Reference(what)) => what.write::<Settings>()?,
         None => headroom_proxy::serve_alone(settings)?,
     }

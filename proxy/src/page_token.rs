@@ -3,8 +3,12 @@
 
 use std::fmt;
 
+use http::HeaderName;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
+
+/// The header that carries it.
+pub(crate) const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-headroom-token");
 
 /// A secret of one process, printed when it starts.
 #[derive(Clone)]

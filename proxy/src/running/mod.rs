@@ -1,6 +1,7 @@
 //! A proxy that runs, on this machine or another: what it is and what it has counted, and where the one listens that has a data folder
 //! open.
 
+#[cfg(unix)]
 mod owner;
 mod published;
 mod stats;
@@ -9,14 +10,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use url::Url;
 
+use crate::page_token::TOKEN_HEADER;
+
+#[cfg(unix)]
 pub(crate) use self::owner::is_of_another_user;
-pub(crate) use self::published::{Published, published_in};
+pub(crate) use self::published::{Published, published_in, token_in};
 pub(crate) use self::stats::{About, Cost, Stats};
 
 /// How long a proxy may take to say what it has counted: it asks its queue for a second at most.
@@ -35,13 +39,32 @@ pub(crate) async fn stats(base: &Url) -> anyhow::Result<Stats> {
 }
 
 async fn get(base: &Url, path: &str) -> anyhow::Result<Bytes> {
+    let (status, answer) = ask(base, Method::GET, path, None).await?;
+    if status != StatusCode::OK {
+        bail!("{status} in answer to {path} of {base}");
+    }
+    Ok(answer)
+}
+
+/// What the proxy at this base URL answers at this path, with its token where one is given.
+///
+/// # Errors
+/// When nobody answers there, or the answer is too long.
+pub(crate) async fn ask(
+    base: &Url,
+    method: Method,
+    path: &str,
+    token: Option<&str>,
+) -> anyhow::Result<(StatusCode, Bytes)> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let url = format!("{}{path}", base.as_str().trim_end_matches('/'));
-    let response = client.get(url.parse()?).await?;
-    if response.status() != StatusCode::OK {
-        bail!("{} in answer to {url}", response.status());
+    let mut request = Request::builder().method(method).uri(url);
+    if let Some(token) = token {
+        request = request.header(TOKEN_HEADER, token);
     }
+    let response = client.request(request.body(Empty::new())?).await?;
+    let status = response.status();
     let body = Limited::new(response.into_body(), MAX_ANSWER);
     let whole = body.collect().await.map_err(anyhow::Error::from_boxed)?;
-    Ok(whole.to_bytes())
+    Ok((status, whole.to_bytes()))
 }

@@ -1,10 +1,14 @@
-//! Where the proxy listens that has a data folder open, in a file in that folder: only one process at a time can have its store open.
+//! Where the proxy listens that has a data folder open, and what changes its queue, in a file in that folder that this user alone can read:
+//! only one process at a time can have its store open.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use url::Url;
+
+use crate::page_token::PageToken;
 
 /// The file's name in the data folder.
 const FILE_NAME: &str = "headroom.address";
@@ -14,28 +18,41 @@ const FILE_NAME: &str = "headroom.address";
 #[derive(Debug)]
 pub(crate) struct Published {
     path: PathBuf,
-    url: String,
+    /// The page's address.
+    text: String,
 }
 
 impl Published {
-    /// Says that this process, which has the folder open, listens at `address`.
-    pub(crate) fn in_folder(folder: &Path, address: SocketAddr) -> Self {
+    /// Says that this process, which has the folder open, listens at `address`, and that its queue is changed with this token, where that is
+    /// for who can read the folder.
+    pub(crate) fn in_folder(folder: &Path, address: SocketAddr, token: Option<&PageToken>) -> Self {
+        let fragment = token.map_or_else(String::new, |token| format!("#token={token}"));
         let published = Self {
             path: folder.join(FILE_NAME),
-            url: format!("http://{}", reachable(address)),
+            text: format!("http://{}/{fragment}", reachable(address)),
         };
-        if let Err(error) = fs::write(&published.path, &published.url) {
+        if let Err(error) = published.write() {
             let file = published.path.display();
-            tracing::warn!(%file, %error, "`headroom-proxy wrap` will not find this proxy by its data folder");
+            tracing::warn!(%file, %error, "`headroom-proxy wrap` and `queue` will not find this proxy by its data folder");
         }
         published
+    }
+
+    fn write(&self) -> io::Result<()> {
+        // One that others can read may be there from an older version.
+        let _ = fs::remove_file(&self.path);
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&self.path)?.write_all(self.text.as_bytes())
     }
 }
 
 impl Drop for Published {
     fn drop(&mut self) {
         // Another process may have the folder by now.
-        if fs::read_to_string(&self.path).is_ok_and(|url| url == self.url) {
+        if fs::read_to_string(&self.path).is_ok_and(|text| text == self.text) {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -43,6 +60,18 @@ impl Drop for Published {
 
 /// Where the process said that it listens which has this folder open, or had it and was killed.
 pub(crate) fn published_in(folder: &Path) -> Option<Url> {
+    let mut url = read(folder)?;
+    url.set_fragment(None);
+    Some(url)
+}
+
+/// The token with which its queue is changed.
+pub(crate) fn token_in(folder: &Path) -> Option<String> {
+    let url = read(folder)?;
+    url.fragment()?.strip_prefix("token=").map(str::to_owned)
+}
+
+fn read(folder: &Path) -> Option<Url> {
     let text = fs::read_to_string(folder.join(FILE_NAME)).ok()?;
     text.trim().parse().ok()
 }
@@ -65,11 +94,14 @@ mod tests {
     fn the_last_to_publish_is_found_and_the_others_leave_it_alone() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(published_in(folder.path()), None);
-        let first = Published::in_folder(folder.path(), ([127, 0, 0, 1], 81).into());
-        let second = Published::in_folder(folder.path(), ([0, 0, 0, 0], 82).into());
+        let token = PageToken::new();
+        let publish = |address| Published::in_folder(folder.path(), address, Some(&token));
+        let first = publish(([127, 0, 0, 1], 81).into());
+        let second = publish(([0, 0, 0, 0], 82).into());
         drop(first);
         let found = published_in(folder.path()).unwrap();
         assert_eq!(found.as_str(), "http://127.0.0.1:82/");
+        assert_eq!(token_in(folder.path()), Some(token.to_string()));
         drop(second);
         assert_eq!(published_in(folder.path()), None);
     }

@@ -28,7 +28,7 @@ async fn start(settings: Settings) -> anyhow::Result<()> {
     lease::cancel_when_unused(&folder, stop.clone())?;
     // One with the embedded store is found by its folder anyway.
     let is_shared = settings.store.redis_url.is_some();
-    let _published = is_shared.then(|| Published::in_folder(&folder, address));
+    let _published = is_shared.then(|| Published::in_folder(&folder, address, None));
     let show = move |text: String| {
         #[expect(
             clippy::print_stderr,

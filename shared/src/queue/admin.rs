@@ -46,7 +46,7 @@ pub trait AdminQueue: Send + Sync + std::fmt::Debug {
 }
 
 /// The queue's state at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueStatus {
     /// When: milliseconds since 1970 by the queue's clock.
     pub at: u64,
@@ -67,7 +67,7 @@ pub struct QueueStatus {
 }
 
 /// A registered worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerStatus {
     /// Its id, as in the name of its active list.
     pub id: String,
@@ -104,7 +104,7 @@ pub struct WorkerInfo {
 }
 
 /// A pause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paused {
     /// The machine where the operator paused the queue; unknown where the key was set by hand.
     pub by: Option<String>,
@@ -113,7 +113,7 @@ pub struct Paused {
 }
 
 /// What an element of the queue holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Content {
     /// A job's envelope.
@@ -153,7 +153,7 @@ impl Content {
 
 /// Jobs that are not done: the waiting ones, the next to be claimed first; then the waiting refreshes likewise; then the running ones; then
 /// the delayed ones, the next to be due first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobList {
     /// The jobs.
     pub jobs: Vec<ListedJob>,
@@ -162,7 +162,7 @@ pub struct JobList {
 }
 
 /// A job that is not done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedJob {
     /// Its state.
     #[serde(flatten)]
@@ -175,7 +175,7 @@ pub struct ListedJob {
 }
 
 /// The state of a job that is not done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum JobState {
     /// It waits in the queue.
@@ -210,7 +210,7 @@ impl JobState {
 }
 
 /// Dead letters, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetters {
     /// The entries.
     pub dead: Vec<DeadLetter>,
@@ -219,7 +219,7 @@ pub struct DeadLetters {
 }
 
 /// A job in the dead-letter list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// Why it is there.
     pub reason: String,
@@ -235,7 +235,7 @@ pub struct DeadLetter {
 }
 
 /// Which dead letters were replayed and which were not.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ReplayOutcome {
     /// Ids of the jobs that wait in the queue again, in the order in which they will be claimed.
     pub replayed: Vec<String>,
@@ -244,7 +244,7 @@ pub struct ReplayOutcome {
 }
 
 /// A dead letter that can't be replayed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplayRefusal {
     /// Its id, where it has one.
     pub id: Option<String>,
@@ -253,7 +253,7 @@ pub struct ReplayRefusal {
 }
 
 /// Where a deleted job was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DroppedFrom {
     /// Waiting in the queue.

@@ -12,6 +12,7 @@ mod memory;
 mod metrics;
 mod page;
 mod prometheus;
+mod queue_command;
 mod reference;
 mod settings;
 mod soak;

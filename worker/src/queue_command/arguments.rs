@@ -83,7 +83,8 @@ const DEFAULT_LIMIT: NonZeroU32 = NonZeroU32::new(50).unwrap();
 
 impl Limit {
     /// The limit that was given, or else the default.
-    pub(super) fn or_default(self, json: bool) -> NonZeroU32 {
+    #[must_use]
+    pub fn or_default(self, json: bool) -> NonZeroU32 {
         let default = if json { NonZeroU32::MAX } else { DEFAULT_LIMIT };
         self.limit.unwrap_or(default)
     }

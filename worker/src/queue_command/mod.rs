@@ -15,7 +15,7 @@ pub(crate) mod arguments;
 mod drain_rate;
 mod format;
 mod screen;
-mod text;
+pub mod text;
 mod watch;
 
 use std::io::{self, Write};
@@ -206,15 +206,37 @@ impl QueueCli {
         )
     }
 
-    /// Prints the JSON if `--json` was given, otherwise the text.
     fn print(&self, json: &impl Serialize, text: impl FnOnce() -> String) -> io::Result<()> {
-        let printed = if self.json {
-            serde_json::to_string(json)? + "\n"
-        } else {
-            text()
-        };
-        let mut out = io::stdout().lock();
-        out.write_all(printed.as_bytes())?;
-        out.flush()
+        print(self.json, json, text)
     }
+}
+
+/// Prints a result as JSON if that `is_json`, otherwise the text.
+///
+/// # Errors
+/// When it can't be printed.
+pub fn print(
+    is_json: bool,
+    json: &impl Serialize,
+    text: impl FnOnce() -> String,
+) -> io::Result<()> {
+    let printed = if is_json {
+        serde_json::to_string(json)? + "\n"
+    } else {
+        text()
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(printed.as_bytes())?;
+    out.flush()
+}
+
+/// The state of a queue as text: `namespace` is what it is called, `place` where it is.
+#[must_use]
+pub fn status(namespace: &str, place: &str, status: &QueueStatus) -> String {
+    text::status(&StatusOutput {
+        namespace,
+        redis: place,
+        status,
+        rate: None,
+    })
 }

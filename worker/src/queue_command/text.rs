@@ -116,7 +116,8 @@ pub(super) fn away(place: &str, error: &StoreError) -> String {
 }
 
 /// The output of `list`.
-pub(super) fn jobs(list: &JobList) -> String {
+#[must_use]
+pub fn jobs(list: &JobList) -> String {
     if list.jobs.is_empty() {
         return "no job waits, is in work or delayed\n".to_owned();
     }
@@ -154,7 +155,8 @@ pub(super) fn jobs(list: &JobList) -> String {
 }
 
 /// The output of `dead`.
-pub(super) fn dead_letters(list: &DeadLetters) -> String {
+#[must_use]
+pub fn dead_letters(list: &DeadLetters) -> String {
     if list.dead.is_empty() {
         return "no job is buried\n".to_owned();
     }
@@ -189,7 +191,8 @@ fn and_more(more: u64) -> String {
 }
 
 /// The output of `replay`.
-pub(super) fn replayed(outcome: &ReplayOutcome) -> String {
+#[must_use]
+pub fn replayed(outcome: &ReplayOutcome) -> String {
     let mut text = String::new();
     for refused in &outcome.refused {
         let id = refused.id.as_deref().map_or("(no id)".into(), sanitized);
@@ -203,7 +206,8 @@ pub(super) fn replayed(outcome: &ReplayOutcome) -> String {
 }
 
 /// The output of `drop`.
-pub(super) fn dropped(id: &str, from: DroppedFrom) -> String {
+#[must_use]
+pub fn dropped(id: &str, from: DroppedFrom) -> String {
     let was = match from {
         DroppedFrom::Waiting => "it waited in the queue",
         DroppedFrom::Delayed => "it was delayed",

@@ -7,6 +7,7 @@
 //! | `/dashboard/overview` | the same once |
 //! | `/dashboard/conversations/{id}` | the requests of a conversation, and the blocks of the last one |
 //! | `/dashboard/conversations/{id}/blocks/{index}` | the texts of a block, where `HEADROOM_SHOW_TEXT` is on |
+//! | `/dashboard/queue` | the queue, for `headroom-proxy queue` |
 //! | `/dashboard/queue/{action}/{id}` | replays or drops a job, for who has the token |
 
 mod events;
@@ -61,6 +62,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
             "/dashboard/conversations/{id}/blocks/{index}",
             get(block_texts),
         )
+        .route("/dashboard/queue", get(queue::read))
         .route("/dashboard/queue/{action}/{id}", post(queue::act))
         .route(
             "/dashboard/{*path}",

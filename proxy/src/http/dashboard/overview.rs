@@ -41,16 +41,20 @@ pub(super) async fn read(app: &App) -> Value {
 
 /// The queue, or why it can't be shown.
 async fn queue(admin: &dyn AdminQueue) -> Value {
-    match tokio::time::timeout(QUEUE_TIMEOUT, read_queue(admin)).await {
+    match tokio::time::timeout(QUEUE_TIMEOUT, read_queue(admin, JOBS)).await {
         Ok(Ok(queue)) => queue,
         Ok(Err(error)) => json!({"error": error.to_string()}),
         Err(_) => json!({"error": "the queue did not answer within 1 s"}),
     }
 }
 
-async fn read_queue(admin: &dyn AdminQueue) -> Result<Value, StoreError> {
+/// The queue's state, at most so many jobs of each state, and so many dead letters.
+pub(super) async fn read_queue(
+    admin: &dyn AdminQueue,
+    limit: NonZeroU32,
+) -> Result<Value, StoreError> {
     let status = admin.status().await?;
-    let jobs = admin.list(JOBS).await?;
-    let dead_letters = admin.dead_letters(JOBS).await?;
+    let jobs = admin.list(limit).await?;
+    let dead_letters = admin.dead_letters(limit).await?;
     Ok(json!({"status": status, "jobs": jobs, "dead_letters": dead_letters}))
 }

@@ -277,7 +277,7 @@ function drawQueue({ queue, store }) {
   replace(byId('dead'), table([
     ...jobColumns,
     ['Reason', (job) => job.reason, 'long'],
-    ['Age', (job) => duration(job.age_ms), 'number'],
+    ['Age', (job) => (job.at ? duration(job.age_ms) : ''), 'number'],
     ['', (job) => (job.id ? [button('replay', 'Replay', job.id), button('drop', 'Drop', job.id)] : '')],
   ], letters.dead, 'None.'), ...(letters.more ? [el('p', { class: 'quiet' }, `and ${letters.more} more`)] : []));
 }

@@ -1,22 +1,32 @@
-//! What may be done to the queue from the page: replay and drop a job.
+//! The queue, for `headroom-proxy queue`; and what may be done to it from there and from the page: replay and drop a job.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use headroom_shared::queue::DropError;
-use http::{HeaderMap, HeaderName, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use serde_json::json;
 
-use super::{document, error};
+use super::{document, error, overview};
 use crate::app::App;
-
-/// Carries the token that was printed when the proxy started.
-const TOKEN: HeaderName = HeaderName::from_static("x-headroom-token");
+use crate::page_token::TOKEN_HEADER;
 
 /// How long the queue may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// So many jobs of each state are told, and so many dead letters.
+const LIMIT: NonZeroU32 = NonZeroU32::new(500).unwrap();
+
+/// Its state, the jobs that are not done, and the dead letters.
+pub(super) async fn read(State(app): State<Arc<App>>) -> Response<Body> {
+    match overview::read_queue(app.admin.as_ref(), LIMIT).await {
+        Ok(queue) => document(StatusCode::OK, &queue),
+        Err(away) => error(StatusCode::SERVICE_UNAVAILABLE, &away.to_string()),
+    }
+}
 
 /// Does it for who has the token and is no page of another origin.
 pub(super) async fn act(
@@ -30,7 +40,7 @@ pub(super) async fn act(
             "a web page of another origin may not do this",
         );
     }
-    let token = headers.get(TOKEN);
+    let token = headers.get(TOKEN_HEADER);
     if !token.is_some_and(|token| app.rules.page_token.is(token.as_bytes())) {
         let message = "this takes the token that the proxy printed when it started, in the header x-headroom-token";
         return error(StatusCode::UNAUTHORIZED, message);
