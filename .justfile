@@ -32,6 +32,10 @@ install-test:
 package:
     ./scripts/package
 
+# What the demo prints, as docs/demo.svg.
+demo-image:
+    ./scripts/demo-image
+
 # The containers, end to end.
 compose-test:
     ./scripts/compose-test
