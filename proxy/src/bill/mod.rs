@@ -23,7 +23,7 @@ use crate::activity::Activity;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::landing::{Landing, Occasion};
 use crate::prices::Prices;
-use crate::scan::Scan;
+use crate::scan::{CacheLife, Scan};
 
 /// Of so many forms it is remembered what they save.
 const FORMS: usize = 16_384;
@@ -198,6 +198,10 @@ fn sent_text(
     sent.bytes = at + messages.end - from;
     let has_lost = known.lost || known.missing_texts() > 0;
     sent.changed_warm = was_warm && (has_landed || has_lost);
+    if scan.cache == CacheLife::None && !sent.changed_warm {
+        // A request without a marker reads from no cache, in the originals neither.
+        sent.known = None;
+    }
     sent
 }
 
@@ -213,6 +217,7 @@ fn was_warm(known: &KnownPrefix, now_ms: u64) -> bool {
 mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use headroom_shared::contract::id::{DigestKey, FormId, PrefixId};
     use headroom_shared::contract::record::SentRecord;
@@ -299,6 +304,26 @@ mod tests {
         let between = r#""},{"role":"assistant","content":"ok"},{"role":"user","content":""#;
         assert_eq!(new.at, old.at + 1000 + between.len());
         assert_eq!((new.form, new.is_new), (5000, true));
+    }
+
+    #[test]
+    fn without_a_marker_the_originals_would_not_have_been_read_either() {
+        let (mut scan, body) = scanned();
+        let mut known = known(0, 0);
+        let first = (scan.blocks[0].place, FormId::from_bytes([9; 16]));
+        known.forms = [first].into();
+        let stated = Usage {
+            input: 2000,
+            ..Usage::default()
+        };
+        let shadow = |scan: &Scan| {
+            let mut sent = sent_text((scan, &known), (&forms(), body.as_bytes()), false);
+            sent.replaced[0].saved = 1000;
+            shadow::usage(stated, &sent, scan.facts)
+        };
+        assert_eq!((shadow(&scan).read, shadow(&scan).input), (0, 3000));
+        scan.cache = CacheLife::Marked(Duration::from_secs(300));
+        assert!(shadow(&scan).read > 1000);
     }
 
     #[test]
