@@ -24,7 +24,7 @@ use crate::http::thinking_retry::ThinkingRetry;
 use crate::metrics::uncompressed::Uncompressed;
 use crate::plan::entry_budget::left_for_store;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::plan::landing::{self, Landing, Occasion};
+use crate::plan::landing;
 use crate::plan::skip_reason::{CompressResult, SkippedBlocks};
 use crate::plan::{FinalPlan, Plan, Request};
 use crate::records::Budget;
@@ -85,7 +85,7 @@ pub(super) async fn turn(
             with_forms(app, received, &body, forms, &plan.skipped)
         }
     };
-    (outgoing.reason, outgoing.landed) = (reason, landed(&known, &plan));
+    (outgoing.reason, outgoing.landed) = (reason, plan.landed_prefix);
     let may_retry = may_be_refused && !known.lost;
     let later = (plan.refresh, std::mem::take(&mut plan.tail));
     let before = known.chain.first().map(|(prefix, _)| *prefix);
@@ -100,18 +100,7 @@ pub(super) async fn turn(
     Ok(outgoing)
 }
 
-/// The prefix whose result lands with this plan, if any does.
-fn landed(known: &KnownPrefix, plan: &FinalPlan) -> Option<PrefixId> {
-    let landed = match plan.landing? {
-        Landing::Lands(Occasion::Tail) => known.tail.as_ref(),
-        Landing::Lands(_) => known.deferred.as_ref().or(known.tail.as_ref()),
-        Landing::Waits(_) => None,
-    };
-    landed.map(|deferred| deferred.prefix)
-}
-
-/// Counts and logs what was decided. Gives what became of the prefix that was left to a worker, in a word, and what the request adds to the
-/// ledger.
+/// Counts and logs what was decided. Gives what became of what was left to workers, in a word, and what the request adds to the ledger.
 fn report(
     app: &App,
     body: &[u8],

@@ -59,7 +59,7 @@ pub(super) fn enqueue_tail(
     }
     let tail = Tail {
         blocks,
-        useful_until_ms: now_ms.saturating_add(landing::SURELY_CACHED_MS),
+        useful_until_ms: landing::tail_useful_until_ms(now_ms),
     };
     let source = JobSource {
         tail: Some(tail),

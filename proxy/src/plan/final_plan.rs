@@ -27,8 +27,10 @@ pub(crate) struct FinalPlan {
     pub(crate) newly_compressed: Vec<(usize, Form)>,
     /// The blocks that are sent for the first time and go out in the original.
     pub(crate) skipped: SkippedBlocks,
-    /// What becomes of the prefix that was left to a worker, if there is one.
+    /// What becomes of what was left to workers, if anything was: of what landed, or else of what waits.
     pub(crate) landing: Option<Landing>,
+    /// The prefix whose result that is, where it landed.
+    pub(crate) landed_prefix: Option<PrefixId>,
     /// How many blocks land.
     pub(crate) landed: usize,
     /// The blocks that are sent shortened from now on.
@@ -83,6 +85,7 @@ impl Plan {
             newly_compressed: self.newly_compressed,
             skipped: self.skipped,
             landing: self.landing,
+            landed_prefix: self.landed_prefix,
             landed: self.landed,
             refresh: self.refresh,
             tail: self.tail,
@@ -108,6 +111,7 @@ impl Plan {
                 Landing::Lands(_) => Landing::Waits(Obstacle::StoreLate),
                 waits @ Landing::Waits(_) => waits,
             }),
+            landed_prefix: None,
             landed: 0,
             refresh: None,
             tail: Vec::new(),

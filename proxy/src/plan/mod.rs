@@ -50,7 +50,7 @@ use headroom_shared::store::{Entry, Life};
 
 pub(crate) use self::final_plan::FinalPlan;
 use self::first_send::BlocksToCompress;
-use self::known_prefix::KnownPrefix;
+use self::known_prefix::{DeferredPrefix, KnownPrefix};
 use self::landing::Landing;
 use self::record_updates::RecordUpdates;
 use self::skip_reason::{CompressResult, SkipReason, SkippedBlocks};
@@ -114,8 +114,10 @@ pub(crate) struct Plan {
     pub(crate) entries: Vec<Entry>,
     /// How many blocks land: change from the original to a form.
     pub(crate) landed: usize,
-    /// What becomes of the prefix that was left to a worker, if there is one.
+    /// What becomes of what was left to workers, if anything was: of what landed, or else of what waits.
     pub(crate) landing: Option<Landing>,
+    /// The prefix whose result that is, where it landed.
+    landed_prefix: Option<PrefixId>,
     /// The forms of blocks that are sent for the first time, by position in the scan.
     newly_compressed: Vec<(usize, Form)>,
     /// The blocks that are sent for the first time and go out in the original.
@@ -333,17 +335,21 @@ impl Request<'_> {
 
     /// The forms in which its blocks were sent before, as far as their texts were found.
     fn recorded_forms(&self) -> Forms {
-        let form = |place| self.known.texts.get(self.known.forms.get(&place)?);
         let blocks = self.scan.blocks.iter().enumerate();
         blocks
-            .filter_map(|(index, block)| Some((index, form(block.place)?.clone())))
+            .filter_map(|(index, block)| Some((index, self.known.sent_text(block.place)?.clone())))
             .collect()
     }
 
-    /// What is told of its landings, given whether something landed.
-    fn outcome(&self, landed: bool) -> Option<Landing> {
-        let mut both = [self.landing, self.tail].into_iter().flatten();
-        both.find(|it| it.lands() == landed)
+    /// What is told of its landings, given whether something landed, and of which prefix that is.
+    fn outcome(&self, landed: bool) -> Option<(Landing, PrefixId)> {
+        let told = |(landing, of): (Option<Landing>, &Option<DeferredPrefix>)| {
+            let landing = landing.filter(|it| it.lands() == landed)?;
+            Some((landing, of.as_ref()?.prefix))
+        };
+        let known = self.known;
+        let mut both = [(self.landing, &known.deferred), (self.tail, &known.tail)].into_iter();
+        both.find_map(told)
     }
 
     /// The position of the first block that no record covers, and that this process has not sent without one.
@@ -359,7 +365,8 @@ impl Request<'_> {
             landed_forms: Vec::new(),
             entries: Vec::new(),
             landed: 0,
-            landing: self.outcome(false),
+            landing: self.outcome(false).map(|(landing, _)| landing),
+            landed_prefix: None,
             newly_compressed: Vec::new(),
             skipped: skip_reason::skip_new_blocks(self.scan, self.first_unrecorded(), reason),
             record_updates_without_new: record_updates.clone(),
@@ -408,12 +415,14 @@ impl Request<'_> {
             // The provider may refuse the request.
             entries.extend(all.map(|entry| entry.with_life(Life::Provisional)));
         }
+        let outcome = self.outcome(landed > 0);
         Plan {
             recorded: self.recorded_forms(),
             landed_forms,
             entries,
             landed,
-            landing: self.outcome(landed > 0),
+            landing: outcome.map(|(landing, _)| landing),
+            landed_prefix: outcome.filter(|_| landed > 0).map(|(_, prefix)| prefix),
             newly_compressed,
             skipped,
             record_updates,

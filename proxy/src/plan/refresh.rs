@@ -54,8 +54,7 @@ pub(super) fn is_due(
     }
     let has_result = known.chain.iter().position(|(prefix, record)| {
         let deferred = known.deferred.as_ref();
-        record.landed() && !record.tail
-            || deferred.is_some_and(|deferred| deferred.prefix == *prefix)
+        record.landed_whole() || deferred.is_some_and(|deferred| deferred.prefix == *prefix)
     });
     // Those since the last result, or all.
     let since = &known.chain[..has_result.unwrap_or(known.chain.len())];

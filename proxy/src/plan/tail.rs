@@ -2,7 +2,7 @@
 //! request. They go out as they are, and the job's result lands in one of the next requests, where that pays, or once nothing of them is
 //! cached any more.
 
-use headroom_shared::compress::shorten::{is_of, is_prose};
+use headroom_shared::compress::shorten::is_prose;
 use headroom_shared::contract::id::OriginalId;
 use headroom_shared::contract::output_kind::OutputKinds;
 
@@ -36,13 +36,12 @@ pub(super) fn due(
     }
     large.sort_unstable();
     let fetched = blocks::fetched(body, scan);
-    let whole_kinds = whole_kinds.union(fetched.kinds());
     let mut blocks = Blocks::new(body, scan);
     large.retain(|at| {
         blocks.unescaped(*at).is_some_and(|block| {
             let source = block.source();
-            let is_whole = fetched.has(OriginalId::of(block.block)) || is_of(source, whole_kinds);
-            is_prose(source) && !is_whole
+            let original = OriginalId::of(block.block);
+            is_prose(source) && !fetched.keeps(original, source, whole_kinds)
         })
     });
     large

@@ -193,27 +193,31 @@ impl Cache {
 
     /// Notes that these records have just been given a full life.
     pub(super) fn mark_touched(&self, prefixes: impl Iterator<Item = PrefixId>) {
-        let _locked = self.lock();
-        for prefix in prefixes {
-            if let Some(cached) = self.records.get(&prefix) {
-                let touched = CachedRecord {
-                    touched: Some(Instant::now()),
-                    is_due: false,
-                    ..cached
-                };
-                self.records.insert(prefix, touched);
-            }
-        }
+        self.change(prefixes, |cached| CachedRecord {
+            touched: Some(Instant::now()),
+            is_due: false,
+            ..cached
+        });
     }
 
     /// Notes that what these records name could not be given a full life.
     pub(super) fn mark_due(&self, prefixes: impl Iterator<Item = PrefixId>) {
+        self.change(prefixes, |cached| CachedRecord {
+            is_due: true,
+            ..cached
+        });
+    }
+
+    /// Changes those of these records that are here.
+    fn change(
+        &self,
+        prefixes: impl Iterator<Item = PrefixId>,
+        changed: impl Fn(CachedRecord) -> CachedRecord,
+    ) {
         let _locked = self.lock();
         for prefix in prefixes {
             if let Some(cached) = self.records.get(&prefix) {
-                let is_due = true;
-                self.records
-                    .insert(prefix, CachedRecord { is_due, ..cached });
+                self.records.insert(prefix, changed(cached));
             }
         }
     }

@@ -161,7 +161,7 @@ impl Awaited {
     /// Whether the result of the next record is to land: of several that wait for the same, that of the longest prefix. Where one for a longer
     /// prefix as a whole has landed, it holds the forms of these new blocks, too.
     fn is_next(&mut self, record: &SentRecord) -> bool {
-        self.tail |= record.landed() && !record.tail;
+        self.tail |= record.landed_whole();
         let found = match record.tail {
             true => &mut self.tail,
             false => &mut self.whole,

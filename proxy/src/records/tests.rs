@@ -223,7 +223,6 @@ async fn what_another_replica_landed_is_seen_although_the_record_is_known_here()
     let fixture = Fixture::new();
     let waiting = SentRecord {
         waiting: true,
-        tail: false,
         ..record(0, &[])
     };
     fixture.sent(3, &waiting).await;
@@ -350,7 +349,6 @@ async fn a_store_that_does_not_answer_leaves_what_is_known_here() {
     assert_eq!((known.complete, known.frozen), (false, 0));
     let waiting = SentRecord {
         waiting: true,
-        tail: false,
         ..record(0, &[])
     };
     records.cache_record(conversation(1).full_prefix().unwrap(), waiting);

@@ -108,10 +108,9 @@ impl Retrieval {
         &self,
         request: HttpRequest<Full<Bytes>>,
     ) -> Response<BoxBody<Bytes, Infallible>> {
-        let client = request.extensions().get().copied();
         let one = OneRequest {
             retrieval: self.clone(),
-            client: client.unwrap_or(Client(None)),
+            client: request.extensions().get().copied().unwrap_or_default(),
             memory: Arc::default(),
         };
         let memory = one.memory.clone();

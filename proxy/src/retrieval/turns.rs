@@ -16,7 +16,7 @@ const AT_ONCE: usize = 4;
 const SEARCHES_OF_A_CLIENT: usize = 2;
 
 /// The address that a request comes from, where it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Client(pub(crate) Option<IpAddr>);
 
 /// The turns of all requests.

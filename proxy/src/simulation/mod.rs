@@ -249,23 +249,25 @@ impl Simulation {
             prefix,
             (self.planner.tier_of(scan), self.planner.whole_kinds),
         );
-        self.insert_job(prefix, payload);
+        if let Some(payload) = payload {
+            self.insert_job(prefix, &payload);
+        }
     }
 
     /// Makes the job of these new blocks alone, if there are any.
     fn push_tail(&mut self, body: &Bytes, scan: &Scan, tail: &[usize]) {
         let planner = self.planner;
         let may_leave_out = (planner.tier_of(scan), planner.whole_kinds);
-        let until_ms = self.now_ms + landing::SURELY_CACHED_MS;
+        let until_ms = landing::tail_useful_until_ms(self.now_ms);
         if let Some(prefix) = scan.full_prefix().filter(|_| !tail.is_empty()) {
             let payload = blocks::payload_of_tail(body, scan, tail, may_leave_out, until_ms);
-            self.insert_job(prefix, Some(payload));
+            self.insert_job(prefix, &payload);
         }
     }
 
-    fn insert_job(&mut self, prefix: PrefixId, payload: Option<Payload<EscapedText<'_>>>) {
-        let payload = payload.and_then(|it| it.to_json().ok());
-        let payload = payload.and_then(|json| serde_json::from_slice(&json).ok());
+    fn insert_job(&mut self, prefix: PrefixId, payload: &Payload<EscapedText<'_>>) {
+        let json = payload.to_json().ok();
+        let payload = json.and_then(|json| serde_json::from_slice(&json).ok());
         if let Some(payload) = payload {
             self.jobs.insert(prefix, (self.now_ms, payload));
         }

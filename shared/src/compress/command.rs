@@ -100,11 +100,16 @@ fn pipeline_prints_no_file(pipeline: &str) -> bool {
 }
 
 fn command_prints_no_file(command: &str) -> bool {
-    let words = command.split_whitespace().map(without_folder);
-    let mut words = words.skip_while(|word| is_assignment(word) || RUN_ANOTHER.contains(word));
+    let mut words = words_from_program(command);
     let program = words.next().unwrap_or_default();
     let with_argument = format!("{program} {}", words.next().unwrap_or_default());
     PRINT_NO_FILE.contains(&program) || PRINT_NO_FILE.contains(&&*with_argument)
+}
+
+/// The words of a command from its program on, without folders.
+pub(super) fn words_from_program(command: &str) -> impl Iterator<Item = &str> {
+    let words = command.split_whitespace().map(without_folder);
+    words.skip_while(|word| is_assignment(word) || RUN_ANOTHER.contains(word))
 }
 
 /// A script without the change of folder that it begins with.

@@ -62,8 +62,8 @@ pub struct SentRecord {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes a reference"
 )]
-const fn is_zero(tokens: &u64) -> bool {
-    *tokens == 0
+pub(super) const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// In which caches of the provider a prefix may be with which one request after the other began, each of which continued the one before.
@@ -185,10 +185,10 @@ impl SentRecord {
         self.rev > 1
     }
 
-    /// Whether a compressed prefix has landed in this record.
+    /// Whether the result for its whole prefix has landed in this record.
     #[must_use]
-    pub const fn landed(&self) -> bool {
-        self.rev % 2 == 1
+    pub const fn landed_whole(&self) -> bool {
+        self.rev % 2 == 1 && !self.tail
     }
 }
 

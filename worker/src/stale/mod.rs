@@ -20,7 +20,7 @@ mod words;
 use std::collections::HashSet;
 
 use headroom_shared::compress::shorten::{
-    Fetched, Selection, ends, is_of, may_shorten, original_fetched, select_old, signatures,
+    Fetched, Selection, ends, may_shorten, original_fetched, select_old, signatures,
 };
 use headroom_shared::compress::{Call, Deadline};
 use headroom_shared::contract::id::OriginalId;
@@ -83,7 +83,6 @@ pub(crate) fn stays(payload: &Payload, deadline: Deadline) -> Vec<Stays> {
         .map(|block| Call::of(block.tool.as_deref(), block.input.as_deref()))
         .collect();
     let fetched = fetched(payload);
-    let whole_kinds = payload.whole_kinds.union(fetched.kinds());
     let superseding = superseding(blocks, &calls);
     let words = Words::of(payload, payload.turns.saturating_sub(OLD_TURNS));
     let newest = newest_reads(blocks, &calls);
@@ -105,8 +104,8 @@ pub(crate) fn stays(payload: &Payload, deadline: Deadline) -> Vec<Stays> {
     };
     let stays = |(at, block): (usize, &JobBlock)| {
         let source = block.source();
-        let is_fetched = || fetched.has(OriginalId::of(block.block)) || is_of(source, whole_kinds);
-        if !may_shorten(source) || is_fetched() {
+        let original = OriginalId::of(block.block);
+        if !may_shorten(source) || fetched.keeps(original, source, payload.whole_kinds) {
             return Stays::All;
         }
         selection(at, block).map_or(Stays::AsSentFirst, Stays::Selected)

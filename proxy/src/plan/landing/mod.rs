@@ -22,7 +22,7 @@ use headroom_shared::contract::usage::Usage;
 pub(crate) use self::covered::EXPECTED_READS;
 use self::covered::{Change, covered};
 use self::rewrite::Rewrite;
-pub(crate) use self::tail::decide_tail;
+pub(crate) use self::tail::{decide_tail, tail_useful_until_ms};
 use super::known_prefix::{DeferredPrefix, KnownPrefix};
 use crate::prices::Prices;
 use crate::scan::{Block, CacheLife, Scan};
@@ -34,7 +34,7 @@ pub(crate) const UNKNOWN_LIFE_MS: u64 = 3_600_000 + MARGIN_MS;
 /// A prefix of so many tokens is always cached by a provider that caches by itself (from 1,024 on: `docs/providers.md`).
 const SURELY_CACHED_TOKENS: u64 = 2_048;
 /// And for so long at least (five minutes: `docs/providers.md`).
-pub(crate) const SURELY_CACHED_MS: u64 = 4 * 60_000;
+const SURELY_CACHED_MS: u64 = 4 * 60_000;
 
 /// What becomes, in one request, of the compressed prefix that was left to a worker, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,8 +132,11 @@ pub(crate) fn decide(
     let first = places.map(|it| it.message as usize).min();
     let landing = match obstacle(scan, known, deferred, first.unwrap_or(usize::MAX)) {
         Some(obstacle) => Landing::Waits(obstacle),
-        None => occasion(scan, known, deferred, (prices, now_ms))
-            .map_or(Landing::Waits(Obstacle::Warm), Landing::Lands),
+        None => {
+            let gain = || (rewrite::saved_tokens(scan, known), 0);
+            occasion(scan, known, (deferred, gain), (prices, now_ms))
+                .map_or(Landing::Waits(Obstacle::Warm), Landing::Lands)
+        }
     };
     Some(landing)
 }
@@ -207,24 +210,25 @@ pub(crate) fn warm_until_ms(cache: CacheLife, now_ms: u64) -> u64 {
     }
 }
 
-/// Why it costs nothing to land, or pays; `None` where neither is certain.
+/// Why it costs nothing to land the result for this prefix, or pays; `None` where neither is certain. `gain` gives the tokens that it saves, and
+/// those that are read all the same of what stands before the first block that changes.
 fn occasion(
     scan: &Scan,
     known: &KnownPrefix,
-    deferred: &DeferredPrefix,
+    (waits, gain): (&DeferredPrefix, impl FnOnce() -> (i64, u64)),
     (prices, now_ms): (&Prices, u64),
 ) -> Option<Occasion> {
     if !seen_to_the_end(known, now_ms) {
         return None;
     }
-    uncached(scan.cache, known, deferred, now_ms).or_else(|| {
-        let caches = deferred.record.caches.as_ref()?;
+    uncached(scan.cache, known, waits, now_ms).or_else(|| {
+        let caches = waits.record.caches.as_ref()?;
         let models = caches.known.iter().map(|it| it.model.as_str());
-        let saved = rewrite::saved_tokens(scan, known);
+        let (saved, kept_tokens) = gain();
         let change = Change {
             caches,
             rewrite: Rewrite::of((scan, known), saved, models)?,
-            kept_tokens: 0,
+            kept_tokens,
         };
         covered(scan, known, change, (prices, now_ms))
     })

@@ -107,9 +107,8 @@ pub(super) fn saved_by(known: &KnownPrefix, made: &CompressedBlock) -> i64 {
 /// How many tokens a block has more in the original than in the form that was sent, as they are estimated.
 fn added_tokens(known: &KnownPrefix, scan: &Scan, at: usize) -> i64 {
     let block = &scan.blocks[at];
-    let form = known.forms.get(&block.place);
-    let form = form.and_then(|form| known.texts.get(form));
-    let added = block.span.len().saturating_sub(form.map_or(0, Bytes::len));
+    let sent = known.sent_text(block.place).map_or(0, Bytes::len);
+    let added = block.span.len().saturating_sub(sent);
     let estimated =
         scan.facts.tokens(added).saturating_mul(100) / scan.facts.tokens_per_100_estimated;
     i64::try_from(estimated).unwrap_or(i64::MAX)

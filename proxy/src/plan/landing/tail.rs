@@ -3,9 +3,8 @@
 
 use headroom_shared::contract::record::SentRecord;
 
-use super::covered::{Change, covered};
-use super::rewrite::{Rewrite, saved_by};
-use super::{Landing, Obstacle, Occasion, SURELY_CACHED_MS, obstacle, seen_to_the_end, uncached};
+use super::rewrite::saved_by;
+use super::{Landing, Obstacle, SURELY_CACHED_MS, obstacle, occasion};
 use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix};
 use crate::prices::Prices;
 use crate::scan::{CacheLife, Scan};
@@ -18,6 +17,11 @@ const MAX_PARTS: u32 = 16;
 const GIVEN_UP_MS: u64 = SURELY_CACHED_MS + 5 * 60_000;
 /// So many tokens that a request did not have cached stand in its last parts, behind its marker.
 const MAX_FRESH_TOKENS: u64 = 64;
+
+/// Until when the result for new blocks of a request that goes out at `now_ms` can be worth its work.
+pub(crate) const fn tail_useful_until_ms(now_ms: u64) -> u64 {
+    now_ms.saturating_add(SURELY_CACHED_MS)
+}
 
 /// What becomes, in a request that goes out at `now_ms`, of the result for new blocks alone; `None` where none was left to a worker, it has
 /// landed, or nothing would be saved. `whole` is what becomes of the prefix that was left to a worker as a whole.
@@ -43,7 +47,11 @@ pub(crate) fn decide_tail(
     let occasion = match whole {
         // All behind its first block is written anew in any case. It has forms of its own for what stands in its prefix.
         Some(Landing::Lands(occasion)) => is_longer(known, tail).then_some(occasion),
-        _ => occasion(scan, known, (tail, saved), (prices, now_ms)),
+        _ => {
+            let kept = || kept_tokens(scan, known, tail, now_ms).unwrap_or(0);
+            let gain = || (saved, kept());
+            occasion(scan, known, (tail, gain), (prices, now_ms))
+        }
     };
     Some(occasion.map_or(Landing::Waits(Obstacle::Warm), Landing::Lands))
 }
@@ -53,27 +61,6 @@ fn is_longer(known: &KnownPrefix, tail: &DeferredPrefix) -> bool {
     let whole = known.deferred.as_ref();
     let whole = whole.and_then(|whole| known.place_in_chain(whole.prefix));
     known.place_in_chain(tail.prefix) < whole
-}
-
-fn occasion(
-    scan: &Scan,
-    known: &KnownPrefix,
-    (tail, saved): (&DeferredPrefix, i64),
-    (prices, now_ms): (&Prices, u64),
-) -> Option<Occasion> {
-    if !seen_to_the_end(known, now_ms) {
-        return None;
-    }
-    uncached(scan.cache, known, tail, now_ms).or_else(|| {
-        let caches = tail.record.caches.as_ref()?;
-        let models = caches.known.iter().map(|it| it.model.as_str());
-        let change = Change {
-            caches,
-            rewrite: Rewrite::of((scan, known), saved, models)?,
-            kept_tokens: kept_tokens(scan, known, tail, now_ms).unwrap_or(0),
-        };
-        covered(scan, known, change, (prices, now_ms))
-    })
 }
 
 /// Tokens of an entry that ends before what was new in the request with the result's record, and that the provider surely finds for a request

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
-use super::call_kind::kind_of;
+use super::call_kind::{is_of, kind_of};
 use crate::compress::Source;
 use crate::contract::id::OriginalId;
 use crate::contract::output_kind::OutputKinds;
@@ -51,6 +51,12 @@ impl Fetched {
     #[must_use]
     pub fn has(&self, original: OriginalId) -> bool {
         self.originals.contains(&original)
+    }
+
+    /// Whether a block stays whole: it was fetched again, or is of one of these kinds, or of one of which several were.
+    #[must_use]
+    pub fn keeps(&self, original: OriginalId, block: Source<'_>, whole_kinds: OutputKinds) -> bool {
+        self.has(original) || is_of(block, whole_kinds.union(self.kinds))
     }
 
     /// The kinds of which several were.

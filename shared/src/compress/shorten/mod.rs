@@ -41,8 +41,7 @@ pub use self::call_kind::{is_of, kind_of};
 pub use self::check::is_shortened_of;
 pub use self::fetched::{Fetched, original_fetched};
 pub use self::old::{ends, select_old};
-pub use self::page::is_page;
-pub(super) use self::page::{show_page, text_of as text_of_page};
+pub(super) use self::page::{is_page, show_page, text_of as text_of_page};
 pub use self::select::Selection;
 pub use self::signatures::signatures;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::call_kind::script_of_call;
 use super::super::redirection::{is_redirected, pipelines, without_duplications};
 use super::super::script::says_nothing;
-use crate::compress::command::{RUN_ANOTHER, is_assignment, without_folder};
+use crate::compress::command::words_from_program;
 use crate::compress::{Call, Source};
 
 /// Programs that fetch pages.
@@ -76,9 +76,7 @@ fn script_fetches(script: &str) -> bool {
 
 /// The program that a command runs.
 fn program(command: &str) -> &str {
-    let mut words = command.split_whitespace().map(without_folder);
-    let program = words.find(|word| !is_assignment(word) && !RUN_ANOTHER.contains(word));
-    program.unwrap_or_default()
+    words_from_program(command).next().unwrap_or_default()
 }
 
 fn is_local(text: &str) -> bool {

@@ -32,8 +32,7 @@ const TEXT_ALONE: &str =
 
 /// Whether a block is a page of the web that a tool has fetched, with or without lines around it that a client has put there: not one that
 /// was read from a file, or that a server of this machine has returned, which an agent may be working on.
-#[must_use]
-pub fn is_page(block: Source<'_>) -> bool {
+pub(crate) fn is_page(block: Source<'_>) -> bool {
     may_shorten(block) && page_in(block.text).is_some() && is_fetched(block)
 }
 
