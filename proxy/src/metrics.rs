@@ -35,7 +35,7 @@ use crate::retrieval::ledger::Ledger;
 type Label = [(&'static str, &'static str); 1];
 
 /// The counters of one process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Counts {
     started: Started,
     decisions: Family<Label, Counter>,
@@ -94,31 +94,13 @@ impl Counts {
         ledger: Ledger,
     ) -> Self {
         let counts = Self {
-            started: Started::now(),
-            decisions: Family::default(),
-            deferring: Gauge::default(),
-            uncompressed: Family::default(),
-            uncompressed_requests: Family::default(),
-            wire_bytes_in: Counter::default(),
-            wire_bytes_sent: Counter::default(),
-            text_bytes_in: Counter::default(),
-            text_bytes_sent: Counter::default(),
-            text_bytes_saved: Counter::default(),
-            landings: Family::default(),
-            made_before: Counter::default(),
-            store_misses: Counter::default(),
-            forms_missing: Counter::default(),
             mismatches,
-            conversations_lost: Counter::default(),
-            over_memory: Counter::default(),
-            fleet: FleetCounts::new(),
-            times: Times::default(),
             store_times,
-            upstream: UpstreamCounts::default(),
-            retrieval: RetrievalCounts::new(),
-            ledger,
             costs,
-            worker: OnceLock::new(),
+            ledger,
+            fleet: FleetCounts::new(),
+            retrieval: RetrievalCounts::new(),
+            ..Self::default()
         };
         // A count that is still 0 is shown too.
         for decision in Decision::FINAL {
@@ -151,11 +133,11 @@ impl Counts {
         self.skips(reason).inc();
     }
 
-    /// Counts a request of the dialects' paths, with the lengths of its body as it was received and as it went out. One whose job is on its
+    /// Counts a request of the dialects' paths by what was done with it and why nothing of it was compressed, if so, with the lengths of its body as it was received and as it went out. One whose job is on its
     /// way is counted under that until [`Self::job_ended`].
     pub(crate) fn request(
         &self,
-        decision: Decision,
+        (decision, uncompressed): (Decision, Option<Uncompressed>),
         (wire_in, wire_sent): (usize, usize),
         text: TextBytes,
     ) {
@@ -163,6 +145,9 @@ impl Counts {
             self.deferring.inc();
         } else {
             self.decided(decision).inc();
+        }
+        if let Some(why) = uncompressed {
+            self.uncompressed_for(why).inc();
         }
         self.wire_bytes_in.inc_by(wire_in as u64);
         self.wire_bytes_sent.inc_by(wire_sent as u64);
@@ -173,11 +158,6 @@ impl Counts {
     /// Counts what a request saved, once the provider has taken it.
     pub(crate) fn saved(&self, text: TextBytes) {
         self.text_bytes_saved.inc_by(text.saved() as u64);
-    }
-
-    /// Counts a request in which nothing was compressed.
-    pub(crate) fn left_uncompressed(&self, why: Uncompressed) {
-        self.uncompressed_for(why).inc();
     }
 
     /// Counts a request whose job was on its way under what became of it.

@@ -40,7 +40,7 @@ impl HttpState {
         Arc::new(Self {
             status,
             metrics,
-            started: Started::now(),
+            started: Started::default(),
             queue,
             queue_name,
         })

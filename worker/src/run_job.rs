@@ -56,7 +56,7 @@ async fn run_one(state: &State, element: &Element) -> Option<Element> {
     None
 }
 
-/// The span of a job, below that of the request that pushed it.
+/// The span of a job, below that in which it was pushed.
 fn span(job: &Job) -> Span {
     let parent = SpanParent::of_headers(job.envelope.traceparent.as_deref(), None);
     let mut span = Span::begin("job", Kind::Consumer, &parent);

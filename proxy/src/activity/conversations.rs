@@ -80,7 +80,7 @@ pub(super) struct Conversations(BTreeMap<ConversationId, Conversation>);
 
 impl Conversations {
     /// Counts a request.
-    pub(super) fn add_turn(&mut self, id: ConversationId, model: String, sent: &SentTurn) {
+    pub(super) fn add_turn(&mut self, id: ConversationId, model: &str, sent: &SentTurn) {
         let is_new = !self.0.contains_key(&id);
         let conversation = self.0.entry(id).or_insert_with(|| Conversation {
             id,
@@ -101,7 +101,7 @@ impl Conversations {
         conversation.bytes_saved += sent.bytes_saved as u64;
         if sent.at_ms >= conversation.last_ms {
             conversation.last_ms = sent.at_ms;
-            conversation.model = model;
+            model.clone_into(&mut conversation.model);
             (conversation.decision, conversation.reason) = (sent.decision, sent.reason);
         }
         if is_new && self.0.len() > MAX_CONVERSATIONS {

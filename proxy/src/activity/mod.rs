@@ -98,19 +98,16 @@ impl Activity {
         if let (Some(texts), Some(conversation)) = (&self.texts, conversation) {
             texts.keep(conversation, (body, scan), forms);
         }
-        let mut state = self.state();
-        let turn = state.turn(id);
-        turn.conversation = conversation;
-        turn.model = Some(scan.model.clone());
-        turn.tokens = Some(scan.tokens());
-        state.note_in_conversation(id);
+        let (model, tokens) = (scan.model.clone(), scan.tokens());
+        self.state().change(id, |turn| {
+            turn.conversation = conversation;
+            (turn.model, turn.tokens) = (Some(model), Some(tokens));
+        });
     }
 
     /// Notes that the response to a request has begun.
     pub(crate) fn note_sent(&self, id: Uuid, sent: SentTurn) {
-        let mut state = self.state();
-        state.turn(id).sent = Some(sent);
-        state.note_in_conversation(id);
+        self.state().change(id, |turn| turn.sent = Some(sent));
     }
 
     /// Notes what a request cost that is still remembered.
@@ -153,9 +150,9 @@ impl Activity {
 }
 
 impl State {
-    /// The entry of a request, which is made if it is new.
-    fn turn(&mut self, id: Uuid) -> &mut Turn {
-        // It is one of the last; where many are on their way it is a little further up.
+    /// Notes more of a request, which is new or one of the last, and counts it in its conversation once both are known: its conversation, and
+    /// what was sent.
+    fn change(&mut self, id: Uuid, change: impl FnOnce(&mut Turn)) {
         let known = self.turns.iter().rposition(|turn| turn.id == id);
         let at = known.unwrap_or_else(|| {
             if self.turns.len() == MAX_TURNS {
@@ -164,15 +161,11 @@ impl State {
             self.turns.push_back(Turn::new(id));
             self.turns.len() - 1
         });
-        &mut self.turns[at]
-    }
-
-    /// Counts a request in its conversation once both are known: its conversation, and what was sent.
-    fn note_in_conversation(&mut self, id: Uuid) {
-        let turn = self.turn(id).clone();
-        if let (Some(conversation), Some(sent)) = (turn.conversation, turn.sent) {
-            let model = turn.model.unwrap_or_default();
-            self.conversations.add_turn(conversation, model, &sent);
+        let turn = &mut self.turns[at];
+        change(turn);
+        if let (Some(conversation), Some(sent)) = (turn.conversation, &turn.sent) {
+            let model = turn.model.as_deref().unwrap_or_default();
+            self.conversations.add_turn(conversation, model, sent);
         }
     }
 }

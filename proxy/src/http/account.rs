@@ -1,17 +1,15 @@
 //! What a request has been: one line in the log when it has ended, its span, and the time that it took here.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use bytes::Bytes;
 use headroom_shared::traces::{Kind, Span, SpanParent};
 use http::{HeaderMap, HeaderName, Method, Request, Response, Uri};
-use http_body::{Body as HttpBody, Frame, SizeHint};
 
+use crate::http::body;
 use crate::http::headers::RequestId;
 use crate::metrics::Decision;
+use crate::metrics::uncompressed::Uncompressed;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -32,9 +30,9 @@ pub(crate) struct Account {
     pub(crate) decision: Option<Decision>,
     pub(crate) reason: Option<&'static str>,
     /// The length of the body, as it was received.
-    pub(crate) bytes_in: usize,
+    bytes_in: usize,
     /// The same as it was sent.
-    pub(crate) bytes_sent: usize,
+    bytes_sent: usize,
     pub(crate) span: Span,
 }
 
@@ -77,6 +75,19 @@ impl Account {
         }
     }
 
+    /// Notes what was done with the request, and why: what became of what was left to workers, in a word, or else why nothing was compressed.
+    /// `wire` are the lengths of its body as it was received and as it was sent.
+    pub(crate) fn note(
+        &mut self,
+        (decision, uncompressed): (Decision, Option<Uncompressed>),
+        reason: Option<&'static str>,
+        wire: (usize, usize),
+    ) {
+        self.decision = Some(decision);
+        self.reason = reason.or(uncompressed.map(Uncompressed::name));
+        (self.bytes_in, self.bytes_sent) = wire;
+    }
+
     /// The head of the response, or what goes out in place of one, is ready. Gives how long that took here.
     pub(crate) fn head_is_ready(&mut self, status: Option<u16>) -> Duration {
         let added = self.added_by_now();
@@ -91,12 +102,7 @@ impl Account {
 
     /// The response, which keeps this until its end.
     pub(crate) fn keep_with(self, response: Response<Body>) -> Response<Body> {
-        response.map(|body| {
-            Body::new(Accounted {
-                body,
-                _account: self,
-            })
-        })
+        response.map(|body| Body::new(body::keeping(body, self)))
     }
 
     fn log(&self) {
@@ -143,31 +149,5 @@ impl Drop for Account {
     fn drop(&mut self) {
         self.log();
         self.end_span();
-    }
-}
-
-/// The body of a response, with the account of its request.
-struct Accounted {
-    body: Body,
-    _account: Account,
-}
-
-impl HttpBody for Accounted {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

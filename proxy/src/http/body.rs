@@ -145,6 +145,16 @@ async fn read_at_most(
     Ok(Read::Whole(memory.held_by(whole)))
 }
 
+/// A body that keeps a value until it is dropped.
+pub(super) fn keeping<T: Send + 'static>(
+    body: Body,
+    kept: T,
+) -> impl http_body::Body<Data = Bytes, Error = axum::Error> + Send + 'static {
+    body.inspect_frame(move |_| {
+        let _ = &kept;
+    })
+}
+
 /// How large a buffer is made that must hold `length` bytes, holds `read` of them, and will hold `announced`. Who announces much and sends
 /// little holds little.
 pub(super) fn capacity_for(length: usize, read: usize, announced: usize) -> usize {

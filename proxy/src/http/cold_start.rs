@@ -19,9 +19,7 @@ use crate::usage::Outcome;
 /// past the proxy.
 pub(super) fn forward(context: &RequestContext, received: &Bytes, body: ScannableBody) -> Outgoing {
     let (permit, job) = context.app.jobs.reserve(body.bytes.len());
-    let mut outgoing =
-        Outgoing::with_unchanged_text(received, body.bytes.len(), Uncompressed::ColdStart);
-    outgoing.family = body.family;
+    let mut outgoing = Outgoing::with_unchanged_text(received, &body, Uncompressed::ColdStart);
     outgoing.job = Some(job);
     if let Some(permit) = permit {
         let (on_outcome, outcome) = oneshot::channel();

@@ -51,7 +51,6 @@ pub(super) async fn compress_within_budget(
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let (shared, body, scan) = (app.clone(), body.clone(), scan.clone());
     tokio::task::spawn_blocking(move || {
-        let app = shared;
         let mut is_left_over: BTreeSet<usize> = to_compress.new.iter().copied().collect();
         let in_time = &mut is_left_over;
         let on_result = move |index, result| {
@@ -64,7 +63,7 @@ pub(super) async fn compress_within_budget(
             }
             ControlFlow::Continue(())
         };
-        let cache = &app.history_cache;
+        let cache = &shared.history_cache;
         let index = compress_blocks((&body, &scan), &to_compress, cache, deadline, on_result);
         let left_over = BlocksToCompress {
             new: is_left_over.into_iter().collect(),
@@ -72,7 +71,7 @@ pub(super) async fn compress_within_budget(
             tiers: to_compress.tiers,
             whole_kinds: to_compress.whole_kinds,
         };
-        finish_in_background(&app, body, scan, (index, left_over));
+        finish_in_background(&shared, body, scan, (index, left_over));
     });
     let received = async {
         while let Some((index, result)) = receiver.recv().await {

@@ -7,12 +7,14 @@ use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::tier::Tier;
 use headroom_shared::runtime::clock::now_ms;
 use headroom_shared::traces::{Kind, Span, SpanParent};
+use http::HeaderMap;
 use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::bill::OpenBill;
 use crate::dialect::Dialect;
-use crate::http::headers::RequestId;
+use crate::http::account::Account;
+use crate::http::headers::{self, RequestId};
 use crate::jobs::Origin;
 use crate::plan::Planner;
 use crate::plan::known_prefix::KnownPrefix;
@@ -34,6 +36,27 @@ pub(crate) struct RequestContext {
 }
 
 impl RequestContext {
+    /// That of a request with these headers, and the span of its lines in the log.
+    pub(crate) fn new(
+        app: Arc<App>,
+        dialect: &'static dyn Dialect,
+        headers: &HeaderMap,
+        account: &Account,
+    ) -> (Self, tracing::Span) {
+        let (id, session) = (account.id, headers::session(headers));
+        let span =
+            tracing::info_span!("request", %id, dialect = dialect.name(), session = &*session);
+        let context = Self {
+            app,
+            dialect,
+            id,
+            session,
+            span: account.span.as_parent(),
+            tier: headers::tier(headers),
+        };
+        (context, span)
+    }
+
     /// The rules by which it is planned.
     pub(crate) fn planner(&self) -> Planner {
         let planner = self.app.rules.planner;
@@ -48,6 +71,13 @@ impl RequestContext {
             },
             ..planner
         }
+    }
+
+    /// What forms of this scan's blocks may leave out.
+    pub(crate) fn tier_of(&self, scan: &Scan) -> Tier {
+        let planner = self.app.rules.planner;
+        let tier = self.tier.unwrap_or(planner.tier);
+        Planner { tier, ..planner }.tier_of(scan)
     }
 
     /// The bill of this request, which goes out with these forms in this body at `now_ms`, some of which have perhaps landed. It is shown on

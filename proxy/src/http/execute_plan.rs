@@ -26,7 +26,7 @@ use crate::plan::entry_budget::left_for_store;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::landing;
 use crate::plan::skip_reason::{CompressResult, SkippedBlocks};
-use crate::plan::{FinalPlan, Plan, Request};
+use crate::plan::{FinalPlan, Plan, Planner, Request};
 use crate::records::Budget;
 use crate::records::sent_request::SentRequest;
 use crate::retrieval::ledger::LedgerEntry;
@@ -58,7 +58,13 @@ pub(super) async fn turn(
     let now_ms = now_ms();
     let request = planner.request((&body.bytes, &scan), &known, (app.billing.prices(), now_ms));
     let read = (&body.bytes, &scan);
-    let plan = plan(context, request, read, (of_fleet, &mut body.budget)).await;
+    let plan = plan(
+        context,
+        (planner, request),
+        read,
+        (of_fleet, &mut body.budget),
+    )
+    .await;
     let plan = plan.ok_or(Uncompressed::NoBlocks)?;
     let (mut plan, wire) = settle(context, plan, &mut body, (&scan, &known)).await;
     let (reason, ledger) = report(app, &body.bytes, (&scan, &known), &plan);
@@ -68,11 +74,7 @@ pub(super) async fn turn(
     let drop_block = (known.lost && may_be_refused)
         .then(|| prefix_mismatch::drop_block(&body.bytes))
         .flatten();
-    let forms = if drop_block.is_some() {
-        &[]
-    } else {
-        &plan.forms[..]
-    };
+    let forms = drop_block.as_ref().map_or(&plan.forms[..], |_| &[]);
     let bill = context.open_bill(
         (&scan, &known),
         (forms, &body.bytes),
@@ -219,7 +221,7 @@ async fn scan_unless_new(
     context: &RequestContext,
     body: &mut ScannableBody,
 ) -> Result<Option<Arc<Scan>>, Uncompressed> {
-    let planner = context.planner();
+    let planner = context.app.rules.planner;
     let may_wait = fleet_wait::may_wait(context);
     let stop_when = |scan: &Scan| may_wait != Some(Ok(())) && planner.may_defer(scan);
     let beginning = match body.scan_until(context, &stop_when)? {
@@ -245,7 +247,7 @@ async fn look_up(context: &RequestContext, body: &mut ScannableBody, scan: &Scan
         app.records.extend(&mut body.budget);
     }
     let mut known = app.records.look_up(scan, &mut body.budget).await;
-    known.limit_to(context.planner().tier_of(scan));
+    known.limit_to(context.tier_of(scan));
     if !known.complete && app.records.store().evicts().is_none() {
         app.counts.store_misses.inc();
     }
@@ -258,12 +260,11 @@ async fn look_up(context: &RequestContext, body: &mut ScannableBody, scan: &Scan
 /// messages. Of a cold start that has waited for the workers it plans what they have made.
 async fn plan(
     context: &RequestContext,
-    request: Request<'_>,
+    (planner, request): (Planner, Request<'_>),
     (body, scan): (&Bytes, &Arc<Scan>),
     (of_fleet, budget): (Option<BTreeMap<usize, CompressResult>>, &mut Budget),
 ) -> Option<Plan> {
     let app = &context.app;
-    let planner = context.planner();
     if let Some(results) = of_fleet {
         let planner = planner.never_deferring();
         return planner.plan(request, &HashMap::new(), results);
@@ -293,7 +294,7 @@ fn requeue_if_overdue(
     request: (&Bytes, &Arc<Scan>),
     (known, now_ms): (&KnownPrefix, u64),
 ) {
-    let tier = context.planner().tier_of(request.1);
+    let tier = context.tier_of(request.1);
     let overdue = &context.app.jobs.overdue;
     if let Some(deferred) = overdue.to_requeue(known, tier, now_ms) {
         enqueue_again(context, request, deferred);

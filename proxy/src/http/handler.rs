@@ -40,17 +40,8 @@ pub(crate) async fn handle(
     received: Result<Bytes, BodyError>,
     account: &mut Account,
 ) -> Response<Body> {
-    let (id, dialect) = (account.id, endpoint.dialect);
-    let session = headers::session(&parts.headers);
-    let span = tracing::info_span!("request", %id, dialect = dialect.name(), session);
-    let context = RequestContext {
-        app,
-        dialect,
-        id,
-        session: session.into(),
-        span: account.span.as_parent(),
-        tier: headers::tier(&parts.headers),
-    };
+    let dialect = endpoint.dialect;
+    let (context, span) = RequestContext::new(app, dialect, &parts.headers, account);
     account.span.set("headroom.dialect", dialect.name());
     let handled = context.handle(endpoint, parts, received, account);
     handled.instrument(span).await
@@ -286,10 +277,8 @@ impl RequestContext {
         let provider = self.dialect.provider();
         if is_billed {
             let counts = &self.app.counts;
-            counts.request(decision, (bytes_received, bytes_sent), text);
-            if let Some(why) = uncompressed {
-                counts.left_uncompressed(why);
-            }
+            let wire = (bytes_received, bytes_sent);
+            counts.request((decision, uncompressed), wire, text);
             if response.as_ref().is_ok_and(|it| it.status().is_success()) {
                 counts.saved(text);
             }
@@ -301,9 +290,8 @@ impl RequestContext {
             Ok(response) => self.pass_on(response, on_outcome),
             Err(error) => errors::upstream_error(provider, &error),
         };
-        account.decision = Some(decision);
-        account.reason = reason.or_else(|| uncompressed.map(Uncompressed::name));
-        (account.bytes_in, account.bytes_sent) = (bytes_received, bytes_sent);
+        let wire = (bytes_received, bytes_sent);
+        account.note((decision, uncompressed), reason, wire);
         if is_billed {
             self.note_sent(account, text, Some(response.status()));
         }

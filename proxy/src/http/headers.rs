@@ -1,6 +1,8 @@
 //! The `x-headroom-` headers: read from requests, removed before the provider, added to responses. And the other headers that this hop
 //! changes.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use headroom_shared::contract::tier::Tier;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
@@ -21,6 +23,9 @@ const BYTES_SAVED: HeaderName = HeaderName::from_static("x-headroom-bytes-saved"
 
 /// Where agents say which session a request belongs to; for the logs alone.
 const SESSION: [&str; 3] = ["x-claude-code-session-id", "session-id", "thread-id"];
+
+/// So many bytes of a session's name are taken.
+const MAX_SESSION: usize = 64;
 
 /// The id of one request in responses and logs.
 #[derive(Debug, Clone, Copy)]
@@ -70,11 +75,13 @@ pub(crate) fn tier(headers: &HeaderMap) -> Option<Tier> {
 }
 
 /// The session a client names; empty if none.
-pub(crate) fn session(headers: &HeaderMap) -> String {
+pub(crate) fn session(headers: &HeaderMap) -> Arc<str> {
     let named = SESSION
         .iter()
         .find_map(|name| headers.get(*name)?.to_str().ok());
-    named.unwrap_or_default().chars().take(64).collect()
+    let named = named.unwrap_or_default();
+    // It is ASCII, as header values that are text are.
+    named.get(..MAX_SESSION).unwrap_or(named).into()
 }
 
 /// Whether the body has a transfer coding besides `chunked`, which the server decodes: this hop knows no other, and the next would not

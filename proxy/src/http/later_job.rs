@@ -41,7 +41,9 @@ pub(super) fn enqueue_refresh(
     if !overdue.may_refresh(request.1.opening()?, now_ms()) {
         return None;
     }
-    enqueue(context, job_source(context, request, prefix, true))
+    enqueue(context, request, || {
+        job_source(context, request, prefix, true)
+    })
 }
 
 /// Pushes likewise the job that compresses new blocks of a request alone, which goes on from the prefix `before`. `None` too where another
@@ -52,26 +54,31 @@ pub(super) fn enqueue_tail(
     blocks: Vec<usize>,
     before: PrefixId,
 ) -> Option<Refusal> {
-    let now_ms = now_ms();
-    let prefix = request.1.full_prefix()?;
-    if blocks.is_empty() || !context.app.jobs.overdue.may_push_tail(before, now_ms) {
+    if blocks.is_empty() {
+        return None;
+    }
+    let (now_ms, prefix) = (now_ms(), request.1.full_prefix()?);
+    if !context.app.jobs.overdue.may_push_tail(before, now_ms) {
         return None;
     }
     let tail = Tail {
         blocks,
         useful_until_ms: landing::tail_useful_until_ms(now_ms),
     };
-    let source = JobSource {
+    enqueue(context, request, || JobSource {
         tail: Some(tail),
         ..job_source(context, request, prefix, false)
-    };
-    enqueue(context, source)
+    })
 }
 
 /// Builds and pushes a job in the background, which is withdrawn where what this gives is told that the request was refused.
-fn enqueue(context: &RequestContext, source: JobSource) -> Option<Refusal> {
-    let (permit, _) = context.app.jobs.reserve(source.body.len());
-    let permit = permit?;
+fn enqueue(
+    context: &RequestContext,
+    (body, _): (&Bytes, &Arc<Scan>),
+    source: impl FnOnce() -> JobSource,
+) -> Option<Refusal> {
+    let (permit, _) = context.app.jobs.reserve(body.len());
+    let (permit, source) = (permit?, source());
     let app = context.app.clone();
     let (refusal, refused) = oneshot::channel();
     context.spawn_in_background(async move {

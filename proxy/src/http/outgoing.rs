@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use headroom_shared::contract::id::PrefixId;
 
+use crate::http::scannable_body::ScannableBody;
 use crate::http::thinking_retry::ThinkingRetry;
 use crate::http::wire_body::WireBody;
 use crate::jobs::PendingJob;
@@ -50,10 +51,15 @@ impl Outgoing {
         Self::new(body, decision, text).because(why)
     }
 
-    /// The body as it was received, which was decoded to so many bytes.
-    pub(crate) fn with_unchanged_text(received: &Bytes, text: usize, why: Uncompressed) -> Self {
+    /// The body as it was received, which was decoded to this one.
+    pub(crate) fn with_unchanged_text(
+        received: &Bytes,
+        body: &ScannableBody,
+        why: Uncompressed,
+    ) -> Self {
         Self {
-            text: TextBytes::unchanged(text),
+            text: TextBytes::unchanged(body.bytes.len()),
+            family: body.family,
             ..Self::as_received(received, why)
         }
     }

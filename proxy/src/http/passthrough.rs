@@ -44,18 +44,18 @@ pub(crate) async fn relay_over_budget(
         bytes.r#in = length,
         "no memory is left for a body: it goes out unread"
     );
+    let (done, wire) = (
+        (Decision::Forwarded, Some(Uncompressed::Memory)),
+        (length, length),
+    );
     if endpoint.is_billed() {
         let text = TextBytes::unchanged(length);
-        app.counts
-            .request(Decision::Forwarded, (length, length), text);
-        app.counts.left_uncompressed(Uncompressed::Memory);
+        app.counts.request(done, wire, text);
     }
     let mut response = relay(app, Some(endpoint), request, account).await;
-    account.decision = Some(Decision::Forwarded);
-    account.reason = Some(Uncompressed::Memory.name());
-    (account.bytes_in, account.bytes_sent) = (length, length);
+    account.note(done, None, wire);
     headers::set_decision(response.headers_mut(), Decision::Forwarded, 0);
-    headers::set_reason(response.headers_mut(), "memory");
+    headers::set_reason(response.headers_mut(), Uncompressed::Memory.name());
     response
 }
 
@@ -66,10 +66,9 @@ pub(crate) async fn relay(
     mut request: Request,
     account: &mut Account,
 ) -> Response<Body> {
-    let id = account.id;
     let mut upgrade = Upgrade::take_from(&mut request);
     let (mut parts, body) = request.into_parts();
-    let span = tracing::info_span!("request", %id, path = parts.uri.path());
+    let span = tracing::info_span!("request", id = %account.id, path = parts.uri.path());
     let provider = Provider::of(endpoint, parts.uri.path(), &parts.headers);
     let Some(path) = parts.uri.path_and_query() else {
         let message = format!("{} is not a path that can be forwarded", parts.uri);

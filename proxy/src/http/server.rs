@@ -1,13 +1,13 @@
 //! The server: accepts connections, serves HTTP/1.1 and HTTP/2 on them, and drains when it is told to stop.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::body::Body;
 use futures_util::FutureExt as _;
-use http_body_util::BodyExt as _;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::routes;
 use crate::app::App;
-use crate::http::settings;
+use crate::http::{body, settings};
 use crate::retrieval::turns::Client;
 
 /// Why a connection ended early.
@@ -30,8 +30,8 @@ type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
     let routes = routes::routes(app.clone());
     let accept = async |connections: &TaskTracker, stopping: &CancellationToken| loop {
-        let stream = accept_one(&listener).await;
-        let served = serve_connection(stream, (app.clone(), routes.clone()), stopping.clone());
+        let accepted = accept_one(&listener).await;
+        let served = serve_connection(accepted, (app.clone(), routes.clone()), stopping.clone());
         connections.spawn(served.map(log));
     };
     let (connections, stopping) = (TaskTracker::new(), CancellationToken::new());
@@ -60,10 +60,10 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
     }
 }
 
-async fn accept_one(listener: &TcpListener) -> TcpStream {
+async fn accept_one(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(%error, "could not accept a connection");
                 tokio::time::sleep(settings::ACCEPT_PAUSE).await;
@@ -74,24 +74,19 @@ async fn accept_one(listener: &TcpListener) -> TcpStream {
 
 /// Serves one connection. After `stopping`, a request that has begun is its last.
 async fn serve_connection(
-    stream: TcpStream,
+    (stream, address): (TcpStream, SocketAddr),
     (app, routes): (Arc<App>, Router),
     stopping: CancellationToken,
 ) -> Result<(), ConnectionError> {
     set_options(&stream);
     let has_request = AtomicBool::new(false);
-    let client = Client(stream.peer_addr().ok().map(|address| address.ip()));
+    let client = Client(Some(address.ip()));
     let routes = TowerToHyperService::new(routes);
     let service = service_fn(|mut request: http::Request<_>| {
         request.extensions_mut().insert(client);
         has_request.store(true, Ordering::Relaxed);
         let (stream, response) = (app.streams.token(), routes.call(request));
-        // The body keeps the token until it is dropped.
-        let counted = move |body: Body| {
-            body.inspect_frame(move |_| {
-                let _ = &stream;
-            })
-        };
+        let counted = move |body: Body| body::keeping(body, stream);
         async { Ok::<_, Infallible>(response.await?.map(counted)) }
     });
     let builder = builder();

@@ -57,15 +57,14 @@ pub(super) fn with_forms(
 ) -> Outgoing {
     let Some(text) = Rope::with_forms(&body.bytes, scan, forms) else {
         let why = why_uncompressed(scan, skipped);
-        let mut outgoing = Outgoing::with_unchanged_text(received, body.bytes.len(), why);
-        outgoing.family = body.family;
-        return outgoing;
+        return Outgoing::with_unchanged_text(received, body, why);
     };
     let bytes = text_bytes(body, &text);
     let wire = wire.unwrap_or_else(|| WireBody::of_text(app, text, body.coding));
-    let mut outgoing = Outgoing::spliced(wire, bytes);
-    outgoing.family = body.family;
-    outgoing
+    Outgoing {
+        family: body.family,
+        ..Outgoing::spliced(wire, bytes)
+    }
 }
 
 /// Why a request has no forms of which these blocks are new.
@@ -87,9 +86,10 @@ pub(super) fn dropping_thinking(
     let text = Rope::splice(&body.bytes, [drop_block]);
     let bytes = text_bytes(body, &text);
     let wire = WireBody::of_text(app, text, body.coding);
-    let mut outgoing = Outgoing::dropping_thinking(wire, bytes);
-    outgoing.family = body.family;
-    outgoing
+    Outgoing {
+        family: body.family,
+        ..Outgoing::dropping_thinking(wire, bytes)
+    }
 }
 
 /// The lengths of a body's text, of which this goes out.

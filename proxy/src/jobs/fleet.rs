@@ -45,7 +45,8 @@ impl Fleet {
 
     /// Whether one of them has a model.
     pub(crate) fn has_model(&self) -> bool {
-        self.capacity().is_some_and(|capacity| capacity.has_model)
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|capacity| capacity.has_model)
     }
 
     /// Notes that a request waits for a job of so many bytes of text.

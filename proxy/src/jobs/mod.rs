@@ -56,7 +56,7 @@ pub(crate) struct Origin {
 #[derive(Debug)]
 pub(crate) struct TracedJob {
     pub(crate) id: String,
-    /// That of the request that pushed it, below which its own is.
+    /// That in which it was pushed, below which its own is.
     pub(crate) span: SpanParent,
 }
 
@@ -129,18 +129,20 @@ impl Jobs {
     }
 
     /// Builds a job and pushes it, unless the queue is full. Gives the job if it waits in the queue.
-    pub(crate) async fn enqueue(&self, permit: JobPermit, source: JobSource) -> Option<Envelope> {
+    pub(crate) async fn enqueue(
+        &self,
+        permit: JobPermit,
+        mut source: JobSource,
+    ) -> Option<Envelope> {
         if self.queue.drop_if_full(source.is_refresh).await {
             log_without_job(QUEUE_FULL);
             let _ = permit.outcome.send(Enqueued::DroppedFull);
             return None;
         }
         let mut span = Span::begin("push job", Kind::Producer, &source.origin.span);
-        let mut source = source;
         if span.is_recording() {
             source.origin.span = span.as_parent();
         }
-        let origin = source.origin.span.clone();
         let built = self.build_limit.run(move || job::build(&source)).await;
         let Some((envelope, payload)) = built else {
             log_without_job("none can be made of the request");
@@ -153,7 +155,7 @@ impl Jobs {
                     span.set("headroom.job.id", envelope.id.clone());
                     let job = TracedJob {
                         id: envelope.id.clone(),
-                        span: origin,
+                        span: span.as_parent(),
                     };
                     self.traced.insert(envelope.prefix, Arc::new(job));
                 }

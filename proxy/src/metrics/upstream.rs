@@ -57,12 +57,11 @@ impl UpstreamCounts {
     /// Counts a request that was sent, by the status of the response, if there was one, and how long its first byte took.
     pub(crate) fn sent(&self, family: ModelFamily, status: Option<StatusCode>, took: Duration) {
         let counts = &self.of_family[family as usize];
-        let class = status.map_or(0, |status| usize::from(status.as_u16() / 100));
-        // 2xx is the second class; 1xx and what is no class of HTTP is no response that can be passed on.
-        let class = class
-            .checked_sub(1)
-            .filter(|it| *it < CLASSES.len())
-            .unwrap_or(0);
+        // What is no class of HTTP, or 1xx, is no response that can be passed on.
+        let class = match status.map(|status| status.as_u16() / 100) {
+            Some(class @ 2..=5) => usize::from(class) - 1,
+            _ => 0,
+        };
         counts.responses[class].inc();
         if status.is_some() {
             counts.first_byte.observe(took.as_secs_f64());

@@ -1,11 +1,13 @@
 //! What process it is whose metrics these are.
 
 use std::sync::atomic::AtomicU64;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+use crate::runtime::clock::now_ms;
 
 /// When a process began to count.
 #[derive(Debug, Clone)]
@@ -25,16 +27,16 @@ pub fn register_ready(registry: &mut Registry, is_ready: bool) {
     );
 }
 
-impl Started {
+impl Default for Started {
     /// It begins now.
-    #[must_use]
-    pub fn now() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    fn default() -> Self {
         Self {
-            seconds: since.unwrap_or_default().as_secs_f64(),
+            seconds: Duration::from_millis(now_ms()).as_secs_f64(),
         }
     }
+}
 
+impl Started {
     /// Shows it, and which program in which version (`headroom_build_info`).
     pub fn register(&self, registry: &mut Registry, program: &'static str, version: &'static str) {
         let started: Gauge<f64, AtomicU64> = Gauge::default();

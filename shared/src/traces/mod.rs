@@ -9,7 +9,9 @@ mod parent;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use opentelemetry::trace::{Link, Span as _, SpanKind, Status, Tracer as _, TracerProvider as _};
+/// What a span is to the outside.
+pub use opentelemetry::trace::SpanKind as Kind;
+use opentelemetry::trace::{Span as _, Status, Tracer as _, TracerProvider as _};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
@@ -59,33 +61,6 @@ impl Drop for Traces {
     }
 }
 
-/// What a span is to the outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// It serves a request of another program.
-    Server,
-    /// It asks another program.
-    Client,
-    /// It leaves work to another program, which does it later.
-    Producer,
-    /// It does the work that another program left.
-    Consumer,
-    /// None of these.
-    Internal,
-}
-
-impl From<Kind> for SpanKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Server => Self::Server,
-            Kind::Client => Self::Client,
-            Kind::Producer => Self::Producer,
-            Kind::Consumer => Self::Consumer,
-            Kind::Internal => Self::Internal,
-        }
-    }
-}
-
 /// A span. It ends when it is dropped. Where there are no traces, it is nothing.
 #[derive(Debug, Default)]
 pub struct Span(Option<Box<opentelemetry_sdk::trace::Span>>);
@@ -97,7 +72,7 @@ impl Span {
         let Some(tracer) = TRACER.get() else {
             return Self(None);
         };
-        let builder = tracer.span_builder(name).with_kind(kind.into());
+        let builder = tracer.span_builder(name).with_kind(kind);
         Self(Some(Box::new(
             tracer.build_with_context(builder, &parent.context()),
         )))
@@ -126,8 +101,7 @@ impl Span {
     /// Refers to a span of another trace, or to one that this one does not come from.
     pub fn link(&mut self, other: &SpanParent) {
         if let (Some(span), Some(other)) = (&mut self.0, other.span()) {
-            let link = Link::with_context(other.clone());
-            span.add_link(link.span_context, link.attributes);
+            span.add_link(other.clone(), Vec::new());
         }
     }
 

@@ -19,10 +19,8 @@ use crate::app::App;
 use crate::dialect::{Endpoint, MessageTypes};
 use crate::http::account::Account;
 use crate::http::context::RequestContext;
-use crate::http::headers;
 use crate::http::scannable_body::beside_other_tasks;
 use crate::metrics::Decision;
-use crate::metrics::uncompressed::Uncompressed;
 use crate::plan::splice::Rope;
 use crate::usage::Outcome;
 
@@ -134,17 +132,9 @@ impl Requests {
             return message.write(to).await;
         }
         let account = Account::on_websocket(self.target.clone(), &self.headers);
-        let (id, dialect) = (account.id, self.endpoint.dialect);
-        let session = headers::session(&self.headers);
-        let span = tracing::info_span!("request", %id, dialect = dialect.name(), session);
-        let context = RequestContext {
-            app: Arc::clone(&self.app),
-            dialect,
-            id,
-            session: session.into(),
-            span: account.span.as_parent(),
-            tier: headers::tier(&self.headers),
-        };
+        let app = Arc::clone(&self.app);
+        let dialect = self.endpoint.dialect;
+        let (context, span) = RequestContext::new(app, dialect, &self.headers, &account);
         match Box::pin(self.plan(&context, received, account).instrument(span)).await {
             Some(rope) => message.write_instead(&rope, to).await,
             None => message.write(to).await,
@@ -162,20 +152,15 @@ impl Requests {
         context.refer_to_landed(&outgoing, &mut account.span);
         let is_compressed = outgoing.decision == Decision::Compressed;
         let decision = context.decision(outgoing.decision, outgoing.job);
-        let sent = outgoing.body.rope.len();
+        let wire = (received.len(), outgoing.body.rope.len());
         let counts = &self.app.counts;
-        counts.request(decision, (received.len(), sent), outgoing.text);
-        if let Some(why) = outgoing.uncompressed {
-            counts.left_uncompressed(why);
-        }
-        account.decision = Some(decision);
-        let why = outgoing.uncompressed.map(Uncompressed::name);
-        account.reason = outgoing.reason.or(why);
-        (account.bytes_in, account.bytes_sent) = (received.len(), sent);
+        let done = (decision, outgoing.uncompressed);
+        counts.request(done, wire, outgoing.text);
+        account.note(done, outgoing.reason, wire);
         counts.times.added(account.head_is_ready(None));
         context.note_sent(&account, outgoing.text, None);
         let (on_outcome, text, app) = (outgoing.on_outcome, outgoing.text, self.app.clone());
-        self.responses.expect(Some(Box::new(move |outcome| {
+        self.responses.expect(Box::new(move |outcome| {
             // Usage is stated of what the provider has taken.
             if matches!(outcome, Outcome::Ended(Some(_))) {
                 app.counts.saved(text);
@@ -184,7 +169,7 @@ impl Requests {
                 on_outcome(outcome);
             }
             drop(account);
-        })));
+        }));
         is_compressed.then_some(outgoing.body.rope)
     }
 }

@@ -32,19 +32,19 @@ const ERROR_CODES: [&str; 5] = [
 /// The requests of one connection whose responses have not ended, in their order: the provider answers one after the other.
 #[derive(Default)]
 pub(super) struct Responses {
-    waiting: Mutex<VecDeque<Option<OutcomeCallback>>>,
+    waiting: Mutex<VecDeque<OutcomeCallback>>,
 }
 
 impl Responses {
-    /// A request goes out, and here is whom to tell its outcome, if anybody.
-    pub(super) fn expect(&self, on_outcome: Option<OutcomeCallback>) {
+    /// A request goes out, and here is whom to tell its outcome.
+    pub(super) fn expect(&self, on_outcome: OutcomeCallback) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.push_back(on_outcome);
     }
 
     fn end_next(&self, outcome: Outcome) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = waiting.pop_front().flatten();
+        let next = waiting.pop_front();
         drop(waiting);
         if let Some(on_outcome) = next {
             on_outcome(outcome);
@@ -56,7 +56,7 @@ impl Drop for Responses {
     fn drop(&mut self) {
         let waiting = self.waiting.get_mut();
         let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        for on_outcome in waiting.drain(..).flatten() {
+        for on_outcome in waiting.drain(..) {
             on_outcome(Outcome::Ended(None));
         }
     }
