@@ -121,6 +121,8 @@ where
     telemetry::start(&settings.log);
     let _traces = Traces::start("headroom-proxy", env!("CARGO_PKG_VERSION"));
     panics::hide_messages();
+    startup::log(&settings);
+    warn_of_unknown();
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     // It runs where all that it spawns runs: the thread that waits here would have to wake another one for each connection.
     let ended = runtime.block_on(TaskTracker::new().spawn_on(start(settings), runtime.handle()));
@@ -133,17 +135,8 @@ where
 ///
 /// # Errors
 /// When it can't listen there, or can't begin to serve ([`run`]).
-pub async fn start(settings: Settings) -> anyhow::Result<()> {
-    startup::log(&settings);
-    warn_of_unknown();
-    let listener = TcpListener::bind((settings.host.as_str(), settings.port))
-        .await
-        .with_context(|| {
-            format!(
-                "can't listen on {} port {} (HEADROOM_HOST, HEADROOM_PORT)",
-                settings.host, settings.port
-            )
-        })?;
+async fn start(settings: Settings) -> anyhow::Result<()> {
+    let listener = listen(&settings).await?;
     let show = |text: String| {
         #[expect(
             clippy::print_stdout,
@@ -153,16 +146,31 @@ pub async fn start(settings: Settings) -> anyhow::Result<()> {
             println!("{text}");
         }
     };
-    let stop = CancellationToken::new();
-    let stopped = stop.clone().cancelled_owned();
-    let running = Box::pin(run(settings, listener, show, stopped));
-    let ended = shutdown::until_second_signal(running, stop).await;
-    ended.unwrap_or_else(cut_off)
+    run_until_stopped(settings, listener, show, CancellationToken::new()).await
 }
 
-/// Ends with the error of a second signal.
-fn cut_off() -> anyhow::Result<()> {
-    bail!("ended at once by a second signal: what was on its way is cut off")
+/// Listens where the settings say.
+async fn listen(settings: &Settings) -> anyhow::Result<TcpListener> {
+    let (host, port) = (settings.host.as_str(), settings.port);
+    let listener = TcpListener::bind((host, port)).await;
+    listener.with_context(|| {
+        format!("can't listen on {host} port {port} (HEADROOM_HOST, HEADROOM_PORT)")
+    })
+}
+
+/// Serves as [`run`] does until `stop` is cancelled or a signal comes; a second one ends it at once, with an error.
+async fn run_until_stopped(
+    settings: Settings,
+    listener: TcpListener,
+    started: impl FnOnce(String),
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let stopped = stop.clone().cancelled_owned();
+    let running = Box::pin(run(settings, listener, started, stopped));
+    let ended = shutdown::until_second_signal(running, stop).await;
+    ended.unwrap_or_else(|| {
+        bail!("ended at once by a second signal: what was on its way is cut off")
+    })
 }
 
 /// Serves on `listener` until `stop` is done, and drains then. `started` is given what a person at the terminal wants to know.

@@ -1,5 +1,5 @@
 //! What someone must know who changes the queue from the page: whoever can reach the listener sees the page, but only who sees the
-//! terminal or the log of the process may replay and drop jobs.
+//! terminal or the log of the process, or can read its data folder, may replay and drop jobs.
 
 use std::fmt;
 

@@ -1,13 +1,14 @@
 //! `headroom-proxy queue`: what `headroom-worker queue` is where Redis is set; else the same steps on the queue of the proxy that runs here,
 //! which is asked for them.
 
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use headroom_shared::queue::{
     DeadLetters, DroppedFrom, JobList, QueueStatus, ReplayOutcome, ReplayRefusal,
 };
-use headroom_worker::queue_command::{self, Action, QueueCommand, text};
+use headroom_worker::queue_command::{self, Action, QueueCommand, is_broken_pipe, text};
 use http::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Builder;
 use url::Url;
 
-use crate::running;
+use crate::running::{self, shown};
 use crate::settings::Settings;
 
 /// Takes a step on the queue and prints its result. 0: done; 1: could not.
@@ -23,14 +24,17 @@ use crate::settings::Settings;
 /// # Errors
 /// When no proxy of this user answers, or it can't do it.
 pub fn run(command: &QueueCommand, settings: &Settings) -> anyhow::Result<ExitCode> {
-    if settings.store.redis_url.is_some() {
-        return Ok(queue_command::run(&settings.store, command));
+    let ended = match &settings.store.redis_url {
+        Some(url) => queue_command::step(&settings.store, url, command),
+        None => {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async { Proxy::find(settings)?.step(command).await })
+        }
+    };
+    match ended {
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        ended => ended,
     }
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let proxy = Proxy::find(settings)?;
-        proxy.step(command).await
-    })
 }
 
 /// The proxy that is asked.
@@ -63,8 +67,8 @@ impl Proxy {
     /// The one that has the data folder open, or else the one where the settings listen.
     fn find(settings: &Settings) -> anyhow::Result<Self> {
         let folder = settings.limits.data_folder()?;
-        let (base, token) = match running::published_in(&folder) {
-            Some(base) => (base, running::token_in(&folder)),
+        let (base, token) = match running::published_with_token(&folder) {
+            Some(found) => found,
             None => (settings.url()?, None),
         };
         Ok(Self { base, token })
@@ -74,20 +78,18 @@ impl Proxy {
         let is_json = command.json;
         match &command.action {
             Action::Status { watch: false } => {
-                let status = self.read().await?.status;
-                let place = self.base.as_str().trim_end_matches('/');
+                let status = self.read(NonZeroU32::MIN).await?.status;
+                let place = shown(&self.base);
                 queue_command::print(is_json, &status, || {
                     queue_command::status("embedded", place, &status)
                 })?;
             }
             Action::List(limit) => {
-                let mut list = self.read().await?.jobs;
-                list.more += cut(&mut list.jobs, limit.or_default(is_json).get());
+                let list = self.read(limit.or_default(is_json)).await?.jobs;
                 queue_command::print(is_json, &list, || text::jobs(&list))?;
             }
             Action::Dead(limit) => {
-                let mut list = self.read().await?.dead_letters;
-                list.more += cut(&mut list.dead, limit.or_default(is_json).get());
+                let list = self.read(limit.or_default(is_json)).await?.dead_letters;
                 queue_command::print(is_json, &list, || text::dead_letters(&list))?;
             }
             Action::Replay { id, .. } => return self.replay(id.as_deref(), is_json).await,
@@ -112,7 +114,7 @@ impl Proxy {
         let ids = match id {
             Some(id) => vec![id.to_owned()],
             None => {
-                let dead = self.read().await?.dead_letters.dead;
+                let dead = self.read(NonZeroU32::MAX).await?.dead_letters.dead;
                 let oldest_first = dead.iter().rev();
                 let ids = oldest_first.filter_map(|it| it.content.id().map(str::to_owned));
                 ids.collect()
@@ -132,8 +134,10 @@ impl Proxy {
         Ok(ExitCode::from(u8::from(!all.refused.is_empty())))
     }
 
-    async fn read(&self) -> anyhow::Result<Queue> {
-        self.ask(Method::GET, "/dashboard/queue", None).await?
+    /// Its state, and at most so many jobs of each state and dead letters.
+    async fn read(&self, limit: NonZeroU32) -> anyhow::Result<Queue> {
+        let path = format!("/dashboard/queue?limit={limit}");
+        self.ask(Method::GET, &path, None).await?
     }
 
     /// Changes a job. The inner error says why the proxy does not do it.
@@ -174,11 +178,4 @@ impl Proxy {
         let error = refused.map_or_else(|_| format!("status {status}"), |refused| refused.error);
         Ok(Err(anyhow::Error::msg(error)))
     }
-}
-
-/// Leaves so many of a list, and gives how many it has cut off.
-fn cut<T>(list: &mut Vec<T>, limit: u32) -> u64 {
-    let all = list.len();
-    list.truncate(limit as usize);
-    (all - list.len()) as u64
 }

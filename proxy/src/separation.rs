@@ -56,7 +56,8 @@ impl Separation {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether only this machine reaches a listener on this host.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address: Result<IpAddr, _> = host.parse();
     address.map_or_else(
         |_| host.eq_ignore_ascii_case("localhost"),

@@ -1,7 +1,7 @@
 //! The proxy's settings: flags and environment variables of the same meaning.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -20,6 +20,8 @@ use crate::commands::Command;
 use crate::http::websocket::mode::WebSocketMode;
 use crate::plan::Planner;
 use crate::prices::Prices;
+use crate::running::reachable;
+use crate::separation::is_loopback;
 use sysinfo::System;
 use url::Url;
 
@@ -250,17 +252,11 @@ impl Settings {
     /// # Errors
     /// When the host is none that can stand in a URL.
     pub(crate) fn url(&self) -> anyhow::Result<Url> {
-        let host = match self.host.as_str() {
-            "0.0.0.0" => "127.0.0.1",
-            "::" => "::1",
-            host => host,
+        let address = match self.host.parse() {
+            Ok(ip) => reachable(SocketAddr::new(ip, self.port)).to_string(),
+            Err(_) => format!("{}:{}", self.host, self.port),
         };
-        let brackets = if host.contains(':') {
-            ["[", "]"]
-        } else {
-            ["", ""]
-        };
-        let url = format!("http://{}{host}{}:{}/", brackets[0], brackets[1], self.port);
+        let url = format!("http://{address}/");
         url.parse()
             .with_context(|| format!("{url} (HEADROOM_HOST, HEADROOM_PORT)"))
     }
@@ -282,8 +278,7 @@ impl Settings {
         if let Some(warning) = self.background.min_tokens.warning() {
             tracing::warn!("{warning}");
         }
-        let is_local = matches!(self.host.parse::<IpAddr>(), Ok(host) if host.is_loopback());
-        if self.show_text && !is_local {
+        if self.show_text && !is_loopback(&self.host) {
             tracing::warn!(
                 host = self.host,
                 "HEADROOM_SHOW_TEXT is on: the page shows prompts to everyone who can reach this address"

@@ -43,10 +43,17 @@ pub(crate) fn text(
     )
 }
 
-/// The command that has Codex ask the proxy, over HTTP: there each request holds the whole conversation, to which forms can refer.
+/// The command that has Codex ask the proxy.
 fn codex(url: &str) -> String {
+    let provider = codex_provider(&format!("{url}/v1"), r#"env_key="OPENAI_API_KEY""#);
+    format!("codex -c model_provider=headroom -c '{provider}'")
+}
+
+/// The setting by which Codex knows the proxy as a provider with this base URL, and `key`, the member that says where its key is. Over HTTP each
+/// request holds the whole conversation, to which forms can refer.
+pub(crate) fn codex_provider(base_url: &str, key: &str) -> String {
     format!(
-        "codex -c model_provider=headroom -c 'model_providers.headroom={{name=\"Headroom\",base_url=\"{url}/v1\",env_key=\"OPENAI_API_KEY\",wire_api=\"responses\",supports_websockets=false}}'"
+        r#"model_providers.headroom={{name="Headroom",base_url="{base_url}",{key},wire_api="responses",supports_websockets=false}}"#
     )
 }
 

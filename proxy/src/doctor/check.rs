@@ -82,8 +82,15 @@ pub(super) fn lines(checks: &[Check]) -> String {
 
 /// All of them as one JSON document.
 pub(super) fn json(checks: &[Check]) -> String {
-    let ok = checks.iter().all(|check| check.status != Status::Failed);
-    format!("{:#}\n", json!({"ok": ok, "checks": checks}))
+    format!(
+        "{:#}\n",
+        json!({"ok": !has_failed(checks), "checks": checks})
+    )
+}
+
+/// Whether one of them has failed.
+pub(super) fn has_failed(checks: &[Check]) -> bool {
+    checks.iter().any(|check| check.status == Status::Failed)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::check::Check;
+use crate::running::shown;
 use crate::wrap::environment::{Environment, base};
 use crate::wrap::{claude, codex};
 
@@ -103,7 +104,7 @@ fn one(setting: &Setting, own: &Url, runs: bool) -> Check {
             format!("{detail}, past this proxy"),
             format!(
                 "set it to {}, as in docs/clients.md, if it is meant to ask here",
-                own.as_str().trim_end_matches('/')
+                shown(own)
             ),
         ),
     }

@@ -4,6 +4,7 @@ use bytesize::ByteSize;
 use url::Url;
 
 use super::check::Check;
+use crate::running::shown;
 
 const FOLDER: &str = "data_folder";
 const STORE: &str = "store";
@@ -80,7 +81,7 @@ pub(super) fn store(file: &StoreFile) -> Check {
     match file {
         StoreFile::Missing => Check::ok(STORE, "no embedded store yet: the first start makes it"),
         StoreFile::HeldAt(url) => {
-            let url = url.as_str().trim_end_matches('/');
+            let url = shown(url);
             Check::ok(
                 STORE,
                 format!("the proxy at {url} has the embedded store open"),

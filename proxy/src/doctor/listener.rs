@@ -5,7 +5,7 @@ use std::io;
 use url::Url;
 
 use super::check::Check;
-use crate::running::About;
+use crate::running::{About, shown};
 
 const NAME: &str = "listener";
 
@@ -15,7 +15,7 @@ pub(super) fn check(
     (proxy, is_of_another_user): (Option<&About>, bool),
     bound: Result<(), &io::Error>,
 ) -> Check {
-    let url = url.as_str().trim_end_matches('/');
+    let url = shown(url);
     match (proxy, bound) {
         (Some(_), _) if is_of_another_user => Check::failed(
             NAME,

@@ -27,8 +27,6 @@ use crate::wrap::environment::Environment;
 const LIMIT: Duration = Duration::from_secs(6);
 /// Of what a file in the data folder begins with that is written to see whether that can be done.
 const TRIAL: &str = "headroom.doctor";
-/// The store's file.
-const STORE_FILE: &str = "headroom.redb";
 
 /// Looks at everything that these settings concern.
 pub(super) async fn at_all(settings: &Settings) -> Vec<Check> {
@@ -109,10 +107,11 @@ async fn redis_checks(settings: &Settings, url: &RedisUrl) -> Vec<Check> {
         return checks;
     }
     let bounds = Bounds::new(settings.store.retention());
+    let nearly_full = bounds.max_memory_percent;
     let admin = QueueAdmin::new(pool.clone(), keys.clone(), bounds, Timing::default());
     let (found, status) = tokio::join!(diagnose(&pool, &keys), admin.status());
     match found {
-        Ok(found) => checks.extend(redis::diagnosis(&found)),
+        Ok(found) => checks.extend(redis::diagnosis(&found, nearly_full)),
         Err(error) => checks.push(Check::failed(
             "redis_rights",
             error.to_string(),
@@ -152,7 +151,7 @@ fn folder(path: &Path) -> Folder {
         path: path.display().to_string(),
         exists: path.is_dir(),
         unwritable: try_to_write(there).err().map(|error| error.to_string()),
-        is_open: fs::metadata(path.join(STORE_FILE))
+        is_open: fs::metadata(path.join(EmbeddedStore::FILE_NAME))
             .is_ok_and(|file| file.permissions().mode() & 0o077 != 0),
         free: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
     }
@@ -178,7 +177,7 @@ async fn store_file(
             return StoreFile::HeldAt(url);
         }
     }
-    if !folder.join(STORE_FILE).exists() {
+    if !folder.join(EmbeddedStore::FILE_NAME).exists() {
         return StoreFile::Missing;
     }
     let (folder, retention) = (folder.to_owned(), settings.store.retention());

@@ -12,8 +12,6 @@ const RIGHTS: &str = "redis_rights";
 const CLOCK: &str = "redis_clock";
 const SECRET: &str = "secret";
 const WORKERS: &str = "workers";
-/// From so many percent of its memory on Redis takes no large jobs.
-const NEARLY_FULL: u64 = 80;
 /// Clocks that differ by more, in milliseconds, are not set by a time server.
 const CLOCK_DIFFERENCE: u64 = 2000;
 
@@ -44,9 +42,9 @@ pub(super) fn fits(at: &str, unmet: Option<&UnmetRequirement>) -> Check {
     }
 }
 
-/// What was found of a Redis that answers.
-pub(super) fn diagnosis(found: &Diagnosis) -> Vec<Check> {
-    let mut checks = vec![memory(found.memory), rights(&found.refused)];
+/// What was found of a Redis that answers, which takes no large jobs from so many percent of its memory on.
+pub(super) fn diagnosis(found: &Diagnosis, nearly_full: u64) -> Vec<Check> {
+    let mut checks = vec![memory(found.memory, nearly_full), rights(&found.refused)];
     checks.extend(found.clock_ahead_ms.map(clock));
     checks.push(Check::ok(
         SECRET,
@@ -59,7 +57,7 @@ pub(super) fn diagnosis(found: &Diagnosis) -> Vec<Check> {
     checks
 }
 
-fn memory(memory: Option<(u64, u64)>) -> Check {
+fn memory(memory: Option<(u64, u64)>, nearly_full: u64) -> Check {
     let Some((used, max)) = memory else {
         return Check::ok(MEMORY, "not known: this user may not call INFO");
     };
@@ -76,7 +74,7 @@ fn memory(memory: Option<(u64, u64)>) -> Check {
     if used > max {
         return Check::failed(MEMORY, format!("{detail} and refuses writes"), fix);
     }
-    if used.saturating_mul(100) >= max.saturating_mul(NEARLY_FULL) {
+    if used.saturating_mul(100) >= max.saturating_mul(nearly_full) {
         return Check::warning(MEMORY, format!("{detail}: large jobs are not taken"), fix);
     }
     Check::ok(MEMORY, detail)
@@ -165,7 +163,7 @@ mod tests {
             (Some((80, 100)), Status::Warning, "large jobs"),
             (Some((101, 100)), Status::Failed, "refuses writes"),
         ] {
-            let check = memory(found);
+            let check = memory(found, 80);
             assert_eq!(check.status, status, "{found:?}");
             assert!(check.detail.contains(says), "{}", check.detail);
         }

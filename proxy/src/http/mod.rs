@@ -14,6 +14,7 @@ mod fleet_wait;
 mod handler;
 mod headers;
 mod hop_by_hop;
+mod json_text;
 mod later_job;
 mod observed;
 mod outgoing;

@@ -20,6 +20,7 @@ use crate::http::account::Account;
 use crate::http::body::ReceivedBody;
 use crate::http::body_timeout::timed;
 use crate::http::handler;
+use crate::http::json_text::json_text;
 use crate::http::{body, dashboard, errors, headers, passthrough, retrieval};
 
 /// How long `/stats`, `/metrics` and `/readyz` may wait for the queue and the store.
@@ -207,13 +208,4 @@ async fn queue_counts(app: &App) -> Option<(Depth, Totals)> {
         .await
         .ok()?
         .ok()
-}
-
-fn json_text(status: StatusCode, document: &serde_json::Value) -> axum::response::Response {
-    (
-        status,
-        [(header::CONTENT_TYPE, "application/json")],
-        document.to_string(),
-    )
-        .into_response()
 }

@@ -20,7 +20,7 @@ use crate::page_token::TOKEN_HEADER;
 
 #[cfg(unix)]
 pub(crate) use self::owner::is_of_another_user;
-pub(crate) use self::published::{Published, published_in, token_in};
+pub(crate) use self::published::{Published, published_in, published_with_token, reachable};
 pub(crate) use self::stats::{About, Cost, Stats};
 
 /// How long a proxy may take to say what it has counted: it asks its queue for a second at most.
@@ -33,17 +33,17 @@ const MAX_ANSWER: usize = 1 << 20;
 /// # Errors
 /// When nobody answers there, or somebody who is no such proxy.
 pub(crate) async fn stats(base: &Url) -> anyhow::Result<Stats> {
-    let asked = tokio::time::timeout(TIMEOUT, get(base, "/stats"));
-    let answer = asked.await.context("no answer within 3 s")??;
+    let asked = tokio::time::timeout(TIMEOUT, ask(base, Method::GET, "/stats", None));
+    let (status, answer) = asked.await.context("no answer within 3 s")??;
+    if status != StatusCode::OK {
+        bail!("{status} in answer to /stats of {base}");
+    }
     serde_json::from_slice(&answer).context("its answer is not that of a headroom-proxy")
 }
 
-async fn get(base: &Url, path: &str) -> anyhow::Result<Bytes> {
-    let (status, answer) = ask(base, Method::GET, path, None).await?;
-    if status != StatusCode::OK {
-        bail!("{status} in answer to {path} of {base}");
-    }
-    Ok(answer)
+/// A base URL as people write it.
+pub(crate) fn shown(base: &Url) -> &str {
+    base.as_str().trim_end_matches('/')
 }
 
 /// What the proxy at this base URL answers at this path, with its token where one is given.
@@ -57,7 +57,7 @@ pub(crate) async fn ask(
     token: Option<&str>,
 ) -> anyhow::Result<(StatusCode, Bytes)> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-    let url = format!("{}{path}", base.as_str().trim_end_matches('/'));
+    let url = format!("{}{path}", shown(base));
     let mut request = Request::builder().method(method).uri(url);
     if let Some(token) = token {
         request = request.header(TOKEN_HEADER, token);

@@ -17,14 +17,14 @@ const OF_SERVICES: RangeInclusive<u32> = 61_184..=65_519;
 /// system does not tell.
 pub(crate) fn is_of_another_user(base: &Url) -> bool {
     let own = rustix::process::geteuid().as_raw();
-    let tables = TABLES.iter().filter_map(|it| fs::read_to_string(it).ok());
+    let mut tables = TABLES.iter().filter_map(|it| fs::read_to_string(it).ok());
     let others = |table: String| {
         table.lines().filter_map(listener).any(|(port, user)| {
             let is_trusted = user == own || user == 0 || OF_SERVICES.contains(&user);
             Some(port) == base.port_or_known_default() && !is_trusted
         })
     };
-    tables.into_iter().any(others)
+    tables.any(others)
 }
 
 /// The port and the user of a line of a table, where that socket listens: its words are a number, the local address, the remote one, the

@@ -60,24 +60,21 @@ impl Drop for Published {
 
 /// Where the process said that it listens which has this folder open, or had it and was killed.
 pub(crate) fn published_in(folder: &Path) -> Option<Url> {
-    let mut url = read(folder)?;
-    url.set_fragment(None);
-    Some(url)
+    Some(published_with_token(folder)?.0)
 }
 
-/// The token with which its queue is changed.
-pub(crate) fn token_in(folder: &Path) -> Option<String> {
-    let url = read(folder)?;
-    url.fragment()?.strip_prefix("token=").map(str::to_owned)
-}
-
-fn read(folder: &Path) -> Option<Url> {
+/// The same, with the token with which its queue is changed.
+pub(crate) fn published_with_token(folder: &Path) -> Option<(Url, Option<String>)> {
     let text = fs::read_to_string(folder.join(FILE_NAME)).ok()?;
-    text.trim().parse().ok()
+    let mut url: Url = text.trim().parse().ok()?;
+    let token = url.fragment().and_then(|it| it.strip_prefix("token="));
+    let token = token.map(str::to_owned);
+    url.set_fragment(None);
+    Some((url, token))
 }
 
 /// An address by which this machine reaches who listens at `address`, which may be every address.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -101,7 +98,8 @@ mod tests {
         drop(first);
         let found = published_in(folder.path()).unwrap();
         assert_eq!(found.as_str(), "http://127.0.0.1:82/");
-        assert_eq!(token_in(folder.path()), Some(token.to_string()));
+        let (_, published) = published_with_token(folder.path()).unwrap();
+        assert_eq!(published, Some(token.to_string()));
         drop(second);
         assert_eq!(published_in(folder.path()), None);
     }

@@ -8,7 +8,7 @@ const HTTPS: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"
 /// The same for `http://` targets.
 const HTTP: [&str; 3] = ["HTTP_PROXY", "ALL_PROXY", "all_proxy"];
 /// Where the targets are named that need no proxy.
-const EXEMPT: [&str; 2] = ["NO_PROXY", "no_proxy"];
+pub(crate) const EXEMPT: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// Which targets are reached through which proxy. Neither its text nor an error shows a user or a password.
 #[derive(Debug, Clone, Default)]

@@ -42,22 +42,18 @@ pub(super) fn would_ask(
     args: &[OsString],
     environment: &Environment,
 ) -> anyhow::Result<Vec<Asked>> {
-    let (base, by) = if let Some((text, by)) = base_in_settings(environment) {
+    let told = if let Some((text, by)) = base_in_settings(environment) {
         if has_settings(args) {
             bail!(
                 "{by} has precedence over what wrap sets, and there are --settings already: remove it there, or set ANTHROPIC_BASE_URL in these"
             );
         }
-        (Some(base(&by, &text)?), by)
+        Some((base(&by, &text)?, by))
     } else {
-        (environment.base(ANTHROPIC)?, ANTHROPIC.to_owned())
+        let base = environment.base(ANTHROPIC)?;
+        base.map(|base| (base, ANTHROPIC.to_owned()))
     };
-    let asked = base.map(|base| Asked {
-        provider: Provider::Anthropic,
-        base,
-        by,
-    });
-    Ok(asked.into_iter().collect())
+    Ok(Asked::of(Provider::Anthropic, told))
 }
 
 /// What it is started with. Options with a list of values take each word that follows, so that our own are joined to theirs by `=`.

@@ -12,6 +12,7 @@ use super::Invocation;
 use super::environment::{Environment, base};
 use super::upstreams::Asked;
 use crate::dialect::Provider;
+use crate::startup::codex_provider;
 
 /// Codex's own provider.
 const BUILT_IN: &str = "openai";
@@ -56,7 +57,7 @@ struct LoginFile {
 /// Where it would ask.
 pub(super) fn would_ask(environment: &Environment) -> anyhow::Result<Vec<Asked>> {
     let config = config(environment)?;
-    let asked = if let Some((name, base)) = own_provider(&config)? {
+    let told = if let Some((name, base)) = own_provider(&config)? {
         Some((base, format!("the provider {name} in Codex's config.toml")))
     } else if let Some(text) = &config.openai_base_url {
         let by = "openai_base_url in Codex's config.toml".to_owned();
@@ -64,12 +65,7 @@ pub(super) fn would_ask(environment: &Environment) -> anyhow::Result<Vec<Asked>>
     } else {
         None
     };
-    let asked = asked.map(|(base, by)| Asked {
-        provider: Provider::OpenAi,
-        base,
-        by,
-    });
-    Ok(asked.into_iter().collect())
+    Ok(Asked::of(Provider::OpenAi, told))
 }
 
 /// What it is started with.
@@ -105,7 +101,7 @@ pub(super) fn invocation(
     })
 }
 
-/// Our provider. Over HTTP each request holds the whole conversation, to which forms can refer.
+/// Our provider, for a login of this kind.
 fn provider(url: &str, login: Login, is_elsewhere: bool) -> String {
     let path = match login {
         Login::ChatGpt if !is_elsewhere => CHATGPT,
@@ -115,9 +111,7 @@ fn provider(url: &str, login: Login, is_elsewhere: bool) -> String {
         Login::Variable => r#"env_key="OPENAI_API_KEY""#,
         Login::ChatGpt | Login::KeptKey => "requires_openai_auth=true",
     };
-    format!(
-        r#"model_providers.headroom={{name="Headroom",base_url="{url}{path}",{key},wire_api="responses",supports_websockets=false}}"#
-    )
+    codex_provider(&format!("{url}{path}"), key)
 }
 
 /// Its settings.

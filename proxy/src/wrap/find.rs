@@ -17,7 +17,7 @@ use super::args::Client;
 use super::environment::Environment;
 use super::lease::{self, Lease, Starting};
 use super::upstreams::{self, Asked, target_variable};
-use crate::running::{self, Stats};
+use crate::running::{self, Stats, shown};
 use crate::settings::Settings;
 
 /// The log of started proxies, in the data folder.
@@ -76,9 +76,12 @@ pub(super) async fn find_or_start(
     let mut elsewhere = Vec::new();
     let mut candidates = Vec::new();
     for asked in client.would_ask(environment)? {
-        if asked.base.scheme() == "http" && running::stats(&origin(&asked.base)).await.is_ok() {
-            candidates.push(origin(&asked.base));
-        } else if origin(&asked.base) != own {
+        let base = origin(&asked.base);
+        if base.scheme() == "http"
+            && let Ok(stats) = running::stats(&base).await
+        {
+            candidates.push((base, Some(stats)));
+        } else if base != own {
             elsewhere.push(asked);
         }
     }
@@ -92,19 +95,21 @@ pub(super) async fn find_or_start(
     // What a client was told to ask was somebody's choice. These addresses anybody may have taken.
     let ours = running::published_in(&folder).into_iter();
     let ours = std::iter::once(own).chain(ours);
-    candidates.extend(ours.filter(|url| !running::is_of_another_user(url)));
-    for url in candidates {
-        if let Ok(stats) = running::stats(&url).await
-            && is_wanted(&stats, settings)
-        {
-            upstreams::check(&url, &stats.proxy, elsewhere.iter().chain(&targets))?;
-            check_tier(&url, &stats, tier)?;
-            let (before, log) = (stats, None);
+    let ours = ours.filter(|url| !running::is_of_another_user(url));
+    candidates.extend(ours.map(|url| (url, None)));
+    for (url, known) in candidates {
+        let stats = match known {
+            Some(stats) => Some(stats),
+            None => running::stats(&url).await.ok(),
+        };
+        if let Some(before) = stats.filter(|stats| is_wanted(stats, settings)) {
+            upstreams::check(&url, &before.proxy, elsewhere.iter().chain(&targets))?;
+            check_tier(&url, &before, tier)?;
             return Ok(Found {
                 url,
                 before,
                 lease,
-                log,
+                log: None,
             });
         }
     }
@@ -134,7 +139,7 @@ fn check_tier(url: &Url, stats: &Stats, tier: Option<Tier>) -> anyhow::Result<()
     };
     bail!(
         "the proxy that runs at {} has the tier {}: stop it, or start it with HEADROOM_TIER={}, or leave out --tier",
-        url.as_str().trim_end_matches('/'),
+        shown(url),
         sanitized(&stats.proxy.tier),
         tier.name()
     )

@@ -1,6 +1,7 @@
 //! Keeps a client from asking a corporate HTTP proxy for this machine's own addresses.
 
 use super::environment::Environment;
+use crate::upstream::proxies::EXEMPT;
 
 /// The variables that name an HTTP proxy, as clients know them.
 const PROXIES: [&str; 6] = [
@@ -11,12 +12,11 @@ const PROXIES: [&str; 6] = [
     "ALL_PROXY",
     "all_proxy",
 ];
-/// The variables that list what needs none; which of the two counts differs among clients.
-const EXEMPT: [&str; 2] = ["NO_PROXY", "no_proxy"];
 /// The address at which a started proxy listens.
 const LOOPBACK: &str = "127.0.0.1";
 
-/// What a client is given besides, where an HTTP proxy is set: the user's own exceptions, and this machine.
+/// What a client is given besides, where an HTTP proxy is set: the user's own exceptions, and this machine. Which of the variables counts
+/// differs among clients.
 pub(super) fn exempt(environment: &Environment) -> Vec<(&'static str, String)> {
     if PROXIES
         .iter()

@@ -41,7 +41,7 @@ use self::find::Found;
 use self::foreground::Ended;
 use self::summary::Scope;
 use crate::commands::WrapArgs;
-use crate::running::{self, Stats};
+use crate::running::{self, Stats, shown};
 use crate::settings::Settings;
 
 pub use self::serve::serve;
@@ -100,7 +100,7 @@ async fn wrap(args: &WrapArgs, settings: &Settings) -> anyhow::Result<ExitCode> 
         }
         Err(error) => format!(
             "the proxy at {} does not say what it has counted: {error:#}{}",
-            found.url.as_str().trim_end_matches('/'),
+            shown(&found.url),
             found.see_log()
         ),
     };

@@ -1,14 +1,11 @@
 //! The proxy that `wrap` starts: it serves for as long as any `wrap` uses it.
 
-use headroom_shared::runtime::config::warn_of_unknown;
-use headroom_shared::runtime::shutdown;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::lease;
 use crate::running::Published;
 use crate::settings::Settings;
-use crate::{cut_off, run, serve_with, startup};
+use crate::{listen, run_until_stopped, serve_with};
 
 /// Serves on a free port of loopback, which it prints, until nobody has a lease any more or a signal asks it to stop, and drains then.
 ///
@@ -19,10 +16,8 @@ pub fn serve(settings: Settings) -> anyhow::Result<()> {
 }
 
 async fn start(settings: Settings) -> anyhow::Result<()> {
-    startup::log(&settings);
-    warn_of_unknown();
     let folder = settings.limits.data_folder()?;
-    let listener = TcpListener::bind((settings.host.as_str(), settings.port)).await?;
+    let listener = listen(&settings).await?;
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
     lease::cancel_when_unused(&folder, stop.clone())?;
@@ -42,8 +37,5 @@ async fn start(settings: Settings) -> anyhow::Result<()> {
             println!("http://{address}");
         }
     };
-    let stopped = stop.clone().cancelled_owned();
-    let running = Box::pin(run(settings, listener, show, stopped));
-    let ended = shutdown::until_second_signal(running, stop).await;
-    ended.unwrap_or_else(cut_off)
+    run_until_stopped(settings, listener, show, stop).await
 }

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::environment::Environment;
 use crate::dialect::Provider;
-use crate::running::About;
+use crate::running::{About, shown};
 use crate::settings::Upstreams;
 
 /// Where a client would send requests of a provider, because it was told so.
@@ -15,6 +15,14 @@ pub(crate) struct Asked {
     pub(crate) base: Url,
     /// Where it was told so, such as `ANTHROPIC_BASE_URL`.
     pub(crate) by: String,
+}
+
+impl Asked {
+    /// That of one provider, where a client was told a base URL, and where.
+    pub(super) fn of(provider: Provider, told: Option<(Url, String)>) -> Vec<Self> {
+        let told = told.into_iter();
+        told.map(|(base, by)| Self { provider, base, by }).collect()
+    }
 }
 
 /// The variable that tells a proxy where a provider's requests go.
@@ -83,10 +91,6 @@ fn is_same(a: &Url, b: &Url) -> bool {
         (url.origin(), path)
     };
     unversioned(a) == unversioned(b)
-}
-
-fn shown(url: &Url) -> &str {
-    url.as_str().trim_end_matches('/')
 }
 
 #[cfg(test)]

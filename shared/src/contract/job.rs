@@ -14,7 +14,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::compress::Source;
 use crate::contract::id::{BlockId, PrefixId};
 use crate::contract::output_kind::OutputKinds;
-use crate::contract::record::is_zero;
 use crate::contract::tier::Tier;
 
 pub use self::escaped::EscapedText;
@@ -81,6 +80,15 @@ pub struct Payload<Text = String> {
     /// How many turns of the model the conversation has.
     #[serde(default)]
     pub turns: u32,
+}
+
+/// Whether there is nothing to write.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+pub(super) const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Payload {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::bill::Bill;
 use crate::contract::id::{FormId, OriginalId, PrefixId, SettingsId};
-use crate::contract::job::Place;
+use crate::contract::job::{Place, is_zero};
 use crate::contract::usage::Usage;
 
 /// The sent record of a prefix.
@@ -55,15 +55,6 @@ pub struct SentRecord {
     /// What the request and its conversation cost; `None` while that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bill: Option<Bill>,
-}
-
-/// Whether there is nothing to write.
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-pub(super) const fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// In which caches of the provider a prefix may be with which one request after the other began, each of which continued the one before.

@@ -42,10 +42,7 @@ pub struct Full {
 impl Full {
     /// What a reply to `INFO memory` says of it.
     fn from_info(info: &str) -> Option<Self> {
-        let number = |name| -> u64 {
-            let number = info_field(info, name).and_then(|number| number.parse().ok());
-            number.unwrap_or(0)
-        };
+        let number = |name| info_number(info, name).unwrap_or(0);
         // What replicas and the append-only file still have to be sent does not count (Redis's `mem_not_counted_for_evict`).
         let used = number("used_memory").saturating_sub(number("mem_not_counted_for_evict"));
         let max = number("maxmemory");
@@ -160,6 +157,11 @@ pub(crate) async fn query_if_allowed<T: FromRedisValue>(
 
 fn is_refused(error: &RedisError) -> bool {
     matches!(error.code(), Some("NOPERM" | "ERR"))
+}
+
+/// The value of a field in a reply to `INFO` that is a number.
+pub(crate) fn info_number(info: &str, name: &str) -> Option<u64> {
+    info_field(info, name)?.parse().ok()
 }
 
 /// A field of the reply to INFO.

@@ -44,23 +44,32 @@ pub fn run(store: &StoreSettings, command: &QueueCommand) -> ExitCode {
     let Some(url) = &store.redis_url else {
         return NoRedis.report();
     };
-    let ended = tokio::runtime::Runtime::new()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| {
-            let cli = || QueueCli::new(store, url, command.json);
-            let ended = runtime.block_on(async { cli().run(&command.action).await });
-            runtime.shutdown_background();
-            ended
-        });
-    match ended {
+    match step(store, url, command) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => fail("headroom-worker", &error),
     }
 }
 
+/// Takes a step on the queue in the Redis at this URL and prints its result.
+///
+/// # Errors
+/// When it could not be taken, or the result not be printed.
+pub fn step(
+    store: &StoreSettings,
+    url: &RedisUrl,
+    command: &QueueCommand,
+) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let cli = || QueueCli::new(store, url, command.json);
+    let ended = runtime.block_on(async { cli().run(&command.action).await });
+    runtime.shutdown_background();
+    ended
+}
+
 /// Whether the reader of the output has ended, such as `head` in `| head`.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
+#[must_use]
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io = error.downcast_ref::<io::Error>();
     io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -23,10 +23,11 @@ use axum::middleware;
 use axum::response::IntoResponse as _;
 use axum::routing::{any, get, post};
 use http::{HeaderValue, Response, StatusCode, header};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::activity::ConversationId;
 use crate::app::App;
+use crate::http::json_text::json_text;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -54,7 +55,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route(
             "/dashboard/overview",
             get(async |State(app): State<Arc<App>>| {
-                document(StatusCode::OK, &overview::read(&app).await)
+                json_text(StatusCode::OK, &overview::read(&app).await)
             }),
         )
         .route("/dashboard/conversations/{id}", get(conversation))
@@ -94,13 +95,8 @@ fn file(content_type: &'static str, text: &'static str) -> Response<Body> {
     ([(header::CONTENT_TYPE, content_type)], text).into_response()
 }
 
-fn document(status: StatusCode, document: &Value) -> Response<Body> {
-    let content_type = [(header::CONTENT_TYPE, "application/json")];
-    (status, content_type, document.to_string()).into_response()
-}
-
 fn error(status: StatusCode, message: &str) -> Response<Body> {
-    document(status, &json!({"error": message}))
+    json_text(status, &json!({"error": message}))
 }
 
 /// The requests of a conversation, the newest first, and the blocks of the last one, where their texts are kept.
@@ -111,7 +107,7 @@ async fn conversation(State(app): State<Arc<App>>, Path(id): Path<String>) -> Re
     let turns = app.activity.turns_of(id);
     let texts = app.activity.texts.as_ref();
     let blocks = texts.and_then(|texts| texts.blocks(id));
-    document(StatusCode::OK, &json!({"turns": turns, "blocks": blocks}))
+    json_text(StatusCode::OK, &json!({"turns": turns, "blocks": blocks}))
 }
 
 /// The texts of a block in the last request of a conversation.
@@ -125,7 +121,7 @@ async fn block_texts(
     };
     let id = id.parse::<ConversationId>().ok();
     match id.and_then(|id| texts.block(id, index)) {
-        Some(block) => document(StatusCode::OK, &json!(block)),
+        Some(block) => json_text(StatusCode::OK, &json!(block)),
         None => error(
             StatusCode::NOT_FOUND,
             "this block is not kept: only the last requests of the last conversations are",

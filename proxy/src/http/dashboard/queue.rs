@@ -7,23 +7,29 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use headroom_shared::queue::DropError;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, Uri};
 use serde_json::json;
+use url::form_urlencoded;
 
-use super::{document, error, overview};
+use super::{error, overview};
 use crate::app::App;
+use crate::http::json_text::json_text;
 use crate::page_token::TOKEN_HEADER;
 
 /// How long the queue may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// So many jobs of each state are told, and so many dead letters.
+/// So many jobs of each state are told at most, and so many dead letters.
 const LIMIT: NonZeroU32 = NonZeroU32::new(500).unwrap();
 
-/// Its state, the jobs that are not done, and the dead letters.
-pub(super) async fn read(State(app): State<Arc<App>>) -> Response<Body> {
-    match overview::read_queue(app.admin.as_ref(), LIMIT).await {
-        Ok(queue) => document(StatusCode::OK, &queue),
+/// Its state, the jobs that are not done, and the dead letters: at most `limit` of each state, where the request says that.
+pub(super) async fn read(State(app): State<Arc<App>>, uri: Uri) -> Response<Body> {
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let asked = form_urlencoded::parse(query).find(|(name, _)| name == "limit");
+    let asked = asked.and_then(|(_, limit)| limit.parse::<NonZeroU32>().ok());
+    let limit = asked.map_or(LIMIT, |asked| asked.min(LIMIT));
+    match overview::read_queue(app.admin.as_ref(), limit).await {
+        Ok(queue) => json_text(StatusCode::OK, &queue),
         Err(away) => error(StatusCode::SERVICE_UNAVAILABLE, &away.to_string()),
     }
 }
@@ -67,7 +73,7 @@ async fn replay(app: &App, id: &str) -> Response<Body> {
     match app.admin.replay(id).await {
         Ok(outcome) => match outcome.refused.first() {
             Some(refused) => error(StatusCode::CONFLICT, &refused.reason),
-            None => document(StatusCode::OK, &json!(outcome)),
+            None => json_text(StatusCode::OK, &json!(outcome)),
         },
         Err(away) => error(StatusCode::SERVICE_UNAVAILABLE, &away.to_string()),
     }
@@ -75,7 +81,7 @@ async fn replay(app: &App, id: &str) -> Response<Body> {
 
 async fn drop_job(app: &App, id: &str) -> Response<Body> {
     match app.admin.drop_job(id).await {
-        Ok(from) => document(StatusCode::OK, &json!({"dropped": id, "was": from})),
+        Ok(from) => json_text(StatusCode::OK, &json!({"dropped": id, "was": from})),
         Err(refused) => {
             let status = match refused {
                 DropError::Unknown(_) => StatusCode::NOT_FOUND,

@@ -50,8 +50,8 @@ impl State {
         self.dead.truncate(kept);
     }
 
-    /// The jobs that are not done, in the order of [`JobList`].
-    fn jobs(&self) -> impl Iterator<Item = (JobState, &QueuedJob)> {
+    /// The jobs that are not done, at most `limit` of each state, in the order of [`JobList`].
+    fn jobs(&self, limit: usize) -> impl Iterator<Item = (JobState, &QueuedJob)> {
         let now = Instant::now();
         let waiting = self.waiting.iter().map(|job| (JobState::Waiting, job));
         let refreshes = self.waiting_refresh.iter();
@@ -64,7 +64,8 @@ impl State {
             let due_in_ms = ms(due.saturating_duration_since(now));
             (JobState::Delayed { due_in_ms }, job)
         });
-        waiting.chain(refreshes).chain(active).chain(delayed)
+        let waiting = waiting.take(limit).chain(refreshes.take(limit));
+        waiting.chain(active.take(limit)).chain(delayed.take(limit))
     }
 
     /// Deletes a job that is not running.
@@ -124,24 +125,14 @@ impl AdminQueue for EmbeddedQueue {
 
     async fn list(&self, limit: NonZeroU32) -> Result<JobList, StoreError> {
         let (state, now) = (self.state(), now_ms());
-        let mut left = [limit.get(); 4];
-        let mut jobs = Vec::new();
-        for (job_state, job) in state.jobs() {
-            let kind = match job_state {
-                JobState::Waiting => 0,
-                JobState::WaitingRefresh => 1,
-                JobState::Active { .. } => 2,
-                JobState::Delayed { .. } => 3,
-            };
-            if left[kind] > 0 {
-                left[kind] -= 1;
-                jobs.push(ListedJob {
-                    state: job_state,
-                    age_ms: Some(now.saturating_sub(job.envelope.enqueued_ms)),
-                    content: job.content(),
-                });
-            }
-        }
+        let jobs = state.jobs(limit.get() as usize);
+        let jobs: Vec<ListedJob> = jobs
+            .map(|(job_state, job)| ListedJob {
+                state: job_state,
+                age_ms: Some(now.saturating_sub(job.envelope.enqueued_ms)),
+                content: job.content(),
+            })
+            .collect();
         let more = state.depth().left().saturating_sub(jobs.len() as u64);
         Ok(JobList { jobs, more })
     }
@@ -175,7 +166,9 @@ impl AdminQueue for EmbeddedQueue {
             outcome.replayed.push(id.to_owned());
             return Ok(outcome);
         }
-        let found = state.jobs().find(|(_, job)| job.envelope.id == id);
+        let found = state
+            .jobs(usize::MAX)
+            .find(|(_, job)| job.envelope.id == id);
         outcome.refused.push(ReplayRefusal {
             id: Some(id.to_owned()),
             reason: found.map_or_else(

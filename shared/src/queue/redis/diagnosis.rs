@@ -5,7 +5,7 @@ use redis::{Cmd, Value, cmd};
 use super::requirements::query_if_allowed;
 use crate::contract::keys::Keys;
 use crate::redis::RedisPool;
-use crate::redis::eviction::info_field;
+use crate::redis::eviction::info_number;
 use crate::runtime::clock::now_ms;
 use crate::store::StoreError;
 
@@ -41,6 +41,9 @@ pub async fn diagnose(pool: &RedisPool, keys: &Keys) -> Result<Diagnosis, StoreE
     let asked_ms = now_ms();
     let time: Option<(u64, u64)> = query_if_allowed(pool, &cmd("TIME")).await?;
     let answered_ms = now_ms();
+    if time.is_none() {
+        refused.push("TIME");
+    }
     let exists = cmd("EXISTS").arg(keys.secret()).to_owned();
     let has_secret: Option<bool> = query_if_allowed(pool, &exists).await?;
     Ok(Diagnosis {
@@ -52,28 +55,23 @@ pub async fn diagnose(pool: &RedisPool, keys: &Keys) -> Result<Diagnosis, StoreE
 }
 
 /// Commands of the kinds that proxies and workers use, by their names.
-fn trials(keys: &Keys) -> [(&'static str, Cmd); 5] {
+fn trials(keys: &Keys) -> [(&'static str, Cmd); 4] {
     let key = keys.trial();
-    let words = |words: &[&str]| {
-        let mut command = Cmd::new();
-        words.iter().for_each(|word| {
-            command.arg(word);
-        });
-        command
-    };
+    let words = |words: &[&str]| Cmd::new().arg(words).to_owned();
     [
         ("SET", words(&["SET", &key, "", "PX", TRIAL_LIFE_MS])),
         ("GET", words(&["GET", &key])),
         ("EVAL", words(&["EVAL", "return 1", "1", &key])),
         ("SCRIPT LOAD", words(&["SCRIPT", "LOAD", "return 1"])),
-        ("TIME", words(&["TIME"])),
     ]
 }
 
 /// Used bytes and the largest number of them, in the reply to `INFO memory`.
 fn memory(info: &str) -> Option<(u64, u64)> {
-    let number = |name| info_field(info, name)?.parse().ok();
-    Some((number("used_memory")?, number("maxmemory")?))
+    Some((
+        info_number(info, "used_memory")?,
+        info_number(info, "maxmemory")?,
+    ))
 }
 
 /// By how much a clock is ahead that showed this time, seconds and microseconds, at a moment between these two of this machine's. It is behind

@@ -7,7 +7,7 @@ use redis::cmd;
 
 use super::requirements::query_if_allowed;
 use crate::redis::RedisPool;
-use crate::redis::eviction::info_field;
+use crate::redis::eviction::info_number;
 use crate::store::StoreError;
 
 /// How old a reading may be that is still used.
@@ -31,9 +31,8 @@ impl MemoryUsage {
         }
         let info: Option<String> = query_if_allowed(pool, cmd("INFO").arg("memory")).await?;
         let number = |name| -> u64 {
-            info.as_deref()
-                .and_then(|info| info_field(info, name)?.parse().ok())
-                .unwrap_or(0)
+            let info = info.as_deref();
+            info.and_then(|info| info_number(info, name)).unwrap_or(0)
         };
         let (used, max) = (number("used_memory"), number("maxmemory"));
         let high = max > 0 && used.saturating_mul(100) >= max.saturating_mul(percent);

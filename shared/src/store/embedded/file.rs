@@ -20,7 +20,7 @@ use crate::contract::id::DigestKey;
 use crate::store::StoreError;
 
 /// The file's name in the data folder.
-const FILE_NAME: &str = "headroom.redb";
+pub(super) const FILE_NAME: &str = "headroom.redb";
 /// The name of the write-ahead log's file.
 const LOG_NAME: &str = "headroom.wal";
 /// The name of the file that is written to see whether the disk has room again.

@@ -65,6 +65,9 @@ pub struct EmbeddedStore {
 }
 
 impl EmbeddedStore {
+    /// The name of its file in its folder.
+    pub const FILE_NAME: &str = file::FILE_NAME;
+
     /// Opens the file in the folder `dir`, or makes both, readable by this user alone. Entries live for `retention` (at
     /// least 1 ms) since their last use. The file becomes no larger than `max_bytes`: where there is no room left, the entries that were
     /// used longest ago are deleted. Blocks while it walks the keys (a million: some 0.2 s); after a kill of the last process it walks the
