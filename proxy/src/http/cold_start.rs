@@ -50,7 +50,7 @@ async fn record_and_enqueue(
     // Nothing is compressed here: the original has gone out.
     let plan = planner.plan(request, &HashMap::new(), BTreeMap::new())?;
     let (job, is_new) = (plan.job, planner.is_cold_start(&scan, &known));
-    let plan = plan.commit();
+    let plan = plan.commit(&[]);
     let in_originals = (&[][..], &body.bytes);
     let bill = context.open_bill((&scan, &known), in_originals, (None, now_ms));
     let sent = SentRequest::new(&app.records, plan, &scan, known, bill);

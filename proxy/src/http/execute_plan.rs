@@ -209,7 +209,7 @@ async fn plan_recorded_forms(
         (app.billing.prices(), now_ms()),
     );
     let plan = planner.plan_recorded_forms(request);
-    let plan = plan.ok_or(Uncompressed::NoBlocks)?.commit();
+    let plan = plan.ok_or(Uncompressed::NoBlocks)?.commit(&[]);
     Ok((scan, known, plan))
 }
 

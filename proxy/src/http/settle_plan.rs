@@ -102,11 +102,12 @@ fn text_bytes(body: &ScannableBody, text: &Rope) -> TextBytes {
 
 /// Stores what must be in the store before a request goes out.
 async fn store_new_forms(app: &App, plan: Plan, budget: &mut Budget) -> FinalPlan {
-    if plan.entries.is_empty() {
-        return plan.commit();
+    let entries = plan.entries();
+    if entries.is_empty() {
+        return plan.commit(&entries);
     }
-    match app.records.write(&plan.entries, budget).await {
-        Ok(()) => plan.commit(),
+    match app.records.write(&entries, budget).await {
+        Ok(()) => plan.commit(&entries),
         Err(error) => {
             tracing::debug!(%error, "could not store new forms in time: the originals go out");
             app.counts.store_misses.inc();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use headroom_shared::contract::id::PrefixId;
 use headroom_shared::contract::prefix::Form;
-use headroom_shared::store::Key;
+use headroom_shared::store::{Entry, Key, Life};
 
 use super::landing::{Landing, Obstacle};
 use super::record_updates::RecordUpdates;
@@ -55,6 +55,18 @@ impl Plan {
         forms
     }
 
+    /// What to store before the request goes out; nothing where it has no new form.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        if self.landed == 0 && self.newly_compressed.is_empty() {
+            return Vec::new();
+        }
+        let forms = self.form_entries.iter().cloned();
+        let all = forms.chain(self.record_updates.entries());
+        // The provider may refuse the request.
+        all.map(|entry| entry.with_life(Life::Provisional))
+            .collect()
+    }
+
     /// Whether it has forms, and all of them are of blocks that are sent for the first time: those from `first_new_block` on.
     pub(crate) fn has_only_new_forms(&self, first_new_block: usize) -> bool {
         let is_new = |(index, _): &(usize, Form)| *index >= first_new_block;
@@ -74,9 +86,9 @@ impl Plan {
         self.record_updates_without_new.note_untried(without_new);
     }
 
-    /// What goes out when the plan's entries are stored.
-    pub(crate) fn commit(self) -> FinalPlan {
-        let stored = self.entries.iter().map(|entry| entry.key).collect();
+    /// What goes out when the plan's entries are `stored`.
+    pub(crate) fn commit(self, stored: &[Entry]) -> FinalPlan {
+        let stored = stored.iter().map(|entry| entry.key).collect();
         FinalPlan {
             forms: self.forms(),
             shortened: self.shortened(),

@@ -107,11 +107,11 @@ pub(crate) struct Planner {
 pub(crate) struct Plan {
     /// The forms in which blocks were sent before.
     recorded: Forms,
-    /// The forms of blocks that land, by position in the scan. Like `newly_compressed`, they go out only if all of `entries` is in the store
-    /// before.
+    /// The forms of blocks that land, by position in the scan. Like `newly_compressed`, they go out only if all of [`Plan::entries`] is in the
+    /// store before.
     landed_forms: Vec<(usize, Form)>,
-    /// What to store before the request goes out; empty where it has no new form.
-    pub(crate) entries: Vec<Entry>,
+    /// What to store of these forms.
+    form_entries: Vec<Entry>,
     /// How many blocks land: change from the original to a form.
     pub(crate) landed: usize,
     /// What becomes of what was left to workers, if anything was: of what landed, or else of what waits.
@@ -363,7 +363,7 @@ impl Request<'_> {
         Plan {
             recorded: self.recorded_forms(),
             landed_forms: Vec::new(),
-            entries: Vec::new(),
+            form_entries: Vec::new(),
             landed: 0,
             landing: self.outcome(false).map(|(landing, _)| landing),
             landed_prefix: None,
@@ -408,18 +408,11 @@ impl Request<'_> {
             own.originals
                 .extend(forms.filter_map(|(_, form)| form.original));
         }
-        let mut entries = Vec::new();
-        if landed > 0 || !newly_compressed.is_empty() {
-            let forms = self.form_entries(&newly_compressed, &landed_forms);
-            let all = forms.into_iter().chain(record_updates.entries());
-            // The provider may refuse the request.
-            entries.extend(all.map(|entry| entry.with_life(Life::Provisional)));
-        }
         let outcome = self.outcome(landed > 0);
         Plan {
             recorded: self.recorded_forms(),
+            form_entries: self.form_entries(&newly_compressed, &landed_forms),
             landed_forms,
-            entries,
             landed,
             landing: outcome.map(|(landing, _)| landing),
             landed_prefix: outcome.filter(|_| landed > 0).map(|(_, prefix)| prefix),

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use headroom_shared::contract::id::DigestKey;
 use headroom_shared::contract::output_kind::{OutputKind, OutputKinds};
+use headroom_shared::contract::record::SentRecord;
 use headroom_shared::contract::retrieval;
 use headroom_shared::contract::tier::Tier;
+use headroom_shared::store::Key;
 use serde_json::json;
 
 use super::Planner;
 use super::landing::{Landing, Obstacle, Occasion};
 use super::test_session::{Session, file};
+use crate::dialect::DIALECTS;
+use crate::scan;
 use crate::simulation::test_model::{OneWordOfThree, report};
 use crate::simulation::turn::Turn;
 
@@ -39,6 +44,11 @@ fn session(planner: Planner, again: usize) -> Session {
 
 /// An agent reports.
 fn report_back(session: &mut Session, name: usize) -> Turn {
+    push_report(session, name);
+    session.request(5)
+}
+
+fn push_report(session: &mut Session, name: usize) {
     let id = format!("toolu_{}", session.messages.len());
     let call = json!({"type": "tool_use", "id": id, "name": "Task", "input": {"prompt": "Look."}});
     let text = report(name, 25);
@@ -46,7 +56,6 @@ fn report_back(session: &mut Session, name: usize) -> Turn {
     let messages = [("assistant", call), ("user", result)];
     let messages = messages.map(|(role, part)| json!({"role": role, "content": [part]}));
     session.messages.extend(messages);
-    session.request(5)
 }
 
 /// How many texts go out of which the model must fetch the rest.
@@ -76,6 +85,31 @@ fn a_large_report_lands_near_the_tail_where_the_conversation_has_saved_what_that
     let landed = session.step_turn(5);
     assert_eq!((landed.landing, shortened(&landed)), (TAIL, 2));
     assert!(session.paid < session.direct);
+}
+
+#[test]
+fn what_is_stored_before_a_request_goes_out_says_that_a_report_waits() {
+    let mut session = session(PLANNER, 4);
+    push_report(&mut session, 1);
+    // Something of which a form goes out at once.
+    let [file, report] =
+        [2, session.messages.len() - 1].map(|at| session.messages[at]["content"][0].clone());
+    session.messages.last_mut().unwrap()["content"] = json!([report, file, file]);
+    let body = session.body();
+    let scan = scan::scan(&body, DIALECTS[0], &DigestKey::from_bytes([7; 32])).unwrap();
+    let known = session.simulation.known(&scan);
+    let plan = session.simulation.plan(&body, &scan, &known).unwrap();
+    let stored = plan.entries();
+    let request = scan.full_prefix().unwrap();
+    let own = stored.iter().find(|it| it.key == Key::Sent(request));
+    let own = SentRecord::from_stored(request, &own.unwrap().value).unwrap();
+    assert!(own.waiting && own.tail && own.caches.is_some(), "{own:?}");
+    let sent = plan.commit(&stored);
+    assert_eq!(sent.tail.len(), 1);
+    assert_eq!(
+        sent.record_updates.clone().own_record(),
+        Some(&mut own.clone())
+    );
 }
 
 #[test]

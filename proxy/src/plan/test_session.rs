@@ -77,9 +77,8 @@ impl Session {
             .push(json!({"role": "user", "content": [result]}));
     }
 
-    /// The next request, after so many seconds, whose job is done before the one after it, unless jobs are left to wait.
-    pub(super) fn request(&mut self, seconds: u64) -> Turn {
-        self.simulation.now_ms += seconds * 1000;
+    /// The body of the next request.
+    pub(super) fn body(&self) -> Bytes {
         let mut messages = self.messages.clone();
         let last = messages.last_mut().unwrap();
         if last["content"].is_array() {
@@ -90,7 +89,14 @@ impl Session {
         if !self.thinking.is_null() {
             body["thinking"] = self.thinking.clone();
         }
-        let turn = self.simulation.turn(&Bytes::from(body.to_string()));
+        Bytes::from(body.to_string())
+    }
+
+    /// The next request, after so many seconds, whose job is done before the one after it, unless jobs are left to wait.
+    pub(super) fn request(&mut self, seconds: u64) -> Turn {
+        self.simulation.now_ms += seconds * 1000;
+        let body = self.body();
+        let turn = self.simulation.turn(&body);
         if !self.jobs_wait {
             self.simulation.run_jobs();
         }

@@ -171,7 +171,7 @@ fn a_plan_that_could_not_be_stored_sends_nothing_new() {
     let known = KnownPrefix::of_records(&scan, |_| None);
     let simulation = simulation(&session, NEVER);
     let plan = simulation.plan(&body, &scan, &known).unwrap();
-    assert!(!plan.entries.is_empty());
+    assert!(!plan.entries().is_empty());
     let settled = plan.roll_back(SkipReason::StoreLate);
     assert!(settled.forms.is_empty() && settled.stored.is_empty());
     assert_eq!(settled.skipped.len(), 1);

@@ -157,6 +157,13 @@ impl Simulation {
         due.len()
     }
 
+    /// What is known of a request's prefix.
+    pub(crate) fn known(&self, scan: &Scan) -> KnownPrefix {
+        let mut known = self.store.known(scan);
+        known.limit_to(self.planner.tier_of(scan));
+        known
+    }
+
     /// The plan of a request, of which nothing is performed yet; `None` for a request without messages.
     pub(crate) fn plan(&self, body: &Bytes, scan: &Scan, known: &KnownPrefix) -> Option<Plan> {
         let request =
@@ -189,12 +196,12 @@ impl Simulation {
     fn send(&mut self, body: &Bytes, turn: &mut Turn) -> Option<(RecordUpdates, OpenBill)> {
         let began = Instant::now();
         let (scan, deferred_after) = self.scan(body, began)?;
-        let mut known = self.store.known(&scan);
-        known.limit_to(self.planner.tier_of(&scan));
+        let known = self.known(&scan);
         let plan = self.plan(body, &scan, &known)?;
-        self.store.write(&plan.entries);
+        let entries = plan.entries();
+        self.store.write(&entries);
         let deferred = plan.job;
-        let settled = plan.commit();
+        let settled = plan.commit(&entries);
         let landed = settled.landed;
         if let Some(spliced) = Rope::with_forms(body, &scan, &settled.forms) {
             turn.decision = Decision::Compressed;

@@ -165,6 +165,9 @@ impl SentRecord {
         self.lost |= other.lost;
         if other.sent_ms > self.sent_ms {
             (self.sent_ms, self.usage) = (other.sent_ms, other.usage);
+        } else if other.sent_ms == self.sent_ms {
+            // One of them may be of before the response.
+            self.usage = self.usage.or(other.usage);
         }
         self.bill = Bill::later(self.bill, other.bill);
         self
@@ -186,6 +189,26 @@ impl SentRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_one_of_two_records_of_a_request_knows_of_its_response_is_kept() {
+        let of = |sent_ms: u64, usage: &str| -> SentRecord {
+            let text = format!(
+                r#"{{"v":1,"rev":0,"start":0,"forms":{{}},"sent_ms":{sent_ms},"warm_until_ms":6,"waiting":false,"usage":{usage}}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let read = r#"{"read":7,"written":0,"written_hour":0,"total":7,"output":1}"#;
+        for (one, other, kept) in [
+            ((5, "null"), (5, read), true),
+            ((5, read), (5, "null"), true),
+            ((5, read), (6, "null"), false),
+            ((6, "null"), (5, read), false),
+        ] {
+            let merged = of(one.0, one.1).merged(&of(other.0, other.1));
+            assert_eq!(merged.usage.is_some(), kept, "{one:?} {other:?}");
+        }
+    }
 
     #[test]
     fn a_record_is_read_under_its_own_prefix_alone() {

@@ -91,6 +91,8 @@ async fn where_no_worker_has_a_model_no_job_is_pushed_for_a_long_new_text() {
     stage.exchange(&conversation.call()).await;
     let conversation = conversation.assistant("Understood.").user("Go on.");
     stage.exchange(&conversation.call()).await;
-    let stats = stage.stats().await;
+    let stats = stage
+        .until("the jobs to be told", |stats| stats["jobs"].is_object())
+        .await;
     assert_eq!(stats["jobs"]["enqueued"], 0, "{stats}");
 }
