@@ -17,6 +17,9 @@ impl Compressor for Duplicate {
             Whole::Block(block) => (block, ""),
             Whole::Inside { block, .. } => (block, INSIDE),
         };
+        if reads_another_file(context, block) {
+            return None;
+        }
         let name = context.earlier.name(block)?;
         let (lines, bytes) = (text.lines.len(), text.whole.len());
         Some(with_header(
@@ -36,6 +39,13 @@ impl Compressor for Duplicate {
         };
         earlier.whole(found).map(Cow::into_owned)
     }
+}
+
+/// Whether a file was read, and the same text stands in another one. An agent that reads a file wants to edit it, and quotes what stands there.
+fn reads_another_file(context: Context<'_>, block: u32) -> bool {
+    let other = context.earlier.block(block);
+    let other = other.and_then(|block| block.file.as_deref());
+    context.call.reads_file && other.is_some() && !context.call.is_of_file(other)
 }
 
 /// The number of bytes in `(1 lines, 2 bytes)`.
@@ -78,5 +88,25 @@ mod tests {
             Duplicate.compress(&Text::new("same\ntext\n"), context),
             None
         );
+    }
+
+    #[test]
+    fn a_file_that_was_read_is_not_said_to_be_as_another_one() {
+        let read = |path: &str| format!(r#"{{"file_path":"/srv/{path}/package.json"}}"#);
+        let mut earlier = Earlier::default();
+        earlier.push(Source {
+            text: "same\ntext",
+            tool: Some("Read"),
+            input: Some(&read("a")),
+        });
+        for (path, has_form) in [("a", true), ("b", false)] {
+            let call = Call::of(Some("Read"), Some(&read(path)));
+            let context = Context {
+                earlier: &earlier,
+                call: &call,
+            };
+            let form = Duplicate.compress(&Text::new("same\ntext"), context);
+            assert_eq!(form.is_some(), has_form, "{path}: {form:?}");
+        }
     }
 }
