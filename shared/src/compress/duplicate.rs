@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::earlier::Whole;
+use super::references::target::MIN_READ_BYTES;
 use super::text::Text;
 use super::{Compressor, Context, Earlier, with_header};
 
@@ -17,7 +18,7 @@ impl Compressor for Duplicate {
             Whole::Block(block) => (block, ""),
             Whole::Inside { block, .. } => (block, INSIDE),
         };
-        if reads_another_file(context, block) {
+        if text.whole.len() < MIN_READ_BYTES && reads_another_file(context, block) {
             return None;
         }
         let name = context.earlier.name(block)?;
@@ -91,22 +92,25 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_read_is_not_said_to_be_as_another_one() {
+    fn a_short_file_that_was_read_is_not_said_to_be_as_another_one() {
         let read = |path: &str| format!(r#"{{"file_path":"/srv/{path}/package.json"}}"#);
-        let mut earlier = Earlier::default();
-        earlier.push(Source {
-            text: "same\ntext",
-            tool: Some("Read"),
-            input: Some(&read("a")),
-        });
-        for (path, has_form) in [("a", true), ("b", false)] {
-            let call = Call::of(Some("Read"), Some(&read(path)));
-            let context = Context {
-                earlier: &earlier,
-                call: &call,
-            };
-            let form = Duplicate.compress(&Text::new("same\ntext"), context);
-            assert_eq!(form.is_some(), has_form, "{path}: {form:?}");
+        for (lines, as_another) in [(10, false), (1000, true)] {
+            let text = "some text\n".repeat(lines);
+            let mut earlier = Earlier::default();
+            earlier.push(Source {
+                text: &text,
+                tool: Some("Read"),
+                input: Some(&read("a")),
+            });
+            for (path, has_form) in [("a", true), ("b", as_another)] {
+                let call = Call::of(Some("Read"), Some(&read(path)));
+                let context = Context {
+                    earlier: &earlier,
+                    call: &call,
+                };
+                let form = Duplicate.compress(&Text::new(&text), context);
+                assert_eq!(form.is_some(), has_form, "{path}: {form:?}");
+            }
         }
     }
 }

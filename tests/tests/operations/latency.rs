@@ -1,12 +1,20 @@
 //! The program that measures what the proxy adds to a request: it runs from end to end, and its report has the promised shape.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
 
-use headroom_tests::wait;
+use std::time::Duration;
+
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
 const PROXY: [&str; 4] = ["off", "known-prefix", "half-replaced", "deferred"];
+
+/// The longest that a run may take on a busy machine: some seconds on an idle one.
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// What a run with these arguments reports.
 async fn report(args: &str) -> Value {
@@ -14,8 +22,8 @@ async fn report(args: &str) -> Value {
     let file = folder.path().join("latency.json");
     let mut command = Command::new(env!("CARGO_BIN_EXE_latency"));
     command.args(args.split(' ')).arg("--json").arg(&file);
-    let ended = wait::soon("the runs", command.kill_on_drop(true).output());
-    let ended = ended.await.unwrap();
+    let ended = tokio::time::timeout(DEADLINE, command.kill_on_drop(true).output());
+    let ended = ended.await.expect("a run that ends").unwrap();
     let complained = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{complained}");
     std::fs::read_to_string(file).unwrap().parse().unwrap()

@@ -23,7 +23,7 @@ async fn get(stage: &Stage, path: &str) -> Value {
 
 #[tokio::test]
 async fn the_page_and_its_files_are_served_and_ask_nobody_else() {
-    let stage = Stage::embedded(|launch| launch).await;
+    let stage = Stage::embedded(Launch::patient).await;
     for (path, content_type) in [
         ("/", "text/html; charset=utf-8"),
         ("/dashboard", "text/html; charset=utf-8"),
@@ -55,7 +55,7 @@ async fn the_page_and_its_files_are_served_and_ask_nobody_else() {
 
 #[tokio::test]
 async fn the_overview_tells_of_requests_conversations_and_the_queue() {
-    let stage = Stage::embedded(|launch| launch).await;
+    let stage = Stage::embedded(Launch::patient).await;
     let mut client = Client::new(conversation("overview"));
     let first = client.turn(&stage).await;
     client.turn(&stage).await;
@@ -92,7 +92,7 @@ async fn the_overview_tells_of_requests_conversations_and_the_queue() {
 
 #[tokio::test]
 async fn events_come_at_once_and_end_with_the_proxy() {
-    let mut stage = Stage::embedded(|launch| launch).await;
+    let mut stage = Stage::embedded(Launch::patient).await;
     let mut events = stage.send(&Call::get("/dashboard/events")).await;
     assert_eq!(events.header("content-type"), "text/event-stream");
     let first = events.chunk().await.unwrap();
@@ -111,7 +111,7 @@ async fn events_come_at_once_and_end_with_the_proxy() {
 #[tokio::test]
 async fn texts_are_shown_only_where_that_is_asked_for() {
     for (set, shown) in [("off", false), ("1", true)] {
-        let stage = Stage::embedded(|launch| launch.set("HEADROOM_SHOW_TEXT", set)).await;
+        let stage = Stage::embedded(|launch| launch.patient().set("HEADROOM_SHOW_TEXT", set)).await;
         let mut client = Client::new(conversation("texts"));
         client.turn(&stage).await;
         let overview = get(&stage, "/dashboard/overview").await;

@@ -1,7 +1,7 @@
 //! Replaces lines that appear word for word earlier in the same prefix by one line that says where.
 
 pub(super) mod mark;
-mod target;
+pub(super) mod target;
 pub(super) mod window;
 
 use std::ops::Range;

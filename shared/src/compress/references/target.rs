@@ -7,7 +7,7 @@ use crate::compress::lookup::Line;
 
 /// What a reference from one read of a file to another must replace: few lines among others are mostly those that an agent is about to
 /// edit.
-const MIN_READ_BYTES: usize = 5_000;
+pub(in crate::compress) const MIN_READ_BYTES: usize = 5_000;
 
 /// What stands in lines that report a failure. An agent needs them where it meets them.
 const FAILURES: [&str; 10] = [
