@@ -46,7 +46,7 @@ use headroom_shared::contract::output_kind::OutputKinds;
 use headroom_shared::contract::prefix::Form;
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::contract::tier::Tier;
-use headroom_shared::store::{Entry, Life};
+use headroom_shared::store::Entry;
 
 pub(crate) use self::final_plan::FinalPlan;
 use self::first_send::BlocksToCompress;
