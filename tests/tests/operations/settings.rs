@@ -4,7 +4,6 @@
 use headroom_tests::process::Launch;
 use headroom_tests::provider::Provider;
 use headroom_tests::redis_server::RedisServer;
-use headroom_tests::wait;
 
 /// Both programs over one Redis.
 fn both(redis: &RedisServer, provider: &Provider) -> [Launch; 2] {
@@ -48,14 +47,13 @@ async fn what_is_taken_otherwise_than_it_was_set_is_told_at_the_start() {
             .iter()
             .fold(launch, |it, (name, value, _)| it.set(name, value));
         let mut process = launch.start().await;
-        let log = process.log();
+        let log = process.whole_log().await;
         for (_, _, says) in settings {
             assert!(log.contains(says), "{says}: {log}");
         }
         // Settings of the other program are known, too.
         assert_eq!(log.matches("no such setting").count(), 1, "{log}");
         assert!(!log.contains("secret-value"), "{log}");
-        assert!(process.terminate(wait::DEADLINE).await.success());
     }
 }
 
@@ -64,8 +62,8 @@ async fn a_build_without_the_model_says_so_and_starts() {
     let (redis, provider) = (RedisServer::start().await, Provider::start().await);
     let launches = [Launch::worker(&redis.url()), Launch::proxy(&provider)];
     for launch in launches {
-        let process = launch.set("HEADROOM_MODEL", "/a/folder").start().await;
-        let log = process.log();
+        let mut process = launch.set("HEADROOM_MODEL", "/a/folder").start().await;
+        let log = process.whole_log().await;
         let errors: Vec<&str> = log.lines().filter(|it| it.contains("ERROR")).collect();
         assert!(
             errors.len() == 1 && errors[0].contains("this build has no model support"),
