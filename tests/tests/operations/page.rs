@@ -111,7 +111,7 @@ async fn events_come_at_once_and_end_with_the_proxy() {
 #[tokio::test]
 async fn texts_are_shown_only_where_that_is_asked_for() {
     for (set, shown) in [("off", false), ("1", true)] {
-        let stage = Stage::embedded(|launch| launch.set("HEADROOM_SHOW_TEXT", set)).await;
+        let stage = Stage::embedded(|launch| launch.patient().set("HEADROOM_SHOW_TEXT", set)).await;
         let mut client = Client::new(conversation("texts"));
         client.turn(&stage).await;
         let overview = get(&stage, "/dashboard/overview").await;
