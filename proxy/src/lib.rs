@@ -118,7 +118,7 @@ fn serve_with<T>(settings: Settings, start: impl FnOnce(Settings) -> T) -> anyho
 where
     T: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
-    telemetry::start(&settings.log);
+    let _log = telemetry::start(&settings.log);
     let _traces = Traces::start("headroom-proxy", env!("CARGO_PKG_VERSION"));
     panics::hide_messages();
     startup::log(&settings);

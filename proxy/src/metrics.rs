@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use headroom_shared::metrics::Started;
 use headroom_shared::queue::{Depth, Totals};
+use headroom_shared::runtime::telemetry;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -204,6 +205,7 @@ impl Counts {
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),
             "store_mismatches": {"forms": self.mismatches.forms.get(), "records": self.mismatches.records.get()},
             "conversations_lost": self.conversations_lost.get(), "over_memory": self.over_memory.get(),
+            "log_lines_dropped": telemetry::lines_dropped(),
         })
     }
 

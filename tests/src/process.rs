@@ -199,20 +199,40 @@ impl Launch {
     /// When it can't be started.
     #[must_use]
     pub fn spawn(&self) -> Process {
-        let log = NamedTempFile::new().expect("a file for the log");
-        let stderr = log.reopen().expect("the log file opens twice");
-        let printed = NamedTempFile::new().expect("a file for what it prints");
-        let stdout = printed.reopen().expect("the file opens twice");
-        let child = self
-            .command()
-            .stdout(stdout)
-            .stderr(stderr)
-            .spawn()
-            .expect("the program starts");
+        let (log, stderr) = file_to_write();
+        let (printed, stdout) = file_to_write();
+        let mut process = self.spawn_writing_to(stdout, stderr);
+        (process.log, process.printed) = (log, printed);
+        process
+    }
+
+    /// Starts the program with its standard output and its log where these say, and waits until it is ready. The [`Process`] does not know
+    /// what it prints and logs.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub async fn start_writing_to(
+        &self,
+        stdout: impl Into<Stdio>,
+        log: impl Into<Stdio>,
+    ) -> Process {
+        let process = self.spawn_writing_to(stdout, log);
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// The same without waiting.
+    ///
+    /// # Panics
+    /// When it can't be started.
+    #[must_use]
+    pub fn spawn_writing_to(&self, stdout: impl Into<Stdio>, log: impl Into<Stdio>) -> Process {
+        let mut command = self.command();
+        let started = command.stdout(stdout).stderr(log).spawn();
         Process {
-            child,
-            log,
-            printed,
+            child: started.expect("the program starts"),
+            log: file_to_write().0,
+            printed: file_to_write().0,
             launch: self.clone(),
         }
     }
@@ -273,6 +293,32 @@ impl Process {
     #[must_use]
     pub fn log(&self) -> String {
         read(&self.log)
+    }
+
+    /// Waits until it has logged this text so many times at least, and gives what it logged so far: a program does not wait until what it logs
+    /// is written.
+    ///
+    /// # Panics
+    /// When it never does.
+    pub async fn logged(&self, text: &str, times: usize) -> String {
+        let log = wait::within(wait::DEADLINE, || {
+            let log = self.log();
+            ready((log.matches(text).count() >= times).then_some(log))
+        });
+        match log.await {
+            Some(log) => log,
+            None => panic!("has not logged {text:?} {times} times:\n{}", self.log()),
+        }
+    }
+
+    /// Asks it to stop, and gives all that it logged.
+    ///
+    /// # Panics
+    /// When it goes on, or does not end well.
+    pub async fn whole_log(&mut self) -> String {
+        let ended = self.terminate(wait::DEADLINE).await;
+        assert!(ended.success(), "{ended}: {}", self.log());
+        self.log()
     }
 
     /// What it printed so far on its standard output.
@@ -349,6 +395,13 @@ impl Process {
     pub async fn start_again(&mut self) {
         *self = self.launch.start().await;
     }
+}
+
+/// A temporary file, and a handle by which a program writes to it.
+fn file_to_write() -> (NamedTempFile, File) {
+    let file = NamedTempFile::new().expect("a temporary file");
+    let written = file.reopen().expect("the file opens twice");
+    (file, written)
 }
 
 fn read(file: &NamedTempFile) -> String {

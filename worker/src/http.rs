@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use headroom_shared::metrics::{Started, page, register_queue, register_ready};
+use headroom_shared::metrics::{Started, page, register_log, register_queue, register_ready};
 use headroom_shared::queue::{Depth, JobQueue, Totals};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -52,6 +52,7 @@ impl HttpState {
         let version = env!("CARGO_PKG_VERSION");
         self.started
             .register(&mut registry, "headroom-worker", version);
+        register_log(&mut registry);
         register_ready(&mut registry, self.status.ready().is_ok());
         self.metrics.register(&mut registry);
         if let Some(figures) = queue {

@@ -17,22 +17,27 @@ pub fn run(settings: Settings, work: impl FnOnce(&Settings) -> Work, timing: Tim
     if let Err(missing) = settings.redis_url() {
         return missing.report();
     }
-    telemetry::start(&settings.log);
-    let _traces = Traces::start("headroom-worker", env!("CARGO_PKG_VERSION"));
-    panics::hide_messages();
-    let work = work(&settings);
-    let ended = tokio::runtime::Runtime::new()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| {
-            let ended = runtime.block_on(run_until_signal(settings, work, timing));
-            // A job that ran longer than the grace went back to the queue: nothing waits for it.
-            runtime.shutdown_background();
-            ended
-        });
-    match ended {
+    match run_logged(settings, work, timing) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => config::fail("headroom-worker", &error),
     }
+}
+
+/// Logs as the settings say, and works on a runtime of its own. All that was logged is written when this returns.
+fn run_logged(
+    settings: Settings,
+    work: impl FnOnce(&Settings) -> Work,
+    timing: Timing,
+) -> anyhow::Result<()> {
+    let _log = telemetry::start(&settings.log);
+    let _traces = Traces::start("headroom-worker", env!("CARGO_PKG_VERSION"));
+    panics::hide_messages();
+    let work = work(&settings);
+    let runtime = tokio::runtime::Runtime::new()?;
+    let ended = runtime.block_on(run_until_signal(settings, work, timing));
+    // A job that ran longer than the grace went back to the queue: nothing waits for it.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn run_until_signal(settings: Settings, work: Work, timing: Timing) -> anyhow::Result<()> {

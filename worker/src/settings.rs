@@ -6,6 +6,7 @@ use clap::{Arg, Parser};
 use headroom_shared::runtime::config::{
     LogSettings, RedisUrl, StoreSettings, WorkerSettings, warn_of_unknown,
 };
+use headroom_shared::runtime::last_line;
 
 use crate::queue_command::arguments::Command;
 
@@ -64,10 +65,7 @@ impl NoRedis {
     /// Prints the one line and gives the exit code of a bad setting.
     #[must_use]
     pub fn report(&self) -> ExitCode {
-        #[expect(clippy::print_stderr, reason = "there is no log yet")]
-        {
-            eprintln!("{self}");
-        }
+        last_line::write(&self.to_string());
         ExitCode::from(2)
     }
 }

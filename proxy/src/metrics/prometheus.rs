@@ -1,6 +1,6 @@
 //! The counts as Prometheus reads them.
 
-use headroom_shared::metrics::register_queue;
+use headroom_shared::metrics::{register_log, register_queue};
 use headroom_shared::queue::{Depth, Totals};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -15,6 +15,7 @@ impl Counts {
         let mut all = Registry::default();
         let version = env!("CARGO_PKG_VERSION");
         self.started.register(&mut all, "headroom-proxy", version);
+        register_log(&mut all);
         self.register(all.sub_registry_with_prefix("headroom"));
         if let Some(worker) = self.worker.get() {
             worker.register(&mut all);

@@ -1,5 +1,7 @@
 //! The proxy that `wrap` starts: it serves for as long as any `wrap` uses it.
 
+use std::io::Write as _;
+
 use tokio_util::sync::CancellationToken;
 
 use super::lease;
@@ -25,13 +27,8 @@ async fn start(settings: Settings) -> anyhow::Result<()> {
     let is_shared = settings.store.redis_url.is_some();
     let _published = is_shared.then(|| Published::in_folder(&folder, address, None));
     let show = move |text: String| {
-        #[expect(
-            clippy::print_stderr,
-            reason = "this is for who reads the file that the log goes to"
-        )]
-        {
-            eprintln!("{text}");
-        }
+        // For who reads the file that the log goes to.
+        let _ = writeln!(std::io::stderr(), "{text}");
         #[expect(clippy::print_stdout, reason = "this is how `wrap` learns the address")]
         {
             println!("http://{address}");

@@ -4,6 +4,6 @@ mod process;
 mod queue;
 mod text;
 
-pub use self::process::{Started, register_ready};
+pub use self::process::{Started, register_log, register_ready};
 pub use self::queue::register_queue;
 pub use self::text::{Page, page};

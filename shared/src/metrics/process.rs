@@ -3,11 +3,13 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::runtime::clock::now_ms;
+use crate::runtime::telemetry;
 
 /// When a process began to count.
 #[derive(Debug, Clone)]
@@ -24,6 +26,17 @@ pub fn register_ready(registry: &mut Registry, is_ready: bool) {
         "headroom_ready",
         "1 where /readyz says 200, 0 where it says 503",
         ready,
+    );
+}
+
+/// Shows how many lines are missing in the log.
+pub fn register_log(registry: &mut Registry) {
+    let dropped: Counter = Counter::default();
+    dropped.inc_by(telemetry::lines_dropped());
+    registry.register(
+        "headroom_log_lines_dropped",
+        "Lines missing in the log, because standard error did not take them",
+        dropped,
     );
 }
 

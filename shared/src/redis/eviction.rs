@@ -42,10 +42,7 @@ pub struct Full {
 impl Full {
     /// What a reply to `INFO memory` says of it.
     fn from_info(info: &str) -> Option<Self> {
-        let number = |name| info_number(info, name).unwrap_or(0);
-        // What replicas and the append-only file still have to be sent does not count (Redis's `mem_not_counted_for_evict`).
-        let used = number("used_memory").saturating_sub(number("mem_not_counted_for_evict"));
-        let max = number("maxmemory");
+        let (used, max) = memory(info)?;
         (max > 0 && used > max).then_some(Self { used, max })
     }
 }
@@ -159,8 +156,16 @@ fn is_refused(error: &RedisError) -> bool {
     matches!(error.code(), Some("NOPERM" | "ERR"))
 }
 
+/// The bytes that Redis holds against `maxmemory`, and `maxmemory` itself (0: there is none), in the reply to `INFO memory`. What replicas and
+/// the append-only file still have to be sent does not count (Redis's `mem_not_counted_for_evict`).
+pub(crate) fn memory(info: &str) -> Option<(u64, u64)> {
+    let not_counted = info_number(info, "mem_not_counted_for_evict").unwrap_or(0);
+    let used = info_number(info, "used_memory")?.saturating_sub(not_counted);
+    Some((used, info_number(info, "maxmemory")?))
+}
+
 /// The value of a field in a reply to `INFO` that is a number.
-pub(crate) fn info_number(info: &str, name: &str) -> Option<u64> {
+fn info_number(info: &str, name: &str) -> Option<u64> {
     info_field(info, name)?.parse().ok()
 }
 
@@ -208,6 +213,17 @@ mod tests {
             assert_eq!(Full::from_info(&info).is_some(), full, "{info}");
         }
         assert_eq!(Full::from_info(""), None);
+    }
+
+    #[test]
+    fn memory_is_what_counts_against_the_limit_where_both_figures_are_there() {
+        let info = "# Memory\r\nused_memory:5\r\nmaxmemory:9\r\n";
+        assert_eq!(memory(info), Some((5, 9)));
+        let buffers = format!("{info}mem_not_counted_for_evict:2\r\n");
+        assert_eq!(memory(&buffers), Some((3, 9)));
+        let more = format!("{info}mem_not_counted_for_evict:7\r\n");
+        assert_eq!(memory(&more), Some((0, 9)));
+        assert_eq!(memory("used_memory:5\r\n"), None);
     }
 
     #[test]

@@ -83,7 +83,7 @@ async fn any_other_is_refused_and_the_request_goes_nowhere() {
     let nothing = |_: &str| String::new();
     let neighbours =
         |host: &str| format!("localhost,{},127.0.0.1:1", host.replace("0.0.1", "0.0.2"));
-    for (usual, other, proxy) in [stage(nothing).await, stage(neighbours).await] {
+    for (usual, other, mut proxy) in [stage(nothing).await, stage(neighbours).await] {
         let mut bases = vec![
             (other.url(), host(&other.url())),
             // The provider of the settings is no exception.
@@ -125,7 +125,8 @@ async fn any_other_is_refused_and_the_request_goes_nowhere() {
             }
         }
         assert_eq!((usual.untaken(), other.untaken()), (0, 0));
-        assert!(!proxy.log().contains("hunter2"), "{}", proxy.log());
+        let log = proxy.whole_log().await;
+        assert!(!log.contains("hunter2"), "{log}");
     }
 }
 

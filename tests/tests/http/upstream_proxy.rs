@@ -69,7 +69,7 @@ async fn a_tunnel_is_made_once_and_kept_warm() {
         tokio::join!(serving, asking);
         let tunnel = "CONNECT api.example:443 HTTP/1.1\r\nhost: api.example:443\r\n\r\n";
         assert_eq!(proxy.asked()[before..], [tunnel], "{variable}");
-        assert!(program.log().contains(&proxy.addr()), "{}", program.log());
+        program.logged(&proxy.addr(), 1).await;
     }
 }
 
@@ -85,7 +85,7 @@ async fn credentials_are_for_the_proxy_alone() {
         let url = format!("http://me:{password}@{}", proxy.addr());
         launch.clone().set("HTTPS_PROXY", url)
     };
-    let program = launch("hunter2").set("HEADROOM_LOG", "trace").start().await;
+    let mut program = launch("hunter2").set("HEADROOM_LOG", "trace").start().await;
     let addr = program.addr();
     let call = Call::post("/v1/responses", BODY);
     let serving = async {
@@ -96,11 +96,10 @@ async fn credentials_are_for_the_proxy_alone() {
     assert_eq!(answer.status(), 200);
     assert!(!asked.contains("proxy-authorization"), "{asked}");
     assert_eq!(proxy.asked().len(), 1);
-    let log = program.log();
+    let log = program.whole_log().await;
     assert!(!log.contains("hunter2") && !log.contains("bWU6"), "{log}");
-    drop(program);
 
-    let program = launch("hunter3").set("HEADROOM_LOG", "trace").start().await;
+    let mut program = launch("hunter3").set("HEADROOM_LOG", "trace").start().await;
     let (status, message) = refusal(&program, "/v1/messages").await;
     assert_eq!(status, 502);
     let names = [&proxy.addr(), "api.example:443", "407 Proxy Authentication"];
@@ -108,7 +107,7 @@ async fn credentials_are_for_the_proxy_alone() {
         names.iter().all(|name| message.contains(*name)),
         "{message}"
     );
-    for said in [message, program.log()] {
+    for said in [message, program.whole_log().await] {
         assert!(
             !said.contains("hunter3") && !said.contains("bWU6"),
             "{said}"
@@ -137,13 +136,13 @@ async fn a_proxy_that_is_away_is_told_by_its_name() {
     let (_provider, launch) = provider().await;
     let addr = format!("127.0.0.1:{}", free_port());
     let url = format!("http://me:hunter2@{addr}");
-    let program = launch.set("HTTPS_PROXY", url).start().await;
+    let mut program = launch.set("HTTPS_PROXY", url).start().await;
     let (status, message) = refusal(&program, "/v1/messages").await;
     assert_eq!(status, 502);
     let away = format!("api.example did not answer: the proxy {addr} can't be reached: ");
     assert!(message.contains(&away), "{message}");
     assert!(message.contains("refused"), "{message}");
-    for said in [message, program.log()] {
+    for said in [message, program.whole_log().await] {
         assert!(!said.contains("hunter2"), "{said}");
     }
 }
@@ -220,8 +219,8 @@ async fn a_proxy_that_can_t_be_used_is_refused_at_start() {
     );
     assert!(!said.contains("hunter2"), "{said}");
     // It counts for nobody here.
-    let exempt = launch.clone().set("NO_PROXY", "api.example").start().await;
-    assert!(!exempt.log().contains("hunter2"));
+    let mut exempt = launch.clone().set("NO_PROXY", "api.example").start().await;
+    assert!(!exempt.whole_log().await.contains("hunter2"));
     launch
         .set("HTTPS_PROXY", "http://127.0.0.1:1")
         .start()

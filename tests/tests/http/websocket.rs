@@ -45,8 +45,7 @@ async fn the_handshake_passes_both_ways() {
     let mut upstream = provider.next().await;
     let asked = upstream.head().await.expect("a handshake");
     assert_eq!(asked.start, "GET /v1/responses?x=1 HTTP/1.1");
-    let log = proxy.log();
-    assert!(log.contains("asks on a WebSocket that is relayed"), "{log}");
+    proxy.logged("asks on a WebSocket that is relayed", 1).await;
     for (name, values) in [
         ("connection", &["Upgrade"][..]),
         ("upgrade", &["WebSocket"]),

@@ -39,7 +39,7 @@ async fn a_worker_loads_its_model_and_says_which_it_is() {
     let launch = with_model(Launch::worker(&redis.url()), dir.path());
     let worker = launch.start().await;
     let identity = load(dir.path()).unwrap().identity().to_owned();
-    assert!(worker.log().contains(&identity), "{}", worker.log());
+    worker.logged(&identity, 1).await;
     assert_eq!(errors(&worker), [""; 0]);
     works(&redis).await;
 }
@@ -51,7 +51,7 @@ async fn an_embedded_proxy_loads_its_model_and_says_which_it_is() {
     let launch = with_model(Launch::proxy(&provider), dir.path());
     let proxy = launch.start().await;
     let identity = load(dir.path()).unwrap().identity().to_owned();
-    assert!(proxy.log().contains(&identity), "{}", proxy.log());
+    proxy.logged(&identity, 1).await;
     assert_eq!(errors(&proxy), [""; 0]);
 }
 

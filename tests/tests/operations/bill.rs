@@ -15,7 +15,6 @@ use headroom_tests::process::Launch;
 use headroom_tests::provider::Reply;
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::stage::Stage;
-use headroom_tests::wait;
 use serde_json::{Value, json};
 
 /// How far the shadow bill may be off.
@@ -142,8 +141,7 @@ async fn a_session_is_billed_beside_its_originals() {
             cost["tokens"]["read"].as_f64().unwrap()
         );
         assert_stored(&stage, turns, &cost).await;
-        assert!(stage.proxy().terminate(wait::DEADLINE).await.success());
-        let log = stage.proxy().log();
+        let log = stage.proxy().whole_log().await;
         let line = log.lines().find(|line| line.contains("what requests cost"));
         assert!(line.unwrap().contains("requests=12"), "{log}");
     }

@@ -42,11 +42,7 @@ async fn busy(
 }
 
 async fn says(stage: &mut Stage, line: &str) {
-    let proxy = stage.proxy();
-    wait::eventually("the line", || {
-        std::future::ready(proxy.log().contains(line).then_some(()))
-    })
-    .await;
+    stage.proxy().logged(line, 1).await;
 }
 
 #[tokio::test]

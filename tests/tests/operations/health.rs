@@ -236,11 +236,8 @@ async fn ready_tells_a_refused_login_from_a_store_that_is_away() {
         (code == 503 && said.contains("Redis refuses this login")).then_some(())
     })
     .await;
-    let log = stage.proxy().log();
-    assert!(
-        log.contains("Redis refuses this login: check user and password"),
-        "{log}"
-    );
+    let refused = "Redis refuses this login: check user and password";
+    let log = stage.proxy().logged(refused, 1).await;
     assert!(!log.contains("Redis is away"), "{log}");
 }
 

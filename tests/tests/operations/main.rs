@@ -8,6 +8,7 @@ mod doctor;
 mod drain;
 mod health;
 mod latency;
+mod log;
 mod memory;
 mod metrics;
 mod page;

@@ -25,7 +25,7 @@ async fn metrics(addr: &str, accept: &str) -> (String, String) {
 }
 
 /// The value of a sample, which is named with its labels.
-async fn sample(addr: &str, name: &str) -> f64 {
+pub(crate) async fn sample(addr: &str, name: &str) -> f64 {
     let (_, text) = metrics(addr, "text/plain").await;
     let mut lines = text.lines();
     let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

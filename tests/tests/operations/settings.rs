@@ -1,10 +1,10 @@
 //! Settings that are misspelt or can't be taken as they are: the programs say so, and never show a secret.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+use clap::CommandFactory as _;
 use headroom_tests::process::Launch;
 use headroom_tests::provider::Provider;
 use headroom_tests::redis_server::RedisServer;
-use headroom_tests::wait;
 
 /// Both programs over one Redis.
 fn both(redis: &RedisServer, provider: &Provider) -> [Launch; 2] {
@@ -48,14 +48,55 @@ async fn what_is_taken_otherwise_than_it_was_set_is_told_at_the_start() {
             .iter()
             .fold(launch, |it, (name, value, _)| it.set(name, value));
         let mut process = launch.start().await;
-        let log = process.log();
+        let log = process.whole_log().await;
         for (_, _, says) in settings {
             assert!(log.contains(says), "{says}: {log}");
         }
         // Settings of the other program are known, too.
         assert_eq!(log.matches("no such setting").count(), 1, "{log}");
         assert!(!log.contains("secret-value"), "{log}");
-        assert!(process.terminate(wait::DEADLINE).await.success());
+    }
+}
+
+/// What compose passes on to a service.
+fn passed_on(service: &str) -> String {
+    let compose = include_str!("../../../docker-compose.yml");
+    let (_, from) = compose.split_once(&format!("\n  {service}:\n")).unwrap();
+    let to = from.find("\n\n").unwrap_or(from.len());
+    let (_, environment) = from[..to].split_once("\n    environment:\n").unwrap();
+    environment.to_owned()
+}
+
+#[test]
+fn every_setting_is_documented_and_passed_on_by_compose() {
+    let of_embedded = [
+        "HEADROOM_BACKGROUND_COMPRESSION_WORKERS",
+        "HEADROOM_DATA_DIR",
+        "HEADROOM_JOB_TIMEOUT_SECONDS",
+        "HEADROOM_MAX_STORE_BYTES",
+        "HEADROOM_MODEL",
+        "HEADROOM_MODEL_KEEP_RATE",
+        "HEADROOM_MODEL_THRESHOLD",
+    ];
+    // The image sets it.
+    let of_image = ["HEADROOM_HOST"];
+    let (proxy, worker) = (
+        headroom_proxy::Settings::command(),
+        headroom_worker::Settings::command(),
+    );
+    let documented = include_str!("../../../docs/operations.md");
+    for (service, command, without) in [
+        ("proxy", proxy, &of_embedded[..]),
+        ("worker", worker, &of_image),
+    ] {
+        let passed_on = passed_on(service);
+        for variable in command.get_arguments().filter_map(clap::Arg::get_env) {
+            let name = variable.to_str().unwrap();
+            let row = format!("\n| `{name}` | ");
+            assert!(documented.contains(&row), "{name}");
+            let is_passed_on = passed_on.contains(&format!("      {name}:"));
+            assert_ne!(is_passed_on, without.contains(&name), "{service}: {name}");
+        }
     }
 }
 
@@ -64,8 +105,8 @@ async fn a_build_without_the_model_says_so_and_starts() {
     let (redis, provider) = (RedisServer::start().await, Provider::start().await);
     let launches = [Launch::worker(&redis.url()), Launch::proxy(&provider)];
     for launch in launches {
-        let process = launch.set("HEADROOM_MODEL", "/a/folder").start().await;
-        let log = process.log();
+        let mut process = launch.set("HEADROOM_MODEL", "/a/folder").start().await;
+        let log = process.whole_log().await;
         let errors: Vec<&str> = log.lines().filter(|it| it.contains("ERROR")).collect();
         assert!(
             errors.len() == 1 && errors[0].contains("this build has no model support"),

@@ -140,15 +140,10 @@ async fn a_collector_that_is_away_is_not_felt_and_told_once() {
     }
     let took = began.elapsed();
     assert!(took < Duration::from_secs(60), "{took:?}");
-    let proxy = stage.proxy();
-    wait::eventually("the log to say so", || {
-        let is_told = proxy.log().contains("the collector does not take spans");
-        async move { is_told.then_some(()) }
-    })
-    .await;
-    assert!(stage.proxy().terminate(wait::DEADLINE).await.success());
-    let log = stage.proxy().log();
-    let told = log.matches("the collector does not take spans").count();
+    let away = "the collector does not take spans";
+    stage.proxy().logged(away, 1).await;
+    let log = stage.proxy().whole_log().await;
+    let told = log.matches(away).count();
     assert_eq!(told, 1, "{log}");
 }
 
@@ -158,7 +153,7 @@ async fn an_endpoint_that_is_none_is_told_without_its_password() {
     let mut stage = Stage::embedded(wrong).await;
     let hi = Conversation::new(Dialect::Messages, "wrong").user("hi");
     stage.exchange(&hi.call()).await;
-    let log = stage.proxy().log();
+    let log = stage.proxy().whole_log().await;
     assert!(log.contains("no traces: see the variables"), "{log}");
     assert!(!log.contains("pass word"), "{log}");
 }
@@ -215,5 +210,5 @@ async fn each_request_has_one_line_in_the_log() {
     let (added, total) = (&post["ms.added"], &post["ms.total"]);
     assert!(added.as_f64().unwrap() <= total.as_f64().unwrap(), "{post}");
     assert_eq!(get["path"], "/v1/models");
-    assert!(!stage.proxy().log().contains("secret"));
+    assert!(!stage.proxy().whole_log().await.contains("secret"));
 }

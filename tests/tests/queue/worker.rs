@@ -324,11 +324,8 @@ async fn a_second_signal_ends_a_worker_at_once_and_its_job_is_taken_back() {
     offer(&producer, 1..=1, &latch.job()).await;
     until("it is in work", SOON, async || latch.is_waited_for()).await;
     worker.signal("TERM");
-    until("it says so", SOON, async || {
-        let log = worker.log();
-        log.contains("draining: 1 jobs, up to 20 s; again to end now")
-    })
-    .await;
+    let draining = "draining: 1 jobs, up to 20 s; again to end now";
+    worker.logged(draining, 1).await;
     worker.signal("TERM");
     let status = worker.ended(SOON).await;
     assert_eq!(status.code(), Some(1));

@@ -120,7 +120,7 @@ async fn a_large_text_is_returned_whole_and_not_logged() {
     let (first, rest) = said.split_once('\n').unwrap();
     assert!(first.starts_with("[all 200001 lines, about "), "{first}");
     assert!(rest == text);
-    let log = stage.proxy().log();
+    let log = stage.proxy().whole_log().await;
     assert!(!log.contains("secret line") && !log.contains(ID));
 }
 

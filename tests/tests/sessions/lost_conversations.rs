@@ -124,7 +124,7 @@ async fn a_refused_request_is_sent_once_more_and_its_conversation_goes_on_in_the
                 assert_eq!(lost(&stage).await, 1);
                 let reasons = stage.stats().await;
                 assert_eq!(reasons["blocks_uncompressed"]["conversation_lost"], 1);
-                let log = stage.proxy().log();
+                let log = stage.proxy().logged("its conversation goes on", 1).await;
                 // That the store was emptied is a warning, too, once the proxy has noticed it.
                 let of_store = |line: &&str| !line.contains("deployment_secret: ");
                 let warnings = log.lines().filter(|line| line.contains("WARN"));

@@ -11,7 +11,6 @@ use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::process::{Launch, Process};
 use headroom_tests::random::Random;
 use headroom_tests::stage::Stage;
-use headroom_tests::wait;
 
 const REPLICAS: usize = 3;
 const SESSIONS: usize = 6;
@@ -97,11 +96,7 @@ async fn every_replica_writes_back_what_it_knows() {
     stage.until_settled(REPLICAS).await;
     let () = stage.redis().command(&["FLUSHALL"]).await;
     for replica in &replicas {
-        let what = format!("{} to write back what it knows", replica.addr());
-        wait::until(&what, wait::DEADLINE, async || {
-            replica.log().contains("was written back")
-        })
-        .await;
+        replica.logged("was written back", 1).await;
     }
     for process in replicas {
         drop(process);

@@ -272,11 +272,7 @@ async fn an_original_that_is_gone_comes_back_with_the_next_turn() {
 
     // Redis loses all, and the proxy writes back what it knows.
     let () = stage.redis().command(&["FLUSHALL"]).await;
-    let proxy = stage.proxy();
-    wait::until("it to be written back", wait::DEADLINE, async || {
-        proxy.log().contains("was written back")
-    })
-    .await;
+    stage.proxy().logged("was written back", 1).await;
     conversation = conversation.assistant("Number 237.").user("Why?");
     let (_, got) = stage.exchange(&conversation.call()).await;
     assert_eq!(shortened(&got), Some((form, original)));

@@ -164,12 +164,7 @@ async fn another_replica_sends_the_same_bytes() {
 }
 
 async fn logged(stage: &mut Stage, line: &str) {
-    let what = format!("the proxy logs {line:?}");
-    let proxy = stage.proxy();
-    wait::until(&what, wait::DEADLINE, || {
-        std::future::ready(proxy.log().contains(line))
-    })
-    .await;
+    stage.proxy().logged(line, 1).await;
 }
 
 #[tokio::test]

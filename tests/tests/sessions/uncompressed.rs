@@ -60,10 +60,11 @@ async fn what_has_no_form_or_too_small_a_one() {
     client.grow(|it| it.assistant("Well.").user("Go on."));
     client.turn(&stage).await;
     assert_eq!(counts(&stage).await, json!({"no_gain": 1, "floor": 1}));
-    let log = stage.proxy().log();
+    let message = "a new block goes out in the original";
+    let log = stage.proxy().logged(message, 2).await;
     let lines: Vec<Value> = log
         .lines()
-        .filter(|line| line.contains("a new block goes out in the original"))
+        .filter(|line| line.contains(message))
         .filter_map(|line| line.parse().ok())
         .collect();
     let told: Vec<_> = lines

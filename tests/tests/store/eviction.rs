@@ -5,7 +5,7 @@
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};
 use headroom_tests::http::{Call, is_deferred};
-use headroom_tests::process::{Launch, Process};
+use headroom_tests::process::Launch;
 use headroom_tests::redis_server::RedisServer;
 use headroom_tests::stage::Stage;
 use headroom_tests::wait;
@@ -42,11 +42,6 @@ fn long(id: &str) -> Client {
     Client::uncached(conversation.assistant("Done.").user("Go on."))
 }
 
-/// How often something was said in a log.
-fn said(process: &Process, text: &str) -> usize {
-    process.log().matches(text).count()
-}
-
 #[tokio::test]
 async fn from_the_start_nothing_is_stored_or_compressed() {
     for policy in ["volatile-lru", "allkeys-lfu"] {
@@ -70,7 +65,8 @@ async fn from_the_start_nothing_is_stored_or_compressed() {
         assert!(keys.is_empty(), "{keys:?}");
         let warned =
             format!("WARN headroom_shared::redis::eviction: Redis has maxmemory-policy {policy}");
-        assert_eq!(said(stage.proxy(), &warned), 2, "{}", stage.proxy().log());
+        let log = stage.proxy().logged(&warned, 2).await;
+        assert_eq!(log.matches(&warned).count(), 2, "{log}");
 
         set_policy(stage.redis(), "noeviction").await;
         ready(&stage.addr(), 200).await;
@@ -118,11 +114,8 @@ async fn while_it_runs_what_was_sent_keeps_its_form_and_nothing_new_gets_one() {
     }
     // Each of the two links asks in its own time.
     let again = "Redis no longer evicts keys: compression goes on";
-    let proxy = stage.proxy();
-    wait::eventually("both links to say so", || async {
-        (said(proxy, again) == 2).then_some(())
-    })
-    .await;
+    let log = stage.proxy().logged(again, 2).await;
+    assert_eq!(log.matches(again).count(), 2, "{log}");
 }
 
 #[tokio::test]

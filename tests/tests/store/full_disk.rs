@@ -194,6 +194,7 @@ async fn a_proxy_goes_on_without_it_and_a_session_keeps_its_forms() {
     session.grow(|it| it.reads(50, 9000));
     assert_eq!(session.turn(&stage).await.decision, "compressed");
     assert_eq!(session.forms.entered, 2);
+    stage.proxy().logged("store is back", 1).await;
     let log = stage.proxy().log();
     for line in [
         "WARN headroom_shared::store::embedded::reopen: the embedded store is away",
@@ -224,8 +225,8 @@ async fn is_away_for_want_of_room(stage: &mut Stage) {
     let reason = until_ready_is(stage, 503).await;
     let told = ["store away", "headroom.redb", "No space left on device"];
     assert!(told.iter().all(|part| reason.contains(part)), "{reason}");
-    let log = stage.proxy().log();
     let line = "WARN headroom_shared::store::embedded::reopen: the embedded store is away";
+    let log = stage.proxy().logged(line, 1).await;
     assert_eq!(log.matches(line).count(), 1, "{log}");
 }
 

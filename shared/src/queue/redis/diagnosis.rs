@@ -5,7 +5,7 @@ use redis::{Cmd, Value, cmd};
 use super::requirements::query_if_allowed;
 use crate::contract::keys::Keys;
 use crate::redis::RedisPool;
-use crate::redis::eviction::info_number;
+use crate::redis::eviction;
 use crate::runtime::clock::now_ms;
 use crate::store::StoreError;
 
@@ -15,7 +15,7 @@ const TRIAL_LIFE_MS: &str = "1000";
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnosis {
-    /// Bytes that it uses, and may use (0: as many as the machine has), where this user may ask.
+    /// Bytes that it holds against its `maxmemory`, and `maxmemory` itself (0: there is none), where this user may ask.
     pub memory: Option<(u64, u64)>,
     /// By how many milliseconds its clock is ahead of this machine's. `None` where this user may not ask.
     pub clock_ahead_ms: Option<i64>,
@@ -47,7 +47,7 @@ pub async fn diagnose(pool: &RedisPool, keys: &Keys) -> Result<Diagnosis, StoreE
     let exists = cmd("EXISTS").arg(keys.secret()).to_owned();
     let has_secret: Option<bool> = query_if_allowed(pool, &exists).await?;
     Ok(Diagnosis {
-        memory: info.as_deref().and_then(memory),
+        memory: info.as_deref().and_then(eviction::memory),
         clock_ahead_ms: time.map(|time| ahead_ms(time, asked_ms, answered_ms)),
         refused,
         has_secret: has_secret.unwrap_or(false),
@@ -64,14 +64,6 @@ fn trials(keys: &Keys) -> [(&'static str, Cmd); 4] {
         ("EVAL", words(&["EVAL", "return 1", "1", &key])),
         ("SCRIPT LOAD", words(&["SCRIPT", "LOAD", "return 1"])),
     ]
-}
-
-/// Used bytes and the largest number of them, in the reply to `INFO memory`.
-fn memory(info: &str) -> Option<(u64, u64)> {
-    Some((
-        info_number(info, "used_memory")?,
-        info_number(info, "maxmemory")?,
-    ))
 }
 
 /// By how much a clock is ahead that showed this time, seconds and microseconds, at a moment between these two of this machine's. It is behind
@@ -102,12 +94,5 @@ mod tests {
         ] {
             assert_eq!(ahead_ms(time, 10_000, 11_000), ahead, "{time:?}");
         }
-    }
-
-    #[test]
-    fn memory_is_read_where_both_figures_are_there() {
-        let info = "# Memory\r\nused_memory:5\r\nmaxmemory:9\r\n";
-        assert_eq!(memory(info), Some((5, 9)));
-        assert_eq!(memory("used_memory:5\r\n"), None);
     }
 }

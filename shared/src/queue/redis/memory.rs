@@ -7,7 +7,7 @@ use redis::cmd;
 
 use super::requirements::query_if_allowed;
 use crate::redis::RedisPool;
-use crate::redis::eviction::info_number;
+use crate::redis::eviction::memory;
 use crate::store::StoreError;
 
 /// How old a reading may be that is still used.
@@ -30,11 +30,7 @@ impl MemoryUsage {
             return Ok(high);
         }
         let info: Option<String> = query_if_allowed(pool, cmd("INFO").arg("memory")).await?;
-        let number = |name| -> u64 {
-            let info = info.as_deref();
-            info.and_then(|info| info_number(info, name)).unwrap_or(0)
-        };
-        let (used, max) = (number("used_memory"), number("maxmemory"));
+        let (used, max) = info.as_deref().and_then(memory).unwrap_or((0, 0));
         let high = max > 0 && used.saturating_mul(100) >= max.saturating_mul(percent);
         let before = self.last().replace((Instant::now(), high));
         let was_high = before.is_some_and(|(_, high)| high);

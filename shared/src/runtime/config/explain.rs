@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::runtime::last_line;
+
 /// Settings that hold secrets: their values are never shown.
 const SECRET: [&str; 1] = ["HEADROOM_REDIS_URL"];
 
@@ -18,10 +20,7 @@ impl Refused {
     #[must_use]
     pub fn report(&self) -> ExitCode {
         if self.0.use_stderr() {
-            #[expect(clippy::print_stderr, reason = "there is no log yet")]
-            {
-                eprintln!("{}", self.line());
-            }
+            last_line::write(&self.line());
             return ExitCode::from(2);
         }
         let _ = self.0.print();
@@ -96,13 +95,7 @@ fn without_logins(line: &str) -> String {
 pub fn fail(program: &str, error: &dyn AsRef<dyn std::error::Error + 'static>) -> ExitCode {
     let chain = std::iter::successors(Some(error.as_ref()), |error| error.source());
     let line: Vec<String> = chain.map(ToString::to_string).collect();
-    #[expect(
-        clippy::print_stderr,
-        reason = "the last word of a program that may log nothing"
-    )]
-    {
-        eprintln!("{program}: error: {}", line.join(": "));
-    }
+    last_line::write(&format!("{program}: error: {}", line.join(": ")));
     ExitCode::FAILURE
 }
 

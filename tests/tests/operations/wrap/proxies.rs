@@ -17,7 +17,7 @@ async fn a_proxy_that_runs_is_used() {
     let client = Client::new("client", r#"ask "$ANTHROPIC_BASE_URL"; exit 0"#);
     let port = addr.rsplit(':').next().unwrap().to_owned();
     let by_address = Launch::proxy(&stage.provider).set("HEADROOM_PORT", port);
-    let folder = folder_of(&mut stage);
+    let folder = folder_of(&mut stage).await;
     let by_folder = Launch::proxy(&stage.provider).set("HEADROOM_DATA_DIR", folder);
     let by_variable =
         Launch::proxy(&stage.provider).set("ANTHROPIC_BASE_URL", format!("http://{addr}"));
@@ -38,8 +38,8 @@ async fn a_proxy_that_runs_is_used() {
 }
 
 /// The data folder of a stage's proxy, as its log says it.
-fn folder_of(stage: &mut Stage) -> String {
-    let log = stage.proxy().log();
+async fn folder_of(stage: &mut Stage) -> String {
+    let log = stage.proxy().logged("data.dir=", 1).await;
     let rest = log
         .split("data.dir=")
         .nth(1)

@@ -64,8 +64,9 @@ async fn a_key_of_another_type_is_waited_for_and_said_once() {
         })
         .await;
     }
-    let log = worker.log();
-    let troubles = log.matches("the queue is in trouble").count();
+    let trouble = "the queue is in trouble";
+    let log = worker.logged(trouble, names.len()).await;
+    let troubles = log.matches(trouble).count();
     assert_eq!(troubles, names.len(), "{log}");
 }
 
