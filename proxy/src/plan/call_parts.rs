@@ -1,5 +1,6 @@
 //! The parts of a tool call as JSON text: its name and its input.
 
+use headroom_shared::runtime::truncated::truncated;
 use serde_json::Value;
 
 use crate::scan::Call;
@@ -39,10 +40,8 @@ pub(super) fn input_or_abridged(body: &[u8], call: &Call) -> Option<String> {
     while let Some(value) = left.pop() {
         match value {
             Value::String(text) => {
-                let mut end = text.find('\n').unwrap_or(text.len()).min(ABRIDGED_TEXT);
-                while !text.is_char_boundary(end) {
-                    end -= 1;
-                }
+                let line = text.find('\n').unwrap_or(text.len());
+                let end = truncated(text, line.min(ABRIDGED_TEXT)).len();
                 text.truncate(end);
             }
             Value::Array(items) => left.extend(items),

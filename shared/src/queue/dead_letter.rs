@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Element;
+use crate::runtime::truncated::truncated;
 
 /// How much of an element that is no envelope an entry holds, in bytes.
 const MAX_ELEMENT_BYTES: usize = 200;
@@ -82,11 +83,6 @@ fn without_brace(entry: &Entry<'_>) -> String {
     let mut json = serde_json::to_string(entry).unwrap_or_default();
     json.pop();
     json
-}
-
-fn truncated(text: &str, max_bytes: usize) -> &str {
-    let end = (0..=max_bytes.min(text.len())).rfind(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or(0)]
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What both programs need to run: settings, logs, the line at the end, the clock, the signal to stop, the terminal, completions and manual pages.
+//! What both programs need to run: settings, logs, the line at the end, the clock, the signal to stop, texts that are shown, completions and manual pages.
 
 pub mod clock;
 pub mod config;
@@ -8,3 +8,4 @@ mod run_within;
 pub mod shutdown;
 pub mod telemetry;
 pub mod terminal;
+pub mod truncated;

@@ -3,6 +3,7 @@
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::line_matches::line_matches;
+use crate::runtime::truncated::truncated;
 
 /// A shorter word says little, in bytes.
 const MIN_WORD_BYTES: usize = 4;
@@ -39,11 +40,7 @@ pub(super) fn lines_with_rare(input: Option<&str>, text: &str, lines: &[&str]) -
 
 /// The words of a text, each once: what letters, digits and underscores make.
 fn words_of(text: &str) -> Vec<&str> {
-    let mut end = text.len().min(MAX_INPUT_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let words = text[..end].split(|c: char| !c.is_alphanumeric() && c != '_');
+    let words = truncated(text, MAX_INPUT_BYTES).split(|c: char| !c.is_alphanumeric() && c != '_');
     let mut words: Vec<&str> = words
         .filter(|word| {
             word.len() >= MIN_WORD_BYTES && !word.bytes().all(|byte| byte.is_ascii_digit())
