@@ -50,11 +50,7 @@ fn summary(report: &Report) -> String {
         100.0 * (1.0 - report.ratio(Policy::Headroom)),
     );
     let bound = report.usd(Policy::Bound);
-    let possible = (bound < direct).then(|| {
-        let reached = 100.0 * (direct - headroom) / (direct - bound);
-        let bound = dollars(bound);
-        format!("With every form in use from the first moment on it would be {bound}: headroom reaches {reached:.0} % of what that saves.")
-    });
+    let possible = (bound < direct).then(|| possible(direct, headroom, bound));
     let best_and_worst = report
         .best_and_worst()
         .filter(|_| report.sessions.len() > 1);
@@ -69,6 +65,21 @@ fn summary(report: &Report) -> String {
     ];
     let lines = lines.into_iter().flatten();
     lines.map(|line| line + "\n").collect()
+}
+
+/// What lossless forms could do, beside what the proxy does, given the three bills: where it leaves out what a model can fetch again, it may do
+/// more.
+fn possible(direct: f64, headroom: f64, bound: f64) -> String {
+    let beside = if headroom < bound {
+        "what is left out besides, and can be fetched again, saves more".to_owned()
+    } else {
+        let reached = 100.0 * (direct - headroom) / (direct - bound);
+        format!("headroom reaches {reached:.0} % of what that saves")
+    };
+    let bound = dollars(bound);
+    format!(
+        "With every lossless form in use from the first moment on it would be {bound}: {beside}."
+    )
 }
 
 /// Whether a session costs more through the proxy.
@@ -245,5 +256,25 @@ fn dollars(usd: f64) -> String {
         format!("${usd:.2}")
     } else {
         format!("${usd:.4}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_than_all_of_what_is_possible_is_reached() {
+        for (headroom, said) in [
+            (9.0, "$8.00: headroom reaches 50 % of what that saves."),
+            (8.0, "$8.00: headroom reaches 100 % of what that saves."),
+            (
+                7.0,
+                "$8.00: what is left out besides, and can be fetched again, saves more.",
+            ),
+        ] {
+            let line = possible(10.0, headroom, 8.0);
+            assert!(line.ends_with(said), "{line}");
+        }
     }
 }
