@@ -70,6 +70,7 @@ mod usage;
 #[cfg(unix)]
 pub mod wrap;
 
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -138,13 +139,8 @@ where
 async fn start(settings: Settings) -> anyhow::Result<()> {
     let listener = listen(&settings).await?;
     let show = |text: String| {
-        #[expect(
-            clippy::print_stdout,
-            reason = "this is for the person at the terminal, not for the log"
-        )]
-        {
-            println!("{text}");
-        }
+        // This is for the person at the terminal, not for the log.
+        let _ = writeln!(io::stdout(), "{text}");
     };
     run_until_stopped(settings, listener, show, CancellationToken::new()).await
 }

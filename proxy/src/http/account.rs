@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use headroom_shared::runtime::truncated::truncated;
+use headroom_shared::runtime::truncated::logged;
 use headroom_shared::traces::{Kind, Span, SpanParent};
 use http::{HeaderMap, HeaderName, Method, Request, Response, Uri};
 
@@ -14,8 +14,6 @@ use crate::metrics::uncompressed::Uncompressed;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
-/// So much of a path is shown: lines that wait to be written take memory, and a client may send 64 KiB.
-const MAX_PATH_BYTES: usize = 256;
 
 /// One request. Its line is logged when this is dropped: with the last of its response, or where its client has gone.
 #[derive(Debug)]
@@ -59,7 +57,7 @@ impl Account {
         if span.is_recording() {
             let word = method.as_ref().map_or("WS", Method::as_str);
             span.set("http.request.method", word.to_owned());
-            span.set("url.path", shown_path(&uri).to_owned());
+            span.set("url.path", logged(uri.path()).to_owned());
             span.set("headroom.request.id", id.to_string());
         }
         Self {
@@ -113,7 +111,7 @@ impl Account {
         tracing::info!(
             id = %self.id,
             method = self.method.as_ref().map_or("WS", Method::as_str),
-            path = shown_path(&self.uri),
+            path = logged(self.uri.path()),
             status = self.status,
             decision = self.decision.map(Decision::name),
             reason = self.reason,
@@ -152,23 +150,5 @@ impl Drop for Account {
     fn drop(&mut self) {
         self.log();
         self.end_span();
-    }
-}
-
-/// The path, or what it begins with.
-fn shown_path(uri: &Uri) -> &str {
-    truncated(uri.path(), MAX_PATH_BYTES)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_shown_as_far_as_there_is_room() {
-        let uri: Uri = "/v1/messages?beta=true".parse().unwrap();
-        assert_eq!(shown_path(&uri), "/v1/messages");
-        let uri: Uri = format!("/{}", "a".repeat(10_000)).parse().unwrap();
-        assert_eq!(shown_path(&uri).len(), MAX_PATH_BYTES);
     }
 }

@@ -1,6 +1,8 @@
 //! Counts and logs what was decided for a request: of the blocks that are sent for the first time and are not compressed, and of the prefix
 //! that was left to a worker.
 
+use headroom_shared::runtime::truncated::logged;
+
 use crate::app::App;
 use crate::plan::landing::{Landing, Obstacle};
 use crate::plan::skip_reason::SkippedBlocks;
@@ -25,7 +27,7 @@ pub(crate) fn report_not_deferred(app: &App, scan: &Scan) -> Option<&'static str
     let bound = Landing::Waits(Obstacle::Bound);
     app.counts.landing(bound);
     tracing::info!(
-        model = scan.model,
+        model = logged(&scan.model),
         "a cold start is not deferred: thinking is bound to what a result would change, so it could never land"
     );
     Some(bound.name())

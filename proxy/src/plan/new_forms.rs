@@ -129,6 +129,9 @@ impl Request<'_> {
     ) -> Vec<Entry> {
         let entry = Entry::without_revisions;
         let all = || newly_compressed.iter().chain(landed);
+        if all().next().is_none() {
+            return Vec::new();
+        }
         // A worker has stored the forms that it has made.
         let is_original = |(at, form): &&(usize, Form)| {
             form.text.as_bytes() == &self.body[self.scan.blocks[*at].span.clone()]

@@ -21,6 +21,7 @@ mod tunnel;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use headroom_shared::runtime::truncated::logged;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
@@ -164,12 +165,13 @@ impl Upstream {
             Destination::Provider(provider) => self.api(*provider, asked.path.path()),
             Destination::Custom(base) => {
                 let api = origin(base).and_then(|origin| Api::over(base, self.custom.of(origin)));
-                custom = api.map_err(|_| UpstreamError::Target(base.to_string()))?;
+                custom =
+                    api.map_err(|_| UpstreamError::Target(logged(base.as_str()).to_owned()))?;
                 &custom
             }
         };
         let target = target::target(api.base.path(), &asked)
-            .ok_or_else(|| UpstreamError::Target(asked.path.path().to_owned()))?;
+            .ok_or_else(|| UpstreamError::Target(logged(asked.path.path()).to_owned()))?;
         let request = request((asked.method, target), &api.host, headers, body);
         let response = api.send(request).await;
         response.map_err(|error| UpstreamError::Failed {

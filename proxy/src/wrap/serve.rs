@@ -29,10 +29,8 @@ async fn start(settings: Settings) -> anyhow::Result<()> {
     let show = move |text: String| {
         // For who reads the file that the log goes to.
         let _ = writeln!(std::io::stderr(), "{text}");
-        #[expect(clippy::print_stdout, reason = "this is how `wrap` learns the address")]
-        {
-            println!("http://{address}");
-        }
+        // This is how `wrap` learns the address.
+        let _ = writeln!(std::io::stdout(), "http://{address}");
     };
     run_until_stopped(settings, listener, show, stop).await
 }

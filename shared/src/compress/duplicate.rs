@@ -18,9 +18,12 @@ impl Compressor for Duplicate {
             Whole::Block(block) => (block, ""),
             Whole::Inside { block, .. } => (block, INSIDE),
         };
-        if text.whole.len() < MIN_READ_BYTES && reads_another_file(context, block) {
-            return None;
-        }
+        let (block, part) =
+            if text.whole.len() < MIN_READ_BYTES && reads_another_file(context, block) {
+                (context.earlier.find_of_file(text.whole, context.call)?, "")
+            } else {
+                (block, part)
+            };
         let name = context.earlier.name(block)?;
         let (lines, bytes) = (text.lines.len(), text.whole.len());
         Some(with_header(
@@ -93,24 +96,32 @@ mod tests {
 
     #[test]
     fn a_short_file_that_was_read_is_not_said_to_be_as_another_one() {
-        let read = |path: &str| format!(r#"{{"file_path":"/srv/{path}/package.json"}}"#);
-        for (lines, as_another) in [(10, false), (1000, true)] {
+        let input = |path: &str| format!(r#"{{"file_path":"/srv/{path}/package.json"}}"#);
+        for (lines, of_another) in [(10, None), (1000, Some("Read /srv/a/package.json"))] {
             let text = "some text\n".repeat(lines);
             let mut earlier = Earlier::default();
-            earlier.push(Source {
-                text: &text,
-                tool: Some("Read"),
-                input: Some(&read("a")),
-            });
-            for (path, has_form) in [("a", true), ("b", as_another)] {
-                let call = Call::of(Some("Read"), Some(&read(path)));
-                let context = Context {
-                    earlier: &earlier,
-                    call: &call,
-                };
-                let form = Duplicate.compress(&Text::new(&text), context);
-                assert_eq!(form.is_some(), has_form, "{path}: {form:?}");
-            }
+            let form = |earlier: &Earlier, path: &str| {
+                let call = Call::of(Some("Read"), Some(&input(path)));
+                let call = &call;
+                Duplicate.compress(&Text::new(&text), Context { earlier, call })
+            };
+            let is_as = |form: Option<String>, name: Option<&str>| {
+                let expected = name.map(|name| format!("[headroom: {SAME}{name}]"));
+                form.as_deref().and_then(|form| form.lines().next()) == expected.as_deref()
+            };
+            let push = |earlier: &mut Earlier, path: &str| {
+                earlier.push(Source {
+                    text: &text,
+                    tool: Some("Read"),
+                    input: Some(&input(path)),
+                });
+            };
+            push(&mut earlier, "a");
+            assert!(is_as(form(&earlier, "a"), Some("Read /srv/a/package.json")));
+            assert!(is_as(form(&earlier, "b"), of_another));
+            push(&mut earlier, "b");
+            let of_itself = of_another.or(Some("Read /srv/b/package.json"));
+            assert!(is_as(form(&earlier, "b"), of_itself));
         }
     }
 }

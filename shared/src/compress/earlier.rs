@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::call::Call;
 use super::deadline::Deadline;
 use super::lookup::{Line, Lookup};
 use super::wrapper;
@@ -116,6 +117,14 @@ impl Earlier {
         let is_inside = wrapper::insides(original).contains(&Cow::Borrowed(text));
         let bytes = text.len();
         is_inside.then_some(Whole::Inside { block, bytes })
+    }
+
+    /// The first block that is from the file that `call` is about, and has this text.
+    pub(super) fn find_of_file(&self, text: &str, call: &Call) -> Option<u32> {
+        let mut blocks = self.blocks.iter();
+        let is_it =
+            |block: &Arc<Block>| *block.original == *text && call.is_of_file(block.file.as_deref());
+        blocks.position(is_it).and_then(|at| u32::try_from(at).ok())
     }
 
     /// Whether there is no line to be found.
