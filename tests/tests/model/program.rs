@@ -26,8 +26,9 @@ fn with_model(launch: Launch, dir: &Path) -> Launch {
     with_runtime(launch.set("HEADROOM_MODEL_KEEP_RATE", 0))
 }
 
-fn errors(process: &Process) -> Vec<String> {
-    let log = process.log();
+/// Stops it, and gives the errors that it logged.
+async fn errors(mut process: Process) -> Vec<String> {
+    let log = process.whole_log().await;
     let errors = log.lines().filter(|line| line.contains("ERROR"));
     errors.map(str::to_owned).collect()
 }
@@ -40,8 +41,8 @@ async fn a_worker_loads_its_model_and_says_which_it_is() {
     let worker = launch.start().await;
     let identity = load(dir.path()).unwrap().identity().to_owned();
     worker.logged(&identity, 1).await;
-    assert_eq!(errors(&worker), [""; 0]);
     works(&redis).await;
+    assert_eq!(errors(worker).await, [""; 0]);
 }
 
 #[tokio::test]
@@ -52,7 +53,7 @@ async fn an_embedded_proxy_loads_its_model_and_says_which_it_is() {
     let proxy = launch.start().await;
     let identity = load(dir.path()).unwrap().identity().to_owned();
     proxy.logged(&identity, 1).await;
-    assert_eq!(errors(&proxy), [""; 0]);
+    assert_eq!(errors(proxy).await, [""; 0]);
 }
 
 #[tokio::test]
@@ -64,7 +65,8 @@ async fn without_onnx_runtime_a_worker_says_what_to_set_and_works() {
         .set("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so")
         .start()
         .await;
-    let errors = errors(&worker);
+    works(&redis).await;
+    let errors = errors(worker).await;
     assert_eq!(errors.len(), 1, "{errors:?}");
     for says in [
         "set ORT_DYLIB_PATH",
@@ -73,7 +75,6 @@ async fn without_onnx_runtime_a_worker_says_what_to_set_and_works() {
     ] {
         assert!(errors[0].contains(says), "{says}: {errors:?}");
     }
-    works(&redis).await;
 }
 
 #[tokio::test]
@@ -83,10 +84,10 @@ async fn without_its_files_a_worker_names_them_and_works() {
     std::fs::remove_file(dir.path().join("tokenizer.json")).unwrap();
     let launch = Launch::worker(&redis.url()).set("HEADROOM_MODEL", dir.path().display());
     let worker = with_runtime(launch).start().await;
-    let errors = errors(&worker);
+    works(&redis).await;
+    let errors = errors(worker).await;
     assert!(
         errors.len() == 1 && errors[0].contains("tokenizer.json can't be read"),
         "{errors:?}"
     );
-    works(&redis).await;
 }
