@@ -65,7 +65,8 @@ async fn a_key_of_another_type_is_waited_for_and_said_once() {
         .await;
     }
     let trouble = "the queue is in trouble";
-    let log = worker.logged(trouble, names.len()).await;
+    worker.logged(trouble, names.len()).await;
+    let log = worker.whole_log().await;
     let troubles = log.matches(trouble).count();
     assert_eq!(troubles, names.len(), "{log}");
 }
