@@ -134,8 +134,8 @@ impl Counts {
         self.skips(reason).inc();
     }
 
-    /// Counts a request of the dialects' paths by what was done with it and why nothing of it was compressed, if so, with the lengths of its body as it was received and as it went out. One whose job is on its
-    /// way is counted under that until [`Self::job_ended`].
+    /// Counts a request of the dialects' paths by what was done with it and why nothing of it was compressed, if so, with the lengths of its body
+    /// as it was received and as it went out. One whose job is on its way is counted under that until [`Self::job_ended`].
     pub(crate) fn request(
         &self,
         (decision, uncompressed): (Decision, Option<Uncompressed>),

@@ -8,7 +8,8 @@ use anyhow::{Context as _, bail};
 use headroom_shared::queue::{
     DeadLetters, DroppedFrom, JobList, QueueStatus, ReplayOutcome, ReplayRefusal,
 };
-use headroom_worker::queue_command::{self, Action, QueueCommand, is_broken_pipe, text};
+use headroom_shared::runtime::output::is_broken_pipe;
+use headroom_worker::queue_command::{self, Action, QueueCommand, text};
 use http::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -32,7 +33,7 @@ pub fn run(command: &QueueCommand, settings: &Settings) -> anyhow::Result<ExitCo
         }
     };
     match ended {
-        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        Err(error) if is_broken_pipe(error.as_ref()) => Ok(ExitCode::SUCCESS),
         ended => ended,
     }
 }

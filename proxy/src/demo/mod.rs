@@ -10,6 +10,7 @@ mod tools;
 use std::io::{self, Write};
 
 use anyhow::{Context, ensure};
+use headroom_shared::runtime::output::is_broken_pipe;
 
 use self::session::Session;
 use crate::dialect::DIALECTS;
@@ -76,14 +77,9 @@ struct Played {
 pub fn play() -> anyhow::Result<()> {
     match print(io::stdout().lock()) {
         // Whoever reads has seen enough.
-        Err(error) if is_broken_pipe(&error) => Ok(()),
+        Err(error) if is_broken_pipe(error.as_ref()) => Ok(()),
         printed => printed,
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<io::Error>();
-    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn print(mut out: impl Write) -> anyhow::Result<()> {

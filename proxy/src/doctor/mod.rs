@@ -11,10 +11,10 @@ mod look;
 mod providers;
 mod redis;
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use headroom_shared::runtime::output;
 use tokio::runtime::Builder;
 
 use crate::commands::DoctorArgs;
@@ -37,10 +37,6 @@ pub fn run(args: DoctorArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
     } else {
         check::lines(&checks)
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        written => written.context("can't write to the standard output")?,
-    }
+    output::print(&text).context("can't write to the standard output")?;
     Ok(ExitCode::from(u8::from(check::has_failed(&checks))))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use headroom_shared::contract::tier::Tier;
+use headroom_shared::runtime::truncated::truncated;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use uuid::Uuid;
 
@@ -79,9 +80,7 @@ pub(crate) fn session(headers: &HeaderMap) -> Arc<str> {
     let named = SESSION
         .iter()
         .find_map(|name| headers.get(*name)?.to_str().ok());
-    let named = named.unwrap_or_default();
-    // It is ASCII, as header values that are text are.
-    named.get(..MAX_SESSION).unwrap_or(named).into()
+    truncated(named.unwrap_or_default(), MAX_SESSION).into()
 }
 
 /// Whether the body has a transfer coding besides `chunked`, which the server decodes: this hop knows no other, and the next would not

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
+use headroom_shared::runtime::truncated::logged;
 use http::{HeaderMap, Response, StatusCode, Uri};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
@@ -68,7 +69,8 @@ pub(crate) async fn relay(
 ) -> Response<Body> {
     let mut upgrade = Upgrade::take_from(&mut request);
     let (mut parts, body) = request.into_parts();
-    let span = tracing::info_span!("request", id = %account.id, path = parts.uri.path());
+    let path = logged(parts.uri.path());
+    let span = tracing::info_span!("request", id = %account.id, path);
     let provider = Provider::of(endpoint, parts.uri.path(), &parts.headers);
     let Some(path) = parts.uri.path_and_query() else {
         let message = format!("{} is not a path that can be forwarded", parts.uri);

@@ -102,14 +102,11 @@ fn what_is_stored_before_a_request_goes_out_says_that_a_report_waits() {
     let stored = plan.entries();
     let request = scan.full_prefix().unwrap();
     let own = stored.iter().find(|it| it.key == Key::Sent(request));
-    let own = SentRecord::from_stored(request, &own.unwrap().value).unwrap();
+    let mut own = SentRecord::from_stored(request, &own.unwrap().value).unwrap();
     assert!(own.waiting && own.tail && own.caches.is_some(), "{own:?}");
-    let sent = plan.commit(&stored);
+    let mut sent = plan.commit(&stored);
     assert_eq!(sent.tail.len(), 1);
-    assert_eq!(
-        sent.record_updates.clone().own_record(),
-        Some(&mut own.clone())
-    );
+    assert_eq!(sent.record_updates.own_record(), Some(&mut own));
 }
 
 #[test]

@@ -25,12 +25,12 @@ mod sources;
 pub(crate) mod transcripts;
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use anyhow::{Context as _, bail};
+use headroom_shared::runtime::output;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
@@ -59,11 +59,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     } else {
         report::table(&report)
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("can't write to the standard output"),
-    }
+    output::print(&text).context("can't write to the standard output")
 }
 
 /// The sessions of a transcript, and how large that is in bytes.

@@ -14,16 +14,16 @@ pub(super) struct Duplicate;
 
 impl Compressor for Duplicate {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
+        let is_short = text.whole.len() < MIN_READ_BYTES;
         let (block, part) = match context.earlier.find_whole(text.whole)? {
+            Whole::Block(block) | Whole::Inside { block, .. }
+                if is_short && reads_another_file(context, block) =>
+            {
+                (context.earlier.find_of_file(text.whole, context.call)?, "")
+            }
             Whole::Block(block) => (block, ""),
             Whole::Inside { block, .. } => (block, INSIDE),
         };
-        let (block, part) =
-            if text.whole.len() < MIN_READ_BYTES && reads_another_file(context, block) {
-                (context.earlier.find_of_file(text.whole, context.call)?, "")
-            } else {
-                (block, part)
-            };
         let name = context.earlier.name(block)?;
         let (lines, bytes) = (text.lines.len(), text.whole.len());
         Some(with_header(

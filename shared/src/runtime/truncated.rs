@@ -1,14 +1,14 @@
 //! The beginning of a text, where all of it may be too much to keep or to show.
 
+/// So much of a text that others have chosen is logged, in bytes: lines that wait to be written take memory.
+const MAX_LOGGED_BYTES: usize = 256;
+
 /// What a text begins with: at most `max_bytes` of it.
 #[must_use]
 pub fn truncated(text: &str, max_bytes: usize) -> &str {
     let end = (0..=max_bytes.min(text.len())).rfind(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or(0)]
 }
-
-/// So much of a text that others have chosen is logged, in bytes: lines that wait to be written take memory.
-const MAX_LOGGED_BYTES: usize = 256;
 
 /// What is logged of a text that others have chosen, such as the path of a request.
 #[must_use]

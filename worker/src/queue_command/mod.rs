@@ -28,6 +28,7 @@ use headroom_shared::queue::redis::{UnmetRequirement, check_requirements, pool};
 use headroom_shared::queue::{AdminQueue as _, Bounds, DropError, QueueStatus, Timing};
 use headroom_shared::redis::RedisPool;
 use headroom_shared::runtime::config::{RedisUrl, StoreSettings, fail};
+use headroom_shared::runtime::output::is_broken_pipe;
 use headroom_shared::runtime::shutdown;
 use headroom_shared::store::StoreError;
 use serde::Serialize;
@@ -46,7 +47,7 @@ pub fn run(store: &StoreSettings, command: &QueueCommand) -> ExitCode {
     };
     match step(store, url, command) {
         Ok(code) => code,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => fail("headroom-worker", &error),
     }
 }
@@ -65,13 +66,6 @@ pub fn step(
     let ended = runtime.block_on(async { cli().run(&command.action).await });
     runtime.shutdown_background();
     ended
-}
-
-/// Whether the reader of the output has ended, such as `head` in `| head`.
-#[must_use]
-pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.downcast_ref::<io::Error>();
-    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// The command's connection to the queue, and its output format.
