@@ -15,6 +15,7 @@ use crate::background_limit::BackgroundLimit;
 use crate::bill::Billing;
 use crate::http::websocket::mode::WebSocketMode;
 use crate::jobs::Jobs;
+use crate::learned::Learned;
 use crate::memory::MemoryBudget;
 use crate::metrics::Counts;
 use crate::own_hosts::OwnHosts;
@@ -42,6 +43,7 @@ pub(crate) struct App {
     pub(crate) counts: Counts,
     pub(crate) billing: Arc<Billing>,
     pub(crate) ledger: Ledger,
+    pub(crate) learned: Learned,
     pub(crate) activity: Activity,
     /// The queue as an operator sees it.
     pub(crate) admin: Arc<dyn AdminQueue>,
@@ -110,16 +112,18 @@ impl App {
         prices: Prices,
     ) -> Self {
         let billing = Arc::new(Billing::new(Arc::new(prices)));
-        let ledger = Ledger::default();
+        let learned = Learned::default();
+        let ledger = Ledger::new(learned.clone());
         Self {
             upstream,
             counts: Counts::new(
                 (records.mismatches(), records.times()),
                 billing.costs.clone(),
-                ledger.clone(),
+                (ledger.clone(), learned.clone()),
             ),
             billing,
             ledger,
+            learned,
             activity: Activity::new(rules.show_text),
             admin,
             records: Arc::new(records),

@@ -48,6 +48,7 @@ mod header_list;
 pub mod hot_path;
 mod http;
 mod jobs;
+mod learned;
 mod memory;
 mod metrics;
 mod own_hosts;
@@ -87,6 +88,7 @@ use tokio_util::task::TaskTracker;
 use self::app::{App, Rules};
 use self::backend::Backend;
 use self::background::BackgroundRuntime;
+use self::learned::sharing;
 use self::memory::MemoryBudget;
 use self::own_hosts::OwnHosts;
 use self::page_token::PageToken;
@@ -219,6 +221,10 @@ pub async fn run(
             .run_until_cancelled_owned(watch(app.clone()));
         background.spawn_on(watch, &runtime.handle());
     }
+    let share = async move |app: Arc<App>, stop: CancellationToken| {
+        sharing::share_until(app.learned.clone(), &**app.records.store(), stop).await;
+    };
+    background.spawn_on(share(app.clone(), stopping.clone()), &runtime.handle());
     background.spawn(deployment_secret::check_until(
         app.clone(),
         stopping.clone(),

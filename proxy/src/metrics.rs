@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use headroom_shared::metrics::Started;
 use headroom_shared::queue::{Depth, Totals};
+use headroom_shared::runtime::clock::now_ms;
 use headroom_shared::runtime::telemetry;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -26,6 +27,7 @@ use self::times::Times;
 use self::uncompressed::Uncompressed;
 use self::upstream::UpstreamCounts;
 use crate::bill::costs::Costs;
+use crate::learned::Learned;
 use crate::plan::landing::Landing;
 use crate::plan::skip_reason::SkipReason;
 use crate::records::Mismatches;
@@ -81,6 +83,8 @@ pub(crate) struct Counts {
     pub(crate) retrieval: RetrievalCounts,
     /// What retrievals cost.
     ledger: Ledger,
+    /// What is learned from the deployment's traffic.
+    learned: Learned,
     /// What requests cost.
     costs: Arc<Costs>,
     /// What the worker's threads in this process count, where it has any.
@@ -92,13 +96,14 @@ impl Counts {
     pub(crate) fn new(
         (mismatches, store_times): (Mismatches, StoreTimes),
         costs: Arc<Costs>,
-        ledger: Ledger,
+        (ledger, learned): (Ledger, Learned),
     ) -> Self {
         let counts = Self {
             mismatches,
             store_times,
             costs,
             ledger,
+            learned,
             fleet: FleetCounts::new(),
             retrieval: RetrievalCounts::new(),
             ..Self::default()
@@ -199,7 +204,8 @@ impl Counts {
             "cost": self.costs.stats(),
             "fleet": self.fleet.stats(),
             "retrieval": self.retrieval.stats(),
-            "shortened": self.ledger.stats(),
+            "shortened": self.ledger.stats(now_ms()),
+            "expected_reads": self.learned.expected_reads(),
             "prefixes": {"landed": self.landed(), "requests": landings},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),

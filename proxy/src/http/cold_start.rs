@@ -53,7 +53,9 @@ async fn record_and_enqueue(
     let plan = plan.commit(&[]);
     let in_originals = (&[][..], &body.bytes);
     let bill = context.open_bill((&scan, &known), in_originals, (None, now_ms));
+    let observation = context.observe(&scan, &known, now_ms);
     let sent = SentRequest::new(&app.records, plan, &scan, known, bill);
+    let sent = sent.with_observation(observation);
     let enqueued = async {
         if let Some(prefix) = job {
             let source = job_source(&context, (&body.bytes, &scan), prefix, false);

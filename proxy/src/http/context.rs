@@ -16,9 +16,10 @@ use crate::dialect::Dialect;
 use crate::http::account::Account;
 use crate::http::headers::{self, RequestId};
 use crate::jobs::Origin;
+use crate::learned::{LearnedCounts, Observation};
 use crate::plan::Planner;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::plan::landing::Landing;
+use crate::plan::landing::{self, Landing};
 use crate::scan::Scan;
 
 /// One request of a dialect.
@@ -69,6 +70,7 @@ impl RequestContext {
                 Tier::Recoverable => self.app.ledger.whole_kinds(now_ms()),
                 Tier::Lossless => OutputKinds::NONE,
             },
+            continuations: self.app.learned.continuations(self.dialect.name()),
             ..planner
         }
     }
@@ -96,6 +98,18 @@ impl RequestContext {
         billing
             .open((scan, known), (forms, body), (landing, now_ms))
             .shown_in(activity, id)
+    }
+
+    /// What this request, which goes out at `now_ms`, tells of how often conversations go on.
+    pub(crate) fn observe(
+        &self,
+        scan: &Scan,
+        known: &KnownPrefix,
+        now_ms: u64,
+    ) -> Option<Observation> {
+        let continuation = landing::observed_continuation(scan, known, now_ms)?;
+        let counts = LearnedCounts::of_continuations(self.dialect.name(), continuation);
+        Some(self.app.learned.observation(counts, now_ms))
     }
 
     /// What a job that comes from it says of it.

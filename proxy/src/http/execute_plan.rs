@@ -92,7 +92,10 @@ pub(super) async fn turn(
     let later = (plan.refresh, std::mem::take(&mut plan.tail));
     let before = known.chain.first().map(|(prefix, _)| *prefix);
     app.records.enqueue_originals(&body.bytes, &scan, &known);
-    let sent = SentRequest::new(&app.records, plan, &scan, known, bill).with_ledger(ledger);
+    let observation = context.observe(&scan, &known, now_ms);
+    let sent = SentRequest::new(&app.records, plan, &scan, known, bill)
+        .with_ledger(ledger)
+        .with_observation(observation);
     if may_retry {
         outgoing.retry = Some(ThinkingRetry::new(body.bytes, body.coding, sent));
     } else {

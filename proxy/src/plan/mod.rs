@@ -51,9 +51,10 @@ use headroom_shared::store::Entry;
 pub(crate) use self::final_plan::FinalPlan;
 use self::first_send::BlocksToCompress;
 use self::known_prefix::{DeferredPrefix, KnownPrefix};
-use self::landing::Landing;
+use self::landing::{Landing, Terms};
 use self::record_updates::RecordUpdates;
 use self::skip_reason::{CompressResult, SkipReason, SkippedBlocks};
+use crate::learned::continuations::Continuations;
 use crate::prices::Prices;
 use crate::scan::Scan;
 
@@ -98,6 +99,8 @@ pub(crate) struct Planner {
     pub(crate) tier: Tier,
     /// The kinds of blocks of which forms leave out nothing all the same.
     pub(crate) whole_kinds: OutputKinds,
+    /// How often conversations of the request's dialect go on.
+    pub(crate) continuations: Continuations,
     /// When what a worker has made of it lands.
     pub(crate) landing: landing::Rule,
 }
@@ -149,6 +152,7 @@ impl Planner {
             tail_tokens: 0,
             tier: Tier::Lossless,
             whole_kinds: OutputKinds::NONE,
+            continuations: Continuations::NONE,
             landing: landing::decide,
         }
     }
@@ -168,14 +172,19 @@ impl Planner {
         known: &'a KnownPrefix,
         (prices, now_ms): (&Prices, u64),
     ) -> Request<'a> {
-        let landing = (self.landing)(scan, known, prices, now_ms);
+        let terms = Terms {
+            prices,
+            continuations: &self.continuations,
+            now_ms,
+        };
+        let landing = (self.landing)(scan, known, terms);
         Request {
             body,
             scan,
             known,
             now_ms,
             landing,
-            tail: landing::decide_tail(scan, known, landing, (prices, now_ms)),
+            tail: landing::decide_tail(scan, known, landing, terms),
             tier: self.tier_of(scan),
         }
     }

@@ -386,7 +386,11 @@ impl Records {
                         }
                     }
                 }
-                Key::Opened(_) | Key::Form(_) | Key::SentForm(_) | Key::Original(_) => {}
+                Key::Opened(_)
+                | Key::Form(_)
+                | Key::SentForm(_)
+                | Key::Original(_)
+                | Key::Learned => {}
             }
         }
     }

@@ -9,6 +9,7 @@ use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{Key, Life};
 
 use crate::bill::OpenBill;
+use crate::learned::Observation;
 use crate::plan::FinalPlan;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::RecordUpdates;
@@ -33,6 +34,7 @@ pub(crate) struct SentRequest {
     refused: Arc<AtomicBool>,
     bill: Option<OpenBill>,
     ledger: Option<LedgerEntry>,
+    observation: Option<Observation>,
 }
 
 impl SentRequest {
@@ -61,6 +63,7 @@ impl SentRequest {
             refused: Arc::default(),
             bill: bill.into(),
             ledger: None,
+            observation: None,
         };
         sent.cache_records();
         if !plan.stored.is_empty() {
@@ -78,6 +81,12 @@ impl SentRequest {
     /// The same, which adds this to the ledger unless the provider refuses it.
     pub(crate) fn with_ledger(mut self, ledger: LedgerEntry) -> Self {
         self.ledger = Some(ledger);
+        self
+    }
+
+    /// The same, of which this is learned unless the provider refuses it.
+    pub(crate) fn with_observation(mut self, observation: Option<Observation>) -> Self {
+        self.observation = observation;
         self
     }
 
@@ -144,9 +153,10 @@ impl SentRequest {
 
 impl Drop for SentRequest {
     fn drop(&mut self) {
-        let ledger = self.ledger.take();
-        if let Some(ledger) = ledger.filter(|_| !self.refused.load(Ordering::SeqCst)) {
-            ledger.book();
+        let (ledger, observation) = (self.ledger.take(), self.observation.take());
+        if !self.refused.load(Ordering::SeqCst) {
+            ledger.into_iter().for_each(LedgerEntry::book);
+            observation.into_iter().for_each(Observation::add);
         }
         let write = self.pending_write(Life::Full);
         self.records.enqueue_write(write, false);

@@ -13,6 +13,7 @@ use super::conversation::Body;
 use super::policy::{Policy, Workers};
 use super::transcripts::{Event, Request, Session};
 use crate::dialect::{Endpoint, Provider};
+use crate::learned::continuations::Continuations;
 use crate::plan::Planner;
 use crate::prices::Prices;
 use crate::simulation::prompt_cache::Life;
@@ -113,6 +114,7 @@ impl<'a> Options<'a> {
     /// What is left to workers.
     pub(super) fn workers(&self) -> Workers {
         Workers {
+            continuations: Continuations::NONE,
             min_tokens: self.args.min_tokens,
             refresh_tokens: Planner::DEFAULT_REFRESH_TOKENS,
             tail_tokens: 0,

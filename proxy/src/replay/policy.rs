@@ -11,8 +11,9 @@ use headroom_worker::shortener::Shortener;
 
 use super::conversation::Body;
 use crate::dialect::Endpoint;
+use crate::learned::continuations::Continuations;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::plan::landing::{self, Landing, Obstacle, Occasion};
+use crate::plan::landing::{self, Landing, Obstacle, Occasion, Terms};
 use crate::plan::{Forms, Planner};
 use crate::prices::Prices;
 use crate::scan::Scan;
@@ -62,15 +63,15 @@ impl Policy {
     }
 }
 
-fn when_ready(scan: &Scan, known: &KnownPrefix, prices: &Prices, now_ms: u64) -> Option<Landing> {
-    let landing = landing::decide(scan, known, prices, now_ms)?;
+fn when_ready(scan: &Scan, known: &KnownPrefix, terms: Terms<'_>) -> Option<Landing> {
+    let landing = landing::decide(scan, known, terms)?;
     Some(match landing {
         Landing::Waits(Obstacle::Warm) => Landing::Lands(Occasion::Expired),
         other => other,
     })
 }
 
-fn never(_: &Scan, known: &KnownPrefix, _: &Prices, _: u64) -> Option<Landing> {
+fn never(_: &Scan, known: &KnownPrefix, _: Terms<'_>) -> Option<Landing> {
     let deferred = known.deferred.as_ref();
     deferred.map(|_| Landing::Waits(Obstacle::Warm))
 }
@@ -86,6 +87,8 @@ pub(super) struct Workers {
     pub(super) tail_tokens: u64,
     /// What forms may leave out where a request offers the model the retrieval tool.
     pub(super) tier: Tier,
+    /// How often conversations go on.
+    pub(super) continuations: Continuations,
     /// How long a job takes, in milliseconds.
     pub(super) delay_ms: u64,
 }
@@ -111,6 +114,7 @@ impl Proxy {
             refresh_tokens: workers.refresh_tokens,
             tail_tokens: workers.tail_tokens,
             tier: workers.tier,
+            continuations: workers.continuations,
             landing: policy.landing()?,
         };
         let rules = (endpoint.dialect, planner);

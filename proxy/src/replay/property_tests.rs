@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::conversation::{Body, Conversation};
 use super::policy::{Policy, Proxy, Workers};
 use crate::dialect::Endpoint;
+use crate::learned::continuations::Continuations;
 use crate::prices::{Prices, Rates};
 use crate::simulation::check::Checker;
 use crate::simulation::prompt_cache::{CacheBody, Life, PromptCache};
@@ -73,6 +74,8 @@ struct Case {
     tail_tokens: u64,
     worker_ms: u64,
     tier: Tier,
+    /// After so many of a thousand requests conversations went on.
+    continued: u64,
     rates: Rates,
     steps: Vec<(Step, usize)>,
 }
@@ -117,6 +120,7 @@ fn case() -> impl Strategy<Value = Case> {
         prop_oneof![1 => Just(0u64), 2 => Just(300)],
         prop_oneof![Just(0u64), Just(1000), Just(60_000), Just(4_000_000)],
         prop_oneof![Just(Tier::Lossless), Just(Tier::Recoverable)],
+        prop_oneof![Just(0u64), Just(950), Just(1000)],
     );
     let gap = prop_oneof![1 => Just(0), 1 => 0..GAPS.len()];
     let steps = prop::collection::vec((step(), gap), 3..24);
@@ -130,6 +134,7 @@ fn case() -> impl Strategy<Value = Case> {
         tail_tokens: workers.2,
         worker_ms: workers.3,
         tier: workers.4,
+        continued: workers.5,
         rates,
         steps,
     })
@@ -181,6 +186,7 @@ impl<'a> Play<'a> {
             refresh_tokens: case.refresh_tokens,
             tail_tokens: case.tail_tokens,
             tier: case.tier,
+            continuations: Continuations::of_a_thousand(case.continued),
             delay_ms: case.worker_ms,
         };
         let prices = Arc::new(Prices::same_for_all(

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::Form;
 
-use crate::plan::landing::EXPECTED_READS;
+use crate::learned::continuations::EXPECTED_READS;
 use crate::prices::Rates;
 use crate::simulation::turn::Turn;
 

@@ -1,7 +1,6 @@
 //! [`Ledger`]: what shortened texts save and what fetching their originals costs, by kind.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use headroom_shared::compress::shorten::{kind_of, original_fetched};
 use headroom_shared::contract::id::OriginalId;
@@ -12,6 +11,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use serde_json::{Map, Value, json};
 
+use crate::learned::retrievals::{Balance, Balances};
+use crate::learned::{Learned, LearnedCounts};
 use crate::plan::blocks::{self, Blocks, call_alone};
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::shortened::Shortened;
@@ -33,82 +34,41 @@ const CALL_TOKENS: u64 = 300;
 /// What an answer has that is too short to be a block, in tokens.
 const SHORT_ANSWER_TOKENS: u64 = 40;
 
-/// After so many retrievals of a kind it is known what they cost.
-const MIN_RETRIEVALS: u64 = 5;
-
-/// What is known counts half after so long: milliseconds. So a kind that was left whole is tried again.
-const HALF_LIFE_MS: u64 = 6 * 3_600_000;
-
-/// What shortened texts have saved and what fetching their originals has cost since the process began, in fresh tokens. Clones are the same
-/// ledger.
+/// What shortened texts have saved and what fetching their originals has cost, in fresh tokens: since the process began, and as far as it is
+/// learned from all proxies of the deployment. Clones are the same ledger.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
     saved: Family<Label, Counter>,
     cost: Family<Label, Counter>,
-    balances: Arc<Mutex<Balances>>,
-}
-
-/// What is known of each kind, where what was long ago counts less.
-#[derive(Debug, Default)]
-struct Balances {
-    kinds: [Balance; OutputKind::ALL.len()],
-    /// When they were last halved: milliseconds since 1970.
-    halved_ms: u64,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Balance {
-    saved: u64,
-    cost: u64,
-    retrievals: u64,
-}
-
-impl Balances {
-    /// The same at this time.
-    fn at(&mut self, now_ms: u64) -> &mut Self {
-        let halvings = now_ms.saturating_sub(self.halved_ms) / HALF_LIFE_MS;
-        if halvings > 0 {
-            let shift = u32::try_from(halvings).unwrap_or(u32::MAX);
-            let half = |count: u64| count.checked_shr(shift).unwrap_or(0);
-            self.kinds = self.kinds.map(|it| Balance {
-                saved: half(it.saved),
-                cost: half(it.cost),
-                retrievals: half(it.retrievals),
-            });
-            self.halved_ms = now_ms;
-        }
-        self
-    }
-
-    /// The kinds of which fetching has cost more than shortening saved.
-    fn whole_kinds(&self) -> OutputKinds {
-        let kinds = OutputKind::ALL.into_iter().zip(self.kinds);
-        let costs_more =
-            kinds.filter(|(_, it)| it.retrievals >= MIN_RETRIEVALS && it.cost > it.saved);
-        costs_more.map(|(kind, _)| kind).collect()
-    }
+    learned: Learned,
 }
 
 /// What a request adds to the ledger, once the provider has taken it: one that it refuses comes again.
 #[derive(Debug)]
 pub(crate) struct LedgerEntry {
     ledger: Ledger,
-    added: [Balance; OutputKind::ALL.len()],
+    added: Balances,
     now_ms: u64,
 }
 
 impl LedgerEntry {
     /// Adds it.
     pub(crate) fn book(self) {
-        for (kind, added) in OutputKind::ALL.into_iter().zip(self.added) {
-            if added.saved > 0 || added.retrievals > 0 {
-                self.ledger.add(kind, added, self.now_ms);
-            }
+        if !self.added.is_empty() {
+            self.ledger.add(self.added, self.now_ms);
         }
     }
 }
 
 impl Ledger {
+    /// One that begins with what is learned, and adds to it.
+    pub(crate) fn new(learned: Learned) -> Self {
+        Self {
+            learned,
+            ..Self::default()
+        }
+    }
+
     /// What a request adds: the blocks that are shortened from now on, and the originals that the model's last turn has fetched, as far
     /// as they are of texts that were sent shortened in this conversation.
     pub(crate) fn entry(
@@ -118,7 +78,7 @@ impl Ledger {
         shortened: &[Shortened],
         now_ms: u64,
     ) -> LedgerEntry {
-        let mut added = [Balance::default(); OutputKind::ALL.len()];
+        let mut added = Balances::default();
         add_savings((body, scan), shortened, &mut added);
         if !known.originals.is_empty() {
             add_costs((body, scan), known, &mut added);
@@ -130,34 +90,26 @@ impl Ledger {
         }
     }
 
-    fn add(&self, kind: OutputKind, added: Balance, now_ms: u64) {
-        self.saved
-            .get_or_create_owned(&label(kind))
-            .inc_by(added.saved);
-        self.cost
-            .get_or_create_owned(&label(kind))
-            .inc_by(added.cost);
-        let mut balances = self.balances();
-        let balance = &mut balances.at(now_ms).kinds[kind as usize];
-        balance.saved = balance.saved.saturating_add(added.saved);
-        balance.cost = balance.cost.saturating_add(added.cost);
-        balance.retrievals = balance.retrievals.saturating_add(added.retrievals);
+    fn add(&self, added: Balances, now_ms: u64) {
+        for kind in OutputKind::ALL {
+            let Balance { saved, cost, .. } = added.of(kind);
+            self.saved.get_or_create_owned(&label(kind)).inc_by(saved);
+            self.cost.get_or_create_owned(&label(kind)).inc_by(cost);
+        }
+        self.learned
+            .add(&LearnedCounts::of_retrievals(added), now_ms);
     }
 
     /// The kinds of which fetching has cost more than shortening saved: they are left whole.
     pub(crate) fn whole_kinds(&self, now_ms: u64) -> OutputKinds {
-        self.balances().at(now_ms).whole_kinds()
+        self.learned.retrievals(now_ms).whole_kinds()
     }
 
-    fn balances(&self) -> MutexGuard<'_, Balances> {
-        self.balances.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn stats(&self) -> Value {
-        let balances = self.balances();
+    pub(crate) fn stats(&self, now_ms: u64) -> Value {
+        let balances = self.learned.retrievals(now_ms);
         let whole = balances.whole_kinds();
-        let kinds = OutputKind::ALL.into_iter().zip(balances.kinds);
-        let kinds = kinds.map(|(kind, balance)| {
+        let kinds = OutputKind::ALL.into_iter().map(|kind| {
+            let balance = balances.of(kind);
             let sums = json!({
                 "saved_tokens": balance.saved,
                 "retrieval_cost_tokens": balance.cost,
@@ -188,7 +140,7 @@ const fn label(kind: OutputKind) -> Label {
 }
 
 /// Adds what these blocks are sent shorter.
-fn add_savings((body, scan): (&[u8], &Scan), shortened: &[Shortened], added: &mut [Balance]) {
+fn add_savings((body, scan): (&[u8], &Scan), shortened: &[Shortened], added: &mut Balances) {
     let mut shortened = shortened.to_vec();
     shortened.sort_unstable_by_key(|it| it.block);
     let mut blocks = Blocks::new(body, scan);
@@ -198,7 +150,7 @@ fn add_savings((body, scan): (&[u8], &Scan), shortened: &[Shortened], added: &mu
         };
         let before = it.bytes_before.unwrap_or(scan.blocks[it.block].span.len());
         let tokens = scan.facts.tokens(before.saturating_sub(it.bytes));
-        let balance = &mut added[kind_of(call_alone(&block)) as usize];
+        let balance = added.of_mut(kind_of(call_alone(&block)));
         balance.saved = balance
             .saved
             .saturating_add(tokens.saturating_mul(TOKEN_PERCENT) / 100);
@@ -206,7 +158,7 @@ fn add_savings((body, scan): (&[u8], &Scan), shortened: &[Shortened], added: &mu
 }
 
 /// Adds what the model's last turn costs where it has fetched some of these originals.
-fn add_costs((body, scan): (&[u8], &Scan), known: &KnownPrefix, added: &mut [Balance]) {
+fn add_costs((body, scan): (&[u8], &Scan), known: &KnownPrefix, added: &mut Balances) {
     let turn = scan.last_turn();
     if turn.end <= known.frozen {
         // An earlier request has brought its answers.
@@ -236,7 +188,7 @@ fn add_costs((body, scan): (&[u8], &Scan), known: &KnownPrefix, added: &mut [Bal
             .copied()
             .unwrap_or(SHORT_ANSWER_TOKENS);
         let answer = answer.saturating_mul(TOKEN_PERCENT) / 100;
-        let balance = &mut added[kind_of(call_alone(&block)) as usize];
+        let balance = added.of_mut(kind_of(call_alone(&block)));
         balance.cost = balance
             .cost
             .saturating_add(answer)
@@ -258,6 +210,7 @@ mod tests {
 
     use super::*;
     use crate::dialect::DIALECTS;
+    use crate::learned::retrievals::{HALF_LIFE_MS, MIN_RETRIEVALS};
     use crate::scan;
 
     /// A conversation of an output of `cargo test` and a number of calls that fetch it, each answered with it.
@@ -302,6 +255,8 @@ mod tests {
         }
     }
 
+    const BEGIN: u64 = 1_000_000_000_000;
+
     const FIRST: Shortened = Shortened {
         block: 0,
         bytes: 200,
@@ -309,7 +264,7 @@ mod tests {
     };
 
     fn messages(ledger: &Ledger) -> Balance {
-        ledger.balances().kinds[OutputKind::Messages as usize]
+        ledger.learned.retrievals(BEGIN).of(OutputKind::Messages)
     }
 
     #[test]
@@ -317,24 +272,23 @@ mod tests {
         let ledger = Ledger::default();
         let (body, scan) = conversation(1);
         let known = known(&scan);
-        let begin = 1_000_000_000_000;
         ledger
-            .entry((&body, &scan), &KnownPrefix::default(), &[FIRST], begin)
+            .entry((&body, &scan), &KnownPrefix::default(), &[FIRST], BEGIN)
             .book();
         let balance = messages(&ledger);
         assert!(balance.saved > 0 && balance.cost == 0 && balance.retrievals == 0);
         // The provider refuses this one.
-        drop(ledger.entry((&body, &scan), &known, &[FIRST], begin));
+        drop(ledger.entry((&body, &scan), &known, &[FIRST], BEGIN));
         assert_eq!(messages(&ledger).saved, balance.saved);
         for count in 1..=MIN_RETRIEVALS {
-            assert!(ledger.whole_kinds(begin).is_empty());
-            ledger.entry((&body, &scan), &known, &[], begin).book();
+            assert!(ledger.whole_kinds(BEGIN).is_empty());
+            ledger.entry((&body, &scan), &known, &[], BEGIN).book();
             assert_eq!(messages(&ledger).retrievals, count);
         }
-        assert!(ledger.whole_kinds(begin).contains(OutputKind::Messages));
-        assert_eq!(ledger.stats()["messages"]["left_whole"], true);
-        assert_eq!(ledger.stats()["search"]["retrievals"], 0);
-        let later = begin + HALF_LIFE_MS;
+        assert!(ledger.whole_kinds(BEGIN).contains(OutputKind::Messages));
+        assert_eq!(ledger.stats(BEGIN)["messages"]["left_whole"], true);
+        assert_eq!(ledger.stats(BEGIN)["search"]["retrievals"], 0);
+        let later = BEGIN + HALF_LIFE_MS;
         assert!(ledger.whole_kinds(later - 1).contains(OutputKind::Messages));
         assert!(ledger.whole_kinds(later).is_empty());
         assert!(ledger.whole_kinds(u64::MAX).is_empty());
@@ -349,7 +303,7 @@ mod tests {
             ..FIRST
         };
         ledger
-            .entry((&body, &scan), &KnownPrefix::default(), &[again], 1)
+            .entry((&body, &scan), &KnownPrefix::default(), &[again], BEGIN)
             .book();
         assert_eq!(messages(&ledger).saved, 0);
     }
@@ -359,16 +313,16 @@ mod tests {
         let ledger = Ledger::default();
         let (body, scan) = conversation(3);
         ledger
-            .entry((&body, &scan), &KnownPrefix::default(), &[], 1)
+            .entry((&body, &scan), &KnownPrefix::default(), &[], BEGIN)
             .book();
         assert_eq!(messages(&ledger).retrievals, 0);
         let known = known(&scan);
-        ledger.entry((&body, &scan), &known, &[], 1).book();
+        ledger.entry((&body, &scan), &known, &[], BEGIN).book();
         assert_eq!(messages(&ledger).retrievals, 1);
         // The user goes on without another turn of the model.
         let frozen = scan.messages.len();
         let sent = KnownPrefix { frozen, ..known };
-        ledger.entry((&body, &scan), &sent, &[], 1).book();
+        ledger.entry((&body, &scan), &sent, &[], BEGIN).book();
         assert_eq!(messages(&ledger).retrievals, 1);
     }
 }

@@ -241,6 +241,20 @@ impl Scan {
         end - count..end
     }
 
+    /// How many turns of the model stand in the messages before this one that it still sees. What it wrote in several messages one after the
+    /// other is one turn.
+    pub(crate) fn turns_before(&self, message: usize) -> usize {
+        let first = self.first_visible_message().min(message);
+        let visible = self.messages[first..message.min(self.messages.len())].iter();
+        let mut was_from_model = false;
+        let begins = |it: &&Message| {
+            let is_from_model = it.may_be_from_model();
+            let before = std::mem::replace(&mut was_from_model, is_from_model);
+            is_from_model && !before
+        };
+        visible.filter(begins).count()
+    }
+
     /// The first message that the model still sees: the provider drops those before a compaction.
     pub(crate) fn first_visible_message(&self) -> usize {
         let last = self.messages.iter().rposition(|message| message.compacts);

@@ -42,6 +42,7 @@ impl Keys {
             Key::Form(form) => self.form(form),
             Key::SentForm(block) => self.sent_form(block),
             Key::Original(original) => self.original(original),
+            Key::Learned => self.learned(),
         }
     }
 
@@ -98,6 +99,12 @@ impl Keys {
     #[must_use]
     pub fn original(&self, original: OriginalId) -> String {
         self.name(&format!("original:{original}"))
+    }
+
+    /// String with a life: what the proxies have learned from the deployment's traffic.
+    #[must_use]
+    pub fn learned(&self) -> String {
+        self.name("learned")
     }
 
     /// List: envelopes of waiting jobs, newest left, claimed from the right.

@@ -8,6 +8,7 @@ mod cold_start;
 mod count_tokens;
 mod fleet_wait;
 mod fuzz_replay;
+mod learned;
 mod lost_conversations;
 mod lost_data;
 mod markers_and_compaction;

@@ -2,15 +2,12 @@
 
 use headroom_shared::contract::record::{Caches, KnownCache};
 
-use super::Occasion;
+use super::continuation::expected_reads;
 use super::rewrite::Rewrite;
+use super::{Occasion, Terms};
 use crate::plan::known_prefix::KnownPrefix;
-use crate::prices::Prices;
 use crate::scan::{CacheLife, Scan};
 
-/// How many more requests read from the provider's cache what a landing made smaller, before it would have landed without a loss or the
-/// conversation ends (`docs/architecture.md`).
-pub(crate) const EXPECTED_READS: f64 = 21.0;
 /// What a landing may lose must be covered this many times, because tokens and savings are estimated.
 const COVER: f64 = 1.1;
 /// A landing near the tail is cheap, and mostly soon after what it changes: so it must be covered too that the client goes back to before it, and
@@ -34,8 +31,9 @@ pub(super) fn covered(
     scan: &Scan,
     known: &KnownPrefix,
     change: Change<'_>,
-    (prices, now_ms): (&Prices, u64),
+    terms: Terms<'_>,
 ) -> Option<Occasion> {
+    let Terms { prices, now_ms, .. } = terms;
     let Change {
         caches, rewrite, ..
     } = change;
@@ -67,7 +65,8 @@ pub(super) fn covered(
     if !own.is_empty() {
         let kept = change.kept_tokens;
         let now = rewrite.behind(kept).cost(scan.cache, &price.rates);
-        let reads = EXPECTED_READS * rewrite.saved_by_reading(&price.rates);
+        let reads =
+            expected_reads(scan, terms.continuations) * rewrite.saved_by_reading(&price.rates);
         let times = if kept > 0 { TAIL_TIMES } else { 1.0 };
         let is_covered = saved >= COVER * (times * now.max(0.0) + on_return);
         let occasion = match kept {

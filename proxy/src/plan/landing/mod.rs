@@ -6,6 +6,7 @@
 //! `docs/architecture.md`.
 
 pub(super) mod caches;
+mod continuation;
 mod covered;
 mod rewrite;
 mod tail;
@@ -19,11 +20,12 @@ use headroom_shared::contract::prefix::CompressedPrefix;
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::contract::usage::Usage;
 
-pub(crate) use self::covered::EXPECTED_READS;
+pub(crate) use self::continuation::observed as observed_continuation;
 use self::covered::{Change, covered};
 use self::rewrite::Rewrite;
 pub(crate) use self::tail::{decide_tail, tail_useful_until_ms};
 use super::known_prefix::{DeferredPrefix, KnownPrefix};
+use crate::learned::continuations::Continuations;
 use crate::prices::Prices;
 use crate::scan::{Block, CacheLife, Scan};
 
@@ -76,7 +78,18 @@ pub(crate) enum Obstacle {
 }
 
 /// By what rule prefixes land: [`decide`], but for simulations of other rules.
-pub(crate) type Rule = fn(&Scan, &KnownPrefix, &Prices, u64) -> Option<Landing>;
+pub(crate) type Rule = fn(&Scan, &KnownPrefix, Terms<'_>) -> Option<Landing>;
+
+/// What a landing is judged by besides the conversation itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// What models cost.
+    pub(crate) prices: &'a Prices,
+    /// How often conversations go on.
+    pub(crate) continuations: &'a Continuations,
+    /// When the request goes out: milliseconds since 1970.
+    pub(crate) now_ms: u64,
+}
 
 impl Landing {
     pub(crate) const ALL: [Self; 10] = [
@@ -114,14 +127,9 @@ impl Landing {
     }
 }
 
-/// Whether the compressed prefix of a request that goes out at `now_ms` lands; `None` where none was left to a worker, it has landed, or
+/// Whether the compressed prefix of a request lands; `None` where none was left to a worker, it has landed, or
 /// nothing in it would be saved.
-pub(crate) fn decide(
-    scan: &Scan,
-    known: &KnownPrefix,
-    prices: &Prices,
-    now_ms: u64,
-) -> Option<Landing> {
+pub(crate) fn decide(scan: &Scan, known: &KnownPrefix, terms: Terms<'_>) -> Option<Landing> {
     let deferred = known.deferred.as_ref()?;
     if !is_awaited(scan, known) {
         return None;
@@ -134,7 +142,7 @@ pub(crate) fn decide(
         Some(obstacle) => Landing::Waits(obstacle),
         None => {
             let gain = || (rewrite::saved_tokens(scan, known), 0);
-            occasion(scan, known, (deferred, gain), (prices, now_ms))
+            occasion(scan, known, (deferred, gain), terms)
                 .map_or(Landing::Waits(Obstacle::Warm), Landing::Lands)
         }
     };
@@ -216,8 +224,9 @@ fn occasion(
     scan: &Scan,
     known: &KnownPrefix,
     (waits, gain): (&DeferredPrefix, impl FnOnce() -> (i64, u64)),
-    (prices, now_ms): (&Prices, u64),
+    terms: Terms<'_>,
 ) -> Option<Occasion> {
+    let now_ms = terms.now_ms;
     if !seen_to_the_end(known, now_ms) {
         return None;
     }
@@ -230,7 +239,7 @@ fn occasion(
             rewrite: Rewrite::of((scan, known), saved, models)?,
             kept_tokens,
         };
-        covered(scan, known, change, (prices, now_ms))
+        covered(scan, known, change, terms)
     })
 }
 

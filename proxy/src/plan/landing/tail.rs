@@ -4,9 +4,8 @@
 use headroom_shared::contract::record::SentRecord;
 
 use super::rewrite::saved_by;
-use super::{Landing, Obstacle, SURELY_CACHED_MS, obstacle, occasion};
+use super::{Landing, Obstacle, SURELY_CACHED_MS, Terms, obstacle, occasion};
 use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix};
-use crate::prices::Prices;
 use crate::scan::{CacheLife, Scan};
 
 /// Behind the entry that is read there may be so many parts of contents. Anthropic finds an entry at most 20 blocks before a marker
@@ -23,15 +22,15 @@ pub(crate) const fn tail_useful_until_ms(now_ms: u64) -> u64 {
     now_ms.saturating_add(SURELY_CACHED_MS)
 }
 
-/// What becomes, in a request that goes out at `now_ms`, of the result for new blocks alone; `None` where none was left to a worker, it has
+/// What becomes, in a request, of the result for new blocks alone; `None` where none was left to a worker, it has
 /// landed, or nothing would be saved. `whole` is what becomes of the prefix that was left to a worker as a whole.
 pub(crate) fn decide_tail(
     scan: &Scan,
     known: &KnownPrefix,
     whole: Option<Landing>,
-    (prices, now_ms): (&Prices, u64),
+    terms: Terms<'_>,
 ) -> Option<Landing> {
-    let tail = known.tail.as_ref()?;
+    let (tail, now_ms) = (known.tail.as_ref()?, terms.now_ms);
     if tail.compressed.is_none() && now_ms > tail.record.sent_ms.saturating_add(GIVEN_UP_MS) {
         return None;
     }
@@ -50,7 +49,7 @@ pub(crate) fn decide_tail(
         _ => {
             let kept = || kept_tokens(scan, known, tail, now_ms).unwrap_or(0);
             let gain = || (saved, kept());
-            occasion(scan, known, (tail, gain), (prices, now_ms))
+            occasion(scan, known, (tail, gain), terms)
         }
     };
     Some(occasion.map_or(Landing::Waits(Obstacle::Warm), Landing::Lands))

@@ -1,10 +1,15 @@
 //! Landings in caches that may be alive: what they may lose is covered by what was saved.
 
+use headroom_shared::contract::id::DigestKey;
 use serde_json::json;
 
 use super::{Landing, Obstacle, Occasion};
+use crate::dialect::DIALECTS;
+use crate::learned::continuations::Continuations;
 use crate::plan::Planner;
+use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::test_session::{MODEL, Session, file};
+use crate::scan;
 
 const WARM: Landing = Landing::Waits(Obstacle::Warm);
 const INVALIDATED: Landing = Landing::Lands(Occasion::Invalidated);
@@ -109,6 +114,53 @@ fn it_lands_in_a_warm_cache_where_the_conversation_has_saved_what_that_costs() {
         assert_eq!(landing, Some(WARM));
     }
     assert!(landed.is_some_and(|step| step > 0), "{landed:?}");
+}
+
+#[test]
+fn it_waits_where_conversations_have_mostly_ended_after_so_many_turns() {
+    let planner = Planner {
+        continuations: Continuations::of_a_thousand(500),
+        ..Planner::new(1000)
+    };
+    let mut session = Session::resumed(planner, 400, 6);
+    session.request(0);
+    for _ in 0..20 {
+        session.read(&file(0, 400));
+        assert_eq!(session.request(5).landing, Some(WARM));
+    }
+}
+
+#[test]
+fn a_request_tells_of_its_turns_and_of_whether_its_conversation_went_on_in_time() {
+    let mut session = Session::resumed(Planner::new(1000), 20, 3);
+    let observed = |session: &mut Session, seconds: u64| {
+        session.simulation.now_ms += seconds * 1000;
+        let body = session.body();
+        let scan = scan::scan(&body, DIALECTS[0], &DigestKey::from_bytes([7; 32])).unwrap();
+        let known = KnownPrefix {
+            complete: true,
+            ..session.simulation.known(&scan)
+        };
+        super::observed_continuation(&scan, &known, session.simulation.now_ms)
+    };
+    assert_eq!(
+        observed(&mut session, 0),
+        Some(Continuations::of_request(3, None))
+    );
+    session.request(0);
+    // The same once more.
+    assert_eq!(observed(&mut session, 1), None);
+    session.read("more");
+    assert_eq!(
+        observed(&mut session, 1),
+        Some(Continuations::of_request(4, Some(3)))
+    );
+    session.request(1);
+    session.read("much later");
+    assert_eq!(
+        observed(&mut session, 3600),
+        Some(Continuations::of_request(5, None))
+    );
 }
 
 #[test]

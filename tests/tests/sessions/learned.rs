@@ -1,0 +1,79 @@
+//! What is learned of a deployment's traffic outlives its proxies, and they add it up.
+
+use headroom_tests::client::Client;
+use headroom_tests::conversation::{Conversation, Dialect};
+use headroom_tests::process::Launch;
+use headroom_tests::stage::Stage;
+use headroom_tests::wait;
+use serde_json::Value;
+
+const DIALECT: &str = "anthropic.messages";
+
+/// How many requests are known of, as it says in `/stats`.
+fn requests(stats: &Value) -> Option<u64> {
+    stats["expected_reads"][DIALECT]["requests"].as_u64()
+}
+
+/// A conversation of three requests.
+async fn converse(stage: &Stage, name: &str) {
+    let conversation = Conversation::new(Dialect::Messages, name).user(name);
+    let mut client = Client::new(conversation.reads(1, 9000));
+    for seed in 0..3 {
+        assert_eq!(client.turn(stage).await.decision, "compressed");
+        client.grow(|it| it.reads(seed + 10, 9000));
+    }
+}
+
+async fn until_known(stage: &Stage, count: u64) -> Value {
+    let known = |stats: &Value| requests(stats) == Some(count);
+    stage.until("the requests to be known", known).await
+}
+
+#[tokio::test]
+async fn what_is_learned_outlives_a_restart_on_the_embedded_store() {
+    let mut stage = Stage::embedded(Launch::patient).await;
+    converse(&stage, "first").await;
+    let before = until_known(&stage, 3).await;
+    assert!(stage.proxy().terminate(wait::DEADLINE).await.success());
+    stage.proxy().start_again().await;
+    let after = until_known(&stage, 3).await;
+    assert_eq!(after["expected_reads"], before["expected_reads"]);
+}
+
+#[tokio::test]
+async fn proxies_of_a_deployment_add_up_what_they_learn() {
+    let mut stage = Stage::with_redis(Launch::patient).await;
+    converse(&stage, "first").await;
+    until_known(&stage, 3).await;
+    assert!(stage.proxy().terminate(wait::DEADLINE).await.success());
+    // Another one, which has read what there was when it started.
+    let mut other = Stage::at(&stage.redis().url(), Launch::patient).await;
+    until_known(&other, 3).await;
+    stage.proxy().start_again().await;
+    until_known(&stage, 3).await;
+    converse(&stage, "second").await;
+    until_known(&stage, 6).await;
+    converse(&other, "third").await;
+    until_known(&other, 6).await;
+    assert!(stage.proxy().terminate(wait::DEADLINE).await.success());
+    assert!(other.proxy().terminate(wait::DEADLINE).await.success());
+    stage.proxy().start_again().await;
+    until_known(&stage, 9).await;
+}
+
+#[tokio::test]
+async fn what_can_not_be_read_in_its_place_begins_anew_and_what_is_newer_stays() {
+    let mut stage = Stage::with_redis(Launch::patient).await;
+    let key = "headroom:learned";
+    for (stored, kept) in [("nonsense", false), (r#"{"v":99,"more":1}"#, true)] {
+        assert!(stage.proxy().terminate(wait::DEADLINE).await.success());
+        let () = stage.redis().command(&["SET", key, stored]).await;
+        stage.proxy().start_again().await;
+        converse(&stage, stored).await;
+        until_known(&stage, 3).await;
+        assert!(stage.proxy().terminate(wait::DEADLINE).await.success());
+        let now: String = stage.redis().command(&["GET", key]).await;
+        assert_eq!(now == stored, kept, "{now}");
+        stage.proxy().start_again().await;
+    }
+}
