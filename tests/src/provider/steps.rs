@@ -15,6 +15,8 @@ pub enum Step {
     Shell(String),
     /// Of the retrieval tool, for the first lines that are left out of the shortened text in the request.
     Retrieve,
+    /// Of the retrieval tool, for the lines of the original that match this pattern.
+    Search(&'static str),
 }
 
 /// What the model says to a request with this body: the next step, or a last word where there is none or the request does not offer what it
@@ -30,7 +32,8 @@ pub(super) fn next(steps: &[Step], body: &[u8]) -> Says {
     match step.filter(|_| !offered.is_empty()) {
         Some(Step::Call(name, input)) => Says::Call((*name).into(), input.clone()),
         Some(Step::Shell(command)) => shell(&offered, command),
-        Some(Step::Retrieve) => retrieve(&offered, body).unwrap_or(Says::Ok),
+        Some(Step::Retrieve) => retrieve(&offered, body, None).unwrap_or(Says::Ok),
+        Some(Step::Search(pattern)) => retrieve(&offered, body, Some(*pattern)).unwrap_or(Says::Ok),
         None => Says::Ok,
     }
 }
@@ -71,11 +74,16 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// A call of the retrieval tool; `None` where it is not offered, or no text lacks lines.
-fn retrieve(offered: &[Tool], body: &[u8]) -> Option<Says> {
+/// A call of the retrieval tool, for what matches this pattern or else the first lines that are left out; `None` where it is not offered, or no
+/// text lacks lines.
+fn retrieve(offered: &[Tool], body: &[u8], pattern: Option<&str>) -> Option<Says> {
     let tool = offered.iter().find(|tool| is_retrieval_tool(&tool.name))?;
     let (text, original) = shortened(body)?;
-    let input = json!({"id": original.to_string(), "lines": first_gap(&text)?});
+    let id = original.to_string();
+    let input = match pattern {
+        Some(pattern) => json!({"id": id, "pattern": pattern}),
+        None => json!({"id": id, "lines": first_gap(&text)?}),
+    };
     Some(Says::Call(tool.clone(), input))
 }
 

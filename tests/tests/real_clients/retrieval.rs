@@ -16,6 +16,13 @@ use serde_json::{Value, json};
 use crate::folder::Folder;
 use crate::programs::{Client, Places, Words};
 
+/// What the model searches the original for, and the lines that match, with their numbers.
+const PATTERN: &str = r"module_19[89]::reads.* ok";
+const MATCHING: [&str; 2] = [
+    "201:test parse::module_198::reads_what_it_wrote ... ok",
+    "202:test parse::module_199::reads_what_it_wrote ... ok",
+];
+
 /// How a client is told of the tool, as `docs/retrieval.md` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Told {
@@ -60,6 +67,7 @@ pub(crate) async fn session(client: Client, told: Told) -> Session {
     let steps = [
         Step::Shell("./run-tests".to_owned()),
         Step::Retrieve,
+        Step::Search(PATTERN),
         Step::Shell("./run-tests | tail -n 3".to_owned()),
     ];
     stage.provider.take_steps(steps.into());
@@ -161,7 +169,7 @@ impl Session {
         Ok(())
     }
 
-    /// The tool was called once, with an id and lines of the one shortened text, and the model got these lines to the letter.
+    /// The tool was called twice with the id of the one shortened text: for lines, which the model got to the letter, and for what matches a pattern.
     pub(crate) fn assert_fetched(&self) {
         let [shortened] = self.shortened.as_slice() else {
             panic!("not one shortened text: {:?}", self.shortened)
@@ -169,7 +177,8 @@ impl Session {
         let original = original_of(&shortened.form).expect("it names its original");
         let gap = first_gap(&shortened.form).expect("lines are left out");
         let asked = json!({"id": original.to_string(), "lines": gap});
-        assert_eq!((self.calls.as_slice(), self.found), (&[asked][..], 1));
+        let searched = json!({"id": original.to_string(), "pattern": PATTERN});
+        assert_eq!((&self.calls, self.found), (&vec![asked, searched], 2));
         let answer = shortened.lines(gap);
         let of_the_run = self.turns.iter().map(|(_, got)| {
             let mut texts = texts(got);
@@ -184,9 +193,13 @@ impl Session {
             next.iter().any(|text| is_answer(text, &answer)),
             "{answer}\n--- {next:#?}"
         );
+        let matches = |text: &String| MATCHING.iter().all(|line| text.contains(line));
+        assert!(!next.iter().any(matches));
+        let after = turns.next().expect("the model went on");
+        assert!(after.iter().any(matches), "{after:#?}");
     }
 
-    /// The shortened text, and what was fetched of it, stand in all later requests as well.
+    /// The shortened text, and what was fetched of it twice, stand in all later requests as well.
     pub(crate) fn assert_stable(&self) {
         let [.., before, last] = self.turns.as_slice() else {
             panic!("{} turns", self.turns.len())
@@ -196,7 +209,7 @@ impl Session {
             .iter()
             .filter(|text| text.contains("reads_what_it_wrote"));
         let last = texts(&last.1);
-        assert_eq!(kept.clone().count(), 2);
+        assert_eq!(kept.clone().count(), 3);
         assert!(kept.all(|text| last.contains(text)), "{last:#?}");
     }
 

@@ -23,7 +23,7 @@ impl Planned {
         match &self.step {
             Step::Call(name, input) => ((*name).to_owned(), input.to_string()),
             Step::Shell(command) => ("shell".to_owned(), command.clone()),
-            Step::Retrieve => (TOOL.to_owned(), String::new()),
+            Step::Retrieve | Step::Search(_) => (TOOL.to_owned(), String::new()),
         }
     }
 }
