@@ -15,6 +15,7 @@
 //! | `usage/` | reads the token usage from a provider's response |
 //! | `prices/` | what tokens cost |
 //! | `bill/` | what requests cost, and what they would have cost in the originals |
+//! | `learned/` | what later decisions take from the deployment's own traffic: how often conversations go on, and what retrievals cost |
 //! | `activity/` | the last requests and conversations, for the page |
 //! | `metrics/` | what is counted and timed, for `/stats` and `/metrics` |
 //! | `replay/` | `headroom-proxy replay`: what a user's own sessions cost, and what they would have cost through the proxy |
@@ -224,7 +225,7 @@ pub async fn run(
     let share = async move |app: Arc<App>, stop: CancellationToken| {
         sharing::share_until(app.learned.clone(), &**app.records.store(), stop).await;
     };
-    background.spawn_on(share(app.clone(), stopping.clone()), &runtime.handle());
+    background.spawn(share(app.clone(), stopping.clone()));
     background.spawn(deployment_secret::check_until(
         app.clone(),
         stopping.clone(),

@@ -16,7 +16,7 @@ use crate::dialect::Dialect;
 use crate::http::account::Account;
 use crate::http::headers::{self, RequestId};
 use crate::jobs::Origin;
-use crate::learned::{LearnedCounts, Observation};
+use crate::learned::Observation;
 use crate::plan::Planner;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::landing::{self, Landing};
@@ -108,8 +108,8 @@ impl RequestContext {
         now_ms: u64,
     ) -> Option<Observation> {
         let continuation = landing::observed_continuation(scan, known, now_ms)?;
-        let counts = LearnedCounts::of_continuations(self.dialect.name(), continuation);
-        Some(self.app.learned.observation(counts, now_ms))
+        let learned = &self.app.learned;
+        Some(learned.observation(self.dialect.name(), continuation))
     }
 
     /// What a job that comes from it says of it.

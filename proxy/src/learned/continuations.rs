@@ -1,10 +1,10 @@
-//! [`Continuations`]: how often conversations go on while the provider still has them in its cache, by the turns that they have had.
+//! [`Continuations`]: how often conversations go on before the provider's cache of them has surely expired, by the turns that they have had.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Turns are told apart by their number's binary digits: 0, 1, 2–3, 4–7 and so on, the last with all from 256 on.
-const STEPS: usize = 10;
+/// The ranges of turns for which requests are counted: 0, 1, 2–3, 4–7 and so on, the last with all from 256 on.
+const RANGES: usize = 10;
 /// The reads that are expected where nothing is known (`docs/architecture.md`).
 pub(crate) const EXPECTED_READS: f64 = 21.0;
 /// What is expected where nothing is known counts as much as so many requests.
@@ -17,24 +17,24 @@ const MAX_REQUESTS: u64 = 10_000;
 /// How many requests there were, and after how many of them the conversation went on in time, by its turns before the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Continuations {
-    requests: [u64; STEPS],
-    continued: [u64; STEPS],
+    requests: [u64; RANGES],
+    continued: [u64; RANGES],
 }
 
 impl Continuations {
     /// Nothing is known.
     pub(crate) const NONE: Self = Self {
-        requests: [0; STEPS],
-        continued: [0; STEPS],
+        requests: [0; RANGES],
+        continued: [0; RANGES],
     };
 
-    /// What one request tells: its conversation has had so many `turns`, and had `before` as many at the last request, if it was one that
-    /// the provider still had in its cache.
+    /// What one request tells: its conversation has had so many `turns`, and had had as many as `before` says at the request that it follows in
+    /// time, if there is one.
     pub(crate) fn of_request(turns: usize, before: Option<usize>) -> Self {
         let mut counts = Self::NONE;
-        counts.requests[step(turns)] = 1;
+        counts.requests[range(turns)] = 1;
         if let Some(before) = before {
-            counts.continued[step(before)] = 1;
+            counts.continued[range(before)] = 1;
         }
         counts
     }
@@ -43,14 +43,14 @@ impl Continuations {
     #[cfg(test)]
     pub(crate) const fn of_a_thousand(continued: u64) -> Self {
         Self {
-            requests: [1_000; STEPS],
-            continued: [continued; STEPS],
+            requests: [1_000; RANGES],
+            continued: [continued; RANGES],
         }
     }
 
     /// Adds those.
     pub(super) fn add(&mut self, added: &Self) {
-        for at in 0..STEPS {
+        for at in 0..RANGES {
             let (requests, continued) = (&mut self.requests[at], &mut self.continued[at]);
             *requests = requests.saturating_add(added.requests[at]);
             *continued = continued.saturating_add(added.continued[at]);
@@ -62,49 +62,51 @@ impl Continuations {
 
     /// How many more requests of a conversation with so many turns are expected to read from the provider's cache what it holds now.
     pub(crate) fn expected_reads(&self, turns: usize) -> f64 {
-        let last = STEPS - 1;
+        let last = RANGES - 1;
         let rate = self.rate(last);
         // The same rate for ever: rate + rate² + …
         let mut expected = rate / (1.0 - rate);
         for at in (turns..first_turn(last)).rev() {
-            expected = self.rate(step(at)) * (1.0 + expected);
+            expected = self.rate(range(at)) * (1.0 + expected);
         }
         expected.min(MAX_READS)
     }
 
-    /// The part of the requests at this step after which the conversation goes on in time.
-    fn rate(&self, step: usize) -> f64 {
+    /// The part of the requests in this range of turns after which the conversation goes on in time.
+    fn rate(&self, range: usize) -> f64 {
         let prior = EXPECTED_READS / (EXPECTED_READS + 1.0);
-        let continued = self.continued[step] as f64 + prior * PRIOR_REQUESTS;
-        let requests = self.requests[step] as f64 + PRIOR_REQUESTS;
+        let continued = self.continued[range] as f64 + prior * PRIOR_REQUESTS;
+        let requests = self.requests[range] as f64 + PRIOR_REQUESTS;
         // Several conversations may go on from one request.
         (continued / requests).min(MAX_READS / (MAX_READS + 1.0))
     }
 
+    /// How many requests there were, where none was so long ago that it counts less.
+    pub(super) fn requests(&self) -> u64 {
+        let requests = self.requests.iter();
+        requests.fold(0, |sum, it| sum.saturating_add(*it))
+    }
+
     /// For `/stats`: the requests, and the expected reads after so many turns.
     pub(super) fn stats(&self) -> Value {
-        let expected = (0..STEPS).map(|step| {
-            let turns = first_turn(step);
+        let expected = (0..RANGES).map(|range| {
+            let turns = first_turn(range);
             let reads = (self.expected_reads(turns) * 10.0).round() / 10.0;
             (turns.to_string(), reads.into())
         });
-        let requests = self
-            .requests
-            .iter()
-            .fold(0, |sum: u64, it| sum.saturating_add(*it));
-        json!({"requests": requests, "after_turns": Value::Object(expected.collect())})
+        json!({"requests": self.requests(), "after_turns": Value::Object(expected.collect())})
     }
 }
 
-/// The step of conversations with so many turns.
-fn step(turns: usize) -> usize {
+/// The range of conversations with so many turns.
+fn range(turns: usize) -> usize {
     let digits = usize::BITS - turns.leading_zeros();
-    (digits as usize).min(STEPS - 1)
+    (digits as usize).min(RANGES - 1)
 }
 
-/// The fewest turns of a step.
-const fn first_turn(step: usize) -> usize {
-    (1 << step) >> 1
+/// The fewest turns of a range.
+const fn first_turn(range: usize) -> usize {
+    (1 << range) >> 1
 }
 
 #[cfg(test)]
@@ -123,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn each_number_of_turns_has_its_step() {
+    fn each_number_of_turns_has_its_range() {
         for (turns, expected) in [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (255, 8), (256, 9)] {
-            assert_eq!(step(turns), expected, "{turns}");
+            assert_eq!(range(turns), expected, "{turns}");
         }
-        assert_eq!(step(usize::MAX), STEPS - 1);
-        for at in 0..STEPS {
-            assert_eq!(step(first_turn(at)), at);
+        assert_eq!(range(usize::MAX), RANGES - 1);
+        for at in 0..RANGES {
+            assert_eq!(range(first_turn(at)), at);
         }
     }
 
@@ -148,15 +150,15 @@ mod tests {
     fn it_is_learned_how_long_conversations_are() {
         let short = conversations(200, 6);
         assert!(short.expected_reads(5) < 5.0, "{short:?}");
-        assert!(short.expected_reads(0) < short.expected_reads(1) + 1.0);
         let long = conversations(200, 300);
         assert!(long.expected_reads(5) > 80.0, "{long:?}");
-        assert!(long.expected_reads(5) <= MAX_READS);
-        // What is known of long conversations does not change what is expected of those at whose age short ones end.
+        // Where half of the conversations have ended, half as many reads are expected, about.
         let mut both = short;
         both.add(&long);
-        assert!(both.expected_reads(5) > short.expected_reads(5));
-        assert!(both.expected_reads(5) < long.expected_reads(5));
+        let (expected, half) = (both.expected_reads(5), long.expected_reads(5) / 2.0);
+        assert!((expected / half - 1.0).abs() < 0.4, "{expected} {half}");
+        // Behind that, the short ones say nothing.
+        assert!((both.expected_reads(64) - long.expected_reads(64)).abs() < 1e-6);
     }
 
     #[test]
@@ -168,8 +170,8 @@ mod tests {
         assert!(counts.requests[3] < MAX_REQUESTS);
         assert!(counts.expected_reads(7).is_finite());
         let many = Continuations {
-            requests: [1; STEPS],
-            continued: [u64::MAX; STEPS],
+            requests: [1; RANGES],
+            continued: [u64::MAX; RANGES],
         };
         assert!((many.expected_reads(0) - MAX_READS).abs() < 1e-6);
     }

@@ -9,6 +9,8 @@ use super::retrievals::Balances;
 
 /// The version of the layout.
 const VERSION: u32 = 1;
+/// Counts take less than this: what is larger was written by something else.
+const MAX_STORED_BYTES: usize = 16 << 10;
 
 /// All that is counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,38 +33,28 @@ impl Default for LearnedCounts {
     }
 }
 
-/// What stands in the store in place of counts.
+/// Why what the store has in place of counts can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unreadable {
-    /// Those of a proxy of another version: they are left alone.
-    OtherVersion(u32),
-    /// No counts at all.
+pub(super) enum Unusable {
+    /// They are those of a newer proxy, with another layout.
+    Newer(u32),
+    /// They are no counts.
     Damaged,
 }
 
 impl LearnedCounts {
-    /// What one request tells of conversations of its dialect.
-    pub(crate) fn of_continuations(dialect: &str, counts: Continuations) -> Self {
-        Self {
-            continuations: BTreeMap::from([(dialect.to_owned(), counts)]),
-            ..Self::default()
-        }
-    }
-
-    /// What one request tells of shortened texts.
-    pub(crate) fn of_retrievals(retrievals: Balances) -> Self {
-        Self {
-            retrievals,
-            ..Self::default()
+    /// Adds what is known of conversations of this dialect.
+    pub(super) fn add_continuation(&mut self, dialect: &str, added: &Continuations) {
+        match self.continuations.get_mut(dialect) {
+            Some(known) => known.add(added),
+            None => drop(self.continuations.insert(dialect.to_owned(), *added)),
         }
     }
 
     /// Adds those, at this time.
     pub(super) fn add(&mut self, added: &Self, now_ms: u64) {
         for (dialect, added) in &added.continuations {
-            let known = self.continuations.entry(dialect.clone());
-            let known = known.or_insert(Continuations::NONE);
-            known.add(added);
+            self.add_continuation(dialect, added);
         }
         self.retrievals.add(&added.retrievals, now_ms);
     }
@@ -81,18 +73,19 @@ impl LearnedCounts {
     /// Those that are stored so.
     ///
     /// # Errors
-    /// What it is instead.
-    pub(super) fn from_stored(value: &[u8]) -> Result<Self, Unreadable> {
+    /// Why they can't be used.
+    pub(super) fn from_stored(value: &[u8]) -> Result<Self, Unusable> {
         #[derive(Deserialize)]
         struct Version {
             v: u32,
         }
+        if value.len() > MAX_STORED_BYTES {
+            return Err(Unusable::Damaged);
+        }
         match serde_json::from_slice(value) {
-            Ok(Version { v: VERSION }) => {
-                serde_json::from_slice(value).map_err(|_| Unreadable::Damaged)
-            }
-            Ok(Version { v }) => Err(Unreadable::OtherVersion(v)),
-            Err(_) => Err(Unreadable::Damaged),
+            Ok(Version { v }) if v > VERSION => Err(Unusable::Newer(v)),
+            Ok(_) => serde_json::from_slice(value).map_err(|_| Unusable::Damaged),
+            Err(_) => Err(Unusable::Damaged),
         }
     }
 }
@@ -105,18 +98,16 @@ mod tests {
     fn what_is_stored_is_read_again_and_what_is_not_ours_is_told_apart() {
         let mut counts = LearnedCounts::default();
         assert!(counts.is_empty());
-        let request = Continuations::of_request(3, Some(2));
-        counts.add(&LearnedCounts::of_continuations("openai.chat", request), 1);
+        counts.add_continuation("openai.chat", &Continuations::of_request(3, Some(2)));
         assert!(!counts.is_empty());
         let stored = counts.to_stored();
         assert_eq!(LearnedCounts::from_stored(&stored), Ok(counts));
-        let other = LearnedCounts::from_stored(br#"{"v":2,"more":[]}"#);
-        assert_eq!(other, Err(Unreadable::OtherVersion(2)));
-        for damaged in [&b""[..], b"[]", br#"{"v":1}"#, &stored[..stored.len() - 1]] {
-            assert_eq!(
-                LearnedCounts::from_stored(damaged),
-                Err(Unreadable::Damaged)
-            );
+        let newer = LearnedCounts::from_stored(br#"{"v":2,"more":[]}"#);
+        assert_eq!(newer, Err(Unusable::Newer(2)));
+        let large = format!("{}{}", " ".repeat(MAX_STORED_BYTES), r#"{"v":1}"#);
+        let part = &stored[..stored.len() - 1];
+        for damaged in [b"", &b"[]"[..], br#"{"v":1}"#, part, large.as_bytes()] {
+            assert_eq!(LearnedCounts::from_stored(damaged), Err(Unusable::Damaged));
         }
     }
 }

@@ -16,11 +16,10 @@ pub(crate) mod sharing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use headroom_shared::runtime::clock::now_ms;
 use serde_json::{Map, Value};
 
 use self::continuations::Continuations;
-pub(crate) use self::counts::LearnedCounts;
+use self::counts::LearnedCounts;
 use self::retrievals::Balances;
 
 /// What is learned. Clones share it.
@@ -35,36 +34,51 @@ struct State {
     unshared: LearnedCounts,
 }
 
-/// What a request adds, once the provider has taken it: one that it refuses comes again.
+/// What a request tells of how often conversations go on. It counts once the provider has taken the request: one that it refuses comes again.
 #[derive(Debug)]
 pub(crate) struct Observation {
     learned: Learned,
-    added: LearnedCounts,
-    now_ms: u64,
+    dialect: &'static str,
+    continuation: Continuations,
 }
 
 impl Observation {
-    /// Adds it.
+    /// Counts it.
     pub(crate) fn add(self) {
-        self.learned.add(&self.added, self.now_ms);
+        let Self {
+            learned,
+            dialect,
+            continuation,
+        } = self;
+        learned.add_continuation(dialect, &continuation);
     }
 }
 
 impl Learned {
-    /// What a request adds at this time.
-    pub(crate) fn observation(&self, added: LearnedCounts, now_ms: u64) -> Observation {
+    /// What a request of this dialect tells.
+    pub(crate) fn observation(
+        &self,
+        dialect: &'static str,
+        continuation: Continuations,
+    ) -> Observation {
         Observation {
             learned: self.clone(),
-            added,
-            now_ms,
+            dialect,
+            continuation,
         }
     }
 
-    /// Adds to the counts at this time.
-    pub(crate) fn add(&self, added: &LearnedCounts, now_ms: u64) {
+    fn add_continuation(&self, dialect: &str, added: &Continuations) {
         let mut state = self.state();
-        state.counts.add(added, now_ms);
-        state.unshared.add(added, now_ms);
+        state.counts.add_continuation(dialect, added);
+        state.unshared.add_continuation(dialect, added);
+    }
+
+    /// Adds what became known of shortened texts at this time.
+    pub(crate) fn add_retrievals(&self, added: &Balances, now_ms: u64) {
+        let mut state = self.state();
+        state.counts.retrievals.add(added, now_ms);
+        state.unshared.retrievals.add(added, now_ms);
     }
 
     /// How often conversations of this dialect go on.
@@ -81,29 +95,26 @@ impl Learned {
 
     /// How many more reads are expected, for `/stats`: by dialect and turns.
     pub(crate) fn expected_reads(&self) -> Value {
-        let state = self.state();
-        let dialects = state.counts.continuations.iter();
-        let dialects = dialects.map(|(dialect, it)| (dialect.clone(), it.stats()));
+        let continuations = self.state().counts.continuations.clone();
+        let dialects = continuations.into_iter();
+        let dialects = dialects.map(|(dialect, it)| (dialect, it.stats()));
         dialects.collect::<Map<String, Value>>().into()
     }
 
-    /// What is to be added to the counts in the store.
-    fn take_unshared(&self) -> LearnedCounts {
-        std::mem::take(&mut self.state().unshared)
-    }
-
-    /// Keeps for the next time what could not be added there.
-    fn give_back(&self, added: &LearnedCounts) {
-        self.state().unshared.add(added, now_ms());
-    }
-
-    /// Takes over the store's counts, which hold all of this proxy's but those that have come since.
-    fn take_over(&self, stored: Option<LearnedCounts>) {
+    /// Adds to the store's counts what it does not know yet, and takes over the sum; where it has none any more, all that is known here. Gives
+    /// what is to be written, if it is more than the store has.
+    fn merge(&self, stored: Option<LearnedCounts>, now_ms: u64) -> Option<LearnedCounts> {
         let mut state = self.state();
-        if let Some(mut counts) = stored {
-            counts.add(&state.unshared, now_ms());
-            state.counts = counts;
-        }
+        let unshared = std::mem::take(&mut state.unshared);
+        let is_more = match stored {
+            Some(mut stored) => {
+                stored.add(&unshared, now_ms);
+                state.counts = stored;
+                !unshared.is_empty()
+            }
+            None => !state.counts.is_empty(),
+        };
+        is_more.then(|| state.counts.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

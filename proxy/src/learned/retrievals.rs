@@ -16,7 +16,7 @@ pub(crate) const HALF_LIFE_MS: u64 = 6 * 3_600_000;
 pub(crate) struct Balances {
     #[serde(with = "by_name")]
     kinds: [Balance; OutputKind::ALL.len()],
-    /// When they were last halved: milliseconds since 1970.
+    /// When they were last halved: milliseconds since 1970; 0 where that is not known.
     halved_ms: u64,
 }
 
@@ -49,7 +49,11 @@ impl Balances {
 
     /// The same at this time.
     pub(super) fn at(&mut self, now_ms: u64) -> &mut Self {
-        let halvings = now_ms.saturating_sub(self.halved_ms) / HALF_LIFE_MS;
+        if self.halved_ms == 0 || self.halved_ms > now_ms {
+            // The clock of another proxy may be ahead.
+            self.halved_ms = now_ms;
+        }
+        let halvings = (now_ms - self.halved_ms) / HALF_LIFE_MS;
         if halvings > 0 {
             let shift = u32::try_from(halvings).unwrap_or(u32::MAX);
             let half = |count: u64| count.checked_shr(shift).unwrap_or(0);
@@ -63,11 +67,13 @@ impl Balances {
         self
     }
 
-    /// Adds what became known at this time or shortly before.
+    /// Adds those, as much of them as counts at this time.
     pub(super) fn add(&mut self, added: &Self, now_ms: u64) {
         if added.is_empty() {
             return;
         }
+        let mut added = *added;
+        let added = added.at(now_ms);
         for (balance, added) in self.at(now_ms).kinds.iter_mut().zip(&added.kinds) {
             balance.saved = balance.saved.saturating_add(added.saved);
             balance.cost = balance.cost.saturating_add(added.cost);
@@ -100,5 +106,47 @@ mod by_name {
         let named = BTreeMap::<String, Balance>::deserialize(from)?;
         let of = |kind: OutputKind| named.get(kind.name()).copied().unwrap_or_default();
         Ok(OutputKind::ALL.map(of))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_000 * HALF_LIFE_MS;
+
+    fn one(saved: u64) -> Balances {
+        let mut balances = Balances::default();
+        balances.of_mut(OutputKind::Search).saved = saved;
+        balances
+    }
+
+    #[test]
+    fn what_was_long_ago_counts_less_wherever_it_was_counted() {
+        let mut here = Balances::default();
+        here.add(&one(400), NOW);
+        let mut elsewhere = Balances::default();
+        elsewhere.add(&one(800), NOW + HALF_LIFE_MS);
+        elsewhere.add(&here, NOW + 2 * HALF_LIFE_MS);
+        assert_eq!(elsewhere.of(OutputKind::Search).saved, 400 + 100);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_stops_nothing() {
+        let mut balances = Balances::default();
+        balances.add(&one(400), u64::MAX);
+        balances.add(&one(400), NOW);
+        assert_eq!(
+            balances.at(NOW + HALF_LIFE_MS).of(OutputKind::Search).saved,
+            400
+        );
+    }
+
+    #[test]
+    fn kinds_are_stored_by_their_names() {
+        let stored = serde_json::to_value(one(5)).unwrap();
+        assert_eq!(stored["kinds"]["search"]["saved"], 5);
+        let other = serde_json::json!({"halved_ms": 0, "kinds": {"search": {"saved": 5, "cost": 0, "retrievals": 0}, "unknown": {"saved": 1, "cost": 1, "retrievals": 1}}});
+        assert_eq!(serde_json::from_value::<Balances>(other).unwrap(), one(5));
     }
 }

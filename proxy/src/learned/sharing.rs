@@ -6,68 +6,209 @@ use headroom_shared::runtime::clock::now_ms;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use super::counts::Unreadable;
-use super::{Learned, LearnedCounts};
+use super::Learned;
+use super::counts::{LearnedCounts, Unusable};
 
 /// How often that is.
 const INTERVAL: Duration = Duration::from_secs(60);
 /// How long a stop may wait for the last time.
-const AT_STOP: Duration = Duration::from_secs(1);
+const AT_STOP: Duration = Duration::from_secs(3);
 
 /// Shares what is learned again and again until `stop`, and once more then.
-///
-/// Where two proxies write at the same moment, one of them overwrites what the other has added in the last minute: of many requests a few are
-/// not counted.
 pub(crate) async fn share_until(learned: Learned, store: &dyn Store, stop: CancellationToken) {
-    loop {
-        share(&learned, store).await;
-        let pause = tokio::time::sleep(INTERVAL);
-        if stop.run_until_cancelled(pause).await.is_none() {
-            break;
-        }
-    }
-    if tokio::time::timeout(AT_STOP, share(&learned, store))
-        .await
-        .is_err()
-    {
-        tracing::debug!("what was learned in the last minute is lost: the store does not answer");
-    }
-}
-
-async fn share(learned: &Learned, store: &dyn Store) {
-    let added = learned.take_unshared();
-    match add_to_store(&added, store).await {
-        Ok(stored) => learned.take_over(stored),
-        Err(error) => {
-            learned.give_back(&added);
-            tracing::debug!(%error, "what is learned could not be shared: it is tried again");
-        }
-    }
-}
-
-/// Adds these to the counts in the store. Gives all of them; `None` where the store has those of a proxy of another version.
-async fn add_to_store(
-    added: &LearnedCounts,
-    store: &dyn Store,
-) -> Result<Option<LearnedCounts>, StoreError> {
-    let stored = store.read(&[Key::Learned]).await?.pop().flatten();
-    let mut counts = match stored.map(|value| LearnedCounts::from_stored(&value)) {
-        None => LearnedCounts::default(),
-        Some(Ok(counts)) => counts,
-        Some(Err(Unreadable::OtherVersion(version))) => {
-            tracing::debug!(version, "the store's counts are those of another version");
-            return Ok(None);
-        }
-        Some(Err(Unreadable::Damaged)) => {
-            tracing::warn!("what the store has in place of counts can't be read: they begin anew");
-            LearnedCounts::default()
+    let again_and_again = async {
+        // Proxies that start together do not write together.
+        let mut pause = INTERVAL.mul_f64(fastrand::f64());
+        loop {
+            log_failure(share(&learned, store).await);
+            tokio::time::sleep(pause).await;
+            pause = INTERVAL;
         }
     };
-    if !added.is_empty() {
-        counts.add(added, now_ms());
-        let value = counts.to_stored().into();
-        let entry = Entry::without_revisions(Key::Learned, value);
-        store.write(&[entry]).await?;
+    stop.run_until_cancelled(again_and_again).await;
+    match tokio::time::timeout(AT_STOP, share(&learned, store)).await {
+        Ok(shared) => log_failure(shared),
+        Err(_) => tracing::debug!("what was learned last is not shared: the store is too slow"),
     }
-    Ok(Some(counts))
+}
+
+fn log_failure(shared: Result<(), StoreError>) {
+    if let Err(error) = shared {
+        tracing::debug!(%error, "what is learned could not be shared");
+    }
+}
+
+/// Shares what is learned, once.
+///
+/// Where two proxies do that at the same moment, one of them overwrites what the other adds. A write that fails may have been made, and is not
+/// repeated. So a few requests may not be counted, and none is counted twice.
+async fn share(learned: &Learned, store: &dyn Store) -> Result<(), StoreError> {
+    if store.evicts().is_some() {
+        // It may drop what it is given at any time.
+        return Ok(());
+    }
+    let stored = store.read(&[Key::Learned]).await?.pop().flatten();
+    let merged = match stored.map(|value| LearnedCounts::from_stored(&value)) {
+        None => learned.merge(None, now_ms()),
+        Some(Ok(counts)) => learned.merge(Some(counts), now_ms()),
+        Some(Err(Unusable::Newer(version))) => {
+            tracing::debug!(
+                version,
+                "what is learned is not shared: the store has that of newer proxies"
+            );
+            None
+        }
+        Some(Err(Unusable::Damaged)) => {
+            tracing::warn!(
+                "what the store has under `learned` can't be read: something else has written there, and it is replaced"
+            );
+            Some(learned.merge(None, now_ms()).unwrap_or_default())
+        }
+    };
+    let Some(counts) = merged else {
+        return Ok(());
+    };
+    let entry = Entry::without_revisions(Key::Learned, counts.to_stored().into());
+    store.write(&[entry]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use bytes::Bytes;
+    use headroom_shared::contract::id::DigestKey;
+    use headroom_shared::redis::Full;
+    use headroom_shared::store::Life;
+
+    use super::super::continuations::Continuations;
+    use super::*;
+
+    /// A store of one value.
+    #[derive(Debug, Default)]
+    struct OneValue {
+        value: Mutex<Option<Bytes>>,
+        refuses_reads: bool,
+        refuses_writes: bool,
+    }
+
+    #[async_trait]
+    impl Store for OneValue {
+        async fn digest_key(&self) -> Result<DigestKey, StoreError> {
+            Ok(DigestKey::from_bytes([7; 32]))
+        }
+
+        async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+            assert_eq!(keys, [Key::Learned]);
+            if self.refuses_reads {
+                return Err(StoreError::timeout("reading", Duration::ZERO));
+            }
+            Ok(vec![self.value.lock().unwrap().clone()])
+        }
+
+        async fn lives(&self, _: &[Key]) -> Result<Vec<Option<Life>>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        async fn write(&self, entries: &[Entry]) -> Result<(), StoreError> {
+            *self.value.lock().unwrap() = Some(entries[0].value.clone());
+            if self.refuses_writes {
+                return Err(StoreError::timeout("writing", Duration::ZERO));
+            }
+            Ok(())
+        }
+
+        async fn touch(&self, _: &[Key]) -> Result<Vec<bool>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        async fn remove_provisional(&self, _: &[Key]) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn ping(&self) -> Result<Option<Full>, StoreError> {
+            Ok(None)
+        }
+    }
+
+    const DIALECT: &str = "openai.chat";
+
+    fn learn(learned: &Learned, requests: usize) {
+        for _ in 0..requests {
+            learned.add_continuation(DIALECT, &Continuations::of_request(3, None));
+        }
+    }
+
+    fn requests(learned: &Learned) -> u64 {
+        learned.continuations(DIALECT).requests()
+    }
+
+    #[tokio::test]
+    async fn what_several_proxies_count_is_added_up_and_known_to_all() {
+        let store = OneValue::default();
+        let [one, other, new] = [(); 3].map(|()| Learned::default());
+        learn(&one, 3);
+        learn(&other, 4);
+        for proxy in [&one, &other, &one, &new] {
+            share(proxy, &store).await.unwrap();
+        }
+        assert_eq!([&one, &other, &new].map(requests), [7; 3]);
+        learn(&one, 1);
+        share(&one, &store).await.unwrap();
+        share(&new, &store).await.unwrap();
+        assert_eq!(requests(&new), 8);
+    }
+
+    #[tokio::test]
+    async fn while_nothing_can_be_read_it_is_kept_for_later() {
+        let learned = Learned::default();
+        learn(&learned, 2);
+        let away = OneValue {
+            refuses_reads: true,
+            ..OneValue::default()
+        };
+        assert!(share(&learned, &away).await.is_err());
+        learn(&learned, 1);
+        let store = OneValue::default();
+        share(&learned, &store).await.unwrap();
+        let new = Learned::default();
+        share(&new, &store).await.unwrap();
+        assert_eq!((requests(&learned), requests(&new)), (3, 3));
+    }
+
+    #[tokio::test]
+    async fn a_write_that_may_have_been_made_is_not_repeated() {
+        let learned = Learned::default();
+        learn(&learned, 2);
+        let slow = OneValue {
+            refuses_writes: true,
+            ..OneValue::default()
+        };
+        for _ in 0..3 {
+            let _ = share(&learned, &slow).await;
+        }
+        assert_eq!(requests(&learned), 2);
+    }
+
+    #[tokio::test]
+    async fn what_the_store_has_lost_is_written_again_and_what_is_newer_stays() {
+        let learned = Learned::default();
+        learn(&learned, 2);
+        let store = OneValue::default();
+        share(&learned, &store).await.unwrap();
+        for lost in [None, Some(Bytes::from_static(b"nonsense"))] {
+            *store.value.lock().unwrap() = lost;
+            share(&learned, &store).await.unwrap();
+            let new = Learned::default();
+            share(&new, &store).await.unwrap();
+            assert_eq!(requests(&new), 2);
+        }
+        let newer = Bytes::from_static(br#"{"v":99}"#);
+        *store.value.lock().unwrap() = Some(newer.clone());
+        learn(&learned, 1);
+        share(&learned, &store).await.unwrap();
+        assert_eq!(store.value.lock().unwrap().as_ref(), Some(&newer));
+        assert_eq!(requests(&learned), 3);
+    }
 }

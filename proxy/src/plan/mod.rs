@@ -51,7 +51,7 @@ use headroom_shared::store::Entry;
 pub(crate) use self::final_plan::FinalPlan;
 use self::first_send::BlocksToCompress;
 use self::known_prefix::{DeferredPrefix, KnownPrefix};
-use self::landing::{Landing, Terms};
+use self::landing::{Circumstances, Landing};
 use self::record_updates::RecordUpdates;
 use self::skip_reason::{CompressResult, SkipReason, SkippedBlocks};
 use crate::learned::continuations::Continuations;
@@ -172,19 +172,19 @@ impl Planner {
         known: &'a KnownPrefix,
         (prices, now_ms): (&Prices, u64),
     ) -> Request<'a> {
-        let terms = Terms {
+        let circumstances = Circumstances {
             prices,
             continuations: &self.continuations,
             now_ms,
         };
-        let landing = (self.landing)(scan, known, terms);
+        let landing = (self.landing)(scan, known, circumstances);
         Request {
             body,
             scan,
             known,
             now_ms,
             landing,
-            tail: landing::decide_tail(scan, known, landing, terms),
+            tail: landing::decide_tail(scan, known, landing, circumstances),
             tier: self.tier_of(scan),
         }
     }

@@ -16,7 +16,7 @@ use crate::jobs::overdue::OverdueJobs;
 use crate::learned::continuations::Continuations;
 use crate::plan::first_send::first_new_block;
 use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix, Unrecorded};
-use crate::plan::landing::{Landing, Terms, binds, decide, warm_until_ms};
+use crate::plan::landing::{Circumstances, Landing, binds, decide, warm_until_ms};
 use crate::prices::Prices;
 use crate::scan::{Block, CacheLife, Message, Scan};
 
@@ -147,12 +147,12 @@ const CACHED: Option<Usage> = Some(Usage {
 
 #[track_caller]
 fn lands(expected: bool, scan: &Scan, known: &KnownPrefix) {
-    let terms = Terms {
+    let circumstances = Circumstances {
         prices: &Prices::built_in(),
         continuations: &Continuations::NONE,
         now_ms: NOW,
     };
-    let landing = decide(scan, known, terms);
+    let landing = decide(scan, known, circumstances);
     assert_eq!(landing.is_some_and(Landing::lands), expected);
 }
 

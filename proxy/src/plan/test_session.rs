@@ -81,7 +81,7 @@ impl Session {
     pub(super) fn body(&self) -> Bytes {
         let mut messages = self.messages.clone();
         let last = messages.last_mut().unwrap();
-        if last["content"].is_array() {
+        if last["content"].is_array() && !self.marker.is_null() {
             last["content"][0]["cache_control"] = self.marker.clone();
         }
         let tools = json!([{"name": self.tools, "description": "Reads. ".repeat(200)}]);

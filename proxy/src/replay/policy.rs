@@ -13,7 +13,7 @@ use super::conversation::Body;
 use crate::dialect::Endpoint;
 use crate::learned::continuations::Continuations;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::plan::landing::{self, Landing, Obstacle, Occasion, Terms};
+use crate::plan::landing::{self, Circumstances, Landing, Obstacle, Occasion};
 use crate::plan::{Forms, Planner};
 use crate::prices::Prices;
 use crate::scan::Scan;
@@ -63,15 +63,19 @@ impl Policy {
     }
 }
 
-fn when_ready(scan: &Scan, known: &KnownPrefix, terms: Terms<'_>) -> Option<Landing> {
-    let landing = landing::decide(scan, known, terms)?;
+fn when_ready(
+    scan: &Scan,
+    known: &KnownPrefix,
+    circumstances: Circumstances<'_>,
+) -> Option<Landing> {
+    let landing = landing::decide(scan, known, circumstances)?;
     Some(match landing {
         Landing::Waits(Obstacle::Warm) => Landing::Lands(Occasion::Expired),
         other => other,
     })
 }
 
-fn never(_: &Scan, known: &KnownPrefix, _: Terms<'_>) -> Option<Landing> {
+fn never(_: &Scan, known: &KnownPrefix, _: Circumstances<'_>) -> Option<Landing> {
     let deferred = known.deferred.as_ref();
     deferred.map(|_| Landing::Waits(Obstacle::Warm))
 }

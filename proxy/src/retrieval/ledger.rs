@@ -11,8 +11,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use serde_json::{Map, Value, json};
 
+use crate::learned::Learned;
 use crate::learned::retrievals::{Balance, Balances};
-use crate::learned::{Learned, LearnedCounts};
 use crate::plan::blocks::{self, Blocks, call_alone};
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::shortened::Shortened;
@@ -96,8 +96,7 @@ impl Ledger {
             self.saved.get_or_create_owned(&label(kind)).inc_by(saved);
             self.cost.get_or_create_owned(&label(kind)).inc_by(cost);
         }
-        self.learned
-            .add(&LearnedCounts::of_retrievals(added), now_ms);
+        self.learned.add_retrievals(&added, now_ms);
     }
 
     /// The kinds of which fetching has cost more than shortening saved: they are left whole.

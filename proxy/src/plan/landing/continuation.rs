@@ -2,19 +2,25 @@
 
 use crate::learned::continuations::Continuations;
 use crate::plan::known_prefix::KnownPrefix;
-use crate::scan::Scan;
+use crate::scan::{CacheLife, Scan};
 
-/// What a request that goes out at `now_ms` tells of how often conversations go on; `None` where that is not known, and where the same was
-/// sent before.
+/// Smaller conversations tell nothing: a landing saves little in them, and many are of sub-agents and scripts, which end early. In estimated
+/// tokens.
+const MIN_TOKENS: u64 = 10_000;
+
+/// What a request that goes out at `now_ms` tells of how often conversations go on; `None` where that is not known, where the same was sent
+/// before, and where the provider caches nothing.
 pub(crate) fn observed(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> Option<Continuations> {
     let messages = scan.messages.len();
-    if !known.complete || known.frozen >= messages {
+    let is_new = known.complete && known.frozen < messages;
+    if !is_new || scan.cache == CacheLife::None || scan.tokens() < MIN_TOKENS {
         return None;
     }
     let last = known.latest_record();
-    // After a longer pause a result would have landed for nothing.
-    let in_time = last.filter(|last| now_ms <= last.warm_until_ms);
-    let before = in_time.map(|_| scan.turns_before(known.frozen));
+    // After a longer pause a result lands without a loss, and after a compaction nothing of it is read any more.
+    let in_time = last.is_some_and(|last| now_ms <= last.warm_until_ms)
+        && scan.first_visible_message() < known.frozen;
+    let before = in_time.then(|| scan.turns_before(known.frozen));
     Some(Continuations::of_request(
         scan.turns_before(messages),
         before,

@@ -4,7 +4,7 @@ use headroom_shared::contract::record::{Caches, KnownCache};
 
 use super::continuation::expected_reads;
 use super::rewrite::Rewrite;
-use super::{Occasion, Terms};
+use super::{Circumstances, Occasion};
 use crate::plan::known_prefix::KnownPrefix;
 use crate::scan::{CacheLife, Scan};
 
@@ -31,9 +31,9 @@ pub(super) fn covered(
     scan: &Scan,
     known: &KnownPrefix,
     change: Change<'_>,
-    terms: Terms<'_>,
+    circumstances: Circumstances<'_>,
 ) -> Option<Occasion> {
-    let Terms { prices, now_ms, .. } = terms;
+    let Circumstances { prices, now_ms, .. } = circumstances;
     let Change {
         caches, rewrite, ..
     } = change;
@@ -65,8 +65,8 @@ pub(super) fn covered(
     if !own.is_empty() {
         let kept = change.kept_tokens;
         let now = rewrite.behind(kept).cost(scan.cache, &price.rates);
-        let reads =
-            expected_reads(scan, terms.continuations) * rewrite.saved_by_reading(&price.rates);
+        let reads = expected_reads(scan, circumstances.continuations)
+            * rewrite.saved_by_reading(&price.rates);
         let times = if kept > 0 { TAIL_TIMES } else { 1.0 };
         let is_covered = saved >= COVER * (times * now.max(0.0) + on_return);
         let occasion = match kept {

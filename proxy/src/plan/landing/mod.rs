@@ -78,11 +78,11 @@ pub(crate) enum Obstacle {
 }
 
 /// By what rule prefixes land: [`decide`], but for simulations of other rules.
-pub(crate) type Rule = fn(&Scan, &KnownPrefix, Terms<'_>) -> Option<Landing>;
+pub(crate) type Rule = fn(&Scan, &KnownPrefix, Circumstances<'_>) -> Option<Landing>;
 
 /// What a landing is judged by besides the conversation itself.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Terms<'a> {
+pub(crate) struct Circumstances<'a> {
     /// What models cost.
     pub(crate) prices: &'a Prices,
     /// How often conversations go on.
@@ -129,7 +129,11 @@ impl Landing {
 
 /// Whether the compressed prefix of a request lands; `None` where none was left to a worker, it has landed, or
 /// nothing in it would be saved.
-pub(crate) fn decide(scan: &Scan, known: &KnownPrefix, terms: Terms<'_>) -> Option<Landing> {
+pub(crate) fn decide(
+    scan: &Scan,
+    known: &KnownPrefix,
+    circumstances: Circumstances<'_>,
+) -> Option<Landing> {
     let deferred = known.deferred.as_ref()?;
     if !is_awaited(scan, known) {
         return None;
@@ -142,7 +146,7 @@ pub(crate) fn decide(scan: &Scan, known: &KnownPrefix, terms: Terms<'_>) -> Opti
         Some(obstacle) => Landing::Waits(obstacle),
         None => {
             let gain = || (rewrite::saved_tokens(scan, known), 0);
-            occasion(scan, known, (deferred, gain), terms)
+            occasion(scan, known, (deferred, gain), circumstances)
                 .map_or(Landing::Waits(Obstacle::Warm), Landing::Lands)
         }
     };
@@ -224,9 +228,9 @@ fn occasion(
     scan: &Scan,
     known: &KnownPrefix,
     (waits, gain): (&DeferredPrefix, impl FnOnce() -> (i64, u64)),
-    terms: Terms<'_>,
+    circumstances: Circumstances<'_>,
 ) -> Option<Occasion> {
-    let now_ms = terms.now_ms;
+    let now_ms = circumstances.now_ms;
     if !seen_to_the_end(known, now_ms) {
         return None;
     }
@@ -239,7 +243,7 @@ fn occasion(
             rewrite: Rewrite::of((scan, known), saved, models)?,
             kept_tokens,
         };
-        covered(scan, known, change, terms)
+        covered(scan, known, change, circumstances)
     })
 }
 

@@ -4,7 +4,7 @@
 use headroom_shared::contract::record::SentRecord;
 
 use super::rewrite::saved_by;
-use super::{Landing, Obstacle, SURELY_CACHED_MS, Terms, obstacle, occasion};
+use super::{Circumstances, Landing, Obstacle, SURELY_CACHED_MS, obstacle, occasion};
 use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix};
 use crate::scan::{CacheLife, Scan};
 
@@ -28,9 +28,9 @@ pub(crate) fn decide_tail(
     scan: &Scan,
     known: &KnownPrefix,
     whole: Option<Landing>,
-    terms: Terms<'_>,
+    circumstances: Circumstances<'_>,
 ) -> Option<Landing> {
-    let (tail, now_ms) = (known.tail.as_ref()?, terms.now_ms);
+    let (tail, now_ms) = (known.tail.as_ref()?, circumstances.now_ms);
     if tail.compressed.is_none() && now_ms > tail.record.sent_ms.saturating_add(GIVEN_UP_MS) {
         return None;
     }
@@ -49,7 +49,7 @@ pub(crate) fn decide_tail(
         _ => {
             let kept = || kept_tokens(scan, known, tail, now_ms).unwrap_or(0);
             let gain = || (saved, kept());
-            occasion(scan, known, (tail, gain), terms)
+            occasion(scan, known, (tail, gain), circumstances)
         }
     };
     Some(occasion.map_or(Landing::Waits(Obstacle::Warm), Landing::Lands))

@@ -132,7 +132,7 @@ fn it_waits_where_conversations_have_mostly_ended_after_so_many_turns() {
 
 #[test]
 fn a_request_tells_of_its_turns_and_of_whether_its_conversation_went_on_in_time() {
-    let mut session = Session::resumed(Planner::new(1000), 20, 3);
+    let mut session = Session::resumed(Planner::new(1000), 400, 3);
     let observed = |session: &mut Session, seconds: u64| {
         session.simulation.now_ms += seconds * 1000;
         let body = session.body();
@@ -156,10 +156,15 @@ fn a_request_tells_of_its_turns_and_of_whether_its_conversation_went_on_in_time(
         Some(Continuations::of_request(4, Some(3)))
     );
     session.request(1);
+    session.marker = json!(null);
+    session.read("not cached");
+    assert_eq!(observed(&mut session, 1), None);
+    session.marker = json!({"type": "ephemeral"});
+    session.request(0);
     session.read("much later");
     assert_eq!(
         observed(&mut session, 3600),
-        Some(Continuations::of_request(5, None))
+        Some(Continuations::of_request(6, None))
     );
 }
 
