@@ -15,7 +15,6 @@ use crate::background_limit::BackgroundLimit;
 use crate::bill::Billing;
 use crate::http::websocket::mode::WebSocketMode;
 use crate::jobs::Jobs;
-use crate::learned::Learned;
 use crate::memory::MemoryBudget;
 use crate::metrics::Counts;
 use crate::own_hosts::OwnHosts;
@@ -28,6 +27,7 @@ use crate::records::{Budget, Records};
 use crate::retrieval::ledger::Ledger;
 use crate::scan::ScanCache;
 use crate::separation::{Scope, Separation};
+use crate::totals::DeploymentTotals;
 use crate::upstream::Upstream;
 
 /// So many pages are kept up to date at once: each asks the queue every second.
@@ -43,7 +43,7 @@ pub(crate) struct App {
     pub(crate) counts: Counts,
     pub(crate) billing: Arc<Billing>,
     pub(crate) ledger: Ledger,
-    pub(crate) learned: Learned,
+    pub(crate) totals: DeploymentTotals,
     pub(crate) activity: Activity,
     /// The queue as an operator sees it.
     pub(crate) admin: Arc<dyn AdminQueue>,
@@ -111,19 +111,19 @@ impl App {
         memory: MemoryBudget,
         prices: Prices,
     ) -> Self {
-        let billing = Arc::new(Billing::new(Arc::new(prices)));
-        let learned = Learned::default();
-        let ledger = Ledger::new(learned.clone());
+        let totals = DeploymentTotals::default();
+        let billing = Arc::new(Billing::new(Arc::new(prices), totals.clone()));
+        let ledger = Ledger::new(totals.clone());
         Self {
             upstream,
             counts: Counts::new(
                 (records.mismatches(), records.times()),
                 billing.costs.clone(),
-                (ledger.clone(), learned.clone()),
+                (ledger.clone(), totals.clone()),
             ),
             billing,
             ledger,
-            learned,
+            totals,
             activity: Activity::new(rules.show_text),
             admin,
             records: Arc::new(records),

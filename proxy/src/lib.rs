@@ -15,7 +15,7 @@
 //! | `usage/` | reads the token usage from a provider's response |
 //! | `prices/` | what tokens cost |
 //! | `bill/` | what requests cost, and what they would have cost in the originals |
-//! | `learned/` | what later decisions take from the deployment's own traffic: how often conversations go on, and what retrievals cost |
+//! | `totals/` | what the proxies of a deployment have counted together: how often conversations go on, and what requests and retrievals cost |
 //! | `activity/` | the last requests and conversations, for the page |
 //! | `metrics/` | what is counted and timed, for `/stats` and `/metrics` |
 //! | `replay/` | `headroom-proxy replay`: what a user's own sessions cost, and what they would have cost through the proxy |
@@ -49,7 +49,6 @@ mod header_list;
 pub mod hot_path;
 mod http;
 mod jobs;
-mod learned;
 mod memory;
 mod metrics;
 mod own_hosts;
@@ -67,6 +66,7 @@ mod settings;
 pub mod simulation;
 mod startup;
 mod tables;
+mod totals;
 mod upstream;
 mod usage;
 #[cfg(unix)]
@@ -89,7 +89,6 @@ use tokio_util::task::TaskTracker;
 use self::app::{App, Rules};
 use self::backend::Backend;
 use self::background::BackgroundRuntime;
-use self::learned::sharing;
 use self::memory::MemoryBudget;
 use self::own_hosts::OwnHosts;
 use self::page_token::PageToken;
@@ -97,6 +96,7 @@ use self::plan::Planner;
 use self::records::Records;
 use self::running::Published;
 use self::separation::Separation;
+use self::totals::sharing;
 use self::upstream::Upstream;
 
 pub use self::commands::Command;
@@ -223,7 +223,7 @@ pub async fn run(
         background.spawn_on(watch, &runtime.handle());
     }
     let share = async move |app: Arc<App>, stop: CancellationToken| {
-        sharing::share_until(app.learned.clone(), &**app.records.store(), stop).await;
+        sharing::share_until(app.totals.clone(), &**app.records.store(), stop).await;
     };
     background.spawn(share(app.clone(), stopping.clone()));
     background.spawn(deployment_secret::check_until(

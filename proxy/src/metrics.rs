@@ -27,12 +27,12 @@ use self::times::Times;
 use self::uncompressed::Uncompressed;
 use self::upstream::UpstreamCounts;
 use crate::bill::costs::Costs;
-use crate::learned::Learned;
 use crate::plan::landing::Landing;
 use crate::plan::skip_reason::SkipReason;
 use crate::records::Mismatches;
 use crate::records::store_times::StoreTimes;
 use crate::retrieval::ledger::Ledger;
+use crate::totals::DeploymentTotals;
 
 /// One label: its name and its value.
 type Label = [(&'static str, &'static str); 1];
@@ -83,8 +83,8 @@ pub(crate) struct Counts {
     pub(crate) retrieval: RetrievalCounts,
     /// What retrievals cost.
     ledger: Ledger,
-    /// What is learned from the deployment's traffic.
-    learned: Learned,
+    /// The totals of the deployment.
+    totals: DeploymentTotals,
     /// What requests cost.
     costs: Arc<Costs>,
     /// What the worker's threads in this process count, where it has any.
@@ -96,14 +96,14 @@ impl Counts {
     pub(crate) fn new(
         (mismatches, store_times): (Mismatches, StoreTimes),
         costs: Arc<Costs>,
-        (ledger, learned): (Ledger, Learned),
+        (ledger, totals): (Ledger, DeploymentTotals),
     ) -> Self {
         let counts = Self {
             mismatches,
             store_times,
             costs,
             ledger,
-            learned,
+            totals,
             fleet: FleetCounts::new(),
             retrieval: RetrievalCounts::new(),
             ..Self::default()
@@ -205,7 +205,7 @@ impl Counts {
             "fleet": self.fleet.stats(),
             "retrieval": self.retrieval.stats(),
             "shortened": self.ledger.stats(now_ms()),
-            "expected_reads": self.learned.expected_reads(),
+            "expected_reads": self.totals.expected_reads(),
             "prefixes": {"landed": self.landed(), "requests": landings},
             "queue": depth, "jobs": jobs, "store": store,
             "store_misses": self.store_misses.get(), "forms_missing": self.forms_missing.get(),

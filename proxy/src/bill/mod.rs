@@ -17,13 +17,15 @@ use headroom_shared::runtime::clock::now_ms;
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
-use self::costs::{Cost, Costs};
+use self::costs::Costs;
 use self::shadow::{Replaced, SentText};
 use crate::activity::Activity;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::landing::{Landing, Occasion};
 use crate::prices::Prices;
 use crate::scan::{CacheLife, Scan};
+use crate::totals::DeploymentTotals;
+use crate::totals::cost::Cost;
 
 /// Of so many forms it is remembered what they save.
 const FORMS: usize = 16_384;
@@ -65,10 +67,11 @@ struct Unknown {
 }
 
 impl Billing {
-    pub(crate) fn new(prices: Arc<Prices>) -> Self {
+    /// By these prices, where nothing is billed yet; what each day costs is added to these totals.
+    pub(crate) fn new(prices: Arc<Prices>, totals: DeploymentTotals) -> Self {
         Self {
             prices,
-            costs: Arc::default(),
+            costs: Arc::new(Costs::new(totals)),
             saved: Cache::new(FORMS),
         }
     }

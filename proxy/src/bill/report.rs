@@ -7,7 +7,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use serde_json::{Map, Value, json};
 
-use super::costs::{Cost, Costs, total};
+use super::costs::{Costs, total};
+use crate::totals::cost::Cost;
 
 /// The label of a model.
 type Model = [(&'static str, String); 1];
@@ -24,8 +25,9 @@ impl Costs {
             .map(|(model, cost)| (model, json(&cost)))
             .collect();
         document["models"] = models.into();
-        let days = self.by_day().into_iter().map(|(beginning_ms, cost)| {
-            let mut day = json(&cost);
+        let days = self.by_day();
+        let days = days.by_beginning().map(|(beginning_ms, cost)| {
+            let mut day = json(cost);
             day["beginning_ms"] = beginning_ms.into();
             day
         });

@@ -16,11 +16,11 @@ use crate::dialect::Dialect;
 use crate::http::account::Account;
 use crate::http::headers::{self, RequestId};
 use crate::jobs::Origin;
-use crate::learned::Observation;
 use crate::plan::Planner;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::landing::{self, Landing};
 use crate::scan::Scan;
+use crate::totals::Observation;
 
 /// One request of a dialect.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ impl RequestContext {
                 Tier::Recoverable => self.app.ledger.whole_kinds(now_ms()),
                 Tier::Lossless => OutputKinds::NONE,
             },
-            continuations: self.app.learned.continuations(self.dialect.name()),
+            continuations: self.app.totals.continuations(self.dialect.name()),
             ..planner
         }
     }
@@ -108,8 +108,8 @@ impl RequestContext {
         now_ms: u64,
     ) -> Option<Observation> {
         let continuation = landing::observed_continuation(scan, known, now_ms)?;
-        let learned = &self.app.learned;
-        Some(learned.observation(self.dialect.name(), continuation))
+        let totals = &self.app.totals;
+        Some(totals.observation(self.dialect.name(), continuation))
     }
 
     /// What a job that comes from it says of it.

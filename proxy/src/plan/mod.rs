@@ -54,9 +54,9 @@ use self::known_prefix::{DeferredPrefix, KnownPrefix};
 use self::landing::{Circumstances, Landing};
 use self::record_updates::RecordUpdates;
 use self::skip_reason::{CompressResult, SkipReason, SkippedBlocks};
-use crate::learned::continuations::Continuations;
 use crate::prices::Prices;
 use crate::scan::Scan;
+use crate::totals::continuations::Continuations;
 
 /// The texts that go out in place of blocks: position in the scan and escaped text, in order.
 pub(crate) type Forms = Vec<(usize, Bytes)>;

@@ -13,12 +13,12 @@ use headroom_shared::contract::tier::Tier;
 use headroom_shared::contract::usage::Usage;
 
 use crate::jobs::overdue::OverdueJobs;
-use crate::learned::continuations::Continuations;
 use crate::plan::first_send::first_new_block;
 use crate::plan::known_prefix::{DeferredPrefix, KnownPrefix, Unrecorded};
 use crate::plan::landing::{Circumstances, Landing, binds, decide, warm_until_ms};
 use crate::prices::Prices;
 use crate::scan::{Block, CacheLife, Message, Scan};
+use crate::totals::continuations::Continuations;
 
 const HOUR_MS: u64 = 3_600_000;
 const NOW: u64 = 100 * HOUR_MS;

@@ -390,7 +390,7 @@ impl Records {
                 | Key::Form(_)
                 | Key::SentForm(_)
                 | Key::Original(_)
-                | Key::Learned => {}
+                | Key::Totals => {}
             }
         }
     }

@@ -9,7 +9,6 @@ use headroom_shared::contract::record::SentRecord;
 use headroom_shared::store::{Key, Life};
 
 use crate::bill::OpenBill;
-use crate::learned::Observation;
 use crate::plan::FinalPlan;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::record_updates::RecordUpdates;
@@ -17,6 +16,7 @@ use crate::records::write_queue::is_in;
 use crate::records::{PendingWrite, Records};
 use crate::retrieval::ledger::LedgerEntry;
 use crate::scan::{CacheLife, Scan};
+use crate::totals::Observation;
 use crate::usage::Outcome;
 
 /// A request that went out. When it is dropped, its response has ended or been given up, and its records go to the store.
@@ -84,7 +84,7 @@ impl SentRequest {
         self
     }
 
-    /// The same, of which this is learned unless the provider refuses it.
+    /// The same, of which this is counted unless the provider refuses it.
     pub(crate) fn with_observation(mut self, observation: Option<Observation>) -> Self {
         self.observation = observation;
         self

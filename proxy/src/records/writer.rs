@@ -168,7 +168,7 @@ impl Records {
                 let text = self.cache.form_text(form)?;
                 Some(Entry::without_revisions(key, text))
             }
-            Key::Compressed(_) | Key::SentForm(_) | Key::Original(_) | Key::Learned => None,
+            Key::Compressed(_) | Key::SentForm(_) | Key::Original(_) | Key::Totals => None,
         }
     }
 

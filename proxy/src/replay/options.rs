@@ -13,10 +13,10 @@ use super::conversation::Body;
 use super::policy::{Policy, Workers};
 use super::transcripts::{Event, Request, Session};
 use crate::dialect::{Endpoint, Provider};
-use crate::learned::continuations::Continuations;
 use crate::plan::Planner;
 use crate::prices::Prices;
 use crate::simulation::prompt_cache::Life;
+use crate::totals::continuations::Continuations;
 
 /// The flags of `replay`.
 #[derive(Debug, Clone, Args)]

@@ -11,7 +11,6 @@ use headroom_worker::shortener::Shortener;
 
 use super::conversation::Body;
 use crate::dialect::Endpoint;
-use crate::learned::continuations::Continuations;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::landing::{self, Circumstances, Landing, Obstacle, Occasion};
 use crate::plan::{Forms, Planner};
@@ -21,6 +20,7 @@ use crate::simulation::Simulation;
 use crate::simulation::first_forms::FirstForms;
 use crate::simulation::prompt_cache::PromptCache;
 use crate::simulation::turn::Turn;
+use crate::totals::continuations::Continuations;
 
 /// A way to decide which forms go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use super::conversation::{Body, Conversation};
 use super::policy::{Policy, Proxy, Workers};
 use crate::dialect::Endpoint;
-use crate::learned::continuations::Continuations;
 use crate::prices::{Prices, Rates};
 use crate::simulation::check::Checker;
 use crate::simulation::prompt_cache::{CacheBody, Life, PromptCache};
 use crate::simulation::test_model::{OneWordOfThree, report};
+use crate::totals::continuations::Continuations;
 
 /// How much dearer than direct a session may be: both bills are sums of estimates.
 const TOLERANCE: f64 = 1.001;

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use headroom_shared::contract::job::Place;
 use headroom_shared::contract::prefix::Form;
 
-use crate::learned::continuations::EXPECTED_READS;
 use crate::prices::Rates;
 use crate::simulation::turn::Turn;
+use crate::totals::continuations::EXPECTED_READS;
 
 /// Tokens of output for the call of the retrieval tool.
 const CALL_TOKENS: f64 = 80.0;

@@ -11,12 +11,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use serde_json::{Map, Value, json};
 
-use crate::learned::Learned;
-use crate::learned::retrievals::{Balance, Balances};
 use crate::plan::blocks::{self, Blocks, call_alone};
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::shortened::Shortened;
 use crate::scan::Scan;
+use crate::totals::DeploymentTotals;
+use crate::totals::retrievals::{Balance, Balances};
 
 /// The label of a counter: the kind.
 type Label = [(&'static str, &'static str); 1];
@@ -34,13 +34,13 @@ const CALL_TOKENS: u64 = 300;
 /// What an answer has that is too short to be a block, in tokens.
 const SHORT_ANSWER_TOKENS: u64 = 40;
 
-/// What shortened texts have saved and what fetching their originals has cost, in fresh tokens: since the process began, and as far as it is
-/// learned from all proxies of the deployment. Clones are the same ledger.
+/// What shortened texts have saved and what fetching their originals has cost, in fresh tokens: since the process began, and in the totals
+/// of the deployment. Clones are the same ledger.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
     saved: Family<Label, Counter>,
     cost: Family<Label, Counter>,
-    learned: Learned,
+    totals: DeploymentTotals,
 }
 
 /// What a request adds to the ledger, once the provider has taken it: one that it refuses comes again.
@@ -61,10 +61,10 @@ impl LedgerEntry {
 }
 
 impl Ledger {
-    /// One that begins with what is learned, and adds to it.
-    pub(crate) fn new(learned: Learned) -> Self {
+    /// One that adds to these totals.
+    pub(crate) fn new(totals: DeploymentTotals) -> Self {
         Self {
-            learned,
+            totals,
             ..Self::default()
         }
     }
@@ -96,16 +96,16 @@ impl Ledger {
             self.saved.get_or_create_owned(&label(kind)).inc_by(saved);
             self.cost.get_or_create_owned(&label(kind)).inc_by(cost);
         }
-        self.learned.add_retrievals(&added, now_ms);
+        self.totals.add_retrievals(&added, now_ms);
     }
 
     /// The kinds of which fetching has cost more than shortening saved: they are left whole.
     pub(crate) fn whole_kinds(&self, now_ms: u64) -> OutputKinds {
-        self.learned.retrievals(now_ms).whole_kinds()
+        self.totals.retrievals(now_ms).whole_kinds()
     }
 
     pub(crate) fn stats(&self, now_ms: u64) -> Value {
-        let balances = self.learned.retrievals(now_ms);
+        let balances = self.totals.retrievals(now_ms);
         let whole = balances.whole_kinds();
         let kinds = OutputKind::ALL.into_iter().map(|kind| {
             let balance = balances.of(kind);
@@ -209,8 +209,8 @@ mod tests {
 
     use super::*;
     use crate::dialect::DIALECTS;
-    use crate::learned::retrievals::{HALF_LIFE_MS, MIN_RETRIEVALS};
     use crate::scan;
+    use crate::totals::retrievals::{HALF_LIFE_MS, MIN_RETRIEVALS};
 
     /// A conversation of an output of `cargo test` and a number of calls that fetch it, each answered with it.
     fn conversation(retrievals: usize) -> (Bytes, Scan) {
@@ -263,7 +263,7 @@ mod tests {
     };
 
     fn messages(ledger: &Ledger) -> Balance {
-        ledger.learned.retrievals(BEGIN).of(OutputKind::Messages)
+        ledger.totals.retrievals(BEGIN).of(OutputKind::Messages)
     }
 
     #[test]

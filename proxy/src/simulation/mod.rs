@@ -53,6 +53,7 @@ use crate::plan::{Plan, Planner, blocks, landing};
 use crate::prices::Prices;
 use crate::records::sent_elsewhere;
 use crate::scan::{Scan, ScanCache, ScanProgress, scan_until, scan_with_cache};
+use crate::totals::DeploymentTotals;
 
 /// Names the prefixes; any key does.
 const KEY: DigestKey = DigestKey::from_bytes([7; 32]);
@@ -97,7 +98,7 @@ impl Simulation {
             now_ms: 0,
             dialect,
             planner,
-            billing: Arc::new(Billing::new(prices)),
+            billing: Arc::new(Billing::new(prices, DeploymentTotals::default())),
             scans: ScanCache::new(),
             histories: HistoryCache::new(),
             store: MemoryStore::default(),

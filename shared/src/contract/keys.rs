@@ -42,7 +42,7 @@ impl Keys {
             Key::Form(form) => self.form(form),
             Key::SentForm(block) => self.sent_form(block),
             Key::Original(original) => self.original(original),
-            Key::Learned => self.learned(),
+            Key::Totals => self.totals(),
         }
     }
 
@@ -101,10 +101,10 @@ impl Keys {
         self.name(&format!("original:{original}"))
     }
 
-    /// String with a life: what the proxies have learned from the deployment's traffic.
+    /// String with a life: what the proxies have counted together.
     #[must_use]
-    pub fn learned(&self) -> String {
-        self.name("learned")
+    pub fn totals(&self) -> String {
+        self.name("totals")
     }
 
     /// List: envelopes of waiting jobs, newest left, claimed from the right.

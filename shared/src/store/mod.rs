@@ -36,8 +36,8 @@ pub enum Key {
     SentForm(SentBlockId),
     /// The original text of a block that was sent in a shortened form, escaped as it was in the request.
     Original(OriginalId),
-    /// What the proxies of the deployment have learned from its traffic: JSON.
-    Learned,
+    /// What the proxies of the deployment have counted together: JSON.
+    Totals,
 }
 
 /// How long an entry lives after its write, if it is not used again. No write makes a life shorter.

@@ -105,7 +105,7 @@ function drawMoney({ counts }) {
   ];
   const models = Object.entries(cost.models).map(([name, sums]) => ({ name, ...sums }));
   replace(byId('models'), table(columns('Model', (row) => row.name + (row.guessed_prices ? ' (price guessed)' : '')), models, ''));
-  replace(byId('days'), table(columns('Day (UTC)', (row) => day(row.beginning_ms)), cost.days.toReversed(), ''));
+  replace(byId('days'), table(columns('Day (UTC), all proxies', (row) => day(row.beginning_ms)), cost.days.toReversed(), ''));
 }
 
 function drawRequests({ counts, turns }) {

@@ -1,8 +1,8 @@
 //! What a request tells of how often conversations go on, and how many more requests are expected of its own.
 
-use crate::learned::continuations::Continuations;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::scan::{CacheLife, Scan};
+use crate::totals::continuations::Continuations;
 
 /// Smaller conversations tell nothing: a landing saves little in them, and many are of sub-agents and scripts, which end early. In estimated
 /// tokens.

@@ -25,9 +25,9 @@ use self::covered::{Change, covered};
 use self::rewrite::Rewrite;
 pub(crate) use self::tail::{decide_tail, tail_useful_until_ms};
 use super::known_prefix::{DeferredPrefix, KnownPrefix};
-use crate::learned::continuations::Continuations;
 use crate::prices::Prices;
 use crate::scan::{Block, CacheLife, Scan};
+use crate::totals::continuations::Continuations;
 
 /// Added to a marker's life before its cache counts as gone: clocks and networks are not exact.
 const MARGIN_MS: u64 = 60_000;

@@ -5,11 +5,11 @@ use serde_json::json;
 
 use super::{Landing, Obstacle, Occasion};
 use crate::dialect::DIALECTS;
-use crate::learned::continuations::Continuations;
 use crate::plan::Planner;
 use crate::plan::known_prefix::KnownPrefix;
 use crate::plan::test_session::{MODEL, Session, file};
 use crate::scan;
+use crate::totals::continuations::Continuations;
 
 const WARM: Landing = Landing::Waits(Obstacle::Warm);
 const INVALIDATED: Landing = Landing::Lands(Occasion::Invalidated);

@@ -62,7 +62,7 @@ pub(super) fn file_key(key: Key) -> FileKey {
         Key::Form(form) => (b'f', form.as_bytes()),
         Key::SentForm(block) => (b'b', block.as_bytes()),
         Key::Original(original) => (b'i', original.as_bytes()),
-        Key::Learned => (b'l', &[]),
+        Key::Totals => (b't', &[]),
     };
     // A shorter id is filled up with the kind.
     let mut bytes = [kind; 17];

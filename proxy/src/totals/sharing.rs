@@ -6,69 +6,75 @@ use headroom_shared::runtime::clock::now_ms;
 use headroom_shared::store::{Entry, Key, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use super::Learned;
-use super::counts::{LearnedCounts, Unusable};
+use super::DeploymentTotals;
+use super::counts::{Counts, Unusable};
 
 /// How often that is.
 const INTERVAL: Duration = Duration::from_secs(60);
 /// How long a stop may wait for the last time.
 const AT_STOP: Duration = Duration::from_secs(3);
 
-/// Shares what is learned again and again until `stop`, and once more then.
-pub(crate) async fn share_until(learned: Learned, store: &dyn Store, stop: CancellationToken) {
+/// Adds up again and again until `stop`, and once more then.
+pub(crate) async fn share_until(
+    totals: DeploymentTotals,
+    store: &dyn Store,
+    stop: CancellationToken,
+) {
     let again_and_again = async {
         // Proxies that start together do not write together.
         let mut pause = INTERVAL.mul_f64(fastrand::f64());
         loop {
-            log_failure(share(&learned, store).await);
+            log_failure(share(&totals, store).await);
             tokio::time::sleep(pause).await;
             pause = INTERVAL;
         }
     };
     stop.run_until_cancelled(again_and_again).await;
-    match tokio::time::timeout(AT_STOP, share(&learned, store)).await {
+    match tokio::time::timeout(AT_STOP, share(&totals, store)).await {
         Ok(shared) => log_failure(shared),
-        Err(_) => tracing::debug!("what was learned last is not shared: the store is too slow"),
+        Err(_) => tracing::debug!(
+            "what was counted last is not added to the totals: the store is too slow"
+        ),
     }
 }
 
 fn log_failure(shared: Result<(), StoreError>) {
     if let Err(error) = shared {
-        tracing::debug!(%error, "what is learned could not be shared");
+        tracing::debug!(%error, "the totals could not be shared");
     }
 }
 
-/// Shares what is learned, once.
+/// Adds up once.
 ///
 /// Where two proxies do that at the same moment, one of them overwrites what the other adds. A write that fails may have been made, and is not
 /// repeated. So a few requests may not be counted, and none is counted twice.
-async fn share(learned: &Learned, store: &dyn Store) -> Result<(), StoreError> {
+async fn share(totals: &DeploymentTotals, store: &dyn Store) -> Result<(), StoreError> {
     if store.evicts().is_some() {
         // It may drop what it is given at any time.
         return Ok(());
     }
-    let stored = store.read(&[Key::Learned]).await?.pop().flatten();
-    let merged = match stored.map(|value| LearnedCounts::from_stored(&value)) {
-        None => learned.merge(None, now_ms()),
-        Some(Ok(counts)) => learned.merge(Some(counts), now_ms()),
+    let stored = store.read(&[Key::Totals]).await?.pop().flatten();
+    let merged = match stored.map(|value| Counts::from_stored(&value)) {
+        None => totals.merge(None, now_ms()),
+        Some(Ok(counts)) => totals.merge(Some(counts), now_ms()),
         Some(Err(Unusable::Newer(version))) => {
             tracing::debug!(
                 version,
-                "what is learned is not shared: the store has that of newer proxies"
+                "the totals are not shared: the store has those of newer proxies"
             );
             None
         }
         Some(Err(Unusable::Damaged)) => {
             tracing::warn!(
-                "what the store has under `learned` can't be read: something else has written there, and it is replaced"
+                "what the store has under `totals` can't be read: something else has written there, and it is replaced"
             );
-            Some(learned.merge(None, now_ms()).unwrap_or_default())
+            Some(totals.merge(None, now_ms()).unwrap_or_default())
         }
     };
     let Some(counts) = merged else {
         return Ok(());
     };
-    let entry = Entry::without_revisions(Key::Learned, counts.to_stored().into());
+    let entry = Entry::without_revisions(Key::Totals, counts.to_stored().into());
     store.write(&[entry]).await
 }
 
@@ -100,7 +106,7 @@ mod tests {
         }
 
         async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
-            assert_eq!(keys, [Key::Learned]);
+            assert_eq!(keys, [Key::Totals]);
             if self.refuses_reads {
                 return Err(StoreError::timeout("reading", Duration::ZERO));
             }
@@ -134,27 +140,27 @@ mod tests {
 
     const DIALECT: &str = "openai.chat";
 
-    fn learn(learned: &Learned, requests: usize) {
+    fn count(totals: &DeploymentTotals, requests: usize) {
         for _ in 0..requests {
-            learned.add_continuation(DIALECT, &Continuations::of_request(3, None));
+            totals.add_continuation(DIALECT, &Continuations::of_request(3, None));
         }
     }
 
-    fn requests(learned: &Learned) -> u64 {
-        learned.continuations(DIALECT).requests()
+    fn requests(totals: &DeploymentTotals) -> u64 {
+        totals.continuations(DIALECT).requests()
     }
 
     #[tokio::test]
     async fn what_several_proxies_count_is_added_up_and_known_to_all() {
         let store = OneValue::default();
-        let [one, other, new] = [(); 3].map(|()| Learned::default());
-        learn(&one, 3);
-        learn(&other, 4);
+        let [one, other, new] = [(); 3].map(|()| DeploymentTotals::default());
+        count(&one, 3);
+        count(&other, 4);
         for proxy in [&one, &other, &one, &new] {
             share(proxy, &store).await.unwrap();
         }
         assert_eq!([&one, &other, &new].map(requests), [7; 3]);
-        learn(&one, 1);
+        count(&one, 1);
         share(&one, &store).await.unwrap();
         share(&new, &store).await.unwrap();
         assert_eq!(requests(&new), 8);
@@ -162,53 +168,53 @@ mod tests {
 
     #[tokio::test]
     async fn while_nothing_can_be_read_it_is_kept_for_later() {
-        let learned = Learned::default();
-        learn(&learned, 2);
+        let totals = DeploymentTotals::default();
+        count(&totals, 2);
         let away = OneValue {
             refuses_reads: true,
             ..OneValue::default()
         };
-        assert!(share(&learned, &away).await.is_err());
-        learn(&learned, 1);
+        assert!(share(&totals, &away).await.is_err());
+        count(&totals, 1);
         let store = OneValue::default();
-        share(&learned, &store).await.unwrap();
-        let new = Learned::default();
+        share(&totals, &store).await.unwrap();
+        let new = DeploymentTotals::default();
         share(&new, &store).await.unwrap();
-        assert_eq!((requests(&learned), requests(&new)), (3, 3));
+        assert_eq!((requests(&totals), requests(&new)), (3, 3));
     }
 
     #[tokio::test]
     async fn a_write_that_may_have_been_made_is_not_repeated() {
-        let learned = Learned::default();
-        learn(&learned, 2);
+        let totals = DeploymentTotals::default();
+        count(&totals, 2);
         let slow = OneValue {
             refuses_writes: true,
             ..OneValue::default()
         };
         for _ in 0..3 {
-            let _ = share(&learned, &slow).await;
+            let _ = share(&totals, &slow).await;
         }
-        assert_eq!(requests(&learned), 2);
+        assert_eq!(requests(&totals), 2);
     }
 
     #[tokio::test]
     async fn what_the_store_has_lost_is_written_again_and_what_is_newer_stays() {
-        let learned = Learned::default();
-        learn(&learned, 2);
+        let totals = DeploymentTotals::default();
+        count(&totals, 2);
         let store = OneValue::default();
-        share(&learned, &store).await.unwrap();
+        share(&totals, &store).await.unwrap();
         for lost in [None, Some(Bytes::from_static(b"nonsense"))] {
             *store.value.lock().unwrap() = lost;
-            share(&learned, &store).await.unwrap();
-            let new = Learned::default();
+            share(&totals, &store).await.unwrap();
+            let new = DeploymentTotals::default();
             share(&new, &store).await.unwrap();
             assert_eq!(requests(&new), 2);
         }
         let newer = Bytes::from_static(br#"{"v":99}"#);
         *store.value.lock().unwrap() = Some(newer.clone());
-        learn(&learned, 1);
-        share(&learned, &store).await.unwrap();
+        count(&totals, 1);
+        share(&totals, &store).await.unwrap();
         assert_eq!(store.value.lock().unwrap().as_ref(), Some(&newer));
-        assert_eq!(requests(&learned), 3);
+        assert_eq!(requests(&totals), 3);
     }
 }

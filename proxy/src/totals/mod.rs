@@ -1,15 +1,17 @@
-//! What the proxies of a deployment learn from its traffic: how often conversations go on, and what shortened texts save and cost. Each proxy
-//! counts its own requests, and they add their counts up in the store.
+//! What the proxies of a deployment have counted together: how often conversations go on, what requests cost by day, and what shortened texts
+//! save and cost. Each proxy counts its own requests, and they add their counts up in the store.
 //!
 //! | file | what |
 //! |---|---|
-//! | here | the counts of a proxy, and those of which the store does not know yet |
+//! | here | the totals as a proxy knows them, and what of them the store does not know yet |
 //! | [`continuations`] | how often conversations go on, by their turns |
+//! | [`cost`] | what requests cost, by day |
 //! | [`retrievals`] | what shortened texts save, and what fetching their originals costs |
-//! | [`counts`] | both, as they are stored |
-//! | [`sharing`] | adds them to those in the store, again and again |
+//! | [`counts`] | all of that, as it is stored |
+//! | [`sharing`] | adds it to what is in the store, again and again |
 
 pub(crate) mod continuations;
+pub(crate) mod cost;
 mod counts;
 pub(crate) mod retrievals;
 pub(crate) mod sharing;
@@ -19,25 +21,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value};
 
 use self::continuations::Continuations;
-use self::counts::LearnedCounts;
+use self::cost::{Cost, DailyCosts};
+use self::counts::Counts;
 use self::retrievals::Balances;
 
-/// What is learned. Clones share it.
+/// The totals. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Learned(Arc<Mutex<State>>);
+pub(crate) struct DeploymentTotals(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     /// All that is known.
-    counts: LearnedCounts,
+    counts: Counts,
     /// What of it is not in the store yet.
-    unshared: LearnedCounts,
+    unshared: Counts,
 }
 
 /// What a request tells of how often conversations go on. It counts once the provider has taken the request: one that it refuses comes again.
 #[derive(Debug)]
 pub(crate) struct Observation {
-    learned: Learned,
+    totals: DeploymentTotals,
     dialect: &'static str,
     continuation: Continuations,
 }
@@ -46,15 +49,15 @@ impl Observation {
     /// Counts it.
     pub(crate) fn add(self) {
         let Self {
-            learned,
+            totals,
             dialect,
             continuation,
         } = self;
-        learned.add_continuation(dialect, &continuation);
+        totals.add_continuation(dialect, &continuation);
     }
 }
 
-impl Learned {
+impl DeploymentTotals {
     /// What a request of this dialect tells.
     pub(crate) fn observation(
         &self,
@@ -62,7 +65,7 @@ impl Learned {
         continuation: Continuations,
     ) -> Observation {
         Observation {
-            learned: self.clone(),
+            totals: self.clone(),
             dialect,
             continuation,
         }
@@ -79,6 +82,19 @@ impl Learned {
         let mut state = self.state();
         state.counts.retrievals.add(added, now_ms);
         state.unshared.retrievals.add(added, now_ms);
+    }
+
+    /// Adds what a request cost that ended at this time.
+    pub(crate) fn add_cost(&self, cost: Cost, now_ms: u64) {
+        let added = DailyCosts::of_request(cost, now_ms);
+        let mut state = self.state();
+        state.counts.days.add(&added);
+        state.unshared.days.add(&added);
+    }
+
+    /// What each day has cost.
+    pub(crate) fn days(&self) -> DailyCosts {
+        self.state().counts.days.clone()
     }
 
     /// How often conversations of this dialect go on.
@@ -103,7 +119,7 @@ impl Learned {
 
     /// Adds to the store's counts what it does not know yet, and takes over the sum; where it has none any more, all that is known here. Gives
     /// what is to be written, if it is more than the store has.
-    fn merge(&self, stored: Option<LearnedCounts>, now_ms: u64) -> Option<LearnedCounts> {
+    fn merge(&self, stored: Option<Counts>, now_ms: u64) -> Option<Counts> {
         let mut state = self.state();
         let unshared = std::mem::take(&mut state.unshared);
         let is_more = match stored {

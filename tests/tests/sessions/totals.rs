@@ -1,4 +1,4 @@
-//! What is learned of a deployment's traffic outlives its proxies, and they add it up.
+//! What the proxies of a deployment count together outlives them, and they add it up.
 
 use headroom_tests::client::Client;
 use headroom_tests::conversation::{Conversation, Dialect};
@@ -12,6 +12,14 @@ const DIALECT: &str = "anthropic.messages";
 /// How many requests are known of, as it says in `/stats`.
 fn requests(stats: &Value) -> Option<u64> {
     stats["expected_reads"][DIALECT]["requests"].as_u64()
+}
+
+/// The requests of all days, and what they cost.
+fn cost_of_days(stats: &Value) -> (u64, f64) {
+    let days = stats["cost"]["days"].as_array().into_iter().flatten();
+    let requests = days.clone().filter_map(|day| day["requests"].as_u64());
+    let usd = days.filter_map(|day| day["usd"].as_f64());
+    (requests.sum(), usd.sum())
 }
 
 /// A conversation of three requests, each large enough to tell something.
@@ -31,18 +39,26 @@ async fn until_known(stage: &Stage, count: u64) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_learned_outlives_a_restart_on_the_embedded_store() {
+async fn the_totals_outlive_a_restart_on_the_embedded_store() {
     let mut stage = Stage::embedded(Launch::patient).await;
     converse(&stage, "first").await;
-    let before = until_known(&stage, 3).await;
+    until_known(&stage, 3).await;
+    let billed = |stats: &Value| stats["cost"]["requests"] == 3;
+    let before = stage.until("the requests to be billed", billed).await;
     assert!(stage.proxy().terminate(wait::DEADLINE).await.success());
     stage.proxy().start_again().await;
     let after = until_known(&stage, 3).await;
     assert_eq!(after["expected_reads"], before["expected_reads"]);
+    // What it cost by day is all that was billed, and the rest of the costs are those of the process.
+    assert_eq!(after["cost"]["days"], before["cost"]["days"]);
+    let (requests, usd) = cost_of_days(&after);
+    assert_eq!(requests, 3);
+    assert!((usd - before["cost"]["usd"].as_f64().unwrap()).abs() < 1e-9);
+    assert_eq!(after["cost"]["requests"], 0);
 }
 
 #[tokio::test]
-async fn proxies_of_a_deployment_add_up_what_they_learn() {
+async fn proxies_of_a_deployment_add_up_what_they_count() {
     let mut stage = Stage::with_redis(Launch::patient).await;
     converse(&stage, "first").await;
     until_known(&stage, 3).await;
@@ -59,13 +75,15 @@ async fn proxies_of_a_deployment_add_up_what_they_learn() {
     assert!(stage.proxy().terminate(wait::DEADLINE).await.success());
     assert!(other.proxy().terminate(wait::DEADLINE).await.success());
     stage.proxy().start_again().await;
-    assert_eq!(requests(&until_known(&stage, 9).await), Some(9));
+    let together = until_known(&stage, 9).await;
+    assert_eq!(requests(&together), Some(9));
+    assert_eq!(cost_of_days(&together).0, 9);
 }
 
 #[tokio::test]
 async fn what_can_not_be_read_in_its_place_begins_anew_and_what_is_newer_stays() {
     let mut stage = Stage::with_redis(Launch::patient).await;
-    let key = "headroom:learned";
+    let key = "headroom:totals";
     let newer = r#"{"v":99,"more":1}"#;
     for stored in ["nonsense", newer] {
         assert!(stage.proxy().terminate(wait::DEADLINE).await.success());

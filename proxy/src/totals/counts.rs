@@ -1,34 +1,38 @@
-//! [`LearnedCounts`]: all that is counted, as it is stored.
+//! [`Counts`]: all that is counted, as it is stored.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::continuations::Continuations;
+use super::cost::DailyCosts;
 use super::retrievals::Balances;
 
 /// The version of the layout.
 const VERSION: u32 = 1;
 /// Counts take less than this: what is larger was written by something else.
-const MAX_STORED_BYTES: usize = 16 << 10;
+const MAX_STORED_BYTES: usize = 64 << 10;
 
 /// All that is counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct LearnedCounts {
+pub(crate) struct Counts {
     /// The version of this layout: 1.
     v: u32,
     /// How often conversations go on, by the names of their dialects.
     pub(crate) continuations: BTreeMap<String, Continuations>,
     /// What shortened texts save and cost.
     pub(crate) retrievals: Balances,
+    /// What requests cost, by day.
+    pub(crate) days: DailyCosts,
 }
 
-impl Default for LearnedCounts {
+impl Default for Counts {
     fn default() -> Self {
         Self {
             v: VERSION,
             continuations: BTreeMap::new(),
             retrievals: Balances::default(),
+            days: DailyCosts::default(),
         }
     }
 }
@@ -42,7 +46,7 @@ pub(super) enum Unusable {
     Damaged,
 }
 
-impl LearnedCounts {
+impl Counts {
     /// Adds what is known of conversations of this dialect.
     pub(super) fn add_continuation(&mut self, dialect: &str, added: &Continuations) {
         match self.continuations.get_mut(dialect) {
@@ -57,11 +61,12 @@ impl LearnedCounts {
             self.add_continuation(dialect, added);
         }
         self.retrievals.add(&added.retrievals, now_ms);
+        self.days.add(&added.days);
     }
 
     /// Whether nothing is counted.
     pub(super) fn is_empty(&self) -> bool {
-        self.continuations.is_empty() && self.retrievals.is_empty()
+        self.continuations.is_empty() && self.retrievals.is_empty() && self.days.is_empty()
     }
 
     /// As they are stored: JSON.
@@ -96,18 +101,18 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_read_again_and_what_is_not_ours_is_told_apart() {
-        let mut counts = LearnedCounts::default();
+        let mut counts = Counts::default();
         assert!(counts.is_empty());
         counts.add_continuation("openai.chat", &Continuations::of_request(3, Some(2)));
         assert!(!counts.is_empty());
         let stored = counts.to_stored();
-        assert_eq!(LearnedCounts::from_stored(&stored), Ok(counts));
-        let newer = LearnedCounts::from_stored(br#"{"v":2,"more":[]}"#);
+        assert_eq!(Counts::from_stored(&stored), Ok(counts));
+        let newer = Counts::from_stored(br#"{"v":2,"more":[]}"#);
         assert_eq!(newer, Err(Unusable::Newer(2)));
         let large = format!("{}{}", " ".repeat(MAX_STORED_BYTES), r#"{"v":1}"#);
         let part = &stored[..stored.len() - 1];
         for damaged in [b"", &b"[]"[..], br#"{"v":1}"#, part, large.as_bytes()] {
-            assert_eq!(LearnedCounts::from_stored(damaged), Err(Unusable::Damaged));
+            assert_eq!(Counts::from_stored(damaged), Err(Unusable::Damaged));
         }
     }
 }
