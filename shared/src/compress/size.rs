@@ -4,9 +4,11 @@
 //! than `o200k_base` makes of it: 2.4 tokens a line as `12→`, 3.9 where it is padded with spaces, as `    12→` (measured on source read by
 //! agents, with the tokenizer of Claude's newest models). So the number that is written in one digit counts as much as one in four.
 
+use std::ops::RangeInclusive;
+
 use super::line_numbers::strip::{Stripped, is_mark, number};
 use super::lines::Breaks;
-use super::tokens::{Estimates, Tokens};
+use super::tokens::{Estimates, LANES, Tokens};
 
 /// What an unpadded number before a line costs.
 const UNPADDED_NUMBER: Tokens = Tokens::thousandths(2_400);
@@ -20,8 +22,9 @@ const MARK: Tokens = Tokens::whole(6);
 /// What the break at a line's end costs: it is often part of the token before it.
 pub(super) const LINE_BREAK: Tokens = Tokens::thousandths(500);
 
-/// Lines are estimated together until they have so many bytes: for fewer, starting costs more than estimating.
-const TOGETHER_BYTES: usize = 256;
+/// Lines are estimated together until they have so many bytes: for fewer, starting costs more than estimating. Towards the end of a text they
+/// become fewer, so that at the end little is left in each lane.
+const TOGETHER_BYTES: RangeInclusive<usize> = 64..=256;
 
 /// What a text costs: an estimate by which forms are compared, not a count.
 pub(super) fn cost(text: &str) -> Tokens {
@@ -33,7 +36,7 @@ pub(super) fn cost(text: &str) -> Tokens {
             estimates.add(&text[start..line_start]);
             start = line_start + bytes;
             set_apart = set_apart + cost;
-        } else if line_end - start >= TOGETHER_BYTES {
+        } else if line_end - start >= together(text.len() - start) {
             estimates.add(&text[start..line_end]);
             start = line_end;
         }
@@ -41,6 +44,11 @@ pub(super) fn cost(text: &str) -> Tokens {
     }
     estimates.add(&text[start..]);
     estimates.sum() + set_apart
+}
+
+/// How many bytes are estimated together where so many are left.
+fn together(left: usize) -> usize {
+    (left / (2 * LANES)).clamp(*TOGETHER_BYTES.start(), *TOGETHER_BYTES.end())
 }
 
 /// The number that a line begins with, or the mark that it is: its bytes, and what it costs.

@@ -25,7 +25,7 @@ pub(in crate::compress) struct Templates;
 
 impl Compressor for Templates {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
-        let lines = &text.lines;
+        let lines = text.lines();
         if !times::is_form(text.whole) && !text.is_log(context.earlier.deadline) {
             return None;
         }

@@ -37,7 +37,7 @@ impl Compressor for Prefixes {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
         let found = Found::of(text, context)?;
         let mut body = String::with_capacity(text.whole.len());
-        for line in context.earlier.deadline.limit(&text.lines) {
+        for line in context.earlier.deadline.limit(text.lines()) {
             found.write(&mut body, line);
             body.push('\n');
         }
@@ -67,7 +67,7 @@ impl Compressor for Prefixes {
 /// Which lines of a text its form would hold with a sign in them; `None` where it has no form.
 pub(super) fn hidden(text: &Text<'_>, context: Context<'_>) -> Option<Vec<bool>> {
     let found = Found::of(text, context)?;
-    Some(text.lines.iter().map(|line| found.are_in(line)).collect())
+    Some(text.lines().iter().map(|line| found.are_in(line)).collect())
 }
 
 /// The beginnings that are worth a sign, each with its sign.
@@ -79,7 +79,7 @@ impl<'a> Found<'a> {
         if context.call.reads_file || is_difference(text.whole) {
             return None;
         }
-        let mut uses = Uses::of(&text.lines, context.earlier.deadline);
+        let mut uses = Uses::of(text.lines(), context.earlier.deadline);
         let signs = SIGNS.into_iter();
         let mut found = Vec::new();
         for sign in signs.filter(|sign| !text.whole.contains(*sign)) {

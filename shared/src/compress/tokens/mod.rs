@@ -81,7 +81,7 @@ const TABLE: usize = (STATES * ROW).next_power_of_two();
 static STEPS: [Step; TABLE] = steps();
 
 /// How many texts are read side by side: each step in a text waits for the one before it, those in others need not.
-const LANES: usize = 4;
+pub(super) const LANES: usize = 4;
 
 /// A text on its way through the automaton.
 #[derive(Debug, Clone, Copy, Default)]
