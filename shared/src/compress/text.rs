@@ -9,6 +9,7 @@ use super::earlier::Block;
 use super::line_numbers::strip::{Stripped, strip};
 use super::lines::lines;
 use super::log::detect::is_log;
+use super::prefixes::Found as Prefixes;
 use super::references::window::{Window, windows};
 use super::references::{self, Reference};
 use super::runs::find::{Run, find};
@@ -27,6 +28,7 @@ pub(super) struct Text<'a> {
     found_of_stripped: Rc<Found>,
     is_log: OnceCell<bool>,
     paths: OnceCell<Paths<'a>>,
+    prefixes: OnceCell<Option<Prefixes<'a>>>,
 }
 
 /// What is found out about a text apart from its lines: texts that are equal may share it.
@@ -61,6 +63,7 @@ impl<'a> Text<'a> {
             found_of_stripped: Rc::default(),
             is_log: OnceCell::new(),
             paths: OnceCell::new(),
+            prefixes: OnceCell::new(),
         }
     }
 
@@ -126,8 +129,14 @@ impl<'a> Text<'a> {
 
     /// Whether it is a log.
     pub(super) fn is_log(&self, deadline: Deadline) -> bool {
-        let is_log = || is_log(self.lines(), deadline);
+        let is_log = || is_log(self.whole, self.lines(), deadline);
         *self.is_log.get_or_init(is_log)
+    }
+
+    /// The beginnings of its paths that are worth a sign.
+    pub(super) fn prefixes(&self, context: Context<'_>) -> Option<&Prefixes<'a>> {
+        let find = || Prefixes::of(self, context);
+        self.prefixes.get_or_init(find).as_ref()
     }
 
     /// The files that it has search results of.

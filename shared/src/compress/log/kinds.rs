@@ -1,8 +1,9 @@
 //! Finds lines of one kind: those that differ in their fields only.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 use std::ops::Range;
+
+use foldhash::HashMap;
 
 use super::fields::{self, Common};
 use crate::compress::{Deadline, OPENING};
@@ -53,7 +54,7 @@ impl<'a> Kinds<'a> {
     /// The kinds of a text, of which so many may be worth it.
     pub(super) fn of(lines: &[&'a str], max: usize, deadline: Deadline) -> Self {
         let mut kinds: Vec<Kind<'a>> = Vec::new();
-        let mut by_hash: HashMap<u64, u32> = HashMap::new();
+        let mut by_hash: HashMap<u64, u32> = HashMap::default();
         let mut of_lines = Vec::with_capacity(lines.len());
         for line in deadline.limit(lines) {
             of_lines.push(fields_of(line).and_then(|fields| {
