@@ -34,6 +34,13 @@ impl Form {
         Self::with(text, Rc::default())
     }
 
+    /// One of which it is known what it costs.
+    pub(super) fn costing(text: String, cost: Tokens) -> Self {
+        let found = Rc::<Found>::default();
+        found.cost_by(|| cost);
+        Self::with(text, found)
+    }
+
     /// One of whose text this is known.
     pub(super) fn with(text: String, found: Rc<Found>) -> Self {
         let cost = found.cost(&text);
@@ -67,12 +74,11 @@ impl Form {
             at = range.end;
         }
         form.push_str(rest);
-        let found = Rc::<Found>::default();
-        found.cost_by(|| match replaced.bytes < form.len() {
+        let cost = match replaced.bytes < form.len() {
             true => replaced.cost(text.cost(), &form),
             false => cost(&form),
-        });
-        Self::with(form, found)
+        };
+        Self::costing(form, cost)
     }
 
     /// Its text.

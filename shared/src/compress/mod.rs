@@ -164,8 +164,8 @@ impl Prepared<'_> {
         }
         let context = self.context(earlier);
         // First what is within it, so that the lines of one text at a time are in memory.
-        let of_wrapped = form_of_wrapped(self.parts(), context, 1);
         let original = self.text();
+        let of_wrapped = form_of_wrapped(original, self.parts(), context, 1);
         let readable = ansi::readable(self.source);
         let colourless =
             matches!(readable, Cow::Owned(_)).then(|| Form::new(ansi::coloured_form(&readable)));

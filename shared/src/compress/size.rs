@@ -46,6 +46,29 @@ pub(super) fn cost(text: &str) -> Tokens {
     estimates.sum() + set_apart
 }
 
+/// What a text costs with something before and after it, given what it does alone.
+pub(super) fn cost_around(before: &str, (text, alone): (&str, Tokens), after: &str) -> Tokens {
+    let (lines, joined) = cost_of_ends(before, text, after);
+    (alone + joined).saturating_sub(lines)
+}
+
+/// What a text costs alone, given what it does with something before and after it.
+pub(super) fn cost_within(before: &str, (text, around): (&str, Tokens), after: &str) -> Tokens {
+    let (lines, joined) = cost_of_ends(before, text, after);
+    (around + lines).saturating_sub(joined)
+}
+
+/// What the first and the last line of a text cost, and what they do with what is before and after it. All lines between cost the same in both.
+fn cost_of_ends(before: &str, text: &str, after: &str) -> (Tokens, Tokens) {
+    let Some(first_break) = text.find('\n') else {
+        return (cost(text), cost(&[before, text, after].concat()));
+    };
+    let (first, rest) = text.split_at(first_break + 1);
+    let last = rest.rsplit('\n').next().unwrap_or_default();
+    let joined = cost(&[before, first].concat()) + cost(&[last, after].concat());
+    (cost(first) + cost(last), joined)
+}
+
 /// How many bytes are estimated together where so many are left.
 fn together(left: usize) -> usize {
     (left / (2 * LANES)).clamp(*TOGETHER_BYTES.start(), *TOGETHER_BYTES.end())

@@ -77,6 +77,11 @@ impl<'a> Text<'a> {
         self.found.cost(self.whole)
     }
 
+    /// The same, found out so.
+    pub(super) fn cost_by(&self, find: impl FnOnce() -> Tokens) -> Tokens {
+        self.found.cost_by(find)
+    }
+
     /// Its windows.
     pub(super) fn windows(&self, deadline: Deadline) -> &[Window] {
         let windows = || windows(self.lines(), deadline);
