@@ -118,6 +118,14 @@ impl<'a> Prepared<'a> {
         })
     }
 
+    /// The text of the page that it is, if that was made already.
+    pub(super) fn known_page(&self) -> Option<&str> {
+        match self.shown.get()? {
+            Shown::Page(page) => Some(page),
+            Shown::All | Shown::Lines(_) | Shown::Words(_) => None,
+        }
+    }
+
     /// The same block, of which nothing is known yet.
     pub(super) fn anew(self) -> Self {
         Self {
