@@ -138,8 +138,12 @@ impl Earlier {
         let insides = of_plain.as_deref().unwrap_or(insides);
         let innermost = insides.last().map_or(&*plain, |inside| inside);
         let (mut first, mut stripped, mut found) = (1, None, Lines::default());
+        let is_json = match (insides, &plain) {
+            ([], Cow::Borrowed(_)) => json::is_json(prepared.text()),
+            _ => json::is_json(&Text::new(innermost)),
+        };
         // Offsets are kept in 32 bits.
-        if !json::is_json(innermost) && u32::try_from(plain.len()).is_ok() {
+        if !is_json && u32::try_from(plain.len()).is_ok() {
             let read = match insides {
                 [] => Cow::Borrowed(&*plain),
                 _ => as_read(&plain),

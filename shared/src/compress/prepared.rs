@@ -143,7 +143,7 @@ impl<'a> Prepared<'a> {
 
     /// What its text is made of.
     pub(super) fn parts(&self) -> &Parts<'a> {
-        self.parts.get_or_init(|| Parts::of(self.source.text))
+        self.parts.get_or_init(|| Parts::of(self.text()))
     }
 
     /// Its text.

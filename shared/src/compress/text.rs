@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::earlier::Block;
+use super::json::parse::Document;
 use super::line_numbers::strip::{Stripped, strip};
 use super::lines::lines;
 use super::log::detect::is_log;
@@ -29,6 +30,7 @@ pub(super) struct Text<'a> {
     is_log: OnceCell<bool>,
     paths: OnceCell<Paths<'a>>,
     prefixes: OnceCell<Option<Prefixes<'a>>>,
+    document: OnceCell<Option<Document<'a>>>,
 }
 
 /// What is found out about a text apart from its lines: texts that are equal may share it.
@@ -64,6 +66,7 @@ impl<'a> Text<'a> {
             is_log: OnceCell::new(),
             paths: OnceCell::new(),
             prefixes: OnceCell::new(),
+            document: OnceCell::new(),
         }
     }
 
@@ -136,6 +139,12 @@ impl<'a> Text<'a> {
     pub(super) fn is_log(&self, deadline: Deadline) -> bool {
         let is_log = || is_log(self.whole, self.lines(), deadline);
         *self.is_log.get_or_init(is_log)
+    }
+
+    /// The JSON that it is.
+    pub(super) fn document(&self) -> Option<&Document<'a>> {
+        let parse = || Document::parse(self.whole);
+        self.document.get_or_init(parse).as_ref()
     }
 
     /// The beginnings of its paths that are worth a sign.
