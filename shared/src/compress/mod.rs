@@ -163,8 +163,8 @@ impl Prepared<'_> {
             return Err(NoForm::OutOfTime);
         }
         let context = self.context(earlier);
-        // First what is within it, so that the lines of one text at a time are in memory.
         let original = self.text();
+        // First what is within it, so that the lines of one text at a time are in memory.
         let of_wrapped = form_of_wrapped(original, self.parts(), context, 1);
         let readable = ansi::readable(self.source);
         let colourless =

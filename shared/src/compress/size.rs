@@ -128,6 +128,27 @@ mod tests {
     }
 
     #[test]
+    fn a_text_costs_the_same_however_it_is_found_out_from_what_is_around_it() {
+        for text in [
+            "",
+            "a",
+            "  12",
+            "a\n",
+            "\n",
+            "1→a\n2→b",
+            "one\n\n3\ttwo\nthree ",
+        ] {
+            for before in ["", "b", "\n", "  7→", "some\nlines\n", "[line "] {
+                for after in ["", "a", "\n", "4]", "\t8→\n", "\nsome\nlines"] {
+                    let whole = cost(&[before, text, after].concat());
+                    assert_eq!(cost_around(before, (text, cost(text)), after), whole);
+                    assert_eq!(cost_within(before, (text, whole), after), cost(text));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_text_without_numbers_costs_the_same_however_it_is_found_out() {
         for text in [
             "1\tlet x;\n2\tlet y;\n3\t",

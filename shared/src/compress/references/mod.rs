@@ -34,9 +34,8 @@ impl Compressor for References {
 
     fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
         let found = text.references(context);
-        let is_short = |found: &&Reference| found.lines.len() < MIN_SEARCH_LINES;
-        let leaves_short =
-            found.iter().any(|it| is_short(&it)) && is_search(text, context.earlier.deadline);
+        let is_short = |found: &Reference| found.lines.len() < MIN_SEARCH_LINES;
+        let leaves_short = found.iter().any(is_short) && is_search(text, context.earlier.deadline);
         let found = found.iter().filter(|it| !(leaves_short && is_short(it)));
         let mut found = found.peekable();
         if found.peek().is_none() || text.lines().iter().any(|line| is_mark(line)) {
