@@ -25,7 +25,7 @@ impl Compressor for Duplicate {
             Whole::Inside { block, .. } => (block, INSIDE),
         };
         let name = context.earlier.name(block)?;
-        let (lines, bytes) = (text.lines.len(), text.whole.len());
+        let (lines, bytes) = (text.lines().len(), text.whole.len());
         Some(with_header(
             &format!("{SAME}{part}{name}"),
             &format!("({lines} lines, {bytes} bytes)"),

@@ -1,9 +1,12 @@
 //! [`Form`]: what may stand for a text, and whether it is enough cheaper.
 
+use std::ops::Range;
 use std::rc::Rc;
 
+use super::size::cost;
 use super::text::{Found, Text};
 use super::tokens::Tokens;
+use super::with_header;
 
 /// The least that a form must save.
 const MIN_SAVED: Tokens = Tokens::whole(24);
@@ -31,10 +34,51 @@ impl Form {
         Self::with(text, Rc::default())
     }
 
+    /// One of which it is known what it costs.
+    pub(super) fn costing(text: String, cost: Tokens) -> Self {
+        let found = Rc::<Found>::default();
+        found.cost_by(|| cost);
+        Self::with(text, found)
+    }
+
     /// One of whose text this is known.
     pub(super) fn with(text: String, found: Rc<Found>) -> Self {
         let cost = found.cost(&text);
         Self { text, cost, found }
+    }
+
+    /// The form of a text that has this header, and in which each of these ranges of lines, which are in their order, is replaced by the lines
+    /// that `write` appends for it.
+    pub(super) fn replacing<T>(
+        header: &str,
+        text: &Text<'_>,
+        ranges: impl IntoIterator<Item = (Range<usize>, T)>,
+        mut write: impl FnMut(&mut String, T),
+    ) -> Self {
+        let mut form = with_header(header, "");
+        form.reserve(text.whole.len());
+        let mut replaced = Replaced::default();
+        replaced.add("", 0..form.len());
+        let (mut lines, mut rest) = (text.lines(), text.whole);
+        let mut at = 0;
+        for (range, what) in ranges {
+            form.push_str(take_lines(&mut lines, &mut rest, range.start - at));
+            let old = take_lines(&mut lines, &mut rest, range.len());
+            let start = form.len();
+            write(&mut form, what);
+            if lines.is_empty() {
+                // As the last line of the text has no break, that of the form has none.
+                form.pop();
+            }
+            replaced.add(old, start..form.len());
+            at = range.end;
+        }
+        form.push_str(rest);
+        let cost = match replaced.bytes < form.len() {
+            true => replaced.cost(text.cost(), &form),
+            false => cost(&form),
+        };
+        Self::costing(form, cost)
     }
 
     /// Its text.
@@ -55,6 +99,40 @@ impl Form {
         self.cost + min_saved <= original.cost()
             && escaped_len(&self.text) < escaped_len(original.whole)
     }
+}
+
+/// What stands in a form in place of lines of its text.
+#[derive(Default)]
+struct Replaced<'a> {
+    /// The lines of the text, and the place of those in the form.
+    pieces: Vec<(&'a str, Range<usize>)>,
+    bytes: usize,
+}
+
+impl<'a> Replaced<'a> {
+    fn add(&mut self, old: &'a str, new: Range<usize>) {
+        self.bytes += old.len() + new.len();
+        self.pieces.push((old, new));
+    }
+
+    /// What the form costs, given what its text does: all other lines cost the same in both.
+    fn cost(&self, of_text: Tokens, form: &str) -> Tokens {
+        let pieces = self.pieces.iter();
+        let (old, new) = pieces.fold(Default::default(), |(old, new), piece| {
+            (old + cost(piece.0), new + cost(&form[piece.1.clone()]))
+        });
+        (of_text + new).saturating_sub(old)
+    }
+}
+
+/// Takes so many lines from the beginning of a text, which is given in its lines and as a whole.
+fn take_lines<'a>(lines: &mut &[&'a str], whole: &mut &'a str, count: usize) -> &'a str {
+    let (taken, behind) = lines.split_at(count);
+    let with_breaks: usize = taken.iter().map(|line| line.len() + 1).sum();
+    // The last line has no break.
+    let (text, rest) = whole.split_at(with_breaks.min(whole.len()));
+    (*lines, *whole) = (behind, rest);
+    text
 }
 
 /// Bytes of the text within a JSON string, the quotes not counted.

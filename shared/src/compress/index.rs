@@ -10,7 +10,6 @@ use super::line_numbers::strip::{is_mark, is_unnumbered, strip};
 use super::lines::lines;
 use super::patch::{self, PatchedFile};
 use super::prepared::Shown;
-use super::references;
 use super::references::window::{Window, windows};
 use super::text::Text;
 use super::wrapper::{self, Wrapped};
@@ -139,8 +138,12 @@ impl Earlier {
         let insides = of_plain.as_deref().unwrap_or(insides);
         let innermost = insides.last().map_or(&*plain, |inside| inside);
         let (mut first, mut stripped, mut found) = (1, None, Lines::default());
+        let is_json = match (insides, &plain) {
+            ([], Cow::Borrowed(_)) => json::is_json(prepared.text()),
+            _ => json::is_json(&Text::new(innermost)),
+        };
         // Offsets are kept in 32 bits.
-        if !json::is_json(innermost) && u32::try_from(plain.len()).is_ok() {
+        if !is_json && u32::try_from(plain.len()).is_ok() {
             let read = match insides {
                 [] => Cow::Borrowed(&*plain),
                 _ => as_read(&plain),
@@ -189,7 +192,7 @@ impl Lines {
     /// Those of a text, which may have the line numbers of a file.
     fn of(text: &Text<'_>, numbered: bool, context: Context<'_>) -> Self {
         let deadline = context.earlier.deadline;
-        let lines = &text.lines;
+        let lines = text.lines();
         let starts = line_starts(lines);
         if search::is_search(text, deadline) {
             return Self {
@@ -201,8 +204,8 @@ impl Lines {
         let windows = text.windows(deadline);
         let mut hidden: Vec<bool> = lines.iter().map(|l| l.starts_with(OPENING)).collect();
         hide(&mut hidden, search::hidden(text, deadline));
-        for found in references::find(lines, windows, context) {
-            hidden[found.lines()].fill(true);
+        for found in text.references(context).iter() {
+            hidden[found.lines.clone()].fill(true);
         }
         // What a file holds is not searched for runs.
         if !text.whole.starts_with(OPENING) && !context.call.reads_file {

@@ -1,7 +1,5 @@
 //! The lines of a text.
 
-use std::ops::Range;
-
 use memchr::memchr_iter;
 
 /// The lines of a text. Joined by line breaks they are the text again, so one that ends with a break has an empty last line.
@@ -70,31 +68,6 @@ impl Iterator for Breaks<'_> {
         let at = self.start + self.found.trailing_zeros() as usize / 8;
         self.found &= self.found - 1;
         Some(at)
-    }
-}
-
-/// The text of these lines in which each of these ranges, which are in their order, is replaced by what `write` appends for it.
-pub(super) fn replaced<T>(
-    lines: &[&str],
-    ranges: impl IntoIterator<Item = (Range<usize>, T)>,
-    mut write: impl FnMut(&mut String, T) -> Option<()>,
-) -> Option<String> {
-    let mut text = String::new();
-    let mut at = 0;
-    for (range, what) in ranges {
-        push_lines(&mut text, &lines[at..range.start]);
-        write(&mut text, what)?;
-        at = range.end;
-    }
-    push_lines(&mut text, &lines[at..]);
-    text.pop();
-    Some(text)
-}
-
-/// Appends these lines, each with its break.
-fn push_lines(text: &mut String, lines: &[&str]) {
-    for line in lines {
-        push_line(text, &[line]);
     }
 }
 

@@ -163,9 +163,9 @@ impl Prepared<'_> {
             return Err(NoForm::OutOfTime);
         }
         let context = self.context(earlier);
-        // First what is within it, so that the lines of one text at a time are in memory.
-        let of_wrapped = form_of_wrapped(self.parts(), context, 1);
         let original = self.text();
+        // First what is within it, so that the lines of one text at a time are in memory.
+        let of_wrapped = form_of_wrapped(original, self.parts(), context, 1);
         let readable = ansi::readable(self.source);
         let colourless =
             matches!(readable, Cow::Owned(_)).then(|| Form::new(ansi::coloured_form(&readable)));
@@ -225,14 +225,22 @@ impl Prepared<'_> {
     /// that shows nothing else.
     #[must_use]
     pub fn gives_back(&self, form: &str, earlier: &Earlier) -> bool {
-        let is_shortened = |original| match expand(form, earlier) {
-            Ok(text) => shorten::is_shortened_of(&text, self.source.text, original),
-            Err(ExpandError::NotAForm) => {
-                shorten::is_shortened_of(form, self.source.text, original)
-            }
+        match expand(form, earlier) {
+            Ok(text) => shows_all(&text, self.source) || self.is_shortened(&text),
+            Err(ExpandError::NotAForm) => self.is_shortened(form),
             Err(ExpandError::Broken(_)) => false,
-        };
-        gives_back(form, self.source, earlier) || self.original.is_some_and(is_shortened)
+        }
+    }
+
+    /// Whether a text is a shortened one of the block's.
+    fn is_shortened(&self, text: &str) -> bool {
+        let whole = self.source.text;
+        self.original.is_some_and(|original| {
+            // Making a page's text once more would say the same.
+            let page = self.known_page();
+            page.is_some_and(|page| shorten::show_page(page, whole, original) == text)
+                || shorten::is_shortened_of(text, whole, original)
+        })
     }
 }
 
@@ -247,8 +255,12 @@ pub fn estimated_millitokens(text: &str) -> u64 {
 /// the output of a command that prints no file.
 #[must_use]
 pub fn gives_back(form: &str, block: Source<'_>, earlier: &Earlier) -> bool {
-    expand(form, earlier)
-        .is_ok_and(|expanded| expanded == block.text || expanded == ansi::readable(block))
+    expand(form, earlier).is_ok_and(|expanded| shows_all(&expanded, block))
+}
+
+/// Whether a text is a block's, perhaps without the colours of a terminal.
+fn shows_all(text: &str, block: Source<'_>) -> bool {
+    text == block.text || text == ansi::readable(block)
 }
 
 /// A header line and, on the next line, what it describes.

@@ -118,6 +118,14 @@ impl<'a> Prepared<'a> {
         })
     }
 
+    /// The text of the page that it is, if that was made already.
+    pub(super) fn known_page(&self) -> Option<&str> {
+        match self.shown.get()? {
+            Shown::Page(page) => Some(page),
+            Shown::All | Shown::Lines(_) | Shown::Words(_) => None,
+        }
+    }
+
     /// The same block, of which nothing is known yet.
     pub(super) fn anew(self) -> Self {
         Self {
@@ -135,7 +143,7 @@ impl<'a> Prepared<'a> {
 
     /// What its text is made of.
     pub(super) fn parts(&self) -> &Parts<'a> {
-        self.parts.get_or_init(|| Parts::of(self.source.text))
+        self.parts.get_or_init(|| Parts::of(self.text()))
     }
 
     /// Its text.

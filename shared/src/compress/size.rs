@@ -4,9 +4,11 @@
 //! than `o200k_base` makes of it: 2.4 tokens a line as `12→`, 3.9 where it is padded with spaces, as `    12→` (measured on source read by
 //! agents, with the tokenizer of Claude's newest models). So the number that is written in one digit counts as much as one in four.
 
+use std::ops::RangeInclusive;
+
 use super::line_numbers::strip::{Stripped, is_mark, number};
 use super::lines::Breaks;
-use super::tokens::{Estimates, Tokens};
+use super::tokens::{Estimates, LANES, Tokens};
 
 /// What an unpadded number before a line costs.
 const UNPADDED_NUMBER: Tokens = Tokens::thousandths(2_400);
@@ -20,8 +22,9 @@ const MARK: Tokens = Tokens::whole(6);
 /// What the break at a line's end costs: it is often part of the token before it.
 pub(super) const LINE_BREAK: Tokens = Tokens::thousandths(500);
 
-/// Lines are estimated together until they have so many bytes: for fewer, starting costs more than estimating.
-const TOGETHER_BYTES: usize = 256;
+/// Lines are estimated together until they have so many bytes: for fewer, starting costs more than estimating. Towards the end of a text they
+/// become fewer, so that at the end little is left in each lane.
+const TOGETHER_BYTES: RangeInclusive<usize> = 64..=256;
 
 /// What a text costs: an estimate by which forms are compared, not a count.
 pub(super) fn cost(text: &str) -> Tokens {
@@ -33,7 +36,7 @@ pub(super) fn cost(text: &str) -> Tokens {
             estimates.add(&text[start..line_start]);
             start = line_start + bytes;
             set_apart = set_apart + cost;
-        } else if line_end - start >= TOGETHER_BYTES {
+        } else if line_end - start >= together(text.len() - start) {
             estimates.add(&text[start..line_end]);
             start = line_end;
         }
@@ -41,6 +44,34 @@ pub(super) fn cost(text: &str) -> Tokens {
     }
     estimates.add(&text[start..]);
     estimates.sum() + set_apart
+}
+
+/// What a text costs with something before and after it, given what it does alone.
+pub(super) fn cost_around(before: &str, (text, alone): (&str, Tokens), after: &str) -> Tokens {
+    let (lines, joined) = cost_of_ends(before, text, after);
+    (alone + joined).saturating_sub(lines)
+}
+
+/// What a text costs alone, given what it does with something before and after it.
+pub(super) fn cost_within(before: &str, (text, around): (&str, Tokens), after: &str) -> Tokens {
+    let (lines, joined) = cost_of_ends(before, text, after);
+    (around + lines).saturating_sub(joined)
+}
+
+/// What the first and the last line of a text cost, and what they do with what is before and after it. All lines between cost the same in both.
+fn cost_of_ends(before: &str, text: &str, after: &str) -> (Tokens, Tokens) {
+    let Some(first_break) = text.find('\n') else {
+        return (cost(text), cost(&[before, text, after].concat()));
+    };
+    let (first, rest) = text.split_at(first_break + 1);
+    let last = rest.rsplit('\n').next().unwrap_or_default();
+    let joined = cost(&[before, first].concat()) + cost(&[last, after].concat());
+    (cost(first) + cost(last), joined)
+}
+
+/// How many bytes are estimated together where so many are left.
+fn together(left: usize) -> usize {
+    (left / (2 * LANES)).clamp(*TOGETHER_BYTES.start(), *TOGETHER_BYTES.end())
 }
 
 /// The number that a line begins with, or the mark that it is: its bytes, and what it costs.
@@ -94,6 +125,27 @@ mod tests {
         assert_eq!(cost("     1→let x;"), with(PADDED_NUMBER));
         assert_eq!(cost("  1234\tlet x;"), with(PADDED_NUMBER));
         assert_eq!(cost("12 let x;"), estimate("12 let x;"));
+    }
+
+    #[test]
+    fn a_text_costs_the_same_however_it_is_found_out_from_what_is_around_it() {
+        for text in [
+            "",
+            "a",
+            "  12",
+            "a\n",
+            "\n",
+            "1→a\n2→b",
+            "one\n\n3\ttwo\nthree ",
+        ] {
+            for before in ["", "b", "\n", "  7→", "some\nlines\n", "[line "] {
+                for after in ["", "a", "\n", "4]", "\t8→\n", "\nsome\nlines"] {
+                    let whole = cost(&[before, text, after].concat());
+                    assert_eq!(cost_around(before, (text, cost(text)), after), whole);
+                    assert_eq!(cost_within(before, (text, whole), after), cost(text));
+                }
+            }
+        }
     }
 
     #[test]

@@ -6,8 +6,9 @@ use super::plans::{PLANS, Plan, cheapest};
 use super::text::Text;
 use super::wrapper::{self, Parts, Strings, Wrapped};
 
-/// The form of a text that has something around it, this deep within others.
+/// The form of a text that has something around it, given its parts, this deep within others.
 pub(super) fn form_of_wrapped(
+    text: &Text<'_>,
     parts: &Parts<'_>,
     context: Context<'_>,
     depth: usize,
@@ -19,21 +20,28 @@ pub(super) fn form_of_wrapped(
     {
         return Some(form_of_strings(&strings, context, depth));
     }
-    form_around(&wrapped?, context, depth)
+    form_around(&wrapped?, text, context, depth)
 }
 
-fn form_around(wrapped: &Wrapped<'_>, context: Context<'_>, depth: usize) -> Option<Form> {
+fn form_around(
+    wrapped: &Wrapped<'_>,
+    whole: &Text<'_>,
+    context: Context<'_>,
+    depth: usize,
+) -> Option<Form> {
     // What is on lines of its own gets the same from the other plans within the whole text.
     let plans = |inside: &Text<'_>| match (wrapped.is_string(), inside.without_numbers()) {
         (true, _) => &PLANS[..],
-        (false, Some(_)) => &PLANS[..3],
+        (false, Some(_)) => {
+            inside.cost_by(|| wrapped.cost_of_inside(whole));
+            &PLANS[..3]
+        }
         (false, None) => &PLANS[..2],
     };
     match form_within(&wrapped.inside, plans, context, depth) {
-        Some(form) => Some(wrapped.with_form(&form.text)),
-        None => wrapped.unescaped(),
+        Some(form) => Some(wrapped.around(&form)),
+        None => wrapped.unescaped().map(Form::new),
     }
-    .map(Form::new)
 }
 
 /// The form of JSON that holds a text in several strings, this deep within others.
@@ -54,9 +62,9 @@ fn form_within(
     depth: usize,
 ) -> Option<Form> {
     // First what is within it, so that the lines of one text at a time are in memory.
-    let deeper =
-        (depth < wrapper::MAX_DEPTH).then(|| form_of_wrapped(&Parts::of(text), context, depth + 1));
     let text = Text::new(text);
+    let deeper = (depth < wrapper::MAX_DEPTH)
+        .then(|| form_of_wrapped(&text, &Parts::of(&text), context, depth + 1));
     let forms = [cheapest(plans(&text), &text, context), deeper.flatten()];
     forms
         .into_iter()

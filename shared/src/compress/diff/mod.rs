@@ -15,11 +15,12 @@ mod tests;
 
 use std::ops::Range;
 
-use super::lines::{lines, replaced};
+use super::form::Form;
+use super::lines::lines;
 use super::size::cost;
 use super::text::Text;
 use super::tokens::Tokens;
-use super::{Compressor, Context, Deadline, Earlier, push_line, with_header};
+use super::{Compressor, Context, Deadline, Earlier, push_line};
 use file::FileHeader;
 pub(super) use hunk::hunk_len;
 use hunk::{HunkHeader, count_lines};
@@ -37,14 +38,16 @@ pub(super) struct Diff;
 
 impl Compressor for Diff {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
-        let lines = &text.lines;
-        let found = find(lines, context)?;
+        self.form(text, context).map(|form| form.text)
+    }
+
+    fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
+        let found = find(text.lines(), context)?;
         let found = found.into_iter().map(|it| (it.lines.clone(), it));
-        let body = replaced(lines, found, |body, short| {
-            push_line(body, &[&short.line]);
-            Some(())
-        })?;
-        Some(with_header(HEADER, &body))
+        let form = Form::replacing(HEADER, text, found, |form, short| {
+            push_line(form, &[&short.line]);
+        });
+        Some(form)
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
@@ -87,8 +90,8 @@ struct Short {
 
 /// Which lines of a text its form would not show as they are; `None` where it would show all.
 pub(super) fn hidden(text: &Text<'_>, context: Context<'_>) -> Option<Vec<bool>> {
-    let found = find(&text.lines, context)?;
-    let mut hidden = vec![false; text.lines.len()];
+    let found = find(text.lines(), context)?;
+    let mut hidden = vec![false; text.lines().len()];
     for short in found {
         hidden[short.lines].fill(true);
     }

@@ -10,7 +10,7 @@
 //! belongs to the layout (`layout`), and stands in tables, too.
 
 mod layout;
-mod parse;
+pub(super) mod parse;
 mod read;
 mod shape;
 pub(super) mod strings;
@@ -31,7 +31,7 @@ pub(super) struct Json;
 
 impl Compressor for Json {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
-        let (layout, minified) = Layout::split(text.whole)?;
+        let (layout, minified) = Layout::split(text)?;
         let document = Document::of_json(&minified)?;
         if !layout.gives_back(&document, text.whole) || context.earlier.deadline.is_over() {
             return None;
@@ -65,9 +65,13 @@ impl Compressor for Json {
 }
 
 /// Whether a text is JSON: its form may hold it without its lines.
-pub(super) fn is_json(text: &str) -> bool {
-    let text = text.trim_start_matches(BYTE_ORDER_MARK);
-    text.trim_start().starts_with(['{', '[']) && Document::parse(text).is_some()
+pub(super) fn is_json(text: &Text<'_>) -> bool {
+    let json = text.whole.trim_start_matches(BYTE_ORDER_MARK);
+    json.trim_start().starts_with(['{', '['])
+        && match json.len() == text.whole.len() {
+            true => text.document().is_some(),
+            false => Document::parse(json).is_some(),
+        }
 }
 
 #[cfg(test)]

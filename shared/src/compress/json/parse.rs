@@ -11,7 +11,7 @@ pub(super) const MAX_DEPTH: usize = 128;
 
 /// One or several JSON objects or arrays with nothing but white space around them.
 #[derive(Debug)]
-pub(super) struct Document<'a> {
+pub(in crate::compress) struct Document<'a> {
     text: &'a str,
     values: Vec<Value>,
 }
@@ -51,7 +51,7 @@ pub(super) type Index = u32;
 
 impl<'a> Document<'a> {
     /// `None` if the text is not JSON, a scalar, too deep, or 4 GiB long.
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    pub(in crate::compress) fn parse(text: &'a str) -> Option<Self> {
         u32::try_from(text.len()).ok()?;
         let mut parsed = Deserializer::from_str(text).into_iter::<IgnoredAny>();
         if !parsed.all(|value| value.is_ok()) {

@@ -12,12 +12,13 @@ const MAX_LINES_BEFORE: usize = 400;
 /// The fewest lines with a time.
 const MIN_TIMES: usize = 3;
 
-/// Whether these are the lines of a log.
-pub(in crate::compress) fn is_log(lines: &[&str], deadline: Deadline) -> bool {
+/// Whether a text, given as a whole and as its lines, is a log.
+pub(in crate::compress) fn is_log(whole: &str, lines: &[&str], deadline: Deadline) -> bool {
+    let has_clocks = stamp::has_clocks(whole);
     let (mut times, mut all) = (0, 0);
     for line in deadline.limit(lines) {
         all += 1;
-        times += usize::from(stamp::find(line).is_some());
+        times += usize::from(stamp::find_in(line, has_clocks).is_some());
         if all > times * MAX_LINES_A_TIME + MAX_LINES_BEFORE {
             return false;
         }

@@ -19,30 +19,50 @@ pub(super) fn of(line: &str) -> Option<Vec<Range<usize>>> {
         at = 1;
     }
     while at < bytes.len() {
-        if !is_of_word(bytes[at]) {
+        let (start, mut classes) = (at, 0);
+        while let Some(byte) = bytes.get(at)
+            && CLASSES[usize::from(*byte)] != OTHER
+        {
+            classes |= CLASSES[usize::from(*byte)];
             at += 1;
-            continue;
         }
-        let word = bytes[at..].iter().take_while(|byte| is_of_word(**byte));
-        let end = at + word.count();
-        if bytes[at..end].iter().any(u8::is_ascii_digit) {
+        if classes & DIGIT != 0 {
             if fields.len() == MAX_FIELDS {
                 return None;
             }
-            fields.push(at..end);
+            fields.push(start..at);
         }
-        at = end;
+        // Past what ends the word.
+        at += 1;
     }
     Some(fields)
 }
 
+/// Classes of bytes: those that end a word, those of words, and digits among these.
+const OTHER: u8 = 0;
+const OF_WORD: u8 = 1;
+const DIGIT: u8 = 2;
+
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [OTHER; 256];
+    let mut byte = 0;
+    while byte < classes.len() {
+        classes[byte] = class(byte as u8);
+        byte += 1;
+    }
+    classes
+}
+
 /// A word goes on over what joins the parts of a number, a time, a name or a path.
-fn is_of_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'.' | b',' | b':' | b'-' | b'_' | b'/' | b'+' | b'@' | b'%'
-        )
+const fn class(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' => DIGIT,
+        b'a'..=b'z' | b'A'..=b'Z' => OF_WORD,
+        b'.' | b',' | b':' | b'-' | b'_' | b'/' | b'+' | b'@' | b'%' => OF_WORD,
+        _ => OTHER,
+    }
 }
 
 /// What a line says besides its fields: each part, the one behind the last field last.

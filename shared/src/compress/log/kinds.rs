@@ -1,8 +1,10 @@
 //! Finds lines of one kind: those that differ in their fields only.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 use std::ops::Range;
+
+use foldhash::HashMap;
+use memchr::memchr;
 
 use super::fields::{self, Common};
 use crate::compress::{Deadline, OPENING};
@@ -10,6 +12,9 @@ use crate::compress::{Deadline, OPENING};
 /// What stands around a field's value in the line that names a kind.
 pub(super) const OPEN: char = '‹';
 pub(super) const CLOSE: char = '›';
+
+/// The first byte of both.
+const FIRST_OF_MARK: u8 = "‹".as_bytes()[0];
 
 /// A line of a kind is no longer than this.
 const MAX_LINE_BYTES: usize = 8192;
@@ -53,7 +58,7 @@ impl<'a> Kinds<'a> {
     /// The kinds of a text, of which so many may be worth it.
     pub(super) fn of(lines: &[&'a str], max: usize, deadline: Deadline) -> Self {
         let mut kinds: Vec<Kind<'a>> = Vec::new();
-        let mut by_hash: HashMap<u64, u32> = HashMap::new();
+        let mut by_hash: HashMap<u64, u32> = HashMap::default();
         let mut of_lines = Vec::with_capacity(lines.len());
         for line in deadline.limit(lines) {
             of_lines.push(fields_of(line).and_then(|fields| {
@@ -96,9 +101,15 @@ impl<'a> Kinds<'a> {
 fn fields_of(line: &str) -> Option<Vec<Range<usize>>> {
     let fits = (MIN_SHARED_BYTES..=MAX_LINE_BYTES).contains(&line.len())
         && !line.starts_with(OPENING)
-        && !line.contains([OPEN, CLOSE])
+        && !has_marks(line)
         && !is_frame(line);
     if fits { fields::of(line) } else { None }
+}
+
+/// Whether what stands around a field's value stands in a line already.
+fn has_marks(line: &str) -> bool {
+    // Most lines lack the first byte of both, and looking for one byte is fast.
+    memchr(FIRST_OF_MARK, line.as_bytes()).is_some() && line.contains([OPEN, CLOSE])
 }
 
 /// Whether a line is one of a stack trace.

@@ -27,7 +27,7 @@ use kinds::Kinds;
 
 /// Which lines the forms of a log may hold in another shape; `None` where the text is no log.
 pub(super) fn hidden(text: &Text<'_>, deadline: Deadline) -> Option<Vec<bool>> {
-    let lines = &text.lines;
+    let lines = text.lines();
     if !text.is_log(deadline) {
         return None;
     }

@@ -1,6 +1,6 @@
 //! Finds the time in the beginning of a line.
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 /// How far into a line its time may begin.
 const MAX_START: usize = 96;
@@ -25,12 +25,20 @@ pub(super) struct Stamp {
 
 /// The time that a line begins with, perhaps behind other words. What it finds depends on the line up to [`Stamp::end`] only.
 pub(super) fn find(line: &str) -> Option<Stamp> {
+    find_in(line, true)
+}
+
+/// The same, where it is known whether any line [has a time of day](has_clocks).
+pub(super) fn find_in(line: &str, has_clocks: bool) -> Option<Stamp> {
     // JSON is left whole.
     if line.starts_with('{') {
         return None;
     }
     let bytes = line.as_bytes();
-    let time_end = epoch_end(bytes).or_else(|| clock_end(bytes))?;
+    let time_end = match epoch_end(bytes) {
+        None if has_clocks => clock_end(bytes),
+        end => end,
+    }?;
     let after = bytes[time_end..].iter().take(MAX_AFTER);
     let space = after
         .copied()
@@ -38,6 +46,16 @@ pub(super) fn find(line: &str) -> Option<Stamp> {
     Some(Stamp {
         time_end,
         end: time_end + space + 1,
+    })
+}
+
+/// Whether a text has a `12:34:56` anywhere: most have none.
+pub(super) fn has_clocks(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut colons = memchr_iter(b':', bytes);
+    colons.any(|colon| {
+        let start = colon.checked_sub(2);
+        start.is_some_and(|start| is_clock(&bytes[start..]))
     })
 }
 
@@ -69,9 +87,11 @@ fn is_clock(bytes: &[u8]) -> bool {
 fn epoch_end(line: &[u8]) -> Option<usize> {
     let mut start = 0;
     for _ in 0..EPOCH_WORDS {
-        let digits = digits(&line[start..]);
-        if EPOCH_DIGITS.contains(&digits) && line[start] == b'1' {
-            return Some(with_fraction(line, start + digits));
+        if line.get(start) == Some(&b'1') {
+            let digits = digits(&line[start..]);
+            if EPOCH_DIGITS.contains(&digits) {
+                return Some(with_fraction(line, start + digits));
+            }
         }
         let word = line[start..].iter().take(MAX_AFTER);
         start += word.copied().position(|byte| byte == b' ')? + 1;

@@ -1,7 +1,8 @@
 //! Writes what lines of one kind share once: where they differ in words with digits only, each but the first says these words.
 
-use std::collections::HashMap;
 use std::fmt::Write;
+
+use foldhash::HashMap;
 
 use super::kinds::{CLOSE, Kinds, OPEN};
 use super::times;
@@ -25,14 +26,14 @@ pub(in crate::compress) struct Templates;
 
 impl Compressor for Templates {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
-        let lines = &text.lines;
+        let lines = text.lines();
         if !times::is_form(text.whole) && !text.is_log(context.earlier.deadline) {
             return None;
         }
         let kinds = Kinds::of(lines, MAX_KINDS, context.earlier.deadline);
         let mut body = String::with_capacity(text.whole.len());
         // The name of each kind that has one, and the line before.
-        let mut named: HashMap<u32, (String, &str)> = HashMap::new();
+        let mut named: HashMap<u32, (String, &str)> = HashMap::default();
         let mut numbered = false;
         for (at, line) in context.earlier.deadline.limit(lines.iter().enumerate()) {
             let Some((index, kind)) = kinds.kind_of(at) else {
@@ -69,7 +70,7 @@ impl Compressor for Templates {
             return None;
         }
         let mut text = String::with_capacity(body.len() * 2);
-        let mut templates: HashMap<&str, Template<'_>> = HashMap::new();
+        let mut templates: HashMap<&str, Template<'_>> = HashMap::default();
         for line in each_line(body) {
             if let Some(first) = line.strip_prefix(OPEN) {
                 let (name, first) = first.split_once("› ")?;

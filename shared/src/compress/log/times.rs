@@ -23,7 +23,7 @@ pub(super) fn is_form(text: &str) -> bool {
 
 impl Compressor for Times {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
-        let lines = &text.lines;
+        let lines = text.lines();
         if !text.is_log(context.earlier.deadline) {
             return None;
         }

@@ -10,6 +10,8 @@
 
 mod paths;
 
+use std::borrow::Cow;
+
 use foldhash::HashMap;
 use memchr::memmem;
 
@@ -35,9 +37,9 @@ pub(super) struct Prefixes;
 
 impl Compressor for Prefixes {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
-        let found = Found::of(text, context)?;
+        let found = text.prefixes(context)?;
         let mut body = String::with_capacity(text.whole.len());
-        for line in context.earlier.deadline.limit(&text.lines) {
+        for line in context.earlier.deadline.limit(text.lines()) {
             found.write(&mut body, line);
             body.push('\n');
         }
@@ -50,40 +52,70 @@ impl Compressor for Prefixes {
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {
-        let mut text = body.to_owned();
+        let mut text = Cow::Borrowed(body);
         for said in header.split(NEXT) {
             let (sign, prefix) = said.split_once(IS)?;
             let sign = SIGNS.into_iter().find(|known| sign == known.to_string())?;
-            let times = text.matches(sign).count();
-            if times.checked_mul(prefix.len())? > MAX_EXPANDED_BYTES {
-                return None;
-            }
-            text = text.replace(sign, prefix);
+            text = Cow::Owned(with_prefix(&text, sign, prefix)?);
         }
-        Some(text)
+        Some(text.into_owned())
     }
+}
+
+/// The text with the prefix in place of its sign.
+fn with_prefix(text: &str, sign: char, prefix: &str) -> Option<String> {
+    let places: Vec<usize> = find(text, sign).collect();
+    let added = places.len().checked_mul(prefix.len())?;
+    if added > MAX_EXPANDED_BYTES {
+        return None;
+    }
+    let mut expanded = String::with_capacity(text.len() + added);
+    let mut written = 0;
+    for at in places {
+        expanded.push_str(&text[written..at]);
+        expanded.push_str(prefix);
+        written = at + sign.len_utf8();
+    }
+    expanded.push_str(&text[written..]);
+    Some(expanded)
+}
+
+/// The places where a sign stands.
+fn find(text: &str, sign: char) -> impl Iterator<Item = usize> {
+    let mut bytes = [0; 4];
+    let finder = memmem::Finder::new(sign.encode_utf8(&mut bytes)).into_owned();
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let at = from + finder.find(text.as_bytes().get(from..)?)?;
+        from = at + finder.needle().len();
+        Some(at)
+    })
 }
 
 /// Which lines of a text its form would hold with a sign in them; `None` where it has no form.
 pub(super) fn hidden(text: &Text<'_>, context: Context<'_>) -> Option<Vec<bool>> {
-    let found = Found::of(text, context)?;
-    Some(text.lines.iter().map(|line| found.are_in(line)).collect())
+    let found = text.prefixes(context)?;
+    Some(text.lines().iter().map(|line| found.are_in(line)).collect())
 }
 
 /// The beginnings that are worth a sign, each with its sign.
-struct Found<'a>(Vec<(char, &'a str)>);
+#[derive(Debug)]
+pub(super) struct Found<'a>(Vec<(char, &'a str)>);
 
 impl<'a> Found<'a> {
     /// Those of a text, if it has any.
-    fn of(text: &Text<'a>, context: Context<'_>) -> Option<Self> {
+    pub(super) fn of(text: &Text<'a>, context: Context<'_>) -> Option<Self> {
         if context.call.reads_file || is_difference(text.whole) {
             return None;
         }
-        let mut uses = Uses::of(&text.lines, context.earlier.deadline);
-        let signs = SIGNS.into_iter();
+        let mut uses = Uses::of(text.lines(), context.earlier.deadline);
+        let is_free = |sign: &char| find(text.whole, *sign).next().is_none();
+        let mut signs = SIGNS.into_iter().filter(is_free);
         let mut found = Vec::new();
-        for sign in signs.filter(|sign| !text.whole.contains(*sign)) {
-            let Some(best) = uses.best() else { break };
+        // Whether a sign is free takes a pass over the text, so it is looked at last.
+        while let Some(best) = uses.best()
+            && let Some(sign) = signs.next()
+        {
             uses.remove(best);
             found.push((sign, best));
         }

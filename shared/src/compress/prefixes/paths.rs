@@ -66,9 +66,15 @@ pub(super) fn beginnings(folder: &str) -> impl Iterator<Item = &str> {
     ends(folder).chain([folder.len()]).map(|end| &folder[..end])
 }
 
+/// Where the host of an address begins; 0 in a path, in which no colon stands but behind a drive.
+fn host(path: &str) -> usize {
+    let scheme = memchr(b':', path.as_bytes()).filter(|at| path[*at..].starts_with("://"));
+    scheme.map_or(0, |at| at + "://".len())
+}
+
 /// The places of the slashes before which a beginning may end.
 fn ends(path: &str) -> impl Iterator<Item = usize> {
-    let host = path.find("://").map_or(0, |scheme| scheme + "://".len());
+    let host = host(path);
     let slashes = memchr_iter(b'/', &path.as_bytes()[host..]).map(move |at| host + at);
     slashes
         .filter(|at| (MIN_BYTES..=MAX_BYTES).contains(at))

@@ -6,13 +6,13 @@ pub(super) mod window;
 
 use std::ops::Range;
 
-use super::lines::replaced;
+use super::form::Form;
 use super::lookup::Line;
 use super::search::is_search;
 use super::size::{LINE_BREAK, cost};
 use super::text::Text;
 use super::tokens::Tokens;
-use super::{Compressor, Context, Earlier, each_line, push_line, with_header};
+use super::{Compressor, Context, Earlier, each_line, push_line};
 use mark::{is_mark, write_lines};
 use target::Target;
 use window::Window;
@@ -29,25 +29,23 @@ pub(super) struct References;
 
 impl Compressor for References {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
-        let earlier = context.earlier;
-        if earlier.has_no_lines() {
+        self.form(text, context).map(|form| form.text)
+    }
+
+    fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
+        let found = text.references(context);
+        let is_short = |found: &Reference| found.lines.len() < MIN_SEARCH_LINES;
+        let leaves_short = found.iter().any(is_short) && is_search(text, context.earlier.deadline);
+        let found = found.iter().filter(|it| !(leaves_short && is_short(it)));
+        let mut found = found.peekable();
+        if found.peek().is_none() || text.lines().iter().any(|line| is_mark(line)) {
             return None;
         }
-        let lines = &text.lines;
-        let mut found = find(lines, text.windows(earlier.deadline), context);
-        let is_short = |found: &Reference| found.count < MIN_SEARCH_LINES;
-        if found.iter().any(is_short) && is_search(text, earlier.deadline) {
-            found.retain(|found| !is_short(found));
-        }
-        if found.is_empty() || lines.iter().any(|line| is_mark(line)) {
-            return None;
-        }
-        let found = found.into_iter().map(|it| (it.lines(), it));
-        let body = replaced(lines, found, |body, reference| {
-            push_line(body, &[&reference.mark(lines, earlier)?]);
-            Some(())
-        })?;
-        Some(with_header(HEADER, &body))
+        let found = found.map(|it| (it.lines.clone(), it));
+        let form = Form::replacing(HEADER, text, found, |form, reference| {
+            push_line(form, &[&reference.mark]);
+        });
+        Some(form)
     }
 
     fn expand(&self, header: &str, body: &str, earlier: &Earlier) -> Option<String> {
@@ -67,26 +65,19 @@ impl Compressor for References {
     }
 }
 
-/// A run of lines and where it appears earlier.
-#[derive(Debug, Clone, Copy)]
+/// A line that says where lines of a text appear earlier.
+#[derive(Debug, Clone)]
 pub(super) struct Reference {
-    at: usize,
-    count: usize,
-    source: Line,
+    /// The lines of the text that it replaces.
+    pub(super) lines: Range<usize>,
+    mark: String,
 }
 
-impl Reference {
-    /// The lines of the text that it replaces.
-    pub(super) fn lines(&self) -> Range<usize> {
-        self.at..self.at + self.count
-    }
-
-    fn mark(&self, lines: &[&str], earlier: &Earlier) -> Option<String> {
-        let first = self.source.line as usize;
-        let block = earlier.block(self.source.block)?;
-        let names = block.line_names(first..first + self.count)?;
-        mark::mark(&lines[self.lines()], names, self.source.block, earlier)
-    }
+/// A run of lines of a text, and where it appears earlier.
+#[derive(Debug)]
+struct Run {
+    lines: Range<usize>,
+    source: Line,
 }
 
 /// The runs of lines of a text that appear earlier, each the longest that its beginning has. Linear: what has been compared is not
@@ -104,29 +95,41 @@ pub(super) fn find(lines: &[&str], windows: &[Window], context: Context<'_>) -> 
             .find_window(window.hash)
             .filter(|source| target.allows(*source, earlier))
             .filter_map(|source| extend(lines, window.line, done, source, (target, earlier)))
-            .reduce(|best, next| if next.count > best.count { next } else { best });
-        let Some(reference) = best else { continue };
-        compared = reference.lines().end;
-        if is_worth(&reference, lines, (target, earlier)) {
+            .reduce(|best, next| match next.lines.len() > best.lines.len() {
+                true => next,
+                false => best,
+            });
+        let Some(run) = best else { continue };
+        compared = run.lines.end;
+        if let Some(mark) = mark_if_worth(&run, lines, (target, earlier)) {
             done = compared;
-            found.push(reference);
+            let lines = run.lines;
+            found.push(Reference { lines, mark });
         }
     }
     found
 }
 
-fn is_worth(
-    reference: &Reference,
+/// The line that may stand for a run, if it saves enough.
+fn mark_if_worth(
+    run: &Run,
     lines: &[&str],
     (target, earlier): (Target<'_>, &Earlier),
-) -> bool {
-    let replaced = &lines[reference.lines()];
+) -> Option<String> {
+    let replaced = &lines[run.lines.clone()];
     let bytes: usize = replaced.iter().map(|line| line.len() + 1).sum();
-    bytes >= target.min_bytes(reference.source, earlier)
-        && cost_at_least(replaced, MIN_GAIN + LINE_BREAK)
-        && reference
-            .mark(lines, earlier)
-            .is_some_and(|mark| cost_at_least(replaced, cost(&mark) + LINE_BREAK + MIN_GAIN))
+    let is_enough = bytes >= target.min_bytes(run.source, earlier)
+        && cost_at_least(replaced, MIN_GAIN + LINE_BREAK);
+    if !is_enough {
+        return None;
+    }
+    let Line { block, line } = run.source;
+    let first = line as usize;
+    let names = earlier
+        .block(block)?
+        .line_names(first..first + replaced.len())?;
+    let mark = mark::mark(replaced, names, block, earlier)?;
+    cost_at_least(replaced, cost(&mark) + LINE_BREAK + MIN_GAIN).then_some(mark)
 }
 
 /// Whether these lines cost so much: looks at no more of them than it takes to tell.
@@ -145,7 +148,7 @@ fn extend(
     done: usize,
     source: Line,
     (target, earlier): (Target<'_>, &Earlier),
-) -> Option<Reference> {
+) -> Option<Run> {
     let block = earlier.block(source.block)?;
     let first = source.line as usize;
     let equal = |at: usize, line: usize| {
@@ -161,9 +164,8 @@ fn extend(
         .take_while(|ahead| equal(at + ahead, first + ahead))
         .count();
     (ahead > 0).then_some(())?;
-    Some(Reference {
-        at: at - back,
-        count: back + ahead,
+    Some(Run {
+        lines: at - back..at + ahead,
         source: Line {
             line: u32::try_from(first - back).ok()?,
             ..source

@@ -1,5 +1,9 @@
 //! What references in a text may lead to, and which of its lines they may replace.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use crate::compress::Earlier;
 use crate::compress::call::Call;
 use crate::compress::line_numbers::strip::is_header;
@@ -22,6 +26,16 @@ const FAILURES: [&str; 10] = [
     "panicked at",
     "FAIL",
 ];
+
+/// Finds them.
+static SEARCHER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(FAILURES).ok());
+
+/// Whether a line may report a failure.
+fn reports_failure(line: &str) -> bool {
+    SEARCHER
+        .as_ref()
+        .is_none_or(|searcher| searcher.is_match(line))
+}
 
 /// What references in a text may lead to.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +89,7 @@ impl<'a> Target<'a> {
     pub(super) fn may_replace(self, line: &str) -> bool {
         match self {
             Self::SameFile(_) => true,
-            Self::Anything => !FAILURES.iter().any(|sign| line.contains(sign)),
+            Self::Anything => !reports_failure(line),
         }
     }
 }

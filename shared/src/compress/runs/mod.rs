@@ -4,9 +4,9 @@ pub(super) mod find;
 
 use std::fmt::Write;
 
-use super::lines::replaced;
+use super::form::Form;
 use super::text::Text;
-use super::{Compressor, Context, Earlier, MAX_EXPANDED_BYTES, each_line, push_line, with_header};
+use super::{Compressor, Context, Earlier, MAX_EXPANDED_BYTES, each_line, push_line};
 use find::{FIELD, Run, Shared};
 
 const HEADER: &str = "\"[×N] line\" = N such lines; \"[×N] a‹›b\" = N lines a…b, and the next N lines are what stands at ‹›";
@@ -17,21 +17,24 @@ pub(super) struct Runs;
 
 impl Compressor for Runs {
     fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
+        self.form(text, context).map(|form| form.text)
+    }
+
+    fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
         // An agent quotes the lines of a file to the letter.
         if context.call.reads_file || text.without_numbers().is_some() {
             return None;
         }
-        let lines = &text.lines;
+        let lines = text.lines();
         let runs = text.runs(context.earlier.deadline);
         if runs.is_empty() || lines.iter().any(|line| line.starts_with(MARK)) {
             return None;
         }
         let runs = runs.iter().map(|run| (run.lines(), run));
-        let body = replaced(lines, runs, |body, run| {
-            write(run, body, &lines[run.lines()]);
-            Some(())
-        })?;
-        Some(with_header(HEADER, &body))
+        let form = Form::replacing(HEADER, text, runs, |form, run| {
+            write(run, form, &lines[run.lines()]);
+        });
+        Some(form)
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {

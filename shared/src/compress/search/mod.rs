@@ -26,7 +26,7 @@ impl Compressor for Search {
         let mut body = String::with_capacity(text.whole.len());
         let mut current = "";
         let (mut found, mut has_others) = (0, false);
-        for line in context.earlier.deadline.limit(&text.lines) {
+        for line in context.earlier.deadline.limit(text.lines()) {
             let result = paths.split(line);
             match result.and_then(|(path, rest)| Some((path.strip_prefix(below)?, rest))) {
                 Some((path, rest)) => {
@@ -96,8 +96,8 @@ pub(super) fn is_search(text: &Text<'_>, deadline: Deadline) -> bool {
         return false;
     }
     let is_result = |line: &&&str| paths.split(line).is_some();
-    let found = deadline.limit(&text.lines).filter(is_result).count();
-    found * 2 > text.lines.len()
+    let found = deadline.limit(text.lines()).filter(is_result).count();
+    found * 2 > text.lines().len()
 }
 
 /// Which lines the form of a text may hold in another shape, where it has results.
@@ -107,7 +107,7 @@ pub(super) fn hidden(text: &Text<'_>, deadline: Deadline) -> Option<Vec<bool>> {
         return None;
     }
     let is_changed = |line: &&str| paths.split(line).is_some() || !stands_as_it_is(line);
-    Some(text.lines.iter().map(is_changed).collect())
+    Some(text.lines().iter().map(is_changed).collect())
 }
 
 /// Whether a line that is no result is told from results and headings without a mark.

@@ -19,6 +19,7 @@ const MAX_ROOT_TRIES: usize = 64;
 pub(in crate::compress) struct Paths<'a> {
     files: HashMap<&'a str, Seen>,
     root: &'a str,
+    has_surroundings: bool,
 }
 
 /// How many lines a path appears in.
@@ -74,7 +75,11 @@ impl<'a> Paths<'a> {
             let entry: &mut Seen = files.entry(file).or_default();
             entry.add(&seen);
         }
-        Self { files, root }
+        Self {
+            files,
+            root,
+            has_surroundings,
+        }
     }
 
     /// Whether there is no path at all.
@@ -98,6 +103,9 @@ impl<'a> Paths<'a> {
             if seen.is_file() && path.contains('/') {
                 return Some((path, &line[path.len()..]));
             }
+        }
+        if !self.has_surroundings {
+            return None;
         }
         surroundings(line).find_map(|(path, rest)| {
             let path = path.strip_prefix(self.root)?;

@@ -45,6 +45,7 @@ pub(super) use self::page::{is_page, show_page, text_of as text_of_page};
 pub use self::select::Selection;
 pub use self::signatures::signatures;
 
+use super::text::Text;
 use super::{Source, json};
 use crate::compress;
 use crate::contract::id::OriginalId;
@@ -74,7 +75,7 @@ pub fn select(block: Source<'_>) -> Option<Selection> {
 pub fn is_prose(block: Source<'_>) -> bool {
     let is_report = || kind_of(block) == OutputKind::Report;
     may_shorten(block)
-        && !json::is_json(block.text)
+        && !json::is_json(&Text::new(block.text))
         && (block.tool.is_none() || is_report())
         && !is_page(block)
 }

@@ -14,10 +14,11 @@ const MAX_LINES_TO_HEAD: usize = 8;
 /// Whether most lines are rows of a table, by what parts their columns, or by a head like `NAME   READY   STATUS` above them.
 pub(super) fn is_table(lines: &[&str]) -> bool {
     let has_rows = |separator| {
-        let columns = |line: &str| line.matches(separator).count();
-        let rows = lines
+        let columns = lines.iter().map(|line| line.matches(separator).count());
+        let columns: Vec<usize> = columns.collect();
+        let rows = columns
             .windows(2)
-            .filter(|pair| columns(pair[0]) >= 2 && columns(pair[0]) == columns(pair[1]));
+            .filter(|pair| pair[0] >= 2 && pair[0] == pair[1]);
         let is_log = separator == '\t' && message(lines[lines.len() / 2]) != lines[lines.len() / 2];
         !is_log && rows.count() * MOST > lines.len()
     };

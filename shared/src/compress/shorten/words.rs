@@ -22,7 +22,10 @@ pub(super) fn lines_with_rare(input: Option<&str>, text: &str, lines: &[&str]) -
     let words = words_of(input.unwrap_or_default());
     let searcher = AhoCorasick::builder()
         .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .kind(Some(AhoCorasickKind::NoncontiguousNFA))
+        // It is made for one text: what makes only the search faster does not pay.
+        .prefilter(false)
+        .dense_depth(1)
         .build(&words);
     let Ok(searcher) = searcher else {
         return Vec::new();

@@ -9,8 +9,11 @@ use super::layouts::{Printer, edited, ends, framed, printer, tree, with_empty_li
 use super::source;
 use crate::compress::form::{Form, escaped_len};
 use crate::compress::plans::{COMPRESSORS, apply};
+use crate::compress::size;
 use crate::compress::testing::round_trip;
 use crate::compress::text::Text;
+use crate::compress::within::form_of_wrapped;
+use crate::compress::wrapper::Parts;
 use crate::compress::{
     Call, Context, Earlier, OPENING, PLANS, compress, expand, gives_back, json, split_header,
     with_header,
@@ -60,7 +63,8 @@ proptest! {
             let call = Call::default();
             let context = Context { earlier: &earlier, call: &call };
             for plan in PLANS.iter().filter(|_| !text.contains(OPENING)) {
-                if let Some(Form { text: form, .. }) = apply(plan.compressors, &Text::new(&text), context) {
+                if let Some(Form { text: form, cost, .. }) = apply(plan.compressors, &Text::new(&text), context) {
+                    prop_assert_eq!(cost, size::cost(&form));
                     let expanded = expand(&form, &earlier).unwrap();
                     prop_assert!(text == expanded, "{text:?} {form:?} {expanded:?}");
                 }
@@ -109,6 +113,10 @@ proptest! {
     #[test]
     fn wrapped_texts_come_back(text in wrapped_text(), again in wrapped_text(), cut in 0..400_usize) {
         check_forms(&text)?;
+        let (whole, context) = (Text::new(&text), Context { earlier: &Earlier::default(), call: &Call::default() });
+        if let Some(form) = form_of_wrapped(&whole, &Parts::of(&whole), context, 1) {
+            prop_assert_eq!(form.cost, size::cost(&form.text));
+        }
         let mut earlier = Earlier::default();
         earlier.push(source(&text));
         earlier.push(source(&again));

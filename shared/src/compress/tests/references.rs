@@ -1,7 +1,7 @@
 //! Tests of references to lines of earlier blocks and of texts in tool calls.
 
 use super::source;
-use crate::compress::{Earlier, Source, compress, expand};
+use crate::compress::{Earlier, Prepared, Source, compress, expand};
 
 const MAIN: &str = r#"{"file_path":"/srv/app/main.rs"}"#;
 const OTHER: &str = r#"{"file_path":"/srv/app/other.rs"}"#;
@@ -53,6 +53,21 @@ fn lines_read_before_are_referred_to_by_file_and_number() {
         "{form}"
     );
     assert!(expand(&form, &Earlier::default()).is_err());
+}
+
+#[test]
+fn what_is_compressed_after_some_blocks_may_be_added_to_others() {
+    let file = content(400);
+    let (mut before, mut others) = (Earlier::default(), Earlier::default());
+    before.push(read(MAIN, &file));
+    others.push(read(OTHER, "something else"));
+    let more = format!("{file}some more lines\n");
+    let prepared = Prepared::of(read(MAIN, &more));
+    assert!(prepared.compress(&before).is_ok());
+    assert!(prepared.compress(&others).is_err());
+    others.push_prepared(prepared);
+    // There all of its lines are shown.
+    assert!(form(read(MAIN, &file), &others).contains("[lines 1-400 of Read "));
 }
 
 #[test]

@@ -9,6 +9,7 @@
 mod costs;
 mod states;
 
+use std::cmp::Reverse;
 use std::iter::Sum;
 use std::ops::{Add, Mul};
 
@@ -81,7 +82,7 @@ const TABLE: usize = (STATES * ROW).next_power_of_two();
 static STEPS: [Step; TABLE] = steps();
 
 /// How many texts are read side by side: each step in a text waits for the one before it, those in others need not.
-const LANES: usize = 4;
+pub(super) const LANES: usize = 4;
 
 /// A text on its way through the automaton.
 #[derive(Debug, Clone, Copy, Default)]
@@ -139,13 +140,30 @@ impl<'a> Estimates<'a> {
 
     /// The sum.
     pub(super) fn sum(mut self) -> Tokens {
-        let lanes = self.0.iter_mut();
-        let thousandths = lanes.map(|lane| {
-            lane.finish();
-            lane.thousandths
-        });
-        Tokens(thousandths.sum())
+        let Self(lanes) = &mut self;
+        loop {
+            lanes.sort_unstable_by_key(|lane| Reverse(lane.rest.len()));
+            let [longest, next, ..] = lanes;
+            if next.rest.is_empty() {
+                longest.finish();
+                break;
+            }
+            step_pair(longest, next);
+        }
+        Tokens(lanes.iter().map(|lane| lane.thousandths).sum())
     }
+}
+
+/// Reads as much of two texts as the shorter one has.
+fn step_pair(longer: &mut Lane<'_>, shorter: &mut Lane<'_>) {
+    let (together, rest) = longer.rest.split_at(shorter.rest.len());
+    let (mut first, mut second) = (*longer, *shorter);
+    for (a, b) in together.iter().zip(shorter.rest) {
+        first.step(*a);
+        second.step(*b);
+    }
+    (first.rest, second.rest) = (rest, &[]);
+    (*longer, *shorter) = (first, second);
 }
 
 /// Reads as much of all texts as the shortest has, which leaves a lane free.

@@ -1,6 +1,10 @@
 //! The form of a text that has something around it: a header says how much stands before and after the text within.
 
 use super::{Escapes, Wrapped};
+use crate::compress::form::Form;
+use crate::compress::size::{cost_around, cost_within};
+use crate::compress::text::Text;
+use crate::compress::tokens::Tokens;
 use crate::compress::with_header;
 
 const FIRST: &str = "the first ";
@@ -25,6 +29,19 @@ pub(in crate::compress) struct WrappedForm<'a> {
 
 impl Wrapped<'_> {
     /// The form of the whole text, given that of the text within.
+    pub(in crate::compress) fn around(&self, inside: &Form) -> Form {
+        let text = self.with_form(&inside.text);
+        let before = &text[..text.len() - self.after.len() - inside.text.len()];
+        let cost = cost_around(before, (&inside.text, inside.cost), self.after);
+        Form::costing(text, cost)
+    }
+
+    /// What the text within costs, given the whole text, in which it stands as it is read.
+    pub(in crate::compress) fn cost_of_inside(&self, whole: &Text<'_>) -> Tokens {
+        cost_within(self.before, (&self.inside, whole.cost()), self.after)
+    }
+
+    /// The text of that, given that of the text within.
     pub(in crate::compress) fn with_form(&self, form: &str) -> String {
         let string = self
             .escapes

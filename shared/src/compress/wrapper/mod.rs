@@ -25,6 +25,7 @@ use std::ops::Range;
 
 use super::OPENING;
 use super::json::strings::strings as strings_of_json;
+use super::text::Text;
 use escapes::Escapes;
 pub(super) use form::WrappedForm;
 pub(super) use strings::{Strings, StringsForm};
@@ -55,9 +56,13 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
+    pub(super) fn of(whole: &Text<'a>) -> Self {
+        let text = whole.whole;
         let lines = inside_lines(text);
-        let mut strings = strings_of_json(&text[lines.clone()]);
+        let mut strings = match lines.len() == text.len() {
+            true => strings_of_json(whole),
+            false => strings_of_json(&Text::new(&text[lines.clone()])),
+        };
         for string in &mut strings {
             *string = lines.start + string.start..lines.start + string.end;
         }
@@ -83,7 +88,7 @@ pub(super) struct Wrapped<'a> {
 impl<'a> Wrapped<'a> {
     /// Takes off what is around a text.
     pub(super) fn split(text: &'a str) -> Option<Self> {
-        Self::of(&Parts::of(text))
+        Self::of(&Parts::of(&Text::new(text)))
     }
 
     /// What is around a text, up to the first JSON string. `None` where there is nothing around it, where nothing is within, and where the
@@ -146,7 +151,7 @@ pub(super) fn inside_lines(text: &str) -> Range<usize> {
 
 /// The texts within a text, each within the one before it.
 pub(super) fn insides(text: &str) -> Vec<Cow<'_, str>> {
-    insides_of(&Parts::of(text))
+    insides_of(&Parts::of(&Text::new(text)))
 }
 
 /// The same of a text in its parts.

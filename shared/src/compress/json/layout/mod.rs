@@ -15,11 +15,10 @@ mod describe;
 mod survey;
 mod write;
 
-use std::borrow::Cow;
-
 use memchr::memchr;
 
 use super::parse::{Document, Index, Kind};
+use crate::compress::text::Text;
 
 pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -87,20 +86,22 @@ const PADDINGS: [&str; 2] = ["", " "];
 
 impl Layout {
     /// The layout of a text, and the text without it. Whether that gives the text back, [`Layout::gives_back`] tells.
-    pub(super) fn split(text: &str) -> Option<(Self, String)> {
-        let crlf = memchr(b'\r', text.as_bytes()).is_some();
-        let lf = if crlf {
-            Cow::Owned(text.replace("\r\n", "\n"))
-        } else {
-            Cow::Borrowed(text)
-        };
+    pub(super) fn split(text: &Text<'_>) -> Option<(Self, String)> {
+        let whole = text.whole;
+        let crlf = memchr(b'\r', whole.as_bytes()).is_some();
+        if !crlf && !whole.starts_with(BYTE_ORDER_MARK) {
+            return Self::split_json(text.document()?, whole);
+        }
+        let lf = whole.replace("\r\n", "\n");
         let json = lf.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&lf);
-        let document = Document::parse(json)?;
-        let layout = Self {
-            crlf,
-            ..survey::layout(&document, &lf)?
-        };
-        let minified = write::minified(&document, &layout.rule);
+        let (layout, minified) = Self::split_json(&Document::parse(json)?, &lf)?;
+        Some((Self { crlf, ..layout }, minified))
+    }
+
+    /// The same of a text whose lines end in LF.
+    fn split_json(document: &Document<'_>, text: &str) -> Option<(Self, String)> {
+        let layout = survey::layout(document, text)?;
+        let minified = write::minified(document, &layout.rule);
         Some((layout, minified))
     }
 

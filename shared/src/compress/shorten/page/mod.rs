@@ -33,7 +33,8 @@ const TEXT_ALONE: &str =
 /// Whether a block is a page of the web that a tool has fetched, with or without lines around it that a client has put there: not one that
 /// was read from a file, or that a server of this machine has returned, which an agent may be working on.
 pub(crate) fn is_page(block: Source<'_>) -> bool {
-    may_shorten(block) && page_in(block.text).is_some() && is_fetched(block)
+    // What the call says is short.
+    is_fetched(block) && page_in(block.text).is_some() && may_shorten(block)
 }
 
 /// The text of a page, between the lines that stand around the page; `None` where the text is no page, or a page with hardly any text.
