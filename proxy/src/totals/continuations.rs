@@ -60,6 +60,14 @@ impl Continuations {
         }
     }
 
+    /// Of each figure the larger one.
+    pub(super) fn max(&mut self, other: &Self) {
+        for at in 0..RANGES {
+            self.requests[at] = self.requests[at].max(other.requests[at]);
+            self.continued[at] = self.continued[at].max(other.continued[at]);
+        }
+    }
+
     /// How many more requests of a conversation with so many turns are expected to read from the provider's cache what it holds now.
     pub(crate) fn expected_reads(&self, turns: usize) -> f64 {
         let last = RANGES - 1;

@@ -56,11 +56,13 @@ impl Cost {
         ]
     }
 
-    /// Adds that of other requests.
+    /// Adds that of other requests. Sums that are too large for a number stay as they are.
     pub(crate) fn add(&mut self, other: &Self) {
+        let usd = (self.usd + other.usd, self.shadow_usd + other.shadow_usd);
+        if usd.0.is_finite() && usd.1.is_finite() {
+            (self.usd, self.shadow_usd) = usd;
+        }
         self.requests = self.requests.saturating_add(other.requests);
-        self.usd += other.usd;
-        self.shadow_usd += other.shadow_usd;
         self.is_guess |= other.is_guess;
         self.fresh = self.fresh.saturating_add(other.fresh);
         self.read = self.read.saturating_add(other.read);
@@ -82,11 +84,35 @@ impl DailyCosts {
         Self(BTreeMap::from([(now_ms / DAY_MS, cost)]))
     }
 
-    /// Adds those.
-    pub(super) fn add(&mut self, added: &Self) {
+    /// Adds those, at this time.
+    pub(super) fn add(&mut self, added: &Self, now_ms: u64) {
         for (day, cost) in &added.0 {
             self.0.entry(*day).or_default().add(cost);
         }
+        self.limit(now_ms);
+    }
+
+    /// Of each day the costs of more requests.
+    pub(super) fn max(&mut self, other: &Self, now_ms: u64) {
+        for (day, cost) in &other.0 {
+            let known = self.0.entry(*day).or_default();
+            if cost.requests > known.requests {
+                *known = *cost;
+            }
+        }
+        self.limit(now_ms);
+    }
+
+    /// Whether these may be costs.
+    pub(super) fn is_plausible(&self) -> bool {
+        let mut costs = self.0.values();
+        costs.all(|cost| cost.usd >= 0.0 && cost.shadow_usd >= 0.0)
+    }
+
+    /// Keeps the last days alone, and none beyond tomorrow: the clock of another proxy may be ahead.
+    fn limit(&mut self, now_ms: u64) {
+        let tomorrow = now_ms / DAY_MS + 1;
+        self.0.retain(|day, _| *day <= tomorrow);
         while self.0.len() > MAX_DAYS {
             self.0.pop_first();
         }
@@ -114,8 +140,10 @@ mod tests {
         assert!(days.is_empty());
         let one = Cost::of(Usage::default(), 0.5, 0.75, false);
         for day in (0..100).chain(90..100) {
-            days.add(&DailyCosts::of_request(one, day * DAY_MS + 5));
+            let now_ms = day * DAY_MS + 5;
+            days.add(&DailyCosts::of_request(one, now_ms), 100 * DAY_MS);
         }
+        days.add(&DailyCosts::of_request(one, u64::MAX), 100 * DAY_MS);
         let days: Vec<(u64, u64)> = days
             .by_beginning()
             .map(|(beginning, cost)| (beginning / DAY_MS, cost.requests))

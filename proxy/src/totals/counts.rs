@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::continuations::Continuations;
 use super::cost::DailyCosts;
@@ -12,12 +13,17 @@ use super::retrievals::Balances;
 const VERSION: u32 = 1;
 /// Counts take less than this: what is larger was written by something else.
 const MAX_STORED_BYTES: usize = 64 << 10;
+/// There are fewer dialects, with shorter names.
+const MAX_DIALECTS: usize = 16;
+const MAX_NAME_BYTES: usize = 64;
 
 /// All that is counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Counts {
-    /// The version of this layout: 1.
+    /// The version of this layout.
     v: u32,
+    /// Made with the first counts that a store gets: it has lost them where it holds others.
+    pub(super) name: Option<Uuid>,
     /// How often conversations go on, by the names of their dialects.
     pub(crate) continuations: BTreeMap<String, Continuations>,
     /// What shortened texts save and cost.
@@ -30,6 +36,7 @@ impl Default for Counts {
     fn default() -> Self {
         Self {
             v: VERSION,
+            name: None,
             continuations: BTreeMap::new(),
             retrievals: Balances::default(),
             days: DailyCosts::default(),
@@ -61,12 +68,32 @@ impl Counts {
             self.add_continuation(dialect, added);
         }
         self.retrievals.add(&added.retrievals, now_ms);
-        self.days.add(&added.days);
+        self.days.add(&added.days, now_ms);
+    }
+
+    /// Of each figure the larger one, at this time.
+    pub(super) fn max(&mut self, other: &Self, now_ms: u64) {
+        for (dialect, other) in &other.continuations {
+            match self.continuations.get_mut(dialect) {
+                Some(known) => known.max(other),
+                None => drop(self.continuations.insert(dialect.clone(), *other)),
+            }
+        }
+        self.retrievals.max(&other.retrievals, now_ms);
+        self.days.max(&other.days, now_ms);
     }
 
     /// Whether nothing is counted.
     pub(super) fn is_empty(&self) -> bool {
         self.continuations.is_empty() && self.retrievals.is_empty() && self.days.is_empty()
+    }
+
+    /// Whether a proxy may have made them.
+    fn is_plausible(&self) -> bool {
+        let is_name = |name: &String| name.len() <= MAX_NAME_BYTES;
+        self.continuations.len() <= MAX_DIALECTS
+            && self.continuations.keys().all(is_name)
+            && self.days.is_plausible()
     }
 
     /// As they are stored: JSON.
@@ -89,7 +116,10 @@ impl Counts {
         }
         match serde_json::from_slice(value) {
             Ok(Version { v }) if v > VERSION => Err(Unusable::Newer(v)),
-            Ok(_) => serde_json::from_slice(value).map_err(|_| Unusable::Damaged),
+            Ok(_) => match serde_json::from_slice::<Self>(value) {
+                Ok(counts) if counts.is_plausible() => Ok(counts),
+                _ => Err(Unusable::Damaged),
+            },
             Err(_) => Err(Unusable::Damaged),
         }
     }
@@ -111,7 +141,15 @@ mod tests {
         assert_eq!(newer, Err(Unusable::Newer(2)));
         let large = format!("{}{}", " ".repeat(MAX_STORED_BYTES), r#"{"v":1}"#);
         let part = &stored[..stored.len() - 1];
-        for damaged in [b"", &b"[]"[..], br#"{"v":1}"#, part, large.as_bytes()] {
+        let negative = br#"{"v":1,"name":null,"continuations":{},"retrievals":{"kinds":{},"halved_ms":0},"days":{"5":{"requests":1,"usd":-1.0,"shadow_usd":0.0,"is_guess":false,"fresh":0,"read":0,"written":0,"output":0}}}"#;
+        for damaged in [
+            b"",
+            &b"[]"[..],
+            br#"{"v":1}"#,
+            part,
+            large.as_bytes(),
+            negative,
+        ] {
             assert_eq!(Counts::from_stored(damaged), Err(Unusable::Damaged));
         }
     }

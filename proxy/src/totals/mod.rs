@@ -19,6 +19,7 @@ pub(crate) mod sharing;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use self::continuations::Continuations;
 use self::cost::{Cost, DailyCosts};
@@ -88,8 +89,8 @@ impl DeploymentTotals {
     pub(crate) fn add_cost(&self, cost: Cost, now_ms: u64) {
         let added = DailyCosts::of_request(cost, now_ms);
         let mut state = self.state();
-        state.counts.days.add(&added);
-        state.unshared.days.add(&added);
+        state.counts.days.add(&added, now_ms);
+        state.unshared.days.add(&added, now_ms);
     }
 
     /// What each day has cost.
@@ -117,20 +118,35 @@ impl DeploymentTotals {
         dialects.collect::<Map<String, Value>>().into()
     }
 
-    /// Adds to the store's counts what it does not know yet, and takes over the sum; where it has none any more, all that is known here. Gives
-    /// what is to be written, if it is more than the store has.
-    fn merge(&self, stored: Option<Counts>, now_ms: u64) -> Option<Counts> {
+    /// Whether the store lacks nothing that was counted here.
+    fn is_shared(&self) -> bool {
+        self.state().unshared.is_empty()
+    }
+
+    /// Adds to the store's counts what it does not know yet, and takes over the sum. Where it has lost those that were known, or has none,
+    /// all that is known here counts as well. Gives what is to be written, if it is more than the store has, and what of it is new.
+    fn merge(&self, stored: Option<Counts>, now_ms: u64) -> Option<(Counts, Counts)> {
         let mut state = self.state();
         let unshared = std::mem::take(&mut state.unshared);
-        let is_more = match stored {
-            Some(mut stored) => {
-                stored.add(&unshared, now_ms);
-                state.counts = stored;
-                !unshared.is_empty()
-            }
-            None => !state.counts.is_empty(),
-        };
-        is_more.then(|| state.counts.clone())
+        let has_any = stored.is_some();
+        let mut counts = stored.unwrap_or_default();
+        let is_known = has_any && counts.name == state.counts.name;
+        let is_lost = !is_known && state.counts.name.is_some();
+        counts.add(&unshared, now_ms);
+        if is_lost || !has_any {
+            counts.max(&state.counts, now_ms);
+        }
+        let is_more = is_lost || !unshared.is_empty();
+        counts.name = counts.name.or_else(|| is_more.then(Uuid::new_v4));
+        state.counts = counts;
+        is_more.then(|| (state.counts.clone(), unshared))
+    }
+
+    /// Keeps for the next time what could not be written.
+    fn give_back(&self, unshared: Counts, now_ms: u64) {
+        let mut state = self.state();
+        let newer = std::mem::replace(&mut state.unshared, unshared);
+        state.unshared.add(&newer, now_ms);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

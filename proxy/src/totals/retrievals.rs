@@ -62,7 +62,7 @@ impl Balances {
                 cost: half(it.cost),
                 retrievals: half(it.retrievals),
             });
-            self.halved_ms = now_ms;
+            self.halved_ms += halvings * HALF_LIFE_MS;
         }
         self
     }
@@ -78,6 +78,19 @@ impl Balances {
             balance.saved = balance.saved.saturating_add(added.saved);
             balance.cost = balance.cost.saturating_add(added.cost);
             balance.retrievals = balance.retrievals.saturating_add(added.retrievals);
+        }
+    }
+
+    /// Of each figure the larger one.
+    pub(super) fn max(&mut self, other: &Self, now_ms: u64) {
+        let mut other = *other;
+        let other = other.at(now_ms);
+        for (balance, other) in self.at(now_ms).kinds.iter_mut().zip(&other.kinds) {
+            *balance = Balance {
+                saved: balance.saved.max(other.saved),
+                cost: balance.cost.max(other.cost),
+                retrievals: balance.retrievals.max(other.retrievals),
+            };
         }
     }
 

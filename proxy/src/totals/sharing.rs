@@ -23,13 +23,20 @@ pub(crate) async fn share_until(
     let again_and_again = async {
         // Proxies that start together do not write together.
         let mut pause = INTERVAL.mul_f64(fastrand::f64());
+        log_failure(share(&totals, store).await);
         loop {
-            log_failure(share(&totals, store).await);
             tokio::time::sleep(pause).await;
             pause = INTERVAL;
+            // A store that nobody uses otherwise is left alone: it may want to tidy up.
+            if !totals.is_shared() {
+                log_failure(share(&totals, store).await);
+            }
         }
     };
     stop.run_until_cancelled(again_and_again).await;
+    if totals.is_shared() {
+        return;
+    }
     match tokio::time::timeout(AT_STOP, share(&totals, store)).await {
         Ok(shared) => log_failure(shared),
         Err(_) => tracing::debug!(
@@ -46,36 +53,40 @@ fn log_failure(shared: Result<(), StoreError>) {
 
 /// Adds up once.
 ///
-/// Where two proxies do that at the same moment, one of them overwrites what the other adds. A write that fails may have been made, and is not
-/// repeated. So a few requests may not be counted, and none is counted twice.
+/// Where two proxies do that at the same moment, one of them overwrites what the other adds. A write that may have been made although it
+/// failed is not repeated. So a few requests may not be counted, and none is counted twice.
 async fn share(totals: &DeploymentTotals, store: &dyn Store) -> Result<(), StoreError> {
     if store.evicts().is_some() {
         // It may drop what it is given at any time.
         return Ok(());
     }
     let stored = store.read(&[Key::Totals]).await?.pop().flatten();
-    let merged = match stored.map(|value| Counts::from_stored(&value)) {
-        None => totals.merge(None, now_ms()),
-        Some(Ok(counts)) => totals.merge(Some(counts), now_ms()),
+    let stored = match stored.map(|value| Counts::from_stored(&value)) {
+        None => None,
+        Some(Ok(counts)) => Some(counts),
         Some(Err(Unusable::Newer(version))) => {
             tracing::debug!(
                 version,
                 "the totals are not shared: the store has those of newer proxies"
             );
-            None
+            return Ok(());
         }
         Some(Err(Unusable::Damaged)) => {
             tracing::warn!(
-                "what the store has under `totals` can't be read: something else has written there, and it is replaced"
+                "what the store has under `totals` can't be read: something else has written there, and the next totals replace it"
             );
-            Some(totals.merge(None, now_ms()).unwrap_or_default())
+            None
         }
     };
-    let Some(counts) = merged else {
+    let Some((counts, new)) = totals.merge(stored, now_ms()) else {
         return Ok(());
     };
     let entry = Entry::without_revisions(Key::Totals, counts.to_stored().into());
-    store.write(&[entry]).await
+    let written = store.write(&[entry]).await;
+    if written.as_ref().is_err_and(StoreError::is_not_made) {
+        totals.give_back(new, now_ms());
+    }
+    written
 }
 
 #[cfg(test)]
@@ -216,5 +227,19 @@ mod tests {
         share(&totals, &store).await.unwrap();
         assert_eq!(store.value.lock().unwrap().as_ref(), Some(&newer));
         assert_eq!(requests(&totals), 3);
+    }
+
+    #[tokio::test]
+    async fn what_a_store_has_lost_comes_from_those_who_know_it() {
+        let [old, new] = [(); 2].map(|()| DeploymentTotals::default());
+        count(&old, 5);
+        let store = OneValue::default();
+        share(&old, &store).await.unwrap();
+        *store.value.lock().unwrap() = None;
+        count(&new, 1);
+        for proxy in [&new, &old, &new] {
+            share(proxy, &store).await.unwrap();
+        }
+        assert_eq!([&old, &new].map(requests), [5; 2]);
     }
 }

@@ -140,6 +140,10 @@ impl Prepared<'_> {
         if text.is_empty() || text.starts_with(OPENING) {
             return Err(NoForm::NoGain);
         }
+        if self.is_cut.get() {
+            // What is known of it may be a part.
+            return Err(NoForm::OutOfTime);
+        }
         if self.source.tool.is_some_and(is_retrieval_tool) {
             // The agent has asked for all of it.
             return Err(NoForm::NoGain);
@@ -235,12 +239,8 @@ impl Prepared<'_> {
     /// Whether a text is a shortened one of the block's.
     fn is_shortened(&self, text: &str) -> bool {
         let whole = self.source.text;
-        self.original.is_some_and(|original| {
-            // Making a page's text once more would say the same.
-            let page = self.known_page();
-            page.is_some_and(|page| shorten::show_page(page, whole, original) == text)
-                || shorten::is_shortened_of(text, whole, original)
-        })
+        self.original
+            .is_some_and(|original| shorten::is_shortened_of(text, whole, original))
     }
 }
 

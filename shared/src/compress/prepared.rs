@@ -118,14 +118,6 @@ impl<'a> Prepared<'a> {
         })
     }
 
-    /// The text of the page that it is, if that was made already.
-    pub(super) fn known_page(&self) -> Option<&str> {
-        match self.shown.get()? {
-            Shown::Page(page) => Some(page),
-            Shown::All | Shown::Lines(_) | Shown::Words(_) => None,
-        }
-    }
-
     /// The same block, of which nothing is known yet.
     pub(super) fn anew(self) -> Self {
         Self {
@@ -143,7 +135,9 @@ impl<'a> Prepared<'a> {
 
     /// What its text is made of.
     pub(super) fn parts(&self) -> &Parts<'a> {
-        self.parts.get_or_init(|| Parts::of(self.text()))
+        let text = self.text();
+        let parts = || Parts::of(text.whole, || text.document());
+        self.parts.get_or_init(parts)
     }
 
     /// Its text.

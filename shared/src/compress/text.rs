@@ -10,9 +10,9 @@ use super::json::parse::Document;
 use super::line_numbers::strip::{Stripped, strip};
 use super::lines::lines;
 use super::log::detect::is_log;
-use super::prefixes::Found as Prefixes;
+use super::prefixes::find::Beginnings;
+use super::references::find::{self as references, Reference};
 use super::references::window::{Window, windows};
-use super::references::{self, Reference};
 use super::runs::find::{Run, find};
 use super::search::paths::Paths;
 use super::tokens::Tokens;
@@ -29,7 +29,7 @@ pub(super) struct Text<'a> {
     found_of_stripped: Rc<Found>,
     is_log: OnceCell<bool>,
     paths: OnceCell<Paths<'a>>,
-    prefixes: OnceCell<Option<Prefixes<'a>>>,
+    prefixes: OnceCell<Option<Beginnings<'a>>>,
     document: OnceCell<Option<Document<'a>>>,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Found {
 /// What of a text stands in earlier blocks.
 #[derive(Debug)]
 struct References {
-    /// The last of these blocks: no other block stands before the same ones.
+    /// The last of these blocks. Before it are always the same ones: blocks are only added behind it, or taken away at the end.
     last: Option<Arc<Block>>,
     found: Vec<Reference>,
 }
@@ -80,7 +80,7 @@ impl<'a> Text<'a> {
         self.found.cost(self.whole)
     }
 
-    /// The same, found out so.
+    /// The same, where `find` finds it out in less time than by estimating all of it.
     pub(super) fn cost_by(&self, find: impl FnOnce() -> Tokens) -> Tokens {
         self.found.cost_by(find)
     }
@@ -147,9 +147,16 @@ impl<'a> Text<'a> {
         self.document.get_or_init(parse).as_ref()
     }
 
-    /// The beginnings of its paths that are worth a sign.
-    pub(super) fn prefixes(&self, context: Context<'_>) -> Option<&Prefixes<'a>> {
-        let find = || Prefixes::of(self, context);
+    /// The beginnings of its paths that are worth a sign; what a file holds has none.
+    pub(super) fn prefixes(&self, context: Context<'_>) -> Option<&Beginnings<'a>> {
+        let find = || {
+            if context.call.reads_file {
+                return None;
+            }
+            let deadline = context.earlier.deadline;
+            let found = Beginnings::of(self.whole, self.lines(), deadline)?;
+            self.without_numbers().is_none().then_some(found)
+        };
         self.prefixes.get_or_init(find).as_ref()
     }
 

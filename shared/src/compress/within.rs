@@ -63,8 +63,14 @@ fn form_within(
 ) -> Option<Form> {
     // First what is within it, so that the lines of one text at a time are in memory.
     let text = Text::new(text);
-    let deeper = (depth < wrapper::MAX_DEPTH)
-        .then(|| form_of_wrapped(&text, &Parts::of(&text), context, depth + 1));
+    let deeper = (depth < wrapper::MAX_DEPTH).then(|| {
+        form_of_wrapped(
+            &text,
+            &Parts::of(text.whole, || text.document()),
+            context,
+            depth + 1,
+        )
+    });
     let forms = [cheapest(plans(&text), &text, context), deeper.flatten()];
     forms
         .into_iter()

@@ -91,6 +91,16 @@ impl StoreError {
         }
     }
 
+    /// Whether what was asked for was certainly not done: the store was away or full, or it refuses.
+    #[must_use]
+    pub fn is_not_made(&self) -> bool {
+        match &self.cause {
+            Cause::Away(_) | Cause::NoRoom(_) => true,
+            Cause::Redis(_) => self.is_out_of_memory() || self.is_refusal(),
+            Cause::File(_) | Cause::Other(_) | Cause::Timeout(_) => false,
+        }
+    }
+
     /// Whether the embedded file is closed for now.
     pub(super) const fn is_away(&self) -> bool {
         matches!(self.cause, Cause::Away(_))

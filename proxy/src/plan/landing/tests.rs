@@ -166,6 +166,14 @@ fn a_request_tells_of_its_turns_and_of_whether_its_conversation_went_on_in_time(
         observed(&mut session, 3600),
         Some(Continuations::of_request(6, None))
     );
+    // The request before told nothing: it was too small.
+    let mut grown = Session::resumed(Planner::new(1000), 10, 1);
+    grown.request(0);
+    grown.read(&file(0, 2000));
+    assert_eq!(
+        observed(&mut grown, 1),
+        Some(Continuations::of_request(2, None))
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ const MIN_WINDOW_BYTES: usize = 30;
 /// A line this long is looked up by itself.
 const LONG_LINE_BYTES: usize = 200;
 
-/// How the hashes of the lines of a window are mixed: by a rotation, and a factor that loses nothing as it is odd, the golden ratio's digits.
+/// The hashes of a window's lines are mixed by a rotation and a multiplication, as `FxHash` does: the factor is 2^64 divided by the golden ratio.
 const ROTATION: u32 = 26;
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 

@@ -114,7 +114,7 @@ proptest! {
     fn wrapped_texts_come_back(text in wrapped_text(), again in wrapped_text(), cut in 0..400_usize) {
         check_forms(&text)?;
         let (whole, context) = (Text::new(&text), Context { earlier: &Earlier::default(), call: &Call::default() });
-        if let Some(form) = form_of_wrapped(&whole, &Parts::of(&whole), context, 1) {
+        if let Some(form) = form_of_wrapped(&whole, &Parts::of(whole.whole, || whole.document()), context, 1) {
             prop_assert_eq!(form.cost, size::cost(&form.text));
         }
         let mut earlier = Earlier::default();

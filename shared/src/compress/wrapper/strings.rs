@@ -120,14 +120,13 @@ impl<'a> StringsForm<'a> {
 mod tests {
     use super::*;
     use crate::compress::split_header;
-    use crate::compress::text::Text;
 
     #[test]
     fn long_strings_are_written_without_their_escapes_and_come_back() {
         let head = "one \\u0027line\\u0027\\nand two\\n";
         let tail = "the last but one\\nand \\\"the last\\\"";
         let text = format!("{{\"head\":\"{head}\",\"elided\":10,\"tail\":\"{tail}\"}}");
-        let strings = Strings::of(&Parts::of(&Text::new(&text))).unwrap();
+        let strings = Strings::of(&Parts::of_text(&text)).unwrap();
         let contents = [
             "one 'line'\nand two\n",
             "the last but one\nand \"the last\"",
@@ -154,10 +153,7 @@ mod tests {
             r#"{"a":"[headroom: x]\ny","b":"a long\nstring"}"#,
             r#"{"a":"1\n2","b":"3\n4","c":[1,2,3,4,5,6,7,8,9,10,11,12]}"#,
         ] {
-            assert!(
-                Strings::of(&Parts::of(&Text::new(text))).is_none(),
-                "{text}"
-            );
+            assert!(Strings::of(&Parts::of_text(text)).is_none(), "{text}");
         }
     }
 
