@@ -58,13 +58,8 @@ pub(super) async fn turn(
     let now_ms = now_ms();
     let request = planner.request((&body.bytes, &scan), &known, (app.billing.prices(), now_ms));
     let read = (&body.bytes, &scan);
-    let plan = plan(
-        context,
-        (planner, request),
-        read,
-        (of_fleet, &mut body.budget),
-    )
-    .await;
+    let budget = (of_fleet, &mut body.budget);
+    let plan = plan(context, (planner, request), read, budget).await;
     let plan = plan.ok_or(Uncompressed::NoBlocks)?;
     let (mut plan, wire) = settle(context, plan, &mut body, (&scan, &known)).await;
     let (reason, ledger) = report(app, &body.bytes, (&scan, &known), &plan);
