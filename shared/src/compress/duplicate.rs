@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use super::earlier::Whole;
+use super::form::Form;
 use super::references::target::MIN_READ_BYTES;
 use super::text::Text;
-use super::{Compressor, Context, Earlier, with_header};
+use super::{Compressor, Context, Earlier};
 
 const SAME: &str = "the same text, word for word, as ";
 const INSIDE: &str = "what is within ";
@@ -13,7 +14,7 @@ const INSIDE: &str = "what is within ";
 pub(super) struct Duplicate;
 
 impl Compressor for Duplicate {
-    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
+    fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
         let is_short = text.whole.len() < MIN_READ_BYTES;
         let (block, part) = match context.earlier.find_whole(text.whole)? {
             Whole::Block(block) | Whole::Inside { block, .. }
@@ -26,7 +27,7 @@ impl Compressor for Duplicate {
         };
         let name = context.earlier.name(block)?;
         let (lines, bytes) = (text.lines().len(), text.whole.len());
-        Some(with_header(
+        Some(Form::headed(
             &format!("{SAME}{part}{name}"),
             &format!("({lines} lines, {bytes} bytes)"),
         ))
@@ -80,18 +81,17 @@ mod tests {
             call: &call,
         };
         let form = Duplicate
-            .compress(&Text::new("same\ntext"), context)
-            .unwrap();
+            .form(&Text::new("same\ntext"), context)
+            .unwrap()
+            .text;
         assert!(form.contains(" as 2nd Bash ls ]]\n"), "{form}");
         let (header, body) = split_header(&form).unwrap();
         assert_eq!(
             Duplicate.expand(header, body, &earlier).unwrap(),
             "same\ntext"
         );
-        assert_eq!(
-            Duplicate.compress(&Text::new("same\ntext\n"), context),
-            None
-        );
+        let longer = Duplicate.form(&Text::new("same\ntext\n"), context);
+        assert!(longer.is_none());
     }
 
     #[test]
@@ -103,7 +103,8 @@ mod tests {
             let form = |earlier: &Earlier, path: &str| {
                 let call = Call::of(Some("Read"), Some(&input(path)));
                 let call = &call;
-                Duplicate.compress(&Text::new(&text), Context { earlier, call })
+                let form = Duplicate.form(&Text::new(&text), Context { earlier, call });
+                form.map(|form| form.text)
             };
             let is_as = |form: Option<String>, name: Option<&str>| {
                 let expected = name.map(|name| format!("[headroom: {SAME}{name}]"));

@@ -34,6 +34,11 @@ impl Form {
         Self::with(text, Rc::default())
     }
 
+    /// One with this header.
+    pub(super) fn headed(header: &str, body: &str) -> Self {
+        Self::new(with_header(header, body))
+    }
+
     /// One of which it is known what it costs.
     pub(super) fn costing(text: String, cost: Tokens) -> Self {
         let found = Rc::<Found>::default();
@@ -57,8 +62,7 @@ impl Form {
     ) -> Self {
         let mut form = with_header(header, "");
         form.reserve(text.whole.len());
-        let mut replaced = Replaced::default();
-        replaced.add("", 0..form.len());
+        let mut replaced = vec![("", 0..form.len())];
         let (mut lines, mut rest) = (text.lines(), text.whole);
         let mut at = 0;
         for (range, what) in ranges {
@@ -70,12 +74,14 @@ impl Form {
                 // As the last line of the text has no break, that of the form has none.
                 form.pop();
             }
-            replaced.add(old, start..form.len());
+            replaced.push((old, start..form.len()));
             at = range.end;
         }
         form.push_str(rest);
-        let cost = match replaced.bytes < form.len() {
-            true => replaced.cost(text.cost(), &form),
+        let pieces = replaced.iter();
+        let bytes: usize = pieces.map(|(old, new)| old.len() + new.len()).sum();
+        let cost = match bytes < form.len() {
+            true => cost_with_replaced(text.cost(), &replaced, &form),
             false => cost(&form),
         };
         Self::costing(form, cost)
@@ -101,28 +107,14 @@ impl Form {
     }
 }
 
-/// What stands in a form in place of lines of its text.
-#[derive(Default)]
-struct Replaced<'a> {
-    /// The lines of the text, and the place of those in the form.
-    pieces: Vec<(&'a str, Range<usize>)>,
-    bytes: usize,
-}
-
-impl<'a> Replaced<'a> {
-    fn add(&mut self, old: &'a str, new: Range<usize>) {
-        self.bytes += old.len() + new.len();
-        self.pieces.push((old, new));
-    }
-
-    /// What the form costs, given what its text does: all other lines cost the same in both.
-    fn cost(&self, of_text: Tokens, form: &str) -> Tokens {
-        let pieces = self.pieces.iter();
-        let (old, new) = pieces.fold(Default::default(), |(old, new), piece| {
-            (old + cost(piece.0), new + cost(&form[piece.1.clone()]))
-        });
-        (of_text + new).saturating_sub(old)
-    }
+/// What a form costs, given what its text does, and the lines of the text that are replaced, each with the place of those in the form: all other
+/// lines cost the same in both.
+fn cost_with_replaced(of_text: Tokens, replaced: &[(&str, Range<usize>)], form: &str) -> Tokens {
+    let pieces = replaced.iter();
+    let (old, new) = pieces.fold(Default::default(), |(old, new), piece| {
+        (old + cost(piece.0), new + cost(&form[piece.1.clone()]))
+    });
+    (of_text + new).saturating_sub(old)
 }
 
 /// Takes so many lines from the beginning of a text, which is given in its lines and as a whole.

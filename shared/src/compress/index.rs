@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::call::{Call, end_of_path};
 use super::earlier::{Block, Earlier, hash};
 use super::form::Form;
+use super::json::parse::LazyDocument;
 use super::line_numbers::strip::{is_mark, is_unnumbered, strip};
 use super::lines::lines;
 use super::patch::{self, PatchedFile};
@@ -139,8 +140,8 @@ impl Earlier {
         let innermost = insides.last().map_or(&*plain, |inside| inside);
         let (mut first, mut stripped, mut found) = (1, None, Lines::default());
         let is_json = match (insides, &plain) {
-            ([], Cow::Borrowed(_)) => json::is_json(prepared.text()),
-            _ => json::is_json(&Text::new(innermost)),
+            ([], Cow::Borrowed(_)) => json::is_json(prepared.text().json()),
+            _ => json::is_json(&LazyDocument::new(innermost)),
         };
         // Offsets are kept in 32 bits.
         if !is_json && u32::try_from(plain.len()).is_ok() {

@@ -93,15 +93,10 @@ struct Context<'a> {
 
 /// One way to make a text cheaper, with its inverse.
 trait Compressor: Sync {
-    /// The text with a header line before it, or `None` where this compressor has nothing to do. It need not be smaller.
-    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String>;
+    /// The text with a header line before it, or `None` where this compressor has nothing to do. It need not be cheaper.
+    fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form>;
 
-    /// The same, with what is known of it.
-    fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
-        self.compress(text, context).map(Form::new)
-    }
-
-    /// The text, to the letter, that [`Compressor::compress`] turned into `header` (without its brackets) and `body`.
+    /// The text, to the letter, that [`Compressor::form`] turned into `header` (without its brackets) and `body`.
     /// `None` where the header is another compressor's, or does not fit the body.
     fn expand(&self, header: &str, body: &str, earlier: &Earlier) -> Option<String>;
 }

@@ -135,9 +135,7 @@ impl<'a> Prepared<'a> {
 
     /// What its text is made of.
     pub(super) fn parts(&self) -> &Parts<'a> {
-        let text = self.text();
-        let parts = || Parts::of(text.whole, || text.document());
-        self.parts.get_or_init(parts)
+        self.parts.get_or_init(|| Parts::of(self.text().json()))
     }
 
     /// Its text.

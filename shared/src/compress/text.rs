@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::earlier::Block;
-use super::json::parse::Document;
+use super::json::parse::LazyDocument;
 use super::line_numbers::strip::{Stripped, strip};
 use super::lines::lines;
 use super::log::detect::is_log;
@@ -30,7 +30,7 @@ pub(super) struct Text<'a> {
     is_log: OnceCell<bool>,
     paths: OnceCell<Paths<'a>>,
     prefixes: OnceCell<Option<Beginnings<'a>>>,
-    document: OnceCell<Option<Document<'a>>>,
+    json: LazyDocument<'a>,
 }
 
 /// What is found out about a text apart from its lines: texts that are equal may share it.
@@ -66,7 +66,7 @@ impl<'a> Text<'a> {
             is_log: OnceCell::new(),
             paths: OnceCell::new(),
             prefixes: OnceCell::new(),
-            document: OnceCell::new(),
+            json: LazyDocument::new(whole),
         }
     }
 
@@ -141,10 +141,9 @@ impl<'a> Text<'a> {
         *self.is_log.get_or_init(is_log)
     }
 
-    /// The JSON that it is.
-    pub(super) fn document(&self) -> Option<&Document<'a>> {
-        let parse = || Document::parse(self.whole);
-        self.document.get_or_init(parse).as_ref()
+    /// The JSON that it may be.
+    pub(super) const fn json(&self) -> &LazyDocument<'a> {
+        &self.json
     }
 
     /// The beginnings of its paths that are worth a sign; what a file holds has none.

@@ -63,14 +63,8 @@ fn form_within(
 ) -> Option<Form> {
     // First what is within it, so that the lines of one text at a time are in memory.
     let text = Text::new(text);
-    let deeper = (depth < wrapper::MAX_DEPTH).then(|| {
-        form_of_wrapped(
-            &text,
-            &Parts::of(text.whole, || text.document()),
-            context,
-            depth + 1,
-        )
-    });
+    let of_wrapped = || form_of_wrapped(&text, &Parts::of(text.json()), context, depth + 1);
+    let deeper = (depth < wrapper::MAX_DEPTH).then(of_wrapped);
     let forms = [cheapest(plans(&text), &text, context), deeper.flatten()];
     forms
         .into_iter()

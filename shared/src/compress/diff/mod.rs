@@ -37,10 +37,6 @@ const MIN_GAIN: Tokens = Tokens::whole(36);
 pub(super) struct Diff;
 
 impl Compressor for Diff {
-    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
-        self.form(text, context).map(|form| form.text)
-    }
-
     fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
         let found = find(text.lines(), context)?;
         let found = found.into_iter().map(|it| (it.lines.clone(), it));

@@ -16,10 +16,11 @@ mod shape;
 pub(super) mod strings;
 mod write;
 
+use super::form::Form;
 use super::text::Text;
-use super::{Compressor, Context, Earlier, with_header};
+use super::{Compressor, Context, Earlier};
 use layout::{BYTE_ORDER_MARK, Layout};
-use parse::Document;
+use parse::{Document, LazyDocument};
 
 const ONE: &str = "JSON without white space";
 const MANY: &str = "JSON values, one a line, without white space";
@@ -30,8 +31,8 @@ const NESTED: &str = "; \"key\":{keys}: a row within the row, \"key\":[{keys}]: 
 pub(super) struct Json;
 
 impl Compressor for Json {
-    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
-        let (layout, minified) = Layout::split(text)?;
+    fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
+        let (layout, minified) = Layout::split(text.json())?;
         let document = Document::of_json(&minified)?;
         if !layout.gives_back(&document, text.whole) || context.earlier.deadline.is_over() {
             return None;
@@ -44,7 +45,7 @@ impl Compressor for Json {
             said(used.constants, CONSTANTS),
             said(used.nested, NESTED),
         );
-        Some(with_header(
+        Some(Form::headed(
             &format!("{kind}{tables}{constants}{nested}{}", layout.describe()),
             &body,
         ))
@@ -65,11 +66,11 @@ impl Compressor for Json {
 }
 
 /// Whether a text is JSON: its form may hold it without its lines.
-pub(super) fn is_json(text: &Text<'_>) -> bool {
-    let json = text.whole.trim_start_matches(BYTE_ORDER_MARK);
+pub(super) fn is_json(whole: &LazyDocument<'_>) -> bool {
+    let json = whole.text.trim_start_matches(BYTE_ORDER_MARK);
     json.trim_start().starts_with(['{', '['])
-        && match json.len() == text.whole.len() {
-            true => text.document().is_some(),
+        && match json.len() == whole.text.len() {
+            true => whole.get().is_some(),
             false => Document::parse(json).is_some(),
         }
 }

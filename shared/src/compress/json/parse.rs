@@ -1,5 +1,6 @@
 //! Parses a JSON text into a list of values in the order of the text. `serde_json` checks that it is JSON; this module finds the values.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use memchr::memchr2;
@@ -14,6 +15,29 @@ pub(super) const MAX_DEPTH: usize = 128;
 pub(in crate::compress) struct Document<'a> {
     text: &'a str,
     values: Vec<Value>,
+}
+
+/// A text that is parsed when that is asked for, and once.
+#[derive(Debug)]
+pub(in crate::compress) struct LazyDocument<'a> {
+    /// All of it.
+    pub(in crate::compress) text: &'a str,
+    parsed: OnceCell<Option<Document<'a>>>,
+}
+
+impl<'a> LazyDocument<'a> {
+    pub(in crate::compress) const fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            parsed: OnceCell::new(),
+        }
+    }
+
+    /// The document that it is: see [`Document::parse`].
+    pub(in crate::compress) fn get(&self) -> Option<&Document<'a>> {
+        let parse = || Document::parse(self.text);
+        self.parsed.get_or_init(parse).as_ref()
+    }
 }
 
 /// A value, or a key of an object: keys and their values take turns.
@@ -51,7 +75,7 @@ pub(super) type Index = u32;
 
 impl<'a> Document<'a> {
     /// `None` if the text is not JSON, a scalar, too deep, or 4 GiB long.
-    pub(in crate::compress) fn parse(text: &'a str) -> Option<Self> {
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
         u32::try_from(text.len()).ok()?;
         let mut parsed = Deserializer::from_str(text).into_iter::<IgnoredAny>();
         if !parsed.all(|value| value.is_ok()) {

@@ -13,10 +13,6 @@ use strip::{is_unnumbered, read_header, read_marker};
 pub(super) struct LineNumbers;
 
 impl Compressor for LineNumbers {
-    fn compress(&self, text: &Text<'_>, _: Context<'_>) -> Option<String> {
-        text.stripped().map(|stripped| stripped.text.clone())
-    }
-
     fn form(&self, text: &Text<'_>, _: Context<'_>) -> Option<Form> {
         let stripped = text.stripped()?;
         let found = text.found_of_stripped();

@@ -6,10 +6,9 @@ use foldhash::HashMap;
 
 use super::kinds::{CLOSE, Kinds, OPEN};
 use super::times;
+use crate::compress::form::Form;
 use crate::compress::text::Text;
-use crate::compress::{
-    Compressor, Context, Earlier, MAX_EXPANDED_BYTES, each_line, push_line, with_header,
-};
+use crate::compress::{Compressor, Context, Earlier, MAX_EXPANDED_BYTES, each_line, push_line};
 
 const BEFORE: &str = "log lines of a kind shortened: \"‹A› a ‹b› c\" is the line \"a b c\" and names its kind, then \"A d\" is the line \"a d c\"";
 const NUMBERED: &str =
@@ -25,7 +24,7 @@ const MAX_KINDS: usize = LETTERS + LETTERS * LETTERS;
 pub(in crate::compress) struct Templates;
 
 impl Compressor for Templates {
-    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
+    fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
         let lines = text.lines();
         if !times::is_form(text.whole) && !text.is_log(context.earlier.deadline) {
             return None;
@@ -61,7 +60,7 @@ impl Compressor for Templates {
         }
         body.pop();
         let numbered = if numbered { NUMBERED } else { "" };
-        (!named.is_empty()).then(|| with_header(&format!("{BEFORE}{numbered}{AFTER}"), &body))
+        (!named.is_empty()).then(|| Form::headed(&format!("{BEFORE}{numbered}{AFTER}"), &body))
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {

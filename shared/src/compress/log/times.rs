@@ -1,10 +1,9 @@
 //! Shortens the times that lines of a log begin with to what differs from the line above.
 
 use super::stamp::{self, Stamp};
+use crate::compress::form::Form;
 use crate::compress::text::Text;
-use crate::compress::{
-    Compressor, Context, Earlier, each_line, has_header, push_line, with_header,
-};
+use crate::compress::{Compressor, Context, Earlier, each_line, has_header, push_line};
 
 const HEADER: &str = "log times shortened: \"# x\" is how lines below begin; a number before a line is the end of its time, from where it differs from the time above (\" = the same time); \"= \" stands before a line written whole";
 
@@ -22,7 +21,7 @@ pub(super) fn is_form(text: &str) -> bool {
 }
 
 impl Compressor for Times {
-    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
+    fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
         let lines = text.lines();
         if !text.is_log(context.earlier.deadline) {
             return None;
@@ -51,7 +50,7 @@ impl Compressor for Times {
             push_line(&mut body, &[mark, line]);
         }
         body.pop();
-        (shortened > 1).then(|| with_header(HEADER, &body))
+        (shortened > 1).then(|| Form::headed(HEADER, &body))
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {

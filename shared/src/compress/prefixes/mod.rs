@@ -13,8 +13,9 @@ mod paths;
 
 use std::borrow::Cow;
 
+use super::form::Form;
 use super::text::Text;
-use super::{Compressor, Context, Earlier, MAX_EXPANDED_BYTES, with_header};
+use super::{Compressor, Context, Earlier, MAX_EXPANDED_BYTES};
 use find::{SIGNS, places};
 
 const IS: &str = " = ";
@@ -23,7 +24,7 @@ const NEXT: &str = ", ";
 pub(super) struct Prefixes;
 
 impl Compressor for Prefixes {
-    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
+    fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
         let found = text.prefixes(context)?;
         let mut body = String::with_capacity(text.whole.len());
         for line in context.earlier.deadline.limit(text.lines()) {
@@ -35,7 +36,7 @@ impl Compressor for Prefixes {
         let said: Vec<String> = said
             .map(|(sign, prefix)| format!("{sign}{IS}{prefix}"))
             .collect();
-        Some(with_header(&said.join(NEXT), &body))
+        Some(Form::headed(&said.join(NEXT), &body))
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {

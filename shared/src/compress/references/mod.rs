@@ -20,10 +20,6 @@ const MIN_SEARCH_LINES: usize = 6;
 pub(super) struct References;
 
 impl Compressor for References {
-    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
-        self.form(text, context).map(|form| form.text)
-    }
-
     fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
         let found = text.references(context);
         let is_short = |found: &Reference| found.lines.len() < MIN_SEARCH_LINES;

@@ -16,10 +16,6 @@ const MARK: &str = "[×";
 pub(super) struct Runs;
 
 impl Compressor for Runs {
-    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
-        self.form(text, context).map(|form| form.text)
-    }
-
     fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
         // An agent quotes the lines of a file to the letter.
         if context.call.reads_file || text.without_numbers().is_some() {

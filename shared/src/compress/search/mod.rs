@@ -3,8 +3,9 @@
 
 pub(super) mod paths;
 
+use super::form::Form;
 use super::text::Text;
-use super::{Compressor, Context, Deadline, Earlier, each_line, push_line, with_header};
+use super::{Compressor, Context, Deadline, Earlier, each_line, push_line};
 
 const BEFORE: &str = "search results by file, \"# path\"";
 const BELOW: &str = ", all below ";
@@ -17,7 +18,7 @@ const OTHER: &str = "= ";
 pub(super) struct Search;
 
 impl Compressor for Search {
-    fn compress(&self, text: &Text<'_>, context: Context<'_>) -> Option<String> {
+    fn form(&self, text: &Text<'_>, context: Context<'_>) -> Option<Form> {
         let paths = text.paths(context.earlier.deadline);
         if paths.are_none() {
             return None;
@@ -51,7 +52,7 @@ impl Compressor for Search {
         };
         let (below, root) = (described(BELOW, below), described(ROOT, paths.root()));
         let others = if has_others { OTHERS } else { "" };
-        (found > 1).then(|| with_header(&format!("{BEFORE}{below}{root}{others}"), &body))
+        (found > 1).then(|| Form::headed(&format!("{BEFORE}{below}{root}{others}"), &body))
     }
 
     fn expand(&self, header: &str, body: &str, _: &Earlier) -> Option<String> {

@@ -3,8 +3,7 @@
 use super::{code, script};
 use crate::compress::Source;
 use crate::compress::call::{Call, plain_name, script_of};
-use crate::compress::json;
-use crate::compress::text::Text;
+use crate::compress::json::{self, parse::LazyDocument};
 use crate::contract::output_kind::{OutputKind, OutputKinds};
 
 /// Tools that search files, in plain names: see [`plain_name`].
@@ -52,7 +51,7 @@ pub fn kind_of(block: Source<'_>) -> OutputKind {
     if Call::of(Some(tool), block.input).reads_file {
         return OutputKind::Read;
     }
-    if json::is_json(&Text::new(block.text)) {
+    if json::is_json(&LazyDocument::new(block.text)) {
         return OutputKind::Other;
     }
     let script = block.input.and_then(|input| script_of_call(tool, input));

@@ -45,8 +45,8 @@ pub(super) use self::page::{is_page, show_page, text_of as text_of_page};
 pub use self::select::Selection;
 pub use self::signatures::signatures;
 
-use super::text::Text;
-use super::{Source, json};
+use super::Source;
+use super::json::{self, parse::LazyDocument};
 use crate::compress;
 use crate::contract::id::OriginalId;
 use crate::contract::output_kind::OutputKind;
@@ -75,7 +75,7 @@ pub fn select(block: Source<'_>) -> Option<Selection> {
 pub fn is_prose(block: Source<'_>) -> bool {
     let is_report = || kind_of(block) == OutputKind::Report;
     may_shorten(block)
-        && !json::is_json(&Text::new(block.text))
+        && !json::is_json(&LazyDocument::new(block.text))
         && (block.tool.is_none() || is_report())
         && !is_page(block)
 }

@@ -70,7 +70,7 @@ proptest! {
                 }
             }
             for compressor in COMPRESSORS {
-                if let Some(form) = compressor.compress(&Text::new(&text), context) {
+                if let Some(Form { text: form, .. }) = compressor.form(&Text::new(&text), context) {
                     let (header, body) = split_header(&form).unwrap();
                     let expanded = compressor.expand(header, body, &earlier).unwrap();
                     prop_assert!(text == expanded, "{text:?} {form:?} {expanded:?}");
@@ -114,7 +114,7 @@ proptest! {
     fn wrapped_texts_come_back(text in wrapped_text(), again in wrapped_text(), cut in 0..400_usize) {
         check_forms(&text)?;
         let (whole, context) = (Text::new(&text), Context { earlier: &Earlier::default(), call: &Call::default() });
-        if let Some(form) = form_of_wrapped(&whole, &Parts::of(whole.whole, || whole.document()), context, 1) {
+        if let Some(form) = form_of_wrapped(&whole, &Parts::of(whole.json()), context, 1) {
             prop_assert_eq!(form.cost, size::cost(&form.text));
         }
         let mut earlier = Earlier::default();
@@ -137,7 +137,7 @@ proptest! {
         let call = Call::default();
         let context = Context { earlier: &earlier, call: &call };
         for compressor in COMPRESSORS {
-            if let Some(form) = compressor.compress(&Text::new(&text), context) {
+            if let Some(Form { text: form, .. }) = compressor.form(&Text::new(&text), context) {
                 let (header, _) = split_header(&form).unwrap();
                 let _ = expand(&with_header(header, &text), &earlier);
             }

@@ -21,11 +21,10 @@ mod strings;
 mod tags;
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::OPENING;
-use super::json::parse::Document;
+use super::json::parse::LazyDocument;
 use super::json::strings::strings as strings_of_json;
 use escapes::Escapes;
 pub(super) use form::WrappedForm;
@@ -57,29 +56,12 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Those of a text that nobody has parsed.
-    pub(super) fn of_text(text: &'a str) -> Self {
-        let document = OnceCell::new();
-        Self::of(text, || {
-            let parsed = document.get_or_init(|| Document::parse(text));
-            parsed.as_ref()
-        })
-    }
-
-    /// Those of a text; `document` parses all of it as JSON.
-    pub(super) fn of<'d>(text: &'a str, document: impl FnOnce() -> Option<&'d Document<'a>>) -> Self
-    where
-        'a: 'd,
-    {
+    pub(super) fn of(whole: &LazyDocument<'a>) -> Self {
+        let text = whole.text;
         let lines = inside_lines(text);
-        let mut strings = if lines.len() == text.len() {
-            strings_of_json(text, document)
-        } else {
-            let (inside, document) = (&text[lines.clone()], OnceCell::new());
-            strings_of_json(inside, || {
-                let parsed = document.get_or_init(|| Document::parse(inside));
-                parsed.as_ref()
-            })
+        let mut strings = match lines.len() == text.len() {
+            true => strings_of_json(whole),
+            false => strings_of_json(&LazyDocument::new(&text[lines.clone()])),
         };
         for string in &mut strings {
             *string = lines.start + string.start..lines.start + string.end;
@@ -106,7 +88,7 @@ pub(super) struct Wrapped<'a> {
 impl<'a> Wrapped<'a> {
     /// Takes off what is around a text.
     pub(super) fn split(text: &'a str) -> Option<Self> {
-        Self::of(&Parts::of_text(text))
+        Self::of(&Parts::of(&LazyDocument::new(text)))
     }
 
     /// What is around a text, up to the first JSON string. `None` where there is nothing around it, where nothing is within, and where the
@@ -169,7 +151,7 @@ pub(super) fn inside_lines(text: &str) -> Range<usize> {
 
 /// The texts within a text, each within the one before it.
 pub(super) fn insides(text: &str) -> Vec<Cow<'_, str>> {
-    insides_of(&Parts::of_text(text))
+    insides_of(&Parts::of(&LazyDocument::new(text)))
 }
 
 /// The same of a text in its parts.

@@ -119,6 +119,7 @@ impl<'a> StringsForm<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compress::json::parse::LazyDocument;
     use crate::compress::split_header;
 
     #[test]
@@ -126,7 +127,7 @@ mod tests {
         let head = "one \\u0027line\\u0027\\nand two\\n";
         let tail = "the last but one\\nand \\\"the last\\\"";
         let text = format!("{{\"head\":\"{head}\",\"elided\":10,\"tail\":\"{tail}\"}}");
-        let strings = Strings::of(&Parts::of_text(&text)).unwrap();
+        let strings = Strings::of(&Parts::of(&LazyDocument::new(&text))).unwrap();
         let contents = [
             "one 'line'\nand two\n",
             "the last but one\nand \"the last\"",
@@ -153,7 +154,10 @@ mod tests {
             r#"{"a":"[headroom: x]\ny","b":"a long\nstring"}"#,
             r#"{"a":"1\n2","b":"3\n4","c":[1,2,3,4,5,6,7,8,9,10,11,12]}"#,
         ] {
-            assert!(Strings::of(&Parts::of_text(text)).is_none(), "{text}");
+            assert!(
+                Strings::of(&Parts::of(&LazyDocument::new(text))).is_none(),
+                "{text}"
+            );
         }
     }
 

@@ -17,8 +17,7 @@ mod write;
 
 use memchr::memchr;
 
-use super::parse::{Document, Index, Kind};
-use crate::compress::text::Text;
+use super::parse::{Document, Index, Kind, LazyDocument};
 
 pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -86,11 +85,11 @@ const PADDINGS: [&str; 2] = ["", " "];
 
 impl Layout {
     /// The layout of a text, and the text without it. Whether that gives the text back, [`Layout::gives_back`] tells.
-    pub(super) fn split(text: &Text<'_>) -> Option<(Self, String)> {
-        let whole = text.whole;
+    pub(super) fn split(json: &LazyDocument<'_>) -> Option<(Self, String)> {
+        let whole = json.text;
         let crlf = memchr(b'\r', whole.as_bytes()).is_some();
         if !crlf && !whole.starts_with(BYTE_ORDER_MARK) {
-            return Self::split_json(text.document()?, whole);
+            return Self::split_json(json.get()?, whole);
         }
         let lf = whole.replace("\r\n", "\n");
         let json = lf.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&lf);
