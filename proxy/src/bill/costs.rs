@@ -28,7 +28,7 @@ impl Costs {
 
     /// Counts a request of the model with this name that ended at `now_ms`.
     pub(super) fn add(&self, model: String, cost: &Cost, now_ms: u64) {
-        self.totals.add_cost(*cost, now_ms);
+        self.totals.add_cost(cost, now_ms);
         let mut models = self.models();
         models.entry(model).or_default().add(cost);
         let total = total(models.values());

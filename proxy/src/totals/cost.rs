@@ -79,9 +79,10 @@ pub(crate) struct DailyCosts(
 );
 
 impl DailyCosts {
-    /// That of a request at this time.
-    pub(super) fn of_request(cost: Cost, now_ms: u64) -> Self {
-        Self(BTreeMap::from([(now_ms / DAY_MS, cost)]))
+    /// Adds that of a request at this time.
+    pub(super) fn add_request(&mut self, cost: &Cost, now_ms: u64) {
+        self.0.entry(now_ms / DAY_MS).or_default().add(cost);
+        self.limit(now_ms);
     }
 
     /// Adds those, at this time.
@@ -139,11 +140,15 @@ mod tests {
         let mut days = DailyCosts::default();
         assert!(days.is_empty());
         let one = Cost::of(Usage::default(), 0.5, 0.75, false);
+        let of_request = |now_ms| {
+            let mut days = DailyCosts::default();
+            days.add_request(&one, now_ms);
+            days
+        };
         for day in (0..100).chain(90..100) {
-            let now_ms = day * DAY_MS + 5;
-            days.add(&DailyCosts::of_request(one, now_ms), 100 * DAY_MS);
+            days.add(&of_request(day * DAY_MS + 5), 100 * DAY_MS);
         }
-        days.add(&DailyCosts::of_request(one, u64::MAX), 100 * DAY_MS);
+        days.add(&of_request(u64::MAX), 100 * DAY_MS);
         let days: Vec<(u64, u64)> = days
             .by_beginning()
             .map(|(beginning, cost)| (beginning / DAY_MS, cost.requests))

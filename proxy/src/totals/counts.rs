@@ -56,10 +56,12 @@ pub(super) enum Unusable {
 impl Counts {
     /// Adds what is known of conversations of this dialect.
     pub(super) fn add_continuation(&mut self, dialect: &str, added: &Continuations) {
-        match self.continuations.get_mut(dialect) {
-            Some(known) => known.add(added),
-            None => drop(self.continuations.insert(dialect.to_owned(), *added)),
-        }
+        self.continuations_of(dialect).add(added);
+    }
+
+    fn continuations_of(&mut self, dialect: &str) -> &mut Continuations {
+        let known = self.continuations.entry(dialect.to_owned());
+        known.or_insert(Continuations::NONE)
     }
 
     /// Adds those, at this time.
@@ -74,10 +76,7 @@ impl Counts {
     /// Of each figure the larger one, at this time.
     pub(super) fn max(&mut self, other: &Self, now_ms: u64) {
         for (dialect, other) in &other.continuations {
-            match self.continuations.get_mut(dialect) {
-                Some(known) => known.max(other),
-                None => drop(self.continuations.insert(dialect.clone(), *other)),
-            }
+            self.continuations_of(dialect).max(other);
         }
         self.retrievals.max(&other.retrievals, now_ms);
         self.days.max(&other.days, now_ms);

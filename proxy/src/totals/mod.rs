@@ -73,24 +73,24 @@ impl DeploymentTotals {
     }
 
     fn add_continuation(&self, dialect: &str, added: &Continuations) {
-        let mut state = self.state();
-        state.counts.add_continuation(dialect, added);
-        state.unshared.add_continuation(dialect, added);
+        self.count(|counts| counts.add_continuation(dialect, added));
     }
 
     /// Adds what became known of shortened texts at this time.
     pub(crate) fn add_retrievals(&self, added: &Balances, now_ms: u64) {
-        let mut state = self.state();
-        state.counts.retrievals.add(added, now_ms);
-        state.unshared.retrievals.add(added, now_ms);
+        self.count(|counts| counts.retrievals.add(added, now_ms));
     }
 
     /// Adds what a request cost that ended at this time.
-    pub(crate) fn add_cost(&self, cost: Cost, now_ms: u64) {
-        let added = DailyCosts::of_request(cost, now_ms);
+    pub(crate) fn add_cost(&self, cost: &Cost, now_ms: u64) {
+        self.count(|counts| counts.days.add_request(cost, now_ms));
+    }
+
+    /// Counts something that the store does not know yet.
+    fn count(&self, add: impl Fn(&mut Counts)) {
         let mut state = self.state();
-        state.counts.days.add(&added, now_ms);
-        state.unshared.days.add(&added, now_ms);
+        add(&mut state.counts);
+        add(&mut state.unshared);
     }
 
     /// What each day has cost.
@@ -128,12 +128,12 @@ impl DeploymentTotals {
     fn merge(&self, stored: Option<Counts>, now_ms: u64) -> Option<(Counts, Counts)> {
         let mut state = self.state();
         let unshared = std::mem::take(&mut state.unshared);
-        let has_any = stored.is_some();
+        let name = state.counts.name;
+        let is_known = stored.as_ref().is_some_and(|stored| stored.name == name);
+        let is_lost = !is_known && name.is_some();
         let mut counts = stored.unwrap_or_default();
-        let is_known = has_any && counts.name == state.counts.name;
-        let is_lost = !is_known && state.counts.name.is_some();
         counts.add(&unshared, now_ms);
-        if is_lost || !has_any {
+        if !is_known {
             counts.max(&state.counts, now_ms);
         }
         let is_more = is_lost || !unshared.is_empty();

@@ -10,7 +10,11 @@ const MIN_TOKENS: u64 = 10_000;
 
 /// What a request that goes out at `now_ms` tells of how often conversations go on; `None` where that is not known, where the same was sent
 /// before, and where the provider caches nothing.
-pub(crate) fn observed(scan: &Scan, known: &KnownPrefix, now_ms: u64) -> Option<Continuations> {
+pub(crate) fn observed_continuation(
+    scan: &Scan,
+    known: &KnownPrefix,
+    now_ms: u64,
+) -> Option<Continuations> {
     let messages = scan.messages.len();
     let is_new = known.complete && known.frozen < messages;
     if !is_new || scan.cache == CacheLife::None || !is_large(scan, messages) {

@@ -20,7 +20,7 @@ use headroom_shared::contract::prefix::CompressedPrefix;
 use headroom_shared::contract::record::SentRecord;
 use headroom_shared::contract::usage::Usage;
 
-pub(crate) use self::continuation::observed as observed_continuation;
+pub(crate) use self::continuation::observed_continuation;
 use self::covered::{Change, covered};
 use self::rewrite::Rewrite;
 pub(crate) use self::tail::{decide_tail, tail_useful_until_ms};
